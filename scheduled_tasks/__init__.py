@@ -1,0 +1,48 @@
+"""scheduled_tasks: recurring tasks of a Python application, as systemd timers.
+
+The public names, and nothing else. They are loaded on first use: importing the package costs nothing, so
+that a run imports only what it needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scheduled_tasks.clock import Clock, app
+    from scheduled_tasks.decorators import cron_context, cron_idempotent, cron_require_feature, cron_required, log_cron
+    from scheduled_tasks.features import Feature
+    from scheduled_tasks.run.settings import setting
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Clock",
+    "Feature",
+    "app",
+    "cron_context",
+    "cron_idempotent",
+    "cron_require_feature",
+    "cron_required",
+    "log_cron",
+    "setting",
+]
+
+_HOME = {
+    "Clock": "clock",
+    "Feature": "features",
+    "app": "clock",
+    "cron_context": "decorators",
+    "cron_idempotent": "decorators",
+    "cron_require_feature": "decorators",
+    "cron_required": "decorators",
+    "log_cron": "decorators",
+    "setting": "run.settings",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,20 @@
+"""`clocks`, the operator's command: one module for each group of commands, thin over the other rooms."""
+
+from __future__ import annotations
+
+import click
+
+from scheduled_tasks import __version__
+from scheduled_tasks.cli import database, deploy, doctor, features, security, time, units
+from scheduled_tasks.cli.common import Commands
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Recurring tasks as systemd timers: see them, deploy them, switch them."""
+
+
+for module in (units, deploy, doctor, security, time, features, database):
+    for command in module.COMMANDS:
+        main.add_command(command)

@@ -1,0 +1,187 @@
+"""What the commands share: the configured project, the database, how results and errors are shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from scheduled_tasks.clock_file import clock_files, read_clocks
+from scheduled_tasks.deploy.render import OLDEST, Host
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.job_call import Project
+from scheduled_tasks.options import read_options
+from scheduled_tasks.run import context, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scheduled_tasks.clock import ClockSpec
+    from scheduled_tasks.run.database import Connection
+
+
+class Commands(click.Group):
+    """A group whose commands show our errors as sentences, with their exit codes, instead of tracebacks."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Invokes a command; one of our errors ends it."""
+        try:
+            return super().invoke(ctx)
+        except ScheduledTasksError as error:
+            fail(error)
+
+
+def fail(error: ScheduledTasksError) -> NoReturn:
+    """Says an error on standard error and exits with its code."""
+    prefix = "" if isinstance(error, FaultsError) else "clocks: "
+    click.echo(f"{prefix}{error}", err=True)
+    if isinstance(error, FaultsError):
+        count = len(error.faults)
+        click.echo(f"clocks: {count} fault{'s' if count > 1 else ''}, nothing was changed", err=True)
+    sys.exit(error.exit_code)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def show_json(value: object) -> None:
+    """Prints a result for programs."""
+    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def make_importable() -> settings.Settings:
+    """The configuration, with the project's modules importable."""
+    configuration = settings.load()
+    configuration.make_importable()
+    return configuration
+
+
+def configured_clocks(*, lines: bool = True) -> list[ClockSpec]:
+    """The project's clocks, read and found without fault; without OnCalendar lines where none are wanted."""
+    configuration = make_importable()
+    project = Project(
+        domains=configuration.require("domains"),
+        timezone=configuration.get("timezone"),
+        now=datetime.now(UTC),
+        make_app=context.application_factory(configuration.get("app")),
+        lines=lines,
+    )
+    return read_clocks(clock_files(configuration.require("clocks")), project)
+
+
+def configured_features() -> type[Enum]:
+    """The project's enum of feature flags."""
+    path = make_importable().require("features")
+    features = context.load_object(path, "features")
+    if not (isinstance(features, type) and issubclass(features, Enum)):
+        raise ConfigurationError(
+            f"features = {path!r} is not an enum: write class FeatureToggle(Enum) with Feature(…)s"
+        )
+    return features
+
+
+def configured_host() -> Host:
+    """What the units need to know of this machine."""
+    configuration = settings.load()
+    own = configuration.path.parent.resolve() / "bin" / "run-task"
+    installed = Path(sys.prefix) / "bin" / "run-task"
+    run_task = configuration.get("run_task")
+    return Host(
+        run_task=run_task or str(own if own.exists() else installed),
+        # A deployed release is called through `current`: its files are named so too, the same in every release.
+        installed=(sys.prefix, str(Path(run_task).parents[1])) if run_task else ("", ""),
+        configuration=configuration.path.resolve(),
+        user=configuration.get("user"),
+        credentials=_names(configuration, "credentials"),
+        encrypted_credentials=_names(configuration, "encrypted_credentials"),
+        network=_network(configuration),
+        systemd=_systemd_version(configuration),
+    )
+
+
+def _names(configuration: settings.Settings, key: str) -> tuple[str, ...]:
+    return tuple(map(str, configuration.values.get(key, [])))
+
+
+def _network(configuration: settings.Settings) -> tuple[str, ...]:
+    options, faults = read_options({"allow_network": configuration.values.get("allow_network", [])})
+    if faults:
+        raise ConfigurationError(f"{configuration.path}: {faults[0]}")
+    addresses = options.by_name["allow_network"]
+    if addresses == ("any",):
+        instead = "name addresses; a clock or a job that speaks to everybody says allow_network='any'"
+        raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not for all jobs: {instead}")
+    return tuple(addresses)
+
+
+def _systemd_version(configuration: settings.Settings) -> int:
+    """This machine's, or the one that the configuration says, for an image or a set rendered elsewhere."""
+    said = configuration.get("systemd")
+    if not said:
+        command = ["systemctl", "--version"]
+        try:
+            words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+            said = words[1]
+        except (OSError, subprocess.CalledProcessError, IndexError):
+            return OLDEST  # what it writes every later one reads too
+    if not said.isascii() or not said.isdigit() or int(said) < OLDEST:
+        raise ConfigurationError(f"systemd {said} is not one that units are written for: {OLDEST} is the oldest")
+    return int(said)
+
+
+@contextmanager
+def connection() -> Iterator[Connection]:
+    """A connection to the project's database; a project that isn't deployed is set up on first use.
+
+    Raises:
+        ServiceUnavailableError: PostgreSQL can't be reached.
+        ConfigurationError: it lacks our tables, or refuses what is asked to this role.
+    """
+    import psycopg  # most commands need no database
+
+    from scheduled_tasks.run import database
+
+    make_importable()
+    try:
+        with database.open_connection("clocks") as opened:
+            yield opened
+    except psycopg.errors.UndefinedTable:
+        raise database.SchemaMissingError from None
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ConfigurationError(f"PostgreSQL refuses: {error}") from error
+    except psycopg.OperationalError as error:
+        raise ServiceUnavailableError(f"PostgreSQL went away: {error}") from error
+
+
+def actor() -> str:
+    """Who is at the keyboard, also behind sudo; for the audit."""
+    return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Prints a table: as wide as it needs to be in a pipe, fitted to the terminal otherwise."""
+    from rich.console import Console  # programs ask for JSON and needn't wait for it
+    from rich.table import Table
+
+    shown = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        shown.add_row(*row)
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(shown)
+        return
+    console.width = 10_000  # never folded: programs and people with grep read it
+    with console.capture() as captured:
+        console.print(shown)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())

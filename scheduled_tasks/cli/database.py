@@ -1,0 +1,99 @@
+"""clocks migrate, demo, setup: the project's tables, sample data, and what a first use needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scheduled_tasks import features
+from scheduled_tasks.cli.common import (
+    actor,
+    configured_features,
+    connection,
+    json_option,
+    make_importable,
+    show_json,
+)
+from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.run import context, settings
+
+if TYPE_CHECKING:
+    from scheduled_tasks.run.database import Connection
+
+
+def _migrate(database: Connection) -> list[str]:
+    from scheduled_tasks.operate import migrations
+
+    extra = make_importable().get("migrations")
+    return migrations.migrate(database, [migrations.OWN, *([extra] if extra else [])])
+
+
+def _fill(database: Connection) -> Any:
+    path = make_importable().get("demo")
+    if not path:
+        raise ConfigurationError("the project has no sample data: write demo = 'module:function' in its configuration")
+    return context.load_object(path, "demo")(database)
+
+
+@click.command("migrate")
+@json_option
+def migrate(*, as_json: bool) -> None:
+    """Bring the database's tables up to this release."""
+    with connection() as database:
+        applied = _migrate(database)
+    if as_json:
+        show_json({"changed": bool(applied), "applied": applied})
+    else:
+        click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do: the tables are up to date")
+
+
+@click.command("demo")
+@json_option
+def demo(*, as_json: bool) -> None:
+    """Fill the project's tables with sample data, where they are empty."""
+    with connection() as database:
+        done = _fill(database)
+    if as_json:
+        show_json({"changed": bool(done), "done": done or ""})
+    else:
+        click.echo(done or "nothing to do: the tables are not empty")
+
+
+@click.command("setup")
+@click.option("--stop", is_flag=True, help="Stop the embedded PostgreSQL; the next run starts it again.")
+def setup(*, stop: bool) -> None:
+    """Set up what a first run needs: the embedded PostgreSQL, tables, flags, sample data.
+
+    The first run in a checkout does it of itself.
+    """
+    from scheduled_tasks.operate import embedded  # what a deployed host has not
+    from scheduled_tasks.run import database as run_database
+
+    configuration = make_importable()
+    if stop:
+        embedded.stop(configuration.state_directory)
+        return
+    own = not settings.setting("database_url", "")
+    with embedded.only_one(configuration.state_directory):
+        if own:
+            click.echo("starting the embedded PostgreSQL (set DATABASE_URL to use your own)")
+            url = embedded.start(configuration.state_directory)
+        else:
+            url = settings.setting("database_url")
+        with run_database.connect(url, name="clocks setup") as database:
+            applied = _migrate(database)
+            for name in applied:
+                click.echo(f"applied {name}")
+            if configuration.get("features"):
+                done = features.synchronize(database, configured_features(), actor=actor())
+                for name in done.added:
+                    click.echo(f"flag {name} added")
+            # Sample data comes with a database that is ours, once; into another's only when `clocks demo` asks.
+            filled = configuration.state_directory / "demo-filled"
+            if own and configuration.get("demo") and not filled.exists():
+                click.echo(_fill(database))
+                filled.touch()
+
+
+COMMANDS = (migrate, demo, setup)

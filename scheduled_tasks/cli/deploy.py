@@ -1,0 +1,190 @@
+"""clocks plan, apply, sets, rollback, remove: units onto this machine, back, and away again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scheduled_tasks.cli.common import configured_clocks, configured_host, json_option, show_json, table
+from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.render import render
+from scheduled_tasks.errors import UsageError
+
+if TYPE_CHECKING:
+    from scheduled_tasks.deploy.apply import Applied
+    from scheduled_tasks.deploy.plan import Plan
+
+SOMETHING_TO_DO = 2
+
+root_option = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+    default="/",
+    metavar="DIR",
+    help="The root of an image, in place of this machine's; no systemd is asked there.",
+)
+
+
+@click.command("plan")
+@click.option("--diff", is_flag=True, help="Show what changes in each file.")
+@root_option
+@json_option
+def plan_units(*, root: Path, diff: bool, as_json: bool) -> None:
+    """Show what `clocks apply` would do; exits 2 where there is something. Changes nothing and needs no root."""
+    from scheduled_tasks.deploy.apply import ForeignUnitError
+    from scheduled_tasks.deploy.facts import read_facts
+    from scheduled_tasks.deploy.plan import plan
+
+    files = render(configured_clocks(), configured_host())
+    facts = read_facts(Places(root), files)
+    if facts.refusals:
+        raise ForeignUnitError(facts.refusals)
+    todo = plan(files, facts)
+    timers = _next_runs(todo, facts.files, files)
+    if as_json:
+        differences = {"diff": "\n".join(_diff(todo, facts.files, files))} if diff else {}
+        kinds = ("created", "changed", "removed", "stop", "restart", "start", "reload")
+        acts = {kind: getattr(todo, kind) for kind in kinds}
+        running = todo.effect_on_running()
+        show_json({"to_do": not todo.is_empty, **acts, "timers": timers, "running": running, **differences})
+    elif todo.is_empty:
+        click.echo("nothing to do: the timers are as the clock files say")
+    else:
+        _show_plan(todo, timers)
+        if diff:
+            click.echo("\n".join(("", *_diff(todo, facts.files, files))))
+    sys.exit(0 if todo.is_empty else SOMETHING_TO_DO)
+
+
+def _next_runs(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Each timer whose calendar comes, goes or changes, with the next run before and after."""
+    from scheduled_tasks.deploy.analyze import next_runs
+    from scheduled_tasks.deploy.plan import calendar
+
+    touched = (*todo.created, *todo.changed, *todo.removed)
+    calendars = {
+        timer: (calendar(old.get(timer, "")), calendar(new.get(timer, "")))
+        for timer in sorted(touched)
+        if timer.endswith(".timer")
+    }
+    differing = {timer: both for timer, both in calendars.items() if both[0] != both[1]}
+    now = datetime.now(UTC).timestamp()
+    before = next_runs({timer: lines for timer, (lines, _) in differing.items()}, now)
+    after = next_runs({timer: lines for timer, (_, lines) in differing.items()}, now)
+    return [{"timer": timer, "next": _shown(before[timer]), "new_next": _shown(after[timer])} for timer in differing]
+
+
+def _shown(at: datetime | None) -> str | None:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None
+
+
+def _show_plan(todo: Plan, timers: list[dict[str, Any]]) -> None:
+    for kind in ("created", "changed", "removed"):
+        for path in getattr(todo, kind):
+            click.echo(f"{kind:8} {path}")
+    for link in todo.missing_links:
+        if link not in todo.created:
+            click.echo(f"link     {link}")
+    for verb in ("stop", "restart", "start"):
+        for unit in getattr(todo, verb):
+            click.echo(f"{verb:8} {unit}")
+    if timers:
+        click.echo()
+        table(
+            ("TIMER", "NEXT RUN", "NEW NEXT RUN"),
+            ((each["timer"], each["next"] or "-", each["new_next"] or "-") for each in timers),
+        )
+    for service, effect in todo.effect_on_running().items():
+        click.echo(f"{service} runs now: it {effect}")
+    if todo.unfinished:
+        click.echo("an earlier apply did not come to its end: this one finishes it")
+
+
+def _diff(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    for path in sorted((*todo.created, *todo.changed, *todo.removed)):
+        texts = (old.get(path, "").splitlines(), new.get(path, "").splitlines())
+        yield from unified_diff(
+            *texts,
+            fromfile=path if path in old else "/dev/null",
+            tofile=path if path in new else "/dev/null",
+            lineterm="",
+        )
+
+
+@click.command("apply")
+@root_option
+@json_option
+def apply_units(*, root: Path, as_json: bool) -> None:
+    """Bring this machine's timers to what the clock files say. Needs root."""
+    from scheduled_tasks.deploy.apply import apply  # only what acts imports what acts
+
+    _show_applied(apply(render(configured_clocks(), configured_host()), Places(root)), as_json=as_json)
+
+
+def _show_applied(applied: Applied, *, as_json: bool) -> None:
+    if as_json:
+        show_json(asdict(applied))
+    elif not applied.changed:
+        click.echo("nothing to do: the machine is so already")
+    else:
+        for verb in ("started", "restarted", "stopped"):
+            for unit in getattr(applied, verb):
+                click.echo(f"{verb} {unit}")
+        for service in applied.caught_up:
+            click.echo(f"started {service}, which fell due meanwhile")
+        click.echo(f"{len(applied.changed_files)} unit files changed")
+
+
+@click.command("sets")
+@root_option
+@json_option
+def list_sets(*, root: Path, as_json: bool) -> None:
+    """Show the sets of units that are kept: the one in force, and those to go back to."""
+    from scheduled_tasks.deploy.sets import kept_sets
+
+    kept = kept_sets(Places(root))
+    if as_json:
+        show_json([asdict(each) | {"applied_at": _shown(each.applied_at)} for each in kept])
+        return
+    rows = (
+        (each.name[:12], _shown(each.applied_at) or "", str(each.jobs), "in force" if each.in_force else "")
+        for each in kept
+    )
+    table(("SET", "APPLIED", "JOBS", ""), rows)
+
+
+@click.command("rollback")
+@click.argument("name", metavar="[SET]", default="")
+@root_option
+@json_option
+def rollback_units(*, name: str, root: Path, as_json: bool) -> None:
+    """Bring back the set of units that was in force before, or SET. Needs root.
+
+    The next `clocks apply` brings what the clock files say: mend them first.
+    """
+    from scheduled_tasks.deploy.sets import rollback
+
+    _show_applied(rollback(name, Places(root)), as_json=as_json)
+
+
+@click.command("remove")
+@click.option("--all", "everything", is_flag=True, help="Say that you mean it: every unit of every clock.")
+@root_option
+@json_option
+def remove_units(*, everything: bool, root: Path, as_json: bool) -> None:
+    """Remove all units, sets and stamps from this machine; jobs that run go on to their end. Needs root."""
+    from scheduled_tasks.deploy.sets import remove_all
+
+    if not everything:
+        raise UsageError("write 'clocks remove --all'; a single job goes with its clock file and 'clocks apply'")
+    _show_applied(remove_all(Places(root)), as_json=as_json)
+
+
+COMMANDS = (plan_units, apply_units, list_sets, rollback_units, remove_units)

@@ -1,0 +1,73 @@
+"""clocks list, render: from clock files to units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scheduled_tasks import schedule
+from scheduled_tasks.cli.common import (
+    configured_clocks,
+    configured_host,
+    json_option,
+    show_json,
+    table,
+)
+from scheduled_tasks.clock import Job
+from scheduled_tasks.deploy import names
+from scheduled_tasks.deploy.render import render
+from scheduled_tasks.errors import UsageError
+
+
+def due(job: Job) -> str:
+    """When a job is due, in words."""
+    return f"paused ({schedule.describe(job.trigger)})" if job.paused else schedule.describe(job.trigger)
+
+
+@click.command("list")
+@json_option
+def list_jobs(*, as_json: bool) -> None:
+    """Show every job: its task, when it is due, its units."""
+    clocks = configured_clocks()
+    jobs = [(clock, job) for clock in clocks for job in clock.jobs]
+    if as_json:
+        show_json(
+            [
+                {
+                    "clock": clock.name,
+                    "job": job.id,
+                    "task": job.task,
+                    "description": job.description,
+                    "due": due(job),
+                    "on_calendar": list(job.timing.on_calendar),
+                    "exact_until": job.timing.exact_until,
+                    "paused": job.paused,
+                    "timer": names.timer_name(clock.name, job.id),
+                    "file": job.file,
+                    "line": job.line,
+                }
+                for clock, job in jobs
+            ]
+        )
+        return
+    table(
+        ("JOB", "TASK", "DUE", "DESCRIPTION"),
+        ((f"{clock.name}/{job.id}", job.task, due(job), job.description) for clock, job in jobs),
+    )
+
+
+@click.command("render")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+def render_units(directory: Path) -> None:
+    """Write the units of all clocks into DIRECTORY, which must be empty or not there yet."""
+    from scheduled_tasks.deploy.apply import write_set  # only what acts imports what acts
+
+    files = render(configured_clocks(), configured_host())
+    if directory.is_dir() and any(directory.iterdir()):
+        raise UsageError(f"{directory} is not empty: name a new directory, nothing is overwritten")
+    write_set(files, directory)
+    click.echo(f"{len(files)} files written to {directory}")
+
+
+COMMANDS = (list_jobs, render_units)

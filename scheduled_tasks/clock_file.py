@@ -1,0 +1,195 @@
+"""From clock files to jobs: reads a clock file as Python, then judges it whole.
+
+What comes in: a file with `scheduler = Clock(…)` and `scheduler.add_job(…)`. What goes out: a `ClockSpec`, or every
+fault of the file at once, each with file, line, job and what to write instead. Nothing of a task runs while its
+clock is read.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import traceback
+from dataclasses import replace
+from difflib import get_close_matches
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scheduled_tasks.clock import Clock, ClockSpec, JobCall
+from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.faults import Fault, FaultsError
+from scheduled_tasks.job_call import Project, is_zone, job_name, read_job
+from scheduled_tasks.options import OPTIONS, Options, read_options
+from scheduled_tasks.run.arguments import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import ModuleType
+
+
+# Where each add_job that is mentioned has a plain name as its first argument, no task is called instead of passed, and
+# the file needn't be taken apart: that is most of the time that thousands of jobs take to read.
+_MENTIONED = re.compile(rb"\badd_job\b")
+_PASSED = re.compile(rb"\.add_job\s*\(\s*[A-Za-z_][\w.]*\s*,")
+
+
+def clock_files(package: str) -> list[tuple[str, Path]]:
+    """The clock files of a package, as (clock, path), by name; a leading underscore keeps a module out.
+
+    Raises:
+        ConfigurationError: the package can't be imported.
+    """
+    try:
+        spec = find_spec(package)
+    except ImportError as error:
+        raise ConfigurationError(f"the package of the clocks, {package}, can't be imported: {error}") from error
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigurationError(f"clocks = {package!r}: there is no such package")
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    return [(path.stem, path) for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")]
+
+
+def read_clocks(files: Iterable[tuple[str, Path]], project: Project) -> list[ClockSpec]:
+    """Reads clock files, as (clock, path).
+
+    Raises:
+        FaultsError: every fault of every file.
+    """
+    clocks: list[ClockSpec] = []
+    faults: list[Fault] = []
+    for name, path in files:
+        try:
+            clocks.append(read_clock(path, name, project))
+        except FaultsError as error:
+            faults += error.faults
+    if faults:
+        raise FaultsError(faults)
+    return clocks
+
+
+def read_clock(path: Path, name: str, project: Project) -> ClockSpec:
+    """Reads one clock file; see `read_clocks`."""
+    module, faults = _execute(path, name, project.make_app)
+    if not NAME.fullmatch(name):
+        faults.append(Fault(f"{name!r} can't name units", "name the clock file with a-z, 0-9 and _ only", line=1))
+    clock = getattr(module, "scheduler", None)
+    if not isinstance(clock, Clock):
+        if not faults:
+            faults.append(Fault("has no clock", "write scheduler = Clock() at the module's top level", line=1))
+        raise FaultsError(_placed(faults, path, name))
+    options, option_faults = _options_of(clock, project.timezone)
+    faults += option_faults
+    zone = clock.timezone or project.timezone
+    jobs = []
+    for call in clock.calls:
+        try:
+            jobs.append(read_job(call, name, project, zone, options))
+        except FaultsError as error:
+            faults += [replace(fault, line=call.line, job=fault.job or job_name(call)) for fault in error.faults]
+    faults += _repeated(clock.calls)
+    if faults:
+        raise FaultsError(_placed(faults, path, name))
+    description = (
+        clock.description.strip() or (module.__doc__ or f"The jobs of the clock {name}").strip().partition("\n")[0]
+    )
+    return ClockSpec(name, description, options, tuple(jobs), str(path))
+
+
+def _placed(faults: list[Fault], path: Path, clock: str) -> list[Fault]:
+    return [replace(fault, file=str(path), clock=clock) for fault in sorted(faults, key=lambda fault: fault.line)]
+
+
+def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[ModuleType, list[Fault]]:
+    """Executes a clock file, with each task that it calls instead of passing it put right and reported."""
+    module = module_from_spec(ModuleSpec(f"scheduled_tasks_clock_{name}", None, origin=str(path)))
+    module.__file__ = str(path)
+    source = path.read_bytes()
+    faults: list[Fault] = []
+    try:
+        if len(_MENTIONED.findall(source)) == len(_PASSED.findall(source)):
+            code = compile(source, str(path), "exec")
+        else:
+            tree = ast.parse(source, str(path))
+            faults = _pass_called_tasks(tree)
+            code = compile(tree, str(path), "exec")
+    except SyntaxError as error:
+        return module, [Fault(f"is not Python: {error.msg}", line=error.lineno or 1)]
+    try:
+        try:
+            exec(code, module.__dict__)  # noqa: S102 - a clock file is Python
+        except Exception as error:
+            if not type(error).__module__.startswith("django.core.exceptions"):
+                raise
+            make_app()  # Django's models can't be imported before django.setup()
+            exec(code, module.__dict__)  # noqa: S102 - as above
+    except Exception as error:  # noqa: BLE001 - whatever a clock file raises is a fault of it
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        fault = Fault(f"raises {type(error).__name__}: {error}", line=(lines or [1])[-1] or 1)
+        return module, [*faults, fault]
+    return module, faults
+
+
+def _pass_called_tasks(tree: ast.Module) -> list[Fault]:
+    """Finds `add_job(task(app), …)`, which would run the task here and now, and passes the task instead."""
+    faults = []
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_job"):
+            continue
+        keyword = next((keyword for keyword in node.keywords if keyword.arg == "func"), None)
+        task = node.args[0] if node.args else keyword and keyword.value
+        if not isinstance(task, ast.Call):
+            continue
+        written, function = ast.unparse(task), ast.unparse(task.func)
+        instead = f"write {function}, with its arguments as args: [{', '.join(map(ast.unparse, task.args))}]"
+        fault = Fault("calls the task instead of passing it", instead, "func", written, line=node.lineno)
+        faults.append(replace(fault, job=_written_id(node) or function.rpartition(".")[2]))
+        if node.args:
+            node.args[0] = task.func
+        elif keyword is not None:
+            keyword.value = task.func
+    return faults
+
+
+def _written_id(add_job: ast.Call) -> str:
+    for keyword in add_job.keywords:
+        if keyword.arg == "id" and isinstance(keyword.value, ast.Constant):
+            return str(keyword.value.value)
+    return ""
+
+
+def _options_of(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
+    unknown = [name for name in clock.options if name not in OPTIONS]
+    known = {name: value for name, value in clock.options.items() if name in OPTIONS}
+    options, faults = read_options(known, of_clock=True)
+    faults += [
+        Fault("is not an argument of Clock", _nearest(name, [*OPTIONS, "timezone", "description"]), name)
+        for name in unknown
+    ]
+    zone = clock.timezone or timezone
+    if not zone:
+        instead = "write timezone='Europe/Paris' (or the like) in Clock() or in the configuration"
+        faults.append(Fault("has no zone: the host's own is never taken", instead, "timezone"))
+    elif not is_zone(zone):
+        faults.append(Fault("is not a zone", "write a name of the tz database", "timezone", repr(zone)))
+    return options, [replace(fault, line=clock.line) for fault in faults]
+
+
+def _repeated(calls: list[JobCall]) -> list[Fault]:
+    seen: dict[str, int] = {}
+    faults = []
+    for call in calls:
+        name = job_name(call)
+        if name in seen:
+            problem = f"this id is the job's at line {seen[name]} already"
+            faults.append(
+                Fault(problem, "give each job of a clock an id of its own", "id", repr(name), line=call.line, job=name)
+            )
+        seen.setdefault(name, call.line)
+    return faults
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    return f"write {near[0]}=" if near else f"there are {', '.join(names)}"

@@ -1,0 +1,141 @@
+"""The decorators of a task, outermost first: `log_cron`, `cron_context`, `cron_require_feature`.
+
+Each works alone, and each works outside run-task too (called from a shell or a test). Under run-task the run itself
+writes the lines and has read the flag already, so that nothing is said or asked twice. `cron_idempotent`
+only declares something, and stands anywhere among them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import time
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from scheduled_tasks.errors import DecoratorOrderError
+from scheduled_tasks.run import context, current, flags, log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from enum import Enum
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound="Callable[..., Any]")
+
+ORDER = "@log_cron, @cron_context, @cron_require_feature, and then the function"
+
+
+def log_cron(function: Callable[P, R]) -> Callable[P, R]:
+    """Says when the task starts and how it ends, as `type=cron name=… status=…` lines.
+
+    What the task raises is logged as `failed` and goes on to the caller.
+    """
+
+    @wraps(function)
+    def logged(*args: P.args, **kwargs: P.kwargs) -> R:
+        if current.current is not None:  # run-task has said that it started, and will say how it ends
+            return function(*args, **kwargs)
+        name = logged.__name__
+        began = time.monotonic()
+        log.announce(name, "started", logging.INFO)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException:
+            kind, error, where = sys.exc_info()
+            assert kind is not None and error is not None  # noqa: PT018, S101 - in an except block both are there
+            log.announce(name, "failed", logging.ERROR, (kind, error, where), duration=_since(began))
+            raise
+        log.announce(name, "ended", logging.INFO, duration=_since(began))
+        return result
+
+    return _mark(logged, "log_cron")
+
+
+def cron_context(function: Callable[P, R]) -> Callable[P, R]:
+    """Runs the task in its application's context; the application is the task's first argument.
+
+    What the task leaves uncommitted when it returns is said in a warning: the context's end rolls it back.
+    """
+
+    @wraps(function)
+    def in_context(*args: P.args, **kwargs: P.kwargs) -> R:
+        app = args[0] if args else kwargs.get("app")
+        with context.application_context(app):
+            result = function(*args, **kwargs)
+            logger = logging.getLogger(function.__module__)
+            try:
+                for left in context.uncommitted(app):
+                    logger.warning("left uncommitted, so it is rolled back: %s; commit at the end of the task", left)
+            except Exception:
+                logger.warning("it can't be told whether something was left uncommitted", exc_info=True)
+            return result
+
+    return _mark(in_context, "cron_context")
+
+
+def cron_idempotent(function: C) -> C:
+    """Declares that the task may be run again after any failure, also after it was killed halfway.
+
+    Nothing tries it again yet: `retries=3`, in a clock file, does. It works anywhere among the decorators.
+    """
+    function.__cron_idempotent__ = True  # type: ignore[attr-defined]  # read through all wraps()
+    return function
+
+
+cron_required = cron_context  # the original's example spells it so in places
+
+
+def cron_require_feature(feature: Enum) -> Callable[[Callable[P, R]], Callable[P, R | None]]:
+    """Runs the task only while a feature flag is active; otherwise it returns None at once.
+
+    Args:
+        feature: a member of the project's enum of flags, for example `FeatureToggle.SYNCHRONIZE_TITELIVE`.
+
+    Raises:
+        DecoratorOrderError: when the module is imported, if it decorates anything but the plain function.
+    """
+    if not hasattr(feature, "name") or not hasattr(feature.value, "default"):
+        raise DecoratorOrderError(
+            f"cron_require_feature wants a member of your enum of flags, got {feature!r}: write "
+            "@cron_require_feature(FeatureToggle.NAME), with NAME = Feature('what it switches') in the enum"
+        )
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R | None]:
+        _refuse_anything_but_a_plain_function(function)
+
+        @wraps(function)
+        def required(*args: P.args, **kwargs: P.kwargs) -> R | None:
+            if flags.is_active(feature):
+                return function(*args, **kwargs)
+            logging.getLogger(function.__module__).info("%s is not active", feature.name)
+            return None
+
+        required.__cron_feature__ = feature  # type: ignore[attr-defined]  # the runner reads it, through all wraps()
+        return _mark(required, "cron_require_feature")
+
+    return decorate
+
+
+def _refuse_anything_but_a_plain_function(function: object) -> None:
+    if inspect.isfunction(function) and not hasattr(function, "__wrapped__"):
+        return
+    name = getattr(function, "__qualname__", repr(function))
+    outer = getattr(function, "__cron__", ())
+    found = f"already decorated with {', '.join(outer)}" if outer else "not a plain function"
+    raise DecoratorOrderError(
+        f"{getattr(function, '__module__', '?')}.{name} is {found}: put @cron_require_feature closest to the function, "
+        f"the order from the outside in is {ORDER}"
+    )
+
+
+def _mark(wrapper: C, name: str) -> C:
+    inner = getattr(wrapper, "__wrapped__", None)
+    wrapper.__cron__ = (name, *getattr(inner, "__cron__", ()))  # type: ignore[attr-defined]  # functions take attributes
+    return wrapper
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)

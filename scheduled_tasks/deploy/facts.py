@@ -1,0 +1,165 @@
+"""The machine as it is: the set in force, our links, what stands in their way, what systemd has loaded. Reads only.
+
+A handful of calls however many units there are: one `systemctl show` for all timers and targets, one list of the
+services that run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Loaded, Refusal, Window, links_of, set_name, sums
+from scheduled_tasks.deploy.system import SystemdError
+
+SUMS = "SHA256SUMS"
+SHOWN = "Id,ActiveState,NeedDaemonReload,InactiveExitTimestamp,NextElapseUSecRealtime"
+
+
+def read_facts(places: Places, files: Mapping[str, str]) -> Facts:
+    """What has to be known of a machine before a set can be planned for it."""
+    in_force = places.current.resolve() if places.current.is_dir() else None
+    links = dict(_our_links(places))
+    running: frozenset[str] = frozenset()
+    loaded: dict[str, Loaded] = {}
+    if places.is_running:
+        loaded = _loaded()
+        running = frozenset(_lines("list-units", "--state=active,activating,deactivating,reloading", "clock-*.service"))
+    wanted = links_of(files).keys() - links.keys()
+    in_force_files = read_set(in_force) if in_force else {}
+    refusals = [*_in_the_way(places, wanted)]
+    if in_force:
+        refusals += edited(in_force, in_force_files)
+    if (kept := places.sets / set_name(files)).is_dir() and kept != in_force:
+        refusals += edited(kept, read_set(kept))  # it would be used again
+    return Facts(
+        files=in_force_files,
+        links=links,
+        refusals=tuple(refusals),
+        loaded=loaded,
+        running=running,
+        unfinished=read_window(places),
+        is_running=places.is_running,
+    )
+
+
+def read_set(folder: Path) -> dict[str, str]:
+    """A set's files, by their paths in it."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+    return {str(path.relative_to(folder)): path.read_text(errors="replace") for path in paths}
+
+
+def window_path(places: Places) -> Path:
+    """Where an apply notes what it is about to do."""
+    return places.runtime / "window.json"
+
+
+def read_window(places: Places) -> Window | None:
+    """What an apply that was killed left undone; None where the last one came to its end."""
+    try:
+        noted = json.loads(window_path(places).read_text())
+    except FileNotFoundError:
+        return None
+    return Window(noted["timers"], tuple(noted["pending"]))
+
+
+def _our_links(places: Places) -> Iterator[tuple[str, bool]]:
+    """The links that lead into our sets, each with whether it does so through `current` and by its own name."""
+    folders = [places.systemd, places.systemd / WANTED_BY, *places.systemd.glob("clock-*.service.d")]
+    for folder in folders:
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_symlink():
+                    continue
+                target = Path(entry.path).readlink()
+                if target.is_relative_to(places.link_target("").parent):
+                    path = str(Path(entry.path).relative_to(places.systemd))
+                    file = path.removeprefix(f"{WANTED_BY}/")
+                    yield path, target == places.link_target(file)
+
+
+def _in_the_way(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
+    for path in sorted(wanted):
+        link = places.systemd / path
+        if not os.path.lexists(link):
+            continue
+        name = link.name
+        if link.is_symlink() and link.readlink() == Path("/dev/null"):
+            yield Refusal(str(link), "masked", f"run 'systemctl unmask {name}'")
+        elif link.is_symlink():
+            yield Refusal(str(link), f"a link to {link.readlink()}, not made by clocks", "move it away")
+        else:
+            text = "a file that clocks did not make, or a unit edited by hand"
+            yield Refusal(str(link), text, "move it away; what is yours belongs into a drop-in of another name")
+
+
+def edited(folder: Path, now: Mapping[str, str]) -> Iterator[Refusal]:
+    """What differs now from the set's own sums; a set is never changed after it was made."""
+    if set_name(now) == folder.name:
+        return
+    try:
+        made = set((folder / SUMS).read_text().splitlines())
+    except FileNotFoundError:
+        made = set()
+    for line in sorted(made ^ set(sums(now).splitlines())):
+        path = line.partition("  ")[2]
+        instead = f"put your lines into a drop-in (systemctl edit), then move {folder} away and apply again"
+        yield Refusal(str(folder / path), "edited by hand", instead)
+
+
+def _loaded() -> dict[str, Loaded]:
+    patterns = ("clock-*.timer", "clock-*.target")
+    return {
+        unit["Id"]: Loaded(
+            active=unit["ActiveState"] in {"active", "activating"},
+            outdated=unit["NeedDaemonReload"] == "yes",
+            started_before=bool(unit["InactiveExitTimestamp"]),
+            next_run=instant(unit.get("NextElapseUSecRealtime", "")),
+        )
+        for unit in show(SHOWN, *patterns)
+    }
+
+
+def failed_units() -> frozenset[str]:
+    """The units of clocks that systemd calls failed."""
+    return frozenset(_lines("list-units", "--state=failed", "clock-*"))
+
+
+def show(properties: str, *units: str) -> list[dict[str, str]]:
+    """Properties of units, a dictionary for each; a pattern matches what is loaded."""
+    # Without --all a pattern would match none of the timers that a killed apply had stopped.
+    printed = _systemctl("show", "--all", "--timestamp=us+utc", f"--property={properties}", "--", *units)
+    return [
+        dict(line.partition("=")[::2] for line in block.splitlines())
+        for block in printed.split("\n\n")
+        if block.strip()
+    ]
+
+
+def instant(shown: str) -> float:
+    """An instant as systemctl shows it in UTC, in seconds since the epoch; 0 for none."""
+    if not shown:
+        return 0
+    _, _, rest = shown.partition(" ")
+    form = "%Y-%m-%d %H:%M:%S.%f %Z" if "." in rest else "%Y-%m-%d %H:%M:%S %Z"
+    return datetime.strptime(rest, form).replace(tzinfo=UTC).timestamp()
+
+
+def _lines(verb: str, *arguments: str) -> Iterator[str]:
+    """The first word of each line that systemctl prints."""
+    for line in _systemctl(verb, "--plain", "--no-legend", "--no-pager", *arguments).splitlines():
+        yield line.split()[0]
+
+
+def _systemctl(*arguments: str) -> str:
+    done = subprocess.run(["systemctl", *arguments], env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    if done.returncode != 0:
+        raise SystemdError(f"systemctl {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,101 @@
+"""Names and paths of units: made here and nowhere else.
+
+A dash nests slices and tells clock from job, which is why clock and job names have none (`[a-z0-9_]+`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PARENT_SLICE = "clock.slice"
+
+# Drop-ins (systemd.unit(5)) are read after the unit, by their own names' order whatever their folder, and of two with
+# the same name only the more specific folder's counts. So each level has a name of its own, rising with it; an
+# operator's 90-local.conf comes last at any level.
+ALL_SERVICES = "clock-.service.d/10-every-job.conf"
+
+
+def slice_name(clock: str) -> str:
+    """The slice that a clock's services share."""
+    return f"clock-{clock}.slice"
+
+
+def target_name(clock: str) -> str:
+    """The target that starts and stops a clock's timers together."""
+    return f"clock-{clock}.target"
+
+
+def clock_drop_in(clock: str) -> str:
+    """What all services of a clock inherit."""
+    return f"clock-{clock}-.service.d/20-clock.conf"
+
+
+def job_drop_in(clock: str, job: str) -> str:
+    """Where a job overrides what it inherits: in its unit, the clock's drop-in would win."""
+    return f"{service_name(clock, job)}.d/30-job.conf"
+
+
+def service_name(clock: str, job: str) -> str:
+    """A job's service."""
+    return f"clock-{clock}-{job}.service"
+
+
+def timer_name(clock: str, job: str) -> str:
+    """A job's timer."""
+    return f"clock-{clock}-{job}.timer"
+
+
+def service_of(timer: str) -> str:
+    """The service that a timer starts."""
+    return timer.removesuffix(".timer") + ".service"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where units live on a machine, or in an image.
+
+    Attributes:
+        root: the machine's own root, or the folder that will be one.
+    """
+
+    root: Path = Path("/")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a systemd is there to ask; in an image there is none."""
+        return self.root == Path("/")
+
+    @property
+    def systemd(self) -> Path:
+        """Where systemd looks for an administrator's units."""
+        return self.root / "etc/systemd/system"
+
+    @property
+    def stamps(self) -> Path:
+        """Where systemd keeps the last trigger of persistent timers."""
+        return self.root / "var/lib/systemd/timers"
+
+    @property
+    def sets(self) -> Path:
+        """The rendered sets, one folder each, named by the hash of its content."""
+        return self.root / "etc/scheduled-tasks/units"
+
+    @property
+    def current(self) -> Path:
+        """The symlink to the set in force."""
+        return self.sets / "current"
+
+    @property
+    def runtime(self) -> Path:
+        """What lasts until the machine is switched off: the lock, and an apply's account of what it has begun."""
+        return self.root / "run/scheduled-tasks"
+
+    @property
+    def held(self) -> Path:
+        """Links named after jobs; while one leads somewhere, its service is not started (see all-services.conf.j2)."""
+        return self.runtime / "held"
+
+    def link_target(self, path: str) -> Path:
+        """Where the link of a set's file points, as systemd will see it."""
+        return Path("/etc/scheduled-tasks/units/current", path)

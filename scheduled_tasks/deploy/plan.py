@@ -1,0 +1,185 @@
+"""What an apply would do: pure, from the files wanted and the facts of the machine to a Plan.
+
+The machine may stand between two sets, where an earlier apply was killed. So files alone don't decide: what systemd
+has loaded and whether it is active is asked for, and the plan is what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+# systemd starts the clocks' targets with its own timers.
+WANTED_BY = "timers.target.wants"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A unit as systemd has it in memory.
+
+    Attributes:
+        active: whether it is started.
+        outdated: whether its files changed since systemd read them.
+        started_before: whether it was active once, since it was loaded.
+        next_run: when a timer elapses next, in seconds since the epoch; 0 for never.
+    """
+
+    active: bool = False
+    outdated: bool = False
+    started_before: bool = False
+    next_run: float = 0
+
+
+@dataclass(frozen=True)
+class Window:
+    """The time in which an apply has timers stopped, as it noted it before it stopped them.
+
+    Attributes:
+        timers: the timers that it stops, each with the instant from which its new schedule counts, in seconds since
+            the epoch.
+        pending: those of them that had a run due already, not yet started (jitter, AccuracySec=).
+    """
+
+    timers: Mapping[str, float]
+    pending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something in the way that isn't ours, or that somebody edited by hand."""
+
+    path: str
+    found: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.found}; {self.instead}"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The machine as it was found.
+
+    Attributes:
+        files: the set in force; empty where there is none.
+        links: our links below systemd's folder, each with whether it points where it should.
+        refusals: what stands in the way of the links that are wanted.
+        loaded: the clocks' timers and targets as systemd has them.
+        running: the services that run now.
+        unfinished: what an earlier apply left undone.
+        is_running: whether there is a systemd at all; an image has none, and nothing is started or stopped there.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, bool] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
+    loaded: Mapping[str, Loaded] = field(default_factory=dict)
+    running: frozenset[str] = frozenset()
+    unfinished: Window | None = None
+    is_running: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, in words of files and units; empty where the machine has the set already."""
+
+    created: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    missing_links: tuple[str, ...] = ()
+    stale_links: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    reload: bool = False
+    unfinished: Window | None = None
+    running: frozenset[str] = frozenset()
+
+    @property
+    def flips(self) -> bool:
+        """Whether another set comes into force."""
+        return bool(self.created or self.changed or self.removed)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        acts = self.missing_links or self.stale_links or self.stop or self.restart or self.start
+        return not (self.flips or acts or self.reload or self.unfinished)
+
+    def effect_on_running(self) -> dict[str, str]:
+        """What the plan means for each job that runs now and is touched by it."""
+        effects = {}
+        for service in sorted(self.running):
+            if service in self.removed:
+                effects[service] = "goes on to its end, and is not started again"
+            elif any(path.startswith(service) for path in self.changed + self.created):
+                effects[service] = "goes on to its end as it was started; its next run is the new one"
+            elif service.removesuffix("service") + "timer" in self.restart:
+                effects[service] = "goes on; only when it is due next has changed"
+        return effects
+
+
+def plan(files: Mapping[str, str], facts: Facts) -> Plan:
+    """What brings the machine from what was found to a set of files."""
+    old = facts.files
+    wanted_links = links_of(files)
+    timers = {path for path in files if path.endswith(".timer")}
+    started = {path for path in files if facts.is_running and path.endswith((".timer", ".target"))}
+    ours = {link.rpartition("/")[2] for link in facts.links} | old.keys()
+    changed = tuple(sorted(path for path in files.keys() & old.keys() if files[path] != old[path]))
+    restart = {
+        path
+        for path in timers & set(changed)
+        if is_active(facts, path) and directives(files[path]) != directives(old[path])
+    }
+    return Plan(
+        created=tuple(sorted(files.keys() - old.keys())),
+        changed=changed,
+        removed=tuple(sorted(old.keys() - files.keys())),
+        missing_links=tuple(sorted(link for link in wanted_links if not facts.links.get(link))),
+        stale_links=tuple(sorted(facts.links.keys() - wanted_links)),
+        stop=tuple(sorted(unit for unit in ours - files.keys() if is_active(facts, unit))),
+        restart=tuple(sorted(restart)),
+        start=tuple(sorted(unit for unit in started if not is_active(facts, unit))),
+        reload=files.keys() != old.keys() or bool(changed) or any(unit.outdated for unit in facts.loaded.values()),
+        unfinished=facts.unfinished,
+        running=facts.running,
+    )
+
+
+def is_active(facts: Facts, unit: str) -> bool:
+    """Whether a timer or target is active; services are none of an apply's business."""
+    return facts.loaded.get(unit, Loaded()).active
+
+
+def links_of(files: Iterable[str]) -> dict[str, str]:
+    """Every link of a set, below systemd's folder → the set's file that it leads to."""
+    paths = list(files)
+    return {path: path for path in paths} | {f"{WANTED_BY}/{path}": path for path in paths if path.endswith(".target")}
+
+
+def directives(timer: str) -> list[str]:
+    """What a timer's [Timer] section says: a comment or a description that changed is no reason to restart it."""
+    section = timer.partition("\n[Timer]\n")[2].splitlines()
+    return [line for line in section if line and not line.startswith("#")]
+
+
+def calendar(timer: str) -> tuple[str, ...]:
+    """The values of a timer's OnCalendar= lines."""
+    return tuple(line.removeprefix("OnCalendar=") for line in directives(timer) if line.startswith("OnCalendar="))
+
+
+def is_persistent(timer: str) -> bool:
+    """Whether systemd keeps a stamp of the timer's last run."""
+    return "Persistent=true" in directives(timer)
+
+
+def sums(files: Mapping[str, str]) -> str:
+    """A set's SHA256SUMS, as sha256sum(1) reads it: an operator can check a set by hand."""
+    return "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {path}\n" for path, text in sorted(files.items()))
+
+
+def set_name(files: Mapping[str, str]) -> str:
+    """The name of a set: the hash of its SHA256SUMS."""
+    return hashlib.sha256(sums(files).encode()).hexdigest()

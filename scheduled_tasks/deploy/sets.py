@@ -1,0 +1,100 @@
+"""The sets that are kept: what there is to go back to, going back, and taking everything away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scheduled_tasks.deploy import plan as planning
+from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, carry_out, locked, sets
+from scheduled_tasks.deploy.facts import edited, read_facts, read_set
+from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.system import System
+from scheduled_tasks.errors import UsageError
+
+
+@dataclass(frozen=True)
+class KeptSet:
+    """A set that was in force once.
+
+    Attributes:
+        name: the hash of its content.
+        applied_at: when it came into force, the last time.
+        in_force: whether it is now.
+        jobs: how many services it has.
+    """
+
+    name: str
+    applied_at: datetime
+    in_force: bool
+    jobs: int
+
+
+def kept_sets(places: Places) -> list[KeptSet]:
+    """The sets, the one in force first, then the last applied."""
+    in_force = places.current.resolve()
+    return [
+        KeptSet(
+            name=folder.name,
+            applied_at=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
+            in_force=folder == in_force,
+            jobs=len(list(folder.glob("*.service"))),
+        )
+        for folder in sets(places)
+    ]
+
+
+def rollback(name: str, places: Places, system: System | None = None) -> Applied:
+    """Brings a kept set back into force, by an apply like any other.
+
+    Args:
+        name: the set's name or its beginning; "" is the one that was in force before.
+        places: where units live.
+        system: the hands that act.
+
+    Raises:
+        UsageError: there is no such set, or several begin so.
+        ForeignUnitError: somebody edited the set by hand.
+    """
+    folder = _find(name, places)
+    files = read_set(folder)
+    if refusals := tuple(edited(folder, files)):
+        raise ForeignUnitError(refusals)
+    return apply(files, places, system)
+
+
+def _find(name: str, places: Places) -> Path:
+    in_force = places.current.resolve()
+    others = [folder for folder in sets(places) if folder != in_force]
+    found = [folder for folder in sets(places) if folder.name.startswith(name)] if name else others[:1]
+    if len(found) == 1:
+        return found[0]
+    kept = ", ".join(folder.name[:12] for folder in others) or "none"
+    problem = f"{len(found)} sets begin with {name}" if found else f"there is no set {name}" if name else "no other set"
+    raise UsageError(f"{problem}: those to go back to are {kept}; see 'clocks sets'")
+
+
+def remove_all(places: Places, system: System | None = None) -> Applied:
+    """Takes away every unit, link, set and stamp; jobs that run go on to their end.
+
+    Raises:
+        ForeignUnitError: units were edited by hand; nothing was changed.
+    """
+    system = system or System()
+    with locked(places, system):
+        facts = read_facts(places, {})
+        if facts.refusals:
+            raise ForeignUnitError(facts.refusals)
+        todo = planning.plan({}, facts)
+        kept = sets(places)
+        if todo.is_empty and not places.sets.exists():
+            return Applied()
+        timers = {path.name for folder in kept for path in folder.glob("*.timer")}
+        carry_out({}, facts, todo, places, system)
+        for timer in sorted(timers):  # while the sets tell which are ours
+            if (places.stamps / f"stamp-{timer}").exists():
+                system.remove(places.stamps / f"stamp-{timer}")
+        system.remove_folder(places.sets)
+        system.remove_folder(places.held)
+    return Applied(stopped=todo.stop, changed_files=todo.removed, changed=True)

@@ -1,0 +1,87 @@
+"""The search service: Algolia's batch request, which changes many records of an index at once or none.
+
+httpx rather than the official client: that one brings aiohttp, requests and pydantic for the one request that we
+make, and retries by rules of its own; here both services of the example are asked, and asked again, in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+from scheduled_tasks import setting
+from scheduled_tasks.domains._service import Service, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What Algolia answers where a record is at fault: a malformed one, one that is too large, a batch that is too large.
+REFUSED = frozenset({400, 413, 422})
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the index has to learn of an offer: its record, or None where it has to forget it."""
+
+    offer_id: int
+    record: dict[str, Any] | None
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The change as the batch request has it."""
+        object_id = str(self.offer_id)
+        if self.record is None:
+            return {"action": "deleteObject", "body": {"objectID": object_id}}
+        return {"action": "updateObject", "body": {"objectID": object_id, **self.record}}
+
+
+class SearchIndex:
+    """The index that the settings name; to be closed.
+
+    Raises:
+        ConfigurationError: a setting is missing, or the URL isn't one.
+    """
+
+    def __init__(self) -> None:
+        application = setting("algolia_app_id")
+        self._service = Service(
+            "Algolia",
+            setting("algolia_url", f"https://{application}.algolia.net"),
+            headers={"X-Algolia-Application-Id": application, "X-Algolia-API-Key": setting("algolia_api_key")},
+        )
+        self._path = f"/1/indexes/{quote(setting('algolia_index', 'offers'), safe='')}/batch"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._service.close()
+
+    def send(self, changes: Sequence[Change]) -> dict[int, ServiceError]:
+        """Makes changes; what the service refuses is found by halving the batch, so that the rest gets through.
+
+        Returns:
+            The offers that were refused, with the reason. The service took all the others.
+
+        Raises:
+            ServiceError: it takes nothing now. It may have taken a part: send all again.
+        """
+        try:
+            self._send(changes)
+        except ServiceError as error:
+            if error.status not in REFUSED:
+                raise
+            if len(changes) == 1:
+                return {changes[0].offer_id: error}
+            middle = len(changes) // 2
+            return self.send(changes[:middle]) | self.send(changes[middle:])
+        return {}
+
+    def _send(self, changes: Sequence[Change]) -> None:
+        answer = self._service.post(self._path, {"requests": [change.request for change in changes]})
+        taken = answer.get("objectIDs") if isinstance(answer, dict) else None
+        if taken != [str(change.offer_id) for change in changes]:
+            raise ServiceError(
+                f"{self._service.name}: POST {self._path}: the answer doesn't list the objectIDs that were sent"
+            )

@@ -1,0 +1,136 @@
+"""Titelive's HTTP service: the stocks of a venue and the catalogue of things, page by page.
+
+What comes in: a SIRET, a cursor, a time. What goes out: pages of values, each checked; a page that doesn't fit the
+service's documentation is a `ServiceError`. `after` is the reference of the last entry that was taken, as documented:
+the order is the service's own, and a page without entries is the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from scheduled_tasks import setting
+from scheduled_tasks.domains._service import Service, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+PAGE = 500  # entries asked for; the service may send fewer
+CLOCKS_DIFFER = timedelta(minutes=5)  # the service's clock is not ours: what it changed meanwhile is asked for again
+MOST_PIECES = 2**31 - 1  # PostgreSQL's integer
+HIGHEST_PRICE = 10**6  # a thing that costs a million is a fault of the entry
+
+PRODUCT_TYPES = frozenset({"book", "film", "game", "music"})
+
+
+@dataclass(frozen=True)
+class StockEntry:
+    """What a venue has of a thing. The price is None where the thing's single price holds."""
+
+    ref: str
+    available: int
+    price: Decimal | None
+
+
+@dataclass(frozen=True)
+class ProductEntry:
+    """A thing of the catalogue."""
+
+    ref: str
+    title: str
+    type: str
+    price: Decimal | None
+
+
+Entry = TypeVar("Entry", StockEntry, ProductEntry)
+
+
+def connect() -> Service:
+    """The service where the setting `titelive_url` says.
+
+    Raises:
+        ConfigurationError: the setting is missing or no URL.
+    """
+    return Service("Titelive", setting("titelive_url"))
+
+
+def stock_pages(service: Service, siret: str, modified_since: datetime | None) -> Iterator[list[StockEntry]]:
+    """The pages of a venue's stocks; each reference comes once in a page.
+
+    Raises:
+        ServiceError: a page can't be had, or isn't one.
+    """
+    return _pages(service, f"/stocks/{siret}", "stocks", modified_since, _stock)
+
+
+def product_pages(service: Service, modified_since: datetime | None) -> Iterator[list[ProductEntry]]:
+    """The pages of the catalogue of things. Errors are those of `stock_pages`."""
+    return _pages(service, "/products", "products", modified_since, _product)
+
+
+def _pages(
+    service: Service, path: str, key: str, modified_since: datetime | None, read: Callable[[dict[str, Any]], Entry]
+) -> Iterator[list[Entry]]:
+    params: dict[str, str | int] = {"limit": PAGE}
+    if modified_since is not None:
+        asked_since = (modified_since - CLOCKS_DIFFER).astimezone(UTC)
+        params["modifiedSince"] = asked_since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seen = set()
+    while True:
+        page = service.get(path, params)
+        try:
+            entries = [read(entry) for entry in page[key]]
+        except (KeyError, TypeError, ValueError) as error:
+            what = f"{key} has an entry that is wrong: {error}" if isinstance(error, ValueError) else f"no {key} in it"
+            raise ServiceError(f"{service.name}: GET {path}: a page is not as documented: {what}") from error
+        if not entries:
+            return
+        yield list({entry.ref: entry for entry in entries}.values())  # the later entry of a reference holds
+        after = entries[-1].ref
+        if after in seen:
+            raise ServiceError(f"{service.name}: GET {path}: the page after {after} came twice, it would never end")
+        seen.add(after)
+        params["after"] = after
+
+
+def _stock(entry: dict[str, Any]) -> StockEntry:
+    available = _field(entry, "available")
+    if type(available) is not int or not 0 <= available <= MOST_PIECES:
+        raise ValueError(f"available is {available!r}")
+    return StockEntry(_text(entry, "ref"), available, _price(entry))
+
+
+def _product(entry: dict[str, Any]) -> ProductEntry:
+    kind = _text(entry, "type")
+    if kind not in PRODUCT_TYPES:
+        raise ValueError(f"type is {kind!r}")
+    ref = _text(entry, "ref")
+    if not (len(ref) == 13 and ref.isascii() and ref.isdigit()):  # noqa: PLR2004 - EAN-13
+        raise ValueError(f"ref is {ref!r}, not an EAN of 13 digits")
+    return ProductEntry(ref, _text(entry, "title"), kind, _price(entry))
+
+
+def _field(entry: Any, name: str) -> Any:
+    if not isinstance(entry, dict) or name not in entry:
+        raise ValueError(f"no {name} in {entry!r}")
+    return entry[name]
+
+
+def _text(entry: dict[str, Any], name: str) -> str:
+    value = _field(entry, name)
+    if not isinstance(value, str) or not value or "\0" in value:  # PostgreSQL's text has no NUL
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+def _price(entry: dict[str, Any]) -> Decimal | None:
+    price = entry.get("price")
+    if price is None:
+        return None
+    if isinstance(price, bool) or not isinstance(price, int | Decimal) or not 0 <= price < HIGHEST_PRICE:
+        raise ValueError(f"price is {price!r}")
+    return Decimal(price)

@@ -1,0 +1,225 @@
+"""From one `add_job` call to a job: judges all of the call and says every fault at once.
+
+What comes in: a `JobCall` as it was written. What goes out: a `Job`, or a `FaultsError` whose faults name field, value
+and what to write instead; `clock_file` puts file, line and clock to them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from inspect import Signature, signature
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from scheduled_tasks import schedule
+from scheduled_tasks.clock import ApplicationPlaceholder, Job, JobCall
+from scheduled_tasks.faults import Fault, FaultsError
+from scheduled_tasks.options import OPTIONS, RETRY_DELAY, Options, read_options, seconds_of
+from scheduled_tasks.run.arguments import APP, NAME, takes_app
+from scheduled_tasks.run.find_task import is_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+# A grace below this is no catch-up at all, as APScheduler's usual second is meant. A timer that is up fires in time;
+# judging its run by seconds would skip one on a busy machine.
+CATCH_UP = 60
+
+# What only a scheduler process has a use for, with what to do instead.
+_WITHOUT_MEANING = {
+    "jobstore": "leave it out: without a scheduler process there is no job store",
+    "executor": "leave it out: each run is a process of its own",
+    "replace_existing": "leave it out: the clock file is all there is",
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a clock file is read for.
+
+    Attributes:
+        domains: the package of the domains; a task from elsewhere is refused.
+        timezone: the zone of clocks that name none.
+        now: what the horizon of exact times counts from.
+        make_app: makes the application, where a domain can't be imported without it.
+        lines: whether the OnCalendar lines are wanted; who only asks when jobs run needs none.
+    """
+
+    domains: str
+    timezone: str
+    now: datetime
+    make_app: Callable[[], object] = lambda: None
+    lines: bool = True
+
+
+def read_job(call: JobCall, clock: str, project: Project, timezone: str, inherited: Options) -> Job:
+    """Judges one call of a clock whose times are in `timezone`, and whose jobs inherit options.
+
+    Raises:
+        FaultsError: all that is wrong with it.
+    """
+    faults: list[Fault] = []
+    task = _task_name(call.function, project.domains, faults)
+    args, kwargs = _arguments(call, faults) if task else (None, {})
+    apscheduler = _apscheduler_options(call, faults)
+    given = {name: value for name, value in call.trigger_fields.items() if name in OPTIONS}
+    options, option_faults = read_options(given)
+    faults += [*option_faults, *_faults_of_retries(call.function, options.over(inherited))]
+    fields = {name: value for name, value in call.trigger_fields.items() if name not in OPTIONS}
+    trigger = None
+    try:  # a zone that isn't one is the clock's fault; its jobs' other faults are wanted too
+        trigger = schedule.read_trigger(call.trigger, fields, timezone=timezone if is_zone(timezone) else "UTC")
+    except FaultsError as error:
+        faults += error.faults
+    identity = job_name(call)
+    if not NAME.fullmatch(identity):
+        faults.append(Fault("can't name units", "write an id with a-z, 0-9 and _ only", "id", repr(identity)))
+    if faults or trigger is None:
+        raise FaultsError(faults)
+    timing = schedule.translate(trigger, now=project.now) if project.lines else schedule.Timing(())
+    documented = (getattr(call.function, "__doc__", None) or task).strip().partition("\n")[0].rstrip(".")
+    return Job(
+        clock=clock,
+        id=identity,
+        task=task,
+        description=(call.name or documented).strip(),
+        args=args,
+        kwargs=kwargs,
+        trigger=trigger,
+        timing=timing,
+        paused=apscheduler.paused,
+        catch_up=apscheduler.grace is None or apscheduler.grace >= CATCH_UP,
+        grace=apscheduler.grace if apscheduler.grace is None or apscheduler.grace >= CATCH_UP else None,
+        options=options,
+        file=call.file,
+        line=call.line,
+    )
+
+
+def is_zone(name: str) -> bool:
+    """Whether the tz database has a zone of that name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def job_name(call: JobCall) -> str:
+    """The id of a job: the one given, else the function's name."""
+    return str(call.id if call.id is not None else getattr(call.function, "__name__", "?"))
+
+
+def _task_name(function: object, domains: str, faults: list[Fault]) -> str:
+    """`DOMAIN.TASK` of a function, or "" and a fault."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    if not callable(function) or not module:
+        instead = "pass the task's function itself, without ()"
+        faults.append(Fault("is not a task", instead, "func", repr(function)[:80]))
+        return ""
+    domain = str(module).removeprefix(f"{domains}.")
+    if domain == module or not is_task(function, sys.modules[module], name):
+        instead = f"move it to a module of {domains} and import it from there"
+        faults.append(Fault("is not in a domain", instead, "func", f"{module}.{name}"))
+        return ""
+    return f"{domain}.{name}"
+
+
+def _arguments(call: JobCall, faults: list[Fault]) -> tuple[list[Any] | None, dict[str, Any]]:
+    args, kwargs = call.args if call.args is not None else [], call.kwargs if call.kwargs is not None else {}
+    if not isinstance(args, list | tuple):
+        faults.append(Fault("is not a list", "write [app], or [app, 'more']", "args", repr(args)))
+        args = []
+    if not isinstance(kwargs, dict):
+        faults.append(Fault("is not a dict", "write {'name': value}", "kwargs", repr(kwargs)))
+        kwargs = {}
+    function: Callable[..., Any] = call.function  # type: ignore[assignment]  # _task_name has seen that it is callable
+    try:
+        _signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        needs_app = takes_app(function) and not any(value is not None and _is_app(value) for value in args)
+        instead = (
+            "write [app], for the application"
+            if needs_app
+            else f"the task is {function.__name__}{_signature(function)}"
+        )
+        faults.append(Fault(f"don't fit the task: {error}", instead, "args", repr(list(args))))
+        return None, {}
+    plain_args = [_plain(value, f"args[{index}]", faults) for index, value in enumerate(args)]
+    plain_kwargs = {str(key): _plain(value, f"kwargs[{key!r}]", faults) for key, value in kwargs.items()}
+    if not plain_kwargs and plain_args == ([APP] if takes_app(function) else []):
+        return None, {}  # what run-task does of itself
+    return plain_args, plain_kwargs
+
+
+def _faults_of_retries(task: object, options: Options) -> list[Fault]:
+    """What speaks against trying a task again, with all that the job inherits."""
+    faults = []
+    if (retries := options.text("retries", "0")) != "0" and not getattr(task, "__cron_idempotent__", False):
+        problem = "the task isn't declared idempotent, and a retry would do again what a failed run has done already"
+        instead = "put @cron_idempotent on the task, if it may be run again after any failure; else write retries=0"
+        faults.append(Fault(problem, instead, "retries", retries))
+    longest, delay = options.text("retry_delay_max"), options.text("retry_delay", RETRY_DELAY)
+    if longest and seconds_of(longest) <= seconds_of(delay):
+        problem = f"is no longer than retry_delay, {delay}, which is to grow to it"
+        faults.append(Fault(problem, "write a longer one, or leave it out", "retry_delay_max", repr(longest)))
+    return faults
+
+
+@lru_cache(maxsize=1024)
+def _signature(function: Callable[..., Any]) -> Signature:
+    return signature(function)
+
+
+def _is_app(value: object) -> bool:
+    return isinstance(value, ApplicationPlaceholder)
+
+
+def _plain(value: Any, field: str, faults: list[Fault]) -> Any:
+    """An argument as the unit carries it; what would not arrive as it is, is a fault."""
+    if _is_app(value):
+        return APP
+    try:
+        same = json.loads(json.dumps(value, allow_nan=False)) == value and value != APP
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        instead = "write a number, text, True, False, None, or a list or dict of those (text keys)"
+        faults.append(Fault("can't be passed to a task by a unit", instead, field, repr(value)))
+    return value
+
+
+@dataclass(frozen=True)
+class _APSchedulerOptions:
+    """What APScheduler's options of a job come to: seconds of grace (None: whenever), and whether it is paused."""
+
+    grace: int | None
+    paused: bool
+
+
+def _apscheduler_options(call: JobCall, faults: list[Fault]) -> _APSchedulerOptions:
+    given = dict(call.options)
+    faults += [
+        Fault("has no meaning here", instead, name, repr(given[name]))
+        for name, instead in _WITHOUT_MEANING.items()
+        if name in given
+    ]
+    if given.get("coalesce", True) is not True:
+        instead = "leave it out: runs missed while the machine was off are caught up once"
+        faults.append(Fault("is not what a timer does", instead, "coalesce", repr(given["coalesce"])))
+    if given.get("max_instances", 1) != 1:
+        instead = "leave it out: a service never runs twice at once; two jobs with ids of their own do"
+        faults.append(Fault("is not what a service does", instead, "max_instances", repr(given["max_instances"])))
+    if given.get("next_run_time") is not None:
+        instead = "leave it out, or write None for a job that is paused; start_date says from when on it runs"
+        faults.append(Fault("is not for clock files", instead, "next_run_time", repr(given["next_run_time"])))
+    grace = given.get("misfire_grace_time")
+    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int) or grace < 1):
+        instead = "write whole seconds, or None: a missed run is caught up whenever the machine is back"
+        faults.append(Fault("is not a time", instead, "misfire_grace_time", repr(grace)))
+        grace = None
+    return _APSchedulerOptions(grace, paused="next_run_time" in given)

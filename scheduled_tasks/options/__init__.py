@@ -1,0 +1,23 @@
+"""Options of clocks and jobs: what a job may take of the machine, as whom and with what it runs, how it is tried again.
+
+What comes in: the keywords of `Clock(…)` and `add_job(…)` that aren't the schedule's. What goes out: `Options`, judged
+value by value, or faults. How they are written into units is `deploy`'s business, which this room doesn't import.
+"""
+
+from scheduled_tasks.options.forms import seconds_of, why_unwritable
+from scheduled_tasks.options.relaxations import RELAXATIONS, Relaxation
+from scheduled_tasks.options.table import DEFAULTS, INHERITED, OPTIONS, RETRY_DELAY, Option, Options, read_options
+
+__all__ = [
+    "DEFAULTS",
+    "INHERITED",
+    "OPTIONS",
+    "RELAXATIONS",
+    "RETRY_DELAY",
+    "Option",
+    "Options",
+    "Relaxation",
+    "read_options",
+    "seconds_of",
+    "why_unwritable",
+]

@@ -1,0 +1,144 @@
+"""run-task's command line, and the arguments of the task's call.
+
+A job's `args` and `kwargs` come from its unit as JSON. The application, which is only made when a task
+runs, is written there as {"@": "app"}; the same form is what a clock file's `app` is rendered to.
+"""
+
+from __future__ import annotations
+
+import getopt
+import inspect
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from scheduled_tasks.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OPTIONS = ["help", "clock=", "job=", "args=", "kwargs=", "schedule=", "grace="]
+APP = {"@": "app"}
+NAME = re.compile(r"[a-z0-9_]+")  # of a clock and of a job
+
+USAGE = """\
+Usage: run-task DOMAIN.TASK [--args JSON-LIST] [--kwargs JSON-OBJECT] [--clock CLOCK --job JOB]
+                [--schedule JSON-OBJECT --grace SECONDS]
+
+Runs one task once: checks its feature flag, makes the application's context, runs it, records the run.
+Without --args the task gets the application, if it takes one. {"@": "app"} stands for it in the JSON.
+With --schedule, the job's trigger, a run that its timer starts later than --grace after its time is skipped.
+Standard output carries JSON log lines, one a line. Exit codes: 0 ended or skipped, 1 the task raised,
+64 unknown task or wrong usage, 75 PostgreSQL not reachable, 78 configuration, 128+N stopped by signal N.
+"""
+
+
+class BindError(UsageError):
+    """The arguments don't fit the task."""
+
+
+class Asked(NamedTuple):
+    """What the command line asks for; what it doesn't say is None.
+
+    `schedule` is the job's trigger, `grace` how many seconds after its nominal time a timer's run may start.
+    """
+
+    task: str
+    clock: str = ""
+    job: str = ""
+    args: list[Any] | None = None
+    kwargs: dict[str, Any] | None = None
+    schedule: dict[str, Any] | None = None
+    grace: float | None = None
+
+
+class Call(NamedTuple):
+    """The call of a task; the application in it is made when it happens."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    make_app: Callable[[], object]
+
+    def __call__(self, task: Callable[..., Any]) -> object:
+        """Calls the task."""
+        args = [self._put_in_app(value) for value in self.args]
+        kwargs = {key: self._put_in_app(value) for key, value in self.kwargs.items()}
+        return task(*args, **kwargs)
+
+    def _put_in_app(self, value: Any) -> Any:
+        return self.make_app() if value == APP else value
+
+
+def parse(argv: list[str]) -> Asked | None:
+    """Reads the command line; None where it asks for help.
+
+    Raises:
+        UsageError: it can't be understood.
+    """
+    try:
+        options, names = getopt.gnu_getopt(
+            argv, "h", ["help", "clock=", "job=", "args=", "kwargs=", "schedule=", "grace="]
+        )
+    except getopt.GetoptError as error:
+        raise UsageError(str(error)) from error
+    given = dict(options)
+    if "-h" in given or "--help" in given:
+        return None
+    if len(names) != 1:
+        raise UsageError(f"wants one task, DOMAIN.TASK, got {' '.join(names) or 'none'}")
+    for option in ("--clock", "--job"):
+        if not NAME.fullmatch(given.get(option, "") or "_"):
+            raise UsageError(f"{option} {given[option]}: a name has a-z, 0-9 and _ only")
+    return Asked(
+        names[0],
+        given.get("--clock", ""),
+        given.get("--job", ""),
+        _json(given, "--args", list),
+        _json(given, "--kwargs", dict),
+        _json(given, "--schedule", dict),
+        _seconds(given, "--grace"),
+    )
+
+
+def _json(given: dict[str, str], option: str, kind: type) -> Any:
+    if option not in given:
+        return None
+    try:
+        value = json.loads(given[option])
+    except ValueError as error:
+        raise UsageError(f"{option} {given[option]}: is not JSON: {error}") from error
+    if not isinstance(value, kind):
+        raise UsageError(f"{option} {given[option]}: wants a JSON {'list' if kind is list else 'object'}")
+    return value
+
+
+def _seconds(given: dict[str, str], option: str) -> float | None:
+    try:
+        return float(given[option]) if option in given else None
+    except ValueError as error:
+        raise UsageError(f"{option} {given[option]}: wants a number of seconds") from error
+
+
+def takes_app(task: Callable[..., Any]) -> bool:
+    """Whether the task wants the application first: it has a context, or its first parameter is named `app`."""
+    if "cron_context" in getattr(task, "__cron__", ()):
+        return True
+    return next(iter(inspect.signature(task).parameters), "") == "app"
+
+
+def bind(task: Callable[..., Any], asked: Asked, make_app: Callable[[], object]) -> Call:
+    """The call that was asked for.
+
+    Raises:
+        BindError: the arguments don't fit the task's signature.
+    """
+    kwargs = asked.kwargs or {}
+    args = asked.args
+    if args is None:
+        args = [APP] if takes_app(task) and "app" not in kwargs else []
+    signature = inspect.signature(task)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise BindError(f"{asked.task}{signature}: {error}; give them with --args '[…]' or --kwargs '{{…}}'") from error
+    return Call(args, kwargs, make_app)

@@ -1,0 +1,105 @@
+"""The application context that a task runs in, and what the task left uncommitted there.
+
+The context is the application's own: an object with `app_context()` (Flask) as it is; Django is set up by the
+configured factory, which calls `django.setup()`; any other object is a plain one and needs none.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from scheduled_tasks.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+_IDLE, _IN_TRANSACTION = 0, 2  # libpq's PQTRANS_IDLE, PQTRANS_INTRANS
+
+
+def application_factory(path: str) -> Callable[[], object]:
+    """What makes the application that the configuration's `app` names, once, when it is first called.
+
+    Args:
+        path: `module:factory`; empty for a project without an application (it is None then).
+    """
+    made: list[object] = []
+
+    def make() -> object:
+        if not made:
+            made.append(_make(path) if path else None)
+        return made[0]
+
+    return make
+
+
+def load_object(path: str, key: str) -> Any:
+    """The object that a setting names as `module:name`.
+
+    Raises:
+        ConfigurationError: the module can't be imported, or has no such name.
+    """
+    module, _, name = path.partition(":")
+    try:
+        found: Any = import_module(module)
+        for part in (name or "None").split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"{key} = {path!r} can't be loaded: {error}; write {key} = 'module:name'") from error
+    return found
+
+
+def _make(path: str) -> object:
+    factory = load_object(path, "app")
+    # A Flask application is callable itself (WSGI): it is the application, not its factory.
+    return factory() if callable(factory) and not hasattr(factory, "app_context") else factory
+
+
+def application_context(app: object) -> AbstractContextManager[object]:
+    """The application's own context where it has one."""
+    own: Callable[[], AbstractContextManager[object]] | None = getattr(app, "app_context", None)
+    return own() if own is not None else nullcontext()
+
+
+def uncommitted(app: object) -> Iterator[str]:
+    """What the task left uncommitted, one phrase each; to be asked before the context ends.
+
+    Knows Flask-SQLAlchemy's session and Django's connections; any application may answer for itself with a
+    method `uncommitted()` that gives such phrases.
+    """
+    own = getattr(app, "uncommitted", None)
+    if callable(own):
+        yield from own()
+    extensions = getattr(app, "extensions", None)
+    sqlalchemy = extensions.get("sqlalchemy") if isinstance(extensions, dict) else None
+    registry = getattr(getattr(sqlalchemy, "session", None), "registry", None)  # of the session of this context
+    if registry is not None and registry.has() and _session_has_changes(registry()):
+        yield "the SQLAlchemy session has changes"
+    if "django.db" in sys.modules:
+        for connection in sys.modules["django.db"].connections.all(initialized_only=True):
+            if connection.connection is not None and _has_written(connection.connection):
+                yield f"Django's connection {connection.alias!r} has changes"
+
+
+def _session_has_changes(session: Any) -> bool:
+    if session.new or session.dirty or session.deleted:
+        return True
+    if not session.is_active:  # a flush failed, and the task went on
+        return True
+    # Flushed changes left the session's lists: the database knows whether the transaction has written.
+    return session.in_transaction() and _has_written(session.connection().connection.dbapi_connection)
+
+
+def _has_written(connection: Any) -> bool:
+    """Whether the open transaction of a driver's connection (sqlite3, psycopg, psycopg2) has something to lose."""
+    if hasattr(connection, "in_transaction"):  # sqlite3 opens one for what writes alone
+        return bool(connection.in_transaction)
+    status = getattr(getattr(connection, "info", None), "transaction_status", _IDLE)
+    if status != _IN_TRANSACTION:
+        return bool(status != _IDLE)  # a failed one lost what it had
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id_if_assigned()")
+        return cursor.fetchone()[0] is not None

@@ -1,0 +1,128 @@
+"""From a task's name to its function: `booking.cancel` is `cancel` of the module `booking` in the domains' package.
+
+Anything that is no public function of a domain is an unknown task; the error gives the nearest names there are.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+
+class UnknownTaskError(ScheduledTasksError):
+    """There is no such task."""
+
+    exit_code = 64
+
+
+class TaskImportError(ConfigurationError):
+    """The module of the task can't be imported."""
+
+
+def find_task(name: str, domains: str, make_app: Callable[[], object]) -> Callable[..., Any]:
+    """The function of a task.
+
+    Args:
+        name: `DOMAIN.TASK`.
+        domains: the package of the domains.
+        make_app: makes the application; called where a domain can't be imported without it (Django's models
+            can't be before `django.setup()`).
+
+    Raises:
+        UnknownTaskError: there is none, with the nearest names.
+        TaskImportError: the domain's module raises when it is imported.
+        ConfigurationError: the package of the domains can't be imported.
+    """
+    try:
+        _import(domains, make_app)
+    except TaskImportError as error:
+        raise ConfigurationError(
+            f"the package of the domains: {error} (is it installed, and is `domains` in the configuration right?)"
+        ) from error
+    domain, _, function = name.rpartition(".")
+    module = _import_domain(domains, domain, make_app) if domain and _is_path(domain) else None
+    task: Callable[..., Any] | None = getattr(module, function, None)
+    if module is None or task is None or not is_task(task, module, function):
+        raise UnknownTaskError(_unknown(name, domains, make_app))
+    return task
+
+
+def is_task(candidate: object, module: ModuleType, name: str) -> bool:
+    """Whether something found in a domain's module is a task of it: a public function that was written there."""
+    home = f"{getattr(candidate, '__module__', '')}."  # the dot: `booking` is not the home of what `booking_export` has
+    return (
+        callable(candidate)
+        and not name.startswith("_")
+        and not isinstance(candidate, type)
+        and home.startswith(f"{module.__name__}.")
+    )
+
+
+def _is_path(domain: str) -> bool:
+    return all(part.isidentifier() and not part.startswith("_") for part in domain.split("."))
+
+
+def _import_domain(domains: str, domain: str, make_app: Callable[[], object]) -> ModuleType | None:
+    path = f"{domains}.{domain}"
+    try:
+        return _import(path, make_app)
+    except TaskImportError as error:
+        missing = error.__cause__.name if isinstance(error.__cause__, ModuleNotFoundError) else None
+        if missing is not None and (missing == path or path.startswith(f"{missing}.")):
+            return None  # it is the domain that there isn't, not something that the domain imports
+        raise
+
+
+def _import(path: str, make_app: Callable[[], object]) -> ModuleType:
+    try:
+        try:
+            return import_module(path)
+        except Exception as error:
+            if not type(error).__module__.startswith("django.core.exceptions"):
+                raise
+            make_app()
+            return import_module(path)
+    except ScheduledTasksError:
+        raise
+    except ModuleNotFoundError as error:
+        raise TaskImportError(f"{path} can't be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise TaskImportError(f"{path} can't be imported: {type(error).__name__}: {error}") from error
+
+
+def _unknown(name: str, domains: str, make_app: Callable[[], object]) -> str:
+    from difflib import get_close_matches  # only an error pays for it
+
+    known = list(all_tasks(domains, make_app))
+    near = get_close_matches(name, known, n=3, cutoff=0.5) or sorted(
+        task for task in known if task.rpartition(".")[2] == name.rpartition(".")[2]
+    )
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
+    return f"unknown task {name!r} (a task is DOMAIN.TASK, in {domains}): {hint}"
+
+
+def all_tasks(domains: str, make_app: Callable[[], object]) -> Iterator[str]:
+    """The names of all the tasks: the decorated functions of every domain that can be imported."""
+    from pkgutil import walk_packages  # only listing pays for it
+
+    package = _import(domains, make_app)
+    # onerror: walk_packages imports packages once more, and what they raise is said below already.
+    for entry in walk_packages(getattr(package, "__path__", ()), f"{domains}.", onerror=lambda _name: None):
+        domain = entry.name.removeprefix(f"{domains}.")
+        if not _is_path(domain):
+            continue
+        try:
+            module = _import_domain(domains, domain, make_app)
+        except ScheduledTasksError as error:
+            sys.stderr.write(f"left out: {error}\n")
+            continue
+        for name, candidate in sorted(vars(module).items()):
+            if hasattr(candidate, "__cron__") and is_task(candidate, module, name):  # type: ignore[arg-type]
+                yield f"{domain}.{name}"

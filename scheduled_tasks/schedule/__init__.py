@@ -1,0 +1,46 @@
+"""The schedule room: what a clock file says about time, and when that is.
+
+In come trigger fields; out come values, OnCalendar lines, occurrences, warnings and faults: no I/O, no reading of the
+clock. Names are loaded when first used, so that the hot path gets the evaluator without importing APScheduler.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scheduled_tasks.schedule.evaluator import Occurrence, latest_occurrence, occurrences
+    from scheduled_tasks.schedule.parser import read_trigger
+    from scheduled_tasks.schedule.timing import Timing
+    from scheduled_tasks.schedule.translation import translate
+    from scheduled_tasks.schedule.trigger import Trigger
+    from scheduled_tasks.schedule.words import describe
+
+__all__ = [
+    "Occurrence",
+    "Timing",
+    "Trigger",
+    "describe",
+    "latest_occurrence",
+    "occurrences",
+    "read_trigger",
+    "translate",
+]
+
+HOMES = {
+    "Occurrence": "evaluator",
+    "Timing": "timing",
+    "Trigger": "trigger",
+    "describe": "words",
+    "latest_occurrence": "evaluator",
+    "occurrences": "evaluator",
+    "read_trigger": "parser",
+    "translate": "translation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)

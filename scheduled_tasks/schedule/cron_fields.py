@@ -1,0 +1,139 @@
+"""Cron fields: APScheduler's language, read by APScheduler itself and refused where it would misread.
+
+In comes one field's name and value; out come the numbers it stands for, or a fault that says what to write.
+APScheduler 3.11 parses and validates; what it drops in silence (`mon-fri/2`, `lastly`) is caught here first.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.cron.expressions import (
+    MONTHS,
+    WEEKDAYS,
+    LastDayOfMonthExpression,
+    RangeExpression,
+    WeekdayPositionExpression,
+)
+from apscheduler.triggers.cron.fields import MAX_VALUES, MIN_VALUES
+
+from scheduled_tasks.faults import Fault
+from scheduled_tasks.schedule.trigger import LAST, LAST_YEAR
+
+# What APScheduler reads to its last character. Its own patterns for names are not anchored at the end.
+NUMBERS = r"\*(/\d+)?|\d+(-\d+)?(/\d+)?"
+WHOLE = {
+    "month": rf"{NUMBERS}|[a-z]+(-[a-z]+)?",
+    "day_of_week": rf"{NUMBERS}|[a-z]+(-[a-z]+)?",
+    "day": rf"{NUMBERS}|last|(1st|2nd|3rd|4th|5th|last) +[a-z]+",
+}
+NAMES = {"month": MONTHS, "day_of_week": WEEKDAYS}
+EXAMPLES = {
+    "year": "a year such as 2027, or 2027-2030",
+    "month": "1-12 or jan-dec, e.g. month='jan,jul'",
+    "day": "1-31, last, or e.g. day='2nd fri' or day='last sun'",
+    "week": "an ISO week, 1-53",
+    "day_of_week": "mon-sun or 0-6 (0 is Monday), e.g. day_of_week='mon-fri'",
+    "hour": "0-23, e.g. hour='*/6' or hour='9-17'",
+    "minute": "0-59, e.g. minute='*/15'",
+    "second": "0-59",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """What one field stands for. `last_day` and `positions` belong to `day` alone."""
+
+    numbers: tuple[int, ...]
+    last_day: bool = False
+    positions: tuple[tuple[int, int], ...] = ()
+    everything: bool = False
+    numeric: bool = False
+
+
+def read_field(name: str, value: object) -> Field | Fault:
+    """What `value` says in the field `name`, or what is wrong with it and what to write."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        problem = f"{type(value).__name__} is neither a number nor text"
+        return Fault(problem, f"write {EXAMPLES[name]}", name, repr(value))
+    return _read(name, value)
+
+
+@lru_cache(maxsize=4096, typed=True)  # the jobs of a project say the same few things in most of their fields
+def _read(name: str, value: int | str) -> Field | Fault:
+    shown = repr(value)
+    for item in (each.strip() for each in str(value).split(",")):
+        if fault := _misread(name, item, shown):
+            return fault
+    try:
+        field = CronTrigger.FIELDS_MAP[name](name, value)
+    except ValueError as error:
+        return Fault(_sentence(str(error)), _instead(name, str(value)), name, shown)
+    return numbers_of(name, field.expressions)
+
+
+def numbers_of(name: str, expressions: list[object]) -> Field:
+    """The numbers that APScheduler's parsed expressions stand for."""
+    numbers: set[int] = set()
+    positions = []
+    last_day = everything = numeric = False
+    top = min(MAX_VALUES[name], LAST_YEAR)
+    for each in expressions:
+        if isinstance(each, WeekdayPositionExpression):
+            positions.append((LAST if each.option_num == 5 else each.option_num + 1, each.weekday))  # noqa: PLR2004
+        elif isinstance(each, LastDayOfMonthExpression):
+            last_day = True
+        elif isinstance(each, RangeExpression):
+            last = top if each.last is None else min(each.last, top)
+            numbers.update(range(each.first, last + 1, each.step or 1))
+            numeric = numeric or type(each) is RangeExpression
+        else:
+            step = getattr(each, "step", None)
+            numbers.update(range(MIN_VALUES[name], top + 1, step or 1))
+            everything = everything or step in (None, 1)
+    return Field(tuple(sorted(numbers)), last_day, tuple(sorted(set(positions))), everything, numeric)
+
+
+def _misread(name: str, item: str, shown: str) -> Fault | None:
+    """The fault of an item which APScheduler would accept and read as something else."""
+    start = re.match(r"[a-z]+(-[a-z]+)?", item, re.IGNORECASE)
+    if name not in WHOLE or not start or re.fullmatch(WHOLE[name], item, re.IGNORECASE | re.ASCII):
+        return None
+    stepped = re.fullmatch(r"([a-z]+)-([a-z]+)/(\d+)", item.lower())
+    names = NAMES.get(name, [])
+    if stepped and stepped[1] in names and stepped[2] in names and int(stepped[3]):
+        first, last = names.index(stepped[1]), names.index(stepped[2])
+        meant = ",".join(names[first : last + 1 : int(stepped[3])])
+        return Fault(
+            f"APScheduler reads {item!r} as {start[0]!r} and drops the step in silence",
+            f"write {name}={meant!r}",
+            name,
+            shown,
+        )
+    return Fault(f"{item!r} is not understood", f"write {EXAMPLES[name]}", name, shown)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _instead(name: str, value: str) -> str:
+    """What to write; for a range that wraps, the two halves spelled out."""
+    wrapped = re.fullmatch(r"([a-z]+|\d+)-([a-z]+|\d+)", value.strip().lower())
+    names = NAMES.get(name)
+    if wrapped and names and wrapped[1] in names and wrapped[2] in names:
+        first, last = names.index(wrapped[1]), names.index(wrapped[2])
+        return f"a range does not wrap: write {name}={','.join(names[first:] + names[: last + 1])!r}"
+    if wrapped and wrapped[1].isdigit() and wrapped[2].isdigit() and name in MIN_VALUES:
+        low, high = MIN_VALUES[name], MAX_VALUES[name]
+        first, last = int(wrapped[1]), int(wrapped[2])
+        if low <= last < first <= high:
+            return f"a range does not wrap: write {name}='{first}-{high},{low}-{last}'"
+    if name == "day_of_week" and value.strip() == "7":
+        return "write day_of_week='sun' (0 is Monday here, 6 is Sunday)"
+    if name == "hour" and value.strip() == "24":
+        return "write hour=0: midnight begins the day"
+    return f"write {EXAMPLES[name]}"

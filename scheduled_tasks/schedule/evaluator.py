@@ -1,0 +1,219 @@
+"""The one evaluator: when does a trigger fire?
+
+In comes a trigger value; out come its occurrences, lazily and in order, by the rule of the design's section 4 and of
+decision 0010. Preview, linter, ledger and the tests of the rendered lines all ask here. The hot path
+imports this module, so it and what it imports are of the standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+from scheduled_tasks.schedule.trigger import FIRST_YEAR, LAST_YEAR, Cron, Date, Interval, Trigger
+from scheduled_tasks.schedule.zone import DAY, blocks_of_year, midnight, zone_info
+
+EDGE_FIRST, EDGE_LAST = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
+TICK = timedelta(microseconds=1)
+
+
+class Occurrence(NamedTuple):
+    """One run: the wall time that was wanted (aware, fold-aware), and the UTC instant at which it fires.
+
+    The two differ only for a nominal time in a gap, which fires later by the gap's length.
+    """
+
+    nominal: datetime
+    at: datetime
+
+
+def occurrences(trigger: Trigger, *, after: datetime, until: datetime | None = None) -> Iterator[Occurrence]:
+    """The runs strictly after one instant, up to and including another, lazily and in order.
+
+    Both instants must be aware. No instant comes twice: where a run moved out of a gap meets a run of its own time,
+    as `2,3` o'clock does, that is one run.
+    """
+    low = after.astimezone(UTC)
+    if trigger.start and trigger.start > low:
+        low = trigger.start - TICK
+    ends = [each.astimezone(UTC) for each in (until, trigger.end) if each]
+    high = min(ends) if ends else None
+    for found in _all_after(trigger, low):
+        if high and found.at > high:
+            return
+        yield found
+
+
+def latest_occurrence(trigger: Trigger, *, at_or_before: datetime) -> Occurrence | None:
+    """The last run at or before an instant (aware), or None where there is none."""
+    high = at_or_before.astimezone(UTC)
+    if trigger.end:
+        high = min(high, trigger.end)
+    found = _last_before(trigger, high)
+    return found if found and not (trigger.start and found.at < trigger.start) else None
+
+
+def _all_after(trigger: Trigger, low: datetime) -> Iterator[Occurrence]:
+    if isinstance(trigger, Cron):
+        yield from _cron_after(trigger, low)
+    elif isinstance(trigger, Interval):
+        step = timedelta(seconds=trigger.every)
+        at = trigger.anchor + step * ((low - trigger.anchor) // step + 1)
+        while at.year <= LAST_YEAR:
+            yield _local(trigger.zone, at)
+            at += step
+    elif isinstance(trigger, Date) and trigger.run_at > low:
+        yield _local(trigger.zone, trigger.run_at)
+
+
+def _last_before(trigger: Trigger, high: datetime) -> Occurrence | None:
+    if isinstance(trigger, Cron):
+        return _cron_before(trigger, high)
+    if isinstance(trigger, Interval):
+        step = timedelta(seconds=trigger.every)
+        return _local(trigger.zone, high - (high - trigger.anchor) % step)
+    if isinstance(trigger, Date) and trigger.run_at <= high:
+        return _local(trigger.zone, trigger.run_at)
+    return None
+
+
+def _local(zone: str, at: datetime) -> Occurrence:
+    return Occurrence(at.astimezone(zone_info(zone)), at)
+
+
+def _cron_after(trigger: Cron, low: datetime) -> Iterator[Occurrence]:
+    local = low.astimezone(zone_info(trigger.zone))
+    day: date | None = max(local.date(), EDGE_FIRST)
+    while day and day <= EDGE_LAST:
+        block = blocks_of_year(trigger.zone, day.year).get(day)
+        if block:
+            yield from (found for found in resolve_days(trigger, *block) if found.at > low)
+            day = block[1] + DAY
+            continue
+        if trigger.wants(day):
+            start = midnight(trigger.zone, day)
+            first = (low - start) // timedelta(seconds=1) + 1
+            yield from (_plain(trigger, day, start, second) for second in _times(trigger, max(first, 0)))
+        day = _next_day(trigger, day)
+
+
+def _cron_before(trigger: Cron, high: datetime) -> Occurrence | None:
+    day = min(high.astimezone(zone_info(trigger.zone)).date(), EDGE_LAST)
+    while day >= EDGE_FIRST:
+        block = blocks_of_year(trigger.zone, day.year).get(day)
+        if block:
+            found = [each for each in resolve_days(trigger, *block) if each.at <= high]
+            if found:
+                return found[-1]
+            day = block[0] - DAY
+            continue
+        if trigger.wants(day):
+            start = midnight(trigger.zone, day)
+            last = _last_time(trigger, (high - start) // timedelta(seconds=1))
+            if last is not None:
+                return _plain(trigger, day, start, last)
+        day = _previous_day(trigger, day)
+    return None
+
+
+def _plain(trigger: Cron, day: date, start: datetime, second: int) -> Occurrence:
+    hour, rest = divmod(second, 3600)
+    nominal = datetime(day.year, day.month, day.day, hour, rest // 60, rest % 60, tzinfo=zone_info(trigger.zone))
+    return Occurrence(nominal, start + timedelta(seconds=second))
+
+
+def _times(trigger: Cron, first: int) -> Iterator[int]:
+    """The wanted times of a day in seconds since midnight, from `first` on."""
+    for hour in trigger.hours:
+        if hour * 3600 + 3599 < first:
+            continue
+        for minute in trigger.minutes:
+            start = hour * 3600 + minute * 60
+            if start + 59 < first:
+                continue
+            for second in trigger.seconds:
+                if start + second >= first:
+                    yield start + second
+
+
+def _last_time(trigger: Cron, last: int) -> int | None:
+    """The last wanted time of a day at or before `last`, in seconds since midnight."""
+    for hour in reversed(trigger.hours):
+        if hour * 3600 > last:
+            continue
+        for minute in reversed(trigger.minutes):
+            start = hour * 3600 + minute * 60
+            if start > last:
+                continue
+            for second in reversed(trigger.seconds):
+                if start + second <= last:
+                    return start + second
+    return None
+
+
+def _next_day(trigger: Cron, day: date) -> date | None:
+    """The next day that year and month don't rule out."""
+    if trigger.years is not None and day.year not in trigger.years:
+        year = next((each for each in trigger.years if each > day.year), None)
+        return date(year, 1, 1) if year else None
+    if day.month not in trigger.months:
+        year, month = divmod(day.year * 12 + day.month, 12)
+        return date(year, month + 1, 1)
+    return day + DAY
+
+
+def _previous_day(trigger: Cron, day: date) -> date:
+    """The day before, or the last of the month before where this month is not wanted."""
+    if trigger.years is not None and day.year not in trigger.years:
+        return date(day.year, 1, 1) - DAY
+    return (day.replace(day=1) if day.month not in trigger.months else day) - DAY
+
+
+def resolve_days(trigger: Cron, first: date, last: date) -> list[Occurrence]:
+    """The runs whose nominal date lies between two dates, both included, whatever the clock does in them."""
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return _in_order(
+        found
+        for day in days
+        if trigger.wants(day)
+        for hour in trigger.hours
+        for found in resolve_hour(trigger, day, hour)
+    )
+
+
+def resolve_hour(trigger: Cron, day: date, hour: int) -> Iterator[Occurrence]:
+    """The runs of one wall-clock hour of a wanted date. Here stands the rule about gap and fold."""
+    info = zone_info(trigger.zone)
+    repeating = hour in trigger.repeating_hours
+    for minute in trigger.minutes:
+        for second in trigger.seconds:
+            early = datetime(day.year, day.month, day.day, hour, minute, second, tzinfo=info)
+            late = early.replace(fold=1)
+            # PEP 495: in a gap, fold=0 has the offset from before it, so that astimezone shifts by its length.
+            before, after = early.utcoffset(), late.utcoffset()
+            if before is None or after is None or before >= after:
+                yield Occurrence(early, early.astimezone(UTC))
+                if before != after and repeating:
+                    yield Occurrence(late, late.astimezone(UTC))
+            elif not repeating:
+                yield Occurrence(early, early.astimezone(UTC))
+
+
+def _in_order(found: Iterable[Occurrence]) -> list[Occurrence]:
+    """By instant; of several at one instant the one whose wall time is real, else the first."""
+    by_instant: dict[datetime, Occurrence] = {}
+    for each in found:
+        known = by_instant.get(each.at)
+        if known is None or not _is_real(known):
+            by_instant[each.at] = each
+    return [by_instant[at] for at in sorted(by_instant)]
+
+
+def _is_real(each: Occurrence) -> bool:
+    return each.at.astimezone(each.nominal.tzinfo).replace(tzinfo=None) == each.nominal.replace(tzinfo=None)
+
+
+def is_moved(each: Occurrence) -> bool:
+    """Whether a gap moved the run: the wall clock shows another time than the nominal one when it fires."""
+    return not _is_real(each)

@@ -1,0 +1,298 @@
+"""The parser: what `add_job` was given becomes a Trigger, or all of its faults at once.
+
+In come a trigger's name or an APScheduler trigger object, and the trigger's keyword arguments; out comes a frozen
+Trigger in one zone that is never silently the host's. The only module of the room, with cron_fields, that
+imports APScheduler: the hot path must not import it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
+
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.cron.fields import DEFAULT_VALUES
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.util import convert_to_datetime
+
+from scheduled_tasks.faults import Fault, FaultsError
+from scheduled_tasks.schedule.cron_fields import Field, numbers_of, read_field
+from scheduled_tasks.schedule.evaluator import occurrences
+from scheduled_tasks.schedule.trigger import ALL, FIRST_YEAR, Cron, Date, Interval, Trigger
+from scheduled_tasks.schedule.zone import zone_info
+
+CRON_FIELDS = CronTrigger.FIELD_NAMES
+UNITS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
+COMMON = ("start_date", "end_date", "timezone", "jitter")
+KNOWN = {
+    "cron": (*CRON_FIELDS, *COMMON),
+    "interval": (*UNITS, *COMMON),
+    "date": ("run_date", "timezone"),
+}
+# What people write who know another scheduler's words, or the other trigger's.
+MEANT = {
+    "cron": {unit: unit[:-1] for unit in UNITS} | {
+        "years": "year", "months": "month", "dow": "day_of_week", "weekday": "day_of_week",
+        "weekdays": "day_of_week", "day_of_month": "day", "dom": "day",
+    },
+    "interval": {unit[:-1]: unit for unit in UNITS},
+    "date": {"date": "run_date", "run_at": "run_date", "at": "run_date", "start_date": "run_date"},
+}  # fmt: skip
+OBJECTS = (CronTrigger, IntervalTrigger, DateTrigger)
+OFFSET_HOURS = range(-14, 13)
+HOSTS_OWN = frozenset({"localtime", "posixrules"})  # files among the zones that say whatever the host says
+
+
+class _Reader:
+    """Collects the faults of one trigger while its parts are read."""
+
+    def __init__(self, timezone: str) -> None:
+        self.faults: list[Fault] = []
+        self.notes: list[str] = []
+        self.zone = "UTC"  # until one is read: its faults don't hide those of the dates
+        self.read_zone(timezone)
+
+    def fault(self, field: str, value: object, problem: str, instead: str) -> None:
+        self.faults.append(Fault(problem, instead, field, repr(value) if field else ""))
+
+    def read_zone(self, value: object, field: str = "timezone") -> None:
+        name = zone_name(value)
+        if name is None:
+            self.fault(field, value, "no zone with a name", "write one such as timezone='Europe/Paris'")
+            return
+        if name in HOSTS_OWN or name.startswith(("posix/", "right/")):
+            self.fault(field, value, "not a zone but the host's own, or a copy", "write one such as 'Europe/Paris'")
+            return
+        try:
+            zone_info(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.fault(field, value, "unknown time zone", "write one such as timezone='Europe/Paris'")
+        else:
+            self.zone = name
+
+    def instant(self, field: str, value: object) -> datetime | None:
+        """A date, a datetime or text as a UTC instant; what has no zone is in the trigger's."""
+        if value is None:
+            return None
+        try:
+            found = convert_to_datetime(value, zone_info(self.zone), field)
+        except (ValueError, TypeError) as error:
+            self.fault(field, value, str(error).rstrip("."), f"write {field}='2027-01-31' or '2027-01-31 06:00:00'")
+            return None
+        return None if found is None else found.astimezone(UTC)
+
+    def bounds(self, fields: Mapping[str, object]) -> dict[str, Any]:
+        start = self.instant("start_date", fields.get("start_date"))
+        end = self.instant("end_date", fields.get("end_date"))
+        if start and end and start > end:
+            self.fault("end_date", fields["end_date"], "it lies before start_date, so nothing ever runs", "swap them")
+        return {"start": start and _ceil(start), "end": end, "jitter": self.read_jitter(fields.get("jitter"))}
+
+    def read_jitter(self, value: object) -> int | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            self.fault("jitter", value, "not a whole number of seconds", "write e.g. jitter=30")
+            return None
+        return value or None
+
+    def finish(self) -> None:
+        if self.faults:
+            raise FaultsError(self.faults)
+
+
+def read_trigger(trigger: object, fields: Mapping[str, object], *, timezone: str) -> Trigger:
+    """The Trigger that `add_job(task, trigger, **fields)` means.
+
+    `trigger` is 'cron', 'interval', 'date' or an APScheduler object of one of these; `timezone` is the zone of a job
+    that names none. Raises FaultsError with every fault found.
+    """
+    reader = _Reader(timezone)
+    if isinstance(trigger, str):
+        if trigger not in KNOWN:
+            near = difflib.get_close_matches(trigger, KNOWN, 1)
+            reader.fault("trigger", trigger, "no such trigger", f"write {', '.join(map(repr, near or KNOWN))}")
+            reader.finish()
+        given = {name: value for name, value in fields.items() if value is not None}
+        for name in fields:
+            if name not in KNOWN[trigger]:
+                reader.fault(name, fields[name], f"the {trigger} trigger has no such field", _nearest(trigger, name))
+        if given.get("timezone") is not None:
+            reader.read_zone(given["timezone"])
+        read = {"cron": _read_cron, "interval": _read_interval, "date": _read_date}[trigger]
+        return read(reader, given)
+    if type(trigger) in OBJECTS:
+        for name in fields:
+            reader.fault(name, fields[name], "a trigger object takes no further fields", "write it in the object")
+    return _read_object(reader, trigger)
+
+
+def _nearest(trigger: str, name: str) -> str:
+    known = KNOWN[trigger]
+    meant = MEANT[trigger].get(name) or next(iter(difflib.get_close_matches(name.lower(), known, 1)), None)
+    return f"write {meant}=" if meant else f"it has {', '.join(known)}"
+
+
+def _read_cron(reader: _Reader, given: Mapping[str, object]) -> Trigger:
+    read: dict[str, Field] = {}
+    lowest = max((CRON_FIELDS.index(name) for name in given if name in CRON_FIELDS), default=None)
+    for index, name in enumerate(CRON_FIELDS):
+        below = lowest is not None and index > lowest
+        found = read_field(name, given.get(name, DEFAULT_VALUES[name] if below else "*"))
+        if isinstance(found, Fault):
+            reader.faults.append(found)
+        else:
+            read[name] = found
+    bounds = reader.bounds(given)
+    reader.finish()
+    return _cron(reader, read, bounds, given)
+
+
+def _cron(reader: _Reader, read: Mapping[str, Field], bounds: dict[str, Any], given: Mapping[str, object]) -> Cron:
+    day = read["day"]
+    _note_oftener(reader, read, given)
+    cron = Cron(
+        zone=reader.zone,
+        years=None if read["year"].everything else read["year"].numbers,
+        months=read["month"].numbers,
+        days=day.numbers,
+        last_day=day.last_day and not day.everything,
+        positions=() if day.everything else day.positions,
+        weeks=None if len(read["week"].numbers) == 53 else read["week"].numbers,  # noqa: PLR2004
+        weekdays=read["day_of_week"].numbers,
+        hours=read["hour"].numbers,
+        minutes=read["minute"].numbers,
+        seconds=read["second"].numbers,
+        notes=tuple(reader.notes),
+        **bounds,
+    )
+    if next(occurrences(cron, after=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - timedelta(days=1)), None) is None:
+        shown = ", ".join(f"{name}={value!r}" for name, value in given.items() if name in CRON_FIELDS)
+        reader.fault("", "", f"the trigger never fires ({shown})", "no such date exists within its bounds")
+        reader.finish()
+    return cron
+
+
+def _note_oftener(reader: _Reader, read: Mapping[str, Field], given: Mapping[str, object]) -> None:
+    """Notes what runs far oftener than its writer is likely to mean."""
+    if not any(name in given for name in CRON_FIELDS):
+        reader.notes.append("no cron field is given, so it runs every second; write e.g. minute='*/5'")
+    elif len(read["second"].numbers) == len(ALL["second"]):
+        reader.notes.append("second='*' runs it every second; leave second out to run at second 0")
+    elif len(read["minute"].numbers) == len(ALL["minute"]):
+        hours = read["hour"].numbers
+        if len(hours) < len(ALL["hour"]) and len(hours) <= 3:  # noqa: PLR2004 - a longer list is a window
+            reader.notes.append("it runs in every minute of its hours; write minute=0 to run once in each")
+
+
+def _read_interval(reader: _Reader, given: Mapping[str, object]) -> Trigger:
+    every = 0.0
+    for unit, seconds in UNITS.items():
+        value = given.get(unit, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            reader.fault(unit, value, "not a number of at least 0", f"write e.g. {unit}=1")
+        else:
+            every += value * seconds
+    if every != int(every):
+        reader.fault("seconds", every, "the interval is no whole number of seconds", "round it")
+    if every > 100 * 366 * 86400:
+        reader.fault("", "", "the interval is longer than a hundred years", "write a shorter one")
+    bounds = reader.bounds(given)
+    reader.finish()
+    if not any(unit in given for unit in UNITS) or not every:
+        reader.notes.append("no interval is given, so it runs every second; write e.g. minutes=5")
+    return _interval(reader, int(every) or 1, bounds)
+
+
+def _interval(reader: _Reader, every: int, bounds: dict[str, Any]) -> Interval:
+    if bounds["start"] is None:
+        reader.notes.append(
+            "no start_date: the interval is counted from Monday 1970-01-05 00:00 UTC; "
+            "write start_date to choose its phase"
+        )
+    return Interval(zone=reader.zone, every=every, notes=tuple(reader.notes), **bounds)
+
+
+def _read_date(reader: _Reader, given: Mapping[str, object]) -> Trigger:
+    if "run_date" not in given:
+        reader.fault("run_date", None, "a date trigger needs its date", "write run_date='2027-01-31 06:00:00'")
+    run_at = reader.instant("run_date", given.get("run_date"))
+    reader.finish()
+    if run_at is None:
+        raise AssertionError("an instant that was read without a fault")
+    return Date(zone=reader.zone, run_at=_ceil(run_at), notes=tuple(reader.notes))
+
+
+def _read_object(reader: _Reader, trigger: object) -> Trigger:
+    """An APScheduler object. Its zone is its own; only exact classes, since a subclass may fire at will."""
+    kind = type(trigger)
+    if kind not in OBJECTS:
+        reader.fault(
+            "trigger", trigger, "no trigger is given" if trigger is None else f"{kind.__name__} can't be rendered",
+            "write 'cron', 'interval', 'date', or a CronTrigger, IntervalTrigger or DateTrigger",
+        )  # fmt: skip
+        reader.finish()
+    default, held = reader.zone, vars_of(trigger)
+    zone = held["run_date"].tzinfo if kind is DateTrigger else held["timezone"]
+    reader.read_zone(zone)
+    if reader.zone != default and not reader.faults:
+        reader.notes.append(
+            f"the {kind.__name__} object is in {reader.zone}, not in {default}: its own timezone, or the host's "
+            f"where it was made without one; write timezone={default!r} in it if that was meant"
+        )
+    if kind is DateTrigger:
+        return _read_date(reader, {"run_date": held["run_date"]})
+    if kind is IntervalTrigger:
+        start = held["start_date"]
+        # Without start_date the object counts from the moment it was made: that is nobody's intention here.
+        given = {**held, "start_date": None if start and start.microsecond else start}
+        bounds = reader.bounds(given)
+        reader.finish()
+        every = held["interval"].total_seconds()
+        if every != int(every) or every < 1:
+            reader.fault("interval", held["interval"], "no whole number of seconds", "round it")
+            reader.finish()
+        return _interval(reader, int(every), bounds)
+    return _cron_object(reader, held)
+
+
+def _cron_object(reader: _Reader, held: Mapping[str, Any]) -> Trigger:
+    read = {each.name: numbers_of(each.name, each.expressions) for each in held["fields"]}
+    given = {each.name: str(each) for each in held["fields"] if not each.is_default}
+    if read["day_of_week"].numeric:
+        reader.notes.append(
+            f"day_of_week={given['day_of_week']!r} counts from Monday as 0, in from_crontab too, where a crontab "
+            "counts from Sunday; write names (mon, tue, …)"
+        )
+    bounds = reader.bounds(held)
+    reader.finish()
+    return _cron(reader, read, bounds, given)
+
+
+def vars_of(trigger: object) -> dict[str, Any]:
+    """The attributes of an APScheduler trigger, which has slots."""
+    names = {"timezone", "start_date", "end_date", "jitter", "fields", "interval", "run_date"}
+    return {name: getattr(trigger, name) for name in names if hasattr(trigger, name)}
+
+
+def zone_name(value: object) -> str | None:
+    """A zone's IANA name, from text, ZoneInfo, pytz or a fixed offset of whole hours; None where it has none."""
+    name = value if isinstance(value, str) else getattr(value, "key", None) or getattr(value, "zone", None)
+    if isinstance(name, str):
+        return name
+    if isinstance(value, tzinfo) and (offset := value.utcoffset(None)) is not None:
+        hours, rest = divmod(offset, timedelta(hours=1))
+        if not hours and not rest:
+            return "UTC"
+        if not rest and -hours in OFFSET_HOURS:
+            return f"Etc/GMT{-hours:+d}"  # POSIX counts west of Greenwich as positive
+    return None
+
+
+def _ceil(value: datetime) -> datetime:
+    """The next whole second, as APScheduler rounds."""
+    return value + timedelta(seconds=1, microseconds=-value.microsecond) if value.microsecond else value

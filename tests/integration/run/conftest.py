@@ -1,0 +1,61 @@
+"""The project that the tests run tasks of, with a database of its own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.integration.run import support
+
+Rows = Callable[[], list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database_url: str) -> support.Project:
+    return support.copy("shop", tmp_path, DATABASE_URL=database_url)
+
+
+@pytest.fixture
+def start(shop: support.Project) -> Iterator[Callable[..., support.Running]]:
+    """Starts a run of the shop that the test talks to while it goes on."""
+    started: list[support.Running] = []
+
+    def start(*argv: str, **options: Any) -> support.Running:
+        started.append(shop.start(*argv, **options))
+        return started[-1]
+
+    yield start
+    for running in started:
+        support.close(running)
+
+
+@pytest.fixture
+def rows(connection: psycopg.Connection[tuple[Any, ...]]) -> Rows:
+    """What the table of runs says, without what differs from run to run."""
+
+    def rows() -> list[tuple[Any, ...]]:
+        return connection.execute(
+            "SELECT task, status, exit_code, error_type, error_message FROM task_run ORDER BY started_at"
+        ).fetchall()
+
+    return rows
+
+
+@pytest.fixture(autouse=True)
+def no_signal_is_ignored() -> Iterator[None]:
+    """What a run inherits: tests under nohup ignore SIGHUP, in the background SIGINT, and so would their children."""
+    ignored = [
+        signum
+        for signum in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(signum) is signal.SIG_IGN
+    ]
+    for signum in ignored:
+        signal.signal(signum, signal.SIG_DFL)
+    yield
+    for signum in ignored:
+        signal.signal(signum, signal.SIG_IGN)

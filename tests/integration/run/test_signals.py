@@ -1,0 +1,180 @@
+"""A run that is asked to stop says so in its one end line, records it, and exits with 128 + the signal."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.integration.run.conftest import Rows
+from tests.integration.run.support import DEADLINE, Project, Running
+
+Start = Callable[..., Running]
+
+STOPPED = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+
+
+def _until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not true():
+        assert time.monotonic() < deadline, "it never became so"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), STOPPED, ids=[signum.name for signum, _ in STOPPED])
+@pytest.mark.parametrize("task", ["signals.waits", "signals.swallows"])
+def test_a_signal_stops_the_run(start: Start, rows: Rows, task: str, signum: signal.Signals, exit_code: int) -> None:
+    running = start(task)
+    running.wait_for("ready")
+    running.process.send_signal(signum)
+    finished = running.finish()
+    assert finished.exit_code == exit_code
+    assert finished.statuses == ["started", "failed"]
+    assert finished.end["reason"] == f"stopped by {signum.name}"
+    assert finished.end["exit_code"] == exit_code
+    [(_, status, recorded_code, _, message)] = rows()
+    assert (status, recorded_code, message) == ("failed", exit_code, f"stopped by {signum.name}")
+
+
+def test_the_first_of_two_signals_is_the_reason(shop: Project) -> None:
+    finished = shop.run("signals.signals_itself_twice")
+    assert finished.exit_code == 143
+    assert finished.statuses == ["started", "failed"]
+    assert finished.end["reason"] == "stopped by SIGTERM"
+
+
+def test_what_the_clean_up_raises_does_not_hide_the_signal(shop: Project) -> None:
+    finished = shop.run("signals.raises_after_a_signal")
+    assert finished.exit_code == 143
+    assert finished.end["reason"] == "stopped by SIGTERM"
+    assert finished.end["exception"]["message"] == "while cleaning up"
+
+
+def test_a_signal_right_after_the_started_line_still_gets_an_end_line(shop: Project) -> None:
+    finished = shop.run("signals.never_runs", SHOP_SIGNAL="right after the started line")
+    assert finished.exit_code == 143
+    assert finished.statuses == ["started", "failed"]
+    assert finished.messages(level="info") == []
+
+
+@contextlib.contextmanager
+def _held(database_url: str) -> Iterator[None]:
+    """The table of runs, locked by another."""
+    with psycopg.connect(database_url) as other:
+        other.execute("LOCK TABLE task_run")
+        yield
+        other.rollback()
+
+
+def test_a_second_signal_during_the_end_does_not_cut_off_the_row(
+    start: Start, database_url: str, connection: psycopg.Connection[Any], rows: Rows
+) -> None:
+    running = start("signals.waits")
+    running.wait_for("ready")
+    with _held(database_url):
+        running.process.send_signal(signal.SIGTERM)
+        while "status" not in running.line():  # the end line is out, the row waits for the lock
+            pass
+        _until(lambda: connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchone())  # fmt: skip
+        running.process.send_signal(signal.SIGTERM)
+        running.process.send_signal(signal.SIGINT)
+        _until(lambda: "0000000000000000" in _status(running, "ShdPnd"))
+    finished = running.finish()
+    assert finished.exit_code == 143
+    assert finished.statuses == ["started", "failed"]
+    assert [row[1] for row in rows()] == ["failed"]
+
+
+def test_a_signal_while_the_database_keeps_it_waiting_stops_the_run(
+    start: Start, database_url: str, connection: psycopg.Connection[Any]
+) -> None:
+    with _held(database_url):
+        running = start("sales.sell")
+        running.line()
+        _until(lambda: connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchone())  # fmt: skip
+        running.process.send_signal(signal.SIGTERM)
+        finished = running.finish()
+    assert finished.exit_code == 143
+    assert finished.statuses == ["started", "failed"]
+    assert finished.messages(level="info") == []
+
+
+def test_a_statement_of_a_stopped_task_does_not_go_on_in_the_server(
+    start: Start, connection: psycopg.Connection[Any]
+) -> None:
+    def sleeping() -> object:
+        return connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'the task' AND wait_event = 'PgSleep'"
+            " AND datname = current_database()"
+        ).fetchone()
+
+    running = start("signals.queries")
+    running.wait_for("ready")
+    _until(sleeping)
+    running.process.send_signal(signal.SIGTERM)
+    assert running.finish().exit_code == 143
+    assert sleeping() is None
+
+
+def test_a_child_that_the_task_terminates_ends_by_the_signal(shop: Project) -> None:
+    finished = shop.run("signals.terminates_a_child")
+    [ended] = [line for line in finished.lines if line["message"] == "child ended"]
+    assert ended["child_exit_code"] == -signal.SIGTERM
+    assert finished.exit_code == 0
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_signal_that_is_ignored_from_the_start_stays_ignored(shop: Project, start: Start) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; children inherit it
+    try:
+        running = start("sales.wait_for_input", stdin=-1)
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    running.wait_for("ready")
+    running.process.send_signal(signal.SIGHUP)
+    assert running.process.stdin is not None
+    running.process.stdin.close()
+    finished = running.finish()
+    assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
+
+
+def test_a_signal_in_the_middle_of_a_long_line_leaves_it_whole(start: Start) -> None:
+    running = start("streams.logs_for_ever")
+    running.line()
+    assert running.process.stdout is not None
+    pipe = running.process.stdout.fileno()
+    size = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+    # Nobody reads: it waits in the middle of a line, once the pipe is full.
+    _until(lambda: _status(running, "State").startswith("S") and _waiting_bytes(pipe) > size - 4_096)
+    running.process.send_signal(signal.SIGTERM)
+    _until(lambda: "0000000000000000" in _status(running, "ShdPnd"))
+    finished = running.finish()  # reads every line as JSON
+    assert finished.exit_code == 143
+    assert finished.statuses == ["started", "failed"]
+
+
+def _status(running: Running, key: str) -> str:
+    """A line of /proc/PID/status, for example which signals are still on their way."""
+    text = Path(f"/proc/{running.process.pid}/status").read_text()
+    [line] = [line for line in text.splitlines() if line.startswith(f"{key}:")]
+    return line.partition(":")[2].strip()
+
+
+def _waiting_bytes(pipe: int) -> int:
+    import array
+    import termios
+
+    waiting = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+    return waiting[0]

@@ -1,0 +1,18 @@
+"""Fixtures of the differential tests: systemd in two versions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.roots import debian_13, lacking, require
+
+from .systemd import Systemd
+
+
+@pytest.fixture(scope="session", params=["here", "debian13"])
+def systemd(request: pytest.FixtureRequest) -> Systemd:
+    """This machine's systemd (252 on Debian 12), and Debian 13's (257)."""
+    if request.param == "here":
+        require(lacking("asking systemd-analyze", {"systemd-analyze": "systemd"}, root=False))
+        return Systemd(())
+    return Systemd(("chroot", str(debian_13())))

@@ -1,0 +1,45 @@
+"""`systemd-analyze calendar` of this machine and of Debian 13, asked for many lines at once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+
+class Systemd:
+    """`systemd-analyze calendar` of one version, asked for many lines at once."""
+
+    def __init__(self, prefix: Sequence[str]) -> None:
+        self.prefix = tuple(prefix)
+
+    def elapses(self, lines: Sequence[str], base: datetime, count: int) -> list[list[datetime]]:
+        """The next `count` instants of each line strictly after `base`."""
+        done = subprocess.run(
+            [
+                *self.prefix, "systemd-analyze", "calendar", f"--iterations={count}",
+                f"--base-time={base:%Y-%m-%d %H:%M:%S} UTC", "--", *lines,
+            ],
+            capture_output=True, text=True, check=False,
+            env={"TZ": "UTC", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+        )  # fmt: skip
+        assert not done.returncode, done.stderr
+        blocks = done.stdout.strip().split("\n\n")
+        assert len(blocks) == len(lines)
+        stamp = re.compile(r"(?:elapse|#\d+): \w+ (\S+ \S+) UTC")
+        return [
+            [datetime.strptime(at, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) for at in stamp.findall(block)]
+            for block in blocks
+        ]
+
+    def fires(
+        self, lines: Sequence[str], start: datetime, end: datetime, count: int
+    ) -> tuple[list[datetime], datetime]:
+        """The instants in [start, end) at which a timer with these lines elapses, and up to when that is known."""
+        found: set[datetime] = set()
+        for n in range(0, len(lines), 200):
+            for each in self.elapses(lines[n : n + 200], start - timedelta(seconds=1), count):
+                end = min(end, each[-1]) if len(each) == count else end
+                found.update(each)
+        return sorted(at for at in found if start <= at < end), end

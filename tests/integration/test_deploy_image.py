@@ -1,0 +1,139 @@
+"""`clocks plan`, `apply`, `sets`, `rollback`, `remove` on an image (`--root`): no systemd runs, no root is needed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from scheduled_tasks.cli import main
+from scheduled_tasks.deploy.apply import ForeignUnitError, apply
+from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.sets import kept_sets, remove_all, rollback
+from scheduled_tasks.errors import UsageError
+from scheduled_tasks.run import settings
+
+
+def timer(hour: int) -> str:
+    return f"[Unit]\nDescription=x\n\n[Timer]\nOnCalendar=*-*-* {hour:02}:00:00 UTC\n"
+
+
+def unit_files(hour: int = 6) -> dict[str, str]:
+    return {"clock-a.target": "[Unit]\n", "clock-a-x.timer": timer(hour), "clock-a-x.service": "[Service]\n"}
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path)
+
+
+def seen(places: Places) -> dict[str, str]:
+    """What systemd will read when the image is booted: the links lead to absolute paths of the image's own."""
+    return {
+        str(link.relative_to(places.systemd)): (places.root / str(link.readlink()).lstrip("/")).read_text()
+        for link in places.systemd.rglob("*")
+        if link.is_symlink()
+    }
+
+
+def test_an_image_gets_the_units_and_a_second_apply_writes_nothing(places: Places) -> None:
+    assert apply(unit_files(), places).changed
+    assert seen(places) == unit_files() | {"timers.target.wants/clock-a.target": "[Unit]\n"}
+    before = {path: path.lstat().st_ctime_ns for path in places.root.rglob("*")}
+    assert not apply(unit_files(), places).changed
+    assert {path: path.lstat().st_ctime_ns for path in places.root.rglob("*")} == before
+
+
+def test_a_rollback_brings_back_what_was_removed(places: Places) -> None:
+    apply(unit_files(), places)
+    apply({"clock-b.target": "[Unit]\n"}, places)
+    assert set(seen(places)) == {"clock-b.target", "timers.target.wants/clock-b.target"}
+    rollback("", places)
+    assert seen(places)["clock-a-x.timer"] == timer(6)
+    with pytest.raises(UsageError, match="there is no set 12345"):
+        rollback("12345", places)
+
+
+def test_five_sets_are_kept(places: Places) -> None:
+    for hour in range(8):
+        apply(unit_files(hour), places)
+    kept = kept_sets(places)
+    assert [each.in_force for each in kept] == [True, False, False, False, False]
+    assert (places.sets / kept[-1].name / "clock-a-x.timer").read_text() == timer(3)
+
+
+def test_nothing_is_left_of_what_is_removed_but_what_an_operator_wrote(places: Places) -> None:
+    local = places.systemd / "clock-.service.d/90-local.conf"
+    local.parent.mkdir(parents=True)
+    local.write_text("[Service]\n")
+    places.stamps.mkdir(parents=True)
+    (places.stamps / "stamp-clock-a-x.timer").touch()
+    (places.stamps / "stamp-apt.timer").touch()
+    apply(unit_files() | {"clock-.service.d/10-every-job.conf": "[Service]\n"}, places)
+    assert remove_all(places).changed
+    assert [path.name for path in places.root.rglob("*") if not path.is_dir()] == ["90-local.conf", "stamp-apt.timer"]
+    assert not remove_all(places).changed
+
+
+@pytest.mark.parametrize("path", ["clock-a-x.timer", "clock-a-x.service"])
+def test_what_is_not_ours_is_refused_and_nothing_changed(places: Places, path: str) -> None:
+    places.systemd.mkdir(parents=True)
+    (places.systemd / path).write_text("by hand")
+    with pytest.raises(ForeignUnitError, match=f"{path}: a file that clocks did not make"):
+        apply(unit_files(), places)
+    assert [each.name for each in places.root.rglob("*") if not each.is_dir()] == [path]
+
+
+def test_a_masked_unit_is_refused_with_the_command_that_mends_it(places: Places) -> None:
+    places.systemd.mkdir(parents=True)
+    (places.systemd / "clock-a-x.timer").symlink_to("/dev/null")
+    with pytest.raises(ForeignUnitError, match=r"masked; run 'systemctl unmask clock-a-x\.timer'"):
+        apply(unit_files(), places)
+
+
+def test_a_set_that_was_edited_by_hand_is_refused_with_the_file(places: Places) -> None:
+    apply(unit_files(), places)
+    (places.current / "clock-a-x.timer").write_text(timer(9))
+    with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand"):
+        apply(unit_files(7), places)
+    with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand"):
+        remove_all(places)
+    assert (places.current / "clock-a-x.timer").read_text() == timer(9)
+
+
+def test_an_edited_set_is_not_gone_back_to(places: Places) -> None:
+    apply(unit_files(6), places)
+    first = places.current.resolve()
+    apply(unit_files(7), places)
+    (first / "clock-a-x.timer").write_text(timer(9))
+    with pytest.raises(ForeignUnitError, match="edited by hand"):
+        rollback("", places)
+    assert (places.current / "clock-a-x.timer").read_text() == timer(7)
+
+
+def clocks(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, arguments)
+    return done.exit_code, done.output
+
+
+def test_the_plan_says_what_an_apply_will_do_and_exits_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(Path(__file__).parents[2] / "pyproject.toml"))
+    settings.load.cache_clear()
+    root = ("--root", str(tmp_path))
+    code, printed = clocks("plan", "--json", "--diff", *root)
+    assert code == 2
+    planned = json.loads(printed)
+    assert list(tmp_path.iterdir()) == []
+    assert "clock-booking.target" in planned["created"]
+    assert {each["next"] for each in planned["timers"]} == {None}
+    assert all(each["new_next"] for each in planned["timers"])
+    assert "+++ clock-booking.target" in planned["diff"]
+    assert clocks("plan", *root)[0] == 2
+    assert clocks("apply", *root)[0] == 0
+    assert clocks("plan", *root) == (0, "nothing to do: the timers are as the clock files say\n")
+    code, printed = clocks("sets", "--json", *root)
+    assert [each["in_force"] for each in json.loads(printed)] == [True]
+    assert clocks("rollback", *root)[0] == 64
+    assert clocks("remove", *root)[0] == 64
+    assert clocks("remove", "--all", *root)[0] == 0
+    settings.load.cache_clear()

@@ -1,0 +1,127 @@
+"""The documentation is true: the README's commands run and print what it says, tables equal the code's own.
+
+`ansible-playbook` and `systemctl` change a machine: tests/machine runs those.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from scheduled_tasks.cli import main as clocks
+from scheduled_tasks.options import DEFAULTS, OPTIONS, RELAXATIONS
+from scheduled_tasks.run.settings import KEYS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+DOCS = {path.name: path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+
+BLOCKS = {
+    page: [block for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL) if "ansible-playbook" not in block]
+    for page, text in DOCS.items()
+}
+
+
+def steps(block: str) -> list[tuple[str, str]]:
+    """The commands of a block, each with what the README shows as its output."""
+    return [
+        (command, output)
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+        for command, _, output in [part.partition("\n")]
+    ]
+
+
+def without_what_differs_each_time(text: str) -> str:
+    text = re.sub(r'"(timestamp|run_id|host)": "[^"]*"', r'"\1": "…"', text)
+    return re.sub(r'("duration": |duration=)[\d.]+', r"\1…", text)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Iterator[Path]:
+    """What a user has after `git clone`; its .venv is made at once, of the packages that are installed here."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.rstrip("\0").split("\0"):
+        if (ROOT / name).is_file():
+            (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tmp_path / "clone" / name)
+    venv = tmp_path / "clone/.venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    [site] = venv.glob("lib/python3*/site-packages")
+    (site / "clone.pth").write_text(f"{tmp_path / 'clone'}\n{sysconfig.get_path('purelib')}\n")
+    (venv / ".local").touch()
+    yield tmp_path / "clone"
+    subprocess.run(["bin/clocks", "setup", "--stop"], cwd=tmp_path / "clone", check=True)
+
+
+@pytest.mark.parametrize("page", [page for page, blocks in BLOCKS.items() if blocks])
+def test_a_pages_commands_run_and_print_what_it_says(clone: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    shutil.rmtree("/tmp/units", ignore_errors=True)
+    ran = []
+    for block in BLOCKS[page]:
+        for command, output in steps(block):
+            if command == "bin/test":  # it is what runs this test
+                continue
+            done = subprocess.run(command, shell=True, cwd=clone, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{command}: {done.stderr}"
+            if output.strip():
+                assert without_what_differs_each_time(done.stdout) == without_what_differs_each_time(output), command
+            ran.append(command)
+    assert ran
+    shutil.rmtree("/tmp/units", ignore_errors=True)
+
+
+def test_a_second_run_cancels_none(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    command = ["bin/run-task", "booking.cancel_expired_bookings"]
+    for cancelled in (99, 0):
+        done = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert f'"cancelled": {cancelled},' in done.stdout
+
+
+def test_every_command_of_clocks_is_documented() -> None:
+    names = []
+    for name, command in clocks.commands.items():
+        subcommands = command.commands if isinstance(command, click.Group) else {}
+        names += [f"clocks {name} {subcommand}" for subcommand in subcommands] or [f"clocks {name}"]
+    written = "\n".join(DOCS.values())
+    assert [name for name in names if name not in written] == []
+
+
+def table(page: str, first_column: str) -> dict[str, list[str]]:
+    rows = {}
+    body = DOCS[page].partition(f"\n| {first_column} |")[2].split("\n\n")[0]
+    for line in body.splitlines()[2:]:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        rows[cells[0].strip("`")] = cells[1:]
+    return rows
+
+
+def test_the_table_of_options_is_the_codes_own() -> None:
+    documented = {name: (cells[0], cells[2]) for name, cells in table("clocks.md", "option").items()}
+    assert documented == {
+        name: (f"`{option.directive}=`" if option.directive else "", f"`{DEFAULTS[name]}`" if name in DEFAULTS else "")
+        for name, option in OPTIONS.items()
+    }
+
+
+def test_the_table_of_relaxations_is_the_codes_own() -> None:
+    documented = {name: cells[0] for name, cells in table("clocks.md", "relax").items()}
+    assert documented == {name: relaxation.purpose for name, relaxation in RELAXATIONS.items()}
+
+
+def test_the_table_of_configuration_keys_is_the_codes_own() -> None:
+    assert set(table("run-task.md", "key")) == set(KEYS)
+
+
+@pytest.mark.parametrize("page", DOCS, ids=str)
+def test_links_lead_to_files(page: str) -> None:
+    folder = ROOT if page == "README.md" else ROOT / "docs"
+    assert [link for link in re.findall(r"\]\(([^)#:]+)\)", DOCS[page]) if not (folder / link).exists()] == []

@@ -1,0 +1,161 @@
+"""What operators do with flags: in the table, and through the real `clocks features …`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from scheduled_tasks import Feature, features
+from scheduled_tasks.features import UnknownFeatureError
+
+SHOP = Path(__file__).parent / "run" / "projects" / "shop"
+
+Database = psycopg.Connection[Any]
+
+
+class Toggle(Enum):
+    SELL = Feature("Sell things")
+    GIVE_AWAY = Feature("Give things away", default=False)
+
+
+class LaterToggle(Enum):
+    SELL = Feature("Sell things, and count them")
+    SEND = Feature("Send things", default=False)
+
+
+def _states(connection: Database) -> list[tuple[Any, ...]]:
+    return connection.execute("SELECT name, is_active, updated_by FROM feature ORDER BY name").fetchall()
+
+
+def _history(connection: Database) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "SELECT name, changed_by, was_active, is_active, reason FROM feature_change ORDER BY id"
+    ).fetchall()
+
+
+def test_sync_adds_what_is_missing_with_its_default(connection: Database) -> None:
+    done = features.synchronize(connection, Toggle, actor="deploy")
+    assert done == features.Synchronized(added=("SELL", "GIVE_AWAY"), described=(), undeclared=())
+    assert _states(connection) == [("GIVE_AWAY", False, "deploy"), ("SELL", True, "deploy")]
+    assert _history(connection) == [
+        ("SELL", "deploy", None, True, "added with its default"),
+        ("GIVE_AWAY", "deploy", None, False, "added with its default"),
+    ]
+
+
+def test_a_second_sync_does_nothing(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    before = connection.execute("SELECT * FROM feature ORDER BY id").fetchall()
+    assert features.synchronize(connection, Toggle, actor="robot") == features.Synchronized((), (), ())
+    assert connection.execute("SELECT * FROM feature ORDER BY id").fetchall() == before
+    assert len(_history(connection)) == 2
+
+
+def test_sync_never_overrides_the_operator(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    features.set_active(connection, "SELL", active=False, actor="anna", reason="the till is broken")
+    features.synchronize(connection, Toggle, actor="deploy")
+    assert _states(connection) == [("GIVE_AWAY", False, "deploy"), ("SELL", False, "anna")]
+
+
+def test_sync_renews_descriptions_and_reports_what_the_enum_no_longer_has(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    done = features.synchronize(connection, LaterToggle, actor="deploy")
+    assert done == features.Synchronized(added=("SEND",), described=("SELL",), undeclared=("GIVE_AWAY",))
+    flags = features.list_flags(connection, LaterToggle)
+    assert [(flag.name, flag.description, flag.declared) for flag in flags] == [
+        ("GIVE_AWAY", "Give things away", False),
+        ("SELL", "Sell things, and count them", True),
+        ("SEND", "Send things", True),
+    ]
+
+
+def test_a_switch_has_its_row_in_the_history_and_a_repeated_one_has_none(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    assert features.set_active(connection, "SELL", active=False, actor="anna", reason="the till is broken")
+    assert not features.set_active(connection, "SELL", active=False, actor="bert")
+    assert features.set_active(connection, "SELL", active=True, actor="bert")
+    assert _history(connection)[2:] == [
+        ("SELL", "anna", True, False, "the till is broken"),
+        ("SELL", "bert", False, True, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("SEL", "did you mean SELL?"), ("sell", "did you mean SELL?"), ("ZZZ", "there are: GIVE_AWAY, SELL")],
+)
+def test_an_unknown_flag_is_answered_with_the_nearest(connection: Database, name: str, hint: str) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    with pytest.raises(UnknownFeatureError) as error:
+        features.set_active(connection, name, active=True, actor="anna")
+    assert str(error.value) == f"unknown feature {name!r}: {hint}"
+    assert len(_history(connection)) == 2
+
+
+def test_an_empty_table_says_that_there_are_none(connection: Database) -> None:
+    with pytest.raises(UnknownFeatureError, match="there are: none"):
+        features.set_active(connection, "SELL", active=True, actor="anna")
+
+
+def _clocks(*argv: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"SCHEDULED_TASKS_CONFIG": str(SHOP / "pyproject.toml"), "SUDO_USER": "anna"}
+    command = [sys.executable, "-m", "scheduled_tasks.cli", "features", *argv]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def test_clocks_features_sync_says_what_it_did(connection: Database) -> None:
+    connection.execute("INSERT INTO feature (name, is_active, updated_by) VALUES ('OLD', true, 'bert')")
+    first = _clocks("sync")
+    assert (first.returncode, first.stdout.splitlines()) == (0, [
+        "SELL added",
+        "GIVE_AWAY added",
+        "OLD is in the table, but the enum no longer has it",
+    ])  # fmt: skip
+    assert json.loads(_clocks("sync", "--json").stdout) == {
+        "changed": False, "added": [], "described": [], "undeclared": ["OLD"],
+    }  # fmt: skip
+    assert ("SELL", True, "anna") in _states(connection)
+
+
+def test_clocks_features_switches_a_flag_and_keeps_who_and_why(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    assert _clocks("disable", "SELL", "--reason", "the till is broken").stdout == "SELL is inactive now\n"
+    assert _clocks("disable", "SELL").stdout == "SELL was inactive already\n"
+    assert _clocks("enable", "SELL").stdout == "SELL is active now\n"
+    assert _history(connection)[2:] == [
+        ("SELL", "anna", True, False, "the till is broken"),
+        ("SELL", "anna", False, True, None),
+    ]
+
+
+def test_clocks_features_refuses_an_unknown_flag(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    result = _clocks("enable", "SEL")
+    assert (result.returncode, result.stdout) == (64, "")
+    assert result.stderr == "clocks: unknown feature 'SEL': did you mean SELL?\n"
+
+
+def test_clocks_features_list_shows_the_table_and_what_it_lacks(connection: Database) -> None:
+    connection.execute(
+        "INSERT INTO feature (name, description, is_active, updated_by) VALUES"
+        " ('SELL', 'Sell things', false, 'anna'), ('OLD', 'Do it the old way', true, 'bert')"
+    )
+    result = _clocks("list")
+    header, old, sell = (line.split() for line in result.stdout.splitlines())
+    assert header == ["FLAG", "STATE", "SINCE", "BY", "DESCRIPTION"]
+    assert [old[0], old[1], old[4]] == ["OLD", "active", "bert"]
+    assert "(the enum no longer has it)" in result.stdout
+    assert [sell[0], sell[1], sell[4]] == ["SELL", "inactive", "anna"]
+    assert result.stderr == ("GIVE_AWAY is not in the table: its default holds; `clocks features sync` adds it\n")
+    shown = json.loads(_clocks("list", "--json").stdout)
+    assert [flag["name"] for flag in shown["flags"]] == ["OLD", "SELL"]
+    assert shown["missing"] == ["GIVE_AWAY"]

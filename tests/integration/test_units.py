@@ -1,0 +1,37 @@
+"""Rendered units, judged by systemd itself (`systemd-analyze`; no booted system is needed)."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+SYSTEMCTL = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=True).stdout
+VERSION = int(SYSTEMCTL.split()[1])
+
+
+def is_for_this_systemd(case: Path) -> bool:
+    return not (case / "systemd").exists() or int((case / "systemd").read_text()) <= VERSION
+
+
+SETS = [path.parent for path in sorted(GOLDEN.glob("*/expected/clock.slice")) if is_for_this_systemd(path.parents[1])]
+
+
+@pytest.mark.parametrize("folder", SETS, ids=lambda folder: folder.parent.name)
+def test_systemd_finds_nothing_to_say_about_a_rendered_set(folder: Path, tmp_path: Path) -> None:
+    for path in folder.rglob("*.*"):
+        if path.is_file():
+            target = tmp_path / path.relative_to(folder)
+            target.parent.mkdir(exist_ok=True)
+            # run-task and the configuration aren't installed here: any program will do for the check.
+            target.write_text(path.read_text().replace("/opt/scheduled-tasks/current/bin/run-task", "/bin/true"))
+    units = [str(path) for path in tmp_path.iterdir() if path.suffix in {".service", ".timer", ".target", ".slice"}]
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units],
+        env={"PATH": "/usr/bin:/bin", "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # The exit code says nothing: it is 0 for unknown keys too.
+    assert verified.stderr == ""

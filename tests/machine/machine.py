@@ -1,0 +1,282 @@
+"""A throwaway machine: a real systemd as PID 1 over this machine's own files or another's, gone after the test.
+
+systemd-nspawn boots an overlay whose lower layer is the host's root and whose upper one is a tmpfs: the machine has
+what the host has installed, and changes none of it. Network and clock are the host's: never set the time in it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+REPOSITORY = Path(__file__).parents[2]
+MACHINES = Path("/run/scheduled-tasks-machines")  # a folder for each machine, and a lock that its owner holds
+BOOT_SECONDS = 30.0  # a boot takes one or two; more than this and it won't come
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def wait_for(what: str, ask: Callable[[], T], *, seconds: float) -> T:
+    """Asks until the answer is true, and returns it.
+
+    Raises:
+        AssertionError: it wasn't within the time; says what was waited for.
+    """
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.1)
+    return answer
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A booted machine.
+
+    Attributes:
+        name: its hostname.
+        root: its root directory, as the host sees it.
+        leader: its PID 1, as the host numbers it.
+    """
+
+    name: str
+    root: Path
+    leader: int
+
+    def run(
+        self, *command: str, check: bool = True, stdin: str = "", folder: str = "/", seconds: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a command as the machine's root, in an environment of its own, and returns what it printed.
+
+        Raises:
+            AssertionError: it failed and `check` is set; with all that it printed.
+        """
+        clean = ["env", "--ignore-environment", f"--chdir={folder}", *_environment()]
+        done = subprocess.run(
+            ["nsenter", "--target", str(self.leader), "--all", *clean, *command],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+        if check:
+            assert done.returncode == 0, f"{command} exited {done.returncode}:\n{done.stdout}{done.stderr}"
+        return done
+
+    def copy_in(self, source: Path, target: str) -> None:
+        """Copies a file or a folder of the host to a path in the machine."""
+        inside = self.root / target.lstrip("/")
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, inside, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, inside, follow_symlinks=False)
+
+    def journal(self, unit: str) -> list[dict[str, Any]]:
+        """The journal's entries of a unit, oldest first."""
+        printed = self.run("journalctl", "--unit", unit, "--output=json", "--no-pager").stdout
+        return [json.loads(line) for line in printed.splitlines()]
+
+    def log_lines(self, unit: str) -> list[dict[str, Any]]:
+        """What a unit's processes printed, read as what it has to be: a JSON object a line."""
+        printed = [entry["MESSAGE"] for entry in self.journal(unit) if entry.get("_TRANSPORT") == "stdout"]
+        return [json.loads(message) for message in printed]
+
+
+@contextmanager
+def booted(name: str, base: Path = Path("/")) -> Iterator[Machine]:
+    """A machine, from its boot to its end.
+
+    Args:
+        name: its hostname.
+        base: the root whose files it has, this machine's own or another system's.
+
+    Raises:
+        AssertionError: it doesn't come up; with what it said on its console.
+    """
+    MACHINES.mkdir(exist_ok=True)
+    _sweep()
+    folder = MACHINES / f"{name}-{os.getpid()}"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            _make_root(name, folder, base)
+            with _nspawn(name, folder) as nspawn:
+                try:
+                    yield _come_up(name, folder, nspawn)
+                finally:
+                    _kill(folder)
+        finally:
+            _forget(folder)
+
+
+def _make_root(name: str, folder: Path, base: Path) -> None:
+    folder.mkdir()
+    _mount("-t", "tmpfs", "tmpfs", str(folder))
+    for layer in ("upper", "work", "root"):
+        (folder / layer).mkdir()
+    layers = f"lowerdir={base},upperdir={folder}/upper,workdir={folder}/work"
+    _mount("-t", "overlay", "overlay", "-o", layers, str(folder / "root"))
+    (folder / "root/etc/hostname").write_text(f"{name}\n")
+    # Container images forbid packages to start services; a machine with an init does not.
+    (folder / "root/usr/sbin/policy-rc.d").unlink(missing_ok=True)
+    machine_id = folder / "root/etc/machine-id"
+    machine_id.unlink(missing_ok=True)  # it may be a link to what isn't there
+    machine_id.write_text(f"{uuid.uuid4().hex}\n")
+
+
+def _come_up(name: str, folder: Path, nspawn: subprocess.Popen[bytes]) -> Machine:
+    def up() -> Machine | None:
+        assert nspawn.poll() is None, "systemd-nspawn ended"
+        leader = _leader(nspawn.pid)
+        machine = Machine(name, folder / "root", leader)
+        if not leader:
+            return None
+        state = machine.run("systemctl", "is-system-running", check=False).stdout.strip()
+        return machine if state in {"running", "degraded"} else None
+
+    try:
+        machine = wait_for("the machine's boot", up, seconds=BOOT_SECONDS)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{(folder / 'console.log').read_text()}") from None
+    assert machine is not None  # wait_for's answer is true
+    if not _has_unified_cgroups():
+        # nspawn mounts these read-only; without them MemoryMax= and TasksMax= would be words.
+        for controller in ("memory", "pids"):
+            machine.run("mount", "-o", "remount,bind,rw", f"/sys/fs/cgroup/{controller}")
+        machine.run("systemctl", "daemon-reexec")
+    return machine
+
+
+def _nspawn(name: str, folder: Path) -> subprocess.Popen[bytes]:
+    groups = _cgroups(folder)
+    for group in groups:
+        group.mkdir()
+    # In control groups of its own from its first moment: two machines would else share theirs, and neither come up.
+    enter = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
+    command = [
+        "sh", "-ec", enter, "sh", *map(str, groups), "--",
+        "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe", f"--machine={name}",
+        "--drop-capability=CAP_SYS_TIME",  # the clock is the host's
+        f"--directory={folder}/root",
+        # The tests' Python and its tools, also where they lie on another file system than the root.
+        f"--bind-ro={sys.prefix}",
+        # And the repository, which may lie in /tmp: a machine has one of its own.
+        f"--bind-ro={REPOSITORY}",
+    ]  # fmt: skip
+    # Of the host's own services none, only what systemd itself needs. In the environment, not behind the command: the
+    # variable is what systemd reads, and where it is set, it reads nothing else.
+    boot = ["systemd.unit=basic.target", "systemd.mask=systemd-udevd.service"]
+    if not _has_unified_cgroups():
+        boot += ["systemd.unified_cgroup_hierarchy=0"]
+        # systemd 256 and newer boot on such a host only when told; older ones don't know the variable.
+        command += ["--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+    command += [f"--setenv=SYSTEMD_PROC_CMDLINE={' '.join(boot)}"]
+    with (folder / "console.log").open("w") as console:
+        nspawn = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
+        )
+    (folder / "nspawn.pid").write_text(str(nspawn.pid))
+    return nspawn
+
+
+def _has_unified_cgroups() -> bool:
+    return Path("/sys/fs/cgroup/cgroup.controllers").exists()
+
+
+def _environment() -> list[str]:
+    """A root's plain environment, and of the host's what it takes to reach a package index."""
+    kept = {
+        name: value for name, value in os.environ.items() if re.match("PIP_|(https?|no)_proxy", name, re.IGNORECASE)
+    }
+    plain = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"}
+    return [f"{name}={value}" for name, value in (kept | plain).items()]
+
+
+def _cgroups(folder: Path) -> list[Path]:
+    """The machine's own control groups, below this process's in each hierarchy that systemd inside writes to."""
+    groups = []
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        hierarchy = controllers.removeprefix("name=") or ("" if _has_unified_cgroups() else "unified")
+        mounted = Path("/sys/fs/cgroup", hierarchy)
+        if hierarchy in {"", "unified", "systemd", "memory", "pids"} and mounted.is_dir():
+            groups.append(mounted / path.lstrip("/") / f"scheduled-tasks-{folder.name}")
+    return groups
+
+
+def _leader(nspawn: int) -> int:
+    """The machine's PID 1, as the host numbers it; 0 before there is one.
+
+    A child of systemd-nspawn that has the number 1 inside: its first child is a helper that is in part still in the
+    host's namespaces, and what is run there is run on the host.
+    """
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
+            status = dict(line.split(":\t", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines())
+            if len(inside := status["NSpid"].split()) > 1 and inside[-1] == "1":
+                return int(child)
+    return 0
+
+
+def _sweep() -> None:
+    """Forgets the machines whose owner was killed: nobody holds their lock."""
+    for path in MACHINES.glob("*.lock"):
+        with path.open("w") as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _forget(path.with_suffix(""))
+
+
+def _kill(folder: Path) -> None:
+    """Ends a machine as a power cut does: systemd-nspawn ends with its child."""
+    with suppress(FileNotFoundError):
+        nspawn = int((folder / "nspawn.pid").read_text())
+        # By now the number may be another process's.
+        if str(folder) in Path(f"/proc/{nspawn}/cmdline").read_text():
+            with suppress(ProcessLookupError):
+                os.kill(_leader(nspawn) or nspawn, signal.SIGKILL)
+            wait_for("systemd-nspawn to end", lambda: _has_ended(nspawn), seconds=10)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or only waits for its parent to take note."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def _forget(folder: Path) -> None:
+    """Ends a machine, and all that it wrote with it."""
+    _kill(folder)
+    for mount in (folder / "root", folder):
+        if mount.is_mount():
+            subprocess.run(["umount", "--lazy", str(mount)], check=True)
+    for group in Path("/sys/fs/cgroup").rglob(f"scheduled-tasks-{folder.name}"):
+        for below in sorted(group.rglob("*/"), reverse=True):  # the deepest first
+            below.rmdir()
+        group.rmdir()
+    with suppress(FileNotFoundError):
+        folder.rmdir()
+    folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True)

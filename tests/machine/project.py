@@ -1,0 +1,127 @@
+"""A small project in a machine, whose clocks a test writes and whose jobs only say when they ran.
+
+`run_task` is a shell script: it writes `start JOB` and `end JOB` to a file, and stays as long as the job's second
+argument says. So hundreds of applies are quick, and no database is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from tests.machine.machine import Machine
+
+REPOSITORY = Path(__file__).parents[2]
+FOLDER = "/srv/small"
+RUNS = "/run/small.runs"
+CONFIG = f"""
+domains = "small.tasks"
+clocks = "small.clocks"
+run_task = "{FOLDER}/bin/run-task"
+timezone = "UTC"
+user = "root"
+"""
+RUN_TASK = f"""#!/bin/sh
+# TASK --clock=CLOCK --job=JOB …
+job=${{3#--job=}}
+echo "start $job" >>{RUNS}
+[ ! -e /run/small.long ] || sleep "$(cat /run/small.long)"
+echo "end $job" >>{RUNS}
+"""
+ENVIRONMENT = (
+    "env", f"PYTHONPATH={REPOSITORY}:{FOLDER}", f"SCHEDULED_TASKS_CONFIG={FOLDER}/config.toml",
+    "PYTHONDONTWRITEBYTECODE=1",
+)  # fmt: skip
+# A job may write its account; else it runs as every job does.
+WRITABLE = "[Service]\nReadWritePaths=/run\n"
+
+
+@dataclass(frozen=True)
+class SmallProject:
+    """The project in a machine."""
+
+    machine: Machine
+
+    def write(self, **clocks: dict[str, tuple[str, bool]]) -> None:
+        """Writes the clock files: for each clock its jobs, each with its fields and whether it is caught up."""
+        folder = self.machine.root / f"{FOLDER}/small/clocks".lstrip("/")
+        for path in folder.glob("*.py"):
+            path.unlink()
+        (folder / "__init__.py").touch()
+        for clock, jobs in clocks.items():
+            lines = ["from scheduled_tasks import Clock", "from small.tasks.jobs import task", "scheduler = Clock()"]
+            for job, (fields, caught_up) in jobs.items():
+                grace = "None" if caught_up else "1"
+                lines.append(
+                    f"scheduler.add_job(task, 'cron', id={job!r}, misfire_grace_time={grace}, **dict({fields}))"
+                )
+            (folder / f"{clock}.py").write_text("\n".join(lines) + "\n")
+
+    def clocks(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs `clocks` in the machine."""
+        return self.python("-m", "scheduled_tasks.cli", *arguments, check=check)
+
+    def apply(self) -> dict[str, Any]:
+        """Applies, and returns what was done."""
+        done: dict[str, Any] = json.loads(self.clocks("apply", "--json").stdout)
+        return done
+
+    def under(self, command: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs `clocks` in the machine by another command, as timeout(1) is one."""
+        return self.machine.run(
+            *ENVIRONMENT, *command, sys.executable, "-m", "scheduled_tasks.cli", *arguments, check=False
+        )
+
+    def python(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs the tests' Python in the machine, with the project importable."""
+        return self.machine.run(*ENVIRONMENT, sys.executable, *arguments, check=check)
+
+    def runs(self) -> list[str]:
+        """What the jobs wrote."""
+        path = self.machine.run("sh", "-c", f"cat {RUNS} 2>/dev/null || true").stdout
+        return path.splitlines()
+
+    def show(self, unit: str, properties: str) -> dict[str, str]:
+        """Properties of a unit."""
+        printed = self.machine.run("systemctl", "show", unit, f"--property={properties}").stdout
+        return dict(line.partition("=")[::2] for line in printed.splitlines())
+
+    def reset(self) -> None:
+        """A machine without a unit of ours and without a run."""
+        self.machine.run("sh", "-c", f"rm -f {RUNS} /run/small.long")
+
+
+def set_up(machine: Machine) -> SmallProject:
+    """Puts the project into a machine."""
+    root = machine.root / FOLDER.lstrip("/")
+    for folder in ("bin", "small/tasks", "small/clocks"):
+        (root / folder).mkdir(parents=True)
+    for package in ("small", "small/tasks"):
+        (root / package / "__init__.py").touch()
+    (root / "small/tasks/jobs.py").write_text('def task() -> None:\n    """A job of the test."""\n')
+    (root / "config.toml").write_text(CONFIG)
+    (root / "bin/run-task").write_text(RUN_TASK)
+    (root / "bin/run-task").chmod(0o755)
+    drop_in = machine.root / "etc/systemd/system/clock-.service.d/90-local.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text(WRITABLE)
+    return SmallProject(machine)
+
+
+def at(seconds: float) -> str:
+    """The cron fields of a time of day, some seconds from now, in UTC."""
+    when = datetime.now(UTC) + timedelta(seconds=seconds)
+    return f"hour={when.hour}, minute={when.minute}, second={when.second}"
+
+
+def sleep_until(instant: float) -> None:
+    """The passing of a due time is what is tested: there is nothing else to wait for."""
+    time.sleep(max(0.0, instant - time.time()))

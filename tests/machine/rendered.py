@@ -1,0 +1,94 @@
+"""Jobs of a test's own on a machine: a clock file rendered as ever, and a script in the place of run-task."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scheduled_tasks.clock_file import read_clock
+from scheduled_tasks.deploy.render import Host, render
+from scheduled_tasks.job_call import Project
+
+if TYPE_CHECKING:
+    from tests.machine.machine import Machine
+
+GOLDEN = Path(__file__).parents[1] / "golden"  # has the shop, whose tasks the clocks name
+OUT = "/srv/out"  # every user may write there, and the test reads it
+RUN_TASK = "/usr/local/bin/run-script"
+
+# It gets run-task's arguments, and runs the script that has the job's id.
+RUN_SCRIPT = """#!/bin/sh
+umask 0
+for argument; do case $argument in --job=*) job=${argument#--job=};; esac; done
+exec "/srv/jobs/$job"
+"""
+
+
+@dataclass
+class Jobs:
+    """A clock and its jobs, each with the script that it runs.
+
+    Attributes:
+        options: what `Clock(…)` gets, as it is written there.
+        scripts: job → its script.
+        lines: the `add_job` lines.
+    """
+
+    clock: str
+    options: str
+    scripts: dict[str, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, job: str, script: str, options: str = "", *, task: str = "recount", shell: str = "/bin/sh") -> None:
+        """Adds a job that is never due: tests start its service."""
+        self.scripts[job] = f"#!{shell}\n{script}\n"
+        self.lines.append(f'scheduler.add_job({task}, "cron", id="{job}", year=2100, {options})')
+
+    def put_on(self, machine: Machine, folder: Path, host: Host) -> None:
+        """Renders the clock and brings it onto a machine, without a deploy's care."""
+        path = folder / f"{self.clock}.py"
+        text = "from shop.tasks.booking import count, recount\nfrom scheduled_tasks import Clock\n"
+        path.write_text(f'{text}scheduler = Clock(timezone="UTC", {self.options})\n' + "\n".join(self.lines) + "\n")
+        if str(GOLDEN) not in sys.path:
+            sys.path.insert(0, str(GOLDEN))
+        project = Project(domains="shop.tasks", timezone="", now=datetime.now(UTC))
+        for name, content in render([read_clock(path, self.clock, project)], host).items():
+            if not (machine.root / "etc/systemd/system" / name).is_symlink():  # on a deployed machine what all share is
+                write(machine, f"/etc/systemd/system/{name}", content)
+        write(machine, RUN_TASK, RUN_SCRIPT, mode=0o755)
+        for job, script in self.scripts.items():
+            write(machine, f"/srv/jobs/{job}", script, mode=0o755)
+        machine.run("install", "--directory", "--mode=777", OUT)
+        machine.run("systemctl", "daemon-reload")
+
+    def service(self, job: str) -> str:
+        """A job's service."""
+        return f"clock-{self.clock}-{job}.service"
+
+
+def host(**changes: object) -> Host:
+    """A host whose services run the tests' scripts, as users that systemd makes."""
+    return Host(run_task=RUN_TASK, configuration=Path("/etc/scheduled-tasks/config.toml"), **changes)  # type: ignore[arg-type]
+
+
+def write(machine: Machine, path: str, text: str, mode: int = 0o644) -> None:
+    """Writes a file of the machine."""
+    inside = machine.root / path.lstrip("/")
+    inside.parent.mkdir(parents=True, exist_ok=True)
+    inside.write_text(text)
+    inside.chmod(mode)
+
+
+def said(machine: Machine, unit: str, *properties: str) -> list[str]:
+    """Properties of a unit, in the order they are asked for."""
+    shown = machine.run("systemctl", "show", unit, f"--property={','.join(properties)}").stdout
+    pairs = dict(line.split("=", 1) for line in shown.splitlines())
+    return [pairs[name] for name in properties]
+
+
+def start(machine: Machine, *units: str) -> None:
+    """Starts services, and waits until they have ended."""
+    machine.run("systemctl", "start", "--wait", *units, check=False)

@@ -1,0 +1,159 @@
+"""The whole, front to back: a fresh machine, one command, and a timer that changes rows in PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from tests.machine.machine import wait_for
+from tests.machine.rendered import OUT, Jobs, host, start
+
+if TYPE_CHECKING:
+    from tests.machine.machine import Machine
+
+pytestmark = pytest.mark.xdist_group("deploy")  # one deployment for all of them
+
+REPOSITORY = Path(__file__).parents[2]
+PROJECT = "/srv/project"  # where the repository lies in the machine
+PLAYBOOK = ("ansible-playbook", "ansible/site.yml")
+
+# A clock of the test's own, because the example's are due at night.
+OFTEN = """
+from scheduled_tasks import Clock, app
+from scheduled_tasks.domains.booking import cancel_expired_bookings
+
+scheduler = Clock()
+scheduler.add_job(cancel_expired_bookings, "cron", [app], id="cancel", second="*/2")
+"""
+# psycopg by its socket, httpx by TCP, to a name that a resolver has to find.
+SPEAKS = f"""
+import httpx, psycopg
+with psycopg.connect("postgresql:///scheduled_tasks?host=/run/postgresql") as connection:
+    [user] = connection.execute("SELECT current_user").fetchone()
+open("{OUT}/spoke", "w").write(f"{{httpx.get('http://localhost:8097/').status_code}} {{user}}")
+"""
+SERVICE = "clock-often-cancel.service"
+CANCELLED = "SELECT count(*) FROM booking WHERE status = 'cancelled' AND cancellation_reason = 'expired'"
+
+
+@pytest.fixture(scope="module")
+def project(machine: Machine) -> Machine:
+    """A machine with the repository's files in it, and no PostgreSQL."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        if (REPOSITORY / name).exists():  # not one that is deleted and not yet committed
+            machine.copy_in(REPOSITORY / name, f"{PROJECT}/{name}")
+    (machine.root / PROJECT.lstrip("/") / "scheduled_tasks/clocks/often.py").write_text(OFTEN)
+    # What the host has installed is in the machine too. A fresh one has no PostgreSQL, and this one's cluster
+    # would want the host's port.
+    installed = machine.run(
+        "dpkg-query", "--show", "--showformat=${Package} ", "postgresql*", check=False
+    ).stdout.split()
+    if installed:
+        machine.run("dpkg", "--purge", *installed)
+    return machine
+
+
+@pytest.fixture(scope="module")
+def deployed(project: Machine) -> Machine:
+    """The same machine after the one command."""
+    recap = play(project)
+    assert recap["changed"] > 0
+    return project
+
+
+def play(machine: Machine, *options: str) -> dict[str, int]:
+    """Runs the playbook as the README says, with the tests' own Ansible; returns the recap's numbers."""
+    command = Path(sys.prefix, "bin", PLAYBOOK[0])
+    done = machine.run(str(command), *PLAYBOOK[1:], *options, folder=PROJECT, seconds=600)
+    sys.stdout.write(done.stdout)  # pytest shows it where a test fails
+    recap = next(line for line in done.stdout.splitlines() if line.startswith("localhost ") and "ok=" in line)
+    numbers = dict(pair.split("=") for pair in recap.partition(":")[2].split())
+    return {key: int(value) for key, value in numbers.items()}
+
+
+def query(machine: Machine, sql: str) -> str:
+    return machine.run(
+        "runuser", "--user=postgres", "--", "psql", "-XAt", "--dbname=scheduled_tasks", f"--command={sql}"
+    ).stdout.strip()
+
+
+def own_lines(machine: Machine, status: str) -> list[dict[str, Any]]:
+    return [line for line in machine.log_lines(SERVICE) if line.get("status") == status]
+
+
+def test_check_mode_passes_on_a_fresh_machine_and_changes_nothing_there(project: Machine) -> None:
+    assert play(project, "--check", "--diff")["failed"] == 0
+    assert not (project.root / "etc/scheduled-tasks").exists()
+    assert not (project.root / "opt/scheduled-tasks").exists()
+
+
+def test_a_timer_fires_a_job_that_changes_rows_and_says_so_in_the_journal(deployed: Machine) -> None:
+    assert SERVICE.replace(".service", ".timer") in deployed.run("systemctl", "list-timers", "--no-pager").stdout
+    wait_for("a run that ended", lambda: own_lines(deployed, "ended"), seconds=30)
+    assert int(query(deployed, CANCELLED)) > 0
+
+    schema = json.loads((REPOSITORY / "scheduled_tasks/run/log_line.schema.json").read_text())
+    lines = deployed.log_lines(SERVICE)
+    for line in lines:
+        jsonschema.validate(line, schema)
+    of_the_first_run = [line for line in lines if line["run_id"] == lines[0]["run_id"]]
+    assert [line["status"] for line in of_the_first_run if "status" in line] == ["started", "ended"]
+    assert {line["job"] for line in lines} == {"cancel"}
+    assert {line["host"] for line in lines} == {"machine"}
+    [summary] = [line for line in of_the_first_run if "cancelled" in line]
+    assert summary["cancelled"] == int(query(deployed, CANCELLED))
+
+
+def test_no_unit_is_exposed_to_more_than_1_2(deployed: Machine) -> None:
+    ours = {unit["unit"]: unit["score"] for unit in json.loads(deployed.run("clocks", "security", "--json").stdout)}
+    assert len(ours) == 7
+    assert {unit: score for unit, score in ours.items() if score > 1.2} == {}
+    loaded = deployed.run("systemd-analyze", "security", "--no-pager", SERVICE).stdout
+    assert [float(score) for score in re.findall(r"level for \S+: ([\d.]+)", loaded)] == [ours[SERVICE]]
+
+
+def test_under_that_hardening_a_job_speaks_to_postgresql_and_http(deployed: Machine, tmp_path: Path) -> None:
+    jobs = Jobs("speaks", f'user="scheduled-tasks", read_write_paths=["{OUT}"]')
+    jobs.add("to_others", SPEAKS, shell="/opt/scheduled-tasks/current/bin/python")
+    jobs.put_on(deployed, tmp_path, host())
+    deployed.run("systemd-run", "--unit=web", "python3", "-m", "http.server", "8097", "--bind=127.0.0.1")
+    probe = ("python3", "-c", "import socket; socket.create_connection(('127.0.0.1', 8097))")
+    wait_for("the web server", lambda: deployed.run(*probe, check=False).returncode == 0, seconds=10)
+    start(deployed, jobs.service("to_others"))
+    assert (deployed.root / OUT.lstrip("/") / "spoke").read_text() == "200 scheduled-tasks", deployed.journal(
+        jobs.service("to_others")
+    )
+
+
+def test_a_disabled_feature_makes_the_next_run_a_skipped_one(deployed: Machine) -> None:
+    deployed.run("clocks", "features", "disable", "CANCEL_EXPIRED_BOOKINGS", "--reason", "the machine test")
+    [line, *_] = wait_for("a skipped run", lambda: own_lines(deployed, "skipped"), seconds=30)
+    assert line["feature"] == "CANCEL_EXPIRED_BOOKINGS"
+    result = deployed.run("systemctl", "show", SERVICE, "--property=Result,ExecMainStatus").stdout.split()
+    assert result == ["Result=success", "ExecMainStatus=0"]
+
+
+def test_the_second_run_of_the_playbook_changes_nothing_nor_what_the_operator_switched(deployed: Machine) -> None:
+    recap = play(deployed)
+    assert (recap["changed"], recap["failed"]) == (0, 0)
+    flags = json.loads(deployed.run("clocks", "features", "list", "--json").stdout)["flags"]
+    assert {flag["name"]: flag["is_active"] for flag in flags}["CANCEL_EXPIRED_BOOKINGS"] is False
+
+
+def test_postgresql_listens_on_its_socket_only(deployed: Machine) -> None:
+    assert query(deployed, "SHOW listen_addresses") == ""
+
+
+def test_the_services_role_owns_what_root_made(deployed: Machine) -> None:
+    assert query(deployed, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == "scheduled-tasks"

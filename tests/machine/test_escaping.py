@@ -1,0 +1,166 @@
+"""What reaches a unit arrives exactly, or is refused: made-up values, all through a booted systemd, 252 and 257.
+
+Each value is written by the functions that the templates use; the service writes what it got to a file.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from scheduled_tasks.deploy.escape import (
+    UnwritableValueError,
+    Written,
+    assignment,
+    command_line,
+    quoted_path,
+    whole,
+)
+from scheduled_tasks.options.forms import path as judged_path
+from tests.machine.machine import wait_for
+from tests.machine.rendered import write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.machine.machine import Machine
+
+pytestmark = pytest.mark.xdist_group("escaping")  # a boot of each for all values
+
+CASES = 150
+GOT = "/srv/got"
+# Where it stands, a variable, and its arguments, each ended by a NUL.
+TELL = f"""#!/bin/sh
+printf '%s\\0' "$PWD" "$VALUE" "$@" >"{GOT}/$TELL"
+"""
+HOSTILE = [
+    "", " ", "  two  blanks  ", "'", '"', "'\"'", "\\", "\\\\", "ends in \\", "%", "%%", "%n %h %i", "100%", "$", "$$",
+    "$HOME", "${HOME}", "$(id)", "`id`", ";", "a;b", "#", "# no comment", "; no comment", "-", "@", ":", "+", "!", "|",
+    "{{ jinja }}", "{% if %}", "{# #}", "\\n", "\\x41", "\\u00fc", "\\s", "\n", "a\nb", "a\n[Service]\nUser=root", "\r",
+    "\t", "\0", "\x01", "\x1b[31m", "\x7f", "\x85", "\u2028", "\ufeff", "\ufffe", "\ufdd0", "\U0001ffff", "\ud800",
+    "ü", "日本", "🕰", "a\u0301", "~", "*", "?", "[a]", "=", "A=b", "a b\\", '"a" "b"', "/", "//", "..", "\xa0",
+]  # fmt: skip
+ALPHABET = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=12), st.text("\\\"'%$ {}[]#;=-n\n", max_size=12))
+
+
+def values(number: int = CASES) -> list[str]:
+    """The hostile ones, and made-up ones, the same each time."""
+    made: list[str] = []
+
+    @seed(252)
+    @settings(
+        max_examples=number, database=None, deadline=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(st.lists(ALPHABET, min_size=1, max_size=4).map("".join))
+    def make(value: str) -> None:
+        made.append(value)
+
+    make()
+    return list(dict.fromkeys([*HOSTILE, *made]))
+
+
+def written(value: str, how: Callable[[str], Written]) -> Written | None:
+    """The value as a unit has it; None where it is refused."""
+    try:
+        return how(value)
+    except (UnwritableValueError, ValueError):
+        return None
+
+
+@pytest.fixture(scope="module")
+def teller(either_machine: Machine) -> Machine:
+    write(either_machine, "/usr/local/bin/tell", TELL, mode=0o755)
+    either_machine.run("install", "--directory", "--mode=777", GOT)
+    return either_machine
+
+
+def tell(machine: Machine, kind: str, directives: dict[int, str], command: dict[int, str] | None = None) -> None:
+    """Runs a service for each case, all at once; what it got is in the file `<kind><number>`."""
+    names = []
+    for number, directive in directives.items():
+        name = f"{kind}{number}"
+        line = (command or {}).get(number, "/usr/local/bin/tell")
+        unit = (
+            f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=exec\nEnvironment=TELL={name}\n{directive}\n"
+            f"ExecStart={line}\n"
+        )
+        write(machine, f"/etc/systemd/system/{name}.service", unit)
+        names.append(f"{name}.service")
+    random.Random(252).shuffle(names)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "--wait", *names, check=False, seconds=120)
+
+
+def got(machine: Machine, name: str) -> list[str]:
+    file = machine.root / GOT.lstrip("/") / name
+    wait_for(f"what {name} got", file.exists, seconds=5)
+    return [part.decode(errors="surrogateescape") for part in file.read_bytes().split(b"\0")[:-1]]
+
+
+def test_arguments_arrive_exactly_or_are_refused(teller: Machine) -> None:
+    cases = dict(enumerate(values()))
+    lines = {n: written(value, lambda v: command_line("/usr/local/bin/tell", v, "last")) for n, value in cases.items()}
+    accepted = {n: line for n, line in lines.items() if line is not None}
+    tell(teller, "argument", dict.fromkeys(accepted, ""), dict(accepted))
+    assert {n: got(teller, f"argument{n}")[2:] for n in accepted} == {n: [cases[n], "last"] for n in accepted}
+    assert_refusals_have_a_reason({cases[n] for n in cases.keys() - accepted.keys()})
+
+
+def test_variables_arrive_exactly_or_are_refused(teller: Machine) -> None:
+    cases = dict(enumerate(values()))
+    lines = {n: written(f"VALUE={value}", assignment) for n, value in cases.items()}
+    accepted = {n: f"Environment={line}" for n, line in lines.items() if line is not None}
+    tell(teller, "variable", accepted)
+    assert {n: got(teller, f"variable{n}")[1] for n in accepted} == {n: cases[n] for n in accepted}
+    assert_refusals_have_a_reason({cases[n] for n in cases.keys() - accepted.keys()})
+
+
+def test_descriptions_arrive_exactly_or_are_refused(teller: Machine) -> None:
+    cases = dict(enumerate(value for value in values() if value))  # an empty one is the unit's name
+    lines = {n: written(value, whole) for n, value in cases.items()}
+    accepted = {n: line for n, line in lines.items() if line is not None}
+    for n, line in accepted.items():
+        unit = f"[Unit]\nDescription={line}\n[Service]\nExecStart=/bin/true\n"
+        write(teller, f"/etc/systemd/system/description{n}.service", unit)
+    teller.run("systemctl", "daemon-reload")
+    units = [f"description{n}.service" for n in accepted]
+    shown = teller.run("systemctl", "show", "--property=Description", *units).stdout
+    told = [line.removeprefix("Description=") for line in shown.split("\n") if line]
+    assert told == [cases[n] for n in accepted]
+    refused = {cases[n] for n in cases.keys() - accepted.keys()}
+    assert_refusals_have_a_reason(
+        {value for value in refused if value == value.strip(" ") and not value.endswith("\\")}
+    )
+
+
+def test_paths_arrive_exactly_or_are_refused(teller: Machine) -> None:
+    cases = dict(enumerate(f"/srv/odd/{value}" for value in values()))
+    plain = {n: path for n, path in cases.items() if written(path, lambda p: Written(judged_path(p)))}
+    lines = {n: f"WorkingDirectory={whole(path)}\nReadWritePaths={quoted_path(path)}" for n, path in plain.items()}
+    assert len(lines) > 50
+    for path in plain.values():
+        (teller.root / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
+    # All else is read-only: it can write where ReadWritePaths= says so, and there alone.
+    hardened = {n: f"{line}\nProtectSystem=strict\nReadWritePaths={GOT}" for n, line in lines.items()}
+    touch = command_line("/bin/sh", "-ec", "touch written-here; exec /usr/local/bin/tell")
+    tell(teller, "path", hardened, dict.fromkeys(hardened, touch))
+    assert {n: got(teller, f"path{n}")[0] for n in plain} == plain
+    assert [path for path in plain.values() if not (teller.root / path.lstrip("/") / "written-here").exists()] == []
+
+
+def assert_refusals_have_a_reason(refused: set[str]) -> None:
+    """Nothing is refused but control characters, and what is no character (surrogates, noncharacters)."""
+
+    def has_reason(value: str) -> bool:
+        return any(
+            ord(character) < 0x20 or character == "\x7f" or 0xD800 <= ord(character) <= 0xDFFF
+            or 0xFDD0 <= ord(character) <= 0xFDEF or ord(character) & 0xFFFE == 0xFFFE
+            for character in value
+        )  # fmt: skip
+
+    assert [value for value in refused if not has_reason(value)] == []

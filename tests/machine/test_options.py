@@ -1,0 +1,137 @@
+"""What options promise, seen at work: limits bind, retries are counted, jobs of a clock take turns."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.machine.machine import wait_for
+from tests.machine.rendered import OUT, Jobs, host, said, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.machine.machine import Machine
+
+pytestmark = pytest.mark.xdist_group("options")  # one machine for all of them
+
+
+@pytest.fixture(scope="module")
+def machine(either_machine: Machine) -> Machine:
+    return either_machine
+
+
+@pytest.fixture(scope="module")
+def limits(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Jobs:
+    version = int(machine.run("systemctl", "--version").stdout.split()[1])
+    jobs = Jobs(
+        "limits",
+        f'timeout="30s", tasks_max=8, memory_max="60M", retry_delay_max=2, read_write_paths=["{OUT}"], retry_delay=1',
+    )
+    jobs.add("greedy", "exec tail /dev/zero")
+    jobs.add("modest", "head --bytes=10M /dev/zero | tail >/dev/null")
+    jobs.add("forks", "for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait")
+    jobs.add("hangs", "sleep 60", "timeout=1")
+    jobs.add("fails_twice", f"echo >>{OUT}/twice; [ $(wc -l <{OUT}/twice) = 3 ]", "retries=3")
+    jobs.add("always_fails", f"echo >>{OUT}/always; exit 1", "retries=2")
+    jobs.add("is_misconfigured", f"echo >>{OUT}/misconfigured; exit 78", "retries=2")
+    jobs.add("hangs_again", f"echo >>{OUT}/hangs; sleep 60", "timeout=1, retries=1")
+    jobs.put_on(machine, tmp_path_factory.mktemp("clock"), host(systemd=version))
+    return jobs
+
+
+def attempts(machine: Machine, name: str) -> int:
+    return (machine.root / OUT.lstrip("/") / name).read_text().count("\n")
+
+
+def test_systemd_has_nothing_to_say_about_the_units_and_calls_them_hardened(machine: Machine, limits: Jobs) -> None:
+    units = [limits.service(job) for job in limits.scripts]
+    assert machine.run("systemd-analyze", "verify", "--man=no", *units).stderr == ""
+    judged = machine.run("systemd-analyze", "security", "--no-pager", units[0]).stdout
+    assert [float(score) <= 1.2 for score in re.findall(r"level for \S+: ([\d.]+)", judged)] == [True], judged
+
+
+def test_a_job_that_takes_more_memory_than_it_may_is_killed(machine: Machine, limits: Jobs) -> None:
+    start(machine, limits.service("greedy"), limits.service("modest"))
+    assert said(machine, limits.service("greedy"), "Result") in (["oom-kill"], ["signal"])  # the latter with cgroup v1
+    assert said(machine, limits.service("modest"), "Result") == ["success"]
+
+
+def test_a_job_that_makes_more_processes_than_it_may_cannot(machine: Machine, limits: Jobs) -> None:
+    start(machine, limits.service("forks"))
+    assert said(machine, limits.service("forks"), "Result") == ["exit-code"]
+    assert any("fork" in str(entry["MESSAGE"]) for entry in machine.journal(limits.service("forks")))
+
+
+def test_a_job_that_takes_longer_than_it_may_is_ended(machine: Machine, limits: Jobs) -> None:
+    start(machine, limits.service("hangs"))
+    assert said(machine, limits.service("hangs"), "Result") == ["timeout"]
+
+
+def test_a_job_is_tried_again_until_it_succeeds(machine: Machine, limits: Jobs) -> None:
+    start(machine, limits.service("fails_twice"))
+    wait_for("the third attempt", lambda: attempts(machine, "twice") == 3, seconds=20)
+    wait_for(
+        "its end",
+        lambda: said(machine, limits.service("fails_twice"), "ActiveState", "Result") == ["inactive", "success"],
+        seconds=10,
+    )
+
+
+def test_retries_end_in_a_failure_and_the_next_run_has_all_of_them_again(machine: Machine, limits: Jobs) -> None:
+    service = limits.service("always_fails")
+    for total in (3, 6):
+        start(machine, service)
+        wait_for("the end", lambda: said(machine, service, "ActiveState") == ["failed"], seconds=20)
+        assert attempts(machine, "always") == total
+        assert said(machine, service, "Result", "ExecMainStatus") == ["exit-code", "69"]
+
+
+def test_a_wrong_configuration_is_not_tried_again(machine: Machine, limits: Jobs) -> None:
+    service = limits.service("is_misconfigured")
+    start(machine, service)
+    assert said(machine, service, "ActiveState", "ExecMainStatus") == ["failed", "78"]
+    assert attempts(machine, "misconfigured") == 1
+
+
+def test_each_attempt_has_all_of_its_time(machine: Machine, limits: Jobs) -> None:
+    service = limits.service("hangs_again")
+    start(machine, service)
+    wait_for("the end", lambda: said(machine, service, "ActiveState") == ["failed"], seconds=20)
+    assert attempts(machine, "hangs") == 2
+
+
+def test_jobs_of_a_clock_take_turns_and_none_is_lost_nor_has_less_time(machine: Machine, tmp_path: Path) -> None:
+    jobs = Jobs("turns", f'timeout="3s", concurrency=2, read_write_paths=["{OUT}"]')
+    names = [f"job{number}" for number in range(6)]
+    for name in names:
+        # Each works for 2 s of its 3 s: the last waits for 4 s first.
+        jobs.add(name, f"echo + >>{OUT}/turns; sleep 2; echo - >>{OUT}/turns")
+    jobs.put_on(machine, tmp_path, host())
+    machine.run("systemctl", "start", "--no-block", *map(jobs.service, names))
+    log = machine.root / OUT.lstrip("/") / "turns"
+    wait_for("the last job's end", lambda: log.exists() and log.read_text().count("-") == 6, seconds=30)
+
+    def ends() -> list[list[str]]:
+        return [said(machine, jobs.service(name), "ActiveState", "Result") for name in names]
+
+    wait_for("all ends", lambda: ends() == [["inactive", "success"]] * 6, seconds=10)
+    running = 0
+    most = max(running := running + (1 if line == "+" else -1) for line in log.read_text().split())
+    assert most == 2
+
+
+def test_a_killed_job_gives_its_turn_back(machine: Machine, tmp_path: Path) -> None:
+    jobs = Jobs("killed", f'concurrency=1, read_write_paths=["{OUT}"]')
+    jobs.add("holds", "sleep 60")
+    jobs.add("waits", f"echo >>{OUT}/waited")
+    jobs.add("stopped", f"echo >>{OUT}/never")
+    jobs.put_on(machine, tmp_path, host())
+    machine.run("systemctl", "start", jobs.service("holds"))
+    machine.run("systemctl", "start", "--no-block", jobs.service("stopped"), jobs.service("waits"))
+    machine.run("systemctl", "stop", jobs.service("stopped"))
+    machine.run("systemctl", "kill", "--signal=KILL", jobs.service("holds"))
+    wait_for("the other's turn", (machine.root / OUT.lstrip("/") / "waited").exists, seconds=10)
+    assert not (machine.root / OUT.lstrip("/") / "never").exists()

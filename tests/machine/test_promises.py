@@ -1,0 +1,155 @@
+"""A deploy fires nothing, kills nothing, loses nothing: each for persistent timers and for plain ones."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.machine.machine import wait_for
+from tests.machine.project import SmallProject, at, set_up, sleep_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.machine.machine import Machine
+
+pytestmark = pytest.mark.xdist_group("promises")
+
+KINDS = {"kept": True, "plain": False}  # a job of each kind: one with a persistent timer, one with a plain one
+SLACK = 2.5  # AccuracySec=1s, and the time that a start takes on a busy machine
+
+
+@pytest.fixture(scope="module")
+def project(machine: Machine) -> SmallProject:
+    return set_up(machine)
+
+
+@pytest.fixture(autouse=True)
+def fresh(project: SmallProject) -> Iterator[None]:
+    """Each test begins on a machine without our units, and without a run."""
+    yield
+    project.write()
+    project.machine.run("sh", "-c", "rm -f /run/small.long")
+    project.apply()
+    project.machine.run("sh", "-c", "systemctl stop 'clock-*.service'; rm -f /var/lib/systemd/timers/stamp-clock-*")
+    project.reset()
+
+
+def both(fields: str) -> dict[str, tuple[str, bool]]:
+    return {job: (fields, kept) for job, kept in KINDS.items()}
+
+
+def test_a_first_deploy_starts_no_job_and_the_second_does_nothing(project: SmallProject) -> None:
+    project.write(one=both(at(-2)))
+    assert project.apply()["started"] == ["clock-one-kept.timer", "clock-one-plain.timer"]
+    before = project.machine.run(
+        "sh", "-c", "find /etc /var/lib/systemd -newerct '1 day ago' -printf '%p %C@\\n'"
+    ).stdout
+    assert project.apply() == {
+        "started": [], "restarted": [], "stopped": [], "changed_files": [], "caught_up": [], "changed": False,
+    }  # fmt: skip
+    after = project.machine.run(
+        "sh", "-c", "find /etc /var/lib/systemd -newerct '1 day ago' -printf '%p %C@\\n'"
+    ).stdout
+    assert after == before
+    time.sleep(SLACK)
+    assert project.runs() == []
+
+
+def test_a_new_time_between_the_last_run_and_now_starts_no_job(project: SmallProject) -> None:
+    due = time.time() + 4
+    project.write(one=both(at(4)))
+    project.apply()
+    wait_for("both runs", lambda: len(project.runs()) == 4, seconds=due - time.time() + 5)
+    sleep_until(due + 5)
+    for _ in range(2):  # also where the last run was none of the schedule's
+        project.write(one=both(at(-2)))
+        assert project.apply()["restarted"] == ["clock-one-kept.timer", "clock-one-plain.timer"]
+        time.sleep(SLACK)
+    assert len(project.runs()) == 4
+    for job in KINDS:
+        assert project.show(f"clock-one-{job}.timer", "SubState,ActiveState") == {
+            "ActiveState": "active", "SubState": "waiting",
+        }  # fmt: skip
+
+
+def test_the_new_time_is_the_one_that_fires(project: SmallProject) -> None:
+    project.write(one=both(at(3600)))
+    project.apply()
+    project.write(one=both(at(6)))
+    project.apply()
+    assert project.runs() == []
+    wait_for("both runs", lambda: len(project.runs()) == 4, seconds=12)
+
+
+def test_a_running_job_goes_on_when_its_unit_changes_and_when_it_goes(project: SmallProject) -> None:
+    project.write(one=both(at(3600)))
+    project.apply()
+    project.machine.run("sh", "-c", "echo 8 >/run/small.long")
+    project.machine.run("systemctl", "start", "clock-one-kept.service", "clock-one-plain.service")
+    wait_for("both starts", lambda: len(project.runs()) == 2, seconds=5)
+    project.write(one={"kept": ("hour=5", True)}, two={"other": ("hour=6", True)})
+    project.apply()
+    assert len(project.runs()) == 2
+    project.write()
+    project.apply()
+    wait_for("both ends", lambda: sorted(project.runs())[:2] == ["end kept", "end plain"], seconds=15)
+
+
+@pytest.mark.parametrize("edit", ["the same time", "another time"])
+def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: SmallProject, edit: str) -> None:
+    """The apply is slowed down, so that the time passes between the timer's stop and its start."""
+    due = time.time() + 8
+    slot = at(8)
+    # The timer changes in either case: at first it has an hour more, or quite another one.
+    with_an_hour_more = re.sub(r"hour=(\d+)", lambda hour: f"hour='{hour[1]},{(int(hour[1]) + 2) % 24}'", slot)
+    project.write(one=both(with_an_hour_more if edit == "the same time" else at(-3600)))
+    project.apply()
+    project.write(one=both(slot))
+    slow = (
+        "import time\n"
+        "from scheduled_tasks.cli.common import configured_clocks, configured_host\n"
+        "from scheduled_tasks.deploy.apply import apply\n"
+        "from scheduled_tasks.deploy.render import render\n"
+        "from scheduled_tasks.deploy.system import System\n"
+        "class Slow(System):\n"
+        "    def step(self, operation, what):\n"
+        "        if operation == 'systemctl daemon-reload':\n"
+        f"            time.sleep(max(0, {due + 1.5} - time.time()))\n"
+        "print(apply(render(configured_clocks(), configured_host()), system=Slow()))\n"
+    )
+    said = project.python("-c", slow).stdout
+    assert "restarted=('clock-one-kept.timer', 'clock-one-plain.timer')" in said
+    wait_for("both runs", lambda: len(project.runs()) >= 4, seconds=5)
+    time.sleep(SLACK)
+    assert sorted(project.runs()) == ["end kept", "end plain", "start kept", "start plain"]
+
+
+def test_what_fell_due_after_an_apply_was_killed_is_started_once_by_the_next(project: SmallProject) -> None:
+    due = time.time() + 6
+    project.write(one=both(at(-3600)))
+    project.apply()
+    project.write(one=both(at(6)))
+    dying = (
+        "import os\n"
+        "from scheduled_tasks.cli.common import configured_clocks, configured_host\n"
+        "from scheduled_tasks.deploy.apply import apply\n"
+        "from scheduled_tasks.deploy.render import render\n"
+        "from scheduled_tasks.deploy.system import System\n"
+        "class Dying(System):\n"
+        "    def step(self, operation, what):\n"
+        "        if operation == 'systemctl daemon-reload':\n"
+        "            os._exit(137)\n"
+        "apply(render(configured_clocks(), configured_host()), system=Dying())\n"
+    )
+    assert project.python("-c", dying, check=False).returncode == 137
+    sleep_until(due + 2)
+    assert project.runs() == []
+    assert project.apply()["caught_up"] == ["clock-one-plain.service"]  # the other's stamp has systemd start it
+    wait_for("both runs", lambda: len(project.runs()) >= 4, seconds=5)
+    assert project.apply()["changed"] is False
+    time.sleep(SLACK)
+    assert sorted(project.runs()) == ["end kept", "end plain", "start kept", "start plain"]

@@ -1,0 +1,70 @@
+"""A Debian 13 root with a kernel: systemd 257 to ask (in a chroot), and to boot (in a virtual machine).
+
+Made once, by debootstrap from the mirror that apt is set up with, and kept where the next run of the tests finds it:
+in $XDG_CACHE_HOME/scheduled-tasks, that is ~/.cache/scheduled-tasks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scheduled-tasks"
+PACKAGES = "systemd,systemd-sysv,dbus,tzdata,udev,zstd,initramfs-tools,linux-image-cloud-amd64"
+
+
+def lacking(what: str, commands: dict[str, str], *, root: bool = True) -> str:
+    """What this machine lacks for a test, with the command that mends it; "" where nothing does.
+
+    Args:
+        what: what it is needed for.
+        commands: each command that is needed, and the Debian package that has it.
+        root: whether it needs root.
+    """
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    packages = [package for command, package in commands.items() if shutil.which(command, path=path) is None]
+    if packages:
+        return f"{what} needs {', '.join(packages)}: run 'apt-get install {' '.join(packages)}' as root"
+    if root and os.geteuid() != 0:
+        return f"{what} needs root: run 'sudo bin/test'"
+    return ""
+
+
+def require(lack: str) -> None:
+    """Skips the test with what the machine lacks; in CI, where nothing is skipped, fails it."""
+    if lack and os.environ.get("CI") == "true":
+        pytest.fail(lack, pytrace=False)
+    if lack:
+        pytest.skip(lack)
+
+
+def debian_13() -> Path:
+    """The root. Its tz database is this machine's, so that both systemds are asked about the same zones."""
+    require(lacking("a Debian 13 root", {"debootstrap": "debootstrap"}))
+    root = CACHE / "debian-13"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be making it
+        if not root.exists():
+            _make(root)
+    return root
+
+
+def _make(root: Path) -> None:
+    unfinished = root.with_name("debian-13.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]
+    mirrors = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+    mirror = next(line.split()[0] for line in mirrors if line and "security" not in line)
+    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(unfinished), mirror]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    shutil.rmtree(unfinished / "var/cache/apt/archives", ignore_errors=True)
+    shutil.rmtree(unfinished / "usr/share/zoneinfo")
+    shutil.copytree("/usr/share/zoneinfo", unfinished / "usr/share/zoneinfo", symlinks=True)
+    unfinished.rename(root)

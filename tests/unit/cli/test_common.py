@@ -1,0 +1,70 @@
+"""What the configuration says of the host that units are for."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduled_tasks.cli.common import configured_host
+from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.run import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    path = tmp_path / "config.toml"
+    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(path))
+    settings.load.cache_clear()
+    yield path
+    settings.load.cache_clear()
+
+
+def test_units_are_for_this_machines_systemd(configuration: Path) -> None:
+    configuration.write_text("")
+    said = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=True).stdout
+    assert configured_host().systemd == int(said.split()[1])
+
+
+def test_an_image_or_another_host_has_the_systemd_that_it_is_said_to_have(configuration: Path) -> None:
+    configuration.write_text("systemd = 258\n")
+    assert configured_host().systemd == 258
+
+
+def test_where_there_is_no_systemd_units_are_for_the_oldest(
+    configuration: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configuration.write_text("")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert configured_host().systemd == 252
+
+
+@pytest.mark.parametrize("version", ["251", '"new"'])
+def test_a_systemd_that_is_too_old_or_none_is_refused(configuration: Path, version: str) -> None:
+    configuration.write_text(f"systemd = {version}\n")
+    with pytest.raises(ConfigurationError, match="252 is the oldest"):
+        configured_host()
+
+
+def test_what_every_job_gets_is_read_from_the_configuration(configuration: Path) -> None:
+    configuration.write_text(
+        'credentials = ["a"]\nencrypted_credentials = ["b"]\nallow_network = ["10.0.0.5", "2001:db8::/32"]\n'
+    )
+    host = configured_host()
+    assert (host.credentials, host.encrypted_credentials) == (("a",), ("b",))
+    assert host.network == ("10.0.0.5", "2001:db8::/32")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "problem"),
+    [('["db.example"]', "not names"), ('"any"', "is not for all jobs"), ('"10.0.0.5"', "list")],
+)
+def test_a_network_for_every_job_is_a_list_of_addresses(configuration: Path, addresses: str, problem: str) -> None:
+    configuration.write_text(f"allow_network = {addresses}\n")
+    with pytest.raises(ConfigurationError, match=problem):
+        configured_host()

@@ -1,0 +1,115 @@
+"""Where a setting comes from, and what is refused in the configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.run import settings
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration file; none of this process's own settings reach the test."""
+    for name in ("SCHEDULED_TASKS_CONFIG", "CREDENTIALS_DIRECTORY", "ALGOLIA_API_KEY", "SCHEDULED_TASKS_DOMAINS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    settings.load.cache_clear()
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[tool.scheduled_tasks]\ndomains = "shop.tasks"\nsettings = {algolia_api_key = "of the file"}\n')
+    return file
+
+
+def test_a_setting_comes_from_the_environment_then_a_credential_then_the_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.setting("algolia_api_key") == "of the file"
+    credentials = project.parent / "credentials"
+    credentials.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    assert settings.setting("algolia_api_key") == "of the file"
+    (credentials / "algolia_api_key").write_text("of the credential\n")
+    assert settings.setting("algolia_api_key") == "of the credential"
+    monkeypatch.setenv("ALGOLIA_API_KEY", "of the environment")
+    assert settings.setting("algolia_api_key") == "of the environment"
+
+
+def test_an_empty_variable_is_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALGOLIA_API_KEY", "")
+    assert settings.setting("algolia_api_key") == "of the file"
+
+
+def test_a_setting_that_is_nowhere_is_its_default_or_an_error_that_says_where_to_write_it(project: Path) -> None:
+    assert settings.setting("colour", "red") == "red"
+    with pytest.raises(ConfigurationError) as error:
+        settings.setting("colour")
+    assert str(error.value) == (
+        "the setting colour has no value: set COLOUR in the environment, give the service a credential colour, or "
+        f"write it into [settings] of {project}"
+    )
+
+
+def test_a_key_may_be_overridden_by_the_environment(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCHEDULED_TASKS_DOMAINS", "other.tasks")
+    assert settings.load().get("domains") == "other.tasks"
+
+
+def test_unknown_keys_are_named_and_their_values_are_not(project: Path) -> None:
+    project.write_text('[tool.scheduled_tasks]\ndatabase_url = "postgresql://robot:hunter2@db"\ncolour = "red"\n')
+    with pytest.raises(ConfigurationError) as error:
+        settings.load()
+    assert str(error.value).startswith(f"{project}: unknown colour, database_url: the keys are domains, clocks, ")
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('key = "hunter2', "Unterminated string"),
+        ("[settings]\nalgolia_api_key = hunter2", "Invalid value"),
+        ('settings = "hunter2"', "settings is not a table"),
+        ("[tool.scheduled_tasks]\n", "unknown tool"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named_and_not_quoted(
+    project: Path, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
+) -> None:
+    config = project.with_name("config.toml")
+    config.write_text(text)
+    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(config))
+    with pytest.raises(ConfigurationError) as error:
+        settings.load()
+    assert str(error.value).startswith(f"{config}: ")
+    assert reason in str(error.value)
+    assert "hunter2" not in str(error.value)
+
+
+def test_the_nearest_project_above_is_the_configuration(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = project.parent / "a" / "b"
+    below.mkdir(parents=True)
+    (below / "pyproject.toml").write_text("[project]\nname = 'other'\n")
+    monkeypatch.chdir(below)
+    found = settings.load()
+    assert (found.path, found.deployed) == (project, False)
+    assert found.state_directory == project.parent / ".scheduled-tasks"
+
+
+def test_a_file_of_another_name_is_a_deployed_configuration(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = project.with_name("config.toml")
+    config.write_text('domains = "shop.tasks"\n')
+    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(config))
+    assert settings.load().deployed
+    assert settings.load().require("domains") == "shop.tasks"
+
+
+def test_a_file_that_is_not_there_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", "/nowhere/config.toml")
+    with pytest.raises(ConfigurationError, match=r"^/nowhere/config.toml: can't be read: No such file or directory$"):
+        settings.load()
+
+
+def test_a_required_key_says_what_to_write(project: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"clocks is not set: write clocks = … \(the package of clock files"):
+        settings.load().require("clocks")

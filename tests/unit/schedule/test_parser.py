@@ -1,0 +1,342 @@
+"""What add_job's trigger fields mean, and every text of a refusal."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from apscheduler.triggers.combining import OrTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.schedule import Trigger, read_trigger
+from scheduled_tasks.schedule.trigger import ANCHOR, Cron, Date, Interval
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def cron(**fields: object) -> Cron:
+    found = read_trigger("cron", fields, timezone="Europe/Paris")
+    assert isinstance(found, Cron)
+    return found
+
+
+def faults(trigger: object, **fields: object) -> list[str]:
+    with pytest.raises(FaultsError) as caught:
+        read_trigger(trigger, fields, timezone="Europe/Paris")
+    return [str(fault) for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("fields", "attribute", "value"),
+    [
+        ({"hour": 6}, "hours", (6,)),
+        ({"hour": "6"}, "hours", (6,)),
+        ({"hour": "*/6"}, "hours", (0, 6, 12, 18)),
+        ({"hour": "9-17/4"}, "hours", (9, 13, 17)),
+        ({"hour": "20/2"}, "hours", (20, 22)),
+        ({"hour": " 1 , 3-4 , 3 "}, "hours", (1, 3, 4)),
+        ({"day": "*/10"}, "days", (1, 11, 21, 31)),
+        ({"day": "last"}, "last_day", True),
+        ({"day": "last sun"}, "positions", ((-1, 6),)),
+        ({"day": "2nd fri,1st MON"}, "positions", ((1, 0), (2, 4))),
+        ({"day": "last,*"}, "last_day", False),
+        ({"month": "jan-mar,dec"}, "months", (1, 2, 3, 12)),
+        ({"month": "*/5"}, "months", (1, 6, 11)),
+        ({"day_of_week": "mon-fri"}, "weekdays", (0, 1, 2, 3, 4)),
+        ({"day_of_week": "SUN"}, "weekdays", (6,)),
+        ({"day_of_week": 0}, "weekdays", (0,)),
+        ({"week": "*"}, "weeks", None),
+        ({"week": "1,53"}, "weeks", (1, 53)),
+        ({"year": "2027-2029"}, "years", (2027, 2028, 2029)),
+        ({"year": "*"}, "years", None),
+        ({"hour": 5, "jitter": 30}, "jitter", 30),
+        ({"hour": 5, "jitter": 0}, "jitter", None),
+        ({"hour": 5, "minute": None}, "minutes", (0,)),
+    ],
+)
+def test_a_field_stands_for_its_numbers(fields: dict[str, object], attribute: str, value: object) -> None:
+    assert getattr(cron(**fields), attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"month": 6}, ((6,), (1,), (0,), (0,), (0,))),
+        ({"week": 3}, (tuple(range(1, 13)), tuple(range(1, 32)), (0,), (0,), (0,))),
+        ({"day_of_week": "sun"}, (tuple(range(1, 13)), tuple(range(1, 32)), (0,), (0,), (0,))),
+        ({"minute": 7}, (tuple(range(1, 13)), tuple(range(1, 32)), tuple(range(24)), (7,), (0,))),
+        ({"year": 2030}, ((1,), (1,), (0,), (0,), (0,))),
+    ],
+)
+def test_fields_below_the_lowest_given_are_at_their_minimum_and_above_it_any(
+    fields: dict[str, object], expected: tuple[tuple[int, ...], ...]
+) -> None:
+    found = cron(**fields)
+    assert (found.months, found.days, found.hours, found.minutes, found.seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        (
+            {"day_of_week": "mon-fri/2"},
+            (
+                "day_of_week='mon-fri/2': APScheduler reads 'mon-fri/2' as 'mon-fri' and drops the step in silence; "
+                "write day_of_week='mon,wed,fri'"
+            ),
+        ),
+        (
+            {"month": "jan-jul/3"},
+            (
+                "month='jan-jul/3': APScheduler reads 'jan-jul/3' as 'jan-jul' and drops the step in silence; "
+                "write month='jan,apr,jul'"
+            ),
+        ),
+        (
+            {"day": "lastly"},
+            "day='lastly': 'lastly' is not understood; write 1-31, last, or e.g. day='2nd fri' or day='last sun'",
+        ),
+        (
+            {"day": "last sun/2"},
+            (
+                "day='last sun/2': 'last sun/2' is not understood; "
+                "write 1-31, last, or e.g. day='2nd fri' or day='last sun'"
+            ),
+        ),
+        (
+            {"day": "2nd friday"},
+            (
+                "day='2nd friday': invalid weekday name \"friday\"; "
+                "write 1-31, last, or e.g. day='2nd fri' or day='last sun'"
+            ),
+        ),
+        (
+            {"day_of_week": "fri-mon"},
+            (
+                "day_of_week='fri-mon': the minimum value in a range must not be higher than the maximum; "
+                "a range does not wrap: write day_of_week='fri,sat,sun,mon'"
+            ),
+        ),
+        (
+            {"hour": "22-2"},
+            (
+                "hour='22-2': the minimum value in a range must not be higher than the maximum; "
+                "a range does not wrap: write hour='22-23,0-2'"
+            ),
+        ),
+        (
+            {"day_of_week": 7},
+            (
+                "day_of_week=7: error validating expression '7': the last value (7) is higher than the maximum value "
+                "(6); "
+                "write day_of_week='sun' (0 is Monday here, 6 is Sunday)"
+            ),
+        ),
+        (
+            {"hour": 24},
+            (
+                "hour=24: error validating expression '24': the last value (24) is higher than the maximum value (23); "
+                "write hour=0: midnight begins the day"
+            ),
+        ),
+        (
+            {"minute": "*/0"},
+            "minute='*/0': increment must be higher than 0; write 0-59, e.g. minute='*/15'",
+        ),
+        (
+            {"minute": "*/90"},
+            (
+                "minute='*/90': error validating expression '*/90': the step value (90) is higher than the total range "
+                "of the expression (59); write 0-59, e.g. minute='*/15'"
+            ),
+        ),
+        ({"second": [1]}, "second=[1]: list is neither a number nor text; write 0-59"),
+        ({"second": True}, "second=True: bool is neither a number nor text; write 0-59"),
+        ({"minutes": 5}, "minutes=5: the cron trigger has no such field; write minute="),
+        ({"dow": "mon"}, "dow='mon': the cron trigger has no such field; write day_of_week="),
+        ({"hour": 1, "mnute": 5}, "mnute=5: the cron trigger has no such field; write minute="),
+        (
+            {"hour": 1, "timezone": "Mars/Olympus"},
+            "timezone='Mars/Olympus': unknown time zone; write one such as timezone='Europe/Paris'",
+        ),
+        (
+            {"hour": 1, "timezone": "localtime"},
+            "timezone='localtime': not a zone but the host's own, or a copy; write one such as 'Europe/Paris'",
+        ),
+        (
+            {"hour": 1, "start_date": "soon"},
+            "start_date='soon': Invalid date string; write start_date='2027-01-31' or '2027-01-31 06:00:00'",
+        ),
+        (
+            {"hour": 1, "start_date": "2027-02-01", "end_date": "2027-01-01"},
+            "end_date='2027-01-01': it lies before start_date, so nothing ever runs; swap them",
+        ),
+        ({"hour": 1, "jitter": -1}, "jitter=-1: not a whole number of seconds; write e.g. jitter=30"),
+        (
+            {"month": 2, "day": 30},
+            "the trigger never fires (month=2, day=30); no such date exists within its bounds",
+        ),
+        (
+            {"day": "5th mon", "month": 2, "year": "2027-2029"},
+            "the trigger never fires (day='5th mon', month=2, year='2027-2029'); no such date exists within its bounds",
+        ),
+    ],
+)
+def test_a_refusal_names_field_value_and_what_to_write(fields: dict[str, object], text: str) -> None:
+    assert faults("cron", **fields) == [text]
+
+
+def test_all_faults_come_at_once() -> None:
+    found = faults("cron", minutes=5, hour=25, day="lastly", timezone="Mars/X", start_date="soon", jitter="x")
+    assert [text.partition("=")[0] for text in found] == [
+        "minutes", "timezone", "day", "hour", "start_date", "jitter",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trigger", "fields", "text"),
+    [
+        ("interval", {"minute": 5}, "minute=5: the interval trigger has no such field; write minutes="),
+        ("interval", {"minutes": "5"}, "minutes='5': not a number of at least 0; write e.g. minutes=1"),
+        ("interval", {"seconds": 0.5}, "seconds=0.5: the interval is no whole number of seconds; round it"),
+        ("date", {}, "run_date=None: a date trigger needs its date; write run_date='2027-01-31 06:00:00'"),
+        ("crn", {}, "trigger='crn': no such trigger; write 'cron'"),
+        ("weekly", {}, "trigger='weekly': no such trigger; write 'cron', 'interval', 'date'"),
+    ],
+)
+def test_other_triggers_are_refused_as_clearly(trigger: str, fields: dict[str, object], text: str) -> None:
+    assert faults(trigger, **fields) == [text]
+
+
+def test_a_combining_trigger_is_refused() -> None:
+    (text,) = faults(OrTrigger([CronTrigger(hour=1, timezone="UTC")]))
+    assert "OrTrigger can't be rendered; write 'cron', 'interval', 'date'" in text
+
+
+def test_the_zone_is_the_given_default_and_never_the_hosts() -> None:
+    assert cron(hour=1).zone == "Europe/Paris"
+    assert cron(hour=1, timezone="Asia/Tokyo").zone == "Asia/Tokyo"
+    assert cron(hour=1, timezone=PARIS).zone == "Europe/Paris"
+    assert cron(hour=1, timezone=UTC).zone == "UTC"
+    assert cron(hour=1, timezone=timezone(timedelta(hours=3))).zone == "Etc/GMT-3"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2027-03-01", datetime(2027, 2, 28, 23, tzinfo=UTC)),
+        ("2027-07-01 06:30:00", datetime(2027, 7, 1, 4, 30, tzinfo=UTC)),
+        ("2027-07-01T06:30:00Z", datetime(2027, 7, 1, 6, 30, tzinfo=UTC)),
+        (date(2027, 3, 1), datetime(2027, 2, 28, 23, tzinfo=UTC)),
+        (datetime(2027, 3, 1, 5), datetime(2027, 3, 1, 4, tzinfo=UTC)),  # noqa: DTZ001
+        (datetime(2027, 3, 1, 5, tzinfo=UTC), datetime(2027, 3, 1, 5, tzinfo=UTC)),
+        (datetime(2027, 3, 1, 5, 0, 0, 1, tzinfo=UTC), datetime(2027, 3, 1, 5, 0, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_start_date_is_an_instant_in_the_triggers_zone(value: object, expected: datetime) -> None:
+    assert cron(hour=1, start_date=value).start == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({}, "no cron field is given, so it runs every second; write e.g. minute='*/5'"),
+        ({"minute": None}, "no cron field is given, so it runs every second; write e.g. minute='*/5'"),
+        (
+            {"hour": 6, "second": "*"},
+            "second='*' runs it every second; leave second out to run at second 0",
+        ),
+        (
+            {"hour": 6, "minute": "*"},
+            "it runs in every minute of its hours; write minute=0 to run once in each",
+        ),
+        (
+            {"hour": 6, "second": 5},
+            "it runs in every minute of its hours; write minute=0 to run once in each",
+        ),
+    ],
+)
+def test_what_runs_oftener_than_meant_is_noted(fields: dict[str, object], note: str) -> None:
+    assert cron(**fields).notes == (note,)
+
+
+@pytest.mark.parametrize("fields", [{"minute": "*"}, {"hour": "8-18", "minute": "*"}, {"minute": "*/5"}, {"hour": 6}])
+def test_what_is_meant_to_run_often_is_not_noted(fields: dict[str, object]) -> None:
+    assert cron(**fields).notes == ()
+
+
+def test_a_cron_object_means_what_its_keywords_mean() -> None:
+    fields: dict[str, Any] = {"month": "jan-mar", "day": "last sun,15", "hour": "*/5", "minute": 7, "jitter": 9}
+    made = CronTrigger(**fields, timezone="Europe/Paris", start_date="2027-01-01", end_date="2028-01-01")
+    assert read_trigger(made, {}, timezone="Europe/Paris") == cron(
+        **fields, start_date="2027-01-01", end_date="2028-01-01"
+    )
+
+
+def test_from_crontab_keeps_apschedulers_weekdays_and_says_so() -> None:
+    found = read_trigger(CronTrigger.from_crontab("11 7 * * 4", timezone=PARIS), {}, timezone="Europe/Paris")
+    assert isinstance(found, Cron)
+    assert (found.weekdays, found.hours, found.minutes) == ((4,), (7,), (11,))
+    assert found.notes == (
+        (
+            "day_of_week='4' counts from Monday as 0, in from_crontab too, where a crontab counts from Sunday; "
+            "write names (mon, tue, …)"
+        ),
+    )
+
+
+def test_an_object_in_another_zone_is_noted_for_it_may_be_the_hosts() -> None:
+    found = read_trigger(CronTrigger(hour=1, timezone="Asia/Tokyo"), {}, timezone="Europe/Paris")
+    assert found.zone == "Asia/Tokyo"
+    assert found.notes == (
+        (
+            "the CronTrigger object is in Asia/Tokyo, not in Europe/Paris: its own timezone, or the host's where it "
+            "was made without one; write timezone='Europe/Paris' in it if that was meant"
+        ),
+    )
+
+
+def test_an_object_takes_no_further_fields() -> None:
+    assert faults(CronTrigger(hour=1, timezone=PARIS), hour=2) == [
+        "hour=2: a trigger object takes no further fields; write it in the object"
+    ]
+
+
+def test_an_interval_is_its_seconds() -> None:
+    found = read_trigger("interval", {"weeks": 1, "days": 1, "hours": 1, "minutes": 1, "seconds": 1}, timezone="UTC")
+    assert isinstance(found, Interval)
+    assert (found.every, found.anchor) == (694861, ANCHOR)
+
+
+def test_an_interval_object_without_start_date_counts_from_the_anchor() -> None:
+    unset = read_trigger(IntervalTrigger(minutes=5, timezone="UTC"), {}, timezone="UTC")
+    start = datetime(2027, 1, 1, tzinfo=UTC)
+    given = read_trigger(IntervalTrigger(minutes=5, timezone="UTC", start_date=start), {}, timezone="UTC")
+    assert (unset.start, given.start) == (None, start)
+
+
+def test_a_date_is_one_instant() -> None:
+    expected = Date(zone="Europe/Paris", run_at=datetime(2027, 1, 31, 5, tzinfo=UTC))
+    assert read_trigger("date", {"run_date": "2027-01-31 06:00:00"}, timezone="Europe/Paris") == expected
+    made = DateTrigger("2027-01-31 06:00:00", timezone="Europe/Paris")
+    assert read_trigger(made, {}, timezone="Europe/Paris") == expected
+
+
+@pytest.mark.parametrize(
+    ("trigger", "fields"),
+    [
+        ("cron", {"day": "last sun,2nd fri", "week": "9-20", "hour": "*/5", "start_date": "2027-01-01", "jitter": 3}),
+        ("interval", {"minutes": 7, "end_date": "2029-01-01"}),
+        ("date", {"run_date": "2027-01-31 06:00:00"}),
+    ],
+)
+def test_a_trigger_comes_back_from_json(trigger: str, fields: dict[str, object]) -> None:
+    found = read_trigger(trigger, fields, timezone="Europe/Paris")
+    assert Trigger.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert len({found, Trigger.from_json(found.to_json())}) == 1

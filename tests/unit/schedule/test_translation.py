@@ -1,0 +1,175 @@
+"""The lines themselves: few, readable, and the same for the whole of a year."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.schedule import Timing, read_trigger, translate
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def of(trigger: str, fields: dict[str, object]) -> Timing:
+    return translate(read_trigger(trigger, fields, timezone="Europe/Paris"), now=NOW)
+
+
+def timing(**fields: object) -> Timing:
+    return of("cron", fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "lines"),
+    [
+        ({"hour": 6}, ["*-*-* 06:00:00 Europe/Paris"]),
+        ({"day": "*", "hour": "6", "minute": "*/20"}, ["*-*-* 06:00..40/20:00 Europe/Paris"]),
+        ({"day_of_week": "mon-fri", "hour": "9-17"}, ["Mon..Fri *-*-* 09..17:00:00 Europe/Paris"]),
+        ({"day_of_week": "sun,mon", "hour": 9}, ["Mon,Sun *-*-* 09:00:00 Europe/Paris"]),
+        ({"day": "last", "hour": 6}, ["*-*~01 06:00:00 Europe/Paris"]),
+        ({"day": "last sun", "hour": 6}, ["Sun *-*~07/1 06:00:00 Europe/Paris"]),
+        ({"day": "3rd fri", "hour": 6}, ["Fri *-*-15..21 06:00:00 Europe/Paris"]),
+        ({"day": "5th fri", "hour": 6}, ["Fri *-*-29..31 06:00:00 Europe/Paris"]),
+        ({"day": "15,last", "hour": 6}, ["*-*-15 06:00:00 Europe/Paris", "*-*~01 06:00:00 Europe/Paris"]),
+        ({"day": "13", "day_of_week": "fri", "hour": 6}, ["Fri *-*-13 06:00:00 Europe/Paris"]),
+        ({"year": "2027-2029", "month": 6}, ["2027..2029-06-01 00:00:00 Europe/Paris"]),
+        ({"month": "*/3", "hour": 6}, ["*-01..10/3-* 06:00:00 Europe/Paris"]),
+        ({"minute": 15}, ["*-*-* *:15:00 UTC"]),
+        ({"minute": "*/5"}, ["*-*-* *:00..55/5:00 UTC"]),
+        ({"second": "*/10"}, ["*-*-* *:*:00..50/10 UTC"]),
+        ({"hour": "*/6", "minute": 30}, ["*-*-* 00..18/6:30:00 Europe/Paris"]),
+        ({"minute": 15, "timezone": "Asia/Kolkata"}, ["*-*-* *:45:00 UTC"]),
+        ({"hour": 6, "timezone": "Asia/Kolkata"}, ["*-*-* 00:30:00 UTC"]),
+        ({"hour": 6, "timezone": "Asia/Tokyo"}, ["*-*-* 21:00:00 UTC"]),
+        ({"hour": 6, "day": 1, "timezone": "Asia/Tokyo"}, ["*-*-01 06:00:00 Asia/Tokyo"]),
+        ({"hour": 12, "day": 1, "timezone": "Asia/Tokyo"}, ["*-*-01 03:00:00 UTC"]),
+        ({"minute": "*/30", "timezone": "Australia/Lord_Howe"}, ["*-*-* *:00,30:00 UTC"]),
+    ],
+)
+def test_lines_without_corrections(fields: dict[str, object], lines: list[str]) -> None:
+    found = timing(**fields)
+    assert (list(found.on_calendar), found.exec_condition, found.exact_until) == (lines, (), None)
+
+
+def test_the_nights_of_a_rule_are_said_as_the_rule() -> None:
+    found = timing(hour=2, minute=30)
+    assert found.exact_until == datetime(2037, 1, 1, tzinfo=UTC)
+    assert found.on_calendar == (
+        "*-01,02,04..09,11,12-* 02:30:00 Europe/Paris",
+        "2026..2036-03,10-01..24 02:30:00 Europe/Paris",
+        "Mon..Sat 2026..2036-03,10-25..31 02:30:00 Europe/Paris",
+        "2037..2199-03,10-* 02:30:00 Europe/Paris",
+        "Sun 2026..2036-03-25..31 01:30:00 UTC",
+        "Sun 2026..2036-10-25..31 00:30:00 UTC",
+    )
+
+
+def test_nights_without_a_rule_are_written_out_one_by_one() -> None:
+    found = timing(hour=2, minute=30, timezone="Africa/Casablanca")  # its clock goes by the moon
+    assert "2028-01-23 01:30:00 UTC" in found.on_calendar
+    assert not [line for line in found.on_calendar if line.startswith("Sun")]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Paris", "Europe/Dublin", "Australia/Lord_Howe"])
+def test_no_line_has_an_open_step(zone: str) -> None:
+    found = timing(hour="*/2", minute="*/7", second="*/9", day="*/3", month="*/2", timezone=zone)
+    assert [line for line in found.on_calendar if re.search(r"[ ,:-]\d+/\d", line)] == []
+
+
+def test_an_hour_that_a_shift_touches_stands_alone() -> None:
+    found = timing(hour="1,3", timezone="Europe/Dublin")
+    assert found.on_calendar[0] == "*-01,02,04..09,11,12-* 01:00:00 Europe/Dublin"
+    assert "*-*-* 03:00:00 Europe/Dublin" in found.on_calendar
+
+
+def test_the_same_year_gives_the_same_lines() -> None:
+    trigger = read_trigger("cron", {"hour": 2, "minute": 30, "week": "*/4"}, timezone="Europe/Paris")
+    assert translate(trigger, now=NOW) == translate(trigger, now=NOW + timedelta(days=30))
+
+
+def test_a_shorter_horizon_writes_out_its_nights_alone() -> None:
+    trigger = read_trigger("cron", {"hour": 2}, timezone="Europe/Paris")
+    found = translate(trigger, now=NOW, horizon=timedelta(days=366))
+    assert found.exact_until == datetime(2028, 1, 1, tzinfo=UTC)
+    assert [line for line in found.on_calendar if line.endswith("UTC")] == [
+        "2026-03-29 01:00:00 UTC",
+        "2027-03-28 01:00:00 UTC",
+        "2026-10-25 00:00:00 UTC",
+        "2027-10-31 00:00:00 UTC",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "fields", "lines"),
+    [
+        ("interval", {"minutes": 5}, ["*-*-* *:00..55/5:00 UTC"]),
+        ("interval", {"minutes": 90}, ["*-*-* 00..21/3:00:00 UTC", "*-*-* 01..22/3:30:00 UTC"]),
+        ("interval", {"weeks": 1}, ["Mon *-*-* 00:00:00 UTC"]),
+        ("interval", {"hours": 6, "start_date": "2026-01-01 05:07:00"}, ["*-*-* 04..22/6:07:00 UTC"]),
+        ("date", {"run_date": "2027-01-31 06:00:00"}, ["2027-01-31 05:00:00 UTC"]),
+        (
+            "cron",
+            {"hour": 6, "start_date": "2027-02-03 04:05:06", "end_date": "2028-05-01"},
+            [
+                "2027-02-04..31 06:00:00 Europe/Paris",
+                "2027-03..12-* 06:00:00 Europe/Paris",
+                "2028-01..04-* 06:00:00 Europe/Paris",
+                "2027-02-03 05:00:00 UTC",
+            ],
+        ),
+    ],
+)
+def test_intervals_dates_and_windows(trigger: str, fields: dict[str, object], lines: list[str]) -> None:
+    assert sorted(of(trigger, fields).on_calendar) == sorted(lines)
+
+
+def test_an_interval_that_divides_no_day_is_counted_by_sh() -> None:
+    found = of("interval", {"minutes": 7})
+    assert found.on_calendar == ("*-*-* *:*:00 UTC",)
+    assert found.exec_condition == (("/bin/sh", "-c", "[ $(( ($(date +%s) - 345600) / 60 % 7 )) -eq 0 ]"),)
+
+
+def test_an_interval_that_not_even_a_guard_could_count_is_refused() -> None:
+    with pytest.raises(FaultsError, match=r"neither divides a day nor is made of whole minutes.*write 75 seconds"):
+        of("interval", {"seconds": 77})
+
+
+def test_a_jitter_that_would_mislead_the_guard_is_refused() -> None:
+    with pytest.raises(FaultsError, match=r"jitter=60: a guard counts.*write a jitter below 60, or 432 seconds"):
+        of("interval", {"minutes": 7, "jitter": 60})
+
+
+@pytest.mark.parametrize(
+    ("trigger", "fields", "ended"),
+    [
+        ("cron", {"hour": 6, "end_date": "2026-11-23"}, "before 2026-11-22 23:00:00 UTC"),
+        ("cron", {"year": 2020}, "no date is left"),
+        ("interval", {"hours": 6, "end_date": "2026-01-01"}, "before 2025-12-31 23:00:00 UTC"),
+        ("date", {"run_date": "2026-01-31"}, "before 2026-01-30 23:00:00 UTC"),
+    ],
+)
+def test_what_never_fires_again_is_refused(trigger: str, fields: dict[str, object], ended: str) -> None:
+    with pytest.raises(FaultsError, match=rf"never fires again: .*{ended}; remove the job, or give a later date"):
+        of(trigger, fields)
+
+
+def test_a_first_run_behind_the_horizon_is_refused() -> None:
+    with pytest.raises(FaultsError, match="its first run lies behind the horizon, which is 2037-01-01"):
+        timing(year=2050, week=3)
+
+
+def test_iso_weeks_are_dates() -> None:
+    assert timing(week=53, day_of_week="thu", hour=6).on_calendar == (
+        "2026-12-31 06:00:00 Europe/Paris",
+        "2032-12-30 06:00:00 Europe/Paris",
+    )
+
+
+def test_jitter_is_passed_on_with_a_word() -> None:
+    found = timing(hour=6, jitter=30)
+    assert found.jitter == 30
+    assert found.warnings == (
+        "jitter=30: systemd delays a run by 0 to 30 s, where APScheduler moves it by as much either way",
+    )

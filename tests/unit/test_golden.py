@@ -1,0 +1,64 @@
+"""Golden cases: tests/golden/<case>/clock.py renders to expected/*, or is refused with expected/faults.txt.
+
+A case for another systemd than the oldest has its version in a file `systemd`; what is left out is in left_out.txt.
+
+A new case is a new folder; `pytest tests/unit/test_golden.py --write-golden` writes what it expects, for you to read.
+"""
+
+import shutil
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scheduled_tasks.clock_file import read_clock
+from scheduled_tasks.deploy.apply import write_set
+from scheduled_tasks.deploy.render import Host, left_out, render
+from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.job_call import Project
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+CASES = sorted(path.parent for path in GOLDEN.glob("*/clock.py"))
+HOST = Host(
+    run_task="/opt/scheduled-tasks/current/bin/run-task",
+    configuration=Path("/etc/scheduled-tasks/config.toml"),
+    user="scheduled-tasks",
+    credentials=("database_url",),
+)
+PROJECT = Project(domains="shop.tasks", timezone="", now=datetime(2026, 11, 23, tzinfo=UTC))
+
+
+@pytest.fixture(autouse=True)
+def shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(GOLDEN))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def rendered(case: Path) -> dict[str, str]:
+    try:
+        version = case / "systemd"
+        host = replace(HOST, systemd=int(version.read_text())) if version.exists() else HOST
+        clocks = [read_clock(case / "clock.py", case.name, PROJECT)]
+        files = render(clocks, host)
+        if sentences := left_out(clocks, host):
+            files["left_out.txt"] = "".join(f"{sentence}\n" for sentence in sentences)
+    except FaultsError as error:
+        files = {"faults.txt": f"{error}\n"}
+    return {path: text.replace(str(case), "/srv/shop/clocks") for path, text in files.items()}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_clock_file_renders_to_what_its_folder_expects(case: Path, request: pytest.FixtureRequest) -> None:
+    files = rendered(case)
+    if request.config.getoption("--write-golden"):
+        shutil.rmtree(case / "expected", ignore_errors=True)
+        write_set(files, case / "expected")
+    expected = {
+        str(path.relative_to(case / "expected")): path.read_text()
+        for path in (case / "expected").rglob("*")
+        if path.is_file()
+    }
+    assert files == expected

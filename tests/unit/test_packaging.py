@@ -1,0 +1,38 @@
+"""What a wheel of the project holds: everything that a deployed release needs, and nothing of the tests."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+def test_a_wheel_has_templates_migrations_schema_and_types(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {
+        "scheduled_tasks/units/clock-CLOCK-JOB.service.j2",
+        "scheduled_tasks/migrations/0001_flags_and_runs.sql",
+        "scheduled_tasks/run/log_line.schema.json",
+        "scheduled_tasks/py.typed",
+    } <= names
+    assert not [name for name in names if name.startswith("tests/")]
+
+
+def test_a_wheel_brings_both_commands(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    [entry_points] = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
+    assert archive.read(entry_points).decode() == (
+        "[console_scripts]\nclocks = scheduled_tasks.cli:main\nrun-task = scheduled_tasks.run.main:entry\n"
+    )

@@ -1,0 +1,76 @@
+"""The plan: pure, from texts and facts."""
+
+from scheduled_tasks.deploy.plan import Facts, Loaded, Plan, Window, links_of, plan
+
+TIMER = (
+    "# Due daily, line {line}\n[Unit]\nDescription=x\n\n[Timer]\nOnCalendar=*-*-* {hour}:00:00\n# why\nAccuracySec=1s\n"
+)
+ACTIVE = Loaded(active=True, started_before=True)
+
+
+def files(line: int = 1, hour: int = 6) -> dict[str, str]:
+    return {
+        "clock-a.target": "[Unit]\n",
+        "clock-a-x.timer": TIMER.format(line=line, hour=hour),
+        "clock-a-x.service": "[Service]\n",
+    }
+
+
+def settled(found: dict[str, str], **facts: object) -> Facts:
+    """A machine that has a set and runs it."""
+    started = {path: ACTIVE for path in found if path.endswith((".timer", ".target"))}
+    known: dict[str, object] = {"files": found, "links": dict.fromkeys(links_of(found), True), "loaded": started}
+    return Facts(**(known | facts))  # type: ignore[arg-type]
+
+
+def test_where_the_machine_has_the_set_there_is_nothing_to_do() -> None:
+    assert plan(files(), settled(files())) == Plan()
+    assert plan(files(), settled(files())).is_empty
+
+
+def test_a_first_set_starts_everything_and_restarts_nothing() -> None:
+    todo = plan(files(), Facts())
+    assert todo.created == ("clock-a-x.service", "clock-a-x.timer", "clock-a.target")
+    assert (todo.start, todo.restart, todo.stop) == (("clock-a-x.timer", "clock-a.target"), (), ())
+    assert "timers.target.wants/clock-a.target" in todo.missing_links
+    assert todo.reload
+
+
+def test_a_timer_whose_comments_alone_changed_is_written_and_not_restarted() -> None:
+    todo = plan(files(line=2), settled(files(line=1)))
+    assert (todo.changed, todo.restart, todo.reload) == (("clock-a-x.timer",), (), True)
+
+
+def test_a_timer_whose_time_changed_is_restarted() -> None:
+    assert plan(files(hour=7), settled(files(hour=6))).restart == ("clock-a-x.timer",)
+
+
+def test_what_is_gone_is_stopped_and_its_links_are_stale() -> None:
+    todo = plan({}, settled(files()))
+    assert todo.stop == ("clock-a-x.timer", "clock-a.target")
+    assert len(todo.stale_links) == 4
+
+
+def test_a_killed_apply_is_finished() -> None:
+    outdated = {"clock-a.target": ACTIVE, "clock-a-x.timer": Loaded(active=False, outdated=True)}
+    todo = plan(files(), settled(files(), loaded=outdated))
+    assert (todo.reload, todo.start, todo.flips) == (True, ("clock-a-x.timer",), False)
+    assert not plan(files(), settled(files(), unfinished=Window({}))).is_empty
+    # The set that it had taken away: its links tell which units were ours.
+    after = settled({}, links=dict.fromkeys(links_of(files()), False), loaded={"clock-a-x.timer": ACTIVE})
+    assert plan({}, after).stop == ("clock-a-x.timer",)
+
+
+def test_a_unit_of_another_that_has_our_prefix_is_left_alone() -> None:
+    assert plan(files(), settled(files(), loaded={**settled(files()).loaded, "clock-sync.timer": ACTIVE})).is_empty
+
+
+def test_it_says_what_becomes_of_a_running_job() -> None:
+    running = frozenset({"clock-a-x.service"})
+    assert plan({}, settled(files(), running=running)).effect_on_running() == {
+        "clock-a-x.service": "goes on to its end, and is not started again"
+    }
+    assert plan(files(hour=7), settled(files(), running=running)).effect_on_running() == {
+        "clock-a-x.service": "goes on; only when it is due next has changed"
+    }
+    assert plan(files(), settled(files(), running=running)).effect_on_running() == {}
