@@ -23,12 +23,14 @@ class Loaded:
         outdated: whether its files changed since systemd read them.
         started_before: whether it was active once, since it was loaded.
         next_run: when a timer elapses next, in seconds since the epoch; 0 for never.
+        without_file: whether systemd finds no file for it any more.
     """
 
     active: bool = False
     outdated: bool = False
     started_before: bool = False
     next_run: float = 0
+    without_file: bool = False
 
 
 @dataclass(frozen=True)
