@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 import uuid
 from contextlib import contextmanager, suppress
@@ -181,6 +182,10 @@ def _nspawn(name: str, folder: Path) -> subprocess.Popen[bytes]:
         # And the repository, which may lie in /tmp: a machine has one of its own.
         f"--bind-ro={REPOSITORY}",
     ]  # fmt: skip
+    # And what Python itself is made of, where the base has none (see inside.py).
+    library = sysconfig.get_path("stdlib")
+    if not (folder / "root" / library.lstrip("/")).exists():
+        command += [f"--bind-ro={library}"]
     # Of the host's own services none, only what systemd itself needs. In the environment, not behind the command: the
     # variable is what systemd reads, and where it is set, it reads nothing else.
     boot = ["systemd.unit=basic.target", "systemd.mask=systemd-udevd.service"]

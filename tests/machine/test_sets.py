@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.machine.inside import standing_in
 from tests.machine.machine import wait_for
 from tests.machine.project import FOLDER, RUNS, SmallProject, at, set_up
 
 if TYPE_CHECKING:
-    from tests.machine.machine import Machine
+    from collections.abc import Iterator
+
+    from tests.machine.inside import standing_in
+from tests.machine.machine import Machine
 
 pytestmark = pytest.mark.xdist_group("sets")
 
@@ -20,8 +24,9 @@ TIMERS = {"clock-one-kept.timer", "clock-one-plain.timer"}
 
 
 @pytest.fixture(scope="module")
-def project(machine: Machine) -> SmallProject:
-    return set_up(machine)
+def project(either_machine: Machine) -> Iterator[SmallProject]:
+    with standing_in(either_machine) as inside:
+        yield set_up(either_machine, inside)
 
 
 @pytest.fixture(autouse=True)
@@ -74,10 +79,15 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
 
 
 def test_a_second_apply_is_told_who_has_the_lock(project: SmallProject) -> None:
-    lock = "/run/scheduled-tasks/lock"
-    held = f'exec 9>>{lock}; flock 9; echo "process 4711, since noon" >{lock}; "$@"'
-    command = ("sh", "-c", held, "sh")
-    done = project.under(command, "apply")
+    holding = (
+        "import fcntl\n"
+        "from scheduled_tasks.cli import main\n"
+        "lock = open('/run/scheduled-tasks/lock', 'w')\n"
+        "fcntl.flock(lock, fcntl.LOCK_EX)\n"
+        "print('process 4711, since noon', file=lock, flush=True)\n"
+        "main(['apply'])\n"
+    )
+    done = project.code(holding, check=False)
     assert done.returncode == 75
     assert done.stderr == "clocks: another apply is at work: process 4711, since noon; wait for its end\n"
 
