@@ -52,7 +52,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
         *(_of_the_user() if user else ()),
         *_of_the_clock(),
         *journal_findings(read_journal(), datetime.now(UTC)),
-        *_of_the_schedules(commands),
+        *_of_the_clock_files(),
         *_of_the_database(),
     ]
     if as_json:
@@ -72,6 +72,7 @@ def _of_the_machine(places: names.Places, commands: Commands) -> Iterator[Findin
         yield Finding("systemd", str(error), commands.systemctl("status"))
         return
     yield from machine_findings(facts, failed, orphaned_stamps(places), commands=commands)
+    yield from horizon_findings(files, datetime.now(UTC), commands=commands)
 
 
 def _of_the_user() -> Iterator[Finding]:
@@ -88,14 +89,11 @@ def _of_the_clock() -> Iterator[Finding]:
     yield from clock_findings(dict(line.partition("=")[::2] for line in shown.splitlines()))
 
 
-def _of_the_schedules(commands: Commands) -> Iterator[Finding]:
+def _of_the_clock_files() -> Iterator[Finding]:
     try:
-        clocks = configured_clocks()
+        configured_clocks(lines=False)
     except ScheduledTasksError as error:
         yield Finding("clock files", str(error), "clocks list")
-        return
-    until = {names.timer_name(clock.name, job.id): job.timing.exact_until for clock in clocks for job in clock.jobs}
-    yield from horizon_findings(until, datetime.now(UTC), commands=commands)
 
 
 def _of_the_database() -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from scheduled_tasks.deploy.names import service_of
 from scheduled_tasks.deploy.plan import Facts, links_of, plan
 
 LEAST_HORIZON = timedelta(days=2 * 365)  # what remains of the years that a timer's corrections are written for
+EXACT_UNTIL = re.compile(r"^# .*exact until (\d{4}-\d\d-\d\d)\.$", re.MULTILINE)  # as the timer's template writes it
 LEAST_JOURNAL = timedelta(days=7)  # who looks after a weekend finds the run that failed before it
 
 
@@ -103,13 +105,12 @@ def _of_the_units(facts: Facts, failed: frozenset[str], commands: Commands) -> I
             yield Finding(unit, "has no next run", mend)
 
 
-def horizon_findings(
-    exact_until: Mapping[str, datetime | None], now: datetime, *, commands: Commands = SYSTEMS
-) -> Iterator[Finding]:
-    """The timers that are to be rendered anew before the corrections of their clock's nights of change end."""
-    for timer, until in sorted(exact_until.items()):
-        if until is not None and until - now < LEAST_HORIZON:
-            yield Finding(timer, f"its due times are exact until {until:%Y-%m-%d} only", commands.clocks("apply"))
+def horizon_findings(files: Mapping[str, str], now: datetime, *, commands: Commands = SYSTEMS) -> Iterator[Finding]:
+    """The timers in force that are to be rendered anew before the corrections for their nights of change end."""
+    for timer, text in sorted(files.items()):
+        found = EXACT_UNTIL.search(text) if timer.endswith(".timer") else None
+        if found and datetime.fromisoformat(found[1]).replace(tzinfo=UTC) - now < LEAST_HORIZON:
+            yield Finding(timer, f"its due times are exact until {found[1]} only", commands.clocks("apply"))
 
 
 def clock_findings(shown: Mapping[str, str]) -> Iterator[Finding]:

@@ -209,6 +209,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         finalize=escaped,
+        auto_reload=False,
         autoescape=False,  # noqa: S701 - units aren't HTML: `finalize` escapes every value for systemd
         trim_blocks=True,
         lstrip_blocks=True,

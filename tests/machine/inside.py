@@ -44,13 +44,17 @@ class Inside:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def clocks(self, *arguments: str, environment: dict[str, str], kill_after: float | None = None) -> Done:
-        """Runs `clocks`, and kills it after some seconds if it still runs then; what it has called goes on."""
-        return self._call({"clocks": arguments, "environment": environment, "kill_after": kill_after})
+    def clocks(
+        self, *arguments: str, environment: dict[str, str], kill_after: float | None = None, uid: int = 0
+    ) -> Done:
+        """Runs `clocks` as a user, and kills it after some seconds if it still runs then; what it has called goes on."""
+        return self._call({"clocks": arguments, "environment": environment, "kill_after": kill_after, "uid": uid})
 
     def code(self, source: str, *arguments: str, environment: dict[str, str]) -> Done:
         """Runs a program, as `python -c` does."""
-        return self._call({"code": source, "arguments": arguments, "environment": environment, "kill_after": None})
+        return self._call(
+            {"code": source, "arguments": arguments, "environment": environment, "kill_after": None, "uid": 0}
+        )
 
     def _call(self, request: dict[str, Any]) -> Done:
         assert self._process.stdin is not None
@@ -90,7 +94,8 @@ def _load() -> None:
     from scheduled_tasks.schedule import describe  # noqa: F401
 
     zoneinfo.ZoneInfo("Europe/Paris")
-    render._environment().get_template(render.Template.SERVICE.value)
+    for template in render.Template:
+        render._environment().get_template(template.value)
     assert click.testing
     assert jinja2.ext
 
@@ -111,6 +116,10 @@ def _child(request: dict[str, Any], out: int, err: int) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
+        if request["uid"]:
+            os.setgroups([])
+            os.setresgid(*[request["uid"]] * 3)
+            os.setresuid(*[request["uid"]] * 3)
         os.environ.clear()
         os.environ.update(request["environment"])
         sys.path[:0] = request["environment"].get("PYTHONPATH", "").split(":")
