@@ -13,6 +13,7 @@ from scheduled_tasks.deploy.plan import Facts, links_of, plan
 
 LEAST_HORIZON = timedelta(days=2 * 365)  # what remains of the years that a timer's corrections are written for
 EXACT_UNTIL = re.compile(r"^# .*exact until (\d{4}-\d\d-\d\d)\.$", re.MULTILINE)  # as the timer's template writes it
+LEAST_DISK = 0.05
 LEAST_JOURNAL = timedelta(days=7)  # who looks after a weekend finds the run that failed before it
 
 
@@ -60,8 +61,9 @@ def machine_findings(
     if not facts.files:
         yield Finding("units", "no set is in force", commands.clocks("apply"))
     yield from _of_the_files(facts, commands)
-    yield from _orphans(facts, stamps, commands)
-    yield from _of_the_units(facts, frozenset(failed), commands)
+    failed = frozenset(failed)
+    yield from _orphans(facts, failed, stamps, commands)
+    yield from _of_the_units(facts, failed, commands)
 
 
 def _of_the_files(facts: Facts, commands: Commands) -> Iterator[Finding]:
@@ -70,7 +72,7 @@ def _of_the_files(facts: Facts, commands: Commands) -> Iterator[Finding]:
         yield Finding(refusal.path, refusal.found, refusal.instead)
     if todo.unfinished:
         yield Finding("units", "an apply did not come to its end", commands.clocks("apply"))
-    if todo.reload:
+    if any(unit.outdated for unit in facts.loaded.values()):
         yield Finding("units", "systemd has not read the units that are in force", commands.clocks("apply"))
     in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
     for link in todo.missing_links:
@@ -78,25 +80,30 @@ def _of_the_files(facts: Facts, commands: Commands) -> Iterator[Finding]:
             yield Finding(link, "the link to it is missing", commands.clocks("apply"))
 
 
-def _orphans(facts: Facts, stamps: Iterable[str], commands: Commands) -> Iterator[Finding]:
+def _orphans(facts: Facts, failed: frozenset[str], stamps: Iterable[str], commands: Commands) -> Iterator[Finding]:
     links = sorted(facts.links.keys() - links_of(facts.files))
     for link in links:
         yield Finding(link, "a link to a unit that is no more", commands.clocks("apply"))
     for unit, loaded in sorted(facts.loaded.items()):
-        if loaded.active and loaded.without_file and unit not in facts.files and unit not in links:
+        if not loaded.without_file or unit in facts.files or unit in links:
+            continue
+        if unit in failed:  # what systemd makes of a timer that is started when its file goes
+            yield Finding(unit, "its file went while it was started", commands.systemctl(f"reset-failed {unit}"))
+        elif loaded.active:
             yield Finding(unit, "still started, and its file is gone", commands.systemctl(f"stop {unit}"))
     for stamp in stamps:
         yield Finding(stamp, "the stamp of a timer that is no more, in no set that is kept", f"rm {stamp}")
 
 
 def _of_the_units(facts: Facts, failed: frozenset[str], commands: Commands) -> Iterator[Finding]:
-    for unit in sorted(failed & facts.files.keys()):
+    in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
+    for unit in sorted((failed & facts.files.keys()) - in_the_way):
         if unit.endswith(".timer"):
             yield Finding(unit, "failed: its job is not run", commands.systemctl(f"restart {unit}"))
         else:
             log = f"journalctl{commands.option} --unit={unit}".replace("--user --unit", "--user-unit")
             yield Finding(unit, "failed", f"{log}; {commands.systemctl(f'reset-failed {unit}')}")
-    for unit in sorted(set(plan(facts.files, facts).start) - failed):
+    for unit in sorted(set(plan(facts.files, facts).start) - failed - in_the_way):
         yield Finding(unit, "not started: its jobs are not run", commands.systemctl(f"start {unit}"))
     for unit, loaded in sorted(facts.loaded.items()):
         due = loaded.next_run or service_of(unit) in facts.running  # a timer waits while its job runs
@@ -135,18 +142,12 @@ def journal_findings(journal: Journal | None, now: datetime) -> Iterator[Finding
     for unit, lines in sorted(journal.dropped.items()):
         instead = f"systemctl edit {unit}, with LogRateLimitBurst=20000 in [Service]; or have the task write less"
         yield Finding(unit, f"wrote too fast: {lines} of its lines were dropped in the last 24 hours", instead)
-    if journal.disk_free < journal.keep_free:
-        free = f"{journal.disk_free // 2**20} MiB are free, it keeps {journal.keep_free // 2**20} MiB"
-        yield Finding("journal", f"the disk is nearly full ({free}): its oldest lines go", "du -xsh /var/* | sort -h")
-    elif journal.limit and journal.since and journal.used > 0.8 * journal.limit:
-        age = now - datetime.fromtimestamp(journal.since, UTC)
-        if age < LEAST_JOURNAL:
-            size = f"{max(journal.limit // 2**20, 1)} MiB"
-            hours = age.total_seconds() / 3600
-            write = f"printf '[Journal]\\nSystemMaxUse={4 * journal.limit // 2**20 + 1}M\\n'"
-            file = "/etc/systemd/journald.conf.d/size.conf"
-            yield Finding(
-                "journal",
-                f"nearly full: its {size} reach back {hours:.1f} hours",
-                f"mkdir -p {file.rpartition('/')[0]}; {write} >{file}; {restart}",
-            )
+    if journal.disk_free < LEAST_DISK:
+        free = f"{100 * journal.disk_free:.1f} % are free"
+        yield Finding("journal", f"its disk is nearly full ({free}): its oldest lines go", "du -xh / | sort -h | tail")
+    elif journal.has_lost and (age := now - datetime.fromtimestamp(journal.since, UTC)) < LEAST_JOURNAL:
+        size, hours = journal.used // 2**20, age.total_seconds() / 3600
+        file = "/etc/systemd/journald.conf.d/size.conf"
+        write = f"printf '[Journal]\nSystemMaxUse={4 * size + 1}M\n' >{file}"
+        problem = f"full: its {size} MiB reach back {hours:.1f} hours"
+        yield Finding("journal", problem, f"mkdir -p {file.rpartition('/')[0]}; {write}; {restart}")

@@ -1,7 +1,6 @@
 """What the machine's journal keeps of the jobs' lines: over a reboot or not, since when, and what it dropped.
 
-journald says all of it itself, in messages that have an identity of their own (systemd.journal-fields(7)); so what is
-judged is what is in force, not what a configuration file asks for. Reads only.
+Judged by the journal's own files and messages, not by what a configuration file asks for. Reads only.
 """
 
 from __future__ import annotations
@@ -13,11 +12,10 @@ import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-_USAGE = "ec387f577b844b8fa948f33cad9a75e6"  # "System Journal (…) is 8.0M, max 1.1G, 1.1G free."
-_DROPPED = "a596d6fe7bfa4994828e72309e95d61e"  # "Suppressed 127 messages from clock-booking-x.service"
-_HEAD = re.compile(r"^Head realtime timestamp: .*\(([0-9a-f]+)\)$", re.MULTILINE)
+PERSISTENT = Path("/var/log/journal")
+# systemd.journal-fields(7), MESSAGE_ID=: "Suppressed 127 messages from clock-booking-x.service"
+_DROPPED = "a596d6fe7bfa4994828e72309e95d61e"
 
 
 @dataclass(frozen=True)
@@ -27,49 +25,59 @@ class Journal:
     Attributes:
         persistent: whether it is kept when the machine is switched off.
         used: bytes that it takes.
-        limit: bytes from which on it drops its oldest lines; 0 where journald doesn't say.
-        disk_free: bytes free where it lies.
-        keep_free: bytes that it leaves free there, and gives back to keep them so.
         since: its oldest line, in seconds since the epoch; 0 where it has none.
+        has_lost: whether it had older lines, and dropped them for want of room.
+        disk_free: how much of the disk that it lies on is free, 0 to 1.
         dropped: services of clocks that wrote faster than they may, with how many lines were dropped in a day.
     """
 
     persistent: bool = True
     used: int = 0
-    limit: int = 0
-    disk_free: int = 0
-    keep_free: int = 0
     since: float = 0
+    has_lost: bool = False
+    disk_free: float = 1
     dropped: Counter[str] = field(default_factory=Counter)
 
 
 def read_journal() -> Journal | None:
     """The journal of this machine; None where there is none, or this user may not read it."""
-    usage = _messages(_USAGE, "--lines=1", "--reverse")
-    if not usage:
+    # journald numbers its lines; of those that it dropped the numbers are missing at the beginning.
+    heads, numbers, tails = {}, {}, {}
+    for block in _journalctl("--header").split("\n\n"):
+        said = dict(line.partition(": ")[::2] for line in block.splitlines())
+        if "Tail realtime timestamp" in said:
+            path = Path(said["File path"])
+            heads[path] = _number(said["Head realtime timestamp"]) / 1e6
+            tails[path] = _number(said["Tail realtime timestamp"])
+            numbers[path] = _number(said["Head sequential number"])
+    if not tails:
         return None
-    path = Path(str(usage[0]["JOURNAL_PATH"]))
-    heads = [int(head, 16) for head in _HEAD.findall(_journalctl("--header"))]
-    dropped: Counter[str] = Counter()
-    for message in _messages(_DROPPED, "--since=-1day"):
-        found = re.fullmatch(r"Suppressed (\d+) messages from (clock-\S+\.service)", str(message.get("MESSAGE")))
-        if found:
-            dropped[found[2]] += int(found[1])
-    disk = os.statvfs(path) if path.is_dir() else None
+    written = max(tails, key=lambda path: tails[path])
+    kept = [path for path in heads if path.is_relative_to(PERSISTENT) == written.is_relative_to(PERSISTENT)]
+    disk = os.statvfs(written.parent)
     return Journal(
-        persistent=path.is_relative_to("/var/log"),
-        used=sum(file.stat().st_blocks * 512 for file in path.glob("*.journal*")),
-        limit=int(usage[0]["LIMIT"]),
-        disk_free=disk.f_bavail * disk.f_frsize if disk else 0,
-        keep_free=int(usage[0]["DISK_KEEP_FREE"]),
-        since=min(heads, default=0) / 1e6,
-        dropped=dropped,
+        persistent=written.is_relative_to(PERSISTENT),
+        used=sum(path.stat().st_blocks * 512 for path in kept if path.exists()),
+        since=min(heads[path] for path in kept),
+        # Room is made by whole files that were put aside, NAME@….journal; one that was begun anew has lost nothing.
+        has_lost=min(numbers[path] for path in kept) > 1 and any("@" in path.name for path in kept),
+        disk_free=disk.f_bavail / disk.f_blocks,
+        dropped=_dropped(),
     )
 
 
-def _messages(identity: str, *options: str) -> list[dict[str, Any]]:
-    printed = _journalctl("--output=json", *options, f"MESSAGE_ID={identity}")
-    return [json.loads(line) for line in printed.splitlines()]
+def _dropped() -> Counter[str]:
+    dropped: Counter[str] = Counter()
+    for line in _journalctl("--output=json", "--since=-1day", f"MESSAGE_ID={_DROPPED}").splitlines():
+        text = str(json.loads(line).get("MESSAGE"))
+        if found := re.fullmatch(r"Suppressed (\d+) messages from (clock-\S+\.service)", text):
+            dropped[found[2]] += int(found[1])
+    return dropped
+
+
+def _number(shown: str) -> int:
+    """The number in parentheses, which is hexadecimal, behind one for people."""
+    return int(shown.rpartition("(")[2].rstrip(")"), 16)
 
 
 def _journalctl(*arguments: str) -> str:

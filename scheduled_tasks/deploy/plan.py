@@ -135,16 +135,19 @@ def plan(files: Mapping[str, str], facts: Facts) -> Plan:
         for path in timers & set(changed)
         if is_active(facts, path) and directives(files[path]) != directives(old[path])
     }
+    outdated = any(unit.outdated for unit in facts.loaded.values())
+    missing = tuple(sorted(link for link in wanted_links if not facts.links.get(link)))
     return Plan(
         created=tuple(sorted(files.keys() - old.keys())),
         changed=changed,
         removed=tuple(sorted(old.keys() - files.keys())),
-        missing_links=tuple(sorted(link for link in wanted_links if not facts.links.get(link))),
+        missing_links=missing,
         stale_links=tuple(sorted(facts.links.keys() - wanted_links)),
         stop=tuple(sorted(unit for unit in ours - files.keys() if is_active(facts, unit))),
         restart=tuple(sorted(restart)),
         start=tuple(sorted(unit for unit in started if not is_active(facts, unit))),
-        reload=files.keys() != old.keys() or bool(changed) or any(unit.outdated for unit in facts.loaded.values()),
+        # A unit that is masked by hand and unmasked again has lost its link, and systemd doesn't know it by now.
+        reload=files.keys() != old.keys() or bool(changed or missing) or outdated,
         unfinished=facts.unfinished,
         running=facts.running,
     )

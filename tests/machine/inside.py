@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NAMESPACES = ("cgroup", "ipc", "uts", "net", "pid", "mnt")  # the mounts last: then /proc is the machine's
 READY = "ready\n"
+PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True)
@@ -82,22 +83,25 @@ def standing_in(machine: Machine) -> Iterator[Inside]:
 
 
 def _load() -> None:
-    """Imports all that a call may need: what isn't there yet would be looked for in the machine."""
-    import tempfile  # noqa: F401
+    """Imports all that a call may need: what isn't there yet would be looked for in the machine, by any user."""
+    import _strptime  # noqa: F401
+    import contextlib
+    import difflib  # noqa: F401
+    import io
     import zoneinfo
 
-    import click.testing
-    import jinja2.ext
+    import psycopg  # noqa: F401
 
-    from scheduled_tasks import cli  # noqa: F401
+    from scheduled_tasks.cli import common
     from scheduled_tasks.deploy import apply, doctor, eject, journal, render, security, sets  # noqa: F401
-    from scheduled_tasks.schedule import describe  # noqa: F401
+    from scheduled_tasks.run import database  # noqa: F401
 
     zoneinfo.ZoneInfo("Europe/Paris")
     for template in render.Template:
         render._environment().get_template(template.value)
-    assert click.testing
-    assert jinja2.ext
+    with contextlib.redirect_stdout(io.StringIO()):
+        common.table(("A",), [("table",)])
+    "".encode("idna").decode("idna")
 
 
 def _enter(leader: int) -> None:
@@ -120,6 +124,7 @@ def _child(request: dict[str, Any], out: int, err: int) -> NoReturn:
             os.setgroups([])
             os.setresgid(*[request["uid"]] * 3)
             os.setresuid(*[request["uid"]] * 3)
+            ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as after an exec: /proc/PID is the user's own
         os.environ.clear()
         os.environ.update(request["environment"])
         sys.path[:0] = request["environment"].get("PYTHONPATH", "").split(":")

@@ -118,14 +118,11 @@ A_MONTH, AN_HOUR = NOW.timestamp() - 30 * 86_400, NOW.timestamp() - 3600
     ("journal", "problem"),
     [
         (None, None),
-        (Journal(used=95, limit=100, since=A_MONTH), None),  # full, as any journal is after a while
-        (Journal(used=95 << 20, limit=100 << 20, since=AN_HOUR), "nearly full: its 100 MiB reach back 1.0 hours"),
-        (Journal(used=10, limit=100, since=AN_HOUR), None),
+        (Journal(used=95 << 20, has_lost=True, since=A_MONTH), None),  # full, as any journal is after a while
+        (Journal(used=95 << 20, has_lost=True, since=AN_HOUR), "full: its 95 MiB reach back 1.0 hours"),
+        (Journal(used=10, since=AN_HOUR), None),
         (Journal(persistent=False), "kept in memory only: a reboot takes all that the jobs wrote"),
-        (
-            Journal(disk_free=1 << 20, keep_free=9 << 20),
-            "the disk is nearly full (1 MiB are free, it keeps 9 MiB): its oldest lines go",
-        ),
+        (Journal(disk_free=0.01), "its disk is nearly full (1.0 % are free): its oldest lines go"),
         (
             Journal(dropped=Counter({"clock-a-x.service": 7})),
             "wrote too fast: 7 of its lines were dropped in the last 24 hours",
