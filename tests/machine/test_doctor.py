@@ -158,15 +158,14 @@ def test_a_job_and_a_timer_that_failed(project: SmallProject) -> None:
 
 
 def test_a_timer_that_has_no_next_run(project: SmallProject) -> None:
-    shell(project, f"mkdir {UNITS}/clock-one-plain.timer.d; printf '[Timer]\\nOnCalendar=\\nOnCalendar=2020-01-01\\n' "
-          f">{UNITS}/clock-one-plain.timer.d/90.conf; systemctl daemon-reload; systemctl restart clock-one-plain.timer")  # fmt: skip
+    drop_in = f"{UNITS}/clock-one-plain.timer.d"
+    past = "[Timer]\\nOnCalendar=\\nOnCalendar=2020-01-01\\n"
+    read = "systemctl daemon-reload; systemctl restart clock-one-plain.timer"
+    shell(project, f"mkdir {drop_in}; printf '{past}' >{drop_in}/90.conf; {read}")
     [(where, (problem, mend))] = found(project).items()
     assert (where, problem) == ("clock-one-plain.timer", "has no next run")
     assert mend.startswith("systemctl cat clock-one-plain.timer; ")
-    shell(
-        project,
-        f"rm -r {UNITS}/clock-one-plain.timer.d; systemctl daemon-reload; systemctl restart clock-one-plain.timer",
-    )
+    shell(project, f"rm -r {drop_in}; {read}")
     assert found(project) == {}
 
 
@@ -187,9 +186,7 @@ def test_a_horizon_that_is_near(project: SmallProject) -> None:
     project.write(one={"kept": ("hour=2, minute=30, timezone='Europe/Paris'", True)})
     project.code(long_ago)
     [(where, (problem, mend))] = found(project).items()
-    assert (where, problem.rpartition(" ")[0], mend) == (
-        "clock-one-kept.timer", problem.rpartition(" ")[0], "clocks apply",
-    )  # fmt: skip
+    assert (where, mend) == ("clock-one-kept.timer", "clocks apply")
     assert problem.startswith("its due times are exact until 20")
     mends(project, where)
 
@@ -243,13 +240,11 @@ def test_a_journal_that_loses_what_jobs_write(project: SmallProject) -> None:
     service = "clock-one-plain.service"
     drop_in = project.machine.root / UNITS.lstrip("/") / f"{service}.d/90.conf"
     drop_in.parent.mkdir()
-    drop_in.write_text(
-        "[Service]\nLogRateLimitIntervalSec=5min\nLogRateLimitBurst=3\nExecStart=\nExecStart=/usr/bin/seq 500\n"
-    )
-    # journald says so when the interval is over, or when it ends itself.
-    shell(project, f"systemctl daemon-reload; systemctl start --wait {service}; journalctl --sync")
-    drop_in.unlink()
-    shell(project, f"systemctl daemon-reload; sleep 1; systemctl start --wait {service}; journalctl --sync")
+    rate = "LogRateLimitIntervalSec=1s\nLogRateLimitBurst=3"
+    drop_in.write_text(f"[Service]\n{rate}\nExecStart=\nExecStart=/usr/bin/seq 500\n")
+    # journald tells how many it dropped with the first line of the next interval.
+    twice = f"systemctl start --wait {service}; sleep 1.5; systemctl start --wait {service}"
+    shell(project, f"systemctl daemon-reload; {twice}; journalctl --sync")
     problem, mend = found(project)[service]
     assert problem.endswith("of its lines were dropped in the last 24 hours")
     assert mend.startswith(f"systemctl edit {service}, with LogRateLimitBurst=")

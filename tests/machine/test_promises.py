@@ -15,8 +15,7 @@ from tests.machine.project import SmallProject, at, set_up, sleep_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.machine.inside import standing_in
-from tests.machine.machine import Machine
+    from tests.machine.machine import Machine
 
 pytestmark = pytest.mark.xdist_group("promises")
 

@@ -14,8 +14,7 @@ from tests.machine.project import FOLDER, RUNS, SmallProject, at, set_up, write_
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.machine.inside import standing_in
-from tests.machine.machine import Machine
+    from tests.machine.machine import Machine
 
 pytestmark = pytest.mark.xdist_group("sets")
 
