@@ -18,6 +18,7 @@ from tests.machine.machine import PATH
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Mapping
 
     from tests.machine.inside import Done, Inside
     from tests.machine.machine import Machine
@@ -62,18 +63,7 @@ class SmallProject:
 
     def write(self, **clocks: dict[str, tuple[str, bool]]) -> None:
         """Writes the clock files: for each clock its jobs, each with its fields and whether it is caught up."""
-        folder = self.machine.root / f"{FOLDER}/small/clocks".lstrip("/")
-        for path in folder.glob("*.py"):
-            path.unlink()
-        (folder / "__init__.py").touch()
-        for clock, jobs in clocks.items():
-            lines = ["from scheduled_tasks import Clock", "from small.tasks.jobs import task", "scheduler = Clock()"]
-            for job, (fields, caught_up) in jobs.items():
-                grace = "None" if caught_up else "1"
-                lines.append(
-                    f"scheduler.add_job(task, 'cron', id={job!r}, misfire_grace_time={grace}, **dict({fields}))"
-                )
-            (folder / f"{clock}.py").write_text("\n".join(lines) + "\n")
+        write_clocks(self.machine.root / f"{FOLDER}/small/clocks".lstrip("/"), clocks)
 
     def clocks(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str] | Done:
         """Runs `clocks` in the machine."""
@@ -118,7 +108,14 @@ class SmallProject:
 
 def set_up(machine: Machine, inside: Inside | None = None) -> SmallProject:
     """Puts the project into a machine."""
-    root = machine.root / FOLDER.lstrip("/")
+    furnish(machine.root)
+    machine.run("install", "--directory", "--mode=777", str(Path(RUNS).parent))
+    return SmallProject(machine, inside)
+
+
+def furnish(base: Path) -> None:
+    """Puts the project's files below a root directory."""
+    root = base / FOLDER.lstrip("/")
     for folder in ("bin", "small/tasks", "small/clocks"):
         (root / folder).mkdir(parents=True)
     for package in ("small", "small/tasks"):
@@ -127,14 +124,25 @@ def set_up(machine: Machine, inside: Inside | None = None) -> SmallProject:
     (root / "config.toml").write_text(CONFIG)
     (root / "bin/run-task").write_text(RUN_TASK)
     (root / "bin/run-task").chmod(0o755)
-    write_local(machine)
-    machine.run("install", "--directory", "--mode=777", str(Path(RUNS).parent))
-    return SmallProject(machine, inside)
+    write_local(base)
 
 
-def write_local(machine: Machine) -> None:
+def write_clocks(folder: Path, clocks: Mapping[str, Mapping[str, tuple[str, bool]]]) -> None:
+    """Writes clock files: for each clock its jobs, each with its fields and whether it is caught up."""
+    for path in folder.glob("*.py"):
+        path.unlink()
+    (folder / "__init__.py").touch()
+    for clock, jobs in clocks.items():
+        lines = ["from scheduled_tasks import Clock", "from small.tasks.jobs import task", "scheduler = Clock()"]
+        for job, (fields, caught_up) in jobs.items():
+            grace = "None" if caught_up else "1"
+            lines.append(f"scheduler.add_job(task, 'cron', id={job!r}, misfire_grace_time={grace}, **dict({fields}))")
+        (folder / f"{clock}.py").write_text("\n".join(lines) + "\n")
+
+
+def write_local(base: Path) -> None:
     """Lets the jobs write their account, as an operator would."""
-    drop_in = machine.root / "etc/systemd/system/clock-.service.d/90-local.conf"
+    drop_in = base / "etc/systemd/system/clock-.service.d/90-local.conf"
     drop_in.parent.mkdir(parents=True, exist_ok=True)
     drop_in.write_text(WRITABLE)
 

@@ -199,4 +199,4 @@ def test_ejected_units_live_on_without_the_project(project: SmallProject) -> Non
     wait_for("its end", lambda: listed(project, "--type=timer,service,target") == set(), seconds=5)
     assert [path.name for path in (project.machine.root / "etc/systemd/system").rglob("clock*")] == []
     project.machine.run("sh", "-c", f"rm -r /srv/ejected /var/lib/systemd/timers/stamp-clock-*; rm -f {RUNS}")
-    write_local(project.machine)
+    write_local(project.machine.root)
