@@ -118,7 +118,7 @@ def on_a_machine(jobs: int) -> None:
         settled(machine)
         of_each = by_a_role(machine)
         print(
-            f"a job takes {1000 * of_each:.0f} ms by the role, {1000 * first / jobs:.1f} ms by the first apply of {jobs}:"
+            f"a job takes {1000 * of_each:.0f} ms by the role, {1000 * first / jobs:.1f} ms by a first apply of {jobs}:"
         )
         print(f"{of_each / (first / jobs):.0f} times as long")
 

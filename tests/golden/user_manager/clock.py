@@ -10,7 +10,7 @@ scheduler = Clock(
     nice=5,
     read_write_paths=["/srv/shop"],
     allow_network=["192.0.2.7"],
-    requires=["srv-shop.mount"],
+    requires=["local-fs.target"],
     concurrency=2,
 )
 scheduler.add_job(count, "cron", id="inherits_all", hour=1)
