@@ -1,6 +1,7 @@
 """What a deploy of many jobs takes, on a booted machine: `python -m benchmarks.deploy [JOBS]`, as root.
 
-The first apply is set beside the least that anybody can do: the same units as plain files, daemon-reload, start.
+The first apply is set beside the least that anybody can do: the same units as plain files, daemon-reload, start; and
+beside what people write: an Ansible role that copies and enables each unit in a loop.
 """
 
 from __future__ import annotations
@@ -44,6 +45,46 @@ def write_clocks(project: SmallProject, jobs: int, *, first_hour: int = 3) -> No
     )
 
 
+# A role as people write it: a loop that copies, a loop that enables and starts.
+PLAYBOOK = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Copy the units
+      ansible.builtin.copy:
+        src: "/srv/role/{{ item }}"
+        dest: "/etc/systemd/system/{{ item }}"
+        mode: "0644"
+      loop: "{{ lookup('file', '/srv/role/units').splitlines() }}"
+    - name: Enable and start the timers
+      ansible.builtin.systemd_service:
+        name: "{{ item }}"
+        enabled: true
+        state: started
+        daemon_reload: true
+      loop: "{{ lookup('file', '/srv/role/units').splitlines() | select('search', 'timer$') }}"
+"""
+ROLES_JOBS = 50
+
+
+def by_a_role(machine: Machine) -> float:
+    """Deploys some jobs by a role; the seconds for each."""
+    role = machine.root / "srv/role"
+    role.mkdir()
+    (role / "site.yml").write_text(PLAYBOOK)
+    stems = sorted(path.stem for path in (machine.root / f"{FOLDER}/plain".lstrip("/")).glob("*.timer"))[:ROLES_JOBS]
+    units = [f"{stem}{suffix}" for stem in stems for suffix in (".service", ".timer")]
+    for unit in units:
+        text = (machine.root / f"{FOLDER}/plain/{unit}".lstrip("/")).read_text()
+        install = "\n[Install]\nWantedBy=timers.target\n" if unit.endswith(".timer") else ""
+        (role / unit).write_text(text + install)
+    (role / "units").write_text("\n".join(units))
+    command = (f"{sys.prefix}/bin/ansible-playbook", "-i", "localhost,", "/srv/role/site.yml")
+    taken = measured(f"an Ansible role, {len(stems)} jobs", lambda: machine.run(*command, seconds=900))
+    return taken / len(stems)
+
+
 def settled(machine: Machine) -> None:
     """After a change of many timers systemd 252 is busy for seconds, by whatever means it was made."""
     ask = ("systemctl", "show", "--property=Id", "clock-*.timer")
@@ -51,7 +92,7 @@ def settled(machine: Machine) -> None:
 
 
 def on_a_machine(jobs: int) -> None:
-    """Applies of many jobs, and the same units by hand."""
+    """Applies of many jobs, the same units by hand, and by a role."""
     with booted("bench") as machine:
         project = set_up(machine)
         write_clocks(project, jobs)
@@ -72,6 +113,14 @@ def on_a_machine(jobs: int) -> None:
         raw = measured("the same units by cp, daemon-reload, start", lambda: machine.run("sh", "-c", by_hand))
         settled(machine)
         print(f"the first apply takes {first / raw:.1f} times as long")
+        clean = f"systemctl stop 'clock*.timer' 'clock*.target'; cd {UNITS} && rm -rf clock*; systemctl daemon-reload"
+        machine.run("sh", "-c", clean)
+        settled(machine)
+        of_each = by_a_role(machine)
+        print(
+            f"a job takes {1000 * of_each:.0f} ms by the role, {1000 * first / jobs:.1f} ms by a first apply of {jobs}:"
+        )
+        print(f"{of_each / (first / jobs):.0f} times as long")
 
 
 def rendering(jobs: int) -> None:

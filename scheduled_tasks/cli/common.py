@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
+from scheduled_tasks.deploy.names import Home, Places
 from scheduled_tasks.deploy.render import OLDEST, Host
-from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.job_call import Project
 from scheduled_tasks.options import read_options
@@ -90,8 +91,42 @@ def configured_features() -> type[Enum]:
     return features
 
 
-def configured_host() -> Host:
-    """What the units need to know of this machine."""
+root_option = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+    default="/",
+    metavar="DIR",
+    help="The root of an image, in place of this machine's; no systemd is asked there.",
+)
+user_option = click.option(
+    "--user", is_flag=True, help="Your own systemd (systemctl --user) in place of the system's; needs no root."
+)
+
+
+def chosen_places(root: Path, *, user: bool) -> Places:
+    """Where the units are to live.
+
+    Raises:
+        UsageError: both an image and the user's own systemd are meant, or the user has none now.
+    """
+    if not user:
+        return Places(root)
+    if root != Path("/"):
+        raise UsageError("--root is for an image, --user for your own systemd: leave one out")
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if not runtime:
+        raise UsageError(
+            "XDG_RUNTIME_DIR is not set, so that there is no systemd of yours to ask: log in as yourself (not by su or "
+            "sudo), which libpam-systemd starts it for"
+        )
+    config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    return Places(home=Home(config=Path(config), data=Path(data), runtime=Path(runtime)))
+
+
+def configured_host(places: Places | None = None) -> Host:
+    """What the units need to know of this machine, or of the user whose systemd they are for."""
+    home = places.home if places else None
     configuration = settings.load()
     own = configuration.path.parent.resolve() / "bin" / "run-task"
     installed = Path(sys.prefix) / "bin" / "run-task"
@@ -106,6 +141,8 @@ def configured_host() -> Host:
         encrypted_credentials=_names(configuration, "encrypted_credentials"),
         network=_network(configuration),
         systemd=_systemd_version(configuration),
+        of_user=home is not None,
+        runtime=str(home.runtime) if home else "/run",
     )
 
 

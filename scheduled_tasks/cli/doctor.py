@@ -2,28 +2,59 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 from scheduled_tasks import features
-from scheduled_tasks.cli.common import configured_clocks, configured_features, connection, json_option, show_json
+from scheduled_tasks.cli.common import (
+    actor,
+    chosen_places,
+    configured_clocks,
+    configured_features,
+    connection,
+    json_option,
+    show_json,
+    user_option,
+)
 from scheduled_tasks.deploy import names
-from scheduled_tasks.deploy.doctor import Finding, horizon_findings, machine_findings
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.deploy.doctor import (
+    Commands,
+    Finding,
+    clock_findings,
+    horizon_findings,
+    journal_findings,
+    machine_findings,
+)
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
+from scheduled_tasks.run import settings
 
 UNHEALTHY = 1
 
 
 @click.command("doctor")
+@user_option
 @json_option
-def doctor(*, as_json: bool) -> None:
+def doctor(*, user: bool, as_json: bool) -> None:
     """Look for what is wrong with this machine's timers; exits 1 where something is. Changes nothing."""
-    findings = [*_of_the_machine(), *_of_the_clock(), *_of_the_schedules(), *_of_the_database()]
+    from scheduled_tasks.deploy.journal import read_journal
+
+    places = chosen_places(Path("/"), user=user)
+    commands = Commands(" --user" if user else "")
+    findings = [
+        *_of_the_machine(places, commands),
+        *(_of_the_user() if user else ()),
+        *_of_the_clock(),
+        *journal_findings(read_journal(), datetime.now(UTC)),
+        *_of_the_clock_files(),
+        *_of_the_database(),
+    ]
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:
@@ -31,45 +62,59 @@ def doctor(*, as_json: bool) -> None:
     sys.exit(UNHEALTHY if findings else 0)
 
 
-def _of_the_machine() -> Iterator[Finding]:
-    from scheduled_tasks.deploy.facts import failed_units, read_facts, read_set
+def _of_the_machine(places: names.Places, commands: Commands) -> Iterator[Finding]:
+    from scheduled_tasks.deploy.facts import failed_units, orphaned_stamps, read_facts, read_set
 
-    places = names.Places()
     files = read_set(places.current.resolve()) if places.current.is_dir() else {}
     try:
-        facts, failed = read_facts(places, files), failed_units()
+        facts, failed = read_facts(places, files), failed_units(places)
     except ScheduledTasksError as error:
-        yield Finding("systemd", str(error), "systemctl status")
+        yield Finding("systemd", str(error), commands.systemctl("status"))
         return
-    yield from machine_findings(facts, failed)
+    yield from machine_findings(facts, failed, orphaned_stamps(places), commands=commands)
+    yield from horizon_findings(files, datetime.now(UTC), commands=commands)
+
+
+def _of_the_user() -> Iterator[Finding]:
+    user = actor()
+    if os.geteuid() != 0 and not Path("/var/lib/systemd/linger", user).exists():
+        yield Finding(f"user {user}", "the timers stop when you log out", f"loginctl enable-linger {user}")
 
 
 def _of_the_clock() -> Iterator[Finding]:
-    command = ["timedatectl", "show", "--property=NTPSynchronized", "--value"]
-    if subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() == "no":
-        yield Finding("clock", "not synchronised: runs come too early or too late", "timedatectl set-ntp true")
-
-
-def _of_the_schedules() -> Iterator[Finding]:
     try:
-        clocks = configured_clocks()
+        shown = subprocess.run(["timedatectl", "show"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return
+    yield from clock_findings(dict(line.partition("=")[::2] for line in shown.splitlines()))
+
+
+def _of_the_clock_files() -> Iterator[Finding]:
+    try:
+        configured_clocks(lines=False)
     except ScheduledTasksError as error:
         yield Finding("clock files", str(error), "clocks list")
-        return
-    until = {names.timer_name(clock.name, job.id): job.timing.exact_until for clock in clocks for job in clock.jobs}
-    yield from horizon_findings(until, datetime.now(UTC))
 
 
 def _of_the_database() -> Iterator[Finding]:
+    """Every run is recorded there, also where the project has no flags."""
+    configuration = settings.load()
     try:
-        declared = configured_features()
-    except ScheduledTasksError:
-        return  # a project without flags
-    try:
+        declared = configured_features() if configuration.get("features") else None
         with connection() as database:
+            if declared is None:
+                database.execute("SELECT 1 FROM task_run LIMIT 1")
+                return
             known = {flag.name for flag in features.list_flags(database, declared)}
+    except ConfigurationError as error:
+        from scheduled_tasks.run.database import SchemaMissingError  # psycopg is there by now
+
+        missing = isinstance(error, SchemaMissingError)
+        yield Finding("database", str(error), "clocks migrate" if missing else f"edit {configuration.path}")
+        return
     except ScheduledTasksError as error:
-        yield Finding("database", str(error), "clocks features list")
+        where = configuration.path.parent / "credentials/database_url"
+        yield Finding("database", str(error), f"systemctl status postgresql, there; or mend {where}")
         return
     for name in sorted(set(declared.__members__) - known):
         yield Finding(f"flag {name}", "not in the table: its default holds", "clocks features sync")

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -16,64 +10,10 @@ import click
 from scheduled_tasks.cli.common import configured_clocks, configured_host, json_option, show_json, table
 from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy.render import render
-from scheduled_tasks.errors import ServiceUnavailableError
+from scheduled_tasks.deploy.security import exposures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-@dataclass(frozen=True)
-class Exposure:
-    """What `systemd-analyze security` says of a unit.
-
-    Attributes:
-        score: 0 to 10, the less the better.
-        reasons: what raised it, the worst first: what it is, and by how much.
-    """
-
-    unit: str
-    score: float
-    reasons: tuple[tuple[str, float], ...]
-
-
-def exposures(files: Mapping[str, str]) -> list[Exposure]:
-    """How exposed the services of a rendered set are; this machine's own drop-ins for them count.
-
-    Raises:
-        ServiceUnavailableError: there is no systemd-analyze, or it failed; with what it said.
-    """
-    units = [path for path in files if path.endswith(".service")]
-    with TemporaryDirectory(prefix="clocks-security-") as folder:
-        for path, text in files.items():
-            target = Path(folder, path)
-            target.parent.mkdir(exist_ok=True)
-            target.write_text(text)
-        return [Exposure(unit, _score(unit, folder), _reasons(unit, folder)) for unit in units]
-
-
-def _score(unit: str, folder: str) -> float:
-    found = re.search(r"level for \S+: (\d+\.\d+)", _analyze(unit, folder))
-    if found is None:
-        raise ServiceUnavailableError(f"systemd-analyze has no score for {unit}")
-    return float(found[1])
-
-
-def _reasons(unit: str, folder: str) -> tuple[tuple[str, float], ...]:
-    checks = json.loads(_analyze(unit, folder, "--json=short"))
-    found = [(str(check["description"]), float(check["exposure"])) for check in checks if check["exposure"]]
-    return tuple(sorted(found, key=lambda reason: (-reason[1], reason[0])))
-
-
-def _analyze(unit: str, folder: str, *options: str) -> str:
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", *options, unit]
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "SYSTEMD_UNIT_PATH": f"{folder}:"}
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    except OSError as error:
-        raise ServiceUnavailableError(f"systemd-analyze can't be run: {error}") from error
-    if done.returncode != 0:
-        raise ServiceUnavailableError(f"systemd-analyze security {unit}: {done.stderr.strip()}")
-    return done.stdout
 
 
 @click.command("security")

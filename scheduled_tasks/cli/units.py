@@ -1,4 +1,4 @@
-"""clocks list, render: from clock files to units."""
+"""clocks list, render, eject: from clock files to units."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import click
 
 from scheduled_tasks import schedule
 from scheduled_tasks.cli.common import (
+    chosen_places,
     configured_clocks,
     configured_host,
     json_option,
     show_json,
     table,
+    user_option,
 )
 from scheduled_tasks.clock import Job
 from scheduled_tasks.deploy import names
@@ -64,10 +66,31 @@ def render_units(directory: Path) -> None:
     from scheduled_tasks.deploy.apply import write_set  # only what acts imports what acts
 
     files = render(configured_clocks(), configured_host())
-    if directory.is_dir() and any(directory.iterdir()):
-        raise UsageError(f"{directory} is not empty: name a new directory, nothing is overwritten")
+    _require_empty(directory)
     write_set(files, directory)
     click.echo(f"{len(files)} files written to {directory}")
 
 
-COMMANDS = (list_jobs, render_units)
+@click.command("eject")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@user_option
+def eject_units(directory: Path, *, user: bool) -> None:
+    """Write plain units that live on without this project's deployment into DIRECTORY, with a README.
+
+    The machine isn't changed: the README says how to install them, and what they still call.
+    """
+    from scheduled_tasks.deploy.apply import write_set  # only what acts imports what acts
+    from scheduled_tasks.deploy.eject import README, ejected
+
+    files = ejected(configured_clocks(), configured_host(chosen_places(Path("/"), user=user)))
+    _require_empty(directory)
+    write_set(files, directory)
+    click.echo(f"{len(files)} files written to {directory}; {directory / README} says how to install them")
+
+
+def _require_empty(directory: Path) -> None:
+    if directory.is_dir() and any(directory.iterdir()):
+        raise UsageError(f"{directory} is not empty: name a new directory, nothing is overwritten")
+
+
+COMMANDS = (list_jobs, render_units, eject_units)

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 
 LINES_AT_ONCE = 500  # a command line holds two megabytes
 
@@ -24,11 +25,12 @@ class UnsoundUnitError(ScheduledTasksError):
     exit_code = 65
 
 
-def verify(files: Mapping[str, str]) -> None:
+def verify(files: Mapping[str, str], places: Places) -> None:
     """Has systemd read a complete set, in a folder of its own before all others.
 
     Raises:
         UnsoundUnitError: it has something to say; all that it said.
+        ServiceUnavailableError: there is no systemd-analyze.
     """
     units = [path for path in files if path.endswith((".service", ".timer", ".target", ".slice"))]
     if not units:
@@ -37,10 +39,14 @@ def verify(files: Mapping[str, str]) -> None:
         for path, text in files.items():
             (Path(scratch) / path).parent.mkdir(exist_ok=True)
             (Path(scratch) / path).write_text(text)
-        done = _analyze("verify", "--man=no", *(f"{scratch}/{path}" for path in units), SYSTEMD_UNIT_PATH=f"{scratch}:")
+        paths = [f"{scratch}/{path}" for path in units]
+        own = {name: os.environ[name] for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ}
+        done = analyze("verify", *places.manager, "--man=no", *paths, SYSTEMD_UNIT_PATH=f"{scratch}:", **own)
         # The exit code says nothing: it is 0 for unknown keys too. What is said of the host's own units, that ours
         # come after, is none of our faults.
         said = [line.replace(f"{scratch}/", "") for line in done.stderr.splitlines() if not _of_another(line, scratch)]
+    if not places.is_running:  # it looked for the commands here, and not in the image
+        said = [line for line in said if not re.search(r"Command \S+ is not executable", line)]
     if said:
         raise UnsoundUnitError("\n".join(("systemd-analyze verify finds fault, nothing was changed:", *said)))
 
@@ -60,7 +66,7 @@ def next_runs(calendars: Mapping[str, Sequence[str]], after: float) -> dict[str,
     found: dict[str, list[datetime]] = {name: [] for name in calendars}
     for start in range(0, len(lines), LINES_AT_ONCE):
         some = lines[start : start + LINES_AT_ONCE]
-        done = _analyze("calendar", f"--base-time=@{after:.6f}", "--iterations=1", "--", *(line for _, line in some))
+        done = analyze("calendar", f"--base-time=@{after:.6f}", "--iterations=1", "--", *(line for _, line in some))
         said = re.findall(r"^ *Next elapse: (.*)$", done.stdout, re.MULTILINE)
         if done.returncode != 0 or len(said) != len(some):
             raise UnsoundUnitError(f"systemd-analyze calendar: {done.stderr.strip()}")
@@ -71,11 +77,19 @@ def next_runs(calendars: Mapping[str, Sequence[str]], after: float) -> dict[str,
     return {name: min(runs, default=None) for name, runs in found.items()}
 
 
-def _analyze(verb: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["systemd-analyze", verb, *arguments],
-        env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC", "LC_ALL": "C.UTF-8", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def analyze(verb: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs systemd-analyze in UTC, and returns what it said.
+
+    Raises:
+        ServiceUnavailableError: this machine has none.
+    """
+    try:
+        return subprocess.run(
+            ["systemd-analyze", verb, *arguments],
+            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC", "LC_ALL": "C.UTF-8", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise ServiceUnavailableError(f"systemd-analyze can't be run: {error.strerror}") from error

@@ -20,9 +20,10 @@ from scheduled_tasks.deploy.analyze import verify
 from scheduled_tasks.deploy.facts import SUMS, read_facts
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.deploy.plan import Facts, Plan, Refusal, set_name, sums
+from scheduled_tasks.deploy.security import gate
 from scheduled_tasks.deploy.system import System
 from scheduled_tasks.deploy.window import close, opened, uninterrupted
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 
 KEPT_SETS = 5
 FOLLOWING = ".following"  # what becomes `current`
@@ -78,11 +79,13 @@ def apply(files: Mapping[str, str], places: Places | None = None, system: System
     Raises:
         ForeignUnitError: what is in the way; nothing was changed.
         UnsoundUnitError: systemd finds fault with a unit; nothing was changed.
+        ExposedUnitError: a service is too exposed; nothing was changed.
         AnotherApplyError: somebody else is at it.
         UnwritableError: a disk is full or read-only. The timers that had been stopped run again.
         SystemdError: systemctl failed; what it said. The timers that had been stopped run again.
     """
-    places, system = places or Places(), system or System()
+    places = places or Places()
+    system = system or System(places.manager)
     with locked(places, system):
         facts = read_facts(places, files)
         todo = planning.plan(files, facts)
@@ -90,12 +93,30 @@ def apply(files: Mapping[str, str], places: Places | None = None, system: System
             raise ForeignUnitError(facts.refusals)
         if todo.is_empty:
             return Applied()
-        if todo.flips and places.is_running:
-            verify(files)
+        if todo.flips:
+            judge(files, places)
         caught_up = carry_out(files, facts, todo, places, system)
     timers = tuple(unit for unit in todo.start if unit.endswith(".timer"))
     changed_files = tuple(sorted(todo.created + todo.changed + todo.removed))
     return Applied(timers, todo.restart, todo.stop, changed_files, caught_up, changed=True)
+
+
+def judge(files: Mapping[str, str], places: Places) -> None:
+    """Has systemd read a set, and measure how exposed its services are, before anything is touched.
+
+    An image is judged as far as this machine can; what a user's own systemd has no right to is no fault of a unit.
+
+    Raises:
+        UnsoundUnitError: systemd finds fault with a unit.
+        ExposedUnitError: a service is more exposed than its clock file says by name.
+    """
+    try:
+        verify(files, places)
+        if not places.home:
+            gate(files)
+    except ServiceUnavailableError:
+        if places.is_running:
+            raise
 
 
 def carry_out(files: Mapping[str, str], facts: Facts, todo: Plan, places: Places, system: System) -> tuple[str, ...]:
@@ -235,5 +256,5 @@ def locked(places: Places, system: System) -> Iterator[None]:
             yield
     except OSError as error:
         # The timers run as before, or as the new set says: `clocks apply` finishes it, once there is room.
-        who = "" if os.geteuid() == 0 else "; run it as root"
+        who = "" if os.geteuid() == 0 or places.home else "; run it as root"
         raise UnwritableError(f"{error.filename2 or error.filename}: {error.strerror}{who}") from error

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from scheduled_tasks.deploy.journal import Journal
+from scheduled_tasks.deploy.names import service_of
 from scheduled_tasks.deploy.plan import Facts, links_of, plan
 
 LEAST_HORIZON = timedelta(days=2 * 365)  # what remains of the years that a timer's corrections are written for
+EXACT_UNTIL = re.compile(r"^# .*exact until (\d{4}-\d\d-\d\d)\.$", re.MULTILINE)  # as the timer's template writes it
+LEAST_DISK = 0.05
+LEAST_JOURNAL = timedelta(days=7)  # who looks after a weekend finds the run that failed before it
 
 
 @dataclass(frozen=True)
@@ -23,50 +29,125 @@ class Finding:
         return f"{self.where}: {self.problem}\n    {self.mend}"
 
 
-def machine_findings(facts: Facts, failed: Iterable[str]) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class Commands:
+    """How the commands that mend are written: for the system's systemd, or with --user for one's own."""
+
+    option: str = ""
+
+    def clocks(self, rest: str) -> str:
+        """A command of ours."""
+        return f"clocks {rest}{self.option}"
+
+    def systemctl(self, rest: str) -> str:
+        """One of systemd's."""
+        return f"systemctl{self.option} {rest}"
+
+
+SYSTEMS = Commands()
+
+
+def machine_findings(
+    facts: Facts, failed: Iterable[str], stamps: Iterable[str] = (), *, commands: Commands = SYSTEMS
+) -> Iterator[Finding]:
     """What differs between the set in force and the machine.
 
     Args:
         facts: the machine, as it was read for the set in force.
         failed: the units that systemd calls failed.
+        stamps: the paths of stamps of clocks' timers that no kept set has.
+        commands: how the commands that mend are written.
     """
     if not facts.files:
-        yield Finding("units", "no set is in force", "clocks apply")
-        return
-    yield from _of_the_files(facts)
-    yield from _of_the_units(facts, frozenset(failed))
+        yield Finding("units", "no set is in force", commands.clocks("apply"))
+    yield from _of_the_files(facts, commands)
+    failed = frozenset(failed)
+    yield from _orphans(facts, failed, stamps, commands)
+    yield from _of_the_units(facts, failed, commands)
 
 
-def _of_the_files(facts: Facts) -> Iterator[Finding]:
+def _of_the_files(facts: Facts, commands: Commands) -> Iterator[Finding]:
     todo = plan(facts.files, facts)
     for refusal in facts.refusals:
         yield Finding(refusal.path, refusal.found, refusal.instead)
     if todo.unfinished:
-        yield Finding("units", "an apply did not come to its end", "clocks apply")
-    if todo.reload:
-        yield Finding("units", "systemd has not read the units that are in force", "clocks apply")
+        yield Finding("units", "an apply did not come to its end", commands.clocks("apply"))
+    if any(unit.outdated for unit in facts.loaded.values()):
+        yield Finding("units", "systemd has not read the units that are in force", commands.clocks("apply"))
     in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
     for link in todo.missing_links:
         if link.rpartition("/")[2] not in in_the_way:
-            yield Finding(link, "the link to it is missing", "clocks apply")
-    for link in sorted(facts.links.keys() - links_of(facts.files)):
-        yield Finding(link, "a link to a unit that is no more", "clocks apply")
+            yield Finding(link, "the link to it is missing", commands.clocks("apply"))
 
 
-def _of_the_units(facts: Facts, failed: frozenset[str]) -> Iterator[Finding]:
-    for unit in sorted(failed & facts.files.keys()):
-        yield Finding(unit, "failed", f"journalctl --unit={unit}; systemctl reset-failed {unit}")
-    for unit in sorted(set(plan(facts.files, facts).start) - failed):
-        yield Finding(unit, "not started: its jobs are not run", f"systemctl start {unit}")
+def _orphans(facts: Facts, failed: frozenset[str], stamps: Iterable[str], commands: Commands) -> Iterator[Finding]:
+    links = sorted(facts.links.keys() - links_of(facts.files))
+    for link in links:
+        yield Finding(link, "a link to a unit that is no more", commands.clocks("apply"))
     for unit, loaded in sorted(facts.loaded.items()):
-        service = unit.removesuffix("timer") + "service"
-        due = loaded.next_run or service in facts.running  # a timer waits while its job runs
+        if not loaded.without_file or unit in facts.files or unit in links:
+            continue
+        if unit in failed:  # what systemd makes of a timer that is started when its file goes
+            yield Finding(unit, "its file went while it was started", commands.systemctl(f"reset-failed {unit}"))
+        elif loaded.active:
+            yield Finding(unit, "still started, and its file is gone", commands.systemctl(f"stop {unit}"))
+    for stamp in stamps:
+        yield Finding(stamp, "the stamp of a timer that is no more, in no set that is kept", f"rm {stamp}")
+
+
+def _of_the_units(facts: Facts, failed: frozenset[str], commands: Commands) -> Iterator[Finding]:
+    in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
+    for unit in sorted((failed & facts.files.keys()) - in_the_way):
+        if unit.endswith(".timer"):
+            yield Finding(unit, "failed: its job is not run", commands.systemctl(f"restart {unit}"))
+        else:
+            log = f"journalctl{commands.option} --unit={unit}".replace("--user --unit", "--user-unit")
+            yield Finding(unit, "failed", f"{log}; {commands.systemctl(f'reset-failed {unit}')}")
+    for unit in sorted(set(plan(facts.files, facts).start) - failed - in_the_way):
+        yield Finding(unit, "not started: its jobs are not run", commands.systemctl(f"start {unit}"))
+    for unit, loaded in sorted(facts.loaded.items()):
+        due = loaded.next_run or service_of(unit) in facts.running  # a timer waits while its job runs
         if unit.endswith(".timer") and unit in facts.files and loaded.active and not due:
-            yield Finding(unit, "has no next run", f"systemctl cat {unit}; mend the clock file; clocks apply")
+            mend = f"{commands.systemctl(f'cat {unit}')}; mend the clock file; {commands.clocks('apply')}"
+            yield Finding(unit, "has no next run", mend)
 
 
-def horizon_findings(exact_until: Mapping[str, datetime | None], now: datetime) -> Iterator[Finding]:
-    """The timers that are to be rendered anew before the corrections of their clock's nights of change end."""
-    for timer, until in sorted(exact_until.items()):
-        if until is not None and until - now < LEAST_HORIZON:
-            yield Finding(timer, f"its due times are exact until {until:%Y-%m-%d} only", "clocks apply")
+def horizon_findings(files: Mapping[str, str], now: datetime, *, commands: Commands = SYSTEMS) -> Iterator[Finding]:
+    """The timers in force that are to be rendered anew before the corrections for their nights of change end."""
+    for timer, text in sorted(files.items()):
+        found = EXACT_UNTIL.search(text) if timer.endswith(".timer") else None
+        if found and datetime.fromisoformat(found[1]).replace(tzinfo=UTC) - now < LEAST_HORIZON:
+            yield Finding(timer, f"its due times are exact until {found[1]} only", commands.clocks("apply"))
+
+
+def clock_findings(shown: Mapping[str, str]) -> Iterator[Finding]:
+    """What is wrong with the machine's clock, by what `timedatectl show` says."""
+    if shown.get("NTPSynchronized") == "no":
+        # What is installed and doesn't reach its servers is another fault than what isn't there.
+        enabled, possible = shown.get("NTP") == "yes", shown.get("CanNTP") == "yes"
+        mend = "timedatectl timesync-status" if enabled else "timedatectl set-ntp true"
+        if not possible:
+            mend = "apt-get install systemd-timesyncd; timedatectl set-ntp true"
+        yield Finding("clock", "not synchronised: runs come too early or too late", mend)
+
+
+def journal_findings(journal: Journal | None, now: datetime) -> Iterator[Finding]:
+    """What the journal loses of the jobs' lines."""
+    if journal is None:
+        return
+    restart = "systemctl restart systemd-journald"
+    if not journal.persistent:
+        mend = f"mkdir -p /var/log/journal; {restart}; journalctl --flush"
+        yield Finding("journal", "kept in memory only: a reboot takes all that the jobs wrote", mend)
+    for unit, lines in sorted(journal.dropped.items()):
+        instead = f"systemctl edit {unit}, with LogRateLimitBurst=20000 in [Service]; or have the task write less"
+        yield Finding(unit, f"wrote too fast: {lines} of its lines were dropped in the last 24 hours", instead)
+    if journal.disk_free < LEAST_DISK:
+        free = f"{100 * journal.disk_free:.1f} % are free"
+        yield Finding("journal", f"its disk is nearly full ({free}): its oldest lines go", "du -xh / | sort -h | tail")
+    elif journal.has_lost and (age := now - datetime.fromtimestamp(journal.since, UTC)) < LEAST_JOURNAL:
+        size, hours = journal.used // 2**20, age.total_seconds() / 3600
+        file = "/etc/systemd/journald.conf.d/size.conf"
+        write = f"printf '[Journal]\nSystemMaxUse={4 * size + 1}M\n' >{file}"
+        problem = f"full: its {size} MiB reach back {hours:.1f} hours"
+        yield Finding("journal", problem, f"mkdir -p {file.rpartition('/')[0]}; {write}; {restart}")

@@ -19,7 +19,8 @@ from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Loaded, Refusal, Windo
 from scheduled_tasks.deploy.system import SystemdError
 
 SUMS = "SHA256SUMS"
-SHOWN = "Id,ActiveState,NeedDaemonReload,InactiveExitTimestamp,NextElapseUSecRealtime"
+RUNNING = "active,activating,deactivating,reloading"
+SHOWN = "Id,ActiveState,NeedDaemonReload,InactiveExitTimestamp,NextElapseUSecRealtime,LoadState,FragmentPath"
 
 
 def read_facts(places: Places, files: Mapping[str, str]) -> Facts:
@@ -29,11 +30,11 @@ def read_facts(places: Places, files: Mapping[str, str]) -> Facts:
     running: frozenset[str] = frozenset()
     loaded: dict[str, Loaded] = {}
     if places.is_running:
-        loaded = _loaded()
-        running = frozenset(_lines("list-units", "--state=active,activating,deactivating,reloading", "clock-*.service"))
+        loaded = _loaded(places)
+        running = frozenset(_lines(places, "list-units", f"--state={RUNNING}", "clock-*.service"))
     wanted = links_of(files).keys() - links.keys()
     in_force_files = read_set(in_force) if in_force else {}
-    refusals = [*_in_the_way(places, wanted)]
+    refusals = [*_in_the_way(places, wanted), *_packaged(places, wanted)]
     if in_force:
         refusals += edited(in_force, in_force_files)
     if (kept := places.sets / set_name(files)).is_dir() and kept != in_force:
@@ -99,6 +100,16 @@ def _in_the_way(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
             yield Refusal(str(link), text, "move it away; what is yours belongs into a drop-in of another name")
 
 
+def _packaged(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
+    """Units that a package brings: ours of the same name would be read in their place."""
+    for folder in places.packaged:
+        if not folder.is_dir():
+            continue
+        brought = {path.name for path in folder.glob("clock*.*") if not path.is_dir()}
+        for path in sorted(brought & set(wanted)):
+            yield Refusal(str(folder / path), "a package's unit, which ours would take the place of", "rename the job")
+
+
 def edited(folder: Path, now: Mapping[str, str]) -> Iterator[Refusal]:
     """What differs now from the set's own sums; a set is never changed after it was made."""
     if set_name(now) == folder.name:
@@ -113,7 +124,7 @@ def edited(folder: Path, now: Mapping[str, str]) -> Iterator[Refusal]:
         yield Refusal(str(folder / path), "edited by hand", instead)
 
 
-def _loaded() -> dict[str, Loaded]:
+def _loaded(places: Places) -> dict[str, Loaded]:
     patterns = ("clock-*.timer", "clock-*.target")
     return {
         unit["Id"]: Loaded(
@@ -121,20 +132,33 @@ def _loaded() -> dict[str, Loaded]:
             outdated=unit["NeedDaemonReload"] == "yes",
             started_before=bool(unit["InactiveExitTimestamp"]),
             next_run=instant(unit.get("NextElapseUSecRealtime", "")),
+            without_file=unit["LoadState"] == "not-found" or not Path(unit["FragmentPath"]).exists(),
         )
-        for unit in show(SHOWN, *patterns)
+        for unit in show(places, SHOWN, *patterns)
     }
 
 
-def failed_units() -> frozenset[str]:
+def failed_units(places: Places) -> frozenset[str]:
     """The units of clocks that systemd calls failed."""
-    return frozenset(_lines("list-units", "--state=failed", "clock-*"))
+    return frozenset(_lines(places, "list-units", "--state=failed", "clock-*"))
 
 
-def show(properties: str, *units: str) -> list[dict[str, str]]:
+def orphaned_stamps(places: Places) -> list[str]:
+    """The stamps of clocks' timers that neither a kept set has nor anybody else's unit."""
+    known = {path.name for path in places.sets.glob("*/*.timer")} | set(_packaged_names(places))
+    stamps = places.stamps.glob("stamp-clock-*.timer")
+    return sorted(str(stamp) for stamp in stamps if stamp.name.removeprefix("stamp-") not in known)
+
+
+def _packaged_names(places: Places) -> Iterator[str]:
+    for folder in (places.systemd, *places.packaged):
+        yield from (path.name for path in folder.glob("clock-*.timer"))
+
+
+def show(places: Places, properties: str, *units: str) -> list[dict[str, str]]:
     """Properties of units, a dictionary for each; a pattern matches what is loaded."""
     # Without --all a pattern would match none of the timers that a killed apply had stopped.
-    printed = _systemctl("show", "--all", "--timestamp=us+utc", f"--property={properties}", "--", *units)
+    printed = _systemctl(places, "show", "--all", "--timestamp=us+utc", f"--property={properties}", "--", *units)
     return [
         dict(line.partition("=")[::2] for line in block.splitlines())
         for block in printed.split("\n\n")
@@ -151,15 +175,20 @@ def instant(shown: str) -> float:
     return datetime.strptime(rest, form).replace(tzinfo=UTC).timestamp()
 
 
-def _lines(verb: str, *arguments: str) -> Iterator[str]:
+def _lines(places: Places, verb: str, *arguments: str) -> Iterator[str]:
     """The first word of each line that systemctl prints."""
-    for line in _systemctl(verb, "--plain", "--no-legend", "--no-pager", *arguments).splitlines():
+    for line in _systemctl(places, verb, "--plain", "--no-legend", "--no-pager", *arguments).splitlines():
         yield line.split()[0]
 
 
-def _systemctl(*arguments: str) -> str:
-    done = subprocess.run(["systemctl", *arguments], env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
-                          capture_output=True, text=True, check=False)  # fmt: skip
+def _systemctl(places: Places, *arguments: str) -> str:
+    done = subprocess.run(
+        ["systemctl", *places.manager, *arguments],
+        env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode != 0:
         raise SystemdError(f"systemctl {arguments[0]}: {done.stderr.strip()}")
     return done.stdout

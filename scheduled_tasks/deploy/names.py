@@ -52,14 +52,25 @@ def service_of(timer: str) -> str:
 
 
 @dataclass(frozen=True)
+class Home:
+    """A user's own folders, as the XDG Base Directory Specification names them."""
+
+    config: Path
+    data: Path
+    runtime: Path
+
+
+@dataclass(frozen=True)
 class Places:
-    """Where units live on a machine, or in an image.
+    """Where units live on a machine, in an image, or for a user's own systemd.
 
     Attributes:
         root: the machine's own root, or the folder that will be one.
+        home: the folders of the user whose systemd it is; None for the system's.
     """
 
     root: Path = Path("/")
+    home: Home | None = None
 
     @property
     def is_running(self) -> bool:
@@ -67,19 +78,31 @@ class Places:
         return self.root == Path("/")
 
     @property
+    def manager(self) -> tuple[str, ...]:
+        """What tells systemctl and systemd-analyze which systemd is meant."""
+        return ("--user",) if self.home else ()
+
+    @property
     def systemd(self) -> Path:
-        """Where systemd looks for an administrator's units."""
-        return self.root / "etc/systemd/system"
+        """Where systemd looks for an administrator's, or a user's, units."""
+        return self.home.config / "systemd/user" if self.home else self.root / "etc/systemd/system"
+
+    @property
+    def packaged(self) -> tuple[Path, ...]:
+        """Where systemd looks for the units that packages bring, which ours would take the place of."""
+        kind = "user" if self.home else "system"
+        return tuple(self.root / folder / "systemd" / kind for folder in ("usr/local/lib", "usr/lib"))
 
     @property
     def stamps(self) -> Path:
         """Where systemd keeps the last trigger of persistent timers."""
-        return self.root / "var/lib/systemd/timers"
+        return self.home.data / "systemd/timers" if self.home else self.root / "var/lib/systemd/timers"
 
     @property
     def sets(self) -> Path:
         """The rendered sets, one folder each, named by the hash of its content."""
-        return self.root / "etc/scheduled-tasks/units"
+        folder = self.home.config if self.home else self.root / "etc"
+        return folder / "scheduled-tasks/units"
 
     @property
     def current(self) -> Path:
@@ -89,7 +112,7 @@ class Places:
     @property
     def runtime(self) -> Path:
         """What lasts until the machine is switched off: the lock, and an apply's account of what it has begun."""
-        return self.root / "run/scheduled-tasks"
+        return (self.home.runtime if self.home else self.root / "run") / "scheduled-tasks"
 
     @property
     def held(self) -> Path:
@@ -98,4 +121,5 @@ class Places:
 
     def link_target(self, path: str) -> Path:
         """Where the link of a set's file points, as systemd will see it."""
-        return Path("/etc/scheduled-tasks/units/current", path)
+        sets = self.sets if self.home else Path("/etc/scheduled-tasks/units")
+        return sets / "current" / path

@@ -20,6 +20,8 @@ SAFE = ("timeout", "memory_max", "tasks_max")
 # Usage and configuration (sysexits.h): the next attempt would find the same. 69 is said by ours that gave up.
 GAVE_UP = 69
 NOT_RETRIED = f"64 {GAVE_UP} 78"
+# systemd leaves keys that begin with X- to others: the gate of an apply reads which relaxations a unit names.
+RELAXED = "X-Relaxed"
 
 
 class UnsafeUnitError(ScheduledTasksError):
@@ -110,12 +112,13 @@ def _of_list(name: str, values: Sequence[str], network: Sequence[str]) -> Iterab
         case "read_write_paths":
             written = [f"ReadWritePaths={quoted_path(value)}" for value in values]
         case "allow_network" if values == ("any",):
-            written = ["IPAddressDeny="]
+            written = [f"{RELAXED}=allow_network", "IPAddressDeny="]
         case "allow_network":
             named = " ".join(dict.fromkeys(["localhost", *network, *values]))
             written = ["IPAddressDeny=any", "IPAddressAllow=", f"IPAddressAllow={named}"]
         case "relax":
-            written = [line for value in values for line in RELAXATIONS[value].lines]
+            lifted = [line for value in values for line in RELAXATIONS[value].lines]
+            written = [f"{RELAXED}={' '.join(values)}", *lifted]
         case "requires":  # what is only required would be started at the same time
             written = [f"Requires={joined}", f"After={joined}"]
     return map(Written, written)

@@ -23,12 +23,14 @@ class Loaded:
         outdated: whether its files changed since systemd read them.
         started_before: whether it was active once, since it was loaded.
         next_run: when a timer elapses next, in seconds since the epoch; 0 for never.
+        without_file: whether systemd finds no file for it any more.
     """
 
     active: bool = False
     outdated: bool = False
     started_before: bool = False
     next_run: float = 0
+    without_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,16 +135,19 @@ def plan(files: Mapping[str, str], facts: Facts) -> Plan:
         for path in timers & set(changed)
         if is_active(facts, path) and directives(files[path]) != directives(old[path])
     }
+    outdated = any(unit.outdated for unit in facts.loaded.values())
+    missing = tuple(sorted(link for link in wanted_links if not facts.links.get(link)))
     return Plan(
         created=tuple(sorted(files.keys() - old.keys())),
         changed=changed,
         removed=tuple(sorted(old.keys() - files.keys())),
-        missing_links=tuple(sorted(link for link in wanted_links if not facts.links.get(link))),
+        missing_links=missing,
         stale_links=tuple(sorted(facts.links.keys() - wanted_links)),
         stop=tuple(sorted(unit for unit in ours - files.keys() if is_active(facts, unit))),
         restart=tuple(sorted(restart)),
         start=tuple(sorted(unit for unit in started if not is_active(facts, unit))),
-        reload=files.keys() != old.keys() or bool(changed) or any(unit.outdated for unit in facts.loaded.values()),
+        # A unit that is masked by hand and unmasked again has lost its link, and systemd doesn't know it by now.
+        reload=files.keys() != old.keys() or bool(changed or missing) or outdated,
         unfinished=facts.unfinished,
         running=facts.running,
     )

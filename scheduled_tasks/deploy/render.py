@@ -7,16 +7,18 @@ of files. The templates live in units/ and are written for the operator who read
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy.escape import Written, command_line, escaped
 from scheduled_tasks.deploy.option_lines import left_out_of, lines, require_safe
-from scheduled_tasks.deploy.wrapping import makes_turns, wrapped
+from scheduled_tasks.deploy.user_manager import directives, for_user
+from scheduled_tasks.deploy.wrapping import Turns, wrapped
 from scheduled_tasks.options import INHERITED, OPTIONS, Options
 from scheduled_tasks.schedule import describe
 
@@ -57,6 +59,9 @@ class Host:
         network: addresses that every job may speak to, beyond this machine's own.
         systemd: its version, which decides on the directives that are written.
         installed: where this release is installed, and the path that stays the same from release to release.
+        of_user: whether the units are for a user's own systemd, which has fewer rights.
+        runtime: the folder that lasts until the machine is switched off.
+        standalone: whether the units are to live on without this project's deployment.
     """
 
     run_task: str
@@ -67,6 +72,9 @@ class Host:
     network: tuple[str, ...] = ()
     systemd: int = OLDEST
     installed: tuple[str, str] = ("", "")
+    of_user: bool = False
+    runtime: str = "/run"
+    standalone: bool = False
 
     def stable(self, path: str) -> str:
         """A path as units name it, so that a new release alone changes no unit."""
@@ -95,36 +103,40 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
     }
     for clock in clocks:
         files |= _render_clock(clock, host)
-    return files
+    return for_user(files) if host.of_user else files
 
 
 def left_out(clocks: Iterable[ClockSpec], host: Host) -> list[str]:
-    """What the host's systemd is too old for: a sentence for each option of each clock and job."""
+    """What the host's systemd is too old for, or has no right to: a sentence for each option of each clock and job."""
+    clocks = list(clocks)
     sentences = []
     for clock in sorted(clocks, key=lambda clock: clock.name):
         sentences += [f"clock {clock.name}: {sentence}" for sentence in left_out_of(clock.options, host.systemd)]
         for job in clock.jobs:
             own = left_out_of(job.options, host.systemd)
             sentences += [f"job {clock.name}/{job.id}: {sentence}" for sentence in own]
+    if host.of_user:
+        lacking = ", ".join(f"{name}=" for name in directives(render(clocks, replace(host, of_user=False))))
+        sentences.append(f"every job: a user's own systemd has no right to {lacking}: left out")
     return sentences
 
 
 def _render_clock(clock: ClockSpec, host: Host) -> dict[str, str]:
     timers = " ".join(names.timer_name(clock.name, job.id) for job in clock.jobs if not job.paused)
     inherited = clock.options.over(INHERITED)
-    concurrency = _turns(clock, host)
+    turns = _turns(clock, host)
     files = {
         names.slice_name(clock.name): _text(
             Template.SLICE, clock=clock, lines=_lines(clock.options, inherited, "Slice", host)
         ),
-        names.target_name(clock.name): _text(Template.TARGET, clock=clock, timers=timers),
+        names.target_name(clock.name): _text(Template.TARGET, clock=clock, timers=timers, host=host),
         names.clock_drop_in(clock.name): _text(
             Template.CLOCK_SERVICES,
             clock=clock,
             slice=names.slice_name(clock.name),
             unit_lines=_lines(inherited, inherited, "Unit", host),
             lines=_lines(inherited, inherited, "Service", host),
-            makes_turns=concurrency and command_line(*makes_turns(clock.name, concurrency)),
+            makes_turns=turns.at_once and command_line(*turns.makes()),
         ),
     }
     for job in clock.jobs:
@@ -132,10 +144,15 @@ def _render_clock(clock: ClockSpec, host: Host) -> dict[str, str]:
         effective = job.options.over(inherited)
         require_safe(effective, f"job {clock.name}/{job.id}")
         retries = int(effective.text("retries", "0"))
-        command = wrapped(_command(job, host), clock=clock.name, retries=retries, concurrency=concurrency)
+        command = wrapped(_command(job, host), retries=retries, turns=turns)
         conditions = [command_line(*argv) for argv in job.timing.exec_condition]
         files[names.service_name(clock.name, job.id)] = _text(
-            Template.SERVICE, **place, retries=retries, command=command_line(*command), conditions=conditions
+            Template.SERVICE,
+            **place,
+            documentation=f"file:{quote(host.stable(job.file))}",
+            retries=retries,
+            command=command_line(*command),
+            conditions=conditions,
         )
         unit_lines = _lines(job.options, effective, "Unit", host)
         service_lines = _lines(job.options, effective, "Service", host)
@@ -153,10 +170,10 @@ def _lines(own: Options, effective: Options, section: str, host: Host) -> list[W
     return lines(own, effective, section, systemd=host.systemd, network=host.network)
 
 
-def _turns(clock: ClockSpec, host: Host) -> int:
-    """How many of a clock's jobs take turns by locks; 0 where all run at once, or its slice sees to it."""
+def _turns(clock: ClockSpec, host: Host) -> Turns:
+    """The turns that a clock's jobs take by locks: none where all run at once, or its slice sees to it."""
     by_slice = host.systemd >= OPTIONS["concurrency"].since
-    return 0 if by_slice else int(clock.options.text("concurrency", "0"))
+    return Turns(clock.name, 0 if by_slice else int(clock.options.text("concurrency", "0")), host.runtime)
 
 
 def _command(job: Job, host: Host) -> list[str]:
@@ -192,6 +209,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         finalize=escaped,
+        auto_reload=False,
         autoescape=False,  # noqa: S701 - units aren't HTML: `finalize` escapes every value for systemd
         trim_blocks=True,
         lstrip_blocks=True,

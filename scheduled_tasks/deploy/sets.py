@@ -81,7 +81,7 @@ def remove_all(places: Places, system: System | None = None) -> Applied:
     Raises:
         ForeignUnitError: units were edited by hand; nothing was changed.
     """
-    system = system or System()
+    system = system or System(places.manager)
     with locked(places, system):
         facts = read_facts(places, {})
         if facts.refusals:

@@ -18,7 +18,14 @@ class SystemdError(ScheduledTasksError):
 
 
 class System:
-    """What an apply does to a machine, one operation a method."""
+    """What an apply does to a machine, one operation a method.
+
+    Attributes:
+        manager: what tells systemctl which systemd is meant.
+    """
+
+    def __init__(self, manager: tuple[str, ...] = ()) -> None:
+        self.manager = manager
 
     def step(self, operation: str, what: object) -> None:
         """Called before each operation; here a test counts, fails or kills."""
@@ -85,7 +92,7 @@ class System:
         if units == []:
             return
         self.step(f"systemctl {verb}", units)
-        command = ["systemctl", verb, *options, *(units or [])]
+        command = ["systemctl", *self.manager, verb, *options, *(units or [])]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SystemdError(f"systemctl {verb}: {done.stderr.strip() or f'exit code {done.returncode}'}")

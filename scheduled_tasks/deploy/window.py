@@ -117,8 +117,8 @@ def close(window: Opened, files: Mapping[str, str], places: Places, system: Syst
     held = [timer for timer in window.held if timer in files]
     with _held(held, places, system):
         system.systemctl("start", units)
-        settled = _settle(held)
-    owed = [service_of(timer) for timer in _owed(window.noted, files, settled)]
+        settled = _settle(held, places)
+    owed = [service_of(timer) for timer in _owed(window.noted, files, settled, places)]
     system.systemctl("start", owed, "--no-block")
     return tuple(owed)
 
@@ -144,7 +144,7 @@ def _held(timers: list[str], places: Places, system: System) -> Iterator[None]:
             system.remove(link)
 
 
-def _settle(timers: list[str]) -> float:
+def _settle(timers: list[str], places: Places) -> float:
     """Waits until none of some timers has a run of the past to start; returns an instant at which that was so."""
     deadline = time.monotonic() + SETTLED_SECONDS
     while True:
@@ -152,7 +152,7 @@ def _settle(timers: list[str]) -> float:
         if not timers:
             return now
         units = [*timers, *map(service_of, timers)]
-        shown = machine.show("Id,NextElapseUSecRealtime,Job", *units)
+        shown = machine.show(places, "Id,NextElapseUSecRealtime,Job", *units)
         due = [unit["Id"] for unit in shown if 0 < machine.instant(unit.get("NextElapseUSecRealtime", "")) <= now]
         if not due and not any(unit.get("Job", "0") not in {"", "0"} for unit in shown):
             return now
@@ -161,7 +161,7 @@ def _settle(timers: list[str]) -> float:
         time.sleep(0.02)
 
 
-def _owed(noted: Window, files: Mapping[str, str], settled: float) -> list[str]:
+def _owed(noted: Window, files: Mapping[str, str], settled: float, places: Places) -> list[str]:
     """The timers with a run since they were stopped that nobody started."""
     timers = {timer: since for timer, since in noted.timers.items() if timer in files}
     if not timers:
@@ -169,7 +169,7 @@ def _owed(noted: Window, files: Mapping[str, str], settled: float) -> list[str]:
     services = {service_of(timer): timer for timer in timers}
     started = {
         services[unit["Id"]]: machine.instant(unit["ExecMainStartTimestamp"])
-        for unit in machine.show("Id,ExecMainStartTimestamp", *services)
+        for unit in machine.show(places, "Id,ExecMainStartTimestamp", *services)
     }
     waiting = {timer: since for timer, since in timers.items() if started.get(timer, 0) < since}
     owed = [timer for timer in waiting if timer in noted.pending]

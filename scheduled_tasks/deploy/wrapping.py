@@ -7,6 +7,8 @@ gives it back however a run ends.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from scheduled_tasks.deploy.option_lines import GAVE_UP
 
 _COUNT = (
@@ -21,24 +23,32 @@ _TURN = (
 )
 
 
-def turns_folder(clock: str) -> str:
-    """Where a clock's locks are."""
-    return f"/run/scheduled-tasks/{clock}"
+class Turns(NamedTuple):
+    """The turns that a clock's jobs take: how many at once (0: all), and below which folder their locks are."""
+
+    clock: str
+    at_once: int
+    runtime: str = "/run"
+
+    @property
+    def folder(self) -> str:
+        """Where the locks are."""
+        return f"{self.runtime}/scheduled-tasks/{self.clock}"
+
+    @property
+    def slots(self) -> str:
+        """The locks' names."""
+        return " ".join(map(str, range(1, self.at_once + 1)))
+
+    def makes(self) -> list[str]:
+        """The command that makes the locks, where they aren't there yet; as root."""
+        script = f"umask 022; mkdir -p {self.folder}; cd {self.folder}; touch door {self.slots}"
+        return ["/bin/sh", "-ec", script]
 
 
-def makes_turns(clock: str, concurrency: int) -> list[str]:
-    """The command that makes a clock's locks, where they aren't there yet; as root."""
-    folder = turns_folder(clock)
-    return ["/bin/sh", "-ec", f"umask 022; mkdir -p {folder}; cd {folder}; touch door {_slots(concurrency)}"]
-
-
-def wrapped(command: list[str], *, clock: str, retries: int, concurrency: int) -> list[str]:
-    """A command that counts its attempts (retries > 0), and waits for its turn (concurrency > 0)."""
+def wrapped(command: list[str], *, retries: int, turns: Turns) -> list[str]:
+    """A command that counts its attempts (retries > 0), and waits for its turn, where there are turns."""
     script = _COUNT.format(retries=retries, gave_up=GAVE_UP) if retries else ""
-    if concurrency:
-        script += _TURN.format(folder=turns_folder(clock), slots=_slots(concurrency))
+    if turns.at_once:
+        script += _TURN.format(folder=turns.folder, slots=turns.slots)
     return ["/bin/sh", "-ec", f'{script}exec "$@"', "sh", *command] if script else command
-
-
-def _slots(concurrency: int) -> str:
-    return " ".join(map(str, range(1, concurrency + 1)))

@@ -5,10 +5,11 @@ value by value, or faults. How they are written into units is `deploy`'s busines
 """
 
 from scheduled_tasks.options.forms import seconds_of, why_unwritable
-from scheduled_tasks.options.relaxations import RELAXATIONS, Relaxation
+from scheduled_tasks.options.relaxations import COSTS, RELAXATIONS, Relaxation
 from scheduled_tasks.options.table import DEFAULTS, INHERITED, OPTIONS, RETRY_DELAY, Option, Options, read_options
 
 __all__ = [
+    "COSTS",
     "DEFAULTS",
     "INHERITED",
     "OPTIONS",

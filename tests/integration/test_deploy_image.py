@@ -10,7 +10,7 @@ from scheduled_tasks.cli import main
 from scheduled_tasks.deploy.apply import ForeignUnitError, apply
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.deploy.sets import kept_sets, remove_all, rollback
-from scheduled_tasks.errors import UsageError
+from scheduled_tasks.errors import ScheduledTasksError, UsageError
 from scheduled_tasks.run import settings
 
 
@@ -18,8 +18,12 @@ def timer(hour: int) -> str:
     return f"[Unit]\nDescription=x\n\n[Timer]\nOnCalendar=*-*-* {hour:02}:00:00 UTC\n"
 
 
+HARDENED = (Path(__file__).parents[1] / "golden/limits/expected/clock-.service.d/10-every-job.conf").read_text()
+SERVICE = HARDENED + "ExecStart=/bin/true\n"
+
+
 def unit_files(hour: int = 6) -> dict[str, str]:
-    return {"clock-a.target": "[Unit]\n", "clock-a-x.timer": timer(hour), "clock-a-x.service": "[Service]\n"}
+    return {"clock-a.target": "[Unit]\n", "clock-a-x.timer": timer(hour), "clock-a-x.service": SERVICE}
 
 
 @pytest.fixture
@@ -73,6 +77,33 @@ def test_nothing_is_left_of_what_is_removed_but_what_an_operator_wrote(places: P
     assert remove_all(places).changed
     assert [path.name for path in places.root.rglob("*") if not path.is_dir()] == ["90-local.conf", "stamp-apt.timer"]
     assert not remove_all(places).changed
+
+
+@pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        (SERVICE.replace("UMask=0077", "Umask=77"), "Unknown key"),
+        (SERVICE.replace("PrivateUsers=yes\n", "").replace("ProtectSystem=strict\n", ""), "x.service: exposed to 1"),
+        ("[Service]\nExecStart=/bin/true\n", "clock-a-x.service: exposed to 9"),
+    ],
+    ids=["unsound", "less hardened", "not hardened"],
+)
+def test_a_set_that_fails_its_judges_changes_nothing(places: Places, service: str, said: str) -> None:
+    apply(unit_files(6), places)
+    before = seen(places)
+    with pytest.raises(ScheduledTasksError, match=said):
+        apply(unit_files(7) | {"clock-a-x.service": service}, places)
+    assert seen(places) == before
+    assert len(kept_sets(places)) == 1
+
+
+def test_a_unit_that_a_package_brings_is_not_taken_the_place_of(places: Places) -> None:
+    packaged = places.root / "usr/lib/systemd/system/clock-a-x.timer"
+    packaged.parent.mkdir(parents=True)
+    packaged.write_text(timer(3))
+    with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: a package's unit, .*; rename the job"):
+        apply(unit_files(), places)
+    assert not places.systemd.exists()
 
 
 @pytest.mark.parametrize("path", ["clock-a-x.timer", "clock-a-x.service"])

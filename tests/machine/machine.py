@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 import uuid
 from contextlib import contextmanager, suppress
@@ -29,6 +30,8 @@ T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
 MACHINES = Path("/run/scheduled-tasks-machines")  # a folder for each machine, and a lock that its owner holds
 BOOT_SECONDS = 30.0  # a boot takes one or two; more than this and it won't come
+# Those that systemd inside writes to.
+HIERARCHIES = {"", "unified", "systemd", "memory", "pids", "cpu", "cpuacct", "cpu,cpuacct"}
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -159,7 +162,7 @@ def _come_up(name: str, folder: Path, nspawn: subprocess.Popen[bytes]) -> Machin
     assert machine is not None  # wait_for's answer is true
     if not _has_unified_cgroups():
         # nspawn mounts these read-only; without them MemoryMax= and TasksMax= would be words.
-        for controller in ("memory", "pids"):
+        for controller in ("memory", "pids", "cpu", "cpuacct"):
             machine.run("mount", "-o", "remount,bind,rw", f"/sys/fs/cgroup/{controller}")
         machine.run("systemctl", "daemon-reexec")
     return machine
@@ -181,6 +184,10 @@ def _nspawn(name: str, folder: Path) -> subprocess.Popen[bytes]:
         # And the repository, which may lie in /tmp: a machine has one of its own.
         f"--bind-ro={REPOSITORY}",
     ]  # fmt: skip
+    # And what Python itself is made of, where the base has none (see inside.py).
+    library = sysconfig.get_path("stdlib")
+    if not (folder / "root" / library.lstrip("/")).exists():
+        command += [f"--bind-ro={library}"]
     # Of the host's own services none, only what systemd itself needs. In the environment, not behind the command: the
     # variable is what systemd reads, and where it is set, it reads nothing else.
     boot = ["systemd.unit=basic.target", "systemd.mask=systemd-udevd.service"]
@@ -217,7 +224,7 @@ def _cgroups(folder: Path) -> list[Path]:
         _, controllers, path = line.split(":", 2)
         hierarchy = controllers.removeprefix("name=") or ("" if _has_unified_cgroups() else "unified")
         mounted = Path("/sys/fs/cgroup", hierarchy)
-        if hierarchy in {"", "unified", "systemd", "memory", "pids"} and mounted.is_dir():
+        if hierarchy in HIERARCHIES and mounted.is_dir():
             groups.append(mounted / path.lstrip("/") / f"scheduled-tasks-{folder.name}")
     return groups
 

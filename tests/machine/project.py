@@ -14,20 +14,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.machine.machine import PATH
+
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Mapping
 
+    from tests.machine.inside import Done, Inside
     from tests.machine.machine import Machine
 
 REPOSITORY = Path(__file__).parents[2]
 FOLDER = "/srv/small"
-RUNS = "/run/small.runs"
+RUNS = "/run/small/runs"
 CONFIG = f"""
 domains = "small.tasks"
 clocks = "small.clocks"
 run_task = "{FOLDER}/bin/run-task"
 timezone = "UTC"
-user = "root"
+user = "daemon"
 """
 RUN_TASK = f"""#!/bin/sh
 # TASK --clock=CLOCK --job=JOB …
@@ -36,53 +40,56 @@ echo "start $job" >>{RUNS}
 [ ! -e /run/small.long ] || sleep "$(cat /run/small.long)"
 echo "end $job" >>{RUNS}
 """
-ENVIRONMENT = (
-    "env", f"PYTHONPATH={REPOSITORY}:{FOLDER}", f"SCHEDULED_TASKS_CONFIG={FOLDER}/config.toml",
-    "PYTHONDONTWRITEBYTECODE=1",
-)  # fmt: skip
+ENVIRONMENT = {
+    "PYTHONPATH": f"{REPOSITORY}:{FOLDER}", "SCHEDULED_TASKS_CONFIG": f"{FOLDER}/config.toml",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}  # fmt: skip
+PLAIN = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"}
 # A job may write its account; else it runs as every job does.
 WRITABLE = "[Service]\nReadWritePaths=/run\n"
 
 
 @dataclass(frozen=True)
 class SmallProject:
-    """The project in a machine."""
+    """The project in a machine.
+
+    Attributes:
+        inside: the Python that stands in the machine, which runs `clocks` without its start; where there is none, each
+            call is a process of its own, as an operator's is.
+    """
 
     machine: Machine
+    inside: Inside | None = None
 
     def write(self, **clocks: dict[str, tuple[str, bool]]) -> None:
         """Writes the clock files: for each clock its jobs, each with its fields and whether it is caught up."""
-        folder = self.machine.root / f"{FOLDER}/small/clocks".lstrip("/")
-        for path in folder.glob("*.py"):
-            path.unlink()
-        (folder / "__init__.py").touch()
-        for clock, jobs in clocks.items():
-            lines = ["from scheduled_tasks import Clock", "from small.tasks.jobs import task", "scheduler = Clock()"]
-            for job, (fields, caught_up) in jobs.items():
-                grace = "None" if caught_up else "1"
-                lines.append(
-                    f"scheduler.add_job(task, 'cron', id={job!r}, misfire_grace_time={grace}, **dict({fields}))"
-                )
-            (folder / f"{clock}.py").write_text("\n".join(lines) + "\n")
+        write_clocks(self.machine.root / f"{FOLDER}/small/clocks".lstrip("/"), clocks)
 
-    def clocks(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def clocks(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str] | Done:
         """Runs `clocks` in the machine."""
-        return self.python("-m", "scheduled_tasks.cli", *arguments, check=check)
+        if self.inside is None:
+            env = ["env", *(f"{name}={value}" for name, value in ENVIRONMENT.items())]
+            return self.machine.run(*env, sys.executable, "-m", "scheduled_tasks.cli", *arguments, check=check)
+        done = self.inside.clocks(*arguments, environment=ENVIRONMENT | PLAIN)
+        assert done.returncode == 0 or not check, f"clocks {arguments} exited {done}"
+        return done
+
+    def killed(self, after: float, *arguments: str) -> Done:
+        """Runs `clocks`, and kills it after some seconds if it still runs then."""
+        assert self.inside is not None
+        return self.inside.clocks(*arguments, environment=ENVIRONMENT | PLAIN, kill_after=after)
+
+    def code(self, source: str, *arguments: str, check: bool = True) -> Done:
+        """Runs a program in the machine, with the project importable."""
+        assert self.inside is not None
+        done = self.inside.code(source, *arguments, environment=ENVIRONMENT | PLAIN)
+        assert done.returncode == 0 or not check, str(done)
+        return done
 
     def apply(self) -> dict[str, Any]:
         """Applies, and returns what was done."""
         done: dict[str, Any] = json.loads(self.clocks("apply", "--json").stdout)
         return done
-
-    def under(self, command: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs `clocks` in the machine by another command, as timeout(1) is one."""
-        return self.machine.run(
-            *ENVIRONMENT, *command, sys.executable, "-m", "scheduled_tasks.cli", *arguments, check=False
-        )
-
-    def python(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs the tests' Python in the machine, with the project importable."""
-        return self.machine.run(*ENVIRONMENT, sys.executable, *arguments, check=check)
 
     def runs(self) -> list[str]:
         """What the jobs wrote."""
@@ -99,9 +106,16 @@ class SmallProject:
         self.machine.run("sh", "-c", f"rm -f {RUNS} /run/small.long")
 
 
-def set_up(machine: Machine) -> SmallProject:
+def set_up(machine: Machine, inside: Inside | None = None) -> SmallProject:
     """Puts the project into a machine."""
-    root = machine.root / FOLDER.lstrip("/")
+    furnish(machine.root)
+    machine.run("install", "--directory", "--mode=777", str(Path(RUNS).parent))
+    return SmallProject(machine, inside)
+
+
+def furnish(base: Path) -> None:
+    """Puts the project's files below a root directory."""
+    root = base / FOLDER.lstrip("/")
     for folder in ("bin", "small/tasks", "small/clocks"):
         (root / folder).mkdir(parents=True)
     for package in ("small", "small/tasks"):
@@ -110,10 +124,27 @@ def set_up(machine: Machine) -> SmallProject:
     (root / "config.toml").write_text(CONFIG)
     (root / "bin/run-task").write_text(RUN_TASK)
     (root / "bin/run-task").chmod(0o755)
-    drop_in = machine.root / "etc/systemd/system/clock-.service.d/90-local.conf"
-    drop_in.parent.mkdir(parents=True)
+    write_local(base)
+
+
+def write_clocks(folder: Path, clocks: Mapping[str, Mapping[str, tuple[str, bool]]]) -> None:
+    """Writes clock files: for each clock its jobs, each with its fields and whether it is caught up."""
+    for path in folder.glob("*.py"):
+        path.unlink()
+    (folder / "__init__.py").touch()
+    for clock, jobs in clocks.items():
+        lines = ["from scheduled_tasks import Clock", "from small.tasks.jobs import task", "scheduler = Clock()"]
+        for job, (fields, caught_up) in jobs.items():
+            grace = "None" if caught_up else "1"
+            lines.append(f"scheduler.add_job(task, 'cron', id={job!r}, misfire_grace_time={grace}, **dict({fields}))")
+        (folder / f"{clock}.py").write_text("\n".join(lines) + "\n")
+
+
+def write_local(base: Path) -> None:
+    """Lets the jobs write their account, as an operator would."""
+    drop_in = base / "etc/systemd/system/clock-.service.d/90-local.conf"
+    drop_in.parent.mkdir(parents=True, exist_ok=True)
     drop_in.write_text(WRITABLE)
-    return SmallProject(machine)
 
 
 def at(seconds: float) -> str:

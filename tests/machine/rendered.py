@@ -49,6 +49,12 @@ class Jobs:
 
     def put_on(self, machine: Machine, folder: Path, host: Host) -> None:
         """Renders the clock and brings it onto a machine, without a deploy's care."""
+        self.write_into(machine.root, folder, host)
+        machine.run("install", "--directory", "--mode=777", OUT)
+        machine.run("systemctl", "daemon-reload")
+
+    def write_into(self, root: Path, folder: Path, host: Host) -> None:
+        """Renders the clock and writes its units and scripts below a root directory."""
         path = folder / f"{self.clock}.py"
         text = "from shop.tasks.booking import count, recount\nfrom scheduled_tasks import Clock\n"
         path.write_text(f'{text}scheduler = Clock(timezone="UTC", {self.options})\n' + "\n".join(self.lines) + "\n")
@@ -56,13 +62,11 @@ class Jobs:
             sys.path.insert(0, str(GOLDEN))
         project = Project(domains="shop.tasks", timezone="", now=datetime.now(UTC))
         for name, content in render([read_clock(path, self.clock, project)], host).items():
-            if not (machine.root / "etc/systemd/system" / name).is_symlink():  # on a deployed machine what all share is
-                write(machine, f"/etc/systemd/system/{name}", content)
-        write(machine, RUN_TASK, RUN_SCRIPT, mode=0o755)
+            if not (root / "etc/systemd/system" / name).is_symlink():  # on a deployed machine what all share is
+                write_below(root, f"/etc/systemd/system/{name}", content)
+        write_below(root, RUN_TASK, RUN_SCRIPT, mode=0o755)
         for job, script in self.scripts.items():
-            write(machine, f"/srv/jobs/{job}", script, mode=0o755)
-        machine.run("install", "--directory", "--mode=777", OUT)
-        machine.run("systemctl", "daemon-reload")
+            write_below(root, f"/srv/jobs/{job}", script, mode=0o755)
 
     def service(self, job: str) -> str:
         """A job's service."""
@@ -76,7 +80,12 @@ def host(**changes: object) -> Host:
 
 def write(machine: Machine, path: str, text: str, mode: int = 0o644) -> None:
     """Writes a file of the machine."""
-    inside = machine.root / path.lstrip("/")
+    write_below(machine.root, path, text, mode)
+
+
+def write_below(root: Path, path: str, text: str, mode: int = 0o644) -> None:
+    """Writes a file below a root directory."""
+    inside = root / path.lstrip("/")
     inside.parent.mkdir(parents=True, exist_ok=True)
     inside.write_text(text)
     inside.chmod(mode)

@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("options")  # one machine for all of them
 
 
+# For three seconds or more as busy as it may be; then it says what it had of a processor, from when to when.
+BUSY = f"""begun=$(date +%s.%N); end=$((${{begun%.*}} + 4))
+while [ "$(date +%s)" -lt "$end" ]; do n=0; while [ $n -lt 5000 ]; do n=$((n + 1)); done; done
+echo "of a processor: $begun $(date +%s.%N) $(times | head -n 1 | tr -d 'ms')" >{OUT}/busy"""
+
+
+def share(said: str) -> float:
+    """Which part of a processor a job had that was busy."""
+    begun, ended, used, _ = said.partition("of a processor: ")[2].split()[:4]
+    return float(used) / (float(ended) - float(begun))
+
+
 @pytest.fixture(scope="module")
 def machine(either_machine: Machine) -> Machine:
     return either_machine
@@ -34,6 +46,7 @@ def limits(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Jobs:
     jobs.add("modest", "head --bytes=10M /dev/zero | tail >/dev/null")
     jobs.add("forks", "for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait")
     jobs.add("hangs", "sleep 60", "timeout=1")
+    jobs.add("busy", BUSY, "cpu_quota='20%'")
     jobs.add("fails_twice", f"echo >>{OUT}/twice; [ $(wc -l <{OUT}/twice) = 3 ]", "retries=3")
     jobs.add("always_fails", f"echo >>{OUT}/always; exit 1", "retries=2")
     jobs.add("is_misconfigured", f"echo >>{OUT}/misconfigured; exit 78", "retries=2")
@@ -68,6 +81,12 @@ def test_a_job_that_makes_more_processes_than_it_may_cannot(machine: Machine, li
 def test_a_job_that_takes_longer_than_it_may_is_ended(machine: Machine, limits: Jobs) -> None:
     start(machine, limits.service("hangs"))
     assert said(machine, limits.service("hangs"), "Result") == ["timeout"]
+
+
+def test_a_job_has_no_more_of_a_processor_than_it_may(machine: Machine, limits: Jobs) -> None:
+    start(machine, limits.service("busy"))
+    assert said(machine, limits.service("busy"), "Result") == ["success"]
+    assert 0.1 < share((machine.root / OUT.lstrip("/") / "busy").read_text()) < 0.3
 
 
 def test_a_job_is_tried_again_until_it_succeeds(machine: Machine, limits: Jobs) -> None:

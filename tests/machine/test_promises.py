@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.machine.inside import standing_in
 from tests.machine.machine import wait_for
 from tests.machine.project import SmallProject, at, set_up, sleep_until
 
@@ -23,8 +24,9 @@ SLACK = 2.5  # AccuracySec=1s, and the time that a start takes on a busy machine
 
 
 @pytest.fixture(scope="module")
-def project(machine: Machine) -> SmallProject:
-    return set_up(machine)
+def project(either_machine: Machine) -> Iterator[SmallProject]:
+    with standing_in(either_machine) as inside:
+        yield set_up(either_machine, inside)
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +123,7 @@ def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: Sm
         f"            time.sleep(max(0, {due + 1.5} - time.time()))\n"
         "print(apply(render(configured_clocks(), configured_host()), system=Slow()))\n"
     )
-    said = project.python("-c", slow).stdout
+    said = project.code(slow).stdout
     assert "restarted=('clock-one-kept.timer', 'clock-one-plain.timer')" in said
     wait_for("both runs", lambda: len(project.runs()) >= 4, seconds=5)
     time.sleep(SLACK)
@@ -145,7 +147,7 @@ def test_what_fell_due_after_an_apply_was_killed_is_started_once_by_the_next(pro
         "            os._exit(137)\n"
         "apply(render(configured_clocks(), configured_host()), system=Dying())\n"
     )
-    assert project.python("-c", dying, check=False).returncode == 137
+    assert project.code(dying, check=False).returncode == 137
     sleep_until(due + 2)
     assert project.runs() == []
     assert project.apply()["caught_up"] == ["clock-one-plain.service"]  # the other's stamp has systemd start it

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.machine.inside import standing_in
 from tests.machine.machine import wait_for
-from tests.machine.project import FOLDER, RUNS, SmallProject, at, set_up
+from tests.machine.project import FOLDER, RUNS, SmallProject, at, set_up, write_local
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.machine.machine import Machine
 
 pytestmark = pytest.mark.xdist_group("sets")
@@ -20,15 +23,16 @@ TIMERS = {"clock-one-kept.timer", "clock-one-plain.timer"}
 
 
 @pytest.fixture(scope="module")
-def project(machine: Machine) -> SmallProject:
-    return set_up(machine)
+def project(either_machine: Machine) -> Iterator[SmallProject]:
+    with standing_in(either_machine) as inside:
+        yield set_up(either_machine, inside)
 
 
 @pytest.fixture(autouse=True)
 def applied(project: SmallProject) -> None:
     """A clock with a persistent and a plain timer, that are due in half a day."""
     project.clocks("remove", "--all")
-    project.machine.run("sh", "-c", f"rm -f {RUNS} /run/small.long")
+    project.machine.run("sh", "-c", f"systemctl stop 'clock-*.service'; rm -f {RUNS} /run/small.long")
     project.write(one={"kept": (at(43_200), True), "plain": (at(43_200), False)})
     project.apply()
 
@@ -74,10 +78,15 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
 
 
 def test_a_second_apply_is_told_who_has_the_lock(project: SmallProject) -> None:
-    lock = "/run/scheduled-tasks/lock"
-    held = f'exec 9>>{lock}; flock 9; echo "process 4711, since noon" >{lock}; "$@"'
-    command = ("sh", "-c", held, "sh")
-    done = project.under(command, "apply")
+    holding = (
+        "import fcntl\n"
+        "from scheduled_tasks.cli import main\n"
+        "lock = open('/run/scheduled-tasks/lock', 'w')\n"
+        "fcntl.flock(lock, fcntl.LOCK_EX)\n"
+        "print('process 4711, since noon', file=lock, flush=True)\n"
+        "main(['apply'])\n"
+    )
+    done = project.code(holding, check=False)
     assert done.returncode == 75
     assert done.stderr == "clocks: another apply is at work: process 4711, since noon; wait for its end\n"
 
@@ -116,19 +125,78 @@ def test_the_plan_is_what_an_apply_then_does(project: SmallProject) -> None:
     assert project.clocks("plan").stdout == "nothing to do: the timers are as the clock files say\n"
 
 
-def test_the_doctor_finds_what_is_wrong_and_its_command_mends_it(project: SmallProject) -> None:
-    def found() -> dict[str, str]:
-        findings = json.loads(project.clocks("doctor", "--json", check=False).stdout)
-        return {each["where"]: each["mend"] for each in findings if each["where"].startswith("clock-")}
+LOCAL = {  # an operator's drop-in at each level, against what the set says in the most specific one
+    "clock-.service.d/91-all.conf": "[Service]\nNice=7\n",
+    "clock-one-.service.d/92-clock.conf": "[Service]\nTasksMax=11\n",
+    "clock-one-kept.service.d/override.conf": "[Service]\nRuntimeMaxSec=77\n",
+    "clock-one-kept.timer.d/override.conf": "[Timer]\nRandomizedDelaySec=5\n",
+}
 
-    assert found() == {}
-    project.machine.run("systemctl", "stop", "clock-one-kept.timer")
-    project.machine.run("rm", "/etc/systemd/system/clock-one-plain.service")
-    assert found() == {
-        "clock-one-kept.timer": "systemctl start clock-one-kept.timer",
-        "clock-one-plain.service": "clocks apply",
-    }
-    assert project.clocks("doctor", check=False).returncode == 1
-    project.machine.run("systemctl", "start", "clock-one-kept.timer")
+
+def test_an_operators_drop_in_wins_at_any_level_and_survives_deploys(project: SmallProject) -> None:
+    job = "nice=3, tasks_max=9, timeout=50"  # its own drop-in has them
+    project.write(one={"kept": (f"hour=3, {job}", True)})
     project.apply()
-    assert found() == {}
+    limits = "Nice,TasksMax,RuntimeMaxUSec"
+    units = project.machine.root / "etc/systemd/system"
+    assert project.show("clock-one-kept.service", limits) == {"Nice": "3", "TasksMax": "9", "RuntimeMaxUSec": "50s"}
+    for path, text in LOCAL.items():
+        (units / path).parent.mkdir(exist_ok=True)
+        (units / path).write_text(text)
+    project.machine.run("systemctl", "daemon-reload")
+    operators = {"Nice": "7", "TasksMax": "11", "RuntimeMaxUSec": "1min 17s"}
+    try:
+        for hour in (4, 5):
+            assert project.show("clock-one-kept.service", limits) == operators
+            assert project.show("clock-one-kept.timer", "RandomizedDelayUSec") == {"RandomizedDelayUSec": "5s"}
+            assert project.clocks("plan").stdout == "nothing to do: the timers are as the clock files say\n"
+            project.write(one={"kept": (f"hour={hour}, {job}", True)})
+            assert project.apply()["restarted"] == ["clock-one-kept.timer"]
+        project.write()
+        project.apply()
+        assert {path: (units / path).read_text() for path in LOCAL} == LOCAL
+    finally:
+        for path in LOCAL:
+            (units / path).unlink()
+
+
+def commands_of(readme: str, section: str) -> str:
+    """The commands of a section, as who reads it would type them."""
+    body = readme.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    return "\n".join(line.strip() for line in body.splitlines() if line.startswith("    "))
+
+
+def test_ejected_units_live_on_without_the_project(project: SmallProject) -> None:
+    job = "read_write_paths=['/run/small']"
+    project.write(
+        one={"kept": (f"second='*/4', {job}", True), "plain": ("hour=4, nice=3", False)},
+        two={"other": ("hour=5", True)},
+    )
+    project.clocks("eject", "/srv/ejected")
+    ejected = project.machine.root / "srv/ejected"
+    readme = (ejected / "README.md").read_text()
+    own = ("held", "/etc/scheduled-tasks/units")
+    plain = {path: path.read_text() for path in ejected.rglob("clock*") if path.is_file()}
+    assert [path for path, text in plain.items() if path.is_symlink() or any(word in text for word in own)] == []
+    assert f"`{FOLDER}/bin/run-task`" in readme
+    assert f"`{FOLDER}/config.toml`" in readme
+
+    project.clocks("remove", "--all")
+    assert project.runs() == []
+    [first, *install] = commands_of(readme, "Install").splitlines()
+    assert first == "clocks remove --all"
+    # The project's package is out of reach from here on: not even Python is called.
+    project.machine.run("sh", "-exc", "\n".join(install), folder="/srv/ejected")
+    units = [path.name for path in plain if path.parent == ejected]
+    assert project.machine.run("systemd-analyze", "verify", "--man=no", *units).stderr == ""
+    assert listed(project, "--state=active", "--type=timer") == {*TIMERS, "clock-two-other.timer"}
+    wait_for("two runs", lambda: project.runs().count("end kept") >= 2, seconds=12)
+    assert {line.split()[1] for line in project.runs()} == {"kept"}
+    for unit in ("clock-one.target", "clock-two.target"):
+        assert project.machine.run("systemctl", "is-enabled", unit).stdout == "enabled\n"
+
+    project.machine.run("sh", "-exc", commands_of(readme, "Take away"))
+    wait_for("its end", lambda: listed(project, "--type=timer,service,target") == set(), seconds=5)
+    assert [path.name for path in (project.machine.root / "etc/systemd/system").rglob("clock*")] == []
+    project.machine.run("sh", "-c", f"rm -r /srv/ejected /var/lib/systemd/timers/stamp-clock-*; rm -f {RUNS}")
+    write_local(project.machine.root)

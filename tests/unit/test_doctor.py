@@ -1,8 +1,18 @@
 """The doctor's findings: pure, from facts."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
-from scheduled_tasks.deploy.doctor import horizon_findings, machine_findings
+import pytest
+
+from scheduled_tasks.deploy.doctor import (
+    Commands,
+    clock_findings,
+    horizon_findings,
+    journal_findings,
+    machine_findings,
+)
+from scheduled_tasks.deploy.journal import Journal
 from scheduled_tasks.deploy.plan import Facts, Loaded, Refusal, Window, links_of
 
 FILES = {"clock-a.target": "", "clock-a-x.timer": "", "clock-a-x.service": ""}
@@ -60,6 +70,64 @@ def test_a_timer_whose_job_runs_waits_for_its_end() -> None:
 
 
 def test_less_than_two_years_of_exact_times_are_too_few() -> None:
+    """The comment is the template's own, see tests/golden/timing."""
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    until = {"a": datetime(2028, 1, 1, tzinfo=UTC), "b": datetime(2036, 1, 1, tzinfo=UTC), "c": None}
-    assert [finding.where for finding in horizon_findings(until, now)] == ["a"]
+    line = "# The clock's nights of change are said in UTC; exact until {}.\n[Timer]\n"
+    files = {"a.timer": line.format("2028-11-21"), "b.timer": line.format("2028-11-24"), "c.timer": "[Timer]\n"}
+    assert [finding.where for finding in horizon_findings(files, now)] == ["a.timer"]
+
+
+def test_what_is_left_in_systemd_or_on_the_disk_is_an_orphan() -> None:
+    gone = Loaded(active=True, next_run=1.0, without_file=True)
+    facts = machine(loaded={**machine().loaded, "clock-a-old.timer": gone, "clock-sync.timer": WELL})
+    assert found(facts) == [("clock-a-old.timer", "systemctl stop clock-a-old.timer")]
+    stamp = "/var/lib/systemd/timers/stamp-clock-a-old.timer"
+    assert [each.mend for each in machine_findings(machine(), (), [stamp])] == [f"rm {stamp}"]
+
+
+def test_for_ones_own_systemd_the_commands_say_so() -> None:
+    findings = machine_findings(timer(Loaded()), ["clock-a-x.service"], commands=Commands(" --user"))
+    assert [each.mend for each in findings] == [
+        "journalctl --user-unit=clock-a-x.service; systemctl --user reset-failed clock-a-x.service",
+        "systemctl --user start clock-a-x.timer",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shown", "mend"),
+    [
+        ({"NTPSynchronized": "yes", "NTP": "yes", "CanNTP": "yes"}, None),
+        ({"NTPSynchronized": "no", "NTP": "no", "CanNTP": "yes"}, "timedatectl set-ntp true"),
+        ({"NTPSynchronized": "no", "NTP": "yes", "CanNTP": "yes"}, "timedatectl timesync-status"),
+        (
+            {"NTPSynchronized": "no", "NTP": "no", "CanNTP": "no"},
+            "apt-get install systemd-timesyncd; timedatectl set-ntp true",
+        ),
+        ({}, None),
+    ],
+)
+def test_a_clock_that_nobody_sets_is_found(shown: dict[str, str], mend: str | None) -> None:
+    assert [each.mend for each in clock_findings(shown)] == ([mend] if mend else [])
+
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+A_MONTH, AN_HOUR = NOW.timestamp() - 30 * 86_400, NOW.timestamp() - 3600
+
+
+@pytest.mark.parametrize(
+    ("journal", "problem"),
+    [
+        (None, None),
+        (Journal(used=95 << 20, has_lost=True, since=A_MONTH), None),  # full, as any journal is after a while
+        (Journal(used=95 << 20, has_lost=True, since=AN_HOUR), "full: its 95 MiB reach back 1.0 hours"),
+        (Journal(used=10, since=AN_HOUR), None),
+        (Journal(persistent=False), "kept in memory only: a reboot takes all that the jobs wrote"),
+        (Journal(disk_free=0.01), "its disk is nearly full (1.0 % are free): its oldest lines go"),
+        (
+            Journal(dropped=Counter({"clock-a-x.service": 7})),
+            "wrote too fast: 7 of its lines were dropped in the last 24 hours",
+        ),
+    ],
+)
+def test_a_journal_that_loses_lines_is_found(journal: Journal | None, problem: str | None) -> None:
+    assert [each.problem for each in journal_findings(journal, NOW)] == ([problem] if problem else [])

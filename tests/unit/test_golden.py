@@ -1,6 +1,7 @@
 """Golden cases: tests/golden/<case>/clock.py renders to expected/*, or is refused with expected/faults.txt.
 
-A case for another systemd than the oldest has its version in a file `systemd`; what is left out is in left_out.txt.
+A case for another systemd than the oldest has its version in a file `systemd`, one for a user's own systemd a file
+`user`, and one that is ejected a file `ejected`; what is left out is in left_out.txt.
 
 A new case is a new folder; `pytest tests/unit/test_golden.py --write-golden` writes what it expects, for you to read.
 """
@@ -15,9 +16,11 @@ import pytest
 
 from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.deploy.apply import write_set
+from scheduled_tasks.deploy.eject import ejected
 from scheduled_tasks.deploy.render import Host, left_out, render
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.job_call import Project
+from scheduled_tasks.options import OPTIONS, RELAXATIONS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = sorted(path.parent for path in GOLDEN.glob("*/clock.py"))
@@ -41,8 +44,10 @@ def rendered(case: Path) -> dict[str, str]:
     try:
         version = case / "systemd"
         host = replace(HOST, systemd=int(version.read_text())) if version.exists() else HOST
+        if (case / "user").exists():
+            host = replace(host, of_user=True, runtime="/run/user/1000")
         clocks = [read_clock(case / "clock.py", case.name, PROJECT)]
-        files = render(clocks, host)
+        files = ejected(clocks, host) if (case / "ejected").exists() else render(clocks, host)
         if sentences := left_out(clocks, host):
             files["left_out.txt"] = "".join(f"{sentence}\n" for sentence in sentences)
     except FaultsError as error:
@@ -62,3 +67,9 @@ def test_a_clock_file_renders_to_what_its_folder_expects(case: Path, request: py
         if path.is_file()
     }
     assert files == expected
+
+
+def test_every_option_and_every_relaxation_has_a_case() -> None:
+    written = "".join((case / "clock.py").read_text() for case in CASES if (case / "expected/clock.slice").exists())
+    assert [option for option in OPTIONS if f"{option}=" not in written] == []
+    assert [name for name in RELAXATIONS if f'"{name}"' not in written] == []

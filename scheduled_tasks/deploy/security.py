@@ -1,0 +1,136 @@
+"""How exposed a set's services are, by systemd's own measure, and the gate that no set passes with one too exposed.
+
+What comes in: the files of a set. What goes out: scores with what raised them, or an error that names them. Asks
+`systemd-analyze security --offline`, which reads files and changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from scheduled_tasks.deploy.analyze import analyze
+from scheduled_tasks.deploy.option_lines import RELAXED
+from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.options import COSTS
+
+LIMIT = 1.2
+# What a job does and where it comes from has no part in how exposed it is: jobs that differ in nothing else are one.
+_OF_THE_JOB = re.compile(r"^(#|;|$|\[|Exec\w+=|Description=|SourcePath=|Documentation=|Slice=|Environment=)")
+
+
+class ExposedUnitError(ScheduledTasksError):
+    """A service is more exposed than its clock file says by name."""
+
+    exit_code = 65
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What `systemd-analyze security` says of a unit.
+
+    Attributes:
+        score: 0 to 10, the less the better.
+        reasons: what raised it, the worst first: what it is, and by how much.
+    """
+
+    unit: str
+    score: float
+    reasons: tuple[tuple[str, float], ...]
+
+
+def exposures(files: Mapping[str, str]) -> list[Exposure]:
+    """How exposed the services of a rendered set are; this machine's own drop-ins for them count.
+
+    Raises:
+        ServiceUnavailableError: there is no systemd-analyze, or it failed; with what it said.
+    """
+    units = [path for path in files if path.endswith(".service")]
+    with _written(files) as folder:
+        scores = _scores(units, f"{folder}:")
+        return [Exposure(unit, scores[unit], _reasons(unit, f"{folder}:")) for unit in units]
+
+
+def gate(files: Mapping[str, str]) -> None:
+    """Lets a set pass whose services have 1.2 at most, and what each of their named relaxations costs.
+
+    Raises:
+        ExposedUnitError: one has more; which, how much, and what raised it.
+        ServiceUnavailableError: see `exposures`.
+    """
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for unit in files:
+        if unit.endswith(".service"):
+            alike.setdefault(_shape(unit, files), []).append(unit)
+    first = [units[0] for units in alike.values()]
+    if not first:
+        return
+    faults = []
+    with _written(files) as folder:
+        # The set alone, without what the machine has: an operator's own drop-in is the operator's business.
+        scores = _scores(first, str(folder))
+        for shape, units in alike.items():
+            score, limit = scores[units[0]], LIMIT + sum(COSTS[name] for name in _relaxed(shape))
+            if score > limit + 0.001:
+                worst = "; ".join(f"{what} ({by:.1f})" for what, by in _reasons(units[0], str(folder))[:3])
+                more = f" and {len(units) - 1} more" if len(units) > 1 else ""
+                faults.append(
+                    f"{units[0]}{more}: exposed to {score:.1f} where {limit:.1f} is the most: {worst}; "
+                    "a relaxation has a name, see relax in docs/clocks.md"
+                )
+    if faults:
+        raise ExposedUnitError("\n".join(("systemd-analyze security finds too much, nothing was changed:", *faults)))
+
+
+def _shape(unit: str, files: Mapping[str, str]) -> tuple[str, ...]:
+    texts = [files[unit], *(files[path] for path in drop_ins(unit, files))]
+    return tuple(line for text in texts for line in text.splitlines() if not _OF_THE_JOB.match(line))
+
+
+def drop_ins(unit: str, files: Iterable[str]) -> list[str]:
+    """The drop-ins of a set that a service has, in the order in which systemd reads them."""
+    stem = unit.removesuffix(".service")
+    parts = stem.split("-")
+    folders = {f"{'-'.join(parts[:count])}-.service.d" for count in range(1, len(parts))} | {f"{unit}.d"}
+    return sorted((path for path in files if path.partition("/")[0] in folders), key=lambda path: Path(path).name)
+
+
+def _relaxed(shape: Iterable[str]) -> set[str]:
+    named = (line.removeprefix(f"{RELAXED}=").split() for line in shape if line.startswith(f"{RELAXED}="))
+    return {name for names in named for name in names}
+
+
+@contextmanager
+def _written(files: Mapping[str, str]) -> Iterator[Path]:
+    with TemporaryDirectory(prefix="clocks-security-") as scratch:
+        for path, text in files.items():
+            target = Path(scratch, path)
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(text)
+        yield Path(scratch)
+
+
+def _scores(units: list[str], path: str) -> dict[str, float]:
+    said = _security(path, *units)
+    found = {unit: float(score) for unit, score in re.findall(r"exposure level for (\S+): (\d+\.\d+)", said)}
+    if missing := [unit for unit in units if unit not in found]:
+        raise ServiceUnavailableError(f"systemd-analyze has no score for {missing[0]}")
+    return found
+
+
+def _reasons(unit: str, path: str) -> tuple[tuple[str, float], ...]:
+    checks = json.loads(_security(path, "--json=short", unit))
+    found = [(str(check["description"]), float(check["exposure"])) for check in checks if check["exposure"]]
+    return tuple(sorted(found, key=lambda reason: (-reason[1], reason[0])))
+
+
+def _security(path: str, *arguments: str) -> str:
+    done = analyze("security", "--offline=true", "--no-pager", *arguments, SYSTEMD_UNIT_PATH=path)
+    if done.returncode != 0:
+        raise ServiceUnavailableError(f"systemd-analyze security: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,250 @@
+"""Each thing that `clocks doctor` looks for, brought about on a booted machine; its command mends it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.machine.inside import standing_in
+from tests.machine.machine import wait_for
+from tests.machine.project import FOLDER, SmallProject, at, set_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.machine.machine import Machine
+
+pytestmark = pytest.mark.xdist_group("doctor")
+
+UNITS = "/etc/systemd/system"
+SET = "/etc/scheduled-tasks/units/current"
+# All that this file's tests leave behind, whatever became of them.
+WIPE = f"""
+systemctl stop 'clock-*.timer' 'clock-*.target' 'clock-*.service'
+rm -rf {UNITS}/clock-* {UNITS}/clock.slice {UNITS}/timers.target.wants/clock-* /run/systemd/system/clock-* \\
+    /etc/scheduled-tasks /run/scheduled-tasks /var/lib/systemd/timers/stamp-clock-*
+systemctl daemon-reload
+systemctl reset-failed
+"""
+
+
+@pytest.fixture(scope="module")
+def project(either_machine: Machine) -> Iterator[SmallProject]:
+    with standing_in(either_machine) as inside:
+        yield set_up(either_machine, inside)
+
+
+@pytest.fixture(autouse=True)
+def applied(project: SmallProject) -> None:
+    """A healthy deployment."""
+    project.machine.run("sh", "-c", WIPE)
+    project.write(one={"kept": ("hour=3", True), "plain": ("hour=4", False)})
+    project.apply()
+    assert found(project) == {}
+
+
+def found(project: SmallProject, prefix: str = "") -> dict[str, tuple[str, str]]:
+    """What is found of units (or of what else begins so): where → problem and what mends it."""
+    done = project.clocks("doctor", "--json", check=False)
+    findings = json.loads(done.stdout)
+    assert done.returncode == bool(findings), done
+    return {
+        each["where"].rpartition("/")[2]: (each["problem"], each["mend"])
+        for each in findings
+        if (each["where"].startswith(prefix) if prefix else "clock-" in each["where"] or each["where"] == "units")
+    }
+
+
+def shell(project: SmallProject, command: str) -> None:
+    project.machine.run("sh", "-exc", command)
+
+
+def mends(project: SmallProject, where: str) -> None:
+    """Does what the doctor says, as it says it; what a person decides (mend, move) aside."""
+    _, command = found(project)[where]
+    if command == "clocks apply":
+        project.apply()
+    else:
+        shell(project, command)
+    assert where not in found(project)
+
+
+def test_drift_between_the_set_and_the_machine(project: SmallProject) -> None:
+    shell(
+        project,
+        f"rm {UNITS}/clock-one-kept.service; systemctl stop clock-one-plain.timer; touch -d 2030-01-01 {SET}/*.timer",
+    )
+    assert found(project) == {
+        "clock-one-kept.service": ("the link to it is missing", "clocks apply"),
+        "clock-one-plain.timer": ("not started: its jobs are not run", "systemctl start clock-one-plain.timer"),
+        "units": ("systemd has not read the units that are in force", "clocks apply"),
+    }
+    mends(project, "clock-one-plain.timer")
+    mends(project, "units")
+    assert found(project) == {}
+
+
+def test_a_unit_edited_by_hand(project: SmallProject) -> None:
+    shell(project, f"echo '# mine' >>{SET}/clock-one-kept.timer; systemctl daemon-reload")
+    [(where, (problem, mend))] = found(project).items()
+    assert (where, problem) == ("clock-one-kept.timer", "edited by hand")
+    assert mend.startswith("put your lines into a drop-in (systemctl edit), then move /etc/scheduled-tasks/units/")
+
+
+def test_an_apply_that_was_killed(project: SmallProject) -> None:
+    shell(project, """echo '{"timers": {}, "pending": []}' >/run/scheduled-tasks/window.json""")
+    assert found(project) == {"units": ("an apply did not come to its end", "clocks apply")}
+    mends(project, "units")
+
+
+def test_orphans(project: SmallProject) -> None:
+    shell(
+        project,
+        f"ln -s {SET}/clock-two.target {UNITS}/; touch /var/lib/systemd/timers/stamp-clock-two-old.timer\n"
+        f"cp {SET}/clock-one-plain.timer /run/systemd/system/clock-two-old.timer\n"
+        f"cp {SET}/clock-one-plain.service /run/systemd/system/clock-two-old.service\n"
+        "systemctl start clock-two-old.timer; rm /run/systemd/system/clock-two-old.*; systemctl daemon-reload",
+    )
+    assert found(project) == {
+        "clock-two.target": ("a link to a unit that is no more", "clocks apply"),
+        "clock-two-old.timer": ("its file went while it was started", "systemctl reset-failed clock-two-old.timer"),
+        "stamp-clock-two-old.timer": (
+            "the stamp of a timer that is no more, in no set that is kept",
+            "rm /var/lib/systemd/timers/stamp-clock-two-old.timer",
+        ),
+    }
+    for where in ("clock-two.target", "clock-two-old.timer", "stamp-clock-two-old.timer"):
+        mends(project, where)
+
+
+def test_a_masked_timer(project: SmallProject) -> None:
+    shell(project, f"ln -sf /dev/null {UNITS}/clock-one-kept.timer; systemctl daemon-reload")
+    assert found(project)["clock-one-kept.timer"] == ("masked", "run 'systemctl unmask clock-one-kept.timer'")
+    shell(project, "systemctl unmask clock-one-kept.timer")
+    project.apply()
+    assert found(project) == {}
+
+
+def test_a_job_and_a_timer_that_failed(project: SmallProject) -> None:
+    shell(project, f"printf '#!/bin/sh\\nexit 1\\n' >{FOLDER}/bin/fails; chmod +x {FOLDER}/bin/fails")
+    drop_in = f"{UNITS}/clock-one-plain.service.d"
+    shell(
+        project,
+        f"mkdir -p {drop_in}; printf '[Service]\\nExecStart=\\nExecStart={FOLDER}/bin/fails\\n' >{drop_in}/90.conf",
+    )
+    shell(project, "systemctl daemon-reload; ! systemctl start --wait clock-one-plain.service; true")
+    wait_for(
+        "the failure",
+        lambda: project.show("clock-one-plain.service", "ActiveState")["ActiveState"] == "failed",
+        seconds=5,
+    )
+    service = "clock-one-plain.service"
+    assert found(project) == {service: ("failed", f"journalctl --unit={service}; systemctl reset-failed {service}")}
+    shell(project, f"rm -r {drop_in}; systemctl daemon-reload")
+    mends(project, service)
+
+    # A timer fails where its service can't be started at all.
+    project.write(one={"kept": (at(3), True)})
+    project.apply()
+    shell(project, f"ln -sf /dev/null {UNITS}/clock-one-kept.service; systemctl daemon-reload")
+    timer = "clock-one-kept.timer"
+    wait_for("its failure", lambda: project.show(timer, "ActiveState")["ActiveState"] == "failed", seconds=10)
+    assert found(project)[timer] == ("failed: its job is not run", f"systemctl restart {timer}")
+    shell(project, "systemctl unmask clock-one-kept.service")
+    project.apply()
+    assert found(project) == {}
+
+
+def test_a_timer_that_has_no_next_run(project: SmallProject) -> None:
+    drop_in = f"{UNITS}/clock-one-plain.timer.d"
+    past = "[Timer]\\nOnCalendar=\\nOnCalendar=2020-01-01\\n"
+    read = "systemctl daemon-reload; systemctl restart clock-one-plain.timer"
+    shell(project, f"mkdir {drop_in}; printf '{past}' >{drop_in}/90.conf; {read}")
+    [(where, (problem, mend))] = found(project).items()
+    assert (where, problem) == ("clock-one-plain.timer", "has no next run")
+    assert mend.startswith("systemctl cat clock-one-plain.timer; ")
+    shell(project, f"rm -r {drop_in}; {read}")
+    assert found(project) == {}
+
+
+def test_a_horizon_that_is_near(project: SmallProject) -> None:
+    """The set in force was rendered nine years ago."""
+    long_ago = (
+        "from datetime import UTC, datetime\n"
+        "import scheduled_tasks.cli.common as common\n"
+        "class Then(datetime):\n"
+        "    @classmethod\n"
+        "    def now(cls, zone=None):\n"
+        "        now = datetime.now(zone)\n"
+        "        return now.replace(year=now.year - 9, day=1)\n"
+        "common.datetime = Then\n"
+        "from scheduled_tasks.cli import main\n"
+        "main(['apply'])\n"
+    )
+    project.write(one={"kept": ("hour=2, minute=30, timezone='Europe/Paris'", True)})
+    project.code(long_ago)
+    [(where, (problem, mend))] = found(project).items()
+    assert (where, mend) == ("clock-one-kept.timer", "clocks apply")
+    assert problem.startswith("its due times are exact until 20")
+    mends(project, where)
+
+
+def test_no_database(project: SmallProject) -> None:
+    assert found(project, "database")["database"][1] == f"edit {FOLDER}/config.toml"
+
+
+def test_a_clock_that_is_not_synchronised(project: SmallProject) -> None:
+    """It is the host's, which no test sets: whatever systemd says of it."""
+    shown = project.machine.run("timedatectl", "show", "--property=NTPSynchronized", "--value").stdout
+    assert ("clock" in found(project, "clock")) is (shown == "no\n")
+
+
+# Oftener than its start limit allows.
+RESTART = "systemctl reset-failed systemd-journald; systemctl restart systemd-journald"
+
+
+def journal(project: SmallProject, *lines: str) -> None:
+    """journald, with these lines of configuration."""
+    folder = project.machine.root / "etc/systemd/journald.conf.d"
+    folder.mkdir(exist_ok=True)
+    (folder / "test.conf").write_text("\n".join(["[Journal]", *lines, ""]))
+    shell(project, RESTART)
+
+
+def test_a_journal_that_loses_what_jobs_write(project: SmallProject) -> None:
+    journal(project, "Storage=persistent")
+    shell(project, "journalctl --flush")
+    assert found(project, "journal") == {}
+
+    journal(project, "Storage=volatile")
+    assert found(project, "journal")["journal"] == (
+        "kept in memory only: a reboot takes all that the jobs wrote",
+        "mkdir -p /var/log/journal; systemctl restart systemd-journald; journalctl --flush",
+    )
+    journal(project, "Storage=persistent", "SystemMaxUse=16M", "SystemMaxFileSize=4M")
+    # Each line is another, since journald keeps what is the same once.
+    shell(
+        project,
+        "journalctl --flush; head --bytes=24M /dev/urandom | base64 --wrap=1000 | systemd-cat; journalctl --sync",
+    )
+    problem, mend = found(project, "journal")["journal"]
+    assert problem.startswith("full: its 16 MiB reach back 0.0 hours")
+    shell(project, f"systemctl reset-failed systemd-journald; {mend}")
+    shell(project, f"rm -r /var/log/journal; {RESTART}")
+    journal(project, "Storage=persistent", "SystemMaxUse=64M")
+    shell(project, "journalctl --flush")
+    assert found(project, "journal") == {}
+
+    service = "clock-one-plain.service"
+    drop_in = project.machine.root / UNITS.lstrip("/") / f"{service}.d/90.conf"
+    drop_in.parent.mkdir()
+    rate = "LogRateLimitIntervalSec=1s\nLogRateLimitBurst=3"
+    drop_in.write_text(f"[Service]\n{rate}\nExecStart=\nExecStart=/usr/bin/seq 500\n")
+    # journald tells how many it dropped with the first line of the next interval.
+    twice = f"systemctl start --wait {service}; sleep 1.5; systemctl start --wait {service}"
+    shell(project, f"systemctl daemon-reload; {twice}; journalctl --sync")
+    problem, mend = found(project)[service]
+    assert problem.endswith("of its lines were dropped in the last 24 hours")
+    assert mend.startswith(f"systemctl edit {service}, with LogRateLimitBurst=")

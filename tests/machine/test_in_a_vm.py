@@ -1,0 +1,181 @@
+"""What a container can't show: limits on control groups v2, and a power cut in the middle of an apply.
+
+One virtual machine with systemd 257 lives through it all, and is switched off twice while it applies: once before the
+flip, once behind it. What it says of each boot goes to a serial line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.machine.machine import wait_for
+from tests.machine.project import FOLDER, furnish, write_clocks
+from tests.machine.rendered import OUT, Jobs, host, write_below
+from tests.machine.test_killed import NEW, OLD, TIMES, loaded
+from tests.machine.test_options import BUSY, share
+from tests.machine.vm import OVER, REPORT, VirtualMachine, virtual_machine
+from tests.machine.vm_python import PYTHON, give_python
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.xdist_group("vm")
+
+BOOT_SECONDS = 300.0  # of this machine, for a boot and what is done in it; half a minute is usual
+# Applies, and says each operation before it is done.
+DRIVER = """
+import sys
+from scheduled_tasks.cli.common import configured_clocks, configured_host
+from scheduled_tasks.deploy.apply import apply
+from scheduled_tasks.deploy.render import render
+from scheduled_tasks.deploy.system import System
+
+class Telling(System):
+    def step(self, operation, what):
+        with open(sys.argv[1], "w") as report:
+            print("step", operation, what, file=report)
+
+apply(render(configured_clocks(), configured_host()), system=Telling())
+"""
+# What stands on the disk and in systemd's memory, a section each.
+LOOK = f"""look() {{
+    {{
+        echo "looks: $1"
+        cd /etc/scheduled-tasks/units/current && sha256sum --check --quiet SHA256SUMS && echo sound
+        systemctl show 'clock-*.timer' --all --property=Id,LoadState,ActiveState,TimersCalendar
+        echo looked
+    }} >{REPORT} 2>&1
+}}
+use() {{ rm -rf {FOLDER}/small/clocks; cp -r {FOLDER}/$1 {FOLDER}/small/clocks; }}
+tell_apply() {{ use $1; sync; {PYTHON} /srv/driver.py {REPORT} >{REPORT} 2>&1; }}
+"""
+LIMITED = ("greedy", "modest", "forks", "hangs", "busy")
+# The first boot: the limits; then the old set, and on the way to the new one the power goes.
+FIRST = f"""#!/bin/sh
+. /srv/look.sh
+mkdir -p -m 777 {OUT}
+for job in {" ".join(LIMITED)}; do
+    systemctl start --wait clock-limits-$job.service
+    systemctl show clock-limits-$job.service --property=Id,Result --property=ControlGroup >{REPORT}
+    echo >{REPORT}
+done
+cat {OUT}/busy >{REPORT}
+echo "cgroups: $(stat --file-system --format=%T /sys/fs/cgroup)" >{REPORT}
+cd /etc/systemd/system && rm -r clock-limits* clock.slice clock-.service.d/10-every-job.conf && systemctl daemon-reload
+rm /etc/systemd/system/probe.sh && ln -s /srv/second.sh /etc/systemd/system/probe.sh
+use old; {PYTHON} -m scheduled_tasks.cli apply >{REPORT} 2>&1
+look applied
+tell_apply new
+"""
+# The second: what the cut left; the next apply; and on the way back the power goes again.
+SECOND = f"""#!/bin/sh
+. /srv/look.sh
+look booted
+ln -sf /srv/third.sh /etc/systemd/system/probe.sh
+use new; {PYTHON} -m scheduled_tasks.cli apply >{REPORT} 2>&1
+look converged
+tell_apply old
+"""
+THIRD = f"""#!/bin/sh
+. /srv/look.sh
+look booted
+use old; {PYTHON} -m scheduled_tasks.cli apply >{REPORT} 2>&1
+look converged
+{PYTHON} -m scheduled_tasks.cli apply >{REPORT} 2>&1
+echo {OVER.strip()} >{REPORT}
+systemctl poweroff
+"""
+PROBE = """[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/etc/systemd/system/probe.sh
+"""
+
+
+def put_in(root: Path, folder: Path) -> None:
+    """All that the machine needs."""
+    give_python(root)
+    furnish(root)
+    for name, clocks in (("old", OLD), ("new", NEW)):
+        (root / FOLDER.lstrip("/") / name).mkdir()
+        write_clocks(root / FOLDER.lstrip("/") / name, clocks)
+    jobs = Jobs("limits", f'timeout="30s", tasks_max=8, memory_max="60M", read_write_paths=["{OUT}"]')
+    jobs.add("greedy", "exec tail /dev/zero")
+    jobs.add("modest", "head --bytes=10M /dev/zero | tail >/dev/null")
+    jobs.add("forks", "for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait")
+    jobs.add("hangs", "sleep 60", "timeout=1")
+    jobs.add("busy", BUSY, "cpu_quota='20%'")
+    jobs.write_into(root, folder, host(systemd=257))
+    write_below(root, "/srv/look.sh", LOOK)
+    write_below(root, "/srv/driver.py", DRIVER)
+    for name, text in (("first", FIRST), ("second", SECOND), ("third", THIRD)):
+        write_below(root, f"/srv/{name}.sh", text, mode=0o755)
+    units = root / "etc/systemd/system"
+    (units / "probe.sh").symlink_to("/srv/first.sh")
+    (units / "probe.service").write_text(PROBE)
+    (units / "multi-user.target.wants").mkdir(exist_ok=True)
+    (units / "multi-user.target.wants/probe.service").symlink_to("../probe.service")
+
+
+def cut(machine: VirtualMachine, at: str) -> str:
+    """Boots the machine, and has the power go at the first operation that is told with these words."""
+    process = machine.boot()
+    try:
+        wait_for(at, lambda: at in machine.report or "Traceback" in machine.report, seconds=BOOT_SECONDS)
+        assert at in machine.report
+    except AssertionError as error:
+        raise AssertionError(f"{error}:\n{machine.report[-3000:]}") from None
+    finally:
+        process.kill()
+        process.wait()
+    return machine.report
+
+
+@pytest.fixture(scope="module")
+def boots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """What the machine said in each of its three boots."""
+    folder = tmp_path_factory.mktemp("clock")
+    with virtual_machine(lambda root: put_in(root, folder)) as machine:
+        first = cut(machine, "step flush")  # the new set is written, and none of it sure to be on the disk
+        second = cut(machine, "step systemctl daemon-reload")  # `current` is the old set again
+        yield [first, second, machine.live()]
+
+
+def results(report: str) -> dict[str, str]:
+    units = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in report.split("\n\n")]
+    return {
+        unit["Id"].removeprefix("clock-limits-").removesuffix(".service"): unit["Result"]
+        for unit in units
+        if unit.get("Id", "").startswith("clock-limits-")
+    }
+
+
+def looks(report: str, when: str) -> tuple[bool, dict[str, str]]:
+    """Whether the set in force is whole, and which timers systemd has, each with its hour."""
+    section = report.replace("\r", "").partition(f"looks: {when}\n")[2].partition("looked\n")[0]
+    return section.startswith("sound\n"), loaded(section)
+
+
+def test_limits_bind_on_control_groups_v2(boots: list[str]) -> None:
+    report = boots[0].replace("\r", "")
+    assert "cgroups: cgroup2fs\n" in report
+    assert results(report) == {
+        "greedy": "oom-kill", "modest": "success", "forks": "exit-code", "hangs": "timeout", "busy": "success",
+    }  # fmt: skip
+    assert 0.1 < share(report) < 0.3
+
+
+def test_a_power_cut_leaves_the_old_set_or_the_new_and_the_next_apply_converges(boots: list[str]) -> None:
+    first, second, third = boots
+    assert looks(first, "applied") == (True, TIMES["old"])
+    assert looks(second, "booted") == (True, TIMES["old"])  # the cut came before the flip
+    assert looks(second, "converged") == (True, TIMES["new"])
+    sound, after = looks(third, "booted")
+    assert sound
+    assert after in TIMES.values()  # behind the flip: whichever of them had come to the disk
+    assert looks(third, "converged") == (True, TIMES["old"])
+    assert "nothing to do: the machine is so already" in third

@@ -1,0 +1,153 @@
+"""A developer's own systemd (`--user`): the same commands, without root, and what it has no right to is left out."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.machine.inside import standing_in
+from tests.machine.machine import wait_for
+from tests.machine.project import ENVIRONMENT, PLAIN, RUNS, SmallProject, at, set_up, sleep_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.machine.inside import Done
+    from tests.machine.machine import Machine
+
+pytestmark = pytest.mark.xdist_group("user")
+
+UID = 4711
+HOME = "/home/dev"
+RUNTIME = f"/run/user/{UID}"
+# A minimal Debian has no libpam-systemd, which sets XDG_RUNTIME_DIR at a login; the user's systemd runs without it too.
+NO_PAM = f"[Service]\nPAMName=\nEnvironment=XDG_RUNTIME_DIR={RUNTIME}\n"
+
+
+class Developer:
+    """The user, with a systemd of the user's own."""
+
+    def __init__(self, project: SmallProject) -> None:
+        self.project = project
+        self.machine = project.machine
+        self.machine.run("useradd", "--create-home", f"--uid={UID}", "dev")
+        pam = self.machine.run("sh", "-c", "find /lib /usr/lib -name pam_systemd.so").stdout
+        if not pam:
+            drop_in = self.machine.root / "etc/systemd/system/user@.service.d/no-pam.conf"
+            drop_in.parent.mkdir(exist_ok=True)
+            drop_in.write_text(NO_PAM)
+            self.machine.run("systemctl", "daemon-reload")
+        self.machine.run("systemctl", "start", f"user@{UID}.service")
+
+    def clocks(self, *arguments: str, code: int = 0) -> Done:
+        """Runs `clocks … --user` as that user."""
+        assert self.project.inside is not None
+        environment = ENVIRONMENT | PLAIN | {"HOME": HOME, "XDG_RUNTIME_DIR": RUNTIME, "USER": "dev"}
+        done = self.project.inside.clocks(*arguments, "--user", environment=environment, uid=UID)
+        assert done.returncode == code, str(done)
+        return done
+
+    def systemctl(self, *arguments: str) -> str:
+        """Asks that user's systemd."""
+        own = ("env", f"XDG_RUNTIME_DIR={RUNTIME}", f"HOME={HOME}")
+        who = ("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups")
+        return self.machine.run(*who, *own, "systemctl", "--user", *arguments).stdout
+
+    def timers(self) -> set[str]:
+        """The timers that are started."""
+        printed = self.systemctl("list-units", "--plain", "--no-legend", "--state=active", "clock-*.timer")
+        return {line.split()[0] for line in printed.splitlines()}
+
+    def files(self) -> list[str]:
+        """What lies in the user's home, but what the user's systemd keeps of its own."""
+        return self.machine.run(
+            "find", f"{HOME}/.config", f"{HOME}/.local", "-not", "-type", "d", check=False
+        ).stdout.split()
+
+
+@pytest.fixture(scope="module")
+def developer(either_machine: Machine) -> Iterator[Developer]:
+    with standing_in(either_machine) as inside:
+        yield Developer(set_up(either_machine, inside))
+
+
+def test_ones_own_jobs_are_planned_applied_run_changed_rolled_back_and_removed(developer: Developer) -> None:
+    project = developer.project
+    project.write(one={"often": ("second='*/2', nice=1", True), "nightly": ("hour=3", False)})
+    plan = json.loads(developer.clocks("plan", "--json", code=2).stdout)
+    [sentence] = plan["left_out"]
+    assert sentence.startswith("every job: a user's own systemd has no right to CapabilityBoundingSet=, ")
+    assert "User=" in sentence
+    assert developer.files() == []
+
+    assert developer.clocks("apply").stderr == f"left out: {sentence}\n"
+    assert developer.timers() == {"clock-one-often.timer", "clock-one-nightly.timer"}
+    assert developer.machine.run("systemctl", "list-units", "--plain", "--no-legend", "clock*").stdout == ""
+    wait_for("two runs", lambda: project.runs().count("end often") >= 2, seconds=10)
+    account = developer.machine.run("stat", "--format=%u", RUNS).stdout
+    assert account == f"{UID}\n"
+
+    # Hardened as far as it goes, and limited.
+    shown = developer.systemctl(
+        "show", "clock-one-often.service", "--property=NoNewPrivileges,MemoryMax,RuntimeMaxUSec,Nice"
+    )
+    assert set(shown.split()) == {"NoNewPrivileges=yes", "MemoryMax=1073741824", "RuntimeMaxUSec=1h", "Nice=1"}
+    assert developer.clocks("plan").stdout == "nothing to do: the timers are as the clock files say\n"
+
+    project.write(one={"nightly": ("hour=4", False)})
+    assert developer.clocks("apply").stdout.splitlines()[:2] == [
+        "restarted clock-one-nightly.timer", "stopped clock-one-often.timer",
+    ]  # fmt: skip
+    assert [line.split()[-1] for line in developer.clocks("sets").stdout.splitlines()[1:]] == ["force", "2"]
+    developer.clocks("rollback")
+    assert developer.timers() == {"clock-one-often.timer", "clock-one-nightly.timer"}
+
+    developer.clocks("remove", "--all")
+    assert developer.timers() == set()
+    assert developer.files() == []
+    assert (
+        developer.machine.run("sh", "-c", "ls /etc/scheduled-tasks /var/lib/systemd/timers | grep clock || true").stdout
+        == ""
+    )
+
+
+def test_an_edited_time_starts_no_job_of_ones_own(developer: Developer) -> None:
+    project = developer.project
+    project.reset()
+    project.write(one={"kept": ("hour=3", True), "plain": ("hour=3", False)})
+    developer.clocks("apply")
+    started = time.time()
+    sleep_until(started + 3)
+    fields = at(-2)  # after the timers' start, before now
+    project.write(one={"kept": (fields, True), "plain": (fields, False)})
+    assert developer.clocks("apply").stdout.startswith(
+        "restarted clock-one-kept.timer\nrestarted clock-one-plain.timer"
+    )
+    sleep_until(started + 5.5)
+    assert project.runs() == []
+    developer.clocks("remove", "--all")
+
+
+def test_the_doctor_looks_at_ones_own_systemd(developer: Developer) -> None:
+    developer.project.write(one={"kept": ("hour=3", True)})
+    developer.clocks("apply")
+
+    def found() -> dict[str, str]:
+        findings = json.loads(developer.clocks("doctor", "--json", code=1).stdout)
+        return {each["where"]: each["mend"] for each in findings if each["where"].startswith(("clock-", "user"))}
+
+    assert found() == {"user dev": "loginctl enable-linger dev"}
+    developer.systemctl("stop", "clock-one-kept.timer")
+    assert found()["clock-one-kept.timer"] == "systemctl --user start clock-one-kept.timer"
+    developer.clocks("remove", "--all")
+    assert "no set is in force" in developer.clocks("doctor", code=1).stdout
+
+
+def test_an_image_has_no_user_and_no_session_has_no_systemd(developer: Developer) -> None:
+    assert developer.project.inside is not None
+    assert "leave one out" in developer.clocks("plan", "--root", "/srv/image", code=64).stderr
+    done = developer.project.inside.clocks("plan", "--user", environment=ENVIRONMENT | PLAIN, uid=UID)
+    assert (done.returncode, "XDG_RUNTIME_DIR is not set" in done.stderr) == (64, True)

@@ -1,0 +1,75 @@
+"""The tests' own Python, put into a root directory that has none: its interpreter, library, and what `clocks` imports.
+
+A virtual machine can't be entered from outside as a container can (see inside.py): what runs there has to lie there.
+The libraries of the C runtime are the machine's own, which is newer than any that the tests run on.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+FOLDER = "/opt/python"
+# As a shell runs it. The libraries are named to the loader, not in the environment: what Python calls has its own.
+PYTHON = (
+    f"env PYTHONHOME={FOLDER} PYTHONPATH={FOLDER}/site:/srv/small SCHEDULED_TASKS_CONFIG=/srv/small/config.toml "
+    f"/lib64/ld-linux-x86-64.so.2 --library-path {FOLDER}/lib {FOLDER}/bin/python"
+)
+# What the library has for others.
+UNUSED = shutil.ignore_patterns(
+    "test",
+    "tests",
+    "idlelib",
+    "tkinter",
+    "ensurepip",
+    "lib2to3",
+    "site-packages",
+    "config-*",
+    "turtledemo",
+    "pydoc_data",
+)
+C_RUNTIME = re.compile(r"(libc|libm|libdl|librt|libpthread|libutil|ld-linux.*|linux-vdso)\.so")
+IMPORTED = (
+    "import sys, scheduled_tasks.cli, scheduled_tasks.deploy.sets, jinja2.ext, apscheduler.triggers.cron\n"
+    "print('\\n'.join(m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)))"
+)
+
+
+def give_python(root: Path) -> None:
+    """Puts it below FOLDER."""
+    home = root / FOLDER.lstrip("/")
+    library = Path(sysconfig.get_path("stdlib"))
+    copied = home / "lib" / library.name
+    shutil.copytree(library, copied, ignore=UNUSED)
+    (home / "bin").mkdir()
+    shutil.copy2(Path(sys.executable).resolve(), home / "bin/python")
+    for file in (home / "bin/python", *(copied / "lib-dynload").glob("*.so")):
+        original = Path(sys.executable).resolve() if file.name == "python" else library / "lib-dynload" / file.name
+        for name, path in re.findall(r"^\s*(\S+) => (/\S+)", _ldd(original), re.MULTILINE):
+            if not C_RUNTIME.match(name) and not (home / "lib" / name).exists():
+                shutil.copy2(path, home / "lib" / name)
+    site = home / "site"
+    packages = Path(sysconfig.get_path("purelib"))
+    done = subprocess.run([sys.executable, "-c", IMPORTED], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    for name in {
+        Path(path).relative_to(packages).parts[0] for path in done.stdout.splitlines() if _is_in(path, packages)
+    }:
+        source = packages / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        site.mkdir(exist_ok=True)
+        copy(source, site / name)
+    for name in ("scheduled_tasks", "units"):
+        shutil.copytree(REPOSITORY / name, site / name)
+
+
+def _ldd(file: Path) -> str:
+    return subprocess.run(["ldd", str(file)], capture_output=True, text=True, check=False).stdout
+
+
+def _is_in(path: str, folder: Path) -> bool:
+    return Path(path).is_relative_to(folder)
