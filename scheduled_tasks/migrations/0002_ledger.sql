@@ -5,14 +5,16 @@
 -- slot: started by hand, or by the release before this one, whose attempts each have a row.
 ALTER TABLE task_run
     ADD COLUMN slot_host     text,
-    ADD COLUMN attempt       integer NOT NULL DEFAULT 1,  -- retries of one slot share its row
+    ADD COLUMN attempt       integer NOT NULL DEFAULT 1,  -- retries of one slot share its row; 0: it could not begin
     ADD COLUMN release       text,
     ADD COLUMN invocation_id uuid,                        -- systemd's: its lines in the journal
     ADD COLUMN lag           double precision,            -- seconds from the nominal time to the start
     ADD COLUMN expires_at    timestamptz,                 -- when a run that is still `started` can't be alive any more
     ADD COLUMN reason        text,                        -- why it was skipped, missed, lost
     ADD COLUMN memory_peak   bigint,                      -- bytes
-    ADD COLUMN cpu_seconds   double precision;
+    ADD COLUMN cpu_seconds   double precision,
+    ADD COLUMN is_idempotent boolean NOT NULL DEFAULT false, -- whether another may take it over once it has expired
+    ADD COLUMN is_alone      boolean NOT NULL DEFAULT false; -- whether no other slot of its job may run meanwhile
 
 ALTER TABLE task_run DROP CONSTRAINT task_run_status_check, DROP CONSTRAINT task_run_trigger_check;
 -- lost: it began, and how it ended can't be known. missed: it was due and never began. NOT VALID: no scan of the table.
@@ -22,7 +24,11 @@ ALTER TABLE task_run
     ADD CONSTRAINT task_run_trigger_check CHECK (trigger IN ('timer', 'manual', 'backfill', 'watch')) NOT VALID;
 
 CREATE UNIQUE INDEX task_run_slot ON task_run (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL;
+-- A job that says overlap= runs once at a time on all hosts, whatever any program does.
+CREATE UNIQUE INDEX task_run_alone ON task_run (clock, job) WHERE status = 'started' AND is_alone;
 CREATE INDEX task_run_open ON task_run (expires_at) WHERE status = 'started';
+-- A host's failure hook and its reconciler look for what they know by systemd's invocation.
+CREATE INDEX task_run_invocation ON task_run (invocation_id) WHERE invocation_id IS NOT NULL;
 CREATE INDEX task_run_failed_at ON task_run (started_at) WHERE status IN ('failed', 'missed', 'lost');
 CREATE INDEX task_run_started_at ON task_run (started_at);
 
