@@ -15,6 +15,7 @@ from psycopg import sql
 from scheduled_tasks.errors import UsageError
 
 if TYPE_CHECKING:
+    from scheduled_tasks.operate.missed import Slot
     from scheduled_tasks.run.database import Connection
 
 STATUSES = ("started", "ended", "failed", "skipped", "missed", "lost")
@@ -74,7 +75,7 @@ def history(  # noqa: PLR0913 - each narrows the question
     limit: int = 50,
 ) -> list[RunRow]:
     """The last runs and slots, the newest first."""
-    where = [sql.SQL("true")]
+    where: list[sql.Composable] = [sql.SQL("true")]
     if status:
         # Literally, so that the planner sees that an index of the bad ones will do.
         where.append(sql.SQL("status = {}").format(sql.Literal(status)))
@@ -130,13 +131,11 @@ def find_run(connection: Connection, named: str) -> RunRow:
     return RunRow(*rows[0])
 
 
-def slots_that_ended(
-    connection: Connection, clock: str, job: str, slot_host: str, first: datetime, last: datetime
-) -> dict[datetime, str]:
-    """The slots of a job between two instants, both included, each with its status."""
+def statuses_of_slots(connection: Connection, first: Slot, last: datetime) -> dict[datetime, str]:
+    """The slots of a job from one on, up to and with an instant, each with its status."""
     rows = connection.execute(
         "SELECT scheduled_at, status FROM task_run WHERE clock = %s AND job = %s AND slot_host = %s"
         " AND slot_host IS NOT NULL AND scheduled_at BETWEEN %s AND %s",
-        [clock, job, slot_host, first, last],
+        [first.clock, first.job, first.host, first.at, last],
     )
     return dict(rows.fetchall())

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.deploy import deployed, names
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from scheduled_tasks.deploy.names import Places
     from scheduled_tasks.operate.pauses import PauseRow
     from scheduled_tasks.run.database import Connection
-
-TICK = timedelta(microseconds=1)
 
 
 def is_ours(places: Places) -> bool:
@@ -79,9 +77,7 @@ def catch_up(connection: Connection, places: Places, host: str, since: datetime,
     A job that says after_pause="catch_up" gets its last slot of the pause. Every job gets the last slot that fell
     due after a pause's `until`, before its file went.
     """
-    ended = [
-        row for row in pauses.ended_between(connection, since, now) if row.scope.host in {None, host}
-    ]
+    ended = [row for row in pauses.ended_between(connection, since, now) if row.scope.host in {None, host}]
     holding = pauses.in_force(connection, now)
     wanted: dict[str, datetime] = {}
     if ended:
@@ -102,6 +98,11 @@ def catch_up(connection: Connection, places: Places, host: str, since: datetime,
     return sorted(wanted)
 
 
+def sweep(places: Places) -> None:
+    """Removes what was asked of starts that are over."""
+    asked.sweep(places)
+
+
 def _owed(job: dict[str, object], row: PauseRow, now: datetime) -> datetime | None:
     trigger = Trigger.from_json(job["schedule"])  # type: ignore[arg-type]  # as jobs.json has it
     options: dict[str, object] = job["options"]  # type: ignore[assignment]
@@ -110,7 +111,7 @@ def _owed(job: dict[str, object], row: PauseRow, now: datetime) -> datetime | No
         late = latest_occurrence(trigger, at_or_before=min(row.resumed_at, now))
         if late and late.at >= row.until:
             return late.at
-    held = latest_occurrence(trigger, at_or_before=end - TICK)
+    held = latest_occurrence(trigger, at_or_before=end - schedules.TICK)
     if options.get("after_pause") != "catch_up" or held is None:
         return None
     return held.at if held.at >= row.at else None

@@ -79,7 +79,10 @@ class DeployedJob:
 
 @dataclass(frozen=True)
 class Pause:
-    """A pause of a job, a clock or all (None), on a host or on all (None): from `since` to before `end` (None: still)."""
+    """A pause of a job, a clock or all (None), on a host or on all (None).
+
+    It holds from `since` to before `end` (None: still).
+    """
 
     clock: str | None
     job: str | None
@@ -120,7 +123,9 @@ class Verdict:
     task: str
 
 
-def judged(deployed: Iterable[DeployedJob], windows: Mapping[str, tuple[datetime, datetime]]) -> dict[Slot, list[DeployedJob]]:
+def judged(
+    deployed: Iterable[DeployedJob], windows: Mapping[str, tuple[datetime, datetime]]
+) -> dict[Slot, list[DeployedJob]]:
     """The slots whose patience ended within their host's window: after its first instant, up to and with its second."""
     found: dict[Slot, list[DeployedJob]] = {}
     for each in deployed:

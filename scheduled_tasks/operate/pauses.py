@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 STOPPED = "systemctl"  # by whom a job is paused whose timer somebody has stopped
-# A host's own pause (it has a note) ends with its file, at the watch's next look after its `until`; a dead host has none.
+# A host's own pause (it has a note) ends with its file, at the next look after its `until`; a dead host's by `until`.
 _END = "CASE WHEN note IS NULL THEN least(resumed_at, until) ELSE coalesce(resumed_at, until) END"
 
 
@@ -57,7 +57,9 @@ class PauseRow:
 
 
 _COLUMNS = "clock, job, host, paused_at, paused_by, reason, until, resumed_at, resumed_by, note"
-_SAME = "clock IS NOT DISTINCT FROM %(clock)s AND job IS NOT DISTINCT FROM %(job)s AND host IS NOT DISTINCT FROM %(host)s"
+_SAME = (
+    "clock IS NOT DISTINCT FROM %(clock)s AND job IS NOT DISTINCT FROM %(job)s AND host IS NOT DISTINCT FROM %(host)s"
+)
 
 
 def pause(connection: Connection, row: PauseRow) -> bool:
@@ -66,7 +68,7 @@ def pause(connection: Connection, row: PauseRow) -> bool:
         connection.execute("LOCK TABLE pause IN SHARE ROW EXCLUSIVE MODE")  # two at once would both find none
         values = {**row.scope._asdict(), "at": row.at}
         held = connection.execute(
-            f"SELECT FROM pause WHERE {_SAME} AND resumed_at IS NULL AND (until IS NULL OR until > %(at)s)",  # noqa: S608 - our own text
+            f"SELECT FROM pause WHERE {_SAME} AND resumed_at IS NULL AND (until IS NULL OR until > %(at)s)",
             values,
         ).fetchone()
         if held is not None:

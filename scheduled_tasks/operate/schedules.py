@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.operate.missed import DeployedJob
@@ -16,6 +16,9 @@ from scheduled_tasks.schedule.trigger import Trigger
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
+
+
+TICK = timedelta(microseconds=1)
 
 
 class Told(NamedTuple):
@@ -52,11 +55,12 @@ def tell(connection: Connection, host: str, told: Told) -> int:
         )
         connection.execute("SELECT FROM watched_host WHERE host = %s FOR UPDATE", [host])  # one host tells in turn
         rows = connection.execute(
-            "SELECT id, clock, job, task, schedule, options FROM deployed_job"
-            " WHERE host = %s AND valid_until IS NULL",
+            "SELECT id, clock, job, task, schedule, options FROM deployed_job WHERE host = %s AND valid_until IS NULL",
             [host],
         ).fetchall()
-        known = {(clock, job): (row_id, [task, schedule, options]) for row_id, clock, job, task, schedule, options in rows}
+        known = {
+            (clock, job): (row_id, [task, schedule, options]) for row_id, clock, job, task, schedule, options in rows
+        }
         wanted = {(each["clock"], each["job"]): each for each in told.jobs}
         changed = {
             key: each
@@ -110,6 +114,12 @@ def deployed_now(connection: Connection, clock: str = "", job: str = "") -> list
         {"clock": clock, "job": job},
     )
     return [_deployed(row) for row in rows]
+
+
+def known_jobs(connection: Connection) -> set[tuple[str, str]]:
+    """(clock, job) of all that any host is to run."""
+    rows = connection.execute("SELECT DISTINCT clock, job FROM deployed_job WHERE valid_until IS NULL")
+    return {(clock, job) for clock, job in rows}
 
 
 def _deployed(row: tuple[Any, ...]) -> DeployedJob:

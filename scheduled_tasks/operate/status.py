@@ -80,7 +80,8 @@ LEFT JOIN LATERAL (
      ORDER BY started_at DESC LIMIT 1) AS running ON true
 LEFT JOIN LATERAL (  -- since when: the last slot of another status, and the first one after it
     SELECT min(at) AS at FROM (
-        SELECT scheduled_at AS at, count(*) FILTER (WHERE status <> last.status) OVER (ORDER BY scheduled_at DESC) AS others
+        SELECT scheduled_at AS at,
+               count(*) FILTER (WHERE status <> last.status) OVER (ORDER BY scheduled_at DESC) AS others
           FROM (SELECT scheduled_at, status FROM task_run
                  WHERE clock = wanted.clock AND job = wanted.job AND slot_host IS NOT NULL AND status <> 'started'
                  ORDER BY scheduled_at DESC LIMIT %(longest)s) AS recent) AS counted
@@ -110,9 +111,7 @@ def jobs(connection: Connection, now: datetime, clock: str = "", job: str = "") 
         "longest": LONGEST_STREAK,
     }
     rows = connection.execute(_LAST, values).fetchall()
-    return [
-        _status(hosts, row, holding, now) for hosts, row in zip(deployed.values(), rows, strict=True)
-    ]
+    return [_status(hosts, row, holding, now) for hosts, row in zip(deployed.values(), rows, strict=True)]
 
 
 def _status(hosts: Sequence[DeployedJob], row: Sequence[Any], holding: Iterable[PauseRow], now: datetime) -> JobStatus:

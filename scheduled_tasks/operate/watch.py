@@ -1,8 +1,8 @@
 """The account: what was due is held against the ledger, and what nobody ran is written.
 
-In come the database, which host asks, and the instant; out go rows of `task_run` with status `missed` or `skipped`, each
-slot once however many watches look at once. It judges other hosts too, those that have died as well. No reading of
-the clock here, and nothing of this machine: that is `host_watch`.
+In come the database, which host asks, and the instant; out go rows of `task_run` with status `missed` or `skipped`,
+each slot once however many watches look at once. It judges other hosts too, those that have died as well. No reading
+of the clock here, and nothing of this machine: that is `host_watch`.
 """
 
 from __future__ import annotations
@@ -51,16 +51,17 @@ class Account:
     silent: tuple[str, ...]
 
 
-def account(connection: Connection, host: str, now: datetime, release: str = "") -> Account:
+def account(connection: Connection, host: str | None, now: datetime, release: str = "") -> Account:
     """Has this host's word, and judges the slots whose time is over.
 
     Args:
         connection: on which each statement is a transaction of its own.
-        host: who asks; what it was to run has been told already (`schedules.tell`).
+        host: who asks; what it was to run has been told already (`schedules.tell`). None: nobody who could tell.
         now: the instant.
         release: of this program, for who wonders what a host has.
     """
-    _have_a_word(connection, host, now, release)
+    if host is not None:
+        _have_a_word(connection, host, now, release)
     words = _words(connection)
     windows = {word.host: window for word in words if (window := _window(word, words, now))}
     written: list[Verdict] = []
