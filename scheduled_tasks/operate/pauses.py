@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from scheduled_tasks.operate import schedules
 from scheduled_tasks.operate.missed import Pause
 
 if TYPE_CHECKING:
@@ -89,17 +90,14 @@ def resume(connection: Connection, scope: Scope, *, by: str, at: datetime) -> in
 def tell_pauses(connection: Connection, rows: Iterable[PauseRow]) -> None:
     """Writes the pauses that a host keeps itself, known by their `note`; told again, nothing changes.
 
-    What was judged of the time since then is judged again.
+    What was missed since then is judged again.
     """
     for row in rows:
         with connection.transaction():
             new = connection.execute("SELECT FROM pause WHERE note = %s", [row.note]).fetchone() is None
             _insert(connection, row)
             if new:
-                connection.execute(
-                    "UPDATE watched_host SET accounted_until = least(accounted_until, %s) WHERE host = %s",
-                    [row.at, row.scope.host],
-                )
+                schedules.reopen(connection, row.scope.clock, row.scope.job, row.at)
 
 
 def end_gone(connection: Connection, host: str, notes: Iterable[str], at: datetime) -> int:

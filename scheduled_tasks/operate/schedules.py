@@ -88,7 +88,24 @@ def tell(connection: Connection, host: str, told: Told) -> int:
             " CASE WHEN %(changes)s THEN least(accounted_until, %(at)s) ELSE accounted_until END WHERE host = %(host)s",
             {"host": host, "digest": told.digest, "at": told.at, "changes": bool(closed or changed)},
         )
+        for clock, job in known:
+            if known[clock, job][0] in closed:
+                reopen(connection, clock, job, told.at)
     return len(closed) + sum(key not in known for key in changed)
+
+
+def reopen(connection: Connection, clock: str | None, job: str | None, since: datetime) -> None:
+    """Has slots judged again that another host's watch judged before it could know better (None: of all clocks, jobs).
+
+    Only what nobody ran is taken back, in a transaction of the caller's.
+    """
+    taken_back = connection.execute(
+        "DELETE FROM task_run WHERE status = 'missed' AND started_at > %(since)s"
+        " AND (%(clock)s::text IS NULL OR clock = %(clock)s) AND (%(job)s::text IS NULL OR job = %(job)s)",
+        {"clock": clock, "job": job, "since": since},
+    ).rowcount
+    if taken_back:
+        connection.execute("UPDATE watched_host SET accounted_until = least(accounted_until, %s)", [since])
 
 
 _DEPLOYED = """

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.operate.world import Deploy, Held, Job, Key, Rule, Span, World, live_through
+from tests.integration.operate.world import EITHER, Deploy, Held, Job, Key, Rule, Span, World, live_through
 
 if TYPE_CHECKING:
     import psycopg
@@ -19,6 +19,14 @@ OFTEN = Job("often", Rule(every=15), catch_up=False)
 HOURLY = Job("hourly", Rule(every=60))
 EACH = Job("each", Rule(every=30), every_host=True)
 EVENING = Job("evening", Rule(hour=21, minute=5), catch_up=False)
+
+
+def assert_each_slot_has_its_one_answer(connection: psycopg.Connection[Any], world: World) -> None:
+    found, expected = account_of(connection, world.end), world.expected()
+    for key in [key for key, status in expected.items() if status == EITHER]:
+        assert found.pop(key) in {"skipped", "ended"}
+        del expected[key]
+    assert found == expected
 
 
 def account_of(connection: psycopg.Connection[Any], until: datetime) -> dict[Key, str]:
@@ -73,8 +81,8 @@ def test_after_a_week_with_everything_in_it_each_slot_has_its_one_answer(
     live_through(world, connection)
     expected = world.expected()
     assert len(expected) > 1500
-    assert set(expected.values()) == {"ended", "missed", "skipped"}
-    assert account_of(connection, world.end) == expected
+    assert {"ended", "missed", "skipped"} <= set(expected.values())
+    assert_each_slot_has_its_one_answer(connection, world)
 
 
 def spans(first: datetime, hours: int) -> st.SearchStrategy[Span]:
@@ -123,4 +131,4 @@ def worlds(draw: st.DrawFn) -> World:
 def test_whatever_happens_each_slot_has_its_one_answer(connection: psycopg.Connection[Any], world: World) -> None:
     connection.execute("TRUNCATE task_run, deployed_job, watched_host, pause")
     live_through(world, connection)
-    assert account_of(connection, world.end) == world.expected()
+    assert_each_slot_has_its_one_answer(connection, world)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PARIS = ZoneInfo("Europe/Paris")
 ELSEWHERE = "laptop"
+# Due in a pause, and started after it because the host was off: a run, unless the watch had said already that it is none.
+EITHER = "skipped or ended"
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
@@ -172,7 +174,7 @@ class World:
             account[key] = "missed" if waiting else "skipped"
         for when, key, host in self.runs():
             if not self.is_paused(key[0], host, when):
-                account[key] = "ended"
+                account[key] = "ended" if account[key] != "skipped" or when <= key[1] + SECOND else EITHER
         return account
 
 
