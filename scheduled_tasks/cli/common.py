@@ -106,7 +106,15 @@ def configured_host() -> Host:
         encrypted_credentials=_names(configuration, "encrypted_credentials"),
         network=_network(configuration),
         systemd=_systemd_version(configuration),
+        clocks=_watch_command(configuration, run_task or str(own if own.exists() else installed)),
     )
+
+
+def _watch_command(configuration: settings.Settings, run_task: str) -> str:
+    """`clocks`, which stands beside run-task; empty where a service of this host would know no database."""
+    names = {*_names(configuration, "credentials"), *_names(configuration, "encrypted_credentials")}
+    names |= set(configuration.values.get("settings", {}))
+    return str(Path(run_task).with_name("clocks")) if "database_url" in names else ""
 
 
 def _names(configuration: settings.Settings, key: str) -> tuple[str, ...]:

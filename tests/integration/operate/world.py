@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PARIS = ZoneInfo("Europe/Paris")
 ELSEWHERE = "laptop"
-# Due in a pause, and started after it because the host was off: a run, unless the watch had said already that it is none.
+# Due in a pause, and started after it because the host was off: a run, unless the watch has said that it is none.
 EITHER = "skipped or ended"
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
