@@ -36,6 +36,7 @@ domains = "fleet.tasks"
 clocks = "fleet.clocks"
 run_task = "{FOLDER}/bin/run-task"
 timezone = "UTC"
+user = "root"
 credentials = ["database_url"]
 """
 TASKS = '''
