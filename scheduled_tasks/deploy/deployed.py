@@ -49,6 +49,8 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
             "timeout": _longest(options),
             "turns": bool(clock.options.text("concurrency")),
             "paused": job.paused,
+            "every_host": bool(options.text("every_host")),
+            "overlap": options.text("overlap") or None,
             "after_pause": options.text("after_pause", "skip"),
         },
     }

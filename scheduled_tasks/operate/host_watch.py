@@ -13,9 +13,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.deploy import deployed, names
+from scheduled_tasks.deploy import asked, deployed, names
 from scheduled_tasks.deploy.facts import instant, show
-from scheduled_tasks.operate import asked, pause_files, pauses, schedules
+from scheduled_tasks.operate import pause_files, pauses, schedules
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 

@@ -97,7 +97,7 @@ def test_a_pause_for_the_fleet_holds_on_both_hosts_and_says_why(fleet: Fleet) ->
     finally:
         fleet.clocks("app2", "resume", "beat/tick")
     since = now(fleet)
-    wait_for("a run", lambda: fleet.query("SELECT FROM effect WHERE what = 'tick' AND at > %s", since), seconds=30)
+    wait_for("a run", lambda: fleet.query("SELECT 1 FROM effect WHERE what = 'tick' AND at > %s", since), seconds=30)
 
 
 def test_a_pause_by_file_holds_on_its_host_alone(fleet: Fleet) -> None:
@@ -105,7 +105,7 @@ def test_a_pause_by_file_holds_on_its_host_alone(fleet: Fleet) -> None:
     since = now(fleet)
     try:
         wait_for(
-            "three runs", lambda: len(fleet.query("SELECT FROM effect WHERE what = 'tick' AND at > %s", since)) > 2,
+            "three runs", lambda: len(fleet.query("SELECT 1 FROM effect WHERE what = 'tick' AND at > %s", since)) > 2,
             seconds=60,
         )  # fmt: skip
         hosts = fleet.query(
