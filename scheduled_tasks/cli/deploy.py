@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scheduled_tasks.cli.common import configured_clocks, configured_host, json_option, show_json, table
+from scheduled_tasks.cli.watch import tell
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.deploy.render import render
 from scheduled_tasks.errors import UsageError
@@ -125,10 +126,11 @@ def apply_units(*, root: Path, as_json: bool) -> None:
     """Bring this machine's timers to what the clock files say. Needs root."""
     from scheduled_tasks.deploy.apply import apply  # only what acts imports what acts
 
-    _show_applied(apply(render(configured_clocks(), configured_host()), Places(root)), as_json=as_json)
+    _show_applied(apply(render(configured_clocks(), configured_host()), Places(root)), Places(root), as_json=as_json)
 
 
-def _show_applied(applied: Applied, *, as_json: bool) -> None:
+def _show_applied(applied: Applied, places: Places, *, as_json: bool) -> None:
+    tell(places)
     if as_json:
         show_json(asdict(applied))
     elif not applied.changed:
@@ -171,7 +173,7 @@ def rollback_units(*, name: str, root: Path, as_json: bool) -> None:
     """
     from scheduled_tasks.deploy.sets import rollback
 
-    _show_applied(rollback(name, Places(root)), as_json=as_json)
+    _show_applied(rollback(name, Places(root)), Places(root), as_json=as_json)
 
 
 @click.command("remove")
@@ -184,7 +186,7 @@ def remove_units(*, everything: bool, root: Path, as_json: bool) -> None:
 
     if not everything:
         raise UsageError("write 'clocks remove --all'; a single job goes with its clock file and 'clocks apply'")
-    _show_applied(remove_all(Places(root)), as_json=as_json)
+    _show_applied(remove_all(Places(root)), Places(root), as_json=as_json)
 
 
 COMMANDS = (plan_units, apply_units, list_sets, rollback_units, remove_units)

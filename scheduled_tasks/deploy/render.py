@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.deploy import names
+from scheduled_tasks.deploy.deployed import jobs_json
 from scheduled_tasks.deploy.escape import Written, command_line, escaped
 from scheduled_tasks.deploy.option_lines import left_out_of, lines, require_safe
 from scheduled_tasks.deploy.wrapping import makes_turns, wrapped
@@ -39,6 +40,9 @@ class Template(StrEnum):
     SERVICE = "clock-CLOCK-JOB.service.j2"
     JOB_SERVICE = "job-service.conf.j2"
     TIMER = "clock-CLOCK-JOB.timer.j2"
+    WATCH = "clock-watch.service.j2"
+    WATCH_DROP_IN = "watch-service.conf.j2"
+    WATCH_TIMER = "clock-watch.timer.j2"
 
 
 OLDEST = 252  # of Debian 12
@@ -56,6 +60,7 @@ class Host:
         encrypted_credentials: the same, of files <name>.cred that systemd-creds(1) encrypted for this host.
         network: addresses that every job may speak to, beyond this machine's own.
         systemd: its version, which decides on the directives that are written.
+        clocks: the command `clocks` of the host's watch; empty where there is no database to tell.
         installed: where this release is installed, and the path that stays the same from release to release.
     """
 
@@ -66,6 +71,7 @@ class Host:
     encrypted_credentials: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
     systemd: int = OLDEST
+    clocks: str = ""
     installed: tuple[str, str] = ("", "")
 
     def stable(self, path: str) -> str:
@@ -95,6 +101,13 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
     }
     for clock in clocks:
         files |= _render_clock(clock, host)
+    if host.clocks:
+        files |= {
+            names.WATCH: _text(Template.WATCH, command=command_line(host.clocks, "watch", "--quiet")),
+            names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN),
+            names.WATCH_TIMER: _text(Template.WATCH_TIMER),
+        }
+    files[names.JOBS] = jobs_json(clocks)
     return files
 
 
