@@ -18,7 +18,7 @@ from scheduled_tasks.deploy.deployed import jobs_json
 from scheduled_tasks.deploy.escape import Written, command_line, escaped
 from scheduled_tasks.deploy.option_lines import left_out_of, lines, require_safe
 from scheduled_tasks.deploy.wrapping import makes_turns, wrapped
-from scheduled_tasks.options import INHERITED, OPTIONS, Options
+from scheduled_tasks.options import INHERITED, OPTIONS, Options, seconds_of
 from scheduled_tasks.schedule import describe
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _render_clock(clock: ClockSpec, host: Host) -> dict[str, str]:
         effective = job.options.over(inherited)
         require_safe(effective, f"job {clock.name}/{job.id}")
         retries = int(effective.text("retries", "0"))
-        command = wrapped(_command(job, host), clock=clock.name, retries=retries, concurrency=concurrency)
+        command = wrapped(_command(job, effective, host), clock=clock.name, retries=retries, concurrency=concurrency)
         conditions = [command_line(*argv) for argv in job.timing.exec_condition]
         files[names.service_name(clock.name, job.id)] = _text(
             Template.SERVICE, **place, retries=retries, command=command_line(*command), conditions=conditions
@@ -172,12 +172,17 @@ def _turns(clock: ClockSpec, host: Host) -> int:
     return 0 if by_slice else int(clock.options.text("concurrency", "0"))
 
 
-def _command(job: Job, host: Host) -> list[str]:
-    arguments = [host.run_task, job.task, f"--clock={job.clock}", f"--job={job.id}"]
+def _command(job: Job, effective: Options, host: Host) -> list[str]:
+    # With its schedule run-task knows the nominal time, which is what it claims.
+    schedule = json.dumps(job.trigger.to_json(), separators=(",", ":"))
+    arguments = [host.run_task, job.task, f"--clock={job.clock}", f"--job={job.id}", f"--schedule={schedule}"]
     if job.grace is not None:
-        # With these run-task knows the nominal time, and whether a catch-up comes too late.
-        late = job.grace + (job.timing.jitter or 0)
-        arguments += [f"--grace={late}", f"--schedule={json.dumps(job.trigger.to_json(), separators=(',', ':'))}"]
+        arguments.append(f"--grace={job.grace + (job.timing.jitter or 0)}")
+    arguments.append(f"--timeout={seconds_of(effective.timeout):.15g}")
+    if effective.text("every_host"):
+        arguments.append("--every-host")
+    named = {"--overlap": effective.text("overlap"), "--database-away": effective.text("database_away")}
+    arguments += [f"{option}={value}" for option, value in named.items() if value]
     # Escaped to ASCII, so that no character of an argument depends on the service's locale.
     if job.args is not None:
         arguments.append(f"--args={json.dumps(job.args)}")
