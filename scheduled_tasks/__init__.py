@@ -13,30 +13,35 @@ if TYPE_CHECKING:
     from scheduled_tasks.clock import Clock, app
     from scheduled_tasks.decorators import cron_context, cron_idempotent, cron_require_feature, cron_required, log_cron
     from scheduled_tasks.features import Feature
+    from scheduled_tasks.run.current import CurrentRun, current_run
     from scheduled_tasks.run.settings import setting
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Clock",
+    "CurrentRun",
     "Feature",
     "app",
     "cron_context",
     "cron_idempotent",
     "cron_require_feature",
     "cron_required",
+    "current_run",
     "log_cron",
     "setting",
 ]
 
 _HOME = {
     "Clock": "clock",
+    "CurrentRun": "run.current",
     "Feature": "features",
     "app": "clock",
     "cron_context": "decorators",
     "cron_idempotent": "decorators",
     "cron_require_feature": "decorators",
     "cron_required": "decorators",
+    "current_run": "run.current",
     "log_cron": "decorators",
     "setting": "run.settings",
 }

@@ -25,7 +25,7 @@ from scheduled_tasks.options import read_options
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.run.database import Connection
@@ -143,7 +143,16 @@ def configured_host(places: Places | None = None) -> Host:
         systemd=_systemd_version(configuration),
         of_user=home is not None,
         runtime=str(home.runtime) if home else "/run",
+        # Nobody watches a developer's own timers.
+        clocks="" if home else _watch_command(configuration, run_task or str(own if own.exists() else installed)),
     )
+
+
+def _watch_command(configuration: settings.Settings, run_task: str) -> str:
+    """`clocks`, which stands beside run-task; empty where a service of this host would know no database."""
+    names = {*_names(configuration, "credentials"), *_names(configuration, "encrypted_credentials")}
+    names |= set(configuration.values.get("settings", {}))
+    return str(Path(run_task).with_name("clocks")) if "database_url" in names else ""
 
 
 def _names(configuration: settings.Settings, key: str) -> tuple[str, ...]:
@@ -208,17 +217,34 @@ def actor() -> str:
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Prints a table: as wide as it needs to be in a pipe, fitted to the terminal otherwise."""
     from rich.console import Console  # programs ask for JSON and needn't wait for it
+
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(rows_table(columns, rows))
+        return
+    columns, cells = list(columns), [list(row) for row in rows]  # never folded: programs and people with grep read it
+    widths = [max(map(cell_width, column)) for column in zip(columns, *cells, strict=True)]
+    for row in [columns, *cells]:
+        padded = (cell + " " * (width - cell_width(cell)) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def cell_width(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def rows_table(columns: Iterable[str], rows: Iterable[Iterable[str]], styles: Mapping[str, str] | None = None) -> Any:
+    """A table for a terminal, rows coloured by the words of their second cell."""
     from rich.table import Table
+    from rich.text import Text
 
     shown = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        shown.add_row(*row)
-    console = Console(highlight=False)
-    if console.is_terminal:
-        console.print(shown)
-        return
-    console.width = 10_000  # never folded: programs and people with grep read it
-    with console.capture() as captured:
-        console.print(shown)
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip())
+        cells = [Text(cell) for cell in row]
+        if styles and len(cells) > 1:
+            cells[1].stylize(styles.get(cells[1].plain, ""))
+        shown.add_row(*cells)
+    return shown

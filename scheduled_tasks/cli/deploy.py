@@ -22,11 +22,13 @@ from scheduled_tasks.cli.common import (
     table,
     user_option,
 )
+from scheduled_tasks.cli.watch import tell
 from scheduled_tasks.deploy.render import left_out, render
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.apply import Applied
+    from scheduled_tasks.deploy.names import Places
     from scheduled_tasks.deploy.plan import Plan
 
 SOMETHING_TO_DO = 2
@@ -148,12 +150,13 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
     places = chosen_places(root, user=user)
     clocks, host = configured_clocks(), configured_host(places)
     applied = apply(render(clocks, host), places)
-    _show_applied(applied, as_json=as_json)
+    _show_applied(applied, places, as_json=as_json)
     for sentence in left_out(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
 
 
-def _show_applied(applied: Applied, *, as_json: bool) -> None:
+def _show_applied(applied: Applied, places: Places, *, as_json: bool) -> None:
+    tell(places)
     if as_json:
         show_json(asdict(applied))
     elif not applied.changed:
@@ -198,7 +201,8 @@ def rollback_units(*, name: str, root: Path, user: bool, as_json: bool) -> None:
     """
     from scheduled_tasks.deploy.sets import rollback
 
-    _show_applied(rollback(name, chosen_places(root, user=user)), as_json=as_json)
+    places = chosen_places(root, user=user)
+    _show_applied(rollback(name, places), places, as_json=as_json)
 
 
 @click.command("remove")
@@ -215,7 +219,8 @@ def remove_units(*, everything: bool, root: Path, user: bool, as_json: bool) -> 
 
     if not everything:
         raise UsageError("write 'clocks remove --all'; a single job goes with its clock file and 'clocks apply'")
-    _show_applied(remove_all(chosen_places(root, user=user)), as_json=as_json)
+    places = chosen_places(root, user=user)
+    _show_applied(remove_all(places), places, as_json=as_json)
 
 
 COMMANDS = (plan_units, apply_units, list_sets, rollback_units, remove_units)

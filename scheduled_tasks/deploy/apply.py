@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scheduled_tasks.deploy import deployed
 from scheduled_tasks.deploy import plan as planning
 from scheduled_tasks.deploy.analyze import verify
 from scheduled_tasks.deploy.facts import SUMS, read_facts
@@ -132,6 +133,8 @@ def carry_out(files: Mapping[str, str], facts: Facts, todo: Plan, places: Places
         before = places.current.readlink() if places.current.is_symlink() else None
         with uninterrupted():
             window = opened(facts, todo, files, places, system)
+            since = max((window.noted.timers[timer] for timer in todo.restart), default=time.time())
+            noted = deployed.note(files, since, places, system) if todo.flips and not places.home else None
             try:
                 system.systemctl("stop", [*todo.stop, *todo.restart])
                 _flip(flip, places, system)
@@ -142,8 +145,12 @@ def carry_out(files: Mapping[str, str], facts: Facts, todo: Plan, places: Places
             except Exception:
                 _flip_back(before, wants, places, system)
                 close(window, facts.files, places, system)
+                if noted:
+                    system.remove(noted)
                 raise
             caught_up = close(window, files, places, system)
+            if noted:
+                deployed.complete(noted, files, since, time.time(), system)
     for link in todo.stale_links:
         system.remove(places.systemd / link)
         _tidy(places.systemd / link, system)

@@ -15,6 +15,16 @@ PARENT_SLICE = "clock.slice"
 # operator's 90-local.conf comes last at any level.
 ALL_SERVICES = "clock-.service.d/10-every-job.conf"
 
+# Our own: a job's units have two dashes, a clock's slice and target are no timers, so that no name can be these.
+WATCH = "clock-watch.service"
+WATCH_DROP_IN = "clock-watch.service.d/30-watch.conf"
+WATCH_TIMER = "clock-watch.timer"
+
+# What a set's timers are due by, for programs; no unit, and nothing links to it.
+JOBS = "jobs.json"
+# What all clocks' pause is called; a dash, so that no clock is.
+EVERY_CLOCK = "every-clock"
+
 
 def slice_name(clock: str) -> str:
     """The slice that a clock's services share."""
@@ -118,6 +128,21 @@ class Places:
     def held(self) -> Path:
         """Links named after jobs; while one leads somewhere, its service is not started (see all-services.conf.j2)."""
         return self.runtime / "held"
+
+    @property
+    def paused(self) -> Path:
+        """A file for each pause on this machine: `CLOCK`, `CLOCK.JOB` or every-clock (see clock-services.conf.j2)."""
+        return self.root / "etc/scheduled-tasks/paused"
+
+    @property
+    def asked(self) -> Path:
+        """What somebody asks of a service's next start, a file for each, named after the unit."""
+        return self.runtime / "asked"
+
+    @property
+    def untold(self) -> Path:
+        """What the database is to be told, one file each, in the order of their names."""
+        return self.root / "var/lib/scheduled-tasks/untold"
 
     def link_target(self, path: str) -> Path:
         """Where the link of a set's file points, as systemd will see it."""

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from scheduled_tasks.deploy import names
+
 # systemd starts the clocks' targets with its own timers.
 WANTED_BY = "timers.target.wants"
 
@@ -147,10 +149,14 @@ def plan(files: Mapping[str, str], facts: Facts) -> Plan:
         restart=tuple(sorted(restart)),
         start=tuple(sorted(unit for unit in started if not is_active(facts, unit))),
         # A unit that is masked by hand and unmasked again has lost its link, and systemd doesn't know it by now.
-        reload=files.keys() != old.keys() or bool(changed or missing) or outdated,
+        reload=_units(files) != _units(old) or bool(missing) or outdated,
         unfinished=facts.unfinished,
         running=facts.running,
     )
+
+
+def _units(files: Mapping[str, str]) -> dict[str, str]:
+    return {path: text for path, text in files.items() if path != names.JOBS}
 
 
 def is_active(facts: Facts, unit: str) -> bool:
@@ -160,8 +166,9 @@ def is_active(facts: Facts, unit: str) -> bool:
 
 def links_of(files: Iterable[str]) -> dict[str, str]:
     """Every link of a set, below systemd's folder → the set's file that it leads to."""
-    paths = list(files)
-    return {path: path for path in paths} | {f"{WANTED_BY}/{path}": path for path in paths if path.endswith(".target")}
+    paths = [path for path in files if path != names.JOBS]
+    wanted = [path for path in paths if path.endswith(".target") or path == names.WATCH_TIMER]
+    return {path: path for path in paths} | {f"{WANTED_BY}/{path}": path for path in wanted}
 
 
 def directives(timer: str) -> list[str]:

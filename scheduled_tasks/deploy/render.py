@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from scheduled_tasks.deploy import names
+from scheduled_tasks.deploy.deployed import jobs_json
 from scheduled_tasks.deploy.escape import Written, command_line, escaped
 from scheduled_tasks.deploy.option_lines import left_out_of, lines, require_safe
 from scheduled_tasks.deploy.user_manager import directives, for_user
 from scheduled_tasks.deploy.wrapping import Turns, wrapped
-from scheduled_tasks.options import INHERITED, OPTIONS, Options
+from scheduled_tasks.options import INHERITED, OPTIONS, Options, seconds_of
 from scheduled_tasks.schedule import describe
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class Template(StrEnum):
     SERVICE = "clock-CLOCK-JOB.service.j2"
     JOB_SERVICE = "job-service.conf.j2"
     TIMER = "clock-CLOCK-JOB.timer.j2"
+    WATCH = "clock-watch.service.j2"
+    WATCH_DROP_IN = "watch-service.conf.j2"
+    WATCH_TIMER = "clock-watch.timer.j2"
 
 
 OLDEST = 252  # of Debian 12
@@ -58,6 +62,7 @@ class Host:
         encrypted_credentials: the same, of files <name>.cred that systemd-creds(1) encrypted for this host.
         network: addresses that every job may speak to, beyond this machine's own.
         systemd: its version, which decides on the directives that are written.
+        clocks: the command `clocks` of the host's watch; empty where there is no database to tell.
         installed: where this release is installed, and the path that stays the same from release to release.
         of_user: whether the units are for a user's own systemd, which has fewer rights.
         runtime: the folder that lasts until the machine is switched off.
@@ -71,10 +76,16 @@ class Host:
     encrypted_credentials: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
     systemd: int = OLDEST
+    clocks: str = ""
     installed: tuple[str, str] = ("", "")
     of_user: bool = False
     runtime: str = "/run"
     standalone: bool = False
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether this project's commands go on to manage the units, as the machine's."""
+        return not self.standalone and not self.of_user
 
     def stable(self, path: str) -> str:
         """A path as units name it, so that a new release alone changes no unit."""
@@ -103,6 +114,14 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
     }
     for clock in clocks:
         files |= _render_clock(clock, host)
+    if host.clocks and host.is_managed:
+        files |= {
+            names.WATCH: _text(Template.WATCH, command=command_line(host.clocks, "watch", "--quiet")),
+            names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN),
+            names.WATCH_TIMER: _text(Template.WATCH_TIMER),
+        }
+    if not host.standalone:
+        files[names.JOBS] = jobs_json(clocks)
     return for_user(files) if host.of_user else files
 
 
@@ -133,6 +152,7 @@ def _render_clock(clock: ClockSpec, host: Host) -> dict[str, str]:
         names.clock_drop_in(clock.name): _text(
             Template.CLOCK_SERVICES,
             clock=clock,
+            host=host,
             slice=names.slice_name(clock.name),
             unit_lines=_lines(inherited, inherited, "Unit", host),
             lines=_lines(inherited, inherited, "Service", host),
@@ -144,7 +164,7 @@ def _render_clock(clock: ClockSpec, host: Host) -> dict[str, str]:
         effective = job.options.over(inherited)
         require_safe(effective, f"job {clock.name}/{job.id}")
         retries = int(effective.text("retries", "0"))
-        command = wrapped(_command(job, host), retries=retries, turns=turns)
+        command = wrapped(_command(job, effective, host), retries=retries, turns=turns)
         conditions = [command_line(*argv) for argv in job.timing.exec_condition]
         files[names.service_name(clock.name, job.id)] = _text(
             Template.SERVICE,
@@ -176,12 +196,17 @@ def _turns(clock: ClockSpec, host: Host) -> Turns:
     return Turns(clock.name, 0 if by_slice else int(clock.options.text("concurrency", "0")), host.runtime)
 
 
-def _command(job: Job, host: Host) -> list[str]:
-    arguments = [host.run_task, job.task, f"--clock={job.clock}", f"--job={job.id}"]
+def _command(job: Job, effective: Options, host: Host) -> list[str]:
+    # With its schedule run-task knows the nominal time, which is what it claims.
+    schedule = json.dumps(job.trigger.to_json(), separators=(",", ":"))
+    arguments = [host.run_task, job.task, f"--clock={job.clock}", f"--job={job.id}", f"--schedule={schedule}"]
     if job.grace is not None:
-        # With these run-task knows the nominal time, and whether a catch-up comes too late.
-        late = job.grace + (job.timing.jitter or 0)
-        arguments += [f"--grace={late}", f"--schedule={json.dumps(job.trigger.to_json(), separators=(',', ':'))}"]
+        arguments.append(f"--grace={job.grace + (job.timing.jitter or 0)}")
+    arguments.append(f"--timeout={seconds_of(effective.timeout):.15g}")
+    if effective.text("every_host"):
+        arguments.append("--every-host")
+    named = {"--overlap": effective.text("overlap"), "--database-away": effective.text("database_away")}
+    arguments += [f"{option}={value}" for option, value in named.items() if value]
     # Escaped to ASCII, so that no character of an argument depends on the service's locale.
     if job.args is not None:
         arguments.append(f"--args={json.dumps(job.args)}")

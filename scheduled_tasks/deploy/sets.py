@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy import plan as planning
 from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, carry_out, locked, sets
 from scheduled_tasks.deploy.facts import edited, read_facts, read_set
@@ -39,7 +40,7 @@ def kept_sets(places: Places) -> list[KeptSet]:
             name=folder.name,
             applied_at=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
             in_force=folder == in_force,
-            jobs=len(list(folder.glob("*.service"))),
+            jobs=len([path for path in folder.glob("*.service") if path.name != names.WATCH]),
         )
         for folder in sets(places)
     ]

@@ -63,6 +63,13 @@ def matching(pattern: str) -> Callable[[object], str]:
     return judge
 
 
+def truth(value: object) -> str:
+    """True or False, kept as "yes" or ""."""
+    if not isinstance(value, bool):
+        raise ValueError("is neither True nor False")  # noqa: TRY004 - see `environment`
+    return "yes" if value else ""
+
+
 def user(value: object) -> str:
     """The name of a system user (useradd(8)), other than root."""
     if not isinstance(value, str) or not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", value):

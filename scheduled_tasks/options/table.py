@@ -23,7 +23,7 @@ class Option(NamedTuple):
         directive: the unit's, without `=`; where one option comes to several, the first.
         form: judges a value, see `forms`.
         example: what a fault proposes to write.
-        section: where its lines stand.
+        section: where its lines stand; RUN for what run-task is told.
         since: the first systemd that has it; 252 is the oldest that is served.
         without: what happens on an older one, said to who deploys there.
         adds: whether a job's values come on top of its clock's, instead of in their place.
@@ -39,6 +39,8 @@ class Option(NamedTuple):
     adds: bool = False
     of_clock: bool = False
 
+
+RUN = "run-task"  # the section of what is no directive: run-task is told on its command line
 
 OPTIONS = {
     "timeout": Option("RuntimeMaxSec", matching(SPAN), "timeout='30min' (a number is seconds)"),
@@ -71,6 +73,22 @@ OPTIONS = {
     "requires": Option("Requires", forms.units, "requires=['srv-exports.mount']", section="Unit", adds=True),
     "log_namespace": Option("LogNamespace", matching(r"[A-Za-z0-9_][A-Za-z0-9_-]*"), "log_namespace='shop'"),
     "relax": Option("", forms.relaxations, "relax=['jit']: each has its cost, see docs/clocks.md", adds=True),
+    "every_host": Option("", forms.truth, "every_host=True: each host has its own run of each time", section=RUN),
+    "overlap": Option(
+        "",
+        matching(r"skip|queue"),
+        "overlap='skip' or 'queue': what becomes of a run while another goes on",
+        section=RUN,
+    ),
+    "database_away": Option(
+        "", matching(r"closed|open"), "database_away='open': it runs although PostgreSQL is away", section=RUN
+    ),
+    "after_pause": Option(
+        "",
+        matching(r"skip|catch_up"),
+        "after_pause='catch_up': the last run that a pause held back is made up for; 'skip': none is",
+        section=RUN,
+    ),
     "concurrency": Option(
         "ConcurrencySoftMax",
         matching(r"[1-9]\d{0,2}"),

@@ -15,19 +15,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from scheduled_tasks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-OPTIONS = ["help", "clock=", "job=", "args=", "kwargs=", "schedule=", "grace="]
+OPTIONS = [
+    "help", "clock=", "job=", "args=", "kwargs=", "schedule=", "grace=", "timeout=", "every-host", "overlap=",
+    "database-away=", "at=", "force",
+]  # fmt: skip
 APP = {"@": "app"}
+SCHEDULED_AT = {"@": "scheduled_at"}
+CHOICES = {"--overlap": ("skip", "queue"), "--database-away": ("closed", "open")}
 NAME = re.compile(r"[a-z0-9_]+")  # of a clock and of a job
 
 USAGE = """\
 Usage: run-task DOMAIN.TASK [--args JSON-LIST] [--kwargs JSON-OBJECT] [--clock CLOCK --job JOB]
-                [--schedule JSON-OBJECT --grace SECONDS]
+                [--schedule JSON-OBJECT] [--grace SECONDS] [--timeout SECONDS] [--every-host]
+                [--overlap skip|queue] [--database-away closed|open] [--at INSTANT] [--force]
 
 Runs one task once: checks its feature flag, makes the application's context, runs it, records the run.
 Without --args the task gets the application, if it takes one. {"@": "app"} stands for it in the JSON.
-With --schedule, the job's trigger, a run that its timer starts later than --grace after its time is skipped.
+With --schedule, the job's trigger, a run that its timer starts knows the time it is for, and claims it: one run of it
+on all hosts (--every-host: on each). Later than --grace after it, it is skipped. --at names that time, --force runs it
+though it has run or the job is paused. --timeout: when the claim is over. --overlap: what becomes of it while another
+run of the job goes on. --database-away open: it runs although PostgreSQL is away.
 Standard output carries JSON log lines, one a line. Exit codes: 0 ended or skipped, 1 the task raised,
 64 unknown task or wrong usage, 75 PostgreSQL not reachable, 78 configuration, 128+N stopped by signal N.
 """
@@ -40,7 +49,8 @@ class BindError(UsageError):
 class Asked(NamedTuple):
     """What the command line asks for; what it doesn't say is None.
 
-    `schedule` is the job's trigger, `grace` how many seconds after its nominal time a timer's run may start.
+    `schedule` is the job's trigger, `grace` how many seconds after its nominal time a timer's run may start,
+    `timeout` how many a run may take; `at` is the nominal time that somebody names.
     """
 
     task: str
@@ -50,6 +60,12 @@ class Asked(NamedTuple):
     kwargs: dict[str, Any] | None = None
     schedule: dict[str, Any] | None = None
     grace: float | None = None
+    timeout: float | None = None
+    every_host: bool = False
+    overlap: str = ""
+    database_away: str = "closed"
+    at: str = ""
+    force: bool = False
 
 
 class Call(NamedTuple):
@@ -58,6 +74,7 @@ class Call(NamedTuple):
     args: list[Any]
     kwargs: dict[str, Any]
     make_app: Callable[[], object]
+    when: Callable[[], object] = lambda: None
 
     def __call__(self, task: Callable[..., Any]) -> object:
         """Calls the task."""
@@ -66,6 +83,8 @@ class Call(NamedTuple):
         return task(*args, **kwargs)
 
     def _put_in_app(self, value: Any) -> Any:
+        if value == SCHEDULED_AT:
+            return self.when()
         return self.make_app() if value == APP else value
 
 
@@ -76,9 +95,7 @@ def parse(argv: list[str]) -> Asked | None:
         UsageError: it can't be understood.
     """
     try:
-        options, names = getopt.gnu_getopt(
-            argv, "h", ["help", "clock=", "job=", "args=", "kwargs=", "schedule=", "grace="]
-        )
+        options, names = getopt.gnu_getopt(argv, "h", OPTIONS)
     except getopt.GetoptError as error:
         raise UsageError(str(error)) from error
     given = dict(options)
@@ -89,6 +106,9 @@ def parse(argv: list[str]) -> Asked | None:
     for option in ("--clock", "--job"):
         if not NAME.fullmatch(given.get(option, "") or "_"):
             raise UsageError(f"{option} {given[option]}: a name has a-z, 0-9 and _ only")
+    for option, choices in CHOICES.items():
+        if given.get(option, choices[0]) not in choices:
+            raise UsageError(f"{option} {given[option]}: wants {' or '.join(choices)}")
     return Asked(
         names[0],
         given.get("--clock", ""),
@@ -97,6 +117,12 @@ def parse(argv: list[str]) -> Asked | None:
         _json(given, "--kwargs", dict),
         _json(given, "--schedule", dict),
         _seconds(given, "--grace"),
+        _seconds(given, "--timeout"),
+        "--every-host" in given,
+        given.get("--overlap", ""),
+        given.get("--database-away", "closed"),
+        given.get("--at", ""),
+        "--force" in given,
     )
 
 
@@ -126,8 +152,26 @@ def takes_app(task: Callable[..., Any]) -> bool:
     return next(iter(inspect.signature(task).parameters), "") == "app"
 
 
-def bind(task: Callable[..., Any], asked: Asked, make_app: Callable[[], object]) -> Call:
-    """The call that was asked for.
+def with_time(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of a call, with the time that the run works for where the task has a parameter for it, and no value.
+
+    Raises:
+        TypeError: the arguments don't fit.
+    """
+    found = signature.parameters.get("scheduled_at")
+    if found is None or found.kind not in {found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY}:
+        return dict(kwargs)
+    given = signature.bind_partial(*args, **kwargs).arguments
+    return dict(kwargs) if "scheduled_at" in given else {**kwargs, "scheduled_at": SCHEDULED_AT}
+
+
+def bind(
+    task: Callable[..., Any],
+    asked: Asked,
+    make_app: Callable[[], object],
+    when: Callable[[], object] = lambda: None,
+) -> Call:
+    """The call that was asked for; `when` is asked for the time that the run works for, where the task wants it.
 
     Raises:
         BindError: the arguments don't fit the task's signature.
@@ -138,7 +182,8 @@ def bind(task: Callable[..., Any], asked: Asked, make_app: Callable[[], object])
         args = [APP] if takes_app(task) and "app" not in kwargs else []
     signature = inspect.signature(task)
     try:
+        kwargs = with_time(signature, args, kwargs)
         signature.bind(*args, **kwargs)
     except TypeError as error:
         raise BindError(f"{asked.task}{signature}: {error}; give them with --args '[…]' or --kwargs '{{…}}'") from error
-    return Call(args, kwargs, make_app)
+    return Call(args, kwargs, make_app, when)

@@ -12,8 +12,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import NoReturn
+from datetime import UTC, datetime
+from typing import NamedTuple, NoReturn
 
 
 class Stopped(KeyboardInterrupt):
@@ -46,8 +46,15 @@ class Run:
         stopped_by: the signal that asked it to stop, 0 without one.
         stoppable: whether a signal may cut it off now.
         recorded: whether it has a row in `task_run`.
-        scheduled_at: its nominal time, where its schedule is known.
-        lag: seconds between that and its start.
+        scheduled_at: its nominal time in UTC, where it has one.
+        zone: the zone of its schedule, empty where that is not known.
+        slot_host: the slot that it claims: "" is one for all hosts, a name that host's own; None: it has none.
+        lag: seconds between the nominal time and its start.
+        attempt: which try at its slot this is.
+        is_asked_for: whether somebody named its slot, instead of a timer.
+        has_begun: whether its task was called.
+        is_anothers: whether its slot is another run's.
+        is_forced: whether it runs although it is paused, or has run before.
     """
 
     def __init__(self, task: str, name: str, *, clock: str = "", job: str = "") -> None:
@@ -58,13 +65,18 @@ class Run:
         self.host = socket.gethostname()
         self.pid = os.getpid()
         self.began = time.monotonic()
+        self.began_at = datetime.now(UTC)
         self.feature = ""
         self.is_active: bool | None = None
         self.stopped_by = 0
         self.stoppable = False
         self.recorded = False
         self.scheduled_at: datetime | None = None
+        self.zone = ""
+        self.slot_host: str | None = None
         self.lag = 0.0
+        self.attempt = 1
+        self.is_asked_for = self.is_forced = self.has_begun = self.is_anothers = False
 
     def let_stop(self) -> None:
         """From here on a signal may cut the run off; one that came already does it now.
@@ -115,8 +127,68 @@ class Run:
         known = {"clock": self.clock, "job": self.job, "invocation_id": self.invocation_id}
         fields |= {key: value for key, value in known.items() if value}
         if self.scheduled_at is not None:
-            fields |= {"scheduled_at": f"{self.scheduled_at:%Y-%m-%dT%H:%M:%SZ}", "lag": self.lag}
+            fields |= {"scheduled_at": self.due, "lag": self.lag}
+        if self.attempt > 1:
+            fields["attempt"] = self.attempt
         return fields
+
+    @property
+    def due(self) -> str:
+        """Its nominal time, as lines and reasons show it."""
+        return f"{self.scheduled_at:%Y-%m-%dT%H:%M:%SZ}" if self.scheduled_at else ""
+
+    def time_to_work_for(self) -> datetime:
+        """Its nominal time in its schedule's zone (else the project's), or without one the second that it began in."""
+        from zoneinfo import ZoneInfo  # a task that doesn't ask needn't pay for it
+
+        from scheduled_tasks.run import settings
+
+        zone = self.zone or settings.load().get("timezone") or "UTC"
+        return (self.scheduled_at or self.began_at.replace(microsecond=0)).astimezone(ZoneInfo(zone))
+
+
+class CurrentRun(NamedTuple):
+    """What a task may know of its run.
+
+    Attributes:
+        run_id: of its row and its log lines.
+        task: `DOMAIN.TASK`.
+        clock, job: where it stands in a clock file; empty for a run by hand.
+        scheduled_at: the time that it works for, aware, in its schedule's zone: its nominal time, however late or often
+            it runs; without one the second that it began in.
+        has_slot: whether that is a nominal time.
+        attempt: which try at that time this is, from 1.
+        trigger: `timer`, `manual`, `backfill`, or `watch` for one taken over or caught up.
+        host: where it runs.
+    """
+
+    run_id: str
+    task: str
+    clock: str
+    job: str
+    scheduled_at: datetime
+    has_slot: bool
+    attempt: int
+    trigger: str
+    host: str
+
+
+def current_run() -> CurrentRun | None:
+    """The run that the calling task is part of; None outside of run-task, in a shell or a test."""
+    run = current
+    if run is None:
+        return None
+    return CurrentRun(
+        run.run_id,
+        run.task,
+        run.clock,
+        run.job,
+        run.time_to_work_for(),
+        run.scheduled_at is not None,
+        run.attempt,
+        run.trigger,
+        run.host,
+    )
 
 
 current: Run | None = None

@@ -7,19 +7,23 @@ nothing of that is imported here.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import psycopg
 
-from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 CONNECT_TIMEOUT = 10  # seconds; a database that takes longer is not reachable now
+ANSWER_TIMEOUT = 20.0  # seconds; our statements take milliseconds, and a server that was stopped keeps its connections
 EMBEDDED_URL_FILE = "database_url"  # in the state directory: where the embedded PostgreSQL answers
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -29,6 +33,10 @@ _connection: Connection | None = None
 
 class SchemaMissingError(ConfigurationError):
     """The database lacks the project's tables: run `clocks migrate`, then `clocks features sync`."""
+
+
+class NotAloneError(ScheduledTasksError):
+    """Another run of the job goes on."""
 
 
 def database_url() -> str:
@@ -88,8 +96,9 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
     that may be sent twice.
 
     Raises:
-        ServiceUnavailableError: PostgreSQL can't be reached.
+        ServiceUnavailableError: PostgreSQL can't be reached, or doesn't answer.
         SchemaMissingError: it lacks our tables.
+        NotAloneError: the job's other run has to be over first.
         ConfigurationError: it refuses the statement, for example to the configured role.
     """
     global _connection  # noqa: PLW0603 - the connection belongs to the process, as the run does
@@ -97,8 +106,13 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
     if _connection is None:
         _connection = open_connection("run-task")
     try:
-        cursor = _connection.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
+        with _answered_within(ANSWER_TIMEOUT):
+            cursor = _connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+    except psycopg.errors.UniqueViolation as error:
+        if error.diag.constraint_name == "task_run_alone":
+            raise NotAloneError from None
+        raise ConfigurationError(f"PostgreSQL refuses: {_one_line(error)}") from error
     except psycopg.errors.UndefinedTable:
         if settings.load().deployed or not retry:
             raise SchemaMissingError from None
@@ -113,6 +127,29 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
         raise ServiceUnavailableError(f"PostgreSQL went away: {_one_line(error)}") from error
     except psycopg.Error as error:  # no right to the tables, or another release's
         raise ConfigurationError(f"PostgreSQL refuses: {_one_line(error)}") from error
+
+
+class _NoAnswerError(psycopg.OperationalError):
+    """PostgreSQL does not answer."""
+
+
+@contextmanager
+def _answered_within(seconds: float) -> Iterator[None]:
+    """Gives up waiting. libpq has no such limit: of a server that hangs, the kernel goes on acknowledging."""
+    if threading.current_thread() is not threading.main_thread():  # only there signals arrive
+        yield
+        return
+
+    def give_up(_signum: int, _frame: object) -> NoReturn:
+        raise _NoAnswerError(f"no answer within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    running, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, running, interval)  # a task's own goes on, a little late
+        signal.signal(signal.SIGALRM, before)
 
 
 def close() -> None:

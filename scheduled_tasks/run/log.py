@@ -115,6 +115,7 @@ class LineFormatter(JsonFormatter):
 RUN_FIELDS = frozenset({
     "timestamp", "level", "logger", "message", "type", "name", "task", "status", "run_id", "host", "clock", "job",
     "invocation_id", "scheduled_at", "lag", "duration", "feature", "reason", "exception", "exit_code",
+    "attempt",
 })  # fmt: skip
 
 

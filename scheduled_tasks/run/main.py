@@ -18,7 +18,7 @@ from scheduled_tasks.errors import (
     ServiceUnavailableError,
     UsageError,
 )
-from scheduled_tasks.run import arguments, current, log, nominal, settings
+from scheduled_tasks.run import arguments, current, log, settings, slot
 from scheduled_tasks.run.context import application_factory
 from scheduled_tasks.run.current import Run, Stopped
 from scheduled_tasks.run.find_task import find_task
@@ -62,12 +62,11 @@ def main(argv: list[str] | None = None) -> int:
                 return factory()
 
         task = find_task(asked.task, configuration.require("domains"), make_app)
-        call = arguments.bind(task, asked, make_app)
-        if asked.schedule is not None:
-            nominal.find_nominal_time(run, asked.schedule)
+        call = arguments.bind(task, asked, make_app, run.time_to_work_for)
+        slot.find_slot(run, asked)
     except ScheduledTasksError as error:
         return _could_not_start(run, error)
-    return _run(run, task, call, asked.grace)
+    return _run(run, task, call, asked)
 
 
 def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
@@ -78,7 +77,7 @@ def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
     return error.exit_code
 
 
-def _run(run: Run, task: Callable[..., Any], call: arguments.Call, grace: float | None) -> int:
+def _run(run: Run, task: Callable[..., Any], call: arguments.Call, asked: arguments.Asked) -> int:
     feature = getattr(task, "__cron_feature__", None)
     run.feature = feature.name if feature is not None else ""
     _take_signals(run)  # before the line: a signal that comes right after it must not take the end line away
@@ -86,12 +85,10 @@ def _run(run: Run, task: Callable[..., Any], call: arguments.Call, grace: float 
     try:
         try:
             run.let_stop()
-            _open(run, feature)
-            late = nominal.too_late(run, grace)
-            inactive = f"feature {run.feature} is not active" if run.is_active is False else ""
-            if late or inactive:
-                end = End("skipped", reason=late or inactive)
+            if skipped := _open(run, task, asked):
+                end = End("skipped", reason=skipped)
             else:
+                run.has_begun = True
                 call(task)
                 end = End("ended")
         finally:
@@ -111,41 +108,82 @@ def _run(run: Run, task: Callable[..., Any], call: arguments.Call, grace: float 
         sys.stdout.flush()
         os._exit(end.exit_code)
     _say(run, end)
-    if run.recorded:
+    if run.recorded or (run.slot_host is not None and not run.is_anothers):
         _close(run, end)
     return end.exit_code
 
 
-def _open(run: Run, feature: Any) -> None:
-    """Opens the record and reads the flag. Without a flag the task runs even where it can't be recorded."""
+def _open(run: Run, task: Callable[..., Any], asked: arguments.Asked) -> str:
+    """Opens the record: claims the slot, reads the flag. Returns why the task is not to run; "" where it is.
+
+    Raises:
+        ServiceUnavailableError: PostgreSQL can't be reached, and without it the task doesn't run: it has a slot, which
+            another host may be running, or a flag, which may be off.
+        ConfigurationError: the same, for what has to be mended.
+    """
     from scheduled_tasks.run import flags, record  # psycopg after the started line: a fault gets an end
 
+    feature = getattr(task, "__cron_feature__", None)
+    terms = record.Terms(asked.timeout, getattr(task, "__cron_idempotent__", False), asked.overlap)
+    slot.note(run)
     try:
-        state = record.open_run(run)
+        found = record.open_run(run, terms, settings.load().release)
     except (ServiceUnavailableError, ConfigurationError) as error:
-        if feature is not None:
+        if asked.database_away != "open" and (feature is not None or run.slot_host is not None):
             raise
         logger.warning("this run is not recorded: %s", error)
-        return
+        return ""
+    if found.attempt is None:
+        run.is_anothers = True
+        return found.skipped
+    if found.attempt != run.attempt:
+        run.attempt = found.attempt
+        slot.note(run)
     run.recorded = True
     if feature is not None:
-        run.is_active = flags.resolve(feature, state)
+        run.is_active = flags.resolve(feature, found.is_active)
+        if found.has_expired:
+            state = "active" if run.is_active else "inactive"
+            logger.info("the switch of %s for a time is over: it is %s again", run.feature, state)
+    if late := slot.too_late(run, asked.grace):
+        return late
+    if found.paused and not run.is_forced:
+        return f"paused: {found.paused}"
+    return f"feature {run.feature} is not active" if run.is_active is False else ""
 
 
 def _close(run: Run, end: End) -> None:
-    from scheduled_tasks.run import record
+    from scheduled_tasks.run import record, usage
 
     error = end.exc_info[1] if end.exc_info else None
+    text = end.reason or (log.text_of(error) if error is not None else "")
+    is_skipped = end.status == "skipped"
+    memory_peak, cpu_seconds = usage.memory_and_cpu()
+    result = record.Result(
+        run_id=run.run_id,
+        attempt=run.attempt if run.recorded or run.has_begun else 0,  # 0: another may still begin it
+        status=end.status,
+        exit_code=end.exit_code,
+        duration=run.duration,
+        reason=record.storable(text) or None if is_skipped else None,
+        error_type=type(error).__name__ if error is not None else None,
+        error_message=None if is_skipped else record.storable(text) or None,
+        memory_peak=memory_peak,
+        cpu_seconds=cpu_seconds,
+    )
     try:
-        record.close_run(
-            run,
-            status=end.status,
-            exit_code=end.exit_code,
-            error_type=type(error).__name__ if error is not None else "",
-            error_message=end.reason or (log.text_of(error) if error is not None else ""),
-        )
+        if not run.recorded and not run.stopped_by:
+            raise ServiceUnavailableError("PostgreSQL was away when it began")
+        # Stopped while it asked for its slot: it may have got it.
+        if not record.close_run(run, result._replace(attempt=run.attempt)) and run.recorded:
+            logger.warning("the end of this run is not recorded: its slot was taken over meanwhile")
     except ScheduledTasksError as problem:
-        logger.warning("the end of this run is not recorded: %s", problem)
+        from scheduled_tasks.run import spool
+
+        if spool.keep(run, result):
+            logger.warning("the end of this run is recorded later, it is kept on disk: %s", problem)
+        else:
+            logger.warning("the end of this run is not recorded: %s", problem)
 
 
 def _say(run: Run, end: End) -> None:

@@ -1,41 +1,56 @@
-"""The nominal time of a run, and how late it starts: from its job's schedule, where the unit passes it.
+"""The nominal time of a run that its timer started: pure, from the job's schedule and the instant of the start.
 
-systemd doesn't tell (252's `$TRIGGER_TIMER_REALTIME_USEC` carries the timer's previous trigger). Only the evaluator of
-the schedule room is imported, and only by runs that need it.
+systemd doesn't tell it. What it does tell, in `$TRIGGER_TIMER_REALTIME_USEC`, is when the timer elapsed the last time
+before (252). Decision 0020 has the rule. Only the evaluator of the schedule room is imported, and only by runs that
+need it.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.errors import UsageError
 
 if TYPE_CHECKING:
-    from scheduled_tasks.run.current import Run
-
-
-def find_nominal_time(run: Run, schedule: dict[str, Any]) -> None:
-    """Sets the run's `scheduled_at` and `lag`.
-
-    Raises:
-        UsageError: what was passed is no schedule.
-    """
-    from scheduled_tasks.schedule.evaluator import latest_occurrence
     from scheduled_tasks.schedule.trigger import Trigger
 
-    now = datetime.now(UTC)
+TOLERANCE = timedelta(minutes=1)  # by which a clock may be set back between the timer's elapsing and the start
+
+
+def read_schedule(schedule: dict[str, Any]) -> Trigger:
+    """The trigger that a unit passes as `--schedule`.
+
+    Raises:
+        UsageError: what was passed is none.
+    """
+    from scheduled_tasks.schedule.trigger import Trigger
+
     try:
-        found = latest_occurrence(Trigger.from_json(schedule), at_or_before=now)
-    except (KeyError, TypeError, ValueError, LookupError) as error:
+        return Trigger.from_json(schedule)
+    except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"--schedule: is not a job's schedule: {error!r}") from error
-    if found is not None:
-        run.scheduled_at = found.at
-        run.lag = round((now - found.at).total_seconds(), 3)
 
 
-def too_late(run: Run, grace: float | None) -> str:
-    """Why a run that its timer started is not to run any more; "" where it is."""
-    if grace is None or run.scheduled_at is None or run.trigger != "timer" or run.lag <= grace:
-        return ""
-    return f"due at {run.scheduled_at:%Y-%m-%dT%H:%M:%SZ}, {run.lag:.0f} s ago, and may start {grace:g} s late at most"
+def nominal_time(trigger: Trigger, now: datetime, previous: datetime | None = None) -> datetime | None:
+    """The slot that a timer's start at `now` is for, in UTC: the latest that was due; None where none was yet.
+
+    Where the timer had elapsed for that one before (`previous`), the clock was set back since it elapsed now: then it
+    is the slot to come, if that is near.
+
+    Raises:
+        UsageError: the trigger's zone isn't known here.
+    """
+    from scheduled_tasks.schedule.evaluator import latest_occurrence, occurrences
+
+    try:
+        found = latest_occurrence(trigger, at_or_before=now)
+        latest = found.at if found else None
+        if previous is None or previous > now or (latest and previous < latest):
+            return latest
+        coming = next((each.at for each in occurrences(trigger, after=now, until=now + TOLERANCE)), None)
+    except (TypeError, ValueError, LookupError) as error:
+        raise UsageError(f"--schedule: is not a job's schedule: {error!r}") from error
+    if coming is None or (latest and coming - now >= now - latest):
+        return latest
+    return coming

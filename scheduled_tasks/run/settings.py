@@ -75,6 +75,20 @@ class Settings(NamedTuple):  # not a dataclass: making one costs a run 0.3 ms, a
             return value
         raise ConfigurationError(f"{self.path}: {key} is not set: write {key} = … ({KEYS[key]})")
 
+    @property
+    def release(self) -> str:
+        """Which release this is: the folder that a deployment installed it in; empty in a checkout."""
+        return os.path.basename(sys.prefix) if self.deployed else ""  # noqa: PTH119 - every run asks
+
+
+def without_secrets(text: str) -> str:
+    """A text without the passwords that it quotes: of a URL, and what is named as one."""
+    import re  # psycopg has imported it already
+
+    text = re.sub(r"(://[^/\s:@]*:)[^@\s]+@", r"\1***@", text)
+    name, value = r"\w*(?:password|passwd|pwd|secret|token|api_?key)", r"""'[^']*'|"[^"]*"|[^\s,;&'"]+"""
+    return re.sub(rf"""(?i)\b({name})(['"]?\s*[=:]\s*)(?:{value})""", r"\1\2***", text)
+
 
 @cache
 def load() -> Settings:

@@ -40,7 +40,8 @@ def rows(connection: psycopg.Connection[tuple[Any, ...]]) -> Rows:
 
     def rows() -> list[tuple[Any, ...]]:
         return connection.execute(
-            "SELECT task, status, exit_code, error_type, error_message FROM task_run ORDER BY started_at"
+            "SELECT task, status, exit_code, error_type, coalesce(error_message, reason) FROM task_run"
+            " ORDER BY started_at"
         ).fetchall()
 
     return rows

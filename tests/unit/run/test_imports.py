@@ -23,6 +23,7 @@ OWN = {
     "scheduled_tasks.run.current", "scheduled_tasks.run.database", "scheduled_tasks.run.find_task",
     "scheduled_tasks.run.flags", "scheduled_tasks.run.log", "scheduled_tasks.run.main",
     "scheduled_tasks.run.nominal", "scheduled_tasks.run.record", "scheduled_tasks.run.settings",
+    "scheduled_tasks.run.slot", "scheduled_tasks.run.statements", "scheduled_tasks.run.usage",
 }  # fmt: skip
 
 FEATURES = """
@@ -47,7 +48,7 @@ def show():
 """
 RUN = """
 from scheduled_tasks.run import main, record
-record.database.execute = lambda *_: [(True,)]  # the answer of PostgreSQL; all of psycopg has been imported
+record.database.execute = lambda *_: [(True, False, "")]  # the answer of PostgreSQL; all of psycopg has been imported
 main.main(["tasks.nothing"])
 from tiny.tasks import show
 show()

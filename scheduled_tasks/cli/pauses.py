@@ -1,0 +1,150 @@
+"""clocks pause, resume: of a job, a clock or all, on this host or for the fleet."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import UTC, datetime
+
+import click
+
+from scheduled_tasks.cli.common import actor, connection, json_option, show_json
+from scheduled_tasks.cli.jobs import coming, database_now, split
+from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.errors import ScheduledTasksError, UsageError
+from scheduled_tasks.operate import pause_files, pauses, schedules
+from scheduled_tasks.operate.pauses import PauseRow, Scope
+
+which_argument = click.argument("which", required=False, metavar="CLOCK[/JOB]")
+all_option = click.option("--all", "everything", is_flag=True, help="All clocks.")
+host_option = click.option("--host", metavar="HOST", help="On this host of the fleet only, by the database.")
+here_option = click.option(
+    "--here", is_flag=True, help="On this machine only, by a file: needs root and no database, survives everything."
+)
+
+
+class NotRootError(ScheduledTasksError):
+    """Only root may do that."""
+
+    exit_code = 77
+
+
+def _scope(which: str | None, host: str | None, *, everything: bool, here: bool) -> Scope:
+    if bool(which) == everything:
+        raise UsageError("one of CLOCK[/JOB] and --all")
+    if here and host:
+        raise UsageError("one of --host and --here")
+    if here and os.geteuid() != 0:
+        raise NotRootError("--here writes a file in /etc: run it as root")
+    clock, job = split(which) if which else (None, None)
+    return Scope(clock, job or None, socket.gethostname() if here else host)
+
+
+@click.command("pause")
+@which_argument
+@all_option
+@click.option("--reason", required=True, help="Why, for who finds it at night.")
+@click.option("--until", callback=coming, metavar="T", help="When it ends by itself: 2026-11-24T06:00Z, or 2h.")
+@host_option
+@here_option
+@json_option
+def pause(  # noqa: PLR0913 - a command's options
+    *,
+    which: str | None,
+    everything: bool,
+    reason: str,
+    until: datetime | None,
+    host: str | None,
+    here: bool,
+    as_json: bool,
+) -> None:
+    """Hold a job, a clock or all back, on all hosts unless one is named; what runs goes on.
+
+    What falls due meanwhile is `skipped`, with the reason. No deploy ends a pause.
+    """
+    scope = _scope(which, host, everything=everything, here=here)
+    if until and until <= datetime.now(UTC):
+        raise UsageError(f"--until {until:%Y-%m-%dT%H:%M:%SZ} is over already")
+    if not reason.strip():
+        raise UsageError("--reason is empty: say why, for who finds it at night")
+    if here:
+        row = PauseRow(scope, datetime.now(UTC), actor(), reason.strip(), until)
+        changed = pause_files.write(Places(), row)
+        _tell()
+    else:
+        with connection() as database:
+            _must_be_known(schedules.known_jobs(database), scope)
+            row = PauseRow(scope, database_now(database), actor(), reason.strip(), until)
+            changed = pauses.pause(database, row)
+    _say(scope, "paused", changed=changed, as_json=as_json)
+
+
+@click.command("resume")
+@which_argument
+@all_option
+@host_option
+@here_option
+@json_option
+def resume(*, which: str | None, everything: bool, host: str | None, here: bool, as_json: bool) -> None:
+    """End a pause of just this job, clock or --all; whether what it held back is caught up is the job's own choice."""
+    scope = _scope(which, host, everything=everything, here=here)
+    left: list[str] = []
+    if here:
+        held = [row for row in pause_files.in_force(Places(), socket.gethostname()) if row.scope == scope]
+        for row in held:
+            pause_files.end(Places(), row, by=actor(), at=datetime.now(UTC))
+        changed = bool(held)
+        _tell()
+    else:
+        with connection() as database:
+            changed = bool(pauses.resume(database, scope, by=actor(), at=database_now(database)))
+            left = [str(row) for row in pauses.in_force(database, database_now(database)) if _concerns(row, scope)]
+    _say(scope, "resumed", changed=changed, as_json=as_json, left=left)
+
+
+def _concerns(row: PauseRow, scope: Scope) -> bool:
+    """Whether another pause holds what was resumed, or a part of it, still."""
+    wider = row.scope.clock in {None, scope.clock} and row.scope.job in {None, scope.job}
+    return scope.clock is None or wider or (row.scope.clock == scope.clock and scope.job is None)
+
+
+def _say(scope: Scope, done: str, *, changed: bool, as_json: bool, left: list[str] | None = None) -> None:
+    if as_json:
+        show_json({"changed": changed, **scope._asdict(), "still_paused_by": left or []})
+        return
+    click.echo(f"{scope}: {done}" if changed else f"{scope}: nothing to do, it is {_opposite(done)}")
+    for row in left or []:
+        click.echo(f"still paused: {row}")
+
+
+def _opposite(done: str) -> str:
+    return "paused already" if done == "paused" else "not paused by just that; see 'clocks status'"
+
+
+def _tell() -> None:
+    """Has the database know at once, where it can be reached; else the watch tells it."""
+    from scheduled_tasks.operate import host_watch
+
+    try:
+        with connection() as database:
+            host_watch.tell_pauses(database, Places(), socket.gethostname(), database_now(database))
+    except ScheduledTasksError as error:
+        click.echo(f"clocks: the database is not told yet, the watch will do it: {error}", err=True)
+
+
+def _must_be_known(known: set[tuple[str, str]], scope: Scope) -> None:
+    """A pause of what no host has would hold nothing, and nobody would notice.
+
+    Raises:
+        UsageError: with what there is.
+    """
+    if scope.clock is None or not known:
+        return
+    found = {job for clock, job in known if clock == scope.clock}
+    if not found or (scope.job and scope.job not in found):
+        names = sorted({clock for clock, _ in known}) if not found else sorted(found)
+        problem = f"no host has a clock {scope.clock}" if not found else f"the clock {scope.clock} has no {scope.job}"
+        raise UsageError(f"{problem}; there are {', '.join(names[:20])}")
+
+
+COMMANDS = (pause, resume)

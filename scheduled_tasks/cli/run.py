@@ -1,0 +1,159 @@
+"""clocks run, backfill: a job now, through its very unit, for one slot or for many."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import click
+
+from scheduled_tasks.cli.common import connection, json_option, show_json
+from scheduled_tasks.cli.jobs import database_now, one_job, past, shown
+from scheduled_tasks.cli.pauses import NotRootError
+from scheduled_tasks.deploy import names
+from scheduled_tasks.errors import ScheduledTasksError, UsageError
+from scheduled_tasks.operate import history, pause_files, pauses, schedules
+from scheduled_tasks.schedule.evaluator import latest_occurrence, occurrences
+
+if TYPE_CHECKING:
+    from scheduled_tasks.operate.missed import DeployedJob
+    from scheduled_tasks.operate.pauses import PauseRow
+
+MOST = 10_000  # slots of one backfill: more is a mistake in --from
+
+
+class PausedError(ScheduledTasksError):
+    """The job is paused."""
+
+    exit_code = 75
+
+
+def _deployed(which: str) -> DeployedJob:
+    clock, job = one_job(which)
+    with connection() as database:
+        found = schedules.deployed_now(database, clock, job)
+    here = [each for each in found if each.host == socket.gethostname()]
+    if not here:
+        hosts = ", ".join(each.host for each in found)
+        where = f"it is on {hosts}: run it there" if found else "see 'clocks list' and 'clocks plan'"
+        raise UsageError(f"{which} is not deployed on this host; {where}")
+    return here[0]
+
+
+def _pauses_of(job: DeployedJob) -> list[PauseRow]:
+    with connection() as database:
+        held = pauses.in_force(database, database_now(database))
+    held += pause_files.in_force(names.Places(), job.host)
+    return [row for row in held if row.holds(job.clock, job.job, job.host)]
+
+
+def _may_run(job: DeployedJob, *, force: bool) -> None:
+    if os.geteuid() != 0:
+        raise NotRootError("starting a service needs root")
+    held = _pauses_of(job)
+    if held and not force:
+        raise PausedError(f"{job.clock}/{job.job} is paused; --force runs it all the same\n  {held[0]}")
+
+
+def _must_be_slot(job: DeployedJob, at: datetime) -> None:
+    """Refuses an instant at which the job is not due, with those about it."""
+    before = latest_occurrence(job.trigger, at_or_before=at)
+    if before and before.at == at:
+        return
+    after = next(occurrences(job.trigger, after=at), None)
+    near = " and ".join(f"{each.at:%Y-%m-%dT%H:%M:%SZ}" for each in (before, after) if each)
+    raise UsageError(f"{job.clock}/{job.job} is not due at {at:%Y-%m-%dT%H:%M:%SZ}; about it are {near or 'no slots'}")
+
+
+@click.command("run")
+@click.argument("which", metavar="CLOCK/JOB")
+@click.option("--wait", is_flag=True, help="Show its log lines as they come, and exit with its exit code.")
+@click.option("--at", callback=past, metavar="SLOT", help="As the run of this nominal time, in the ledger too.")
+@click.option("--force", is_flag=True, help="Also while it is paused.")
+def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
+    """Run a job now on this host, through its very unit. Needs root."""
+    from scheduled_tasks.operate import running
+
+    job = _deployed(which)
+    _may_run(job, force=force)
+    if at:
+        _must_be_slot(job, at)
+    unit = names.service_name(job.clock, job.job)
+    code = running.run(names.Places(), unit, at=at, force=force, wait=wait, say=click.echo)
+    if not wait:
+        click.echo(f"started {unit}")
+    sys.exit(code)
+
+
+@click.command("backfill")
+@click.argument("which", metavar="CLOCK/JOB")
+@click.option("--from", "first", callback=past, metavar="T", required=True, help="The first slot is at or after it.")
+@click.option("--to", "last", callback=past, metavar="T", required=True, help="The last slot is at or before it.")
+@click.option("--dry-run", is_flag=True, help="Only say which slots.")
+@click.option("--force", is_flag=True, help="Also while it is paused.")
+@json_option
+def backfill(  # noqa: PLR0913 - a command's options
+    *, which: str, first: datetime, last: datetime, dry_run: bool, force: bool, as_json: bool
+) -> None:
+    """Run a job's slots between two instants in their order, without those that have ended already. Needs root.
+
+    Each is a run of the job's unit with its row in the ledger. The first that fails ends it; called again, it goes on
+    there.
+    """
+    job = _deployed(which)
+    slots = _slots(job, first, last)
+    done = 0
+    code = 0
+    if dry_run:
+        for at in slots:
+            click.echo(shown(at)) if not as_json else None
+    else:
+        _may_run(job, force=force)
+        for at in slots:
+            code = _run_slot(job, at, force=force, quiet=as_json)
+            if code != 0:
+                break
+            done += 1
+    if as_json:
+        show_json({"slots": slots, "ran": done, "exit_code": code})
+    elif not slots:
+        click.echo("nothing to do: every slot between the two has ended")
+    elif code:
+        click.echo(f"stopped at {shown(slots[done])}: exit code {code}; mend it, and call this again", err=True)
+    sys.exit(code)
+
+
+def _slots(job: DeployedJob, first: datetime, last: datetime) -> list[datetime]:
+    """The slots to run. By the schedule in force: what the job is now, is what runs."""
+    if first > last:
+        raise UsageError("--from is after --to")
+    between = occurrences(job.trigger, after=first - schedules.TICK, until=last)
+    found = [each.at for each in islice(between, MOST + 1)]
+    if len(found) > MOST:
+        raise UsageError(f"more than {MOST} slots between --from and --to: write it in pieces")
+    if not found:
+        return []
+    with connection() as database:
+        known = history.statuses_of_slots(database, job.slot(found[0]), found[-1])
+    return [at for at in found if known.get(at) not in {"ended", "started"}]
+
+
+def _run_slot(job: DeployedJob, at: datetime, *, force: bool, quiet: bool) -> int:
+    from scheduled_tasks.operate import running
+
+    unit = names.service_name(job.clock, job.job)
+    if not quiet:
+        click.echo(f"{job.clock}/{job.job} {shown(at)}", err=True)
+
+    def say(line: str) -> None:
+        if not quiet:
+            click.echo(line)
+
+    return running.run(names.Places(), unit, at=at, trigger="backfill", force=force, say=say)
+
+
+COMMANDS = (run, backfill)

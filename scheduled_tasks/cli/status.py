@@ -1,0 +1,209 @@
+"""clocks status, history, show: how every job stands, what happened, and one run with its log lines."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scheduled_tasks.cli.common import connection, json_option, rows_table, show_json, table
+from scheduled_tasks.cli.jobs import database_now, past, shown, split
+from scheduled_tasks.operate import history as runs
+from scheduled_tasks.operate import pauses as paused
+from scheduled_tasks.operate import status as standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scheduled_tasks.operate.history import RunRow
+    from scheduled_tasks.operate.status import HostStatus, JobStatus
+    from scheduled_tasks.run.database import Connection
+
+UNWELL = 1
+REFRESH = 2.0  # seconds from look to look of --watch
+COLUMNS = ("JOB", "LAST", "SLOT", "SINCE", "NEXT", "NOTE")
+STYLES = {"failed": "red", "missed": "red", "lost": "red", "ended": "green", "skipped": "yellow"}
+
+
+class Standing:
+    """One look: the jobs, the hosts and the pauses as they stand."""
+
+    def __init__(self, database: Connection, which: str | None) -> None:
+        clock, job = split(which) if which else ("", "")
+        self.now = database_now(database)
+        self.jobs: list[JobStatus] = standing.jobs(database, self.now, clock, job)
+        self.hosts: list[HostStatus] = standing.hosts(database, self.now)
+        self.pauses = paused.in_force(database, self.now)
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether something wants an operator: a job that went wrong, a host that is silent."""
+        return any(job.is_bad for job in self.jobs) or any(host.silent for host in self.hosts)
+
+    def rows(self, *, bad_only: bool) -> Iterator[tuple[str, ...]]:
+        """The table's rows."""
+        for job in self.jobs:
+            if job.is_bad or not bad_only:
+                last = "running" if job.running_since else job.last or "-"
+                since = job.running_since or job.since
+                following = "-" if job.paused_in_file or job.paused else shown(job.next_run)
+                yield f"{job.clock}/{job.job}", last, shown(job.last_at), shown(since), following, _note(job)
+
+    def lines(self) -> Iterator[str]:
+        """What stands below the table."""
+        for row in self.pauses:
+            yield f"paused: {row}"
+        for host in self.hosts:
+            if host.silent:
+                yield f"{host.host} is silent since {shown(host.seen_at)}; it has {host.jobs} jobs"
+        numbers = standing.totals(self.jobs)
+        yield f"{numbers['jobs']} jobs: {numbers['bad']} bad, {numbers['running']} running, {numbers['paused']} paused"
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "healthy": not self.is_bad,
+            "at": self.now,
+            "jobs": [
+                {
+                    "clock": job.clock, "job": job.job, "task": job.task, "hosts": job.hosts, "last": job.last,
+                    "last_at": job.last_at, "since": job.since, "reason": job.reason, "run_id": job.run_id,
+                    "streak": job.streak, "running_since": job.running_since, "next_run": job.next_run,
+                    "paused": [_pause(row) for row in job.paused], "paused_in_file": job.paused_in_file,
+                }
+                for job in self.jobs
+            ],
+            "hosts": [host.__dict__ for host in self.hosts],
+            "pauses": [_pause(row) for row in self.pauses],
+        }  # fmt: skip
+
+
+def _pause(row: paused.PauseRow) -> dict[str, Any]:
+    return {**row.scope._asdict(), "at": row.at, "by": row.by, "reason": row.reason, "until": row.until}
+
+
+def _note(job: JobStatus) -> str:
+    said = []
+    if job.paused_in_file:
+        said.append("paused in its clock file")
+    said += [
+        f"paused{f' on {row.scope.host}' if row.scope.host else ''} by {row.by}: {row.reason}" for row in job.paused
+    ]
+    if job.streak > 1:
+        more = " or more" if job.streak == standing.LONGEST_STREAK else ""
+        said.append(f"{job.streak}{more} bad in a row")
+    if job.reason and job.last != "ended" and not (job.paused and job.last == "skipped"):
+        said.append(job.reason.partition("\n")[0])
+    return "; ".join(said)
+
+
+@click.command("status")
+@click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
+@click.option("--bad", "bad_only", is_flag=True, help="Only what went wrong.")
+@click.option("--watch", "live", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
+@json_option
+def status(*, which: str | None, bad_only: bool, live: bool, as_json: bool) -> None:
+    """Show each job's last result, since when, its next run, and what holds it back.
+
+    Exits 1 where the last slot of a job failed, was missed or is lost, or a host is silent.
+    """
+    with connection() as database:
+        found = Standing(database, which)
+        if live and not as_json:
+            _live(database, which, bad_only=bad_only)
+    if as_json:
+        show_json(found.as_json())
+    else:
+        table(COLUMNS, found.rows(bad_only=bad_only))
+        for line in found.lines():
+            click.echo(line)
+    sys.exit(UNWELL if found.is_bad else 0)
+
+
+def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    def drawn() -> Group:
+        found = Standing(database, which)
+        shown_rows = list(found.rows(bad_only=bad_only))
+        return Group(rows_table(COLUMNS, shown_rows, STYLES), *map(Text, found.lines()))
+
+    with Live(drawn(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
+        while True:
+            time.sleep(REFRESH)
+            live.update(drawn(), refresh=True)
+
+
+@click.command("history")
+@click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
+@click.option("--status", "status_", type=click.Choice(runs.STATUSES), help="Only those.")
+@click.option("--since", callback=past, metavar="T", help="Not before: 2026-11-24, or 2h ago.")
+@click.option("--until", callback=past, metavar="T", help="Not after.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many at most.")
+@json_option
+def history(  # noqa: PLR0913 - a command's options
+    *,
+    which: str | None,
+    status_: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Show what became of the last slots and runs, the newest first."""
+    clock, job = split(which) if which else ("", "")
+    with connection() as database:
+        found = runs.history(
+            database, clock=clock, job=job, status=status_ or "", since=since, until=until, limit=limit
+        )
+    if as_json:
+        show_json([row._asdict() for row in found])
+        return
+    table(("RUN", "JOB", "SLOT", "STATUS", "HOST", "STARTED", "TOOK", "WHY"), _history_rows(found))
+
+
+def _history_rows(found: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
+    for row in found:
+        began = shown(row.started_at) if row.status != "missed" else "-"
+        took = f"{row.duration:.1f} s" if row.duration is not None else "-"
+        slot = shown(row.scheduled_at) if row.slot_host is not None else "-"
+        why = row.why.partition("\n")[0] if row.status != "ended" else ""
+        yield str(row.run_id)[:8], row.name, slot, row.status, row.host or "-", began, took, why
+
+
+@click.command("show")
+@click.argument("run")
+@json_option
+def show(*, run: str, as_json: bool) -> None:
+    """Show a run: its row, its unit, and its log lines where they are on this host."""
+    from scheduled_tasks.deploy import names
+    from scheduled_tasks.operate import running
+
+    with connection() as database:
+        row = runs.find_run(database, run)
+    unit = names.service_name(row.clock, row.job) if row.clock and row.job else ""
+    here = row.host == socket.gethostname()
+    lines = []
+    if row.invocation_id and here:
+        lines = [entry["MESSAGE"] for entry in running.journal(row.invocation_id.hex)]
+    if as_json:
+        show_json({**row._asdict(), "unit": unit, "log_lines": lines})
+        return
+    for key, value in row._asdict().items():
+        if value not in {None, ""}:
+            click.echo(f"{key:14} {shown(value) if isinstance(value, datetime) else value}")
+    if unit:
+        click.echo(f"{'unit':14} {unit}")
+    if row.invocation_id and not here:
+        click.echo(f"its log lines, on {row.host}: journalctl _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}")
+    for line in lines:
+        click.echo(line)
+
+
+COMMANDS = (status, history, show)

@@ -1,0 +1,99 @@
+"""clocks watch: one look at all slots; a host's timer runs it every minute."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from scheduled_tasks import __version__
+from scheduled_tasks.cli.common import connection, json_option, show_json
+from scheduled_tasks.cli.jobs import database_now, shown
+from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.errors import ScheduledTasksError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scheduled_tasks.operate.watch import Account
+    from scheduled_tasks.run.database import Connection
+
+
+@click.command("watch")
+@click.option("--quiet", is_flag=True, help="Say only what was written.")
+@json_option
+def watch(*, quiet: bool, as_json: bool) -> None:
+    """Account for every slot whose time is over: write as missed what nobody ran, or as skipped and why.
+
+    One look; on a deployed host a timer does it every minute. As root there, it also tells the database what is
+    deployed and paused on this host, ends pauses whose time is over, and starts what they held back.
+    """
+    from scheduled_tasks.operate import host_watch
+    from scheduled_tasks.operate.watch import account
+
+    places, host = Places(), socket.gethostname()
+    started: list[str] = []
+    with connection() as database:
+        now = database_now(database)
+        if host_watch.is_ours(places):
+            before = _last_word(database, host)
+            host_watch.tell_deployed(database, places, host, now)
+            host_watch.tell_pauses(database, places, host, now)
+            done = account(database, host, now, __version__)
+            if before is not None:
+                started = host_watch.catch_up(database, places, host, before, now)
+            host_watch.sweep(places)
+        else:
+            done = account(database, None, now)
+    if as_json:
+        show_json(
+            {
+                "written": [asdict(each) | {"slot": each.slot._asdict()} for each in done.written],
+                "accounted_until": done.accounted_until,
+                "silent": done.silent,
+                "started": started,
+            }
+        )
+    else:
+        _show(done, started, quiet=quiet)
+
+
+def _last_word(database: Connection, host: str) -> datetime | None:
+    row = database.execute("SELECT seen_at FROM watched_host WHERE host = %s AND since IS NOT NULL", [host]).fetchone()
+    return row[0] if row else None
+
+
+def _show(done: Account, started: list[str], *, quiet: bool) -> None:
+    for each in done.written:
+        on = f" on {each.slot.host}" if each.slot.host else ""
+        click.echo(f"{each.status} {each.slot.clock}/{each.slot.job} {shown(each.slot.at)}{on}: {each.reason}")
+    for unit in started:
+        click.echo(f"started {unit}, which a pause held back")
+    if quiet:
+        return
+    for host in done.silent:
+        click.echo(f"{host} is silent")
+    if not (done.written or started):
+        click.echo("every slot whose time is over is accounted for")
+
+
+def tell(places: Places | None = None) -> None:
+    """Tells the database of what an apply did, where it can be reached; else the watch does so later."""
+    from scheduled_tasks.operate import host_watch
+
+    places = places or Places()
+    if places.home or not places.is_running or not host_watch.is_ours(places):
+        return
+    try:
+        with connection() as database:
+            host_watch.tell_deployed(database, places, socket.gethostname(), database_now(database))
+    except ScheduledTasksError as error:
+        problem = str(error).partition("\n")[0]
+        click.echo(f"clocks: the database is not told yet, the watch will do it: {problem}", err=True)
+        sys.stderr.flush()
+
+
+COMMANDS = (watch,)

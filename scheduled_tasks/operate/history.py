@@ -1,0 +1,141 @@
+"""What happened: rows of `task_run` for people and programs, quick at ten million of them.
+
+Each question walks down an index that has its order: `task_run_started_at` for all, `task_run_failed_at` for what went
+wrong, `task_run_clock_job_started_at` once for each job of a clock. A slot that nobody ran stands at its nominal time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from psycopg import sql
+
+from scheduled_tasks.errors import UsageError
+
+if TYPE_CHECKING:
+    from scheduled_tasks.operate.missed import Slot
+    from scheduled_tasks.run.database import Connection
+
+STATUSES = ("started", "ended", "failed", "skipped", "missed", "lost")
+BAD = ("failed", "missed", "lost")
+SHORTEST_ID = 4  # characters of a run's id that `show` takes
+
+
+class RunRow(NamedTuple):
+    """A run, or a slot without one, as it stands in the table."""
+
+    run_id: UUID
+    clock: str | None
+    job: str | None
+    task: str
+    scheduled_at: datetime | None
+    slot_host: str | None
+    host: str
+    trigger: str
+    status: str
+    attempt: int
+    started_at: datetime
+    ended_at: datetime | None
+    duration: float | None
+    lag: float | None
+    exit_code: int | None
+    reason: str | None
+    error_type: str | None
+    error_message: str | None
+    invocation_id: UUID | None
+    release: str | None
+    memory_peak: int | None
+    cpu_seconds: float | None
+    expires_at: datetime | None
+
+    @property
+    def name(self) -> str:
+        """`CLOCK/JOB`, or the task of a run by hand."""
+        return f"{self.clock}/{self.job}" if self.clock else self.task
+
+    @property
+    def why(self) -> str:
+        """In a line, why it is not simply ended."""
+        return self.reason or ": ".join(filter(None, (self.error_type, self.error_message)))
+
+
+_COLUMNS = sql.SQL(", ").join(map(sql.Identifier, RunRow._fields))
+
+
+def history(  # noqa: PLR0913 - each narrows the question
+    connection: Connection,
+    *,
+    clock: str = "",
+    job: str = "",
+    status: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 50,
+) -> list[RunRow]:
+    """The last runs and slots, the newest first."""
+    where: list[sql.Composable] = [sql.SQL("true")]
+    if status:
+        # Literally, so that the planner sees that an index of the bad ones will do.
+        where.append(sql.SQL("status = {}").format(sql.Literal(status)))
+        if status in BAD:
+            where.append(sql.SQL("status IN ({})").format(sql.SQL(", ").join(map(sql.Literal, BAD))))
+    if since:
+        where.append(sql.SQL("started_at >= {}").format(sql.Literal(since)))
+    if until:
+        where.append(sql.SQL("started_at <= {}").format(sql.Literal(until)))
+    condition = sql.SQL(" AND ").join(where)
+    if not clock:
+        question = sql.SQL("SELECT {columns} FROM task_run WHERE {condition} ORDER BY started_at DESC LIMIT {limit}")
+        values: dict[str, sql.Composable] = {}
+    else:
+        question = sql.SQL(
+            "SELECT run.* FROM ({jobs}) AS wanted (job) CROSS JOIN LATERAL (SELECT {columns} FROM task_run"
+            " WHERE clock = {clock} AND job = wanted.job AND {condition} ORDER BY started_at DESC LIMIT {limit}) AS run"
+            " ORDER BY started_at DESC LIMIT {limit}"
+        )
+        values = {"clock": sql.Literal(clock), "jobs": _jobs_of(clock, job)}
+    rows = connection.execute(
+        question.format(columns=_COLUMNS, condition=condition, limit=sql.Literal(limit), **values)
+    )
+    return [RunRow(*row) for row in rows]
+
+
+def _jobs_of(clock: str, job: str) -> sql.Composable:
+    """The names of a clock's jobs that ever ran, one look into the index for each (a loose index scan)."""
+    if job:
+        return sql.SQL("SELECT {}::text").format(sql.Literal(job))
+    return sql.SQL(
+        "WITH RECURSIVE name AS ((SELECT job FROM task_run WHERE clock = {clock} ORDER BY job LIMIT 1) UNION ALL"
+        " SELECT (SELECT job FROM task_run WHERE clock = {clock} AND job > name.job ORDER BY job LIMIT 1)"
+        " FROM name WHERE name.job IS NOT NULL) SELECT job FROM name WHERE job IS NOT NULL"
+    ).format(clock=sql.Literal(clock))
+
+
+def find_run(connection: Connection, named: str) -> RunRow:
+    """A run by its id or the beginning of it.
+
+    Raises:
+        UsageError: there is none, or several begin so.
+    """
+    digits = named.replace("-", "").lower()
+    if len(digits) < SHORTEST_ID or any(digit not in "0123456789abcdef" for digit in digits) or len(digits) > 32:  # noqa: PLR2004 - a UUID's
+        raise UsageError(f"{named!r} is no run's id: take it from 'clocks history', at least {SHORTEST_ID} characters")
+    rows = connection.execute(
+        sql.SQL("SELECT {} FROM task_run WHERE run_id BETWEEN %s AND %s ORDER BY run_id LIMIT 2").format(_COLUMNS),
+        [UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))],
+    ).fetchall()
+    if len(rows) != 1:
+        raise UsageError(f"{'several runs begin' if rows else 'no run begins'} with {named}; see 'clocks history'")
+    return RunRow(*rows[0])
+
+
+def statuses_of_slots(connection: Connection, first: Slot, last: datetime) -> dict[datetime, str]:
+    """The slots of a job from one on, up to and with an instant, each with its status."""
+    rows = connection.execute(
+        "SELECT scheduled_at, status FROM task_run WHERE clock = %s AND job = %s AND slot_host = %s"
+        " AND slot_host IS NOT NULL AND scheduled_at BETWEEN %s AND %s",
+        [first.clock, first.job, first.host, first.at, last],
+    )
+    return dict(rows.fetchall())

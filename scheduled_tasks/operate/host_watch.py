@@ -1,0 +1,155 @@
+"""The watch of this machine: what is deployed and paused here is told, pauses end in time, what they held is caught up.
+
+In come the machine's files and its systemd, and the database; `watch.account` judges the slots afterwards. Needs root:
+as anybody else one can only judge.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from scheduled_tasks.deploy import asked, deployed, names
+from scheduled_tasks.deploy.facts import instant, show
+from scheduled_tasks.operate import pause_files, pauses, schedules
+from scheduled_tasks.schedule.evaluator import latest_occurrence
+
+if TYPE_CHECKING:
+    from scheduled_tasks.deploy.names import Places
+    from scheduled_tasks.operate.missed import DeployedJob
+    from scheduled_tasks.operate.pauses import PauseRow
+    from scheduled_tasks.run.database import Connection
+
+
+def is_ours(places: Places) -> bool:
+    """Whether this process may speak for the machine, and there is something to say."""
+    return os.geteuid() == 0 and (places.current.is_dir() or places.untold.is_dir())
+
+
+def tell_deployed(connection: Connection, places: Places, host: str, now: datetime) -> int:
+    """Tells the database what was deployed here and when; how many jobs that changed.
+
+    Each note goes once the database has it. A note of an apply that is still at work waits for the next time.
+    """
+    in_force = _jobs_in_force(places)
+    digest = deployed.digest(in_force)
+    notes = sorted(places.untold.glob("*-jobs.json"))
+    if notes and _an_apply_is_at_work(places):
+        notes.pop()
+    changes = 0
+    for number, path in enumerate(notes, 1):
+        noted = json.loads(path.read_text())
+        came_into_force = number < len(notes) or noted["digest"] == digest
+        if came_into_force:
+            at = _utc(noted["at"])
+            told = schedules.Told(noted["jobs"], noted["digest"], at, _utc(noted["new_from"] or noted["at"]))
+            changes += schedules.tell(connection, host, told)
+        path.unlink()
+    if not list(places.untold.glob("*-jobs.json")) and schedules.told_digest(connection, host) != digest:
+        # Never noted: a set that an image brought, or a database from before it.
+        told = schedules.Told(json.loads(in_force)["jobs"], digest, now, now)
+        changes += schedules.tell(connection, host, told)
+    return changes
+
+
+def tell_pauses(connection: Connection, places: Places, host: str, now: datetime) -> None:
+    """Ends this host's pauses whose time is over, and tells the database of them and of stopped timers."""
+    for row in pause_files.in_force(places, host):
+        if row.until and row.until <= now:
+            pause_files.end(places, row, by="until", at=now)
+    notes = sorted(places.untold.glob("*-pause.json"))
+    here = pause_files.in_force(places, host)
+    stopped = [] if _an_apply_is_at_work(places) else _stopped(places, host, now)
+    pauses.tell_pauses(connection, [pause_files.read_note(path.read_text()) for path in notes] + here + stopped)
+    for path in notes:
+        path.unlink()
+    if not _an_apply_is_at_work(places):
+        pauses.end_gone(connection, host, [row.note for row in here + stopped if row.note], now)
+
+
+def catch_up(connection: Connection, places: Places, host: str, since: datetime, now: datetime) -> list[str]:
+    """Starts what pauses that ended since an instant held back: which services.
+
+    A job that says after_pause="catch_up" gets its last slot of the pause. Every job gets the last slot that fell
+    due after a pause's `until`, before its file went.
+    """
+    ended = [row for row in pauses.ended_between(connection, since, now) if row.scope.host in {None, host}]
+    if not ended:
+        return []
+    holding = pauses.in_force(connection, now)
+    wanted: dict[str, datetime] = {}
+    for each in schedules.deployed_now(connection):
+        if each.host != host or each.options.get("paused"):
+            continue
+        if any(row.holds(each.clock, each.job, host) for row in holding):
+            continue
+        for row in ended:
+            if row.holds(each.clock, each.job, host) and (slot := _owed(each, row, now)):
+                unit = names.service_name(each.clock, each.job)
+                wanted[unit] = max(slot, wanted.get(unit, slot))
+    for unit in asked.busy(list(wanted)):
+        del wanted[unit]  # its run goes on; a second start would be none
+    for unit, slot in wanted.items():
+        asked.ask(places, unit, at=slot, trigger="watch")
+    if wanted:
+        asked.start(wanted)
+    return sorted(wanted)
+
+
+def sweep(places: Places) -> None:
+    """Removes what was asked of starts that are over."""
+    asked.sweep(places)
+
+
+def _owed(job: DeployedJob, row: PauseRow, now: datetime) -> datetime | None:
+    """The slot of a pause that ended which is to run now; None for none."""
+    if row.until and row.resumed_at and row.until < row.resumed_at:  # its file went a little later
+        late = latest_occurrence(job.trigger, at_or_before=min(row.resumed_at, now))
+        if late and late.at >= max(row.until, job.since):
+            return late.at
+    end = min(each for each in (row.until, row.resumed_at) if each)
+    held = latest_occurrence(job.trigger, at_or_before=end - schedules.TICK)
+    wanted = held and job.options.get("after_pause") == "catch_up"
+    return held.at if held and wanted and held.at >= max(row.at, job.since) else None
+
+
+def _jobs_in_force(places: Places) -> str:
+    try:
+        return (places.current / names.JOBS).read_text()
+    except FileNotFoundError:  # nothing is deployed, or a release before this one did it
+        return deployed.NO_JOBS
+
+
+def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
+    """Jobs whose timer is deployed and stopped: somebody's pause in all but name."""
+    timers: dict[str, tuple[str, str]] = {}
+    for each in json.loads(_jobs_in_force(places))["jobs"]:
+        if not each["options"]["paused"]:
+            timers[names.timer_name(each["clock"], each["job"])] = (each["clock"], each["job"])
+    rows = []
+    for unit in show(places, "Id,ActiveState,InactiveEnterTimestamp", "clock-*.timer") if timers else []:
+        if unit["ActiveState"] == "inactive" and unit["Id"] in timers:
+            since = instant(unit["InactiveEnterTimestamp"])
+            at = _utc(since) if since else now
+            clock, job = timers[unit["Id"]]
+            note = f"{host}:{unit['Id']}:{since or 'boot'}"
+            reason = f"its timer is stopped on {host}"
+            rows.append(pauses.PauseRow(pauses.Scope(clock, job, host), at, pauses.STOPPED, reason, None, note=note))
+    return rows
+
+
+def _an_apply_is_at_work(places: Places) -> bool:
+    with suppress(FileNotFoundError), (places.runtime / "lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,62 @@
+"""What became of a run, on disk while PostgreSQL can't be told; only a run that needs it imports this.
+
+In a service the folder is the job's own below /var/lib/scheduled-tasks/results (StateDirectory=); the host's reconciler
+(operate/reconcile.py) writes what it finds there and takes it away. By hand in a checkout it is below the state
+directory; by hand on a deployed host there is none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scheduled_tasks.run import settings
+
+if TYPE_CHECKING:
+    from scheduled_tasks.run.current import Run
+    from scheduled_tasks.run.record import Result
+
+
+def keep(run: Run, result: Result) -> bool:
+    """Keeps a result; False where there is no place for it.
+
+    The file has all of the row, for a run that couldn't even open it. It is complete or not there: a rename makes it.
+    """
+    folder = _folder()
+    if folder is None:
+        return False
+    kept = result._asdict() | {
+        "is_open": run.recorded,
+        "task": run.task,
+        "clock": run.clock or None,
+        "job": run.job or None,
+        "scheduled_at": run.scheduled_at.isoformat() if run.scheduled_at else None,
+        "slot_host": run.slot_host,
+        "host": run.host,
+        "trigger": run.trigger,
+        "started_at": run.began_at.isoformat(),
+        "release": settings.load().release or None,
+        "invocation_id": run.invocation_id or None,
+        "lag": run.lag if run.scheduled_at else None,
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = folder / f"{run.run_id}.new"
+        with unfinished.open("w") as file:
+            json.dump(kept, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(folder / f"{run.run_id}-{run.attempt}.json")
+    except OSError:
+        return False
+    return True
+
+
+def _folder() -> Path | None:
+    for folder in os.environ.get("STATE_DIRECTORY", "").split(":"):
+        if "/scheduled-tasks/results/" in folder:
+            return Path(folder)
+    configuration = settings.load()
+    return None if configuration.deployed else configuration.state_directory / "results"

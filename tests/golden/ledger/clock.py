@@ -1,0 +1,18 @@
+"""What a job says of its account: on which hosts, beside itself, without a database, after a pause."""
+
+from shop.tasks.booking import count
+
+from scheduled_tasks import Clock
+
+scheduler = Clock(timezone="UTC", overlap="skip")
+scheduler.add_job(count, "cron", id="inherits_all", hour=1)
+scheduler.add_job(
+    count,
+    "cron",
+    id="has_its_own",
+    hour=1,
+    every_host=True,
+    overlap="queue",
+    database_away="open",
+    after_pause="catch_up",
+)

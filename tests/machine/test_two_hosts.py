@@ -1,0 +1,227 @@
+"""Two hosts with one ledger: each slot has one row and one effect, and what one host can't tell the other one does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.machine.conftest import COMMANDS
+from tests.machine.fleet import Fleet, two_machines
+from tests.machine.machine import wait_for
+from tests.machine.project import at
+from tests.roots import lacking, require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.xdist_group("two_hosts")  # two machines for all of them
+
+JOBS = 3
+# Some jobs for each question, none in another's way: `beat` is due all the time.
+BEAT = 'scheduler.add_job(work, "cron", ["tick"], id="tick", second="*/5", misfire_grace_time=1)'
+BY_HAND = """
+scheduler.add_job(work, "cron", ["by hand"], id="works", year=2100)
+scheduler.add_job(fail, "cron", id="fails", year=2100)
+scheduler.add_job(work, "cron", ["day"], id="daily", hour=6)
+scheduler.add_job(work, "cron", ["made up"], id="made_up", hour=6, after_pause="catch_up")
+scheduler.add_job(work, "cron", ["let go"], id="let_go", hour=6)
+"""
+EACH = 'scheduler.add_job(work, "cron", ["each"], id="each", second="*/10", misfire_grace_time=1, every_host=True)'
+LASTS = 'scheduler.add_job(last, "cron", ["lasts"], id="lasts", year=2100, timeout=60)'
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    require(lacking("booting machines", COMMANDS))
+    with two_machines("app1", "app2") as both:
+        due = at(60)
+        herd = "\n".join(f'scheduler.add_job(work, "cron", ["herd {n}"], id="job_{n}", {due})' for n in range(JOBS))
+        both.write(beat=BEAT, by_hand=BY_HAND, herd=herd, each=f"{EACH}\n{LASTS}")
+        for host in both.machines:
+            assert both.ask(host, "apply")["changed"]
+        yield both
+
+
+def rows(fleet: Fleet, clock: str, job: str, condition: str = "true") -> list[tuple[Any, ...]]:
+    return fleet.query(
+        f"SELECT status, host, reason, trigger FROM task_run WHERE clock = %s AND job = %s AND {condition}"
+        " ORDER BY scheduled_at",
+        clock, job,
+    )  # fmt: skip
+
+
+def now(fleet: Fleet) -> Any:
+    return fleet.query("SELECT clock_timestamp()")[0][0]
+
+
+def test_an_apply_tells_the_database_what_each_host_is_to_run(fleet: Fleet) -> None:
+    told = fleet.query("SELECT host, count(*) FROM deployed_job WHERE valid_until IS NULL GROUP BY host ORDER BY host")
+    assert told == [("app1", JOBS + 8), ("app2", JOBS + 8)]
+
+
+def test_what_is_due_in_one_second_on_both_hosts_is_done_once_each(fleet: Fleet) -> None:
+    def over() -> bool:
+        [(ended,)] = fleet.query("SELECT count(*) FROM task_run WHERE clock = 'herd' AND status = 'ended'")
+        return int(ended) >= JOBS
+
+    wait_for("the herd", over, seconds=150)
+    assert fleet.query(
+        "SELECT status, count(*), count(DISTINCT (job, scheduled_at, slot_host)) FROM task_run WHERE clock = 'herd'"
+        " GROUP BY status"
+    ) == [("ended", JOBS, JOBS)]
+    effects = fleet.query("SELECT what, count(*) FROM effect WHERE what LIKE 'herd %%' GROUP BY what")
+    assert len(effects) == JOBS
+    assert {count for _, count in effects} == {1}
+
+
+def test_the_hosts_watches_have_their_word_every_minute(fleet: Fleet) -> None:
+    since = now(fleet)
+
+    def seen() -> bool:
+        words = fleet.query("SELECT host FROM watched_host WHERE seen_at > %s", since)
+        return {host for (host,) in words} >= {"app1", "app2"}
+
+    wait_for("both watches' words", seen, seconds=120)
+
+
+def test_a_pause_for_the_fleet_holds_on_both_hosts_and_says_why(fleet: Fleet) -> None:
+    fleet.clocks("app1", "pause", "beat/tick", "--reason", "the till is broken", "--until", "1h")
+    since = now(fleet)
+    try:
+        wait_for("a skipped slot", lambda: rows(fleet, "beat", "tick", "status = 'skipped'"), seconds=30)
+        [effects] = fleet.query("SELECT count(*) FROM effect WHERE what = 'tick' AND at > %s", since)
+        assert effects == (0,)
+        assert "the till is broken" in rows(fleet, "beat", "tick", "status = 'skipped'")[0][2]
+        [job] = fleet.ask("app2", "status", "beat")["jobs"]
+        assert [pause["reason"] for pause in job["paused"]] == ["the till is broken"]
+    finally:
+        fleet.clocks("app2", "resume", "beat/tick")
+    since = now(fleet)
+    wait_for("a run", lambda: fleet.query("SELECT 1 FROM effect WHERE what = 'tick' AND at > %s", since), seconds=30)
+
+
+def test_a_pause_by_file_holds_on_its_host_alone(fleet: Fleet) -> None:
+    fleet.clocks("app1", "pause", "beat", "--here", "--reason", "a disk is changed")
+    since = now(fleet)
+    try:
+        wait_for(
+            "three runs", lambda: len(fleet.query("SELECT 1 FROM effect WHERE what = 'tick' AND at > %s", since)) > 2,
+            seconds=60,
+        )  # fmt: skip
+        hosts = fleet.query(
+            "SELECT DISTINCT host FROM task_run WHERE clock = 'beat' AND scheduled_at > %s AND status = 'ended'", since
+        )
+        assert hosts == [("app2",)]
+        shown = fleet.machines["app1"].run("systemctl", "show", "clock-beat-tick.service", "--property=ConditionResult")
+        assert shown.stdout.strip() == "ConditionResult=no"
+        assert not fleet.ask("app1", "apply")["changed"]  # a deploy doesn't resume
+        assert (fleet.machines["app1"].root / "etc/scheduled-tasks/paused/beat").exists()
+    finally:
+        fleet.clocks("app1", "resume", "beat", "--here")
+    assert fleet.query("SELECT host, reason FROM pause WHERE note IS NOT NULL AND resumed_at IS NOT NULL") == [
+        ("app1", "a disk is changed")
+    ]
+
+
+def test_a_run_by_hand_shows_its_lines_and_has_its_exit_code(fleet: Fleet) -> None:
+    done = fleet.clocks("app1", "run", "by_hand/works", "--wait", check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["status"] for line in lines if "status" in line] == ["started", "ended"]
+    assert "worked on by hand" in [line["message"] for line in lines]
+    failed = fleet.clocks("app1", "run", "by_hand/fails", "--wait", check=False)
+    assert failed.returncode == 1
+    assert "no luck today" in failed.stdout
+    [run] = fleet.ask("app1", "history", "by_hand/fails")
+    shown = fleet.ask("app1", "show", run["run_id"])
+    assert shown["unit"] == "clock-by_hand-fails.service"
+    assert "no luck today" in "".join(shown["log_lines"])
+
+
+def test_a_paused_job_runs_by_hand_only_where_it_is_forced(fleet: Fleet) -> None:
+    fleet.clocks("app1", "pause", "by_hand", "--here", "--reason", "counting")
+    try:
+        refused = fleet.clocks("app1", "run", "by_hand/works", check=False)
+        assert (refused.returncode, "counting" in refused.stderr) == (75, True)
+        assert fleet.clocks("app1", "run", "by_hand/works", "--wait", "--force", check=False).returncode == 0
+        plain = fleet.machines["app1"].run("systemctl", "start", "clock-by_hand-works.service", check=False)
+        assert plain.returncode == 0
+        shown = fleet.machines["app1"].run(
+            "systemctl", "show", "clock-by_hand-works.service", "--property=ConditionResult"
+        )
+        assert shown.stdout.strip() == "ConditionResult=no"
+    finally:
+        fleet.clocks("app1", "resume", "by_hand", "--here")
+
+
+def test_a_backfill_runs_the_slots_in_their_order_and_goes_on_where_it_stopped(fleet: Fleet) -> None:
+    span = ("--from", "2026-11-01T00:00Z", "--to", "2026-11-03T23:00Z")
+    first = fleet.clocks("app1", "run", "by_hand/daily", "--wait", "--at", "2026-11-02T06:00Z", check=False)
+    assert first.returncode == 0, first.stdout + first.stderr
+    done = fleet.ask("app1", "backfill", "by_hand/daily", *span)
+    assert (done["ran"], done["exit_code"]) == (2, 0)
+    assert fleet.ask("app1", "backfill", "by_hand/daily", *span)["slots"] == []
+    assert [(status, trigger) for status, _, _, trigger in rows(fleet, "by_hand", "daily")] == [
+        ("ended", "backfill"), ("ended", "manual"), ("ended", "backfill"),
+    ]  # fmt: skip
+    assert fleet.query("SELECT count(*) FROM effect WHERE what = 'day'") == [(3,)]
+
+
+def test_what_a_pause_held_back_is_made_up_for_once_where_the_job_says_so(fleet: Fleet) -> None:
+    fleet.query("UPDATE deployed_job SET valid_from = now() - interval '2 days' WHERE job IN ('made_up', 'let_go')")
+    fleet.query(
+        "INSERT INTO pause (clock, paused_at, paused_by, reason, resumed_at, resumed_by)"
+        " VALUES ('by_hand', now() - interval '1 day', 'anna', 'the move', clock_timestamp(), 'anna')"
+    )
+    for host in fleet.machines:
+        fleet.clocks(host, "watch")
+    wait_for("the run", lambda: rows(fleet, "by_hand", "made_up", "status = 'ended'"), seconds=30)
+    for unit in ("clock-by_hand-made_up.service", "clock-by_hand-let_go.service"):
+        for machine in fleet.machines.values():
+            idle = ("systemctl", "is-active", "--quiet", unit)
+            wait_for("its end", lambda m=machine, i=idle: m.run(*i, check=False).returncode != 0, seconds=30)  # type: ignore[misc]
+    effects = fleet.query("SELECT what, count(*) FROM effect WHERE what IN ('made up', 'let go') GROUP BY what")
+    assert effects == [("made up", 1)]
+    [(status, _, _, trigger)] = rows(fleet, "by_hand", "made_up", "status = 'ended'")
+    assert (status, trigger) == ("ended", "watch")
+
+
+def test_what_a_host_that_died_can_not_tell_the_other_one_writes(fleet: Fleet) -> None:
+    fleet.clocks("app2", "run", "each/lasts")
+    wait_for("its row", lambda: rows(fleet, "each", "lasts", "status = 'started'"), seconds=20)
+    fleet.kill("app2")
+    died = now(fleet)
+    # The time that it takes to be taken for dead, and for its run to be over, has not to be waited for.
+    fleet.query("UPDATE watched_host SET seen_at = seen_at - interval '10 minutes' WHERE host = 'app2'")
+    fleet.query("UPDATE task_run SET expires_at = clock_timestamp() WHERE job = 'lasts' AND status = 'started'")
+    missed = "status = 'missed' AND slot_host = 'app2' AND scheduled_at > '%s'"
+
+    def look_until(row: Callable[[], list[tuple[Any, ...]]]) -> bool:
+        fleet.clocks("app1", "watch")
+        return bool(row())
+
+    wait_for("a missed slot", lambda: look_until(lambda: rows(fleet, "each", "each", missed % died)), seconds=180)
+    assert rows(fleet, "each", "each", missed % died)[0][1] == "app2"
+    assert "app2 is silent since" in rows(fleet, "each", "each", missed % died)[0][2]
+    assert rows(fleet, "each", "each", "slot_host = 'app1' AND status NOT IN ('ended', 'started')") == []
+    wait_for("the lost run", lambda: look_until(lambda: rows(fleet, "each", "lasts", "status = 'lost'")), seconds=90)
+    assert fleet.clocks("app1", "status", check=False).returncode == 1
+
+
+def test_each_run_that_ended_did_its_work_once(fleet: Fleet) -> None:
+    before = now(fleet)
+    works = {"beat": "tick", "each": "each"}
+    for clock, what in works.items():
+        [(ended,)] = fleet.query(
+            "SELECT count(*) FROM task_run WHERE clock = %s AND job = %s AND status = 'ended' AND ended_at < %s",
+            clock, what, before,
+        )  # fmt: skip
+        [(later,)] = fleet.query(
+            "SELECT count(*) FROM task_run WHERE clock = %s AND job = %s"
+            " AND (status IN ('started', 'failed', 'lost') OR ended_at >= %s)", clock, what, before,
+        )  # fmt: skip
+        [(effects,)] = fleet.query("SELECT count(*) FROM effect WHERE what = %s", what)
+        assert ended > 3
+        assert ended <= effects <= ended + later
