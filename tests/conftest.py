@@ -1,7 +1,23 @@
-"""Options of the test run."""
+"""Options of the test run, and what every run has to hold."""
+
+from __future__ import annotations
+
+import os
 
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write tests/golden/*/expected; then read the diff")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuses to run where xdist doesn't keep a group's tests on one worker: they share a machine, in their order.
+
+    xdist says a test's group in its id. It once did so in vain, and the groups fell apart without a word.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ or not config.getoption("loadgroup", default=False):
+        return
+    if apart := [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]:
+        raise pytest.UsageError(f"this pytest-xdist doesn't keep groups together, for example {apart[0]}")
