@@ -21,7 +21,8 @@ pytestmark = pytest.mark.xdist_group("options")  # one machine for all of them
 # For three seconds or more as busy as it may be; then it says what it had of a processor, from when to when.
 BUSY = f"""begun=$(date +%s.%N); end=$((${{begun%.*}} + 4))
 while [ "$(date +%s)" -lt "$end" ]; do n=0; while [ $n -lt 5000 ]; do n=$((n + 1)); done; done
-echo "of a processor: $begun $(date +%s.%N) $(times | head -n 1 | tr -d 'ms')" >{OUT}/busy"""
+times >{OUT}/times
+echo "of a processor: $begun $(date +%s.%N) $(head -n 1 {OUT}/times | tr -d 'ms')" >{OUT}/busy"""
 
 
 def share(said: str) -> float:
