@@ -47,10 +47,10 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
             "grace": job.grace,
             "jitter": job.trigger.jitter,
             "timeout": _longest(options),
-            "every_host": bool(options.text("every_host")),
-            "overlap": options.text("overlap"),
             "turns": bool(clock.options.text("concurrency")),
             "paused": job.paused,
+            "every_host": bool(options.text("every_host")),
+            "overlap": options.text("overlap") or None,
             "after_pause": options.text("after_pause", "skip"),
         },
     }

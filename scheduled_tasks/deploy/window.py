@@ -15,13 +15,18 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from scheduled_tasks.deploy import asked
 from scheduled_tasks.deploy import facts as machine
 from scheduled_tasks.deploy.analyze import next_runs
-from scheduled_tasks.deploy.names import Places, service_of
+from scheduled_tasks.deploy.deployed import NO_JOBS
+from scheduled_tasks.deploy.names import JOBS, Places, service_of, timer_name
 from scheduled_tasks.deploy.plan import Facts, Plan, Window, calendar, is_persistent
 from scheduled_tasks.deploy.system import System, SystemdError
+from scheduled_tasks.schedule.evaluator import latest_occurrence
+from scheduled_tasks.schedule.trigger import Trigger
 
 SETTLED_SECONDS = 30.0  # a timer that elapses at its start does so at once; more than this, and systemd is stuck
 
@@ -35,12 +40,14 @@ class Opened:
         start: the units that are to be started at its end.
         held: those whose services must not start by the start alone.
         stamps: the persistent timers, each with the instant that its stamp gets.
+        owed: the timers that had a run due already, each with the nominal time that the old calendar had for it.
     """
 
     noted: Window
     start: tuple[str, ...]
     held: tuple[str, ...]
     stamps: Mapping[str, float]
+    owed: Mapping[str, datetime]
 
     def forget(self, places: Places, system: System) -> None:
         """The last act of an apply: nothing is left undone."""
@@ -65,6 +72,7 @@ def opened(facts: Facts, todo: Plan, files: Mapping[str, str], places: Places, s
     starting = [unit for unit in coming if unit.endswith(".timer")]
     persistent = {timer: timers.get(timer, now) for timer in starting if is_persistent(texts[timer])}
     window = Opened(
+        owed=_nominal_times({timer: due[timer] for timer in noted.pending if timer in due}, facts.files),
         noted=noted,
         start=coming,
         held=tuple(timer for timer in starting if timer in before and timer not in persistent),
@@ -118,9 +126,27 @@ def close(window: Opened, files: Mapping[str, str], places: Places, system: Syst
     with _held(held, places, system):
         system.systemctl("start", units)
         settled = _settle(held)
-    owed = [service_of(timer) for timer in _owed(window.noted, files, settled)]
-    system.systemctl("start", owed, "--no-block")
-    return tuple(owed)
+    owed = _owed(window.noted, files, settled)
+    for timer in owed:  # so that it is a timer's run to the ledger, of the slot that is owed
+        system.folder(places.asked)
+        text = asked.text(at=window.owed.get(timer), trigger="timer")
+        system.write(places.asked / timer.removesuffix(".timer"), text)
+    services = [service_of(timer) for timer in owed]
+    system.systemctl("start", services, "--no-block")
+    return tuple(services)
+
+
+def _nominal_times(due: Mapping[str, float], files: Mapping[str, str]) -> dict[str, datetime]:
+    """What timers that elapse at some instants are due for, by the schedules of their set."""
+    jobs = json.loads(files.get(JOBS, NO_JOBS))["jobs"] if due else []
+    schedules = {timer_name(each["clock"], each["job"]): each["schedule"] for each in jobs}
+    found = {}
+    for timer, at in due.items():
+        if timer in schedules:
+            trigger = Trigger.from_json(schedules[timer])
+            if run := latest_occurrence(trigger, at_or_before=datetime.fromtimestamp(at, UTC)):
+                found[timer] = run.at
+    return found
 
 
 @contextmanager

@@ -13,17 +13,17 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.deploy import deployed, names
+from scheduled_tasks.deploy import asked, deployed, names
 from scheduled_tasks.deploy.facts import instant, show
-from scheduled_tasks.operate import asked, pause_files, pauses, schedules
+from scheduled_tasks.operate import pause_files, pauses, schedules
 from scheduled_tasks.operate import reconcile as ledger
 from scheduled_tasks.schedule.evaluator import latest_occurrence
-from scheduled_tasks.schedule.trigger import Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scheduled_tasks.deploy.names import Places
+    from scheduled_tasks.operate.missed import DeployedJob
     from scheduled_tasks.operate.pauses import PauseRow
     from scheduled_tasks.run.database import Connection
 
@@ -81,17 +81,19 @@ def catch_up(connection: Connection, places: Places, host: str, since: datetime,
     due after a pause's `until`, before its file went.
     """
     ended = [row for row in pauses.ended_between(connection, since, now) if row.scope.host in {None, host}]
+    if not ended:
+        return []
     holding = pauses.in_force(connection, now)
     wanted: dict[str, datetime] = {}
-    if ended:
-        for each in json.loads(_jobs_in_force(places))["jobs"]:
-            clock, job = each["clock"], each["job"]
-            if each["options"]["paused"] or any(row.holds(clock, job, host) for row in holding):
-                continue
-            for row in ended:
-                if row.holds(clock, job, host) and (slot := _owed(each, row, now)):
-                    unit = names.service_name(clock, job)
-                    wanted[unit] = max(slot, wanted.get(unit, slot))
+    for each in schedules.deployed_now(connection):
+        if each.host != host or each.options.get("paused"):
+            continue
+        if any(row.holds(each.clock, each.job, host) for row in holding):
+            continue
+        for row in ended:
+            if row.holds(each.clock, each.job, host) and (slot := _owed(each, row, now)):
+                unit = names.service_name(each.clock, each.job)
+                wanted[unit] = max(slot, wanted.get(unit, slot))
     for unit in asked.busy(list(wanted)):
         del wanted[unit]  # its run goes on; a second start would be none
     for unit, slot in wanted.items():
@@ -139,18 +141,16 @@ def sweep(places: Places) -> None:
     asked.sweep(places)
 
 
-def _owed(job: dict[str, object], row: PauseRow, now: datetime) -> datetime | None:
-    trigger = Trigger.from_json(job["schedule"])  # type: ignore[arg-type]  # as jobs.json has it
-    options: dict[str, object] = job["options"]  # type: ignore[assignment]
-    end = min(each for each in (row.until, row.resumed_at) if each)
-    if row.until and row.resumed_at and row.until < row.resumed_at:
-        late = latest_occurrence(trigger, at_or_before=min(row.resumed_at, now))
-        if late and late.at >= row.until:
+def _owed(job: DeployedJob, row: PauseRow, now: datetime) -> datetime | None:
+    """The slot of a pause that ended which is to run now; None for none."""
+    if row.until and row.resumed_at and row.until < row.resumed_at:  # its file went a little later
+        late = latest_occurrence(job.trigger, at_or_before=min(row.resumed_at, now))
+        if late and late.at >= max(row.until, job.since):
             return late.at
-    held = latest_occurrence(trigger, at_or_before=end - schedules.TICK)
-    if options.get("after_pause") != "catch_up" or held is None:
-        return None
-    return held.at if held.at >= row.at else None
+    end = min(each for each in (row.until, row.resumed_at) if each)
+    held = latest_occurrence(job.trigger, at_or_before=end - schedules.TICK)
+    wanted = held and job.options.get("after_pause") == "catch_up"
+    return held.at if held and wanted and held.at >= max(row.at, job.since) else None
 
 
 def _jobs_in_force(places: Places) -> str:

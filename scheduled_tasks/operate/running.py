@@ -13,9 +13,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from scheduled_tasks.deploy import asked
+from scheduled_tasks.deploy.asked import StartError
 from scheduled_tasks.deploy.facts import show
-from scheduled_tasks.operate import asked
-from scheduled_tasks.operate.asked import StartError
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.names import Places

@@ -83,6 +83,12 @@ OPTIONS = {
     "database_away": Option(
         "", matching(r"closed|open"), "database_away='open': it runs although PostgreSQL is away", section=RUN
     ),
+    "after_pause": Option(
+        "",
+        matching(r"skip|catch_up"),
+        "after_pause='catch_up': the last run that a pause held back is made up for; 'skip': none is",
+        section=RUN,
+    ),
     "concurrency": Option(
         "ConcurrencySoftMax",
         matching(r"[1-9]\d{0,2}"),

@@ -14,7 +14,7 @@ from tests.machine.project import at
 from tests.roots import lacking, require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.xdist_group("two_hosts")  # two machines for all of them
 
@@ -25,6 +25,8 @@ BY_HAND = """
 scheduler.add_job(work, "cron", ["by hand"], id="works", year=2100)
 scheduler.add_job(fail, "cron", id="fails", year=2100)
 scheduler.add_job(work, "cron", ["day"], id="daily", hour=6)
+scheduler.add_job(work, "cron", ["made up"], id="made_up", hour=6, after_pause="catch_up")
+scheduler.add_job(work, "cron", ["let go"], id="let_go", hour=6)
 """
 EACH = 'scheduler.add_job(work, "cron", ["each"], id="each", second="*/10", misfire_grace_time=1, every_host=True)'
 LASTS = 'scheduler.add_job(last, "cron", ["lasts"], id="lasts", year=2100, timeout=60)'
@@ -34,7 +36,7 @@ LASTS = 'scheduler.add_job(last, "cron", ["lasts"], id="lasts", year=2100, timeo
 def fleet() -> Iterator[Fleet]:
     require(lacking("booting machines", COMMANDS))
     with two_machines("app1", "app2") as both:
-        due = at(40)
+        due = at(60)
         herd = "\n".join(f'scheduler.add_job(work, "cron", ["herd {n}"], id="job_{n}", {due})' for n in range(JOBS))
         both.write(beat=BEAT, by_hand=BY_HAND, herd=herd, each=f"{EACH}\n{LASTS}")
         for host in both.machines:
@@ -56,7 +58,7 @@ def now(fleet: Fleet) -> Any:
 
 def test_an_apply_tells_the_database_what_each_host_is_to_run(fleet: Fleet) -> None:
     told = fleet.query("SELECT host, count(*) FROM deployed_job WHERE valid_until IS NULL GROUP BY host ORDER BY host")
-    assert told == [("app1", JOBS + 6), ("app2", JOBS + 6)]
+    assert told == [("app1", JOBS + 8), ("app2", JOBS + 8)]
 
 
 def test_what_is_due_in_one_second_on_both_hosts_is_done_once_each(fleet: Fleet) -> None:
@@ -97,7 +99,7 @@ def test_a_pause_for_the_fleet_holds_on_both_hosts_and_says_why(fleet: Fleet) ->
     finally:
         fleet.clocks("app2", "resume", "beat/tick")
     since = now(fleet)
-    wait_for("a run", lambda: fleet.query("SELECT FROM effect WHERE what = 'tick' AND at > %s", since), seconds=30)
+    wait_for("a run", lambda: fleet.query("SELECT 1 FROM effect WHERE what = 'tick' AND at > %s", since), seconds=30)
 
 
 def test_a_pause_by_file_holds_on_its_host_alone(fleet: Fleet) -> None:
@@ -105,7 +107,7 @@ def test_a_pause_by_file_holds_on_its_host_alone(fleet: Fleet) -> None:
     since = now(fleet)
     try:
         wait_for(
-            "three runs", lambda: len(fleet.query("SELECT FROM effect WHERE what = 'tick' AND at > %s", since)) > 2,
+            "three runs", lambda: len(fleet.query("SELECT 1 FROM effect WHERE what = 'tick' AND at > %s", since)) > 2,
             seconds=60,
         )  # fmt: skip
         hosts = fleet.query(
@@ -167,6 +169,25 @@ def test_a_backfill_runs_the_slots_in_their_order_and_goes_on_where_it_stopped(f
     assert fleet.query("SELECT count(*) FROM effect WHERE what = 'day'") == [(3,)]
 
 
+def test_what_a_pause_held_back_is_made_up_for_once_where_the_job_says_so(fleet: Fleet) -> None:
+    fleet.query("UPDATE deployed_job SET valid_from = now() - interval '2 days' WHERE job IN ('made_up', 'let_go')")
+    fleet.query(
+        "INSERT INTO pause (clock, paused_at, paused_by, reason, resumed_at, resumed_by)"
+        " VALUES ('by_hand', now() - interval '1 day', 'anna', 'the move', clock_timestamp(), 'anna')"
+    )
+    for host in fleet.machines:
+        fleet.clocks(host, "watch")
+    wait_for("the run", lambda: rows(fleet, "by_hand", "made_up", "status = 'ended'"), seconds=30)
+    for unit in ("clock-by_hand-made_up.service", "clock-by_hand-let_go.service"):
+        for machine in fleet.machines.values():
+            idle = ("systemctl", "is-active", "--quiet", unit)
+            wait_for("its end", lambda m=machine, i=idle: m.run(*i, check=False).returncode != 0, seconds=30)  # type: ignore[misc]
+    effects = fleet.query("SELECT what, count(*) FROM effect WHERE what IN ('made up', 'let go') GROUP BY what")
+    assert effects == [("made up", 1)]
+    [(status, _, _, trigger)] = rows(fleet, "by_hand", "made_up", "status = 'ended'")
+    assert (status, trigger) == ("ended", "watch")
+
+
 def test_what_a_host_that_died_can_not_tell_the_other_one_writes(fleet: Fleet) -> None:
     fleet.clocks("app2", "run", "each/lasts")
     wait_for("its row", lambda: rows(fleet, "each", "lasts", "status = 'started'"), seconds=20)
@@ -176,11 +197,16 @@ def test_what_a_host_that_died_can_not_tell_the_other_one_writes(fleet: Fleet) -
     fleet.query("UPDATE watched_host SET seen_at = seen_at - interval '10 minutes' WHERE host = 'app2'")
     fleet.query("UPDATE task_run SET expires_at = clock_timestamp() WHERE job = 'lasts' AND status = 'started'")
     missed = "status = 'missed' AND slot_host = 'app2' AND scheduled_at > '%s'"
-    wait_for("a missed slot", lambda: rows(fleet, "each", "each", missed % died), seconds=180)
+
+    def look_until(row: Callable[[], list[tuple[Any, ...]]]) -> bool:
+        fleet.clocks("app1", "watch")
+        return bool(row())
+
+    wait_for("a missed slot", lambda: look_until(lambda: rows(fleet, "each", "each", missed % died)), seconds=180)
     assert rows(fleet, "each", "each", missed % died)[0][1] == "app2"
     assert "app2 is silent since" in rows(fleet, "each", "each", missed % died)[0][2]
     assert rows(fleet, "each", "each", "slot_host = 'app1' AND status NOT IN ('ended', 'started')") == []
-    wait_for("the lost run", lambda: rows(fleet, "each", "lasts", "status = 'lost'"), seconds=90)
+    wait_for("the lost run", lambda: look_until(lambda: rows(fleet, "each", "lasts", "status = 'lost'")), seconds=90)
     assert fleet.clocks("app1", "status", check=False).returncode == 1
 
 

@@ -8,6 +8,7 @@ of a service does.
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.deploy.names import Places
 
 FORCED = ".forced"
+VALID_SECONDS = 600  # a start that waits for its turn longer is as every other
 BUSY = {"active", "activating", "reloading", "deactivating"}
 
 
@@ -35,23 +37,26 @@ def rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-def ask(places: Places, unit: str, *, at: datetime | None, trigger: str, force: bool = False) -> None:
-    """Says what the unit's next start is for.
+def text(*, at: datetime | None, trigger: str, force: bool = False) -> str:
+    """What says to a unit's next start what it is for.
 
     Args:
-        places: where the files are.
-        unit: the service.
-        at: the slot that it is to run; None: none, it is a run by hand.
-        trigger: `manual`, `backfill` or `watch`, as the ledger has it.
+        at: the slot that it is to run; None: the one that its timer would run now, or none where it is by hand.
+        trigger: `timer`, `manual`, `backfill` or `watch`, as the ledger has it.
         force: whether it runs also while it is paused.
     """
-    name = unit.removesuffix(".service")
-    places.asked.mkdir(mode=0o755, parents=True, exist_ok=True)
-    lines = [f"SCHEDULED_TASKS_TRIGGER={trigger}"]
+    lines = [f"SCHEDULED_TASKS_TRIGGER={trigger}", f"SCHEDULED_TASKS_ASKED_UNTIL={time.time() + VALID_SECONDS:.0f}"]
     lines += [f"SCHEDULED_TASKS_AT={rfc3339(at)}"] if at else []
     lines += ["SCHEDULED_TASKS_FORCE=1"] if force else []
+    return "\n".join(lines) + "\n"
+
+
+def ask(places: Places, unit: str, *, at: datetime | None, trigger: str, force: bool = False) -> None:
+    """Says what the unit's next start is for, see `text`."""
+    name = unit.removesuffix(".service")
+    places.asked.mkdir(mode=0o755, parents=True, exist_ok=True)
     path = places.asked / name
-    path.with_suffix(".new").write_text("\n".join(lines) + "\n")
+    path.with_suffix(".new").write_text(text(at=at, trigger=trigger, force=force))
     path.with_suffix(".new").rename(path)
     if force:
         (places.asked / f"{name}{FORCED}").touch()

@@ -1,0 +1,212 @@
+"""The operator's commands over a ledger with something in it; the whole command line, in this process."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from scheduled_tasks.cli import main
+from scheduled_tasks.operate import history, schedules, status
+from scheduled_tasks.operate.watch import account
+from scheduled_tasks.run import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Database = psycopg.Connection[Any]
+SHOP = Path(__file__).parents[1] / "run/projects/shop"
+HOURLY = {"kind": "cron", "zone": "UTC", "minutes": [0], "seconds": [0]}
+
+
+def clocks(*argv: str, check: bool = True) -> Result:
+    settings.load.cache_clear()
+    environment = {"SCHEDULED_TASKS_CONFIG": str(SHOP / "pyproject.toml"), "SUDO_USER": "anna"}
+    done = CliRunner().invoke(main, argv, env=environment, prog_name="clocks")
+    settings.load.cache_clear()
+    assert not check or done.exit_code in {0, 1}, done.stderr
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+def ask(*argv: str) -> Any:
+    return json.loads(clocks(*argv, "--json").stdout)
+
+
+@pytest.fixture
+def hour(connection: Database) -> datetime:
+    """The last full hour; three jobs are deployed on app1, whose watch had a word just now."""
+    now = datetime.now(UTC)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    options: Mapping[str, Any] = {"catch_up": True, "timeout": 600}
+    jobs = [
+        {"clock": clock, "job": job, "task": f"sales.{job}", "schedule": HOURLY, "options": options}
+        for clock, job in (("shop", "count"), ("shop", "sell"), ("till", "close"))
+    ]
+    schedules.tell(connection, "app1", schedules.Told(jobs, "one", now, now))
+    account(connection, "app1", now)
+    return hour
+
+
+def ran(connection: Database, job: str, at: datetime, status: str, clock: str = "shop", **columns: object) -> None:
+    values = {"started_at": at, "ended_at": at + timedelta(seconds=5), **columns}
+    names = ", ".join(values)
+    connection.execute(
+        f"INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, {names})"
+        f" VALUES (gen_random_uuid(), 't', %s, %s, %s, '', 'app1', 'timer', %s, {', '.join(['%s'] * len(values))})",
+        [clock, job, at, status, *values.values()],
+    )
+
+
+def hours_before(hour: datetime, number: int) -> datetime:
+    return hour - timedelta(hours=number)
+
+
+def test_status_says_since_when_and_how_often_in_a_row_a_job_fails(connection: Database, hour: datetime) -> None:
+    for number, became in enumerate(["failed", "skipped", "failed", "missed", "ended", "failed"]):
+        ran(connection, "count", hours_before(hour, number), became, reason=became)
+    ran(connection, "sell", hour, "ended")
+    found = ask("status")
+    assert found["healthy"] is False
+    jobs = {f"{job['clock']}/{job['job']}": job for job in found["jobs"]}
+    assert list(jobs) == ["shop/count", "shop/sell", "till/close"]
+    count = jobs["shop/count"]
+    assert (count["last"], count["streak"]) == ("failed", 3)
+    assert datetime.fromisoformat(count["since"]) == hour
+    assert datetime.fromisoformat(jobs["shop/sell"]["next_run"]) == hour + timedelta(hours=1)
+    assert jobs["till/close"]["last"] == ""
+    assert clocks("status").exit_code == 1
+    assert clocks("status", "till").exit_code == 0
+    bad = clocks("status", "--bad").stdout
+    assert "shop/count" in bad
+    assert "3 bad in a row" in bad
+    assert "shop/sell" not in bad
+
+
+def test_status_shows_what_runs_and_what_is_paused_and_by_whom(connection: Database, hour: datetime) -> None:
+    ran(connection, "sell", hour, "started", ended_at=None, started_at=datetime.now(UTC))
+    clocks("pause", "shop/count", "--reason", "the till is broken", "--until", "2h")
+    found = clocks("status")
+    lines = {line.split()[0]: line for line in found.stdout.splitlines() if line}
+    assert "running" in lines["shop/sell"]
+    assert "paused by anna: the till is broken" in lines["shop/count"]
+    assert found.stdout.splitlines()[-1] == "3 jobs: 0 bad, 1 running, 1 paused"
+    assert found.exit_code == 0
+
+
+def test_a_silent_host_is_bad(connection: Database, hour: datetime) -> None:
+    connection.execute("UPDATE watched_host SET seen_at = seen_at - interval '6 minutes'")
+    found = clocks("status")
+    assert found.exit_code == 1
+    assert "app1 is silent since" in found.stdout
+
+
+def test_pause_and_resume_say_what_they_did_and_what_still_holds(connection: Database, hour: datetime) -> None:
+    pause = ("pause", "shop/count", "--reason", "counting")
+    assert clocks(*pause).stdout == "shop/count: paused\n"
+    assert clocks(*pause).stdout == "shop/count: nothing to do, it is paused already\n"
+    assert ask("pause", "--all", "--reason", "the move")["changed"] is True
+    resumed = clocks("resume", "shop/count").stdout.splitlines()
+    assert resumed[0] == "shop/count: resumed"
+    assert resumed[1].startswith("still paused: all clocks since ")
+    assert resumed[1].endswith(" by anna: the move")
+    assert ask("resume", "--all")["still_paused_by"] == []
+    assert ask("resume", "--all")["changed"] is False
+    rows = connection.execute("SELECT clock, job, paused_by, resumed_by FROM pause ORDER BY id").fetchall()
+    assert rows == [("shop", "count", "anna", "anna"), (None, None, "anna", "anna")]
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (["pause", "shop/cuont", "--reason", "x"], 64, "the clock shop has no cuont; there are count, sell"),
+        (["pause", "shoop", "--reason", "x"], 64, "no host has a clock shoop; there are shop, till"),
+        (["pause", "--reason", "x"], 64, "one of CLOCK[/JOB] and --all"),
+        (["pause", "shop", "--reason", " "], 64, "--reason is empty"),
+        (["pause", "shop", "--reason", "x", "--until", "2020-01-01"], 64, "is over already"),
+        (["pause", "shop", "--reason", "x", "--until", "soon"], 2, "'soon' is no instant; write 2026-11-24T06:00Z"),
+        (["history", "Shop!"], 64, "is neither CLOCK nor CLOCK/JOB"),
+        (["show", "zz"], 64, "is no run's id"),
+        (["show", "abcdef01"], 64, "no run begins with abcdef01"),
+        (["run", "shop"], 64, "names no job: write CLOCK/JOB"),
+        (["run", "shop/count"], 64, "is not deployed on this host; it is on app1"),
+        (["backfill", "shop/nope", "--from", "2h", "--to", "1h"], 64, "see 'clocks list' and 'clocks plan'"),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_answered_with_what_to_write(
+    hour: datetime, argv: list[str], code: int, said: str
+) -> None:
+    done = clocks(*argv, check=False)
+    assert (done.exit_code, said in done.stderr) == (code, True), done.stderr
+
+
+def test_history_narrows_by_clock_job_status_and_time(connection: Database, hour: datetime) -> None:
+    for number in range(4):
+        ran(connection, "count", hours_before(hour, number), "ended" if number % 2 else "missed")
+        ran(connection, "close", hours_before(hour, number), "ended", clock="till")
+
+    def shown(*argv: str) -> list[tuple[str, int]]:
+        return [
+            (row["job"], round((hour - datetime.fromisoformat(row["scheduled_at"])).total_seconds() / 3600))
+            for row in ask("history", *argv)
+        ]
+
+    assert len(shown()) == 8
+    assert shown("shop") == [("count", 0), ("count", 1), ("count", 2), ("count", 3)]
+    assert shown("shop/count", "--status", "missed") == [("count", 0), ("count", 2)]
+    assert shown("--status", "missed", "--limit", "1") == [("count", 0)]
+    assert shown("till/close", "--since", hours_before(hour, 1).isoformat()) == [("close", 0), ("close", 1)]
+    assert shown("nothing") == []
+
+
+def test_show_finds_a_run_by_the_beginning_of_its_id(connection: Database, hour: datetime) -> None:
+    ran(connection, "count", hour, "failed", error_type="RuntimeError", error_message="no luck", exit_code=1)
+    [row] = ask("history", "shop/count")
+    shown = ask("show", row["run_id"][:10])
+    assert (shown["run_id"], shown["unit"], shown["log_lines"]) == (row["run_id"], "clock-shop-count.service", [])
+    assert "RuntimeError" in clocks("show", row["run_id"]).stdout
+
+
+def test_watch_as_somebody_else_than_root_of_a_host_only_judges(connection: Database, hour: datetime) -> None:
+    assert ask("watch")["written"] == []
+    assert [host for (host,) in connection.execute("SELECT host FROM watched_host")] == ["app1"]
+
+
+def test_questions_about_many_jobs_walk_down_indices(connection: Database) -> None:
+    connection.execute(
+        "INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at)"
+        " SELECT gen_random_uuid(), 't', 'c' || n % 50, 'j' || n % 1000,"
+        " '2026-11-01'::timestamptz + n * interval '1 s', '', 'app1', 'timer',"
+        " CASE WHEN n % 97 = 0 THEN 'missed' ELSE 'ended' END,"
+        " '2026-11-01'::timestamptz + n * interval '1 s' FROM generate_series(1, 60000) AS n"
+    )
+    connection.execute("ANALYZE task_run")
+
+    def scans() -> int:
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        [(number,)] = connection.execute(
+            "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'task_run'"
+        ).fetchall()
+        return int(number)
+
+    before = scans()
+    assert len(history.history(connection, limit=20)) == 20
+    assert len(history.history(connection, limit=20, status="missed")) == 20
+    assert len(history.history(connection, limit=20, clock="c7")) == 20
+    assert len(history.history(connection, limit=20, clock="c7", job="j7", status="missed")) == 1
+    options: dict[str, Any] = {"catch_up": True, "timeout": 600}
+    jobs = [
+        {"clock": f"c{n % 50}", "job": f"j{n}", "task": "t", "schedule": HOURLY, "options": options}
+        for n in range(1000)
+    ]
+    at = datetime(2026, 11, 2, tzinfo=UTC)
+    schedules.tell(connection, "app1", schedules.Told(jobs, "many", at, at))
+    assert len(status.jobs(connection, at)) == 1000
+    account(connection, "app1", at)
+    account(connection, "app1", at + timedelta(minutes=1))
+    assert scans() == before

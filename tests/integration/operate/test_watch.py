@@ -1,0 +1,207 @@
+"""The watch's edges, each by itself: who may be judged when, what the reasons say, what is told late."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from scheduled_tasks.operate import pauses, schedules
+from scheduled_tasks.operate.pauses import PauseRow, Scope
+from scheduled_tasks.operate.watch import account
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Database = psycopg.Connection[Any]
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOURLY = {"kind": "cron", "zone": "UTC", "minutes": [0], "seconds": [0]}
+
+
+def minutes(number: float) -> datetime:
+    """So many minutes after noon."""
+    return NOON + timedelta(minutes=number)
+
+
+def deploy(connection: Database, host: str, at: datetime, *jobs: str, **options: object) -> None:
+    listed: list[Mapping[str, Any]] = [
+        {"clock": "shop", "job": job, "task": f"shop.{job}", "schedule": HOURLY,
+         "options": {"catch_up": True, "timeout": 600, **options}}
+        for job in jobs
+    ]  # fmt: skip
+    schedules.tell(connection, host, schedules.Told(listed, f"{at}{jobs}{options}", at, at))
+
+
+def ran(connection: Database, job: str, at: datetime, host: str, status: str = "ended", **columns: object) -> None:
+    values = {"started_at": at + timedelta(seconds=1), "ended_at": at + timedelta(seconds=5), **columns}
+    names = ", ".join(values)
+    connection.execute(
+        f"INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, {names})"
+        f" VALUES (gen_random_uuid(), 't', 'shop', %s, %s, '', %s, 'timer', %s, {', '.join(['%s'] * len(values))})",
+        [job, at, host, status, *values.values()],
+    )
+
+
+def written(connection: Database) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "SELECT job, scheduled_at, status, host, reason FROM task_run WHERE trigger = 'watch'"
+        " ORDER BY scheduled_at, job"
+    ).fetchall()
+
+
+def look_regularly(connection: Database, host: str, start: datetime, end: datetime) -> None:
+    at = start
+    while at <= end:
+        account(connection, host, at)
+        at += timedelta(minutes=1)
+
+
+def test_a_slot_is_missed_a_minute_after_its_time_and_not_before(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count")
+    look_regularly(connection, "app1", minutes(-30), minutes(0.9))
+    assert written(connection) == []
+    account(connection, "app1", minutes(1))
+    assert written(connection) == [("count", NOON, "missed", "app1", "app1 did not start it")]
+
+
+@pytest.mark.parametrize(
+    ("options", "patience"),
+    [
+        ({"jitter": 120}, 3),
+        ({"grace": 600}, 11),
+        ({"turns": True}, 11),
+        ({"overlap": "queue"}, 11),
+        ({"jitter": 60, "grace": 60, "turns": True}, 13),
+    ],
+)
+def test_jitter_grace_and_waiting_for_a_turn_count_in(
+    connection: Database, options: dict[str, object], patience: float
+) -> None:
+    deploy(connection, "app1", minutes(-30), "count", **options)
+    look_regularly(connection, "app1", minutes(-30), minutes(patience - 0.1))
+    assert written(connection) == []
+    account(connection, "app1", minutes(patience))
+    assert [row[:3] for row in written(connection)] == [("count", NOON, "missed")]
+
+
+def test_what_was_not_yet_deployed_or_no_longer_is_not_missed(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count")
+    deploy(connection, "app1", minutes(30), "sell")
+    look_regularly(connection, "app1", minutes(30), minutes(70))
+    assert [row[:2] for row in written(connection)] == [("count", NOON), ("sell", minutes(60))]
+
+
+def test_a_job_without_a_timer_is_never_due(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count", paused=True)
+    look_regularly(connection, "app1", minutes(-30), minutes(5))
+    assert written(connection) == []
+
+
+def test_a_job_of_two_hosts_is_missed_only_where_neither_ran_it(connection: Database) -> None:
+    for host in ("app1", "app2"):
+        deploy(connection, host, minutes(-30), "count", "sell")
+    ran(connection, "count", NOON, "app2")
+    look_regularly(connection, "app1", minutes(-30), minutes(5))
+    assert [row[0] for row in written(connection)] == ["sell"]
+
+
+def test_a_dead_host_is_judged_by_another_one_after_five_minutes(connection: Database) -> None:
+    for host in ("app1", "app2"):
+        deploy(connection, host, minutes(-30), "count", every_host=True)
+    for slot_host in ("app1",):
+        ran(connection, "count", NOON, slot_host)
+        connection.execute("UPDATE task_run SET slot_host = 'app1'")
+    look_regularly(connection, "app2", minutes(-30), minutes(-2))
+    look_regularly(connection, "app1", minutes(-30), minutes(3))
+    assert written(connection) == []
+    account(connection, "app1", minutes(4))
+    assert written(connection) == [
+        ("count", NOON, "missed", "app2", "app2 is silent since 2026-11-24T11:58:00Z")
+    ]  # fmt: skip
+
+
+def test_after_an_outage_of_the_database_no_host_is_taken_for_dead_at_once(connection: Database) -> None:
+    for host in ("app1", "app2"):
+        deploy(connection, host, minutes(-30), "count", every_host=True)
+        look_regularly(connection, host, minutes(-30), minutes(-20))
+    account(connection, "app1", minutes(20))  # the first word of all since then
+    assert written(connection) == []
+    deploy(connection, "app2", minutes(-10))  # which app2 could not tell before
+    account(connection, "app2", minutes(20.5))
+    account(connection, "app1", minutes(21))
+    account(connection, "app2", minutes(21.5))
+    assert [row[3] for row in written(connection)] == ["app1"]
+
+
+def test_what_falls_due_while_the_run_before_goes_on_is_skipped(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-90), "count", timeout=7200)
+    ran(connection, "count", minutes(-60), "app1", "started", ended_at=None, expires_at=minutes(60))
+    look_regularly(connection, "app1", minutes(-70), minutes(2))
+    reason = "the run due at 2026-11-24T11:00:00Z on app1 was not over"
+    assert written(connection) == [("count", NOON, "skipped", "app1", reason)]
+
+
+def test_slots_before_the_one_that_is_caught_up_are_missed_and_say_so(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count")
+    account(connection, "app1", minutes(-20))
+    ran(connection, "count", minutes(120), "app1", started_at=minutes(150), ended_at=minutes(151))  # after the boot
+    look_regularly(connection, "app1", minutes(151), minutes(155))
+    assert written(connection) == [
+        ("count", NOON, "missed", "app1", "caught up by the run due at 2026-11-24T14:00:00Z"),
+        ("count", minutes(60), "missed", "app1", "caught up by the run due at 2026-11-24T14:00:00Z"),
+    ]
+
+
+@pytest.mark.parametrize("scope", [Scope(), Scope("shop"), Scope("shop", "count"), Scope("shop", "count", "app1")])
+def test_what_falls_due_in_a_pause_is_skipped_with_its_reason(connection: Database, scope: Scope) -> None:
+    deploy(connection, "app1", minutes(-30), "count", "sell")
+    pauses.pause(connection, PauseRow(scope, minutes(-10), "anna", "the till is broken", minutes(10)))
+    look_regularly(connection, "app1", minutes(-30), minutes(62))
+    found = {(row[0], row[1]): (row[2], row[4]) for row in written(connection)}
+    paused, missed = ("skipped", "paused: the till is broken"), ("missed", "app1 did not start it")
+    assert found["count", NOON] == paused
+    assert found["sell", NOON] == (missed if scope.job else paused)
+    assert found["count", minutes(60)] == found["sell", minutes(60)] == missed
+
+
+def test_a_pause_of_one_host_of_two_excuses_only_that_one(connection: Database) -> None:
+    for host in ("app1", "app2"):
+        deploy(connection, host, minutes(-30), "count")
+    pauses.pause(connection, PauseRow(Scope("shop", None, "app1"), minutes(-10), "anna", "a disk", None))
+    look_regularly(connection, "app2", minutes(-30), minutes(2))
+    assert written(connection) == [("count", NOON, "missed", "", "app2 did not start it")]
+
+
+def test_many_watches_at_once_write_each_slot_once(connection: Database, database_url: str) -> None:
+    jobs = [f"job_{number}" for number in range(200)]
+    deploy(connection, "app1", minutes(-600), *jobs)
+    account(connection, "app1", minutes(-300))
+    account(connection, "app1", minutes(-299))
+
+    def look(_number: int) -> int:
+        with psycopg.connect(database_url, autocommit=True) as own:
+            account(own, "app1", minutes(1))
+            return len(account(own, "app1", minutes(2)).written)
+
+    connection.execute("UPDATE watched_host SET since = %s", [minutes(-600)])
+    with ThreadPoolExecutor(6) as pool:
+        numbers = list(pool.map(look, range(6)))
+    assert sum(numbers) <= 200 * 10
+    [row] = connection.execute("SELECT count(*), count(DISTINCT (job, scheduled_at)) FROM task_run").fetchall()
+    assert row == (200 * 10, 200 * 10)
+
+
+def test_a_schedule_is_told_once_however_often_it_is_said(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count", "sell")
+    deploy(connection, "app1", minutes(-30), "count", "sell")
+    deploy(connection, "app1", minutes(10), "count", grace=60)
+    rows = connection.execute(
+        "SELECT job, valid_from, valid_until FROM deployed_job ORDER BY job, valid_from"
+    ).fetchall()
+    assert rows == [
+        ("count", minutes(-30), minutes(10)), ("count", minutes(10), None), ("sell", minutes(-30), minutes(10)),
+    ]  # fmt: skip
