@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING
 from scheduled_tasks.deploy import asked, deployed, names
 from scheduled_tasks.deploy.facts import instant, show
 from scheduled_tasks.operate import pause_files, pauses, schedules
+from scheduled_tasks.operate import reconcile as ledger
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from scheduled_tasks.deploy.names import Places
     from scheduled_tasks.operate.missed import DeployedJob
     from scheduled_tasks.operate.pauses import PauseRow
@@ -98,6 +101,39 @@ def catch_up(connection: Connection, places: Places, host: str, since: datetime,
     if wanted:
         asked.start(wanted)
     return sorted(wanted)
+
+
+def reconcile(connection: Connection, places: Places, host: str) -> ledger.Reconciled:
+    """Writes what runs here couldn't write themselves, and closes rows whose run can't be alive any more."""
+    jobs = json.loads(_jobs_in_force(places))["jobs"]
+    return ledger.reconcile(connection, places.state, host=host, jobs=jobs, invocations=_invocations)
+
+
+def take_over(places: Places, lost: Iterable[ledger.Lost], host: str) -> list[str]:
+    """Starts what may be taken over, where it is deployed here and not running; the claim decides who gets it."""
+    here = {(each["clock"], each["job"]) for each in json.loads(_jobs_in_force(places))["jobs"]}
+    wanted = {
+        names.service_name(each.clock, each.job): each.scheduled_at
+        for each in lost
+        if (each.clock, each.job) in here and each.slot_host in {"", host}
+    }
+    for unit in asked.busy(list(wanted)):
+        del wanted[unit]
+    for unit, slot in wanted.items():
+        asked.ask(places, unit, at=slot, trigger="watch")
+    if wanted:
+        asked.start(wanted)
+    return sorted(wanted)
+
+
+def _invocations(units: Iterable[str]) -> dict[str, str | None]:
+    """The invocation of each service that runs; None where it waits to be tried again."""
+    shown = show("Id,ActiveState,SubState,InvocationID", *units)
+    return {
+        unit["Id"]: None if unit["SubState"].startswith("auto-restart") else unit["InvocationID"]
+        for unit in shown
+        if unit["ActiveState"] in asked.BUSY
+    }
 
 
 def sweep(places: Places) -> None:
