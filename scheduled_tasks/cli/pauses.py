@@ -12,7 +12,7 @@ from scheduled_tasks.cli.common import actor, connection, json_option, show_json
 from scheduled_tasks.cli.jobs import coming, database_now, split
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.errors import ScheduledTasksError, UsageError
-from scheduled_tasks.operate import pause_files, pauses, schedules
+from scheduled_tasks.operate import host_watch, pause_files, pauses, schedules
 from scheduled_tasks.operate.pauses import PauseRow, Scope
 
 which_argument = click.argument("which", required=False, metavar="CLOCK[/JOB]")
@@ -68,6 +68,7 @@ def pause(  # noqa: PLR0913 - a command's options
     if not reason.strip():
         raise UsageError("--reason is empty: say why, for who finds it at night")
     if here:
+        _must_be_known(host_watch.jobs_here(Places()), scope)
         row = PauseRow(scope, datetime.now(UTC), actor(), reason.strip(), until)
         changed = pause_files.write(Places(), row)
         _tell()
@@ -123,8 +124,6 @@ def _opposite(done: str) -> str:
 
 def _tell() -> None:
     """Has the database know at once, where it can be reached; else the watch tells it."""
-    from scheduled_tasks.operate import host_watch
-
     try:
         with connection() as database:
             host_watch.tell_pauses(database, Places(), socket.gethostname(), database_now(database))

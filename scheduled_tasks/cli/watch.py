@@ -42,9 +42,11 @@ def watch(*, quiet: bool, as_json: bool) -> None:
             before = _last_word(database, host)
             host_watch.tell_deployed(database, places, host, now)
             host_watch.tell_pauses(database, places, host, now)
+            settled = host_watch.reconcile(database, places, host)
             done = account(database, host, now, __version__)
+            started = host_watch.take_over(places, settled.to_take_over, host)
             if before is not None:
-                started = host_watch.catch_up(database, places, host, before, now)
+                started += host_watch.catch_up(database, places, host, before, now)
             host_watch.sweep(places)
         else:
             done = account(database, None, now)
@@ -71,7 +73,7 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
         on = f" on {each.slot.host}" if each.slot.host else ""
         click.echo(f"{each.status} {each.slot.clock}/{each.slot.job} {shown(each.slot.at)}{on}: {each.reason}")
     for unit in started:
-        click.echo(f"started {unit}, which a pause held back")
+        click.echo(f"started {unit}, which a pause held back, or whose host is gone")
     if quiet:
         return
     for host in done.silent:
@@ -96,4 +98,20 @@ def tell(places: Places | None = None) -> None:
         sys.stderr.flush()
 
 
-COMMANDS = (watch,)
+@click.command("reconcile")
+def reconcile() -> None:
+    """Write into the ledger what this host's runs could not: ends kept on disk, runs that were killed. Needs root.
+
+    A job's failure calls it, and the watch does the same every minute.
+    """
+    from scheduled_tasks.operate import host_watch
+
+    host = socket.gethostname()
+    with connection() as database:
+        done = host_watch.reconcile(database, Places(), host)
+    for each in done.lost:
+        click.echo(f"lost {each.clock}/{each.job} on {each.host}")
+    click.echo(f"{done.results} results, {done.failures} failures, {len(done.lost)} lost runs written")
+
+
+COMMANDS = (watch, reconcile)

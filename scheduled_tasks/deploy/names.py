@@ -19,6 +19,9 @@ ALL_SERVICES = "clock-.service.d/10-every-job.conf"
 WATCH = "clock-watch.service"
 WATCH_DROP_IN = "clock-watch.service.d/30-watch.conf"
 WATCH_TIMER = "clock-watch.timer"
+FAILED = "clock-failed@.service"
+FAILED_DROP_IN = "clock-failed@.service.d/30-failed.conf"
+OWN_SERVICES = (WATCH, FAILED)
 
 # What a set's timers are due by, for programs; no unit, and nothing links to it.
 JOBS = "jobs.json"
@@ -140,9 +143,14 @@ class Places:
         return self.runtime / "asked"
 
     @property
+    def state(self) -> Path:
+        """What is kept on disk until the database has it: `untold`, results of runs, notes of failures."""
+        return self.root / "var/lib/scheduled-tasks"
+
+    @property
     def untold(self) -> Path:
         """What the database is to be told, one file each, in the order of their names."""
-        return self.root / "var/lib/scheduled-tasks/untold"
+        return self.state / "untold"
 
     def link_target(self, path: str) -> Path:
         """Where the link of a set's file points, as systemd will see it."""

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy.deployed import jobs_json
 from scheduled_tasks.deploy.escape import Written, command_line, escaped
+from scheduled_tasks.deploy.hook import note_script
 from scheduled_tasks.deploy.option_lines import left_out_of, lines, require_safe
 from scheduled_tasks.deploy.user_manager import directives, for_user
 from scheduled_tasks.deploy.wrapping import Turns, wrapped
@@ -45,6 +46,8 @@ class Template(StrEnum):
     WATCH = "clock-watch.service.j2"
     WATCH_DROP_IN = "watch-service.conf.j2"
     WATCH_TIMER = "clock-watch.timer.j2"
+    FAILED = "clock-failed.service.j2"
+    FAILED_DROP_IN = "failed-service.conf.j2"
 
 
 OLDEST = 252  # of Debian 12
@@ -119,6 +122,10 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
             names.WATCH: _text(Template.WATCH, command=command_line(host.clocks, "watch", "--quiet")),
             names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN),
             names.WATCH_TIMER: _text(Template.WATCH_TIMER),
+            names.FAILED: _text(
+                Template.FAILED, command=command_line("/bin/sh", "-ec", note_script(), "sh", host.clocks, "reconcile")
+            ),
+            names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN),
         }
     if not host.standalone:
         files[names.JOBS] = jobs_json(clocks)

@@ -40,7 +40,7 @@ def kept_sets(places: Places) -> list[KeptSet]:
             name=folder.name,
             applied_at=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
             in_force=folder == in_force,
-            jobs=len([path for path in folder.glob("*.service") if path.name != names.WATCH]),
+            jobs=len([path for path in folder.glob("*.service") if path.name not in names.OWN_SERVICES]),
         )
         for folder in sets(places)
     ]

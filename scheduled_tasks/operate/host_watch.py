@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING
 from scheduled_tasks.deploy import asked, deployed, names
 from scheduled_tasks.deploy.facts import instant, show
 from scheduled_tasks.operate import pause_files, pauses, schedules
+from scheduled_tasks.operate import reconcile as ledger
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from scheduled_tasks.deploy.names import Places
     from scheduled_tasks.operate.missed import DeployedJob
     from scheduled_tasks.operate.pauses import PauseRow
@@ -100,6 +103,39 @@ def catch_up(connection: Connection, places: Places, host: str, since: datetime,
     return sorted(wanted)
 
 
+def reconcile(connection: Connection, places: Places, host: str) -> ledger.Reconciled:
+    """Writes what runs here couldn't write themselves, and closes rows whose run can't be alive any more."""
+    jobs = json.loads(_jobs_in_force(places))["jobs"]
+    return ledger.reconcile(connection, places.state, host=host, jobs=jobs, invocations=_invocations)
+
+
+def take_over(places: Places, lost: Iterable[ledger.Lost], host: str) -> list[str]:
+    """Starts what may be taken over, where it is deployed here and not running; the claim decides who gets it."""
+    here = {(each["clock"], each["job"]) for each in json.loads(_jobs_in_force(places))["jobs"]}
+    wanted = {
+        names.service_name(each.clock, each.job): each.scheduled_at
+        for each in lost
+        if (each.clock, each.job) in here and each.slot_host in {"", host}
+    }
+    for unit in asked.busy(list(wanted)):
+        del wanted[unit]
+    for unit, slot in wanted.items():
+        asked.ask(places, unit, at=slot, trigger="watch")
+    if wanted:
+        asked.start(wanted)
+    return sorted(wanted)
+
+
+def _invocations(units: Iterable[str]) -> dict[str, str | None]:
+    """The invocation of each service that runs; None where it waits to be tried again."""
+    shown = show(places, "Id,ActiveState,SubState,InvocationID", *units)
+    return {
+        unit["Id"]: None if unit["SubState"].startswith("auto-restart") else unit["InvocationID"]
+        for unit in shown
+        if unit["ActiveState"] in asked.BUSY
+    }
+
+
 def sweep(places: Places) -> None:
     """Removes what was asked of starts that are over."""
     asked.sweep(places)
@@ -117,6 +153,11 @@ def _owed(job: DeployedJob, row: PauseRow, now: datetime) -> datetime | None:
     return held.at if held and wanted and held.at >= max(row.at, job.since) else None
 
 
+def jobs_here(places: Places) -> set[tuple[str, str]]:
+    """(clock, job) of all that is deployed on this machine."""
+    return {(each["clock"], each["job"]) for each in json.loads(_jobs_in_force(places))["jobs"]}
+
+
 def _jobs_in_force(places: Places) -> str:
     try:
         return (places.current / names.JOBS).read_text()
@@ -127,6 +168,8 @@ def _jobs_in_force(places: Places) -> str:
 def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
     """Jobs whose timer is deployed and stopped: somebody's pause in all but name."""
     timers: dict[str, tuple[str, str]] = {}
+    if not places.is_running:
+        return []
     for each in json.loads(_jobs_in_force(places))["jobs"]:
         if not each["options"]["paused"]:
             timers[names.timer_name(each["clock"], each["job"])] = (each["clock"], each["job"])

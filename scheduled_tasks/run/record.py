@@ -84,6 +84,7 @@ def open_run(run: Run, terms: Terms, release: str) -> Opened:
         "is_idempotent": terms.is_idempotent,
         "is_alone": bool(terms.overlap) and not run.slot_host,  # on one host systemd sees to it
         "is_asked_for": run.is_asked_for,
+        "is_repeated": run.is_asked_for and run.trigger in {"manual", "backfill"},
         "is_forced": run.is_forced,
         "feature": run.feature,
     }

@@ -46,7 +46,7 @@ SELECT (SELECT is_active FROM flag), coalesce((SELECT has_expired FROM flag), fa
 
 # Who may have a row that is there: the run itself, when it tries again or sends the statement again; anyone, where
 # nobody could begin it; where a claim has expired, the next who asks, if the task is idempotent; who names the slot,
-# where it was skipped; and an operator who forces it, whatever became of it.
+# where it was skipped; a person who names it, where it failed or was lost; who forces it, whatever became of it.
 # A host that alone is paused leaves the slot to the others; the watch tells where all were.
 # Runs of the job that can't be alive any more don't keep it from being alone (they are lost, or theirs to take over).
 CLAIM = f"""
@@ -67,7 +67,7 @@ WITH flag AS ({_FLAG}), paused AS ({_PAUSED}), gone AS (
            is_alone = excluded.is_alone, memory_peak = NULL, cpu_seconds = NULL,
            attempt = CASE WHEN run.run_id = excluded.run_id THEN greatest(run.attempt, excluded.attempt)
                           ELSE run.attempt + 1 END,
-           reason = CASE WHEN run.run_id = excluded.run_id THEN run.reason
+           reason = CASE WHEN run.run_id = excluded.run_id THEN NULL
                          WHEN run.status = 'started' THEN 'taken over from ' || run.host
                          WHEN run.reason IS NOT NULL THEN 'was ' || run.status || ': ' || run.reason END
      WHERE run.run_id = excluded.run_id
@@ -75,6 +75,7 @@ WITH flag AS ({_FLAG}), paused AS ({_PAUSED}), gone AS (
         OR (run.status = 'started' AND run.expires_at < clock_timestamp()
             AND run.is_idempotent AND excluded.is_idempotent)
         OR (%(is_asked_for)s AND run.status = 'skipped')
+        OR (%(is_repeated)s AND run.status IN ('failed', 'lost'))
         OR (%(is_forced)s AND run.status <> 'started')
     RETURNING attempt
 )

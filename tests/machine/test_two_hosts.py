@@ -36,7 +36,7 @@ LASTS = 'scheduler.add_job(last, "cron", ["lasts"], id="lasts", year=2100, timeo
 def fleet() -> Iterator[Fleet]:
     require(lacking("booting machines", COMMANDS))
     with two_machines("app1", "app2") as both:
-        due = at(60)
+        due = at(40)
         herd = "\n".join(f'scheduler.add_job(work, "cron", ["herd {n}"], id="job_{n}", {due})' for n in range(JOBS))
         both.write(beat=BEAT, by_hand=BY_HAND, herd=herd, each=f"{EACH}\n{LASTS}")
         for host in both.machines:

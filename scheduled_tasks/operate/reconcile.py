@@ -1,0 +1,224 @@
+"""What runs couldn't write themselves is written: results that they kept on disk, how those ended that were killed.
+
+In come a connection, this host's files and what its systemd says; out go completed rows of `task_run`, and the slots
+that are to be taken over. Called by a job's failure (units/clock-failed@.service.j2) and by the watch, as often as one
+likes: each step may be done twice. docs/ledger.md has the rules.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from scheduled_tasks.operate.failures import Failure, read_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from scheduled_tasks.run.database import Connection
+
+
+class Lost(NamedTuple):
+    """A run that was taken for dead, and its slot."""
+
+    clock: str
+    job: str
+    scheduled_at: datetime
+    slot_host: str
+    host: str
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What was done: results written, failures told, runs lost, and slots that idempotent tasks may be given again."""
+
+    results: int = 0
+    failures: int = 0
+    lost: tuple[Lost, ...] = ()
+    to_take_over: tuple[Lost, ...] = ()
+
+
+def reconcile(
+    connection: Connection,
+    state: Path,
+    *,
+    host: str,
+    jobs: Iterable[Mapping[str, Any]] = (),
+    invocations: Callable[[Iterable[str]], Mapping[str, str | None]] | None = None,
+) -> Reconciled:
+    """Writes what this host's runs left, and closes rows whose run can't be alive any more.
+
+    Args:
+        connection: on which each statement is a transaction of its own.
+        state: the folder of what was left on disk: results/UNIT/*.json by run-task, failed/*.note by the failure hook.
+        host: this host's name.
+        jobs: the host's jobs as the set in force has them (jobs.json), for failures of runs that never began.
+        invocations: for units, systemd's invocation of each that runs now, None for one that is about to be tried
+            again; None where systemd isn't to be asked.
+    """
+    with _alone(state):
+        results = sum(_write_result(connection, path, host) for path in sorted(state.glob("results/*/*.json")))
+        by_name = {(job["clock"], job["job"]): job for job in jobs}
+        failures = sum(_write_failure(connection, path, host, by_name) for path in sorted(state.glob("failed/*.note")))
+    lost = _close_the_dead(connection, host, invocations) if invocations else ()
+    lost += _close_the_expired(connection)
+    return Reconciled(results, failures, lost, tuple(_to_take_over(connection)))
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Many failures at once start many of us; the lock goes with the process."""
+    with (state / "reconcile.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write_result(connection: Connection, path: Path, host: str) -> bool:
+    """Completes the row of a run that kept its result, or writes the row of one that had none. True where it did."""
+    kept = json.loads(path.read_text())
+    clock, job = path.parent.name.removeprefix("clock-").partition("-")[::2]
+    if (kept["clock"], kept["job"]) != (clock, job):  # the folder is its unit's alone: it speaks for that job only
+        path.rename(path.with_suffix(".refused"))
+        return False
+    written = connection.execute(
+        _COMPLETE if kept["is_open"] else _LATE, {**kept, "host": host, "clock": clock, "job": job}
+    ).rowcount
+    path.unlink()
+    return bool(written)
+
+
+_COMPLETE = """
+UPDATE task_run
+   SET status = %(status)s, ended_at = started_at + make_interval(secs => %(duration)s), duration = %(duration)s,
+       exit_code = %(exit_code)s, error_type = %(error_type)s, error_message = %(error_message)s,
+       reason = coalesce(%(reason)s, CASE WHEN status <> 'lost' THEN reason END), memory_peak = %(memory_peak)s,
+       cpu_seconds = %(cpu_seconds)s
+ WHERE run_id = %(run_id)s AND attempt = %(attempt)s AND clock = %(clock)s AND job = %(job)s
+   AND status IN ('started', 'lost')
+"""
+
+# A run whose slot has another's row adds nothing: what it found away was away for it alone.
+_LATE = """
+INSERT INTO task_run AS run (
+    run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, ended_at, attempt, release,
+    invocation_id, lag, duration, exit_code, error_type, error_message, reason, memory_peak, cpu_seconds)
+VALUES (%(run_id)s, %(task)s, %(clock)s, %(job)s, %(scheduled_at)s, %(slot_host)s, %(host)s, %(trigger)s, %(status)s,
+        %(started_at)s, %(started_at)s::timestamptz + make_interval(secs => %(duration)s), %(attempt)s, %(release)s,
+        %(invocation_id)s, %(lag)s, %(duration)s, %(exit_code)s, %(error_type)s, %(error_message)s, %(reason)s,
+        %(memory_peak)s, %(cpu_seconds)s)
+ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO UPDATE
+   SET run_id = excluded.run_id, host = excluded.host, trigger = excluded.trigger, status = excluded.status,
+       started_at = excluded.started_at, ended_at = excluded.ended_at, attempt = excluded.attempt,
+       release = excluded.release, invocation_id = excluded.invocation_id, lag = excluded.lag,
+       duration = excluded.duration, exit_code = excluded.exit_code, error_type = excluded.error_type,
+       error_message = excluded.error_message, reason = excluded.reason, memory_peak = excluded.memory_peak,
+       cpu_seconds = excluded.cpu_seconds
+ WHERE run.status = 'missed' OR (run.attempt = 0 AND run.run_id <> excluded.run_id)
+"""
+
+
+def _write_failure(
+    connection: Connection, path: Path, host: str, jobs: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> bool:
+    """Completes the row of a run that was killed, or writes one for a run that never came to be."""
+    failure = read_failure(path.read_text())
+    values = {**failure.row(), "host": host}
+    # A result that the run wrote itself stays, but that a signal stopped it says less than who sent it.
+    known = connection.execute(
+        "UPDATE task_run SET status = 'failed', ended_at = coalesce(ended_at, %(ended_at)s, clock_timestamp()),"
+        " duration = coalesce(duration, extract(epoch FROM coalesce(%(ended_at)s, clock_timestamp()) - started_at)),"
+        " exit_code = coalesce(exit_code, %(exit_code)s), error_type = %(error_type)s,"
+        " error_message = %(error_message)s, cpu_seconds = coalesce(cpu_seconds, %(cpu_seconds)s),"
+        " memory_peak = coalesce(memory_peak, %(memory_peak)s), reason = CASE WHEN status <> 'lost' THEN reason END"
+        " WHERE invocation_id = %(invocation_id)s AND host = %(host)s AND clock = %(clock)s AND job = %(job)s"
+        " AND (status IN ('started', 'lost') OR (status = 'failed' AND error_type = 'Stopped' AND %(was_stopped)s))",
+        values,
+    ).rowcount
+    if not known and not _has_row(connection, failure):
+        job = jobs.get((failure.clock, failure.job))
+        slot = failure.slot(job) if job else None
+        if job and slot:
+            known = connection.execute(
+                _LATE,
+                {
+                    **values,
+                    "run_id": failure.invocation_id,  # unique as well, and the same if this is done twice
+                    "task": job["task"],
+                    "scheduled_at": slot,
+                    "slot_host": host if job["options"].get("every_host") else "",
+                    "trigger": "timer",
+                    "status": "failed",
+                    "attempt": 0,
+                    "release": None,
+                    "lag": (failure.started_at - slot).total_seconds(),
+                    "duration": (failure.ended_at - failure.started_at).total_seconds() if failure.ended_at else 0,
+                    "reason": None,
+                },
+            ).rowcount
+    path.unlink()
+    return bool(known)
+
+
+def _has_row(connection: Connection, failure: Failure) -> bool:
+    row = connection.execute("SELECT FROM task_run WHERE invocation_id = %s", [failure.invocation_id]).fetchone()
+    return row is not None
+
+
+def _close_the_dead(
+    connection: Connection, host: str, invocations: Callable[[Iterable[str]], Mapping[str, str | None]]
+) -> tuple[Lost, ...]:
+    """Closes this host's rows whose process is gone: it lost power, or nobody was told how the run ended.
+
+    Read first, then asked: a run that ends in between has its own word, which the update finds.
+    """
+    rows = connection.execute(
+        "SELECT run_id, attempt, clock, job, replace(invocation_id::text, '-', '') FROM task_run"
+        " WHERE status = 'started' AND host = %s AND invocation_id IS NOT NULL AND clock IS NOT NULL"
+        " AND job IS NOT NULL",
+        [host],
+    ).fetchall()
+    units = {(clock, job): f"clock-{clock}-{job}.service" for _, _, clock, job, _ in rows}
+    running = invocations(sorted(set(units.values()))) if rows else {}
+    lost: list[Lost] = []
+    for run_id, attempt, clock, job, invocation in rows:
+        if running.get(units[clock, job], "") in {invocation, None}:
+            continue
+        # Of an idempotent task the claim is over at once: whoever asks for the slot may have it.
+        found = connection.execute(
+            "UPDATE task_run SET expires_at = least(expires_at, clock_timestamp()),"
+            " status = CASE WHEN is_idempotent AND slot_host IS NOT NULL THEN status ELSE 'lost' END,"
+            " ended_at = CASE WHEN is_idempotent AND slot_host IS NOT NULL THEN NULL ELSE clock_timestamp() END,"
+            " reason = 'its process is gone; how it ended is not known'"
+            " WHERE run_id = %s AND attempt = %s AND status = 'started' AND expires_at > clock_timestamp()"
+            " RETURNING clock, job, scheduled_at, slot_host, host, status",
+            [run_id, attempt],
+        ).fetchone()
+        if found and found[-1] == "lost":
+            lost.append(Lost(*found[:-1]))
+    return tuple(lost)
+
+
+def _close_the_expired(connection: Connection) -> tuple[Lost, ...]:
+    """Runs of any host whose time is over are lost, but for those that may be taken over."""
+    rows = connection.execute(
+        "UPDATE task_run SET status = 'lost', ended_at = clock_timestamp(),"
+        " reason = coalesce(reason, 'its time was over, and its host has not said how it ended')"
+        " WHERE status = 'started' AND expires_at < clock_timestamp() AND (slot_host IS NULL OR NOT is_idempotent)"
+        " RETURNING clock, job, scheduled_at, slot_host, host"
+    ).fetchall()
+    return tuple(Lost(*row) for row in rows)
+
+
+def _to_take_over(connection: Connection) -> Iterable[Lost]:
+    rows = connection.execute(
+        "SELECT clock, job, scheduled_at, slot_host, host FROM task_run"
+        " WHERE status = 'started' AND expires_at < clock_timestamp()"
+        " AND is_idempotent AND slot_host IS NOT NULL ORDER BY scheduled_at"
+    ).fetchall()
+    return (Lost(*row) for row in rows)

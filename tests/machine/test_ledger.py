@@ -1,0 +1,136 @@
+"""However a run ends, its slot's row says so, in seconds: by run-task itself, or by what its unit's failure starts."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.machine.conftest import COMMANDS
+from tests.machine.fleet import FOLDER, Fleet, two_machines
+from tests.machine.machine import wait_for
+from tests.machine.project import at
+from tests.roots import lacking, require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TASKS = '''
+import os
+import signal
+import time
+from scheduled_tasks import cron_idempotent, current_run
+
+def well(scheduled_at) -> None:
+    """Ends."""
+    assert scheduled_at == current_run().scheduled_at
+
+def raises() -> None:
+    """Raises, and quotes a password."""
+    raise OSError("can't reach postgresql://robot:hunter2@db/shop")
+
+def sends(name: str) -> None:
+    """Gets a signal."""
+    os.kill(os.getpid(), getattr(signal, name))
+    time.sleep(60)
+
+def eats() -> None:
+    """Takes more memory than it may."""
+    eaten = [bytearray(b"x" * 1_000_000) for _ in range(1000)]
+
+def hangs() -> None:
+    """Never ends."""
+    time.sleep(600)
+
+def leaves() -> None:
+    """Ends its process in a way that nothing can catch."""
+    os._exit(3)
+
+@cron_idempotent
+def again() -> None:
+    """Is killed, and lives the second time."""
+    if current_run().attempt == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+'''
+# systemd hears of the OOM killer from the unified hierarchy of cgroups alone.
+UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+OOM = ("oom-kill", None, "OOM killer") if UNIFIED else ("signal", None, "a signal ended it: SIGKILL")
+# job: (its call, status, error_type, exit_code, a part of the message)
+DEATHS: dict[str, tuple[str, str, str | None, int | None, str]] = {
+    "ends": ("well, 'cron'", "ended", None, 0, ""),
+    "raises": ("raises, 'cron'", "failed", "OSError", 1, "can't reach postgresql://robot:***@db/shop"),
+    "terminated": ("sends, 'cron', ['SIGTERM']", "failed", "Stopped", 143, "stopped by SIGTERM"),
+    "killed": ("sends, 'cron', ['SIGKILL']", "failed", "signal", None, "a signal ended it: SIGKILL"),
+    "greedy": ("eats, 'cron'", "failed", *OOM),
+    "slow": ("hangs, 'cron'", "failed", "timeout", 143, "its time limit ended it"),
+    "leaves": ("leaves, 'cron'", "failed", "exit-code", 3, "its process ended with exit code 3"),
+    "no_python": ("well, 'cron'", "failed", "exec", 203, "could not execute its command (exit code 203)"),
+    "again": ("again, 'cron'", "ended", None, 0, ""),
+}
+OPTIONS = {"slow": ", timeout=3", "greedy": ", memory_max='120M'", "again": ", retries=1, retry_delay=1"}
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    require(lacking("booting machines", COMMANDS))
+    with two_machines("app1") as one:
+        machine = one.machines["app1"]
+        (machine.root / f"{FOLDER}/fleet/tasks/deaths.py".lstrip("/")).write_text(TASKS)
+        script = machine.root / "usr/local/bin/no-python"
+        script.write_text("#!/usr/bin/python-that-is-gone\n")
+        script.chmod(0o755)
+        broken = machine.root / "etc/systemd/system/clock-deaths-no_python.service.d/90-local.conf"
+        broken.parent.mkdir(parents=True)
+        broken.write_text("[Service]\nExecStart=\nExecStart=/usr/local/bin/no-python\n")
+        due = at(15)
+        lines = [
+            f"scheduler.add_job(deaths.{call}, id={job!r}, {due}{OPTIONS.get(job, '')})"
+            for job, (call, *_) in DEATHS.items()
+        ]
+        lines.append("scheduler.add_job(deaths.hangs, 'cron', id='cut_off', year=2100)")
+        one.write(deaths="\n".join(["from fleet.tasks import deaths", *lines]))
+        assert one.ask("app1", "apply")["changed"]
+        yield one
+
+
+def rows(fleet: Fleet, job: str) -> list[tuple[Any, ...]]:
+    return fleet.query(
+        "SELECT status, error_type, exit_code, coalesce(error_message, ''), slot_host, trigger, cpu_seconds > 0,"
+        " invocation_id IS NOT NULL, lag BETWEEN 0 AND 30, attempt FROM task_run"
+        " WHERE job = %s AND status <> 'started' ORDER BY started_at",
+        job,
+    )
+
+
+@pytest.mark.parametrize("job", DEATHS)
+def test_each_way_to_end_is_in_the_slots_one_row(fleet: Fleet, job: str) -> None:
+    _, status, error_type, exit_code, message = DEATHS[job]
+    wait_for(f"the row of {job}", lambda: rows(fleet, job) and rows(fleet, job)[0][1] == error_type, seconds=60)
+    [row] = rows(fleet, job)
+    assert row[:3] == (status, error_type, exit_code)
+    assert message in row[3]
+    assert row[4:6] == ("", "timer")
+    assert row[7:9] == (True, True)
+    assert row[6] or status == "failed"  # of what was killed, systemd knows it where the kernel counts it
+    assert row[9] == {"no_python": 0, "again": 2}.get(job, 1)
+
+
+def test_nothing_is_left_to_be_told(fleet: Fleet) -> None:
+    for job in DEATHS:
+        wait_for(f"the row of {job}", partial(rows, fleet, job), seconds=60)
+    state = fleet.machines["app1"].root / "var/lib/scheduled-tasks"
+    wait_for("the notes to be told", lambda: not list(state.glob("failed/*")), seconds=30)
+    assert list(state.glob("results/*/*")) == []
+
+
+def test_a_run_that_lost_its_machine_is_lost_once_it_is_back(fleet: Fleet) -> None:
+    fleet.clocks("app1", "run", "deaths/cut_off")
+    wait_for("its row", lambda: fleet.query("SELECT 1 FROM task_run WHERE job = 'cut_off'"), seconds=20)
+    # What a reboot leaves: a row of this host by an invocation that systemd doesn't know as running.
+    fleet.query("UPDATE task_run SET invocation_id = gen_random_uuid() WHERE job = 'cut_off'")
+    fleet.clocks("app1", "reconcile")
+    [(status, reason)] = fleet.query("SELECT status, reason FROM task_run WHERE job = 'cut_off'")
+    assert (status, reason) == ("lost", "its process is gone; how it ended is not known")
+    fleet.machines["app1"].run("systemctl", "kill", "--signal=SIGKILL", "clock-deaths-cut_off.service")
