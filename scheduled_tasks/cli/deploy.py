@@ -124,19 +124,28 @@ def _diff(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> Iterato
 def apply_units(*, root: Path, as_json: bool) -> None:
     """Bring this machine's timers to what the clock files say. Needs root."""
     from scheduled_tasks.deploy.apply import apply  # only what acts imports what acts
+    from scheduled_tasks.deploy.releases import prepare
 
-    _show_applied(apply(render(configured_clocks(), configured_host()), Places(root)), as_json=as_json)
+    files = render(configured_clocks(), configured_host())
+    prepare(files, Places(root))
+    _finish(apply(files, Places(root)), root, as_json=as_json)
 
 
-def _show_applied(applied: Applied, *, as_json: bool) -> None:
+def _finish(applied: Applied, root: Path, *, as_json: bool) -> None:
+    """Has people's links follow the set that is in force now, and shows what was done."""
+    from scheduled_tasks.deploy.releases import follow
+
+    links = follow(Places(root))
     if as_json:
-        show_json(asdict(applied))
-    elif not applied.changed:
+        show_json(asdict(applied) | {"links": links, "changed": applied.changed or bool(links)})
+    elif not applied.changed and not links:
         click.echo("nothing to do: the machine is so already")
     else:
         for verb in ("started", "restarted", "stopped"):
             for unit in getattr(applied, verb):
                 click.echo(f"{verb} {unit}")
+        for link in links:
+            click.echo(f"{link} follows")
         for service in applied.caught_up:
             click.echo(f"started {service}, which fell due meanwhile")
         click.echo(f"{len(applied.changed_files)} unit files changed")
@@ -165,13 +174,13 @@ def list_sets(*, root: Path, as_json: bool) -> None:
 @root_option
 @json_option
 def rollback_units(*, name: str, root: Path, as_json: bool) -> None:
-    """Bring back the set of units that was in force before, or SET. Needs root.
+    """Bring back the set of units that was in force before, or SET, with its release. Needs root.
 
     The next `clocks apply` brings what the clock files say: mend them first.
     """
     from scheduled_tasks.deploy.sets import rollback
 
-    _show_applied(rollback(name, Places(root)), as_json=as_json)
+    _finish(rollback(name, Places(root)), root, as_json=as_json)
 
 
 @click.command("remove")
@@ -184,7 +193,7 @@ def remove_units(*, everything: bool, root: Path, as_json: bool) -> None:
 
     if not everything:
         raise UsageError("write 'clocks remove --all'; a single job goes with its clock file and 'clocks apply'")
-    _show_applied(remove_all(Places(root)), as_json=as_json)
+    _finish(remove_all(Places(root)), root, as_json=as_json)
 
 
 COMMANDS = (plan_units, apply_units, list_sets, rollback_units, remove_units)

@@ -8,9 +8,11 @@ from scheduled_tasks import features
 from scheduled_tasks.cli.common import (
     Commands,
     actor,
+    check_option,
     configured_features,
     connection,
     json_option,
+    rehearsed,
     show_json,
     table,
 )
@@ -71,10 +73,11 @@ def disable(name: str, reason: str | None) -> None:
 
 
 @group.command("sync")
+@check_option
 @json_option
-def sync(*, as_json: bool) -> None:
+def sync(*, check: bool, as_json: bool) -> None:
     """Add the flags that the table lacks, with their defaults; what an operator set stays."""
-    with connection() as database:
+    with connection() as database, rehearsed(database, check=check):
         done = features.synchronize(database, configured_features(), actor=actor())
     if as_json:
         show_json({"changed": bool(done.added or done.described), **done._asdict()})

@@ -56,6 +56,8 @@ class Host:
         encrypted_credentials: the same, of files <name>.cred that systemd-creds(1) encrypted for this host.
         network: addresses that every job may speak to, beyond this machine's own.
         systemd: its version, which decides on the directives that are written.
+        release: the folder of the release that the services see at run_task's place; empty where nothing is deployed.
+        log_namespace: the journal namespace of every job; empty for the machine's own journal.
         installed: where this release is installed, and the path that stays the same from release to release.
     """
 
@@ -66,7 +68,14 @@ class Host:
     encrypted_credentials: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
     systemd: int = OLDEST
+    release: str = ""
+    log_namespace: str = ""
     installed: tuple[str, str] = ("", "")
+
+    @property
+    def seen_as(self) -> str:
+        """The path that services see their release at, the same in every release."""
+        return str(Path(self.run_task).parents[1])
 
     def stable(self, path: str) -> str:
         """A path as units name it, so that a new release alone changes no unit."""

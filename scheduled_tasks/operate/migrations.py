@@ -63,6 +63,13 @@ def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> lis
     return applied
 
 
+def pending(connection: psycopg.Connection[Any], packages: Iterable[str]) -> list[str]:
+    """What `migrate` would apply, as `package/file`. Changes nothing."""
+    [(is_there,)] = connection.execute("SELECT to_regclass('schema_migration') IS NOT NULL").fetchall()
+    known = set(connection.execute("SELECT package, name FROM schema_migration").fetchall()) if is_there else set()
+    return [f"{package}/{name}" for package in packages for name, _ in _files(package) if (package, name) not in known]
+
+
 def _files(package: str) -> list[tuple[str, bytes]]:
     try:
         entries = sorted(resources.files(package).iterdir(), key=lambda entry: entry.name)

@@ -32,6 +32,10 @@ KEYS = {
     "encrypted_credentials": "the same, of files NAME.cred there that systemd-creds encrypted for this host",
     "allow_network": "addresses that every job may speak to, a database's for example; this machine's own are always",
     "systemd": "the version of systemd that units are written for, where it isn't this machine's",
+    "clocks_here": "the clocks that live on this host, by their names, where that isn't all of them",
+    "log_namespace": "the journal namespace of every job, where it is not the machine's own journal",
+    "release": "the folder of this release, which the services see where run_task says; a deployment writes it",
+    "configuration": "where the services find this file, when it is read from elsewhere; a deployment writes it",
     "run_task": "the command that the services run, where it is not the project's own",
     "settings": "a table of settings for the tasks, read by setting()",
 }
