@@ -1,7 +1,7 @@
 """Minimal Debian roots: what a fresh machine has, and lacks (Python, sudo).
 
-Debian 13's has a kernel too: systemd 257 to ask (in a chroot), and to boot (in a virtual machine). Each is made once, by
-debootstrap from the mirror that apt is set up with, and kept where the next run of the tests finds it: in
+Debian 13's has a kernel too: systemd 257 to ask (in a chroot), and to boot (in a virtual machine). Each is made once,
+by debootstrap from the mirror that apt is set up with, and kept where the next run of the tests finds it: in
 $XDG_CACHE_HOME/scheduled-tasks, that is ~/.cache/scheduled-tasks.
 """
 

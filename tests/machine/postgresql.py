@@ -65,7 +65,10 @@ def postgresql(password: str) -> Iterator[tuple[str, str]]:
             [(path,)] = connection.execute("SHOW unix_socket_directories").fetchall()
         with _Door(f"{path}/.s.PGSQL.5432") as door:
             threading.Thread(target=door.serve_forever, daemon=True).start()
-            yield f"postgresql://shop:{password}@127.0.0.1:{door.server_address[1]}/shop", running.get_uri(database="shop")
+            yield (
+                f"postgresql://shop:{password}@127.0.0.1:{door.server_address[1]}/shop",
+                running.get_uri(database="shop"),
+            )
             door.shutdown()
     finally:
         running.cleanup()

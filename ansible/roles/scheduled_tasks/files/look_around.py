@@ -49,18 +49,21 @@ def problems(asked):
         yield "The timers need systemd 252 or newer (Debian 12 has it), and here is {}.".format(systemd_version())
     if sys.version_info < OLDEST_PYTHON:
         yield "Releases need Python 3.11 or newer, and {} is {}.{}: name another one in scheduled_tasks_python.".format(
-            sys.executable, *sys.version_info[:2])
+            sys.executable, *sys.version_info[:2]
+        )
     for path in (asked.opt, asked.etc):
         if free_mb(path) < int(asked.wanted_mb):
             yield "{} MB are free at {}, and {} are wanted (scheduled_tasks_minimum_free_mb): make room.".format(
-                free_mb(path), path, asked.wanted_mb)
+                free_mb(path), path, asked.wanted_mb
+            )
     for clash in clashes(asked.opt, asked.user):
         yield clash
     error = database_error(asked.database)
     if error:
         yield (
             "PostgreSQL at {} can't be reached from this host: {}. Look at firewalls, at its listen_addresses, and at "
-            "scheduled_tasks_database_url.").format(asked.database, error)
+            "scheduled_tasks_database_url."
+        ).format(asked.database, error)
 
 
 def systemd_version():
