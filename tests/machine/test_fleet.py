@@ -203,6 +203,14 @@ def test_a_broken_release_leaves_the_host_as_it_was(fleet: Controller, path: str
     assert version_run(app1) == "2"
 
 
+def test_a_clock_on_two_hosts_that_share_no_database_is_refused(fleet: Controller) -> None:
+    options = ("--tags=install,config", "-e", "scheduled_tasks_postgresql_local=true")
+    play = fleet.play("clocks on two hosts, no shared database", *options, fails=True)
+    assert "and nightly would run on this host and on others" in " ".join(play.output.split())
+    for machine in fleet.machines.values():
+        assert machine.run("clocks", "plan", check=False).returncode == 0
+
+
 def test_a_rollback_takes_code_and_units_back_together(fleet: Controller) -> None:
     assert fleet.play("rollback, dry run", "--check", playbook="rollback").changed["app2"] == [
         "rollback | Bring code, configuration and units of before into force"

@@ -110,7 +110,9 @@ def test_the_collection_has_the_version_of_the_package() -> None:
     version = read(REPOSITORY / "galaxy.yml")["version"]
     assert version == scheduled_tasks.__version__
     files = ("docs/ansible.md", "tests/machine/shop/deploy/requirements.yml")
-    assert [name for name in files if f"scheduled_tasks-deploy-{version}.tar.gz" not in (REPOSITORY / name).read_text()] == []
+    assert [
+        name for name in files if f"scheduled_tasks-deploy-{version}.tar.gz" not in (REPOSITORY / name).read_text()
+    ] == []
 
 
 @pytest.mark.parametrize("name", ["roles", "playbooks"])

@@ -2,9 +2,9 @@
 
     build_release.py --cache=DIR --build-requirements=FILE --requirements=FILE [--wheelhouse=DIR] SOURCE…
 
-A SOURCE is a package's folder or a wheel. What comes out, as JSON: the release's name, which says what is in it, and the
-bundle. The same sources make the same name. Needs nothing but Python with venv, and once, for the locked build tools, an
-index or a wheelhouse that has them.
+A SOURCE is a package's folder or a wheel. What comes out, as JSON: the release's name, which says what is in it, and
+the bundle. The same sources make the same name. Needs nothing but Python with venv, and once, for the locked build
+tools, an index or a wheelhouse that has them.
 """
 
 import argparse
@@ -19,6 +19,8 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 KEPT_BUNDLES = 5
@@ -54,18 +56,25 @@ def main():
 
 def build(asked, folder):
     """The wheels of the sources, in their order, in a folder."""
-    wheels = []
-    for number, source in enumerate(asked.sources):
-        into = folder / str(number)
-        into.mkdir()
-        if source.suffix == ".whl":
-            shutil.copy2(source, into)
-        else:
-            options = ["--no-deps", "--no-index", "--no-build-isolation", f"--wheel-dir={into}"]
-            pip = [str(builder(asked) / "bin/pip"), "wheel", "--quiet", "--disable-pip-version-check", *options]
-            run([*pip, str(source)], f"{source} can't be built into a wheel")
-        wheels += into.glob("*.whl")
-    return wheels
+    tools = builder(asked)
+    with ThreadPoolExecutor() as at_once:
+        each = at_once.map(
+            lambda number: wheel_of(tools, asked.sources[number], folder / str(number)), range(len(asked.sources))
+        )
+        return list(each)
+
+
+def wheel_of(tools, source, into):
+    """The wheel of one source, in a folder of its own."""
+    into.mkdir()
+    if source.suffix == ".whl":
+        shutil.copy2(source, into)
+    else:
+        options = ["--no-deps", "--no-index", "--no-build-isolation", f"--wheel-dir={into}"]
+        pip = [str(tools / "bin/pip"), "wheel", "--quiet", "--disable-pip-version-check", *options]
+        run([*pip, str(source)], f"{source} can't be built into a wheel")
+    [wheel] = into.glob("*.whl")
+    return wheel
 
 
 def builder(asked):
