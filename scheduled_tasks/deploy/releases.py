@@ -81,12 +81,9 @@ def forget(places: Places, keep: int, *, act: bool = True, system: System | None
         if found and found.release not in kept and len(kept) < keep:
             kept.append(found.release)
         (kept_sets if found and found.release in kept else old_sets).append(folder)
-    used = set(kept) | set(_used(_inside(places, in_force.release.parent)))
-    releases = [
-        path
-        for path in sorted(_inside(places, in_force.release.parent).iterdir())
-        if path.is_dir() and Path(in_force.release.parent, path.name) not in used
-    ]
+    folders = sorted(path for path in _inside(places, in_force.release.parent).iterdir() if path.is_dir())
+    used = {path.name for path in kept} | set(_used(_names(folders)))
+    releases = [path for path in folders if path.name not in used]
     configurations = {found.configuration.name for folder in kept_sets if (found := deployed_by(folder))}
     files = [*_old_files(_inside(places, in_force.configuration.parent), configurations)]
     if act:
@@ -114,15 +111,14 @@ def _old_files(folder: Path, configurations: Iterable[str]) -> Iterator[Path]:
         yield from (path for path in sorted((folder / "credentials").iterdir()) if path.name not in wanted)
 
 
-def _used(releases: Path) -> Iterator[Path]:
+def _used(releases: Iterable[str]) -> Iterator[str]:
     """The releases that processes were started from: their interpreter's path, or what is mounted for a service."""
-    listed = [path.name for path in releases.iterdir()]
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it ended meanwhile
             told = (process / "cmdline").read_bytes() + (process / "mountinfo").read_bytes()
-            for name in listed:
+            for name in releases:
                 if re.search(rb"/releases/" + re.escape(name.encode()) + rb"[/\s\0]", told):
-                    yield releases / name
+                    yield name
 
 
 def _relative(target: Path, link: Path) -> str:

@@ -127,13 +127,14 @@ class Controller:
                 f"scheduled_tasks.deploy.{playbook}", *options,
             ],
             cwd=self.project,
-            env=os.environ | self._environment(),
+            env=os.environ | self.environment(),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
         with process:
             yield process
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What ansible-playbook is called with, beyond the tests' own environment."""
         return {
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.folder / ".ansible"),

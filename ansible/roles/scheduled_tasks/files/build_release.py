@@ -57,11 +57,9 @@ def main():
 def build(asked, folder):
     """The wheels of the sources, in their order, in a folder."""
     tools = builder(asked)
+    folders = [folder / str(number) for number in range(len(asked.sources))]
     with ThreadPoolExecutor() as at_once:
-        each = at_once.map(
-            lambda number: wheel_of(tools, asked.sources[number], folder / str(number)), range(len(asked.sources))
-        )
-        return list(each)
+        return list(at_once.map(wheel_of, repeat(tools), asked.sources, folders))
 
 
 def wheel_of(tools, source, into):

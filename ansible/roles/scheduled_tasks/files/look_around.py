@@ -17,6 +17,7 @@ NOT_SYNCHRONISED = 0x40  # STA_UNSYNC of adjtimex(2)
 MARK = "Written by Ansible, the role scheduled_tasks"
 OLDEST_SYSTEMD = 252
 OLDEST_PYTHON = (3, 11)
+FIRST_PERSON = 1000  # the first uid that isn't a system user's, on Debian
 
 
 def main():
@@ -56,8 +57,7 @@ def problems(asked):
             yield "{} MB are free at {}, and {} are wanted (scheduled_tasks_minimum_free_mb): make room.".format(
                 free_mb(path), path, asked.wanted_mb
             )
-    for clash in clashes(asked.opt, asked.user):
-        yield clash
+    yield from clashes(asked.opt, asked.user)
     error = database_error(asked.database)
     if error:
         yield (
@@ -113,7 +113,7 @@ def clashes(opt, user):
         uid = pwd.getpwnam(user).pw_uid
     except KeyError:
         return
-    if uid == 0 or uid >= 1000:
+    if uid == 0 or uid >= FIRST_PERSON:
         yield "The user {} is there and no system user (uid {}): give that one another name.".format(user, uid)
 
 
