@@ -37,7 +37,7 @@ def build(cache: Path, wheels: Path, *sources: Path) -> dict[str, str]:
 
 
 def test_a_release_needs_no_network_and_is_named_by_what_is_in_it(tmp_path: Path, wheels: Path) -> None:
-    assert without_network("cat", "/proc/net/route").stdout.count("\n") == 1  # the heading: no way leads anywhere
+    assert without_network("cat", "/proc/net/route").stdout.splitlines()[1:] == []  # no way leads anywhere
     built = build(tmp_path / "cache", wheels, REPOSITORY, SHOP)
     assert built["release"].startswith("shop-1.0.0-")
     again = build(tmp_path / "cache", wheels, REPOSITORY, SHOP)
