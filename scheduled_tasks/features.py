@@ -120,6 +120,11 @@ def synchronize(connection: Connection[Any], declared: type[Enum], *, actor: str
     return Synchronized(tuple(added), tuple(described), tuple(name for (name,) in rows))
 
 
+def is_there(connection: Connection[Any]) -> bool:
+    """Whether the database has the table of flags yet."""
+    return connection.execute("SELECT to_regclass('feature') IS NOT NULL").fetchall() == [(True,)]
+
+
 def list_flags(connection: Connection[Any], declared: type[Enum]) -> list[FlagState]:
     """The flags in the table, by name, as they are now."""
     rows = connection.execute(

@@ -1,7 +1,8 @@
-"""A Debian 13 root with a kernel: systemd 257 to ask (in a chroot), and to boot (in a virtual machine).
+"""Minimal Debian roots: what a fresh machine has, and lacks (Python, sudo).
 
-Made once, by debootstrap from the mirror that apt is set up with, and kept where the next run of the tests finds it:
-in $XDG_CACHE_HOME/scheduled-tasks, that is ~/.cache/scheduled-tasks.
+Debian 13's has a kernel too: systemd 257 to ask (in a chroot), and to boot (in a virtual machine). Each is made once,
+by debootstrap from the mirror that apt is set up with, and kept where the next run of the tests finds it: in
+$XDG_CACHE_HOME/scheduled-tasks, that is ~/.cache/scheduled-tasks.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 import pytest
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scheduled-tasks"
-PACKAGES = "systemd,systemd-sysv,dbus,tzdata,udev,zstd,initramfs-tools,linux-image-cloud-amd64"
+BOOTS = "systemd,systemd-sysv,dbus,tzdata"
+WITH_KERNEL = f"{BOOTS},udev,zstd,initramfs-tools,linux-image-cloud-amd64"
 
 
 def lacking(what: str, commands: dict[str, str], *, root: bool = True) -> str:
@@ -45,23 +47,32 @@ def require(lack: str) -> None:
 
 def debian_13() -> Path:
     """The root. Its tz database is this machine's, so that both systemds are asked about the same zones."""
-    require(lacking("a Debian 13 root", {"debootstrap": "debootstrap"}))
-    root = CACHE / "debian-13"
+    return _root("debian-13", "trixie", WITH_KERNEL)
+
+
+def debian_12() -> Path:
+    """The root of the oldest Debian that units are written for, with systemd 252 and without a kernel."""
+    return _root("debian-12", "bookworm", BOOTS)
+
+
+def _root(name: str, suite: str, packages: str) -> Path:
+    require(lacking(f"a {name} root", {"debootstrap": "debootstrap"}))
+    root = CACHE / name
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be making it
         if not root.exists():
-            _make(root)
+            _make(root, suite, packages)
     return root
 
 
-def _make(root: Path) -> None:
-    unfinished = root.with_name("debian-13.unfinished")
+def _make(root: Path, suite: str, packages: str) -> None:
+    unfinished = root.with_name(f"{root.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]
     mirrors = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
     mirror = next(line.split()[0] for line in mirrors if line and "security" not in line)
-    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(unfinished), mirror]
+    command = ["debootstrap", "--variant=minbase", f"--include={packages}", suite, str(unfinished), mirror]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     shutil.rmtree(unfinished / "var/cache/apt/archives", ignore_errors=True)

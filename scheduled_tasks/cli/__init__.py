@@ -5,7 +5,20 @@ from __future__ import annotations
 import click
 
 from scheduled_tasks import __version__
-from scheduled_tasks.cli import database, deploy, doctor, features, pauses, run, security, status, time, units, watch
+from scheduled_tasks.cli import (
+    database,
+    deploy,
+    doctor,
+    features,
+    pauses,
+    release,
+    run,
+    security,
+    status,
+    time,
+    units,
+    watch,
+)
 from scheduled_tasks.cli.common import Commands
 
 
@@ -15,6 +28,6 @@ def main() -> None:
     """Recurring tasks as systemd timers: see them, deploy them, switch them."""
 
 
-for module in (units, deploy, status, pauses, run, watch, doctor, security, time, features, database):
+for module in (units, deploy, release, status, pauses, run, watch, doctor, security, time, features, database):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -55,6 +56,9 @@ def fail(error: ScheduledTasksError) -> NoReturn:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
+check_option = click.option("--check", is_flag=True, help="Say what would be done, and do nothing.")
+
+
 def show_json(value: object) -> None:
     """Prints a result for programs."""
     click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
@@ -68,7 +72,14 @@ def make_importable() -> settings.Settings:
 
 
 def configured_clocks(*, lines: bool = True) -> list[ClockSpec]:
-    """The project's clocks, read and found without fault; without OnCalendar lines where none are wanted."""
+    """The clocks that live on this host, without OnCalendar lines where none are wanted.
+
+    All of the project's are read: a release with a fault in one of them is for no host.
+
+    Raises:
+        FaultsError: every fault of every clock file.
+        ConfigurationError: `clocks_here` names a clock that there isn't.
+    """
     configuration = make_importable()
     project = Project(
         domains=configuration.require("domains"),
@@ -77,7 +88,21 @@ def configured_clocks(*, lines: bool = True) -> list[ClockSpec]:
         make_app=context.application_factory(configuration.get("app")),
         lines=lines,
     )
-    return read_clocks(clock_files(configuration.require("clocks")), project)
+    return _living_here(read_clocks(clock_files(configuration.require("clocks")), project), configuration)
+
+
+def _living_here(clocks: list[ClockSpec], configuration: settings.Settings) -> list[ClockSpec]:
+    here = configuration.values.get("clocks_here")
+    if here is None:
+        return clocks
+    if not isinstance(here, list) or not all(isinstance(name, str) for name in here):
+        raise ConfigurationError(f"{configuration.path}: clocks_here = {here!r}: write a list of clocks' names")
+    known = [clock.name for clock in clocks]
+    for name in here:
+        if name not in known:
+            near = get_close_matches(name, known, n=1) or [f"one of {', '.join(known) or 'none, there are no clocks'}"]
+            raise ConfigurationError(f"{configuration.path}: clocks_here: there is no clock {name!r}; write {near[0]}")
+    return [clock for clock in clocks if clock.name in here]
 
 
 def configured_features() -> type[Enum]:
@@ -135,7 +160,7 @@ def configured_host(places: Places | None = None) -> Host:
         run_task=run_task or str(own if own.exists() else installed),
         # A deployed release is called through `current`: its files are named so too, the same in every release.
         installed=(sys.prefix, str(Path(run_task).parents[1])) if run_task else ("", ""),
-        configuration=configuration.path.resolve(),
+        configuration=Path(configuration.get("configuration") or configuration.path.resolve()),
         user=configuration.get("user"),
         credentials=_names(configuration, "credentials"),
         encrypted_credentials=_names(configuration, "encrypted_credentials"),
@@ -145,6 +170,8 @@ def configured_host(places: Places | None = None) -> Host:
         runtime=str(home.runtime) if home else "/run",
         # Nobody watches a developer's own timers.
         clocks="" if home else _watch_command(configuration, run_task or str(own if own.exists() else installed)),
+        release=configuration.get("release"),
+        log_namespace=configuration.get("log_namespace"),
     )
 
 
@@ -207,6 +234,16 @@ def connection() -> Iterator[Connection]:
         raise ConfigurationError(f"PostgreSQL refuses: {error}") from error
     except psycopg.OperationalError as error:
         raise ServiceUnavailableError(f"PostgreSQL went away: {error}") from error
+
+
+@contextmanager
+def rehearsed(database: Connection, *, check: bool) -> Iterator[None]:
+    """Where it is only to be found out what would be done: done in a transaction that is rolled back."""
+    if not check:
+        yield
+        return
+    with database.transaction(force_rollback=True):
+        yield
 
 
 def actor() -> str:

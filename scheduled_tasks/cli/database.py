@@ -9,10 +9,12 @@ import click
 from scheduled_tasks import features
 from scheduled_tasks.cli.common import (
     actor,
+    check_option,
     configured_features,
     connection,
     json_option,
     make_importable,
+    rehearsed,
     show_json,
 )
 from scheduled_tasks.errors import ConfigurationError
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 
-def _migrate(database: Connection) -> list[str]:
+def _migrate(database: Connection, *, check: bool = False) -> list[str]:
     from scheduled_tasks.operate import migrations
 
     extra = make_importable().get("migrations")
-    return migrations.migrate(database, [migrations.OWN, *([extra] if extra else [])])
+    act = migrations.pending if check else migrations.migrate
+    return act(database, [migrations.OWN, *([extra] if extra else [])])
 
 
 def _fill(database: Connection) -> Any:
@@ -37,23 +40,33 @@ def _fill(database: Connection) -> Any:
 
 
 @click.command("migrate")
+@check_option
 @json_option
-def migrate(*, as_json: bool) -> None:
+def migrate(*, check: bool, as_json: bool) -> None:
     """Bring the database's tables up to this release."""
     with connection() as database:
-        applied = _migrate(database)
+        applied = _migrate(database, check=check)
     if as_json:
         show_json({"changed": bool(applied), "applied": applied})
     else:
-        click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do: the tables are up to date")
+        done = "to apply:" if check else "applied"
+        click.echo("\n".join(f"{done} {name}" for name in applied) or "nothing to do: the tables are up to date")
 
 
 @click.command("demo")
+@check_option
 @json_option
-def demo(*, as_json: bool) -> None:
+def demo(*, check: bool, as_json: bool) -> None:
     """Fill the project's tables with sample data, where they are empty."""
-    with connection() as database:
-        done = _fill(database)
+    from scheduled_tasks.run.database import SchemaMissingError  # psycopg comes with it
+
+    try:
+        with connection() as database, rehearsed(database, check=check):
+            done = _fill(database)
+    except SchemaMissingError:
+        if not check:
+            raise
+        done = "the tables, which are not there yet, would be filled"
     if as_json:
         show_json({"changed": bool(done), "done": done or ""})
     else:

@@ -146,25 +146,34 @@ def _diff(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> Iterato
 def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
     """Bring this machine's timers to what the clock files say. Needs root, except with --user."""
     from scheduled_tasks.deploy.apply import apply  # only what acts imports what acts
+    from scheduled_tasks.deploy.releases import prepare
 
     places = chosen_places(root, user=user)
     clocks, host = configured_clocks(), configured_host(places)
-    applied = apply(render(clocks, host), places)
-    _show_applied(applied, places, as_json=as_json)
+    files = render(clocks, host)
+    prepare(files, places)
+    applied = apply(files, places)
+    _finish(applied, places, as_json=as_json)
     for sentence in left_out(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
 
 
-def _show_applied(applied: Applied, places: Places, *, as_json: bool) -> None:
+def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
+    """Tells the ledger, has people's links follow the set that is in force now, and shows what was done."""
+    from scheduled_tasks.deploy.releases import follow
+
     tell(places)
+    links = follow(places)
     if as_json:
-        show_json(asdict(applied))
-    elif not applied.changed:
+        show_json(asdict(applied) | {"links": links, "changed": applied.changed or bool(links)})
+    elif not applied.changed and not links:
         click.echo("nothing to do: the machine is so already")
     else:
         for verb in ("started", "restarted", "stopped"):
             for unit in getattr(applied, verb):
                 click.echo(f"{verb} {unit}")
+        for link in links:
+            click.echo(f"{link} follows")
         for service in applied.caught_up:
             click.echo(f"started {service}, which fell due meanwhile")
         click.echo(f"{len(applied.changed_files)} unit files changed")
@@ -195,14 +204,16 @@ def list_sets(*, root: Path, user: bool, as_json: bool) -> None:
 @user_option
 @json_option
 def rollback_units(*, name: str, root: Path, user: bool, as_json: bool) -> None:
-    """Bring back the set of units that was in force before, or SET. Needs root, except with --user.
+    """Bring back the set of units that was in force before, or SET, with its release.
+
+    Needs root, except with --user.
 
     The next `clocks apply` brings what the clock files say: mend them first.
     """
     from scheduled_tasks.deploy.sets import rollback
 
     places = chosen_places(root, user=user)
-    _show_applied(rollback(name, places), places, as_json=as_json)
+    _finish(rollback(name, places), places, as_json=as_json)
 
 
 @click.command("remove")
@@ -220,7 +231,7 @@ def remove_units(*, everything: bool, root: Path, user: bool, as_json: bool) -> 
     if not everything:
         raise UsageError("write 'clocks remove --all'; a single job goes with its clock file and 'clocks apply'")
     places = chosen_places(root, user=user)
-    _show_applied(remove_all(places), places, as_json=as_json)
+    _finish(remove_all(places), places, as_json=as_json)
 
 
 COMMANDS = (plan_units, apply_units, list_sets, rollback_units, remove_units)

@@ -8,9 +8,11 @@ from scheduled_tasks import features
 from scheduled_tasks.cli.common import (
     Commands,
     actor,
+    check_option,
     configured_features,
     connection,
     json_option,
+    rehearsed,
     show_json,
     table,
 )
@@ -71,11 +73,16 @@ def disable(name: str, reason: str | None) -> None:
 
 
 @group.command("sync")
+@check_option
 @json_option
-def sync(*, as_json: bool) -> None:
+def sync(*, check: bool, as_json: bool) -> None:
     """Add the flags that the table lacks, with their defaults; what an operator set stays."""
-    with connection() as database:
-        done = features.synchronize(database, configured_features(), actor=actor())
+    declared = configured_features()
+    with connection() as database, rehearsed(database, check=check):
+        if check and not features.is_there(database):  # the migrations that make the table were only looked at, too
+            done = features.Synchronized(tuple(declared.__members__), (), ())
+        else:
+            done = features.synchronize(database, declared, actor=actor())
     if as_json:
         show_json({"changed": bool(done.added or done.described), **done._asdict()})
         return

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scheduled_tasks.deploy.deployment import as_installed_here
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 
@@ -36,7 +37,7 @@ def verify(files: Mapping[str, str], places: Places) -> None:
     if not units:
         return
     with tempfile.TemporaryDirectory(prefix="clocks-verify-") as scratch:
-        for path, text in files.items():
+        for path, text in as_installed_here(files).items():
             (Path(scratch) / path).parent.mkdir(exist_ok=True)
             (Path(scratch) / path).write_text(text)
         paths = [f"{scratch}/{path}" for path in units]

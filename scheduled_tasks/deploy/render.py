@@ -66,6 +66,8 @@ class Host:
         network: addresses that every job may speak to, beyond this machine's own.
         systemd: its version, which decides on the directives that are written.
         clocks: the command `clocks` of the host's watch; empty where there is no database to tell.
+        release: the folder of the release that the services see at run_task's place; empty where nothing is deployed.
+        log_namespace: the journal namespace of every job; empty for the machine's own journal.
         installed: where this release is installed, and the path that stays the same from release to release.
         of_user: whether the units are for a user's own systemd, which has fewer rights.
         runtime: the folder that lasts until the machine is switched off.
@@ -80,6 +82,8 @@ class Host:
     network: tuple[str, ...] = ()
     systemd: int = OLDEST
     clocks: str = ""
+    release: str = ""
+    log_namespace: str = ""
     installed: tuple[str, str] = ("", "")
     of_user: bool = False
     runtime: str = "/run"
@@ -89,6 +93,11 @@ class Host:
     def is_managed(self) -> bool:
         """Whether this project's commands go on to manage the units, as the machine's."""
         return not self.standalone and not self.of_user
+
+    @property
+    def seen_as(self) -> str:
+        """The path that services see their release at, the same in every release."""
+        return str(Path(self.run_task).parents[1])
 
     def stable(self, path: str) -> str:
         """A path as units name it, so that a new release alone changes no unit."""

@@ -128,7 +128,7 @@ def take_over(places: Places, lost: Iterable[ledger.Lost], host: str) -> list[st
 
 def _invocations(units: Iterable[str]) -> dict[str, str | None]:
     """The invocation of each service that runs; None where it waits to be tried again."""
-    shown = show(places, "Id,ActiveState,SubState,InvocationID", *units)
+    shown = show(names.Places(), "Id,ActiveState,SubState,InvocationID", *units)
     return {
         unit["Id"]: None if unit["SubState"].startswith("auto-restart") else unit["InvocationID"]
         for unit in shown

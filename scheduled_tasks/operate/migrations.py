@@ -7,17 +7,25 @@ names of what was applied. Why no library: docs/decisions/0004-migrations-are-sq
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import psycopg
 
 OWN = "scheduled_tasks.migrations"
+
+
+class MigrationError(ScheduledTasksError):
+    """A migration failed; those before it stay applied."""
+
+    exit_code = 65
+
 
 _FILE = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _LOCK = 7_236_113_085  # any number of ours: two hosts that migrate at once wait for each other
@@ -44,6 +52,7 @@ def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> lis
 
     Raises:
         ConfigurationError: a package can't be imported, or has a file that is not named as a migration.
+        MigrationError: PostgreSQL refuses one.
     """
     applied = []
     connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
@@ -54,13 +63,30 @@ def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> lis
             for name, sql in _files(package):
                 if (package, name) in known:
                     continue
-                with connection.transaction():
+                with _refusals_named(f"{package}/{name}"), connection.transaction():
                     connection.execute(sql)
                     connection.execute("INSERT INTO schema_migration (package, name) VALUES (%s, %s)", [package, name])
                 applied.append(f"{package}/{name}")
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
     return applied
+
+
+@contextmanager
+def _refusals_named(migration: str) -> Iterator[None]:
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise MigrationError(f"{migration}: PostgreSQL refuses it, and nothing of it was applied: {error}") from error
+
+
+def pending(connection: psycopg.Connection[Any], packages: Iterable[str]) -> list[str]:
+    """What `migrate` would apply, as `package/file`. Changes nothing."""
+    [(is_there,)] = connection.execute("SELECT to_regclass('schema_migration') IS NOT NULL").fetchall()
+    known = set(connection.execute("SELECT package, name FROM schema_migration").fetchall()) if is_there else set()
+    return [f"{package}/{name}" for package in packages for name, _ in _files(package) if (package, name) not in known]
 
 
 def _files(package: str) -> list[tuple[str, bytes]]:

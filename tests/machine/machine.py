@@ -35,6 +35,9 @@ HIERARCHIES = {"", "unified", "systemd", "memory", "pids", "cpu", "cpuacct", "cp
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+_restarted: list[subprocess.Popen[bytes]] = []  # a machine's systemd-nspawn after its first one
+
+
 def wait_for(what: str, ask: Callable[[], T], *, seconds: float) -> T:
     """Asks until the answer is true, and returns it.
 
@@ -70,7 +73,7 @@ class Machine:
         Raises:
             AssertionError: it failed and `check` is set; with all that it printed.
         """
-        clean = ["env", "--ignore-environment", f"--chdir={folder}", *_environment()]
+        clean = ["env", "--ignore-environment", f"--chdir={folder}", *environment()]
         done = subprocess.run(
             ["nsenter", "--target", str(self.leader), "--all", *clean, *command],
             input=stdin,
@@ -103,6 +106,17 @@ class Machine:
         return [json.loads(message) for message in printed]
 
 
+def rebooted(machine: Machine) -> Machine:
+    """The same machine after a power cut: its disk is as it was, what was in its memory is gone."""
+    folder = machine.root.parent
+    _kill(folder)
+    for group in _cgroups(folder):
+        _remove_group(group)
+    nspawn = _nspawn(machine.name, folder)
+    _restarted.append(nspawn)
+    return _come_up(machine.name, folder, nspawn)
+
+
 @contextmanager
 def booted(name: str, base: Path = Path("/")) -> Iterator[Machine]:
     """A machine, from its boot to its end.
@@ -128,6 +142,8 @@ def booted(name: str, base: Path = Path("/")) -> Iterator[Machine]:
                     _kill(folder)
         finally:
             _forget(folder)
+            while _restarted:
+                _restarted.pop().wait()
 
 
 def _make_root(name: str, folder: Path, base: Path) -> None:
@@ -208,7 +224,7 @@ def _has_unified_cgroups() -> bool:
     return Path("/sys/fs/cgroup/cgroup.controllers").exists()
 
 
-def _environment() -> list[str]:
+def environment() -> list[str]:
     """A root's plain environment, and of the host's what it takes to reach a package index."""
     kept = {
         name: value for name, value in os.environ.items() if re.match("PIP_|(https?|no)_proxy", name, re.IGNORECASE)
@@ -277,12 +293,16 @@ def _forget(folder: Path) -> None:
         if mount.is_mount():
             subprocess.run(["umount", "--lazy", str(mount)], check=True)
     for group in Path("/sys/fs/cgroup").rglob(f"scheduled-tasks-{folder.name}"):
-        for below in sorted(group.rglob("*/"), reverse=True):  # the deepest first
-            below.rmdir()
-        group.rmdir()
+        _remove_group(group)
     with suppress(FileNotFoundError):
         folder.rmdir()
     folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _remove_group(group: Path) -> None:
+    for below in sorted(group.rglob("*/"), reverse=True):  # the deepest first
+        below.rmdir()
+    group.rmdir()
 
 
 def _mount(*arguments: str) -> None:

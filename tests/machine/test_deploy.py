@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from tests.machine.controller import listed_files, read_play
 from tests.machine.machine import wait_for
 from tests.machine.rendered import OUT, Jobs, host, start
 
@@ -46,13 +46,8 @@ CANCELLED = "SELECT count(*) FROM booking WHERE status = 'cancelled' AND cancell
 @pytest.fixture(scope="module")
 def project(machine: Machine) -> Machine:
     """A machine with the repository's files in it, and no PostgreSQL."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    for name in filter(None, listed.split("\0")):
-        if (REPOSITORY / name).exists():  # not one that is deleted and not yet committed
-            machine.copy_in(REPOSITORY / name, f"{PROJECT}/{name}")
+    for name in listed_files():
+        machine.copy_in(REPOSITORY / name, f"{PROJECT}/{name}")
     (machine.root / PROJECT.lstrip("/") / "scheduled_tasks/clocks/often.py").write_text(OFTEN)
     # What the host has installed is in the machine too. A fresh one has no PostgreSQL, and this one's cluster
     # would want the host's port.
@@ -65,21 +60,30 @@ def project(machine: Machine) -> Machine:
 
 
 @pytest.fixture(scope="module")
-def deployed(project: Machine) -> Machine:
+def predicted(project: Machine) -> list[str]:
+    """The tasks that a dry run on the fresh machine says would change something."""
+    return play(project, "--check", "--diff")
+
+
+@pytest.fixture(scope="module")
+def changed(project: Machine, predicted: list[str]) -> list[str]:
+    """Those that did, when the one command ran after it."""
+    return play(project)
+
+
+@pytest.fixture(scope="module")
+def deployed(project: Machine, changed: list[str]) -> Machine:
     """The same machine after the one command."""
-    recap = play(project)
-    assert recap["changed"] > 0
+    assert changed
     return project
 
 
-def play(machine: Machine, *options: str) -> dict[str, int]:
-    """Runs the playbook as the README says, with the tests' own Ansible; returns the recap's numbers."""
+def play(machine: Machine, *options: str) -> list[str]:
+    """Runs the playbook as the README says, with the tests' own Ansible; returns the tasks that changed something."""
     command = Path(sys.prefix, "bin", PLAYBOOK[0])
     done = machine.run(str(command), *PLAYBOOK[1:], *options, folder=PROJECT, seconds=600)
     sys.stdout.write(done.stdout)  # pytest shows it where a test fails
-    recap = next(line for line in done.stdout.splitlines() if line.startswith("localhost ") and "ok=" in line)
-    numbers = dict(pair.split("=") for pair in recap.partition(":")[2].split())
-    return {key: int(value) for key, value in numbers.items()}
+    return read_play(done.returncode, done.stdout, 0).changed["localhost"]
 
 
 def query(machine: Machine, sql: str) -> str:
@@ -92,10 +96,16 @@ def own_lines(machine: Machine, status: str) -> list[dict[str, Any]]:
     return [line for line in machine.log_lines(SERVICE) if line.get("status") == status]
 
 
-def test_check_mode_passes_on_a_fresh_machine_and_changes_nothing_there(project: Machine) -> None:
-    assert play(project, "--check", "--diff")["failed"] == 0
-    assert not (project.root / "etc/scheduled-tasks").exists()
-    assert not (project.root / "opt/scheduled-tasks").exists()
+def test_a_dry_run_on_a_fresh_machine_changes_nothing_there(project: Machine, predicted: list[str]) -> None:
+    assert "postgresql | Have Debian's PostgreSQL" in predicted
+    folders = ("etc/scheduled-tasks", "opt/scheduled-tasks", "opt/.scheduled-tasks-dry-run")
+    assert [folder for folder in folders if (project.root / folder).exists()] == []
+
+
+def test_a_dry_run_on_a_fresh_machine_predicts_exactly_what_the_run_changes(
+    predicted: list[str], changed: list[str]
+) -> None:
+    assert predicted == changed
 
 
 def test_a_timer_fires_a_job_that_changes_rows_and_says_so_in_the_journal(deployed: Machine) -> None:
@@ -145,8 +155,7 @@ def test_a_disabled_feature_makes_the_next_run_a_skipped_one(deployed: Machine) 
 
 
 def test_the_second_run_of_the_playbook_changes_nothing_nor_what_the_operator_switched(deployed: Machine) -> None:
-    recap = play(deployed)
-    assert (recap["changed"], recap["failed"]) == (0, 0)
+    assert play(deployed) == []
     flags = json.loads(deployed.run("clocks", "features", "list", "--json").stdout)["flags"]
     assert {flag["name"]: flag["is_active"] for flag in flags}["CANCEL_EXPIRED_BOOKINGS"] is False
 

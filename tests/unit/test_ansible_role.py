@@ -1,23 +1,48 @@
-"""What the role says of itself in two places is the same in both."""
+"""What the role and its collection say of themselves in two places is the same in both."""
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML  # comes with ansible-lint
+
+import scheduled_tasks
 
 REPOSITORY = Path(__file__).parents[2]
 ROLE = REPOSITORY / "ansible/roles/scheduled_tasks"
+TASK_FILES = sorted(ROLE.glob("tasks/*.yml")) + sorted(ROLE.glob("handlers/*.yml"))
+KEYWORDS = {
+    "name", "when", "vars", "register", "loop", "loop_control", "notify", "tags", "environment", "check_mode", "diff",
+    "changed_when", "failed_when", "no_log", "delegate_to", "run_once", "become", "until", "retries", "delay", "block",
+}  # fmt: skip
 
 
 def read(path: Path) -> Any:
     return YAML(typ="safe").load(path)
 
 
+def specs() -> Any:
+    return read(ROLE / "meta/argument_specs.yml")["argument_specs"]
+
+
+def tasks(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for item in items:
+        if "block" in item:
+            yield from tasks(item["block"])
+        else:
+            yield item
+
+
+ALL_TASKS = [task for path in TASK_FILES for task in tasks(read(path))]
+
+
 def test_every_default_is_specified_with_its_value() -> None:
-    options = read(ROLE / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    options = specs()["main"]["options"]
     defaults = read(ROLE / "defaults/main.yml")
     assert set(defaults) == {name for name, option in options.items() if not option.get("required")}
     computed = {name for name, value in defaults.items() if "{{" in str(value)}  # the specification describes those
@@ -26,7 +51,77 @@ def test_every_default_is_specified_with_its_value() -> None:
     }
 
 
+def test_every_entry_point_is_specified_and_every_option_described() -> None:
+    entry_points = {"main", "prepare", "switch", "rollback", "remove"}
+    assert set(specs()) == entry_points
+    for entry_point in specs().values():
+        assert [name for name, option in entry_point["options"].items() if not option.get("description")] == []
+    used = {role["tasks_from"] for play in ("site", "rollback", "remove") for role in roles_of(play)}
+    assert used == entry_points - {"main"}
+
+
+def roles_of(playbook: str) -> Iterator[dict[str, str]]:
+    for play in read(REPOSITORY / f"ansible/{playbook}.yml"):
+        yield from (task["ansible.builtin.import_role"] for task in play["tasks"])
+
+
+def test_every_variable_that_the_role_reads_is_specified() -> None:
+    text = "\n".join(path.read_text() for path in ROLE.rglob("*") if path.suffix in {".yml", ".j2"})
+    read_ones = set(re.findall(r"(?<![\w-])scheduled_tasks_[a-z_]+\b", text))
+    assert read_ones - set(specs()["main"]["options"]) == set()
+
+
+def test_ansible_itself_is_enough() -> None:
+    modules = {key for task in ALL_TASKS for key in task if key not in KEYWORDS}
+    assert {module for module in modules if not module.startswith("ansible.builtin.")} == set()
+    assert read(REPOSITORY / "galaxy.yml")["dependencies"] == {}
+
+
+def test_every_command_says_whether_it_changed_something() -> None:
+    commands = [task for task in ALL_TASKS if {"ansible.builtin.command", "ansible.builtin.raw"} & task.keys()]
+    assert len(commands) > 10
+    assert [task["name"] for task in commands if "changed_when" not in task] == []
+
+
+def test_what_handles_secrets_is_not_logged_and_nothing_else_is_hidden() -> None:
+    assert {task["name"] for task in ALL_TASKS if task.get("no_log")} == {
+        "config | Write the credentials",
+        "check | Have the dry run's credentials",
+    }
+    secret = [name for name, option in specs()["main"]["options"].items() if option.get("no_log")]
+    assert secret == ["scheduled_tasks_credentials", "scheduled_tasks_database_url"]
+
+
+def test_a_tasks_name_says_its_area() -> None:
+    areas = {path.stem for path in TASK_FILES} - {"main", "prepare", "switch"}
+    for path in TASK_FILES:
+        if path.stem in areas:
+            names = [str(task["name"]) for task in tasks(read(path)) if path.parent.name == "tasks"]
+            assert [name for name in names if not name.startswith(f"{path.stem} | ")] == []
+
+
 def test_the_inventory_has_the_project_as_pyproject_has_it() -> None:
     inventory = read(REPOSITORY / "ansible/inventory/this_machine.yml")
     pyproject = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     assert inventory["scheduled_tasks"]["vars"]["scheduled_tasks_project"] == pyproject["tool"]["scheduled_tasks"]
+
+
+def test_the_collection_has_the_version_of_the_package() -> None:
+    version = read(REPOSITORY / "galaxy.yml")["version"]
+    assert version == scheduled_tasks.__version__
+    files = ("docs/ansible.md", "tests/machine/shop/deploy/requirements.yml")
+    assert [
+        name for name in files if f"scheduled_tasks-deploy-{version}.tar.gz" not in (REPOSITORY / name).read_text()
+    ] == []
+
+
+@pytest.mark.parametrize("name", ["roles", "playbooks"])
+def test_the_collections_folders_are_the_repositorys(name: str) -> None:
+    assert (REPOSITORY / name).is_symlink()
+    assert (REPOSITORY / name).resolve() == (REPOSITORY / {"roles": "ansible/roles", "playbooks": "ansible"}[name])
+
+
+def test_the_documented_inventory_is_the_one_that_a_test_deploys() -> None:
+    page = (REPOSITORY / "docs/ansible.md").read_text()
+    inventory = (REPOSITORY / "tests/machine/shop/deploy/inventory.yml").read_text()
+    assert inventory.removeprefix("---\n") in page

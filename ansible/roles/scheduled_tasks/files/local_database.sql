@@ -14,12 +14,12 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'root') \gexec
 SELECT format('GRANT %I TO root', :'role')
 WHERE NOT EXISTS (
     SELECT FROM pg_auth_members
-    WHERE roleid = :'role'::regrole AND member = 'root'::regrole
+    WHERE roleid = to_regrole(quote_ident(:'role')) AND member = to_regrole('root')
 ) \gexec
 
 SELECT format('ALTER ROLE root IN DATABASE %I SET role = %L', :'database', :'role')
 WHERE NOT EXISTS (
     SELECT FROM pg_db_role_setting
     JOIN pg_database ON pg_database.oid = setdatabase
-    WHERE datname = :'database' AND setrole = 'root'::regrole AND ('role=' || :'role') = ANY (setconfig)
+    WHERE datname = :'database' AND setrole = to_regrole('root') AND ('role=' || :'role') = ANY (setconfig)
 ) \gexec

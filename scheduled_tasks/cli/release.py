@@ -1,0 +1,126 @@
+"""clocks check, prune: whether this release may come into force here, and what it leaves behind is taken away."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+import click
+
+from scheduled_tasks.cli.common import (
+    check_option,
+    configured_clocks,
+    configured_features,
+    configured_host,
+    connection,
+    json_option,
+    make_importable,
+    show_json,
+)
+from scheduled_tasks.clock import ClockSpec
+from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.run import context
+from scheduled_tasks.run.find_task import find_task
+
+FAULTY = 65
+
+
+@click.command("check")
+@click.option("--without-database", is_flag=True, help="Leave out whether the database is reachable.")
+@json_option
+def check(*, without_database: bool, as_json: bool) -> None:
+    """Find out whether this release could come into force here; exits 65 where it could not. Changes nothing.
+
+    Every clock file is read, every task is found as a run finds it, systemd reads the units, what stands in their way
+    is looked for, and the database is spoken to.
+    """
+    faults = list(_faults(without_database=without_database))
+    if as_json:
+        show_json({"sound": not faults, "faults": faults})
+    else:
+        click.echo("\n".join(faults) or "sound: it could come into force here")
+    sys.exit(FAULTY if faults else 0)
+
+
+def _faults(*, without_database: bool) -> Iterator[str]:
+    configuration = make_importable()
+    try:
+        clocks = configured_clocks()
+    except ScheduledTasksError as error:
+        yield str(error)
+    else:
+        yield from _of_the_tasks(clocks)
+        yield from _said_by(lambda: _judge_units(clocks))
+    if configuration.get("features"):
+        yield from _said_by(configured_features)
+    if app := configuration.get("app"):
+        yield from _said_by(lambda: context.load_object(app, "app"))
+    if not without_database:
+        yield from _said_by(_speak_to_the_database)
+
+
+def _said_by(act: Callable[[], object]) -> Iterator[str]:
+    try:
+        act()
+    except ScheduledTasksError as error:
+        yield str(error)
+
+
+def _of_the_tasks(clocks: list[ClockSpec]) -> Iterator[str]:
+    """Each task is looked up by its name, as run-task does: that its function is importable says less."""
+    configuration = make_importable()
+    domains, make_app = configuration.require("domains"), context.application_factory(configuration.get("app"))
+    found: set[str] = set()
+    for clock in clocks:
+        for job in clock.jobs:
+            if job.task not in found:
+                for fault in _said_by(lambda task=job.task: find_task(task, domains, make_app)):  # type: ignore[misc]
+                    yield f"{job.file}:{job.line}: job {clock.name}/{job.id}: {fault}"
+                found.add(job.task)
+
+
+def _judge_units(clocks: list[ClockSpec]) -> None:
+    from scheduled_tasks.deploy.apply import ForeignUnitError, judge
+    from scheduled_tasks.deploy.facts import read_facts
+    from scheduled_tasks.deploy.render import render
+
+    files = render(clocks, configured_host())
+    facts = read_facts(Places(), files)
+    if facts.refusals:
+        raise ForeignUnitError(facts.refusals)
+    judge(files, Places())
+
+
+def _speak_to_the_database() -> None:
+    with connection() as database:
+        database.execute("SELECT 1")
+
+
+@click.command("prune")
+@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="So many releases stay.")
+@check_option
+@json_option
+def prune(*, keep: int, check: bool, as_json: bool) -> None:
+    """Take away old releases, with the sets of units that need them; not one that a job still runs. Needs root."""
+    from scheduled_tasks.deploy.apply import locked
+    from scheduled_tasks.deploy.releases import forget
+    from scheduled_tasks.deploy.system import System
+
+    if check:
+        done = forget(Places(), keep, act=False)
+    else:
+        with locked(Places(), System()):
+            done = forget(Places(), keep)
+    if as_json:
+        show_json({"changed": done.changed, **asdict(done)})
+        return
+    verb = "would remove" if check else "removed"
+    for kind, each in ((kind, each) for kind, names in asdict(done).items() for each in names):
+        click.echo(f"{verb} {kind.removesuffix('s')} {each}")
+    if not done.changed:
+        click.echo("nothing to do: no release is too many")
+
+
+COMMANDS = (check, prune)

@@ -1,0 +1,205 @@
+"""An Ansible controller for tests: a user's repository with the collection installed from its file, and its machines.
+
+A play's output is read for what the tests ask of it: which tasks ran, which of them changed something, on which host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.machine.machine import Machine, environment
+from tests.roots import CACHE
+
+REPOSITORY = Path(__file__).parents[2]
+SHOP = Path(__file__).parent / "shop"
+ANSIBLE = Path(sys.prefix, "bin")
+PYTHONS = ("3.11", "3.13")  # of Debian 12 and 13
+SECRET = "p4ssw0rd-that-nobody-may-see"  # of the database; no play may ever print it
+
+
+@dataclass(frozen=True)
+class Play:
+    """A play that was run.
+
+    Attributes:
+        exit_code: ansible-playbook's.
+        changed: host → the tasks that changed something there, in their order.
+        ran: how many tasks ran, on all hosts.
+        seconds: how long it took.
+        output: all that it printed.
+    """
+
+    exit_code: int
+    changed: Mapping[str, list[str]]
+    ran: int
+    seconds: float
+    output: str
+
+
+def read_play(exit_code: int, output: str, seconds: float) -> Play:
+    """Reads what ansible-playbook printed with its default callback."""
+    changed: dict[str, list[str]] = {}
+    task, ran = "", 0
+    for line in output.splitlines():
+        if found := re.match(r"(?:TASK|RUNNING HANDLER) \[(?:[\w.]+ : )?(.*)\] \**$", line):
+            task = found[1]
+        elif found := re.match(r"(ok|changed|fatal|failed): \[(\w+)(?: -> \w+)?\]", line):
+            ran += 1
+            of_the_host = changed.setdefault(found[2], [])
+            if found[1] == "changed" and task not in of_the_host:
+                of_the_host.append(task)
+    return Play(exit_code, changed, ran, seconds, output)
+
+
+@dataclass
+class Controller:
+    """A folder with a user's repository, and with the collection.
+
+    Attributes:
+        folder: where all of it is.
+        machines: host → machine.
+        table: what the plays were, for people: step, tasks run, changed, seconds.
+    """
+
+    folder: Path
+    machines: dict[str, Machine]
+    variables: dict[str, object]
+    table: list[tuple[str, int, int, float]] = field(default_factory=list)
+
+    @property
+    def project(self) -> Path:
+        """The user's repository."""
+        return self.folder / "shop"
+
+    def write(self, path: str, text: str) -> None:
+        """Writes a file of the user's repository."""
+        (self.project / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.project / path).write_text(text)
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Changes a file of the user's repository."""
+        text = (self.project / path).read_text()
+        assert old in text, (path, old)
+        (self.project / path).write_text(text.replace(old, new))
+
+    def play(self, step: str, *options: str, playbook: str = "site", fails: bool = False) -> Play:
+        """Runs a playbook of the collection, as docs/ansible.md says."""
+        begun = time.monotonic()
+        with self.started(*options, playbook=playbook) as process:
+            output, _ = process.communicate(timeout=600)
+        done = read_play(process.returncode, output, time.monotonic() - begun)
+        sys.stdout.write(output)  # pytest shows it where a test fails
+        assert (done.exit_code != 0) == fails, f"{step}: exit code {done.exit_code}\n{output[-6000:]}"
+        assert SECRET not in output
+        changes = sum(len(tasks) for tasks in done.changed.values())
+        self.table.append((step, done.ran, changes, done.seconds))
+        return done
+
+    @contextmanager
+    def started(self, *options: str, playbook: str = "site") -> Iterator[subprocess.Popen[str]]:
+        """A playbook's process, in a group of its own: killing that is killing the controller."""
+        hosts = {
+            name: {
+                "ansible_connection": "in_machine",
+                "ansible_user": "root",
+                "machine_leader": machine.leader,
+                "machine_environment": environment(),
+            }
+            for name, machine in self.machines.items()
+        }
+        (self.folder / "machines.json").write_text(json.dumps({"scheduled_tasks": {"hosts": hosts}}))
+        (self.folder / "vault.json").write_text(json.dumps(self.variables))
+        process = subprocess.Popen(
+            [
+                ANSIBLE / "ansible-playbook", "--inventory=deploy/inventory.yml",
+                f"--inventory={self.folder}/machines.json", f"--extra-vars=@{self.folder}/vault.json",
+                f"scheduled_tasks.deploy.{playbook}", *options,
+            ],
+            cwd=self.project,
+            env=os.environ | self.environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+        with process:
+            yield process
+
+    def environment(self) -> dict[str, str]:
+        """What ansible-playbook is called with, beyond the tests' own environment."""
+        return {
+            "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
+            "ANSIBLE_HOME": str(self.folder / ".ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+            "PATH": f"{ANSIBLE}:{os.environ['PATH']}",
+        }
+
+    def show_table(self) -> str:
+        """The plays so far, as a table."""
+        rows = [f"{step:44} {ran:4} {changed:7} {seconds:7.1f}" for step, ran, changed, seconds in self.table]
+        return "\n".join((f"{'step':44} {'ran':>4} {'changed':>7} {'seconds':>7}", *rows))
+
+
+def set_up(folder: Path, machines: dict[str, Machine], variables: dict[str, object]) -> Controller:
+    """A controller: builds the collection, installs it from its file, and copies the user's repository."""
+    shutil.copytree(SHOP, folder / "shop")
+    (folder / "ansible.cfg").write_text(
+        f"[defaults]\ncollections_path = {folder}/collections\n"
+        f"connection_plugins = {Path(__file__).parent}/connection\ninterpreter_python = auto_silent\n"
+        "[connection]\npipelining = true\n"
+    )
+    source = folder / "source"  # as a clone has it, without what lies about in a checkout
+    for name in listed_files():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, source / name, follow_symlinks=False)
+    dist = folder / "shop/dist"
+    galaxy = [str(ANSIBLE / "ansible-galaxy"), "collection"]
+    for command in (
+        [*galaxy, "build", str(source), f"--output-path={dist}"],
+        [*galaxy, "install", "--offline", f"--collections-path={folder}/collections",
+         "--requirements-file=deploy/requirements.yml"],
+    ):  # fmt: skip
+        done = subprocess.run(
+            command, cwd=folder / "shop" if "install" in command else folder, capture_output=True, text=True,
+            check=False, env=os.environ | {"ANSIBLE_CONFIG": str(folder / "ansible.cfg")},
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return Controller(folder, machines, variables)
+
+
+def listed_files() -> list[str]:
+    """The repository's files, those that aren't committed yet too."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    return [name for name in filter(None, listed.split("\0")) if os.path.lexists(REPOSITORY / name)]
+
+
+def wheelhouse(*requirements: Path) -> Path:
+    """A folder with the wheels of locked requirements, for every Python of the machines; kept for the next tests."""
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in requirements)).hexdigest()[:12]
+    folder = CACHE / f"wheelhouse-{key}"
+    unfinished = folder.with_suffix(f".{os.getpid()}")
+    if not folder.exists():
+        unfinished.mkdir(parents=True)
+        for path in requirements:
+            for python in PYTHONS:
+                platforms = [f"--platform={each}_x86_64" for each in ("manylinux_2_28", "manylinux2014", "linux")]
+                command = [
+                    sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps",
+                    "--only-binary=:all:", f"--python-version={python}", *platforms, f"--requirement={path}",
+                    f"--dest={unfinished}",
+                ]  # fmt: skip
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                assert done.returncode == 0, done.stderr
+        unfinished.rename(folder)
+    return folder

@@ -1,0 +1,1 @@
+"""The domains: stock and mail."""

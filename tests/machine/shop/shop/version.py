@@ -1,0 +1,1 @@
+VERSION = "1"  # what a run says it is

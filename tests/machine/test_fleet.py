@@ -1,0 +1,316 @@
+"""Two fresh hosts, Debian 13 and 12, through the life of a user's own project: the role as docs/ansible.md says.
+
+The project is `shop`, the role comes with the collection, built and installed from its file. The hosts share a
+database. Each test is a step, and follows the one before.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.machine.conftest import COMMANDS
+from tests.machine.controller import REPOSITORY, SECRET, SHOP, Controller, set_up, wheelhouse
+from tests.machine.machine import Machine, booted, rebooted, wait_for
+from tests.machine.postgresql import postgresql
+from tests.roots import debian_12, debian_13, lacking, require
+
+pytestmark = pytest.mark.xdist_group("fleet")  # two machines for all of them
+
+RECOUNT = "clock-nightly-recount.service"
+STAY = "srv/stay"
+TABLE = REPOSITORY / ".cache/fleet.txt"  # what each play took, for people
+DEPLOYED = {
+    "/opt/scheduled-tasks": "755 root root",
+    "/opt/scheduled-tasks/releases": "755 root root",
+    "/etc/scheduled-tasks": "755 root root",
+    "/etc/scheduled-tasks/config.toml": "644 root root",
+    "/etc/scheduled-tasks/credentials": "700 root root",
+    "/etc/scheduled-tasks/credentials/database_url": "600 root root",
+    "/usr/local/bin/clocks": "755 root root",
+}
+
+
+@pytest.fixture(scope="module")
+def administrator() -> Iterator[tuple[str, str]]:
+    """The database's URL for the hosts, and for the tests."""
+    require(lacking("booting machines", COMMANDS))
+    with postgresql(SECRET) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="module")
+def fleet(administrator: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    """The controller, and two hosts as debootstrap makes them."""
+    folder = tmp_path_factory.mktemp("controller")
+    variables: dict[str, object] = {
+        "vault_database_url": administrator[0],
+        "scheduled_tasks_wheelhouse": str(wheelhouse(SHOP / "requirements.txt", REPOSITORY / "requirements/build.txt")),
+        "scheduled_tasks_cache": str(folder / "cache"),
+        "scheduled_tasks_require_synchronised_clock": False,  # it is the test machine's
+    }
+    with booted("app1", debian_13()) as app1, booted("app2", debian_12()) as app2:
+        controller = set_up(folder, {"app1": app1, "app2": app2}, variables)
+        yield controller
+        TABLE.parent.mkdir(exist_ok=True)
+        TABLE.write_text(controller.show_table() + "\n")
+        print(f"\n{controller.show_table()}")  # noqa: T201 - `pytest -s` shows it
+
+
+def rows(administrator: tuple[str, str], sql: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(administrator[1]) as connection:
+        return connection.execute(sql.encode()).fetchall()
+
+
+def timers(machine: Machine) -> list[str]:
+    listed = machine.run("systemctl", "list-timers", "--no-legend", "--plain", "--no-pager", "clock-*").stdout
+    return sorted(word for line in listed.splitlines() for word in line.split() if word.endswith(".timer"))
+
+
+def state(machine: Machine) -> str:
+    """What is in force on a host: code, configuration, units, and when each timer is due."""
+    opt, etc = "/opt/scheduled-tasks", "/etc/scheduled-tasks"
+    links = f"readlink {opt}/current {etc}/config.toml {etc}/units/current"
+    shown = "systemctl show 'clock-*.timer' --property=Id,ActiveState,NeedDaemonReload,NextElapseUSecRealtime"
+    drop_in = f"cat {etc}/units/current/clock-.service.d/10-every-job.conf"
+    return machine.run("sh", "-ec", f"{links}; {drop_in}; {shown}").stdout
+
+
+def version_run(machine: Machine) -> str:
+    """Which version of the project a run that starts now is."""
+    machine.run("systemctl", "start", "--wait", RECOUNT)
+    return [str(line["version"]) for line in machine.log_lines(RECOUNT) if "version" in line][-1]
+
+
+def set_version(fleet: Controller, version: int) -> None:
+    fleet.write("shop/version.py", f'VERSION = "{version}"\n')
+
+
+def test_a_dry_run_on_a_fresh_host_names_what_it_lacks_and_changes_nothing(fleet: Controller) -> None:
+    play = fleet.play("dry run on fresh hosts", "--check", "--diff")
+    assert play.changed == {host: ["missing | Install what is missing"] for host in ("app1", "app2")}
+    assert "Without python3 python3-venv this host can't say more" in play.output
+    assert fleet.machines["app1"].run("sh", "-c", "command -v python3", check=False).stdout == ""
+
+
+def test_a_host_that_may_get_no_packages_is_told_which_it_lacks(fleet: Controller) -> None:
+    play = fleet.play("fresh host, no packages", "-e", "scheduled_tasks_bootstrap=false", fails=True)
+    assert "run 'apt-get install python3 python3-venv' on it" in " ".join(play.output.split())
+
+
+def test_one_command_deploys_fresh_hosts(fleet: Controller, administrator: tuple[str, str]) -> None:
+    fleet.play("first deploy")
+    for machine in fleet.machines.values():
+        assert timers(machine) == [
+            "clock-nightly-recount.timer",
+            "clock-nightly-remind.timer",
+            "clock-weekly-remind.timer",
+        ]
+        shown = machine.run("stat", "--dereference", "--format=%n=%a %U %G", *DEPLOYED).stdout.splitlines()
+        assert dict(line.split("=") for line in shown) == DEPLOYED
+        assert version_run(machine) == "1"
+        assert machine.run("clocks", "check").stdout == "sound: it could come into force here\n"
+        assert machine.run("clocks", "plan").stdout == "nothing to do: the timers are as the clock files say\n"
+    assert rows(administrator, "SELECT host, status FROM task_run ORDER BY host") == [
+        ("app1", "ended"),
+        ("app2", "ended"),
+    ]
+    assert rows(administrator, "SELECT name, is_active FROM feature") == [("SEND_MAIL", True)]
+
+
+def test_a_second_run_changes_nothing(fleet: Controller) -> None:
+    before = {name: state(machine) for name, machine in fleet.machines.items()}
+    assert fleet.play("no change").changed == {"app1": [], "app2": []}
+    assert fleet.play("no change, dry run", "--check", "--diff").changed == {"app1": [], "app2": []}
+    assert {name: state(machine) for name, machine in fleet.machines.items()} == before
+
+
+def test_a_dry_run_predicts_exactly_what_the_run_then_changes(fleet: Controller) -> None:
+    before = {name: state(machine) for name, machine in fleet.machines.items()}
+    fleet.replace("shop/clocks/nightly.py", "hour=3", "hour=5")
+    fleet.replace("shop/features.py", "default=True)", 'default=True)\n    RECOUNT = Feature("Recount the stock")')
+    fleet.write("shop/migrations/0002_phone.sql", "ALTER TABLE reservation ADD COLUMN phone text;\n")
+    options = ("-e", '{"scheduled_tasks_journal_limits": {"SystemMaxUse": "200M"}}')
+    predicted = fleet.play("changed job, dry run", "--check", "--diff", *options)
+    assert {name: state(machine) for name, machine in fleet.machines.items()} == before
+    assert "-OnCalendar=*-*-* 03:00:00 Europe/Paris" in predicted.output
+    assert "+OnCalendar=*-*-* 05:00:00 Europe/Paris" in predicted.output
+    done = fleet.play("changed job", *options)
+    assert predicted.changed == done.changed
+    everywhere = [
+        "install | Make the release",
+        "config | Write the configuration",
+        "config | Have the folder of the journal's limits",
+        "config | Limit the journal of the jobs",
+        "clocks | Bring code and timers to what the release says",
+    ]
+    assert done.changed["app2"] == everywhere
+    once = ["database | Apply the release's migrations", "database | Add the flags that the table lacks"]
+    assert done.changed["app1"] == [*everywhere[:4], *once, *everywhere[4:]]
+    assert not (fleet.machines["app1"].root / "opt/.scheduled-tasks-dry-run").exists()
+
+
+def test_a_job_that_runs_ends_on_its_old_code_and_a_removed_clock_is_gone(
+    fleet: Controller, administrator: tuple[str, str]
+) -> None:
+    app1 = fleet.machines["app1"]
+    (app1.root / STAY).touch()
+    app1.run("systemctl", "start", RECOUNT)
+    running = app1.run("systemctl", "show", RECOUNT, "--property=MainPID").stdout
+    set_version(fleet, 2)
+    (fleet.project / "shop/clocks/weekly.py").unlink()
+    fleet.play("upgrade while a job runs, a clock less")
+    assert app1.run("systemctl", "show", RECOUNT, "--property=MainPID").stdout == running
+    kept = app1.run("clocks", "prune", "--keep=1", "--check").stdout
+    (app1.root / STAY).unlink()
+    wait_for("the job's end", lambda: app1.run("systemctl", "is-active", RECOUNT, check=False).returncode, seconds=20)
+    assert [line["version"] for line in app1.log_lines(RECOUNT) if "version" in line] == ["1", "1"]
+    assert version_run(app1) == "2"
+    # The release that the job ran is taken away only when it isn't run any more.
+    later = app1.run("clocks", "prune", "--keep=1", "--check").stdout
+    assert [line for line in later.splitlines() if line not in kept.splitlines()] != []
+    for machine in fleet.machines.values():
+        assert timers(machine) == ["clock-nightly-recount.timer", "clock-nightly-remind.timer"]
+    assert rows(administrator, "SELECT DISTINCT status FROM task_run") == [("ended",)]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        pytest.param(
+            "shop/clocks/broken.py",
+            "from scheduled_tasks import Clock\ndef nowhere(): ...\nscheduler = Clock()\n"
+            "scheduler.add_job(nowhere, 'cron', hour=1)\n",
+            "job broken/nowhere",
+            id="unknown task",
+        ),
+        pytest.param("shop/clocks/broken.py", "1 / 0\n", "raises ZeroDivisionError", id="a clock file that raises"),
+        pytest.param(
+            "shop/migrations/0003_bad.sql",
+            "ALTER TABLE nowhere ADD x int;\n",
+            "shop.migrations/0003_bad.sql",
+            id="bad migration",
+        ),
+    ],
+)
+def test_a_broken_release_leaves_the_host_as_it_was(fleet: Controller, path: str, text: str, said: str) -> None:
+    app1 = fleet.machines["app1"]
+    before = state(app1)
+    fleet.write(path, text)
+    play = fleet.play(f"broken release: {Path(path).name}", "--limit=app1", fails=True)
+    (fleet.project / path).unlink()
+    assert said in play.output
+    assert state(app1) == before
+    assert version_run(app1) == "2"
+
+
+def test_a_clock_on_two_hosts_that_share_no_database_is_refused(fleet: Controller) -> None:
+    options = ("--tags=install,config", "-e", "scheduled_tasks_postgresql_local=true")
+    play = fleet.play("clocks on two hosts, no shared database", *options, fails=True)
+    assert "and nightly would run on this host and on others" in " ".join(play.output.split())
+    for machine in fleet.machines.values():
+        assert machine.run("clocks", "plan", check=False).returncode == 0
+
+
+def test_a_rollback_takes_code_and_units_back_together(fleet: Controller) -> None:
+    assert fleet.play("rollback, dry run", "--check", playbook="rollback").changed["app2"] == [
+        "rollback | Bring code, configuration and units of before into force"
+    ]
+    fleet.play("rollback", playbook="rollback")
+    for machine in fleet.machines.values():
+        assert version_run(machine) == "1"
+        assert "clock-weekly-remind.timer" in timers(machine)
+    fleet.play("forward again")
+    assert {version_run(machine) for machine in fleet.machines.values()} == {"2"}
+
+
+def test_the_first_host_that_fails_stops_the_play_and_stays_as_it_was(fleet: Controller) -> None:
+    app1, app2 = fleet.machines["app1"], fleet.machines["app2"]
+    before = state(app2)
+    app2.run("mount", "--bind", "/etc/scheduled-tasks/units", "/etc/scheduled-tasks/units")
+    app2.run("mount", "-o", "remount,bind,ro", "/etc/scheduled-tasks/units")
+    set_version(fleet, 3)
+    play = fleet.play("the second of two hosts fails", fails=True)
+    assert "Read-only file system" in play.output
+    app2.run("umount", "/etc/scheduled-tasks/units")
+    assert state(app2) == before
+    assert [version_run(machine) for machine in (app1, app2)] == ["3", "2"]
+    assert fleet.play("and is mended").changed["app1"] == []
+    assert version_run(app2) == "3"
+
+
+def test_a_controller_that_is_killed_half_way_leaves_what_the_next_run_finishes(fleet: Controller) -> None:
+    app1 = fleet.machines["app1"]
+    before = state(app1)
+    set_version(fleet, 4)
+    releases = app1.root / "opt/scheduled-tasks/releases"
+
+    def is_half_way() -> bool:
+        return any(not (path / ".complete").exists() for path in releases.iterdir() if path.is_dir())
+
+    with fleet.started("--limit=app1") as process:
+        wait_for("a release that is being made", is_half_way, seconds=60)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+    assert state(app1) == before
+    assert version_run(app1) == "3"
+    fleet.play("after a controller that was killed", "--limit=app1")
+    assert version_run(app1) == "4"
+
+
+def runs_of_app1(administrator: tuple[str, str]) -> dict[str, int]:
+    sql = "SELECT job, count(*) FROM task_run WHERE host = 'app1' AND clock = 'nightly' GROUP BY job"
+    return {str(job): int(str(count)) for job, count in rows(administrator, sql)}
+
+
+def test_after_a_reboot_the_timers_are_there_and_each_missed_job_is_caught_up_once(
+    fleet: Controller, administrator: tuple[str, str]
+) -> None:
+    before = runs_of_app1(administrator)
+    app1 = fleet.machines["app1"]
+    app1.run("touch", "--date=3 days ago", *[f"/var/lib/systemd/timers/stamp-{timer}" for timer in timers(app1)])
+    fleet.machines["app1"] = app1 = rebooted(app1)
+    assert timers(app1) == ["clock-nightly-recount.timer", "clock-nightly-remind.timer"]
+    caught_up = {"recount": before["recount"] + 1, "remind": before.get("remind", 0) + 1}
+    wait_for("a run of each", lambda: runs_of_app1(administrator) == caught_up, seconds=30)
+    # Nothing waits to be started any more, so that none of them comes twice.
+    wait_for("their ends", lambda: not app1.run("systemctl", "list-jobs", "--no-legend").stdout, seconds=30)
+    assert fleet.play("no change after a reboot", "--limit=app1").changed == {"app1": []}
+    assert runs_of_app1(administrator) == caught_up
+
+
+def test_three_releases_are_kept(fleet: Controller) -> None:
+    for machine in fleet.machines.values():
+        kept = [path for path in (machine.root / "opt/scheduled-tasks/releases").iterdir() if path.is_dir()]
+        assert len(kept) <= 3
+
+
+def test_a_removal_waits_for_a_job_that_runs_and_keeps_its_code(fleet: Controller) -> None:
+    app1 = fleet.machines["app1"]
+    (app1.root / STAY).touch()
+    app1.run("systemctl", "start", RECOUNT)
+    options = ("--limit=app1", "-e", "scheduled_tasks_remove_wait=1")
+    play = fleet.play("remove while a job runs", *options, playbook="remove", fails=True)
+    assert f"these jobs still run, so that their code was left: {RECOUNT}" in " ".join(play.output.split())
+    (app1.root / STAY).unlink()
+    wait_for("the job's end", lambda: app1.run("systemctl", "is-active", RECOUNT, check=False).returncode, seconds=20)
+    assert [line["version"] for line in app1.log_lines(RECOUNT) if "version" in line][-1] == "4"
+
+
+def test_a_removal_leaves_no_trace_but_the_database(fleet: Controller, administrator: tuple[str, str]) -> None:
+    fleet.play("remove", playbook="remove")
+    for machine in fleet.machines.values():
+        find = (
+            "find / -xdev -name '*scheduled[-_]tasks*' -o -xdev -name '*clock-*' -newer /etc/hostname | grep -v ^/proc"
+        )
+        assert machine.run("sh", "-c", find, check=False).stdout == ""
+        assert not (machine.root / "usr/local/bin/clocks").exists()
+        assert machine.run("id", "scheduled-tasks", check=False).returncode == 1
+        assert timers(machine) == []
+    assert rows(administrator, "SELECT count(*) > 0 FROM task_run") == [(True,)]
+    assert fleet.play("remove again", playbook="remove").changed == {"app1": [], "app2": []}

@@ -1,0 +1,86 @@
+"""`clocks check` and `clocks_here`: what keeps a release out of force, and which clocks live on a host."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from scheduled_tasks.cli import main
+from scheduled_tasks.cli.common import configured_clocks
+from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.run import settings
+
+GOLDEN = Path(__file__).parents[2] / "golden"  # has the shop, whose tasks the clocks name
+CLOCK = "from scheduled_tasks import Clock\nfrom shop.tasks.booking import count\nscheduler = Clock(timezone='UTC')\n"
+JOB = "scheduler.add_job(count, 'cron', id='{}', hour=3)\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project with two clocks, and its configuration."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"shop", "clocks_of_the_test"}]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(str(GOLDEN))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    clocks = tmp_path / "clocks_of_the_test"
+    clocks.mkdir()
+    (clocks / "__init__.py").touch()
+    for name in ("nightly", "weekly"):
+        (clocks / f"{name}.py").write_text(CLOCK + JOB.format(name))
+    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(tmp_path / "config.toml"))
+    configure(tmp_path, "")
+    yield tmp_path
+    settings.load.cache_clear()
+
+
+def configure(project: Path, more: str) -> None:
+    text = f'domains = "shop.tasks"\nclocks = "clocks_of_the_test"\nrun_task = "/bin/true"\n{more}'
+    (project / "config.toml").write_text(text)
+    settings.load.cache_clear()
+
+
+def check() -> tuple[int, dict[str, object]]:
+    done = CliRunner().invoke(main, ["check", "--without-database", "--json"])
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_all_clocks_live_on_a_host_unless_it_is_said_which(project: Path) -> None:
+    assert [clock.name for clock in configured_clocks()] == ["nightly", "weekly"]
+    configure(project, 'clocks_here = ["weekly"]')
+    assert [clock.name for clock in configured_clocks()] == ["weekly"]
+    configure(project, "clocks_here = []")
+    assert configured_clocks() == []
+
+
+@pytest.mark.parametrize(
+    ("here", "said"),
+    [('["nigthly"]', "there is no clock 'nigthly'; write nightly"), ('"nightly"', "write a list of clocks' names")],
+)
+def test_a_clock_that_there_is_not_is_refused(project: Path, here: str, said: str) -> None:
+    configure(project, f"clocks_here = {here}")
+    with pytest.raises(ConfigurationError, match=said):
+        configured_clocks()
+
+
+def test_every_fault_of_a_release_is_said(project: Path) -> None:
+    (project / "clocks_of_the_test/weekly.py").write_text("1 / 0\n")
+    configure(project, 'features = "nowhere:Flags"\napp = "nowhere:create"\n')
+    code, said = check()
+    assert code == 65
+    faults = said["faults"]
+    assert isinstance(faults, list)
+    assert [next(word for word in ("ZeroDivisionError", "Flags", "create") if word in fault) for fault in faults] == [
+        "ZeroDivisionError", "Flags", "create",
+    ]  # fmt: skip
+
+
+def test_a_database_that_does_not_answer_is_a_fault(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/nobody")
+    done = CliRunner().invoke(main, ["check"])
+    assert done.exit_code == 65
+    assert "PostgreSQL is not reachable" in done.stdout

@@ -1,0 +1,107 @@
+"""What a set runs, the links that follow it, and which releases may be forgotten; on an image."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scheduled_tasks.deploy.apply import apply
+from scheduled_tasks.deploy.deployment import Deployed, deployed
+from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.releases import follow, forget, prepare
+from scheduled_tasks.deploy.render import Host, render
+from scheduled_tasks.deploy.sets import rollback
+
+OPT, ETC = "opt/scheduled-tasks", "etc/scheduled-tasks"
+HOST = Host(run_task=f"/{OPT}/current/bin/run-task", configuration=Path(f"/{ETC}/config-1.toml"))
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path)
+
+
+def of_release(number: int) -> dict[str, str]:
+    return render(
+        [], replace(HOST, release=f"/{OPT}/releases/r{number}", configuration=Path(f"/{ETC}/config-{number}.toml"))
+    )
+
+
+def deploy(places: Places, number: int, credential: str = "") -> None:
+    release = places.root / OPT / f"releases/r{number}"
+    release.mkdir(parents=True, exist_ok=True)
+    (places.root / ETC / "credentials").mkdir(parents=True, exist_ok=True)
+    (places.root / ETC / f"config-{number}.toml").write_text(f'credentials = ["{credential}"]\n')
+    prepare(of_release(number), places)
+    apply(of_release(number), places)
+    follow(places)
+
+
+def links(places: Places) -> tuple[str, str]:
+    return (
+        str((places.root / OPT / "current").readlink()),
+        str((places.root / ETC / "config.toml").readlink()),
+    )
+
+
+def names(folder: Path, pattern: str = "*") -> list[str]:
+    return sorted(path.name for path in folder.glob(pattern) if not path.is_symlink())
+
+
+def test_a_set_names_its_release_and_its_configuration() -> None:
+    assert deployed(of_release(7)) == Deployed(
+        Path(f"/{OPT}/releases/r7"), Path(f"/{OPT}/current"), Path(f"/{ETC}/config-7.toml")
+    )
+    assert deployed(render([], HOST)) is None
+
+
+def test_a_new_release_alone_changes_one_file() -> None:
+    changed = [path for path, text in of_release(1).items() if of_release(2)[path] != text]
+    assert changed == ["clock-.service.d/10-every-job.conf"]
+
+
+def test_peoples_links_follow_the_set_in_force_forward_and_back(places: Places) -> None:
+    deploy(places, 1)
+    assert links(places) == ("releases/r1", "config-1.toml")
+    deploy(places, 2)
+    assert links(places) == ("releases/r2", "config-2.toml")
+    rollback("", places)
+    assert follow(places) == (f"/{OPT}/current", f"/{ETC}/config.toml")
+    assert links(places) == ("releases/r1", "config-1.toml")
+    assert follow(places) == ()
+
+
+def test_old_releases_go_with_the_sets_configurations_and_credentials_that_only_they_need(places: Places) -> None:
+    for number in (1, 2, 3):
+        deploy(places, number, credential=f"key_{number}")
+        (places.root / ETC / f"credentials/key_{number}").touch()
+    (places.root / OPT / "releases/broken_off").mkdir()
+    found = forget(places, 2, act=False)
+    assert names(places.root / OPT / "releases") == ["broken_off", "r1", "r2", "r3"]
+    assert forget(places, 2) == found
+    assert (found.releases, found.files, len(found.sets)) == (("broken_off", "r1"), ("config-1.toml", "key_1"), 1)
+    assert names(places.root / OPT / "releases") == ["r2", "r3"]
+    assert names(places.root / ETC, "config-*") == ["config-2.toml", "config-3.toml"]
+    assert names(places.root / ETC / "credentials") == ["key_2", "key_3"]
+    assert not forget(places, 2).changed
+    rollback("", places)  # there is one to go back to, whole
+    follow(places)
+    assert links(places) == ("releases/r2", "config-2.toml")
+
+
+def test_a_release_that_a_process_was_started_from_is_kept(places: Places) -> None:
+    for number in (1, 2):
+        deploy(places, number)
+    interpreter = places.root / OPT / "releases/r1/python"
+    interpreter.symlink_to(sys.executable)
+    wait = "import sys; print('up', flush=True); sys.stdin.read()"
+    with subprocess.Popen([interpreter, "-c", wait], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"up\n"
+        assert forget(places, 1).releases == ()
+        running.communicate()
+    assert forget(places, 1).releases == ("r1",)
