@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scheduled_tasks.deploy.deployment import as_installed_here
-from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.names import Places, service_of
+from scheduled_tasks.deploy.shapes import shapes
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 
 LINES_AT_ONCE = 500  # a command line holds two megabytes
@@ -33,7 +34,7 @@ def verify(files: Mapping[str, str], places: Places) -> None:
         UnsoundUnitError: it has something to say; all that it said.
         ServiceUnavailableError: there is no systemd-analyze.
     """
-    units = [path for path in files if path.endswith((".service", ".timer", ".target", ".slice"))]
+    units = _named(files)
     if not units:
         return
     with tempfile.TemporaryDirectory(prefix="clocks-verify-") as scratch:
@@ -50,6 +51,26 @@ def verify(files: Mapping[str, str], places: Places) -> None:
         said = [line for line in said if not re.search(r"Command \S+ is not executable", line)]
     if said:
         raise UnsoundUnitError("\n".join(("systemd-analyze verify finds fault, nothing was changed:", *said)))
+
+
+def _named(files: Mapping[str, str]) -> list[str]:
+    """The units that systemd is asked about by name.
+
+    It reads all that these need, a target's timers and their services, and tells every line that it doesn't understand.
+    What it looks at of a unit that is named alone (is the program there, can it be started) is a question of seconds
+    for each hundred, and has the same answer for services that are alike.
+    """
+    wanted = {
+        unit
+        for path, text in files.items()
+        for line in text.splitlines()
+        if path.endswith(".target") and line.startswith("Wants=")
+        for unit in line.removeprefix("Wants=").split()
+    }
+    read = wanted | {service_of(unit) for unit in wanted}
+    first = {units[0] for units in shapes(files).values()}
+    kinds = (".service", ".timer", ".target", ".slice")
+    return [path for path in files if path.endswith(kinds) and (path in first or path not in read)]
 
 
 def _of_another(line: str, scratch: str) -> bool:

@@ -16,12 +16,11 @@ from tempfile import TemporaryDirectory
 
 from scheduled_tasks.deploy.analyze import analyze
 from scheduled_tasks.deploy.option_lines import RELAXED
+from scheduled_tasks.deploy.shapes import shapes
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.options import COSTS
 
 LIMIT = 1.2
-# What a job does and where it comes from has no part in how exposed it is: jobs that differ in nothing else are one.
-_OF_THE_JOB = re.compile(r"^(#|;|$|\[|Exec\w+=|Description=|SourcePath=|Documentation=|Slice=|Environment=)")
 
 
 class ExposedUnitError(ScheduledTasksError):
@@ -63,19 +62,18 @@ def gate(files: Mapping[str, str]) -> None:
         ExposedUnitError: one has more; which, how much, and what raised it.
         ServiceUnavailableError: see `exposures`.
     """
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for unit in files:
-        if unit.endswith(".service"):
-            alike.setdefault(_shape(unit, files), []).append(unit)
+    alike = shapes(files)
     first = [units[0] for units in alike.values()]
     if not first:
         return
+    others = {unit for units in alike.values() for unit in units[1:]}
+    judged = {path: text for path, text in files.items() if path not in others and not path.endswith(".timer")}
     faults = []
-    with _written(files) as folder:
+    with _written(judged) as folder:
         # The set alone, without what the machine has: an operator's own drop-in is the operator's business.
         scores = _scores(first, str(folder))
         for shape, units in alike.items():
-            score, limit = scores[units[0]], LIMIT + sum(COSTS[name] for name in _relaxed(shape))
+            score, limit = scores[units[0]], LIMIT + sum(COSTS[name] for name in _relaxed(shape.directives))
             if score > limit + 0.001:
                 worst = "; ".join(f"{what} ({by:.1f})" for what, by in _reasons(units[0], str(folder))[:3])
                 more = f" and {len(units) - 1} more" if len(units) > 1 else ""
@@ -87,21 +85,8 @@ def gate(files: Mapping[str, str]) -> None:
         raise ExposedUnitError("\n".join(("systemd-analyze security finds too much, nothing was changed:", *faults)))
 
 
-def _shape(unit: str, files: Mapping[str, str]) -> tuple[str, ...]:
-    texts = [files[unit], *(files[path] for path in drop_ins(unit, files))]
-    return tuple(line for text in texts for line in text.splitlines() if not _OF_THE_JOB.match(line))
-
-
-def drop_ins(unit: str, files: Iterable[str]) -> list[str]:
-    """The drop-ins of a set that a service has, in the order in which systemd reads them."""
-    stem = unit.removesuffix(".service")
-    parts = stem.split("-")
-    folders = {f"{'-'.join(parts[:count])}-.service.d" for count in range(1, len(parts))} | {f"{unit}.d"}
-    return sorted((path for path in files if path.partition("/")[0] in folders), key=lambda path: Path(path).name)
-
-
-def _relaxed(shape: Iterable[str]) -> set[str]:
-    named = (line.removeprefix(f"{RELAXED}=").split() for line in shape if line.startswith(f"{RELAXED}="))
+def _relaxed(directives: Iterable[str]) -> set[str]:
+    named = (line.removeprefix(f"{RELAXED}=").split() for line in directives if line.startswith(f"{RELAXED}="))
     return {name for names in named for name in names}
 
 

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from scheduled_tasks.cli import main
+from scheduled_tasks.deploy.analyze import UnsoundUnitError
 from scheduled_tasks.deploy.apply import ForeignUnitError, apply
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.deploy.sets import kept_sets, remove_all, rollback
@@ -95,6 +96,21 @@ def test_a_set_that_fails_its_judges_changes_nothing(places: Places, service: st
         apply(unit_files(7) | {"clock-a-x.service": service}, places)
     assert seen(places) == before
     assert len(kept_sets(places)) == 1
+
+
+def test_a_fault_of_any_one_of_many_units_is_found(places: Places) -> None:
+    """Also of one that systemd isn't asked about by name."""
+    jobs = [f"clock-a-x{number}" for number in range(20)]
+    files = {"clock-a.target": f"[Unit]\nWants={' '.join(f'{job}.timer' for job in jobs)}\n"}
+    files |= {f"{job}.timer": timer(6) for job in jobs} | {f"{job}.service": SERVICE for job in jobs}
+    apply(files, places)
+    for path, text in (
+        ("clock-a-x7.service", SERVICE + "Umask=0\n"),
+        ("clock-a-x7.timer", timer(6).replace("06:00", "26:00")),
+        ("clock-a-x7.service", SERVICE.replace("ExecStart=", "ExecStart=relative/")),
+    ):
+        with pytest.raises(UnsoundUnitError, match=rf"{path}:\d+: "):
+            apply(files | {path: text}, places)
 
 
 def test_a_unit_that_a_package_brings_is_not_taken_the_place_of(places: Places) -> None:

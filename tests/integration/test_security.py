@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled_tasks.deploy.security import ExposedUnitError, Exposure, drop_ins, exposures, gate
+from scheduled_tasks.deploy.security import ExposedUnitError, Exposure, exposures, gate
 from scheduled_tasks.options import COSTS, RELAXATIONS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -74,9 +74,3 @@ def test_the_gate_measures_one_of_the_jobs_that_are_alike_and_names_how_many() -
         files[f"{name}.d/30-job.conf"] = files[f"{JOB}.d/30-job.conf"]
     with pytest.raises(ExposedUnitError, match=rf"{JOB} and 400 more: exposed to"):
         gate(files)
-
-
-def test_a_services_drop_ins_are_those_that_systemd_reads() -> None:
-    paths = ["clock-.service.d/10", "clock-a-.service.d/20", "clock-a-x.service.d/30", "clock-b-.service.d/20",
-             "clock-a-xy.service.d/30", "clock-a-x.service"]  # fmt: skip
-    assert drop_ins("clock-a-x.service", paths) == paths[:3]
