@@ -22,7 +22,7 @@ from scheduled_tasks.deploy.system import System
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was taken away, or would be: sets, releases, files of configuration and credentials, by their names."""
+    """What was taken away, or would be: sets, releases, files (configurations, credentials, stamps), by their names."""
 
     sets: tuple[str, ...] = ()
     releases: tuple[str, ...] = ()
@@ -85,7 +85,11 @@ def forget(places: Places, keep: int, *, act: bool = True, system: System | None
     used = {path.name for path in kept} | set(_used(_names(folders)))
     releases = [path for path in folders if path.name not in used]
     configurations = {found.configuration.name for folder in kept_sets if (found := deployed_by(folder))}
-    files = [*_old_files(_inside(places, in_force.configuration.parent), configurations)]
+    # A job that comes back later would else be held for one that has missed all its runs since.
+    gone = {path.name for folder in old_sets for path in folder.glob("*.timer")}
+    gone -= {path.name for folder in kept_sets for path in folder.glob("*.timer")}
+    stamps = [path for timer in sorted(gone) if (path := places.stamps / f"stamp-{timer}").exists()]
+    files = [*_old_files(_inside(places, in_force.configuration.parent), configurations), *stamps]
     if act:
         for path in files:
             system.remove(path)

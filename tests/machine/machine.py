@@ -35,7 +35,7 @@ HIERARCHIES = {"", "unified", "systemd", "memory", "pids", "cpu", "cpuacct", "cp
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-_restarted: list[subprocess.Popen[bytes]] = []  # a machine's systemd-nspawn after its first one
+_restarted: list[tuple[Path, subprocess.Popen[bytes]]] = []  # each machine's systemd-nspawn after its first one
 
 
 def wait_for(what: str, ask: Callable[[], T], *, seconds: float) -> T:
@@ -113,7 +113,7 @@ def rebooted(machine: Machine) -> Machine:
     for group in _cgroups(folder):
         _remove_group(group)
     nspawn = _nspawn(machine.name, folder)
-    _restarted.append(nspawn)
+    _restarted.append((folder, nspawn))
     return _come_up(machine.name, folder, nspawn)
 
 
@@ -142,8 +142,9 @@ def booted(name: str, base: Path = Path("/")) -> Iterator[Machine]:
                     _kill(folder)
         finally:
             _forget(folder)
-            while _restarted:
-                _restarted.pop().wait()
+            for other, restarted in _restarted:
+                if other == folder:
+                    restarted.wait()
 
 
 def _make_root(name: str, folder: Path, base: Path) -> None:

@@ -93,6 +93,20 @@ def test_old_releases_go_with_the_sets_configurations_and_credentials_that_only_
     assert links(places) == ("releases/r2", "config-2.toml")
 
 
+def test_the_stamp_of_a_timer_goes_with_the_last_set_that_has_it(places: Places) -> None:
+    places.stamps.mkdir(parents=True)
+    for timer in ("gone", "stays"):
+        (places.stamps / f"stamp-clock-a-{timer}.timer").touch()
+    deploy(places, 1)
+    first = of_release(1) | {"clock-a-gone.timer": "[Timer]\n", "clock-a-stays.timer": "[Timer]\n"}
+    apply(first, places)
+    deploy(places, 2)
+    apply(of_release(2) | {"clock-a-stays.timer": "[Timer]\n"}, places)
+    assert forget(places, 2).files == ()
+    assert "stamp-clock-a-gone.timer" in forget(places, 1).files
+    assert names(places.stamps) == ["stamp-clock-a-stays.timer"]
+
+
 def test_a_release_that_a_process_was_started_from_is_kept(places: Places) -> None:
     for number in (1, 2):
         deploy(places, number)
