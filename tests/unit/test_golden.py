@@ -1,7 +1,8 @@
 """Golden cases: tests/golden/<case>/clock.py renders to expected/*, or is refused with expected/faults.txt.
 
 A case for another systemd than the oldest has its version in a file `systemd`, one for a user's own systemd a file
-`user`, and one that is ejected a file `ejected`; what is left out is in left_out.txt.
+`user`, one that is ejected a file `ejected`, and one for a host that tells a database its command `clocks` in a file
+of that name; what is left out is in left_out.txt.
 
 A new case is a new folder; `pytest tests/unit/test_golden.py --write-golden` writes what it expects, for you to read.
 """
@@ -46,6 +47,8 @@ def rendered(case: Path) -> dict[str, str]:
         host = replace(HOST, systemd=int(version.read_text())) if version.exists() else HOST
         if (case / "user").exists():
             host = replace(host, of_user=True, runtime="/run/user/1000")
+        if (command := case / "clocks").exists():
+            host = replace(host, clocks=command.read_text().strip())
         clocks = [read_clock(case / "clock.py", case.name, PROJECT)]
         files = ejected(clocks, host) if (case / "ejected").exists() else render(clocks, host)
         if sentences := left_out(clocks, host):
