@@ -1,0 +1,85 @@
+"""Where an imported job runs at other times than it did: compared with APScheduler itself, over the nights of change.
+
+In come APScheduler's own trigger and ours; out come findings with dates. Everywhere else the two are the same, which the
+schedule room's tests show.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from scheduled_tasks.importers.report import Finding
+from scheduled_tasks.schedule import occurrences
+from scheduled_tasks.schedule.trigger import Cron, Trigger
+from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+YEARS, MOST_YEARS = 2, 10
+RUNS = 100  # the dates are said for so many runs at least, where they come within MOST_YEARS
+AROUND = timedelta(hours=2)
+MANY = 3
+
+
+def fire_times(trigger: Any, after: datetime) -> Iterator[datetime]:
+    """APScheduler's runs after an instant, in UTC."""
+    found = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
+    while found is not None:
+        yield found.astimezone(UTC)
+        found = trigger.get_next_fire_time(found, found)
+
+
+def differences(original: Any, trigger: Trigger, now: datetime) -> list[Finding]:
+    """What differs on the nights of change within two years, and within the next hundred runs."""
+    if not isinstance(trigger, Cron):
+        return []
+    found = []
+    until = _horizon(trigger, now)
+    for shift in shifts(trigger.zone, now.year, until.year):
+        if now < shift.at <= until and (finding := _at(original, trigger, shift)):
+            found.append(finding)
+    return _gathered(found)
+
+
+def _horizon(trigger: Trigger, now: datetime) -> datetime:
+    last = now
+    for each in islice(occurrences(trigger, after=now, until=now + timedelta(days=366 * MOST_YEARS)), RUNS):
+        last = each.at
+    return max(last, now + timedelta(days=366 * YEARS))
+
+
+def _at(original: Any, trigger: Cron, shift: Shift) -> Finding | None:
+    low, high = shift.at - AROUND, shift.at + AROUND + shift.length
+    before = set()
+    for at in fire_times(original, low):
+        if at > high:
+            break
+        before.add(at)
+    here = {each.at for each in occurrences(trigger, after=low, until=high)}
+    if before == here:
+        return None
+    gone, new = sorted(before - here), sorted(here - before)
+    kind = "gap" if shift.is_gap else "fold"
+    parts = []
+    if gone:
+        parts.append(f"APScheduler ran it at {_times(gone, trigger.zone)}, and here it doesn't run then")
+    if new:
+        parts.append(f"it runs at {_times(new, trigger.zone)}, as APScheduler did not")
+    return Finding(kind, "; ".join(parts), dates=(f"{shift.first:%Y-%m-%d}",))
+
+
+def _times(instants: list[datetime], zone: str) -> str:
+    shown = [f"{at.astimezone(zone_info(zone)):%H:%M:%S%z}" for at in instants[:MANY]]
+    more = f" and {len(instants) - MANY} more times" if len(instants) > MANY else ""
+    return ", ".join(shown) + more
+
+
+def _gathered(findings: list[Finding]) -> list[Finding]:
+    """The same sentence once, with all of its dates."""
+    dates: dict[tuple[str, str], list[str]] = {}
+    for each in findings:
+        dates.setdefault((each.kind, each.text), []).extend(each.dates)
+    return [Finding(kind, text, dates=tuple(found)) for (kind, text), found in dates.items()]

@@ -1,0 +1,45 @@
+"""Golden imports: tests/golden_import/<case>/input is imported as `arguments` says, to what `expected/` holds.
+
+A case may have an `environment` (NAME=value a line). All see the shop in tests/golden_import/project.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+GOLDEN = ROOT / "tests/golden_import"
+CASES = sorted(path.parent for path in GOLDEN.glob("*/arguments"))
+NOW = "2026-11-24T12:00Z"
+
+
+def laid_out(case: Path, folder: Path) -> Path:
+    """The shop's project with the case's files in it."""
+    shutil.copytree(GOLDEN / "project", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(case / "input", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def environment(case: Path) -> dict[str, str]:
+    file = case / "environment"
+    lines = file.read_text().split() if file.exists() else []
+    return dict(line.split("=", 1) for line in lines)
+
+
+def run(case: Path, folder: Path) -> Path:
+    """Imports a case with the command itself; gives the directory that it wrote."""
+    arguments = (case / "arguments").read_text().split()
+    command = [sys.executable, "-P", "-m", "scheduled_tasks.cli", "import", *arguments, "--from", NOW]
+    plain = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    variables = plain | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment(case)
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "imported"
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
