@@ -54,6 +54,30 @@ def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: 
     _write(imported.files, imported.report, output, as_json=as_json)
 
 
+@imports.command("crontab")
+@FILES
+@OUTPUT
+@TIMEZONE
+@click.option(
+    "--format", "form", type=click.Choice(["user", "system", "anacron"]), default=None,
+    help="system: each line names a user, as in /etc/crontab; else the file's place says it.",
+)  # fmt: skip
+@START
+@JSON
+def crontab(
+    files: tuple[Path, ...], output: Path, timezone: str, form: str | None, *, as_json: bool, start: datetime
+) -> None:
+    """Import crontabs: of users (crontab -l), /etc/crontab, files of /etc/cron.d, anacrontab."""
+    from scheduled_tasks.importers.crontab import Request, import_files
+
+    zone = timezone or _configured("timezone")
+    if not zone:
+        raise UsageError("cron takes the host's zone: say which that is with --timezone, for example Europe/Paris")
+    request = Request(zone, Path.cwd(), start, form or "")
+    imported = import_files([file.resolve() for file in files], request)
+    _write(imported.files, imported.report, output, as_json=as_json)
+
+
 def _configured(key: str) -> str:
     """A key of the project's configuration, where there is one: an import needs none."""
     try:

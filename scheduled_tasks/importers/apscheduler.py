@@ -1,8 +1,8 @@
 """From APScheduler clock files to clock files of this project: the whole of an import.
 
-In come paths of clock files and Procfiles; out come texts by path (`clocks/*.py`, `tasks/*.py`) and the report. Files are read,
-not run, but for those whose owner says `execute`. Not named for what it imports from: nothing here shadows the package, whose
-name is always absolute.
+In come paths of clock files and Procfiles; out come texts by path (`clocks/*.py`, `tasks/*.py`) and the report. Files
+are read, not run, but for those whose owner says `execute`. Not named for what it imports from: nothing here shadows
+the package, whose name is always absolute.
 """
 
 from __future__ import annotations
@@ -157,7 +157,9 @@ def _from_the_environment(source: ClockSource) -> dict[int, str]:
     for scheduler in source.schedulers:
         for call in scheduler.calls:
             reasons = [call.undecided, *map(why_unknown, call.arguments.values())]
-            if named := sorted({name for reason in reasons for name in re.findall(r"environment variable (\w+)", reason)}):
+            if named := sorted(
+                {name for reason in reasons for name in re.findall(r"environment variable (\w+)", reason)}
+            ):
                 found[call.line] = ", ".join(named)
     return found
 
@@ -181,7 +183,9 @@ def _zones(scheduler: Scheduler, request: Request, shown: str) -> Zones:
     given = scheduler.settings.get("timezone")
     zone = _zone(given)
     if given is not None and zone is None and not request.timezone:
-        raise UsageError(f"{shown}: the scheduler's timezone isn't known ({why_unknown(given)}): say it with --timezone")
+        raise UsageError(
+            f"{shown}: the scheduler's timezone isn't known ({why_unknown(given)}): say it with --timezone"
+        )
     if zone is None and not request.timezone:
         raise UsageError(
             f"{shown}: the scheduler has no timezone, so it took the host's: say which that is with --timezone, for "
@@ -205,7 +209,9 @@ def _written(clock: ClockContext, jobs: list[ImportedJob]) -> str:
         if job.code:
             lines += job.code
         else:
-            lines.append(f"# Not imported, the report says why: {clock.shown}:{job.entry.line} {job.entry.job}".rstrip())
+            lines.append(
+                f"# Not imported, the report says why: {clock.shown}:{job.entry.line} {job.entry.job}".rstrip()
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -215,7 +221,7 @@ def _makes_an_application(source: ClockSource) -> bool:
 
 def _about_the_application(source: ClockSource) -> str:
     made = next((each.text for each in source.names.values() if isinstance(each, Application)), "create_app()")
-    where = f'app = "{made}"' if ":" in made else f"app = \"module:factory\", for what the file writes as {made}"
+    where = f'app = "{made}"' if ":" in made else f'app = "module:factory", for what the file writes as {made}'
     return f"jobs get the application: the configuration needs {where}"
 
 
@@ -228,4 +234,3 @@ def _holds_for_all(entries: list[Entry]) -> list[str]:
         "that must not",
         "each run is a process of its own: what a job kept in memory from one run to the next is gone",
     ]
-

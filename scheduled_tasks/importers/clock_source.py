@@ -1,8 +1,9 @@
 """Reads a clock file statement by statement without running it: which schedulers it makes, which jobs it adds.
 
-In comes a file's text; out comes a `ClockSource`: its schedulers with their `JobCall`s, and what else of the file somebody
-has to know of. Loops over what is written out are unrolled, functions of the file that add jobs are entered. What hangs on the
-process (its environment, its clock) is kept as unknown, with the reason; no job that is mentioned gets lost.
+In comes a file's text; out comes a `ClockSource`: its schedulers with their `JobCall`s, and what else of the file
+somebody has to know of. Loops over what is written out are unrolled, functions of the file that add jobs are entered.
+What hangs on the process (its environment, its clock) is kept as unknown, with the reason; no job that is mentioned
+gets lost.
 """
 
 from __future__ import annotations
@@ -205,9 +206,7 @@ class _Reader(Evaluator):
             return self._enter(function, args, kwargs)
         return None
 
-    def _method(
-        self, node: ast.Call, owner: Scheduler, name: str, kwargs: dict[str, Value], args: list[Value]
-    ) -> None:
+    def _method(self, node: ast.Call, owner: Scheduler, name: str, kwargs: dict[str, Value], args: list[Value]) -> None:
         if name == "configure":
             owner.settings |= _settings(args, kwargs)
         text = METHODS.get(name, f"{name}() works on a running scheduler, and none runs here")
@@ -218,7 +217,7 @@ class _Reader(Evaluator):
         if function.node is None or self.depth >= DEEPEST:
             return False
         return any(
-            isinstance(each, ast.Call) and (_adds(each.func) or ast.unparse(each.func).endswith("Scheduler"))
+            (isinstance(each, ast.Call) and (_adds(each.func) or ast.unparse(each.func).endswith("Scheduler")))
             or (isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id != function.name
                 and isinstance(inner := self.names.get(each.func.id), LocalFunction) and inner is not function
                 and inner.node is not None and "add_job" in ast.unparse(inner.node))
@@ -258,7 +257,9 @@ class _Reader(Evaluator):
             given = [self.value(each) for each in node.args], {}
             for keyword in node.keywords:
                 value = self.value(keyword.value)
-                given[1].update(value if keyword.arg is None and isinstance(value, dict) else {keyword.arg or "**": value})
+                given[1].update(
+                    value if keyword.arg is None and isinstance(value, dict) else {keyword.arg or "**": value}
+                )
         names = ADDS[node.func.attr]
         arguments = dict(zip(names, given[0], strict=False)) | given[1]
         if decorated is not None:
@@ -266,7 +267,9 @@ class _Reader(Evaluator):
         problem = "" if len(given[0]) <= len(names) else "it has more positional arguments than APScheduler takes"
         if "**" in arguments:
             problem = why_unknown(arguments.pop("**")) or "its arguments are put together elsewhere"
-        call = JobCall(node.lineno, _first_line(self.source.text, node.lineno), arguments, above, self.undecided, problem)
+        call = JobCall(
+            node.lineno, _first_line(self.source.text, node.lineno), arguments, above, self.undecided, problem
+        )
         self._owner(node.func.value).calls.append(call)
         return UnknownValue(ast.unparse(node), "the scheduler")
 

@@ -6,6 +6,7 @@ What comes in: values and calls; what goes out: lines of code that a formatter l
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.importers.values import Application
@@ -39,7 +40,35 @@ def call(function: str, arguments: Sequence[str]) -> list[str]:
     line = f"{function}({', '.join(arguments)})"
     if len(line) <= LONGEST:
         return [line]
-    return [f"{function}(", *(f"    {argument}," for argument in arguments), ")"]
+    return [f"{function}(", *(line for argument in arguments for line in _argument(argument, "    ")), ")"]
+
+
+def _argument(argument: str, indent: str) -> list[str]:
+    """One argument or item as lines, with its comma; lists and dictionaries that don't fit have an item a line."""
+    if len(indent) + len(argument) + 1 <= LONGEST:
+        return [f"{indent}{argument},"]
+    name, equals, value = argument.partition("=") if argument.partition("=")[0].isidentifier() else ("", "", argument)
+    node = ast.parse(value, mode="eval").body
+    items: list[str] = []
+    if isinstance(node, ast.List):
+        items = [_source(value, each) for each in node.elts]
+    elif isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        items = [f"{_source(value, key)}: {_source(value, each)}" for key, each in pairs if key is not None]
+    if not items:
+        return [f"{indent}{argument},"]
+    inner = [line for item in items for line in _item(item, f"{indent}    ")]
+    return [f"{indent}{name}{equals}{value[0]}", *inner, f"{indent}{value[-1]},"]
+
+
+def _item(item: str, indent: str) -> list[str]:
+    return [f"{indent}{item},"] if item.startswith('"') else _argument(item, indent)
+
+
+def _source(text: str, node: ast.expr) -> str:
+    found = ast.get_source_segment(text, node)
+    assert found is not None  # noqa: S101 - the node is of this text
+    return found
 
 
 def import_lines(imports: dict[str, set[str]]) -> list[str]:

@@ -1,7 +1,7 @@
 """Where an imported job runs at other times than it did: compared with APScheduler itself, over the nights of change.
 
-In come APScheduler's own trigger and ours; out come findings with dates. Everywhere else the two are the same, which the
-schedule room's tests show.
+In come APScheduler's own trigger and ours; out come findings with dates. Everywhere else the two are the same, which
+the schedule room's tests show.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ def differences(original: Any, trigger: Trigger, now: datetime) -> list[Finding]
     if not isinstance(trigger, Cron):
         return []
     found = []
-    until = _horizon(trigger, now)
+    until = horizon(trigger, now)
     for shift in shifts(trigger.zone, now.year, until.year):
         if now < shift.at <= until and (finding := _at(original, trigger, shift)):
             found.append(finding)
-    return _gathered(found)
+    return gathered(found)
 
 
-def _horizon(trigger: Trigger, now: datetime) -> datetime:
+def horizon(trigger: Trigger, now: datetime) -> datetime:
+    """Until when dates are said."""
     last = now
     for each in islice(occurrences(trigger, after=now, until=now + timedelta(days=366 * MOST_YEARS)), RUNS):
         last = each.at
@@ -59,15 +60,18 @@ def _at(original: Any, trigger: Cron, shift: Shift) -> Finding | None:
             break
         before.add(at)
     here = {each.at for each in occurrences(trigger, after=low, until=high)}
-    if before == here:
-        return None
+    return changed("APScheduler", before, here, trigger.zone, shift) if before != here else None
+
+
+def changed(who: str, before: set[datetime], here: set[datetime], zone: str, shift: Shift) -> Finding:
+    """What a night of change has of other runs than `who` had."""
     gone, new = sorted(before - here), sorted(here - before)
     kind = "gap" if shift.is_gap else "fold"
     parts = []
     if gone:
-        parts.append(f"APScheduler ran it at {_times(gone, trigger.zone)}, and here it doesn't run then")
+        parts.append(f"{who} ran it at {_times(gone, zone)}, and here it doesn't run then")
     if new:
-        parts.append(f"it runs at {_times(new, trigger.zone)}, as APScheduler did not")
+        parts.append(f"it runs at {_times(new, zone)}, as {who} did not")
     return Finding(kind, "; ".join(parts), dates=(f"{shift.first:%Y-%m-%d}",))
 
 
@@ -77,7 +81,7 @@ def _times(instants: list[datetime], zone: str) -> str:
     return ", ".join(shown) + more
 
 
-def _gathered(findings: list[Finding]) -> list[Finding]:
+def gathered(findings: list[Finding]) -> list[Finding]:
     """The same sentence once, with all of its dates."""
     dates: dict[tuple[str, str], list[str]] = {}
     for each in findings:

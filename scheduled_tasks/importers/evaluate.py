@@ -1,4 +1,5 @@
-"""Expressions of a clock file, evaluated as far as reading can: what is written out is known, what the process decides isn't.
+"""Expressions of a clock file, evaluated as far as reading can: what is written out is known, what the process
+decides isn't.
 
 In come nodes of `ast` and the names known so far; out come values (see `values`). Nothing of the file is run: only
 arithmetic, text formatting, and a few harmless functions of Python's own on values that are plain.
@@ -248,7 +249,9 @@ class Evaluator:
         for keyword in node.keywords:
             value = self.value(keyword.value)
             if keyword.arg is None:
-                kwargs |= value if isinstance(value, dict) else {"**": self.unknown(keyword.value, "what only a run knows")}
+                kwargs |= (
+                    value if isinstance(value, dict) else {"**": self.unknown(keyword.value, "what only a run knows")}
+                )
             else:
                 kwargs[keyword.arg] = value
         known = self.call(node, function, args, kwargs)
@@ -260,8 +263,10 @@ class Evaluator:
             owner = self.value(node.func.value)
             if isinstance(owner, dict | list | tuple | str) and not kwargs | {} and all(map(is_plain, args)):
                 got = getattr(owner, node.func.attr)(*args)
-                return [list(each) for each in got] if node.func.attr == "items" else (
-                    list(got) if node.func.attr in {"keys", "values"} else got
+                return (
+                    [list(each) for each in got]
+                    if node.func.attr == "items"
+                    else (list(got) if node.func.attr in {"keys", "values"} else got)
                 )
         if isinstance(function, LocalFunction):
             return CallResult(function, tuple(args), ast.unparse(node))
@@ -305,4 +310,3 @@ class Evaluator:
             return None
         kind = TRIGGERS[last]
         return TriggerObject(kind, dict(zip(POSITIONAL[kind], args, strict=False)) | kwargs)
-

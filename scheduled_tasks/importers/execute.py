@@ -1,7 +1,7 @@
 """Has a clock file run under a recording scheduler, because its owner asked for that, and reads what was recorded.
 
-In comes a file; out come `Scheduler`s with `JobCall`s, as reading it gives them, with every value decided. See `recording`,
-which is what runs, in a process of its own.
+In comes a file; out come `Scheduler`s with `JobCall`s, as reading it gives them, with every value decided. See
+`recording`, which is what runs, in a process of its own.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: PLR
         return date.fromisoformat(recorded["date"])
     if "partial" in recorded:
         kwargs = _value(recorded["kwargs"], source)
-        return Partial(_value(recorded["partial"], source), tuple(_value(recorded["args"], source)), tuple(kwargs.items()))
+        return Partial(
+            _value(recorded["partial"], source), tuple(_value(recorded["args"], source)), tuple(kwargs.items())
+        )
     if "trigger" in recorded:
         if "parts" in recorded:
             return TriggerObject(recorded["trigger"], parts=tuple(_value(each, source) for each in recorded["parts"]))
@@ -107,5 +109,7 @@ def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: PLR
         module, _, name = recorded["function"].partition(".<locals>.")[0].rpartition(".")
         if "<locals>" in recorded["function"] or "<lambda>" in recorded["function"]:
             return LocalFunction(recorded["function"].rpartition(".")[2], nested=True)
-        return source.functions.get(name, LocalFunction(name)) if module == "__main__" else Reference(f"{module}.{name}")
+        return (
+            source.functions.get(name, LocalFunction(name)) if module == "__main__" else Reference(f"{module}.{name}")
+        )
     return UnknownValue(recorded["unknown"], "an object that only exists in a running process")

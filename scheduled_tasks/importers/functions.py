@@ -1,7 +1,7 @@
 """The functions that jobs call: where each is, whether its arguments fit, how its decorators stand.
 
-In come values of a clock file's reading; out come a `Target` that the clock can name, and findings. Sources are read, never
-imported.
+In come values of a clock file's reading; out come a `Target` that the clock can name, and findings. Sources are read,
+never imported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One job of a clock file, judged: what is written for it, and its entry in the report.
 
-In comes a `JobCall` as it was read or recorded; out come `ImportedJob`s (an OrTrigger makes several, a refused one has no
-code). Every finding of a job is collected before it is refused.
+In comes a `JobCall` as it was read or recorded; out come `ImportedJob`s (an OrTrigger makes several, a refused one
+has no code). Every finding of a job is collected before it is refused.
 """
 
 from __future__ import annotations
@@ -225,4 +225,3 @@ def _function_word(target: Target, clock: ClockContext) -> str:
     clock.targets[key] = replace(target, alias=key)
     clock.imports.setdefault(clock.tasks_module, set()).add(key)
     return key
-

@@ -62,7 +62,9 @@ def tasks_module(source: ClockSource, path: Path, targets: Iterable[Target], ope
         if isinstance(node, ast.ImportFrom | ast.Import):
             _take_import(node, needed, path, imports, plain)
         elif _is_taken(piece, pieces, needed, source):
-            body += ["", "", *_text(node, lines, local)] if isinstance(node, _BLOCKS) else ["", *_text(node, lines, local)]
+            body += (
+                ["", "", *_text(node, lines, local)] if isinstance(node, _BLOCKS) else ["", *_text(node, lines, local)]
+            )
     if any(not _is_logged(target) for target in targets):
         imports.setdefault("scheduled_tasks", set()).add("log_cron")
     for target in foreign:
@@ -75,7 +77,11 @@ def tasks_module(source: ClockSource, path: Path, targets: Iterable[Target], ope
         if target.is_async:
             imports.setdefault("typing", set()).add("Any")
             body += ["", "", *_awaiting(target)]
-    future = [f"from __future__ import {', '.join(sorted(imports.pop('__future__')))}", ""] if "__future__" in imports else []
+    future = (
+        [f"from __future__ import {', '.join(sorted(imports.pop('__future__')))}", ""]
+        if "__future__" in imports
+        else []
+    )
     head = [f'"""{opening}"""', "", *future, *sorted(set(plain)), *import_lines(imports)]
     return "\n".join([*head, *_settled(body)]) + "\n"
 
@@ -147,9 +153,7 @@ def _needed(pieces: list[_Piece], wanted: set[str], source: ClockSource) -> set[
 
 def _is_taken(piece: _Piece, pieces: list[_Piece], needed: set[str], source: ClockSource) -> bool:
     bound = {name for each in pieces for name in each.binds}
-    return bool(
-        piece.binds & needed or (piece.changes & needed & bound and not _touches_scheduler(piece, source))
-    )
+    return bool(piece.binds & needed or (piece.changes & needed & bound and not _touches_scheduler(piece, source)))
 
 
 def not_taken_over(source: ClockSource, targets: Iterable[Target]) -> list[ast.Expr]:

@@ -1,7 +1,7 @@
 """Procfiles: which of a project's processes are clocks, and what they are called.
 
-In comes a Procfile's text; out come the Python files that its processes run, under the processes' names, and an entry for
-each of its lines.
+In comes a Procfile's text; out come the Python files that its processes run, under the processes' names, and an entry
+for each of its lines.
 """
 
 from __future__ import annotations

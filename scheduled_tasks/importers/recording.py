@@ -1,8 +1,9 @@
-"""Runs a clock file under a recording scheduler: what `clocks import apscheduler --execute` starts, in a process of its own.
+"""Runs a clock file under a recording scheduler: what `clocks import apscheduler --execute` starts, in a process of
+its own.
 
-`python -P recording.py FILE` runs FILE as its owner does, with each scheduler's `start` doing nothing, and prints what was
-added as one JSON object. Whatever would wait for ever (a blocking start, a sleep, an event loop) ends the run. It needs the
-project's own interpreter and modules, so it imports nothing of scheduled_tasks.
+`python -P recording.py FILE` runs FILE as its owner does, with each scheduler's `start` doing nothing, and prints
+what was added as one JSON object. Whatever would wait for ever (a blocking start, a sleep, an event loop) ends the
+run. It needs the project's own interpreter and modules, so it imports nothing of scheduled_tasks.
 """
 
 from __future__ import annotations

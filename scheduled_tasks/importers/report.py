@@ -1,7 +1,7 @@
 """The report of an import: each job or line found has one entry, in the order of the files; as Markdown and as JSON.
 
-What comes in: entries. What goes out: two texts. An entry's outcome follows from its findings, so that nothing is called
-exact that has a difference.
+What comes in: entries. What goes out: two texts. An entry's outcome follows from its findings, so that nothing is
+called exact that has a difference.
 """
 
 from __future__ import annotations

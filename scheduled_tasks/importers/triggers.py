@@ -1,7 +1,7 @@
 """The triggers of imported jobs: what APScheduler makes of them, what is written in the clock file, what differs.
 
-In come a job's arguments as they were read; out come `ReadTrigger`s (several for an OrTrigger), each with APScheduler's own
-trigger, ours, the words to write, and findings.
+In come a job's arguments as they were read; out come `ReadTrigger`s (several for an OrTrigger), each with
+APScheduler's own trigger, ours, the words to write, and findings.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[Re
         return [ReadTrigger(each.kind, each.words, each.original, each.trigger, (*each.findings, Finding("or", text)))
                 for each in found]  # fmt: skip
     if trigger.kind == "and":
-        return [_refused("and", "an AndTrigger can't be said to a timer", "write one cron trigger: its fields all hold")]
+        return [
+            _refused("and", "an AndTrigger can't be said to a timer", "write one cron trigger: its fields all hold")
+        ]
     fields, more = dict(trigger.fields), ()
     if trigger.crontab:
         try:
@@ -112,6 +114,7 @@ def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[Re
 
 def _named_days(text: str, first: int = 0) -> str:
     """Weekday numbers as names; what stands behind a / is a step and stays."""
+
     def name(found: re.Match[str]) -> str:
         return DAY_NAMES[(int(found[0]) + first) % 7]
 
@@ -159,7 +162,9 @@ def _findings(trigger: Trigger, original: Any, now: datetime) -> list[Finding]:
             text += ", so that a restart no longer puts it off"
         found.append(Finding("phase", text, instead="write start_date to choose the phase"))
     if isinstance(trigger, Date) and trigger.run_at <= now:
-        found.append(Finding("past", f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which is past: it never runs"))
+        found.append(
+            Finding("past", f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which is past: it never runs")
+        )
     if trigger.jitter:
         text = f"APScheduler starts it up to {trigger.jitter} s early or late, here it is late alone, by the same each time"
         found.append(Finding("jitter", text))

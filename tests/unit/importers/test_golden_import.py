@@ -1,4 +1,5 @@
-"""What is imported is what a case's folder expects, and formatted. A new case is a new folder; --write-golden writes it."""
+"""What is imported is what a case's folder expects, and formatted. A new case is a new folder; --write-golden writes
+it."""
 
 import shutil
 import subprocess

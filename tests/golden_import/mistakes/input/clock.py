@@ -1,14 +1,13 @@
 from apscheduler.schedulers.blocking import BlockingScheduler
 
-from scheduled_tasks import cron_context, cron_require_feature, log_cron
-from scheduled_tasks.features import FeatureToggle
 from shop import app
+from shop.decorators import cron_require_feature, log_cron
 from shop.tasks.booking import cancel_expired_bookings, count, remind
 
 scheduler = BlockingScheduler(timezone="Europe/Paris")
 
 
-@cron_require_feature(FeatureToggle.INDEX_OFFERS)
+@cron_require_feature("INDEX_OFFERS")
 @log_cron
 def wrong_order():
     """Index."""

@@ -1,6 +1,6 @@
 """The tasks of the clock clock that stood in clock.py, or elsewhere than in shop.tasks."""
 
-from scheduled_tasks import log_cron
+from shop.decorators import log_cron
 
 
 @log_cron
