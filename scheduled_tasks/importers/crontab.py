@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # A shell has to read what has any of these.
 SHELL_CHARACTERS = re.compile(r"[|&;<>()$`*?\[\]#~={}!\n\\]")
+BUILTINS = {"cd", "exec", "source", ".", ":", "umask", "ulimit", "export", "eval", "if", "for", "while", "command"}
 NOT_THE_PROGRAM = {"test", "[", "sh", "bash", "nice", "ionice", "timeout", "sudo", "cd", "env", "exec", "command", "if",
                    "chronic", "flock", "perl", "python", "python3", "php", "true", "root", "umask"}  # fmt: skip
 CRON_VARIABLES = {
@@ -219,7 +220,7 @@ def _add(line: Line, file: _File, times: Times, name: str, findings: tuple[Findi
 
 def _argv(line: Line, file: _File) -> str:
     """The argument list as code; by a shell where one has to read the command."""
-    if not SHELL_CHARACTERS.search(line.command) and file.shell == "/bin/sh":
+    if not SHELL_CHARACTERS.search(line.command) and line.command.split()[0] not in BUILTINS:
         try:
             return literal(shlex.split(line.command))
         except ValueError:

@@ -90,4 +90,9 @@ def _anacron(number: int, text: str) -> Line:
 def split_command(text: str) -> tuple[str, str]:
     r"""A command and its standard input: the first % ends the command, further ones are line breaks, \% is a percent."""
     parts = [part.replace("\\%", "%") for part in re.split(r"(?<!\\)%", text)]
-    return parts[0].strip(), "".join(f"{part}\n" for part in parts[1:])
+    return parts[0].strip(), _ended("\n".join(parts[1:]))
+
+
+def _ended(text: str) -> str:
+    """With a line break at its end, which cron adds where there is none."""
+    return f"{text}\n" if text and not text.endswith("\n") else text

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OUTCOMES = {
-    "exact": "imported exactly",
-    "different": "imported with a difference",
+    "exact": "exactly",
+    "different": "with a difference",
     "refused": "refused",
     "kept": "taken into account",
     "note": "to know",
@@ -68,6 +68,12 @@ class Report:
     entries: tuple[Entry, ...]
     general: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
+    verb: str = "imported"
+
+    def words(self, outcome: str) -> str:
+        """An outcome in words."""
+        said = OUTCOMES[outcome]
+        return f"{self.verb} {said}" if outcome in {"exact", "different"} else said
 
     def count(self, outcome: str) -> int:
         """How many entries have an outcome."""
@@ -75,7 +81,7 @@ class Report:
 
     def summary(self) -> str:
         """One line: how many of which outcome."""
-        counts = [f"{self.count(outcome)} {words}" for outcome, words in OUTCOMES.items() if self.count(outcome)]
+        counts = [f"{self.count(outcome)} {self.words(outcome)}" for outcome in OUTCOMES if self.count(outcome)]
         return ", ".join(counts) or "nothing found"
 
     def to_json(self) -> str:
@@ -84,7 +90,8 @@ class Report:
 
     def to_markdown(self) -> str:
         """For people: the summary, what holds for all, then each entry in its order."""
-        lines = [f"# Import from {self.origin}", "", f"{self.summary()}.", ""]
+        title = f"Import from {self.origin}" if self.verb == "imported" else f"Export to {self.origin}"
+        lines = [f"# {title}", "", f"{self.summary()}.", ""]
         if self.written:
             lines += ["Written:", "", *(f"- `{path}`" for path in self.written), ""]
         if self.general:
@@ -94,13 +101,13 @@ class Report:
             if entry.file != file:
                 file = entry.file
                 lines += [f"## {file}", ""]
-            lines += [*_entry(entry), ""]
+            lines += [*_entry(entry, self.words(entry.outcome)), ""]
         return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _entry(entry: Entry) -> Iterable[str]:
+def _entry(entry: Entry, outcome: str) -> Iterable[str]:
     job = f" `{entry.job}`" if entry.job else ""
-    yield f"- **line {entry.line}**{job}: {OUTCOMES[entry.outcome]}" + (f"; {entry.due}" if entry.due else "")
+    yield f"- **line {entry.line}**{job}: {outcome}" + (f"; {entry.due}" if entry.due else "")
     if entry.source:
         yield f"  `` {entry.source} ``" if "`" in entry.source else f"  `{entry.source}`"
     for finding in entry.findings:
