@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from scheduled_tasks import __version__
-from scheduled_tasks.cli import database, deploy, doctor, export, features, imports, security, time, units
+from scheduled_tasks.cli import database, deploy, dev, doctor, export, features, imports, init, security, time, units
 from scheduled_tasks.cli.common import Commands
 
 
@@ -15,6 +15,6 @@ def main() -> None:
     """Recurring tasks as systemd timers: see them, deploy them, switch them."""
 
 
-for module in (units, deploy, doctor, security, time, features, database, imports, export):
+for module in (units, deploy, doctor, security, time, features, database, imports, export, init, dev):
     for command in module.COMMANDS:
         main.add_command(command)

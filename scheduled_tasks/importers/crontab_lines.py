@@ -44,7 +44,7 @@ def format_of(path: Path) -> str:
     """A crontab's format by where it stands: /etc/crontab and /etc/cron.d name a user in each line."""
     if path.name == "anacrontab":
         return ANACRON
-    return SYSTEM if path.parent.name == "cron.d" or path.name == "crontab" else USER
+    return SYSTEM if path.parent.name == "cron.d" or (path.parent.name, path.name) == ("etc", "crontab") else USER
 
 
 def read_lines(text: str, form: str) -> list[Line]:
@@ -73,6 +73,10 @@ def _line(number: int, text: str, form: str) -> Line:
         wanted = "five fields, a user and a command" if form == SYSTEM else "five fields and a command"
         return Line(number, text, "wrong", problem=f"not {wanted}: cron refuses it")
     user, command = entry.groups()[words:]
+    if form == SYSTEM and not re.fullmatch(r"[A-Za-z_][-A-Za-z0-9_.]*", user):
+        return Line(
+            number, text, "wrong", problem=f"{user} is no user; a user's own crontab is read with --format user"
+        )
     command, stdin = split_command(command)
     return Line(number, text, "entry", when=" ".join(fields), user=user, command=command, stdin=stdin)
 

@@ -29,6 +29,9 @@ def find_nominal_time(run: Run, schedule: dict[str, Any]) -> None:
         found = latest_occurrence(Trigger.from_json(schedule), at_or_before=now)
     except (KeyError, TypeError, ValueError, LookupError) as error:
         raise UsageError(f"--schedule: is not a job's schedule: {error!r}") from error
+    if found is None and schedule.get("kind") == "date":
+        # One date has one nominal time, also while it is to come: `clocks dev --at` runs a day of the future.
+        run.scheduled_at = datetime.fromisoformat(schedule["run_at"])
     if found is not None:
         run.scheduled_at = found.at
         run.lag = round((now - found.at).total_seconds(), 3)

@@ -5,11 +5,13 @@ A case may have an `environment` (NAME=value a line). All see the shop in tests/
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
+from contextlib import chdir
 from pathlib import Path
+
+from click.testing import CliRunner
+
+from scheduled_tasks.cli import main
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests/golden_import"
@@ -31,13 +33,12 @@ def environment(case: Path) -> dict[str, str]:
 
 
 def run(case: Path, folder: Path) -> Path:
-    """Imports a case with the command itself; gives the directory that it wrote."""
+    """Imports a case with the command itself, in this folder as the current one; gives the directory that it wrote."""
     arguments = (case / "arguments").read_text().split()
-    command = [sys.executable, "-P", "-m", "scheduled_tasks.cli", "import", *arguments, "--from", NOW]
-    plain = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-    variables = plain | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment(case)
-    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    variables = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment(case)
+    with chdir(folder):
+        done = CliRunner(env=variables).invoke(main, ["import", *arguments, "--from", NOW])
+    assert done.exit_code == 0, done.output
     return folder / "imported"
 
 

@@ -14,7 +14,7 @@ ENVIRONMENT_2 = {
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", '/srv/shop/bin/nightly --all "two words"']],
+    [["/srv/shop/bin/nightly", "--all", "two words"]],
     kwargs={"environment": ENVIRONMENT},
     id="nightly",
     name='/srv/shop/bin/nightly --all "two words"',
@@ -24,7 +24,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/quarter"]],
+    [["/srv/shop/bin/quarter"]],
     kwargs={"environment": ENVIRONMENT},
     id="quarter",
     name="/srv/shop/bin/quarter",
@@ -34,7 +34,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/unlucky"]],
+    [["/srv/shop/bin/unlucky"]],
     kwargs={"environment": ENVIRONMENT},
     id="unlucky",
     name="/srv/shop/bin/unlucky",
@@ -45,7 +45,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/unlucky"]],
+    [["/srv/shop/bin/unlucky"]],
     kwargs={"environment": ENVIRONMENT},
     id="unlucky_2",
     name="/srv/shop/bin/unlucky",
@@ -68,8 +68,8 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "mail -s report boss@example.org"]],
-    kwargs={"environment": ENVIRONMENT, "stdin": "Dear boss,\nall is well.\n\n"},
+    [["mail", "-s", "report", "boss@example.org"]],
+    kwargs={"environment": ENVIRONMENT, "stdin": "Dear boss,\nall is well.\n"},
     id="mail",
     name="mail -s report boss@example.org",
     day_of_week="sun,wed",
@@ -79,7 +79,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/daily"]],
+    [["/srv/shop/bin/daily"]],
     kwargs={"environment": ENVIRONMENT},
     id="daily",
     name="/srv/shop/bin/daily",
@@ -89,7 +89,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/hourly"]],
+    [["/srv/shop/bin/hourly"]],
     kwargs={"environment": ENVIRONMENT},
     id="hourly",
     name="/srv/shop/bin/hourly",
@@ -98,7 +98,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/weekly"]],
+    [["/srv/shop/bin/weekly"]],
     kwargs={"environment": ENVIRONMENT},
     id="weekly",
     name="/srv/shop/bin/weekly",
@@ -111,7 +111,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/somewhen"]],
+    [["/srv/shop/bin/somewhen"]],
     kwargs={"environment": ENVIRONMENT},
     id="somewhen",
     name="/srv/shop/bin/somewhen",
@@ -122,7 +122,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/some_day"]],
+    [["/srv/shop/bin/some_day"]],
     kwargs={"environment": ENVIRONMENT},
     id="some_day",
     name="/srv/shop/bin/some_day",
@@ -134,7 +134,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/abroad"]],
+    [["/srv/shop/bin/abroad"]],
     kwargs={"environment": ENVIRONMENT},
     id="abroad",
     name="/srv/shop/bin/abroad",
@@ -146,7 +146,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "bin/and"]],
+    [["bin/and"]],
     kwargs={"environment": ENVIRONMENT_2, "directory": "/srv/shop"},
     id="and",
     name="bin/and",
@@ -159,7 +159,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", 'echo "run this at minute 23 past every second hour"']],
+    [["echo", "run this at minute 23 past every second hour"]],
     kwargs={"environment": ENVIRONMENT_2, "directory": "/srv/shop"},
     id="echo",
     name='echo "run this at minute 23 past every second hour"',
@@ -170,7 +170,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/quiet"]],
+    [["/srv/shop/bin/quiet"]],
     kwargs={"environment": ENVIRONMENT_2, "directory": "/srv/shop"},
     id="quiet",
     name="/srv/shop/bin/quiet",
@@ -181,7 +181,7 @@ scheduler.add_job(
 scheduler.add_job(
     command.run,
     "cron",
-    [["/bin/bash", "-c", "/srv/shop/bin/weekend"]],
+    [["/srv/shop/bin/weekend"]],
     kwargs={"environment": ENVIRONMENT_2, "directory": "/srv/shop"},
     id="weekend",
     name="/srv/shop/bin/weekend",
