@@ -46,7 +46,7 @@ class FeatureToggle(Enum):
 
     EXAMPLE = Feature("Runs the example task, which says that it ran")
 '''
-TASKS = '''"""The tasks, by functional domain: `example.say_hello` is `say_hello` of the module `example` in this package."""
+TASKS = '''"""The tasks, by functional domain: `example.say_hello` is `say_hello` of this package's module `example`."""
 '''
 EXAMPLE_TASK = '''"""An example: replace it by a domain of yours."""
 

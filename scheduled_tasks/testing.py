@@ -1,8 +1,8 @@
 """Fixtures for a project's own tests of its tasks and clocks, with pytest.
 
-In a project's conftest.py: `pytest_plugins = ["scheduled_tasks.testing"]`; it needs the extra `testing`. What comes in: the
-project's configuration. What goes out: a real PostgreSQL of the tests' own, tasks that run as under run-task, with their log
-lines, and the times at which jobs fire. docs/testing.md shows each.
+In a project's conftest.py: `pytest_plugins = ["scheduled_tasks.testing"]`; it needs the extra `testing`. What comes
+in: the project's configuration. What goes out: a real PostgreSQL of the tests' own, tasks that run as under run-task,
+with their log lines, and the times at which jobs fire. docs/testing.md shows each.
 """
 
 from __future__ import annotations
@@ -164,10 +164,10 @@ def log_lines() -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture
 def run_task(tasks_database: str) -> Callable[..., TaskCall]:
-    """Runs a task in the test's process as run-task runs it: `run_task(task, *args, at=None, clock="", job="", **kwargs)`.
+    """Runs a task in the test's process as run-task does: `run_task(task, *args, at=None, clock="", job="", **kwargs)`.
 
-    The flag is read from the test's database, the run is recorded there, its lines are captured. `at` is its nominal time:
-    what its lines and its row say as `scheduled_at`; the clock on the wall is left alone.
+    The flag is read from the test's database, the run is recorded there, its lines are captured. `at` is its nominal
+    time: what its lines and its row say as `scheduled_at`; the clock on the wall is left alone.
     """
     del tasks_database  # it has to be there
 

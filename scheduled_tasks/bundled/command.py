@@ -1,7 +1,7 @@
 """Commands as tasks: what a crontab ran, under run-task's log, limits and record.
 
-What comes in: an argument list, and what the command gets of environment and standard input. What goes out: each line that
-it writes as a log line, and its exit status as the run's.
+What comes in: an argument list, and what the command gets of environment and standard input. What goes out: each line
+that it writes as a log line, and its exit status as the run's.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def run(
 ) -> None:
     """Run a command.
 
-    It sees the environment that cron gives (HOME, LOGNAME, SHELL, PATH) and what is named here, and nothing of the run's own:
-    no credential, no DATABASE_URL. Each line that it writes becomes a log line with the field `stream`.
+    It sees the environment that cron gives (HOME, LOGNAME, SHELL, PATH) and what is named here, and nothing of the
+    run's own: no credential, no DATABASE_URL. Each line that it writes becomes a log line with the field `stream`.
 
     Args:
         argv: the program and its arguments; no shell reads them. For a shell: ["/bin/sh", "-c", "…"].

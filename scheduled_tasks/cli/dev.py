@@ -1,7 +1,7 @@
 """clocks dev: runs clocks in the foreground, for development: no systemd, the same runs.
 
-APScheduler keeps the time, by the occurrences of the schedule room; each run is run-task in a process of its own, so that log
-lines, flags and rows are those of a deployed job. Nothing of it is deployed.
+APScheduler keeps the time, by the occurrences of the schedule room; each run is run-task in a process of its own, so
+that log lines, flags and rows are those of a deployed job. Nothing of it is deployed.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _wait(*, reload: bool) -> None:
             click.echo(problem, err=True)
             continue
         # Modules that are imported stay as they were: only a new process reads all of them anew.
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this very command
 
 
 def _problem() -> str:

@@ -59,7 +59,8 @@ def crontab(*, report: Path | None, timezone: str, start: datetime) -> None:
     configuration, host = settings.load(), configured_host()
     text, said = lines(
         configured_clocks(lines=False), run_task=host.run_task, configuration=str(host.configuration),
-        user=host.user or "nobody", timezone=timezone or configuration.get("timezone") or "UTC", base=_base(), now=start,
+        user=host.user or "nobody", timezone=timezone or configuration.get("timezone") or "UTC", base=_base(),
+        now=start,
     )  # fmt: skip
     click.echo(text, nl=False)
     if report is not None:

@@ -64,7 +64,7 @@ def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: 
 )  # fmt: skip
 @START
 @JSON
-def crontab(
+def crontab(  # noqa: PLR0913 - a command has its options
     files: tuple[Path, ...], output: Path, timezone: str, form: str | None, *, as_json: bool, start: datetime
 ) -> None:
     """Import crontabs: of users (crontab -l), /etc/crontab, files of /etc/cron.d, anacrontab."""

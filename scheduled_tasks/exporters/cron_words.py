@@ -1,7 +1,7 @@
 """A trigger in cron's five fields, with a guard for what those can't say.
 
-In comes a trigger; out come the fields, a shell condition ("" where none is needed) that holds on the days that are wanted,
-and findings. Cron ORs day and weekday where both are restricted, and knows no `last`, no week, no year.
+In comes a trigger; out come the fields, a shell condition ("" where none is needed) that holds on the days that are
+wanted, and findings. Cron ORs day and weekday where both are restricted, and knows no `last`, no week, no year.
 """
 
 from __future__ import annotations

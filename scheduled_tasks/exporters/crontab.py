@@ -1,7 +1,7 @@
 """Clocks as crontab lines of /etc/cron.d, for going back, with a report of what cron can't keep.
 
-In come clocks; out come a text and a report. A guard says what cron's fields can't; flags, log lines and rows stay, for cron
-starts the very run-task.
+In come clocks; out come a text and a report. A guard says what cron's fields can't; flags, log lines and rows stay,
+for cron starts the very run-task.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def export(  # noqa: PLR0913 - what a crontab is written for
     """A file for /etc/cron.d, for hosts in a zone.
 
     Args:
+        clocks: whose jobs are written.
         run_task: the command.
         configuration: what SCHEDULED_TASKS_CONFIG is to say.
         user: who runs the jobs.
@@ -69,7 +70,7 @@ def export(  # noqa: PLR0913 - what a crontab is written for
             paused = "# paused: " if job.paused else ""
             lines.append(f"{paused}{words.fields} {user} {command.replace('%', chr(92) + '%')}")
     general = (
-        "cron kills no run, limits none, hardens none, catches nothing up, and starts a run beside one that still goes on",
+        "cron ends, limits and hardens no run, catches nothing up, and starts a run beside one that still goes on",
     )
     return "\n".join(lines) + "\n", Report("crontab", tuple(entries), general, verb="exported")
 

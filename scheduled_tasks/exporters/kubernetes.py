@@ -1,7 +1,7 @@
 """Clocks as Kubernetes CronJobs: one file a clock, and a report of what a CronJob can't keep.
 
-In come clocks and what the cluster calls things; out come objects as plain dictionaries (batch/v1) and entries. What systemd does
-by slices, timers and credentials is said by labels, CronJobs and a Secret.
+In come clocks and what the cluster calls things; out come objects as plain dictionaries (batch/v1) and entries. What
+systemd does by slices, timers and credentials is said by labels, CronJobs and a Secret.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ CREDENTIALS = "/run/credentials/scheduled-tasks"
 NOT_KEPT = {
     "memory_high": "there is no soft limit", "cpu_weight": "requests.cpu would say it", "io_weight": "there is none",
     "nice": "there is none", "user": "the image's user runs it", "working_directory": "the image's holds",
-    "read_write_paths": "mount a volume there", "after": "an init container would wait", "log_namespace": "there is none",
+    "read_write_paths": "mount a volume there", "after": "an init container would wait",
+    "log_namespace": "there is none",
     "requires": "an init container would wait", "retry_delay": "the delay is ten seconds, doubled each time",
     "retry_delay_max": "it is six minutes", "tasks_max": "the node's podPidsLimit holds",
     "allow_network": "write a NetworkPolicy", "concurrency": "all of the clock's jobs may run at once",

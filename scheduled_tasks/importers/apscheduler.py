@@ -84,8 +84,7 @@ def _clock_files(paths: Iterable[Path], request: Request, entries: list[Entry]) 
         if is_procfile(path):
             processes = read_procfile(path, _shown(path, request))
             entries += processes.entries
-            for name, source in processes.files:
-                found[source] = name
+            found |= {source: name for name, source in processes.files}
         else:
             found.setdefault(path, path.stem)
     return [(_clock_name(name), path) for path, name in found.items()]
@@ -125,7 +124,7 @@ def _import_one(  # noqa: PLR0913, PLR0917 - what one file adds to
         written = _written(clock, jobs)
         if any(job.code for job in jobs):
             files[f"clocks/{clock_name}.py"] = written
-            opening = f"The tasks of the clock {clock_name} that stood in {path.name}, or elsewhere than in {request.domains}."
+            opening = f"The tasks of the clock {clock_name} that were in {path.name}, or not in {request.domains}."
             if text := tasks_module(source, path, clock.targets.values(), opening):
                 files[f"tasks/{clock_name}.py"] = text
                 general.append(f"move tasks/{clock_name}.py into the package {request.domains}")
@@ -228,9 +227,9 @@ def _about_the_application(source: ClockSource) -> str:
 def _holds_for_all(entries: list[Entry]) -> list[str]:
     if not any(entry.job for entry in entries):
         return []
-    return [
-        "a run that fell due while the clock was down was lost, and one that started more than a second late was dropped "
-        "(misfire_grace_time is 1 where nobody gives it); here it is caught up once: write misfire_grace_time=1 for a job "
-        "that must not",
-        "each run is a process of its own: what a job kept in memory from one run to the next is gone",
-    ]
+    grace = (
+        "a run that fell due while the clock was down was lost, and one that started more than a second late was "
+        "dropped (misfire_grace_time is 1 where nobody gives it); here it is caught up once: write "
+        "misfire_grace_time=1 for a job that must not"
+    )
+    return [grace, "each run is a process of its own: what a job kept in memory from one run to the next is gone"]

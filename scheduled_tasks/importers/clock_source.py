@@ -196,7 +196,7 @@ class _Reader(Evaluator):
         if isinstance(node.func, ast.Attribute):
             owner = self.value(node.func.value)
             if isinstance(owner, Scheduler):
-                self._method(node, owner, node.func.attr, kwargs, args)
+                self._on_scheduler(node, owner, node.func.attr, kwargs, args)
                 return UnknownValue(ast.unparse(node), "the scheduler")
         if isinstance(function, Reference) and function.dotted.startswith("apscheduler.schedulers."):
             made = Scheduler(function.dotted.rpartition(".")[2], node.lineno, settings=_settings(args, kwargs))
@@ -206,7 +206,9 @@ class _Reader(Evaluator):
             return self._enter(function, args, kwargs)
         return None
 
-    def _method(self, node: ast.Call, owner: Scheduler, name: str, kwargs: dict[str, Value], args: list[Value]) -> None:
+    def _on_scheduler(
+        self, node: ast.Call, owner: Scheduler, name: str, kwargs: dict[str, Value], args: list[Value]
+    ) -> None:
         if name == "configure":
             owner.settings |= _settings(args, kwargs)
         text = METHODS.get(name, f"{name}() works on a running scheduler, and none runs here")
@@ -292,7 +294,7 @@ class _Reader(Evaluator):
                 if id(node) in decorators:
                     continue
                 assert isinstance(node.func, ast.Attribute)  # noqa: S101 - _adds has looked
-                why = "it stands where reading the file doesn't come to: in a class, a handler, or a function called elsewhere"
+                why = "reading doesn't come to where it stands: a class, a handler, a function called elsewhere"
                 first = node.args[0] if node.args and node.func.attr == "add_job" else None
                 arguments = {"func": self.value(first)} if first is not None else {}
                 owner = next(

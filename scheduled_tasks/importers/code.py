@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LONGEST = 88
 
 
-def literal(value: Any) -> str:
+def literal(value: Any) -> str:  # noqa: PLR0911 - a table of cases
     """A value as code: strings in double quotes where that needs no more escapes."""
     if isinstance(value, Application):
         return "app"

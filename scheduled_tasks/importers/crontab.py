@@ -1,7 +1,7 @@
 """From crontabs to clock files: each command a job of the bundled `command` task, each line an entry of the report.
 
-In come paths of crontabs; out come texts by path (`clocks/*.py`) and the report, which accounts for every line, in the order
-of the file. Nothing is run.
+In come paths of crontabs; out come texts by path (`clocks/*.py`) and the report, which accounts for every line, in
+the order of the file. Nothing is run.
 """
 
 from __future__ import annotations
@@ -111,17 +111,21 @@ def import_files(paths: Iterable[Path], request: Request) -> Imported:
 
 
 def _holds_for_all(empty: int) -> list[str]:
-    return [
-        "a run is a process of its own with limits and hardening: its file system is read-only but for read_write_paths, it "
-        "reaches this machine alone unless allow_network says more (docs/clocks.md)",
+    limits = (
+        "a run has limits and hardening: its file system is read-only but for read_write_paths, it reaches this "
+        "machine alone unless allow_network says more (docs/clocks.md)"
+    )
+    missed = (
         "a run that fell due while the machine was off was lost with cron; here it is caught up once: write "
-        "misfire_grace_time=1 for a job that must not",
-        "what a command writes is not mailed: it is in the journal, a line a log line; a status other than 0 fails the run",
-        f"empty lines are not listed: {empty}",
-    ]
+        "misfire_grace_time=1 for a job that must not"
+    )
+    written = "what a command writes is not mailed: each line is a log line; a status other than 0 fails the run"
+    return [limits, missed, written, f"empty lines are not listed: {empty}"]
 
 
-def _note(line: Line, file: _File, outcome: str, kind: str, text: str, weight: str = "remark") -> None:
+def _note(  # noqa: PLR0913, PLR0917 - an entry has these parts
+    line: Line, file: _File, outcome: str, kind: str, text: str, weight: str = "remark"
+) -> None:
     finding = Finding(kind, text, weight)
     file.entries.append(Entry(file.shown, line.number, line.text.strip(), outcome, findings=(finding,)))
 

@@ -1,7 +1,7 @@
 """A crontab, line by line: comments, variables, entries, and lines that cron would not take.
 
-In comes a file's text and its format; out comes one `Line` for each of its lines, in order. Rules are those of crontab(5)
-as Debian's cron and cronie read them, and anacrontab(5).
+In comes a file's text and its format; out comes one `Line` for each of its lines, in order. Rules are those of
+crontab(5) as Debian's cron and cronie read them, and anacrontab(5).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ FIELD = re.compile(r"[-0-9*,/~a-zA-Z]+")
 class Line:
     """One line: `kind` is empty, comment, variable, entry or wrong; the other fields belong to some kinds alone.
 
-    `when` is the five fields or the @word; of an anacrontab the period, with `delay` in minutes and the job's `identifier`.
+    `when` is the five fields or the @word; of an anacrontab the period, with `delay` in minutes and the job's
+    `identifier`.
     """
 
     number: int
@@ -52,7 +53,7 @@ def read_lines(text: str, form: str) -> list[Line]:
     return [_line(number, line, form) for number, line in enumerate(text.splitlines(), 1)]
 
 
-def _line(number: int, text: str, form: str) -> Line:
+def _line(number: int, text: str, form: str) -> Line:  # noqa: PLR0911 - a table of cases
     stripped = text.strip()
     if not stripped:
         return Line(number, text, "empty")
@@ -92,7 +93,7 @@ def _anacron(number: int, text: str) -> Line:
 
 
 def split_command(text: str) -> tuple[str, str]:
-    r"""A command and its standard input: the first % ends the command, further ones are line breaks, \% is a percent."""
+    r"""A command and its standard input: the first % ends the command, others are line breaks, \% is a percent."""
     parts = [part.replace("\\%", "%") for part in re.split(r"(?<!\\)%", text)]
     return parts[0].strip(), _ended("\n".join(parts[1:]))
 

@@ -1,4 +1,4 @@
-"""When a crontab's line runs: cron's fields as cron-trigger fields, and where cron did otherwise in the nights of change.
+"""When a crontab's line runs: cron's fields as a trigger's, and what cron did otherwise in the nights of change.
 
 In come a line's time and its zone; out come `Times` (two where day OR weekday matches), with findings.
 """
@@ -55,10 +55,7 @@ def times_of(line: Line, zone: str, now: datetime) -> list[Times]:
         )
     fields = dict(zip(NAMES, words, strict=True))
     jitter = _random(fields, line.text, findings)
-    found = []
-    for each in _either(fields):
-        found.append(_read(each, jitter, zone, now, findings))
-    return found
+    return [_read(each, jitter, zone, now, findings) for each in _either(fields)]
 
 
 def _random(fields: dict[str, str], seed: str, findings: list[Finding]) -> int:
@@ -75,11 +72,11 @@ def _random(fields: dict[str, str], seed: str, findings: list[Finding]) -> int:
         if name in SECONDS:
             fields[name] = str(first)
             jitter += (last - first) * SECONDS[name]
-            text = f"cron chose {name}={text} anew at each start; here each host has a delay of its own that stays"
+            said = f"cron chose {name}={text} anew at each start; here each host has a delay of its own that stays"
         else:
             fields[name] = str(first + crc32(seed.encode()) % (last - first + 1))
-            text = f"cron chose {name}={text} anew at each start; here it is {fields[name]}"
-        findings.append(Finding("random", text))
+            said = f"cron chose {name}={text} anew at each start; here it is {fields[name]}"
+        findings.append(Finding("random", said))
     return jitter
 
 
@@ -124,8 +121,10 @@ def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, said: l
             words["jitter"] = jitter
         trigger = read_trigger("cron", words, timezone=zone)
     except FaultsError as error:
-        found = [Finding("time", f"{each.field}={each.value}: {each.problem}" if each.field else each.problem, "refusal",
-                         instead=each.instead) for each in error.faults]  # fmt: skip
+        found = []
+        for each in error.faults:
+            text = f"{each.field}={each.value}: {each.problem}" if each.field else each.problem
+            found.append(Finding("time", text, "refusal", instead=each.instead))
         return Times(findings=(*findings, *found))
     if isinstance(trigger, Cron) and not jitter:
         findings += cron_differences(trigger, now, stars=stars)
@@ -138,8 +137,8 @@ def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, said: l
 def cron_differences(trigger: Cron, now: datetime, *, stars: bool) -> list[Finding]:
     """Where cron runs a line at other times, on the nights of change: cron(8) of Debian.
 
-    A line with * for minute or hour follows the wall clock. Any other is run right after a gap it falls into, and once in a
-    fold.
+    A line with * for minute or hour follows the wall clock. Any other is run right after a gap that it falls into, and
+    once in a fold.
     """
     found = []
     until = horizon(trigger, now)

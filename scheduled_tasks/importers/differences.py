@@ -36,12 +36,9 @@ def differences(original: Any, trigger: Trigger, now: datetime) -> list[Finding]
     """What differs on the nights of change within two years, and within the next hundred runs."""
     if not isinstance(trigger, Cron):
         return []
-    found = []
     until = horizon(trigger, now)
-    for shift in shifts(trigger.zone, now.year, until.year):
-        if now < shift.at <= until and (finding := _at(original, trigger, shift)):
-            found.append(finding)
-    return gathered(found)
+    nights = (each for each in shifts(trigger.zone, now.year, until.year) if now < each.at <= until)
+    return gathered([finding for shift in nights if (finding := _at(original, trigger, shift))])
 
 
 def horizon(trigger: Trigger, now: datetime) -> datetime:

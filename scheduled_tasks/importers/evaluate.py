@@ -1,5 +1,4 @@
-"""Expressions of a clock file, evaluated as far as reading can: what is written out is known, what the process
-decides isn't.
+"""Expressions of a clock file, evaluated as far as reading can: what is written out is known, the rest has a reason.
 
 In come nodes of `ast` and the names known so far; out come values (see `values`). Nothing of the file is run: only
 arithmetic, text formatting, and a few harmless functions of Python's own on values that are plain.
@@ -257,23 +256,31 @@ class Evaluator:
         known = self.call(node, function, args, kwargs)
         return known if known is not None else self._known_call(node, function, args, kwargs)
 
-    def _known_call(self, node: ast.Call, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value:  # noqa: PLR0911 - a table of cases
-        values = [*args, *kwargs.values()]
-        if isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
+    def _known_call(self, node: ast.Call, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        if isinstance(node.func, ast.Attribute) and node.func.attr in METHODS and not kwargs:
             owner = self.value(node.func.value)
-            if isinstance(owner, dict | list | tuple | str) and not kwargs | {} and all(map(is_plain, args)):
-                got = getattr(owner, node.func.attr)(*args)
-                return (
-                    [list(each) for each in got]
-                    if node.func.attr == "items"
-                    else (list(got) if node.func.attr in {"keys", "values"} else got)
-                )
+            if isinstance(owner, dict | list | tuple | str) and all(map(is_plain, args)):
+                return self._method(node, owner, node.func.attr, args)
         if isinstance(function, LocalFunction):
             return CallResult(function, tuple(args), ast.unparse(node))
-        if not isinstance(function, Reference):
-            inner = next((each for each in values if isinstance(each, UnknownValue)), function)
-            return self.unknown(node, inner.why if isinstance(inner, UnknownValue) else "what a call gives")
-        dotted = function.dotted
+        if isinstance(function, Reference):
+            return self._imported(node, function.dotted, args, kwargs)
+        inner = next((each for each in [*args, *kwargs.values()] if isinstance(each, UnknownValue)), function)
+        return self.unknown(node, inner.why if isinstance(inner, UnknownValue) else "what a call gives")
+
+    def _method(self, node: ast.Call, owner: Value, name: str, args: list[Value]) -> Value:
+        try:
+            got = getattr(owner, name)(*args)
+        except Exception as error:  # noqa: BLE001 - what the file's own call raises
+            return self.unknown(node, f"a call that raises {type(error).__name__}: {error}")
+        if name == "items":
+            return [list(each) for each in got]
+        return list(got) if name in {"keys", "values"} else got
+
+    def _imported(  # noqa: PLR0911 - a table of cases, in their order
+        self, node: ast.Call, dotted: str, args: list[Value], kwargs: dict[str, Value]
+    ) -> Value:
+        values = [*args, *kwargs.values()]
         last = dotted.rpartition(".")[2]
         if dotted in ENVIRONMENT or dotted.startswith(("os.environ.", "environ.")):
             return self.unknown(node, f"the environment variable {args[0] if args else '?'}")
@@ -289,9 +296,12 @@ class Evaluator:
         if dotted in HARMLESS:
             if dotted in ALSO_OF_VALUES and not any(isinstance(each, UnknownValue) for each in values):
                 return HARMLESS[dotted](*args, **kwargs)
-            named = [kwargs[key] for key in kwargs]
-            return self._computed(node, lambda *given: HARMLESS[dotted](
-                *given[: len(args)], **dict(zip(kwargs, given[len(args) :], strict=True))), [*args, *named])  # fmt: skip
+            function = HARMLESS[dotted]
+
+            def called(*given: Value) -> Value:
+                return function(*given[: len(args)], **dict(zip(kwargs, given[len(args) :], strict=True)))
+
+            return self._computed(node, called, values)
         if last in {"now", "today", "utcnow"}:
             return self.unknown(node, "the moment at which the clock starts")
         return CallResult(function, tuple(args), ast.unparse(node))

@@ -82,7 +82,7 @@ def _call(recorded: dict[str, Any], source: ClockSource) -> JobCall:
     return JobCall(line, lines[line - 1].strip() if line else "", arguments)
 
 
-def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: PLR0911 - a table of cases
+def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C901, PLR0911 - a table of cases
     if "plain" in recorded:
         return recorded["plain"]
     if "list" in recorded:

@@ -24,7 +24,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Target:
-    """A function a job is to call: `module` is empty for one of the file itself, `alias` its name where that was taken."""
+    """A function a job is to call: `module` is empty for one of the file itself, `alias` a name in place of its own."""
 
     module: str
     name: str
@@ -52,7 +52,7 @@ class Resolved:
     findings: tuple[Finding, ...] = ()
 
 
-def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:
+def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:  # noqa: PLR0911 - a table of cases
     """The target of a job's function."""
     if isinstance(function, LocalFunction):
         if function.nested or function.name == "<lambda>":
@@ -134,7 +134,7 @@ def findings_of_definition(target: Target, args: list[Value], kwargs: dict[str, 
         found.append(
             Finding(
                 "order",
-                f"the decorators of {target.name} are in the wrong order: {', '.join('@' + each for each in decorators)}",
+                f"the decorators of {target.name} are in the wrong order: @{', @'.join(decorators)}",
                 "refusal",
                 instead="from the outside in: @log_cron, @cron_context, @cron_require_feature, then the function",
             )

@@ -1,5 +1,4 @@
-"""Runs a clock file under a recording scheduler: what `clocks import apscheduler --execute` starts, in a process of
-its own.
+"""Runs a clock file under a recording scheduler: the process that `clocks import apscheduler --execute` starts.
 
 `python -P recording.py FILE` runs FILE as its owner does, with each scheduler's `start` doing nothing, and prints
 what was added as one JSON object. Whatever would wait for ever (a blocking start, a sleep, an event loop) ends the
@@ -32,7 +31,8 @@ kept: list[Any] = []  # so that no two schedulers share an id
 FILE = ""
 
 
-def over(*_args: object, **_kwargs: object) -> None:
+def over(*_args: object, **_kwargs: object) -> Any:
+    """Ends the run of the file."""
     raise Over
 
 
@@ -46,7 +46,7 @@ def line_in_file() -> int:
     return 0
 
 
-def described(value: Any) -> Any:  # noqa: PLR0911 - a table of cases
+def described(value: Any) -> Any:  # noqa: C901, PLR0911 - a table of cases
     """A value as JSON: {"plain": …}, or what it stands for."""
     if value is None or isinstance(value, bool | int | float | str):
         return {"plain": value}
@@ -88,7 +88,7 @@ def trigger(value: Any, kind: str) -> dict[str, Any]:
         fields = {"run_date": described(value.run_date.replace(tzinfo=None))}
     for name in ("start_date", "end_date", "jitter"):
         found = getattr(value, name, None)
-        if found is not None and not (name == "start_date" and getattr(found, "microsecond", 0)):
+        if found is not None and not (name == "start_date" and found.microsecond):
             fields[name] = described(found.replace(tzinfo=None) if isinstance(found, datetime) else found)
     zone = value.run_date.tzinfo if kind == "DateTrigger" else value.timezone
     return {"trigger": kind[:-7].lower(), "fields": fields, "zone": described(zone)}
@@ -157,7 +157,7 @@ def main() -> None:
     FILE = os.path.realpath(sys.argv[1])
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    sys.path[:0] = [str(Path(FILE).parent), os.getcwd()]
+    sys.path[:0] = [str(Path(FILE).parent), str(Path.cwd())]
     keep_from_waiting()
     module = types.ModuleType("__main__")
     module.__file__ = FILE

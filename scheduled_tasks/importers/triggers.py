@@ -85,7 +85,8 @@ def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[Re
         return [
             _refused("and", "an AndTrigger can't be said to a timer", "write one cron trigger: its fields all hold")
         ]
-    fields, more = dict(trigger.fields), ()
+    fields = dict(trigger.fields)
+    more: tuple[Finding, ...] = ()
     if trigger.crontab:
         try:
             parsed = CronTrigger.from_crontab(trigger.crontab, timezone="UTC")
@@ -98,8 +99,8 @@ def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[Re
         if re.search(r"\d", weekday.partition("/")[0]):
             given["day_of_week"] = _named_days(weekday)
             text = (
-                f"APScheduler counts weekdays from Monday as 0: it ran on {given['day_of_week']}, where a crontab means "
-                f"{_named_days(weekday, first=-1)}; what ran is kept"
+                f"APScheduler counts weekdays from Monday as 0: it ran on {given['day_of_week']}, where a crontab "
+                f"means {_named_days(weekday, first=-1)}; what ran is kept"
             )
             more = (Finding("weekday", text, "remark"),)
         fields = given | fields
@@ -157,7 +158,9 @@ def _writable(value: Value) -> Value:
 def _findings(trigger: Trigger, original: Any, now: datetime) -> list[Finding]:
     found = differences(original, trigger, now)
     if isinstance(trigger, Interval) and trigger.start is None:
-        text = "without start_date APScheduler counted from each start of the clock; here it is counted from Monday 00:00 UTC"
+        text = (
+            "without start_date APScheduler counted from each start of the clock; here it counts from Monday 00:00 UTC"
+        )
         if trigger.every >= LONG:
             text += ", so that a restart no longer puts it off"
         found.append(Finding("phase", text, instead="write start_date to choose the phase"))
@@ -166,7 +169,7 @@ def _findings(trigger: Trigger, original: Any, now: datetime) -> list[Finding]:
             Finding("past", f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which is past: it never runs")
         )
     if trigger.jitter:
-        text = f"APScheduler starts it up to {trigger.jitter} s early or late, here it is late alone, by the same each time"
+        text = f"APScheduler starts it up to {trigger.jitter} s early or late; here it is late, by the same each time"
         found.append(Finding("jitter", text))
     found += [Finding("reading", note, "remark") for note in trigger.notes if not note.startswith("no start_date")]
     return found

@@ -1,7 +1,7 @@
 """A wheel in other people's projects: a Flask bakery and a Django library that know nothing of this one.
 
-The wheel is built, installed as pip does it into an environment of its own (its dependencies are this environment's, lent by a
-path file), and only its console scripts are called.
+The wheel is built, installed as pip does it into an environment of its own (its dependencies are this environment's,
+lent by a path file), and only its console scripts are called.
 """
 
 from __future__ import annotations

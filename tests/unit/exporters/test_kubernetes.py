@@ -1,4 +1,5 @@
-"""What is exported to Kubernetes is valid by the published schemas of its newest versions, and says what it can't keep."""
+"""What is exported to Kubernetes is valid by the published schemas of its newest versions, and says what it can't
+keep."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import socketserver
 import sys
 import time
 import types
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,8 @@ def main() -> None:
     module = types.ModuleType("__main__")
     module.__file__ = file
     sys.modules["__main__"] = module
-    try:
+    with suppress(Over):
         exec(compile(Path(file).read_bytes(), file, "exec"), module.__dict__)
-    except Over:
-        pass
     json.dump(found, out)
     out.flush()
     os._exit(0)
@@ -77,7 +76,8 @@ def runs(trigger: Any, now: datetime) -> list[str]:
     if hasattr(trigger, "jitter"):
         trigger.jitter = None  # drawn anew each time: the times under it are compared
     now += timedelta(microseconds=1)  # strictly after, as this project counts
-    at, times = None, []
+    at = None
+    times: list[str] = []
     while True:
         at = trigger.get_next_fire_time(at, at or now)
         if at is None or len(times) == RUNS:

@@ -110,8 +110,10 @@ def findings(line: str) -> Iterator[str]:
 
 def test_debians_rule_for_the_two_nights_is_compared_with_ours() -> None:
     assert list(findings("30 2 * * * fixed")) == [
-        "gap: cron ran it at 03:00:00+0200, and here it doesn't run then; it runs at 03:30:00+0200, as cron did not "
-        "2027-03-28, 2028-03-26"
+        (
+            "gap: cron ran it at 03:00:00+0200, and here it doesn't run then; it runs at 03:30:00+0200, as cron did "
+            "not 2027-03-28, 2028-03-26"
+        )
     ]
     assert list(findings("*/30 2 * * * follows the clock")) == [
         "gap: it runs at 03:00:00+0200, 03:30:00+0200, as cron did not 2027-03-28, 2028-03-26",
