@@ -296,15 +296,15 @@ class Evaluator:
         if dotted in HARMLESS:
             if dotted in ALSO_OF_VALUES and not any(isinstance(each, UnknownValue) for each in values):
                 return HARMLESS[dotted](*args, **kwargs)
-            function = HARMLESS[dotted]
+            harmless = HARMLESS[dotted]
 
             def called(*given: Value) -> Value:
-                return function(*given[: len(args)], **dict(zip(kwargs, given[len(args) :], strict=True)))
+                return harmless(*given[: len(args)], **dict(zip(kwargs, given[len(args) :], strict=True)))
 
             return self._computed(node, called, values)
         if last in {"now", "today", "utcnow"}:
             return self.unknown(node, "the moment at which the clock starts")
-        return CallResult(function, tuple(args), ast.unparse(node))
+        return CallResult(Reference(dotted), tuple(args), ast.unparse(node))
 
     def _trigger(self, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> TriggerObject | None:
         if not dotted.startswith("apscheduler.triggers."):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from contextlib import chdir
 from pathlib import Path
+from traceback import format_exception
 
 from click.testing import CliRunner
 
@@ -38,7 +39,7 @@ def run(case: Path, folder: Path) -> Path:
     variables = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment(case)
     with chdir(folder):
         done = CliRunner(env=variables).invoke(main, ["import", *arguments, "--from", NOW])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 0, (done.output, done.exc_info and "".join(format_exception(*done.exc_info)))
     return folder / "imported"
 
 

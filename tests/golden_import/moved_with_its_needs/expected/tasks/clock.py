@@ -1,4 +1,4 @@
-"""The tasks of the clock clock that stood in clock.py, or elsewhere than in shop.tasks."""
+"""The tasks of the clock clock that were in clock.py, or not in shop.tasks."""
 
 from __future__ import annotations
 
