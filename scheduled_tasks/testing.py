@@ -33,7 +33,9 @@ from scheduled_tasks.operate import migrations
 from scheduled_tasks.run import context, current, database, flags, log, record, settings
 from scheduled_tasks.schedule import occurrences
 
-__all__ = ["Flags", "JobTimes", "TaskCall", "job_times", "log_lines", "run_task", "tasks_database"]
+__all__ = [
+    "Flags", "JobTimes", "TaskCall", "flags", "job_times", "log_lines", "run_task", "tasks_database",
+]  # fmt: skip
 
 TEMPLATE = "template_of_the_tests"
 _numbers = count(1)

@@ -1,6 +1,7 @@
-"""The container image's steps, as they stand: no builder is at hand, so each RUN is run here, in folders in place of its own.
+"""The container image's steps, as they stand: no builder is at hand, so each RUN is run here, in other folders.
 
-Then what the image would run is run as it would be: by a user that is not root, who can write nothing, its credential a file.
+Then what the image would run is run as it would be: by a user that is not root, who can write nothing, its credential
+a file.
 """
 
 from __future__ import annotations
