@@ -14,7 +14,7 @@ from scheduled_tasks.run import settings
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scheduled_tasks.importers.report import Report
+    from scheduled_tasks.transfer import Report
 
 FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 OUTPUT = click.option(

@@ -21,10 +21,10 @@ from scheduled_tasks.importers.functions import Target
 from scheduled_tasks.importers.jobs import ClockContext, ImportedJob, judge
 from scheduled_tasks.importers.moving import not_taken_over, tasks_module
 from scheduled_tasks.importers.procfile import is_procfile, read_procfile
-from scheduled_tasks.importers.report import Entry, Finding, Report
 from scheduled_tasks.importers.triggers import Zones
 from scheduled_tasks.importers.values import Application, Scheduler, Value, why_unknown
 from scheduled_tasks.schedule.parser import zone_name
+from scheduled_tasks.transfer import Entry, Finding, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,8 +15,11 @@ from scheduled_tasks.importers.evaluate import APPLICATION_NAMES, Evaluator
 from scheduled_tasks.importers.values import (
     Application,
     Aside,
+    Instance,
     JobCall,
+    LocalClass,
     LocalFunction,
+    Method,
     Reference,
     Scheduler,
     UnknownValue,
@@ -38,6 +41,7 @@ METHODS = {
     "add_jobstore": "there is no job store: what is due stands in the timers",
     "add_executor": "there are no executors: each run is a process of its own",
 }  # fmt: skip
+CALLED_BY_DJANGO = {"BaseCommand": "handle", "AppConfig": "ready"}
 DEEPEST = 5
 MOST_TURNS = 5000
 
@@ -59,6 +63,7 @@ def read_source(text: str, filename: str) -> ClockSource:
     source = ClockSource(ast.parse(text, filename), text)
     reader = _Reader(source)
     reader.block(source.tree.body)
+    reader.do_what_django_does()
     source.names = reader.names
     for name, value in reader.names.items():
         if isinstance(value, Scheduler) and not value.name:
@@ -75,6 +80,8 @@ class _Reader(Evaluator):
         self.depth = 0
         self.seen: set[tuple[int, int]] = set()
         self.elsewhere: dict[str, Scheduler] = {}
+        self.djangos: list[tuple[LocalFunction, Instance]] = []
+        self.entered: set[LocalFunction] = set()
         self.returned: Value = None
 
     # Statements
@@ -136,7 +143,11 @@ class _Reader(Evaluator):
     _do_asyncfunctiondef = _do_functiondef
 
     def _do_classdef(self, node: ast.ClassDef) -> None:
-        self.names[node.name] = Reference(f"__main__.{node.name}")
+        kind = self.names[node.name] = LocalClass(node)
+        for base in node.bases:  # Django makes these, and calls them
+            method = kind.method(CALLED_BY_DJANGO.get(ast.unparse(base).rpartition(".")[2], ""))
+            if method is not None:
+                self.djangos.append((method, Instance(kind)))
 
     def _do_if(self, node: ast.If) -> None:
         test = self.value(node.test)
@@ -186,7 +197,9 @@ class _Reader(Evaluator):
 
     # Calls
 
-    def call(self, node: ast.Call, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value | None:
+    def call(  # noqa: PLR0911 - a table of cases, in their order
+        self, node: ast.Call, function: Value, args: list[Value], kwargs: dict[str, Value]
+    ) -> Value | None:
         """What makes a scheduler, adds a job, or enters a function of the file that does."""
         method = _adds(node.func)
         if method and isinstance(node.func, ast.Attribute):
@@ -204,6 +217,13 @@ class _Reader(Evaluator):
             return made
         if isinstance(function, LocalFunction) and self._enters(function):
             return self._enter(function, args, kwargs)
+        if isinstance(function, Method) and self.depth < DEEPEST:
+            return self._enter(function.function, [function.instance, *args], kwargs)
+        if isinstance(function, LocalClass):
+            made_here = Instance(function)
+            if (constructor := function.method("__init__")) is not None:
+                self._enter(constructor, [made_here, *args], kwargs)
+            return made_here
         return None
 
     def _on_scheduler(
@@ -229,6 +249,7 @@ class _Reader(Evaluator):
     def _enter(self, function: LocalFunction, args: list[Value], kwargs: dict[str, Value]) -> Value:
         node = function.node
         assert node is not None  # noqa: S101 - _enters has looked
+        self.entered.add(function)
         outside, self.names = self.names, dict(self.names)
         before, self.returned = self.returned, None
         parameters = [each.arg for each in [*node.args.posonlyargs, *node.args.args]]
@@ -285,6 +306,12 @@ class _Reader(Evaluator):
             self.elsewhere[text] = Scheduler("Scheduler", node.lineno, made=False, name=name)
             self.source.schedulers.append(self.elsewhere[text])
         return self.elsewhere[text]
+
+    def do_what_django_does(self) -> None:
+        """Enters the methods that Django calls, where the file hasn't called them itself."""
+        for method, instance in self.djangos:
+            if method not in self.entered:
+                self._enter(method, [instance], {})
 
     def add_what_was_not_reached(self) -> None:
         """Each call that is mentioned and was not reached is a job all the same: one that reading can't tell of."""

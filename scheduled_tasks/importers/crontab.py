@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from scheduled_tasks.importers.code import call, literal
 from scheduled_tasks.importers.crontab_lines import ANACRON, Line, format_of, read_lines
 from scheduled_tasks.importers.crontab_times import Times, anacron_times, times_of
-from scheduled_tasks.importers.report import Entry, Finding, Report
 from scheduled_tasks.options.forms import SECRET_NAME, SECRET_VALUE
 from scheduled_tasks.schedule import describe
 from scheduled_tasks.schedule.parser import zone_name
+from scheduled_tasks.transfer import Entry, Finding, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

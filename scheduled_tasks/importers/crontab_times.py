@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from scheduled_tasks.faults import FaultsError
-from scheduled_tasks.importers.differences import AROUND, changed, gathered, horizon
-from scheduled_tasks.importers.report import Finding
+from scheduled_tasks.importers.differences import AROUND, changed, gathered
 from scheduled_tasks.schedule import Trigger, occurrences, read_trigger
 from scheduled_tasks.schedule.crontab import MACROS, NAMES, crontab_fields
 from scheduled_tasks.schedule.trigger import Cron
 from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
+from scheduled_tasks.transfer import Finding, horizon
 
 if TYPE_CHECKING:
     from scheduled_tasks.importers.crontab_lines import Line

@@ -7,19 +7,16 @@ the schedule room's tests show.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.importers.report import Finding
 from scheduled_tasks.schedule import occurrences
 from scheduled_tasks.schedule.trigger import Cron, Trigger
 from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
+from scheduled_tasks.transfer import Finding, horizon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-YEARS, MOST_YEARS = 2, 10
-RUNS = 100  # the dates are said for so many runs at least, where they come within MOST_YEARS
 AROUND = timedelta(hours=2)
 MANY = 3
 
@@ -39,14 +36,6 @@ def differences(original: Any, trigger: Trigger, now: datetime) -> list[Finding]
     until = horizon(trigger, now)
     nights = (each for each in shifts(trigger.zone, now.year, until.year) if now < each.at <= until)
     return gathered([finding for shift in nights if (finding := _at(original, trigger, shift))])
-
-
-def horizon(trigger: Trigger, now: datetime) -> datetime:
-    """Until when dates are said."""
-    last = now
-    for each in islice(occurrences(trigger, after=now, until=now + timedelta(days=366 * MOST_YEARS)), RUNS):
-        last = each.at
-    return max(last, now + timedelta(days=366 * YEARS))
 
 
 def _at(original: Any, trigger: Cron, shift: Shift) -> Finding | None:

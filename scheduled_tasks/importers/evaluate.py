@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from scheduled_tasks.importers.values import (
     Application,
     CallResult,
+    Instance,
     LocalFunction,
+    Method,
     Partial,
     Reference,
     TriggerObject,
@@ -139,7 +141,7 @@ class Evaluator:
                 shown.append(str(value))
         return "".join(shown)
 
-    def _attribute(self, node: ast.Attribute) -> Value:
+    def _attribute(self, node: ast.Attribute) -> Value:  # noqa: PLR0911 - a table of cases
         owner = self.value(node.value)
         if isinstance(owner, Reference):
             dotted = f"{owner.dotted}.{node.attr}"
@@ -150,6 +152,11 @@ class Evaluator:
             return Reference(dotted)
         if isinstance(owner, LocalFunction) and node.attr == "__name__":
             return owner.name
+        if isinstance(owner, Instance):
+            if node.attr in owner.attributes:
+                return owner.attributes[node.attr]
+            method = owner.kind.method(node.attr)
+            return Method(owner, method) if method else self.unknown(node, f"the attribute {node.attr}")
         if isinstance(owner, UnknownValue):
             return self.unknown(node, owner.why)
         return self.unknown(node, f"the attribute {node.attr}")
@@ -226,6 +233,10 @@ class Evaluator:
         """Binds names as an assignment does; what can't be told apart becomes unknown."""
         if isinstance(target, ast.Name):
             self.names[target.id] = value
+        elif isinstance(target, ast.Attribute):
+            owner = self.value(target.value)
+            if isinstance(owner, Instance):
+                owner.attributes[target.attr] = value
         elif isinstance(target, ast.Tuple | ast.List):
             parts: Iterable[Value]
             if isinstance(value, list | tuple) and len(value) == len(target.elts):

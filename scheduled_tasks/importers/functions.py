@@ -11,8 +11,8 @@ import inspect
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.importers.report import Finding
 from scheduled_tasks.importers.values import CallResult, LocalFunction, Partial, Reference, Value, written
+from scheduled_tasks.transfer import Finding
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,9 +16,9 @@ from scheduled_tasks.importers.code import call as code_of_call
 from scheduled_tasks.importers.code import literal
 from scheduled_tasks.importers.functions import Target, findings_of_definition, resolve
 from scheduled_tasks.importers.moving import uses_scheduler
-from scheduled_tasks.importers.report import Entry, Finding
 from scheduled_tasks.importers.values import Application, JobCall, Scheduler, UnknownValue, Value, is_plain, why_unknown
 from scheduled_tasks.schedule import describe
+from scheduled_tasks.transfer import Entry, Finding
 
 if TYPE_CHECKING:
     from pathlib import Path

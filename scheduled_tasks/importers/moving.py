@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from scheduled_tasks.importers.code import import_lines
 from scheduled_tasks.importers.functions import Target, absolute, decorator_name
-from scheduled_tasks.importers.values import Scheduler
+from scheduled_tasks.importers.values import Instance, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -172,7 +172,7 @@ def not_taken_over(source: ClockSource, targets: Iterable[Target]) -> list[ast.E
 
 
 def _touches_scheduler(piece: _Piece, source: ClockSource) -> bool:
-    return any(isinstance(source.names.get(name), Scheduler) for name in piece.uses | piece.binds)
+    return any(isinstance(source.names.get(name), Scheduler | Instance) for name in piece.uses | piece.binds)
 
 
 def _take_import(

@@ -46,6 +46,36 @@ class Application:
 
 
 @dataclass(frozen=True)
+class LocalClass:
+    """A class of the file itself."""
+
+    node: ast.ClassDef
+
+    def method(self, name: str) -> LocalFunction | None:
+        """One of its methods; not a function that a unit could name."""
+        for each in self.node.body:
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
+                return LocalFunction(name, each, nested=True)
+        return None
+
+
+@dataclass
+class Instance:
+    """An object of a class of the file, with the attributes that its methods have set."""
+
+    kind: LocalClass
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of such an object."""
+
+    instance: Instance
+    function: LocalFunction
+
+
+@dataclass(frozen=True)
 class Partial:
     """`functools.partial(function, …)`."""
 
@@ -139,7 +169,7 @@ def why_unknown(value: Value) -> str:
     return f"{written(value)} only exists in a running process"
 
 
-def written(value: Value) -> str:
+def written(value: Value) -> str:  # noqa: PLR0911 - a table of cases
     """A value as a person would point at it."""
     if isinstance(value, UnknownValue | Application | CallResult):
         return value.text
@@ -147,6 +177,10 @@ def written(value: Value) -> str:
         return value.dotted
     if isinstance(value, LocalFunction):
         return value.name
+    if isinstance(value, Method):
+        return f"{value.instance.kind.node.name}.{value.function.name}"
+    if isinstance(value, Instance | LocalClass):
+        return f"an object of {(value.kind if isinstance(value, Instance) else value).node.name}"
     if isinstance(value, Partial):
         return f"partial({written(value.function)}, …)"
     return repr(value)

@@ -131,7 +131,8 @@ def test_the_very_run_task_runs_in_it_by_a_user_that_is_not_root(image: Path, ov
     }
     done = subprocess.run(
         ["run-task", "booking.cancel_expired_bookings", "--clock=booking", "--job=cancel_expired_bookings"],
-        executable=str(image / "app/bin/run-task"), cwd="/", env=environment, user=NOBODY, group=NOBODY, extra_groups=[],
+        executable=str(image / "app/bin/run-task"), cwd="/", env=environment,
+        user=NOBODY, group=NOBODY, extra_groups=[],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout

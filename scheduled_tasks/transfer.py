@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
+
+from scheduled_tasks.schedule import occurrences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from scheduled_tasks.schedule import Trigger
 
 OUTCOMES = {
     "exact": "exactly",
@@ -20,6 +26,10 @@ OUTCOMES = {
     "kept": "taken into account",
     "note": "to know",
 }
+
+
+YEARS, MOST_YEARS = 2, 10
+RUNS = 100
 
 
 @dataclass(frozen=True)
@@ -118,3 +128,11 @@ def _entry(entry: Entry, outcome: str) -> Iterable[str]:
 
 def _listed(dates: tuple[str, ...]) -> str:
     return ", ".join(dates)
+
+
+def horizon(trigger: Trigger, now: datetime) -> datetime:
+    """Until when dates are said: for two years, and for a hundred runs where they come within ten."""
+    last = now
+    for each in islice(occurrences(trigger, after=now, until=now + timedelta(days=366 * MOST_YEARS)), RUNS):
+        last = each.at
+    return max(last, now + timedelta(days=366 * YEARS))
