@@ -7,9 +7,10 @@ the schedule room's tests show.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.schedule import occurrences
+from scheduled_tasks.schedule import latest_occurrence, occurrences
 from scheduled_tasks.schedule.trigger import Cron, Trigger
 from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
 from scheduled_tasks.transfer import Finding, horizon
@@ -21,9 +22,9 @@ AROUND = timedelta(hours=2)
 MANY = 3
 
 
-def fire_times(trigger: Any, after: datetime) -> Iterator[datetime]:
-    """APScheduler's runs after an instant, in UTC."""
-    found = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
+def fire_times(trigger: Any, after: datetime, previous: datetime | None) -> Iterator[datetime]:
+    """APScheduler's runs after an instant, in UTC; each is worked out from the one before, the first from `previous`."""
+    found = trigger.get_next_fire_time(previous, previous or after + timedelta(microseconds=1))
     while found is not None:
         yield found.astimezone(UTC)
         found = trigger.get_next_fire_time(found, found)
@@ -40,12 +41,12 @@ def differences(original: Any, trigger: Trigger, now: datetime) -> list[Finding]
 
 def _at(original: Any, trigger: Cron, shift: Shift) -> Finding | None:
     low, high = shift.at - AROUND, shift.at + AROUND + shift.length
-    before = set()
-    for at in fire_times(original, low):
-        if at > high:
-            break
-        before.add(at)
-    here = {each.at for each in occurrences(trigger, after=low, until=high)}
+    # APScheduler steps from run to run, and may step over one that follows the shift by days: look two runs beyond.
+    high = max([high, *(each.at for each in islice(occurrences(trigger, after=high), 2))])
+    known = latest_occurrence(trigger, at_or_before=low)
+    previous = known.at.astimezone(zone_info(trigger.zone)) if known else None
+    before = set(takewhile(lambda at: at <= high, fire_times(original, low, previous)))
+    here = {each.at for each in occurrences(trigger, after=known.at if known else low, until=high)}
     return changed("APScheduler", before, here, trigger.zone, shift) if before != here else None
 
 
@@ -58,7 +59,8 @@ def changed(who: str, before: set[datetime], here: set[datetime], zone: str, shi
         parts.append(f"{who} ran it at {_times(gone, zone)}, and here it doesn't run then")
     if new:
         parts.append(f"it runs at {_times(new, zone)}, as {who} did not")
-    return Finding(kind, "; ".join(parts), dates=(f"{shift.first:%Y-%m-%d}",))
+    local = {at.astimezone(zone_info(zone)).date() for at in (*gone, *new)}
+    return Finding(kind, "; ".join(parts), dates=tuple(f"{day:%Y-%m-%d}" for day in sorted(local)))
 
 
 def _times(instants: list[datetime], zone: str) -> str:
