@@ -34,6 +34,9 @@ ADD_JOB = (
 )  # fmt: skip
 SCHEDULED_JOB = tuple(name for name in ADD_JOB if name not in {"func", "replace_existing"})
 ADDS = {"add_job": ADD_JOB, "scheduled_job": SCHEDULED_JOB}
+# Flask-APScheduler's own: its decorator is `task`, and its add_job takes the id first.
+FLASK = "flask_apscheduler.APScheduler"
+FLASK_ADDS = {"add_job": ("id", "func", *ADD_JOB[1:]), "task": ("trigger", "id")}
 # What has no counterpart, or needs none: said once where it stands. None: nothing to say.
 METHODS = {
     "start": None, "shutdown": None, "configure": None, "print_jobs": None, "init_app": None,
@@ -135,12 +138,21 @@ class _Reader(Evaluator):
         if not self.depth:
             self.source.functions[node.name] = function
         for position, decorator in enumerate(node.decorator_list):
-            if isinstance(decorator, ast.Call) and _adds(decorator.func) == "scheduled_job":
+            if isinstance(decorator, ast.Call) and self._schedules(decorator.func):
                 above = tuple(ast.unparse(each) for each in node.decorator_list[:position] if _is_plain_decorator(each))
                 self._add(decorator, function, above)
         self.names[node.name] = function
 
     _do_asyncfunctiondef = _do_functiondef
+
+    def _schedules(self, function: ast.expr) -> bool:
+        """Whether a decorator adds what it decorates as a job."""
+        if _adds(function) == "scheduled_job":
+            return True
+        if not isinstance(function, ast.Attribute) or function.attr != "task":
+            return False
+        owner = self.value(function.value)
+        return isinstance(owner, Scheduler) and owner.kind == FLASK
 
     def _do_classdef(self, node: ast.ClassDef) -> None:
         kind = self.names[node.name] = LocalClass(node)
@@ -211,8 +223,11 @@ class _Reader(Evaluator):
             if isinstance(owner, Scheduler):
                 self._on_scheduler(node, owner, node.func.attr, kwargs, args)
                 return UnknownValue(ast.unparse(node), "the scheduler")
-        if isinstance(function, Reference) and function.dotted.startswith("apscheduler.schedulers."):
-            made = Scheduler(function.dotted.rpartition(".")[2], node.lineno, settings=_settings(args, kwargs))
+        if isinstance(function, Reference) and (
+            function.dotted.startswith("apscheduler.schedulers.") or function.dotted == FLASK
+        ):
+            kind = FLASK if function.dotted == FLASK else function.dotted.rpartition(".")[2]
+            made = Scheduler(kind, node.lineno, settings=_settings(args, kwargs))
             self.source.schedulers.append(made)
             return made
         if isinstance(function, LocalFunction) and self._enters(function):
@@ -283,7 +298,8 @@ class _Reader(Evaluator):
                 given[1].update(
                     value if keyword.arg is None and isinstance(value, dict) else {keyword.arg or "**": value}
                 )
-        names = ADDS[node.func.attr]
+        owner = self._owner(node.func.value)
+        names = FLASK_ADDS[node.func.attr] if owner.kind == FLASK else ADDS[node.func.attr]
         arguments = dict(zip(names, given[0], strict=False)) | given[1]
         if decorated is not None:
             arguments["func"] = decorated
@@ -293,7 +309,7 @@ class _Reader(Evaluator):
         call = JobCall(
             node.lineno, _first_line(self.source.text, node.lineno), arguments, above, self.undecided, problem
         )
-        self._owner(node.func.value).calls.append(call)
+        owner.calls.append(call)
         return UnknownValue(ast.unparse(node), "the scheduler")
 
     def _owner(self, node: ast.expr) -> Scheduler:

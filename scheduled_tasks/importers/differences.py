@@ -23,7 +23,7 @@ MANY = 3
 
 
 def fire_times(trigger: Any, after: datetime, previous: datetime | None) -> Iterator[datetime]:
-    """APScheduler's runs after an instant, in UTC; each is worked out from the one before, the first from `previous`."""
+    """APScheduler's runs after an instant, in UTC: each worked out from the one before, the first from `previous`."""
     found = trigger.get_next_fire_time(previous, previous or after + timedelta(microseconds=1))
     while found is not None:
         yield found.astimezone(UTC)

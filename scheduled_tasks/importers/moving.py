@@ -56,14 +56,15 @@ def tasks_module(source: ClockSource, path: Path, targets: Iterable[Target], ope
     imports: dict[str, set[str]] = {}
     plain: list[str] = []
     body: list[str] = []
-    lines = source.text.splitlines()
     for piece in pieces:
         node = piece.node
         if isinstance(node, ast.ImportFrom | ast.Import):
             _take_import(node, needed, path, imports, plain)
         elif _is_taken(piece, pieces, needed, source):
             body += (
-                ["", "", *_text(node, lines, local)] if isinstance(node, _BLOCKS) else ["", *_text(node, lines, local)]
+                ["", "", *_text(node, source, local)]
+                if isinstance(node, _BLOCKS)
+                else ["", *_text(node, source, local)]
             )
     if any(not _is_logged(target) for target in targets):
         imports.setdefault("scheduled_tasks", set()).add("log_cron")
@@ -131,10 +132,19 @@ def _names_used(nodes: Iterable[ast.AST]) -> set[str]:
     return found - BUILTINS
 
 
-def _uses_of(piece: _Piece) -> set[str]:
+def _schedules(decorator: ast.expr, source: ClockSource) -> bool:
+    """Whether a decorator is the scheduler's, which a task is written without."""
+    return (
+        (isinstance(decorator, ast.Call)
+        and any(isinstance(source.names.get(name), Scheduler) for name in _roots(decorator.func)))
+        or decorator_name(decorator) == "scheduled_job"
+    )
+
+
+def _uses_of(piece: _Piece, source: ClockSource) -> set[str]:
     """What a statement needs; of a function without what `@scheduled_job` is given."""
     if isinstance(piece.node, ast.FunctionDef | ast.AsyncFunctionDef):
-        kept = [each for each in piece.node.decorator_list if decorator_name(each) != "scheduled_job"]
+        kept = [each for each in piece.node.decorator_list if not _schedules(each, source)]
         return _names_used([*piece.node.body, piece.node.args, *kept, *filter(None, [piece.node.returns])])
     return set(piece.uses)
 
@@ -145,7 +155,7 @@ def _needed(pieces: list[_Piece], wanted: set[str], source: ClockSource) -> set[
         more = set(needed)
         for piece in pieces:
             if _is_taken(piece, pieces, needed, source):
-                more |= _uses_of(piece)
+                more |= _uses_of(piece, source)
         if more == needed:
             return needed
         needed = more
@@ -190,7 +200,8 @@ def _take_import(
             imports.setdefault(module, set()).add(f"{each.name}{renamed}")
 
 
-def _text(node: ast.stmt, lines: list[str], local: dict[str, Target]) -> list[str]:
+def _text(node: ast.stmt, source: ClockSource, local: dict[str, Target]) -> list[str]:
+    lines = source.text.splitlines()
     first = node.lineno
     target = local.get(node.name) if isinstance(node, _BLOCKS) else None
     decorators = node.decorator_list if isinstance(node, _BLOCKS) else []
@@ -200,7 +211,7 @@ def _text(node: ast.stmt, lines: list[str], local: dict[str, Target]) -> list[st
     while above > 1 and lines[above - 2].startswith("#") and not lines[above - 2].startswith("#!"):
         above -= 1
     left_out = {
-        line for each in decorators if decorator_name(each) == "scheduled_job"
+        line for each in decorators if _schedules(each, source)
         for line in range(each.lineno, (each.end_lineno or each.lineno) + 1)
     }  # fmt: skip
     kept = [lines[line - 1] for line in range(first, (node.end_lineno or first) + 1) if line not in left_out]
