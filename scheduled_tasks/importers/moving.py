@@ -135,10 +135,9 @@ def _names_used(nodes: Iterable[ast.AST]) -> set[str]:
 def _schedules(decorator: ast.expr, source: ClockSource) -> bool:
     """Whether a decorator is the scheduler's, which a task is written without."""
     return (
-        (isinstance(decorator, ast.Call)
-        and any(isinstance(source.names.get(name), Scheduler) for name in _roots(decorator.func)))
-        or decorator_name(decorator) == "scheduled_job"
-    )
+        isinstance(decorator, ast.Call)
+        and any(isinstance(source.names.get(name), Scheduler) for name in _roots(decorator.func))
+    ) or decorator_name(decorator) == "scheduled_job"
 
 
 def _uses_of(piece: _Piece, source: ClockSource) -> set[str]:
