@@ -19,7 +19,7 @@ from scheduled_tasks.clock import ApplicationPlaceholder, Job, JobCall
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.options import OPTIONS, RETRY_DELAY, Options, read_options, seconds_of
 from scheduled_tasks.run.arguments import APP, NAME, takes_app, with_time
-from scheduled_tasks.run.find_task import is_task
+from scheduled_tasks.run.find_task import BUNDLED, is_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,8 @@ def _task_name(function: object, domains: str, faults: list[Fault]) -> str:
         instead = "pass the task's function itself, without ()"
         faults.append(Fault("is not a task", instead, "func", repr(function)[:80]))
         return ""
-    domain = str(module).removeprefix(f"{domains}.")
+    inside = BUNDLED if str(module).startswith(f"{BUNDLED}.") else domains
+    domain = str(module).removeprefix(f"{inside}.")
     if domain == module or not is_task(function, sys.modules[module], name):
         instead = f"move it to a module of {domains} and import it from there"
         faults.append(Fault("is not in a domain", instead, "func", f"{module}.{name}"))

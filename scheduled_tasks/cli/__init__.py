@@ -8,8 +8,12 @@ from scheduled_tasks import __version__
 from scheduled_tasks.cli import (
     database,
     deploy,
+    dev,
     doctor,
+    export,
     features,
+    imports,
+    init,
     pauses,
     release,
     run,
@@ -28,6 +32,10 @@ def main() -> None:
     """Recurring tasks as systemd timers: see them, deploy them, switch them."""
 
 
-for module in (units, deploy, release, status, pauses, run, watch, doctor, security, time, features, database):
+GROUPS = (
+    *(units, deploy, release, status, pauses, run, watch, doctor, security, time, features, database),
+    *(imports, export, init, dev),
+)
+for module in GROUPS:
     for command in module.COMMANDS:
         main.add_command(command)

@@ -63,7 +63,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+def instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
     """Click callback: ISO 8601; what has no offset is in UTC."""
     if value is None:
         return None
@@ -82,7 +82,7 @@ def _instant(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.option("--interval", is_flag=True, help="The fields are an interval trigger's: minutes=5 start_date=…")
 @click.option("--date", "once", is_flag=True, help="The field is a date trigger's: run_date=…")
 @click.option("--crontab", metavar="LINE", help='Five crontab fields, as cron reads them: "11 7 * * 4" is a Thursday.')
-@click.option("--from", "start", callback=_instant, metavar="T", default="now", help="As seen at this instant.")
+@click.option("--from", "start", callback=instant, metavar="T", default="now", help="As seen at this instant.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def explain(*, start: datetime, as_json: bool, timezone: str | None, **words: Any) -> None:
     """What systemd is told for FIELD=VALUE…, and the next runs.
@@ -207,8 +207,8 @@ def _chosen(jobs: list[ScheduledJob], which: str | None) -> list[ScheduledJob]:
 
 @click.command(name="next")
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
-@click.option("--from", "start", callback=_instant, metavar="T", default="now", help="Runs after this instant.")
-@click.option("--until", callback=_instant, metavar="T", help="Runs up to and with this instant.")
+@click.option("--from", "start", callback=instant, metavar="T", default="now", help="Runs after this instant.")
+@click.option("--until", callback=instant, metavar="T", help="Runs up to and with this instant.")
 @click.option("--count", type=click.IntRange(min=1), help="So many runs; 20 where there is no --until.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def next_runs(*, which: str | None, start: datetime, until: datetime | None, count: int | None, as_json: bool) -> None:
@@ -231,7 +231,7 @@ def next_runs(*, which: str | None, start: datetime, until: datetime | None, cou
 
 
 @click.command()
-@click.option("--from", "start", callback=_instant, metavar="T", default="now", help="As seen at this instant.")
+@click.option("--from", "start", callback=instant, metavar="T", default="now", help="As seen at this instant.")
 @click.option("--days", type=click.IntRange(min=1), default=366, help="Look so many days ahead.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def lint(*, start: datetime, days: int, as_json: bool) -> None:

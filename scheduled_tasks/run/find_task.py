@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+BUNDLED = "scheduled_tasks.bundled"
+
+
 class UnknownTaskError(ScheduledTasksError):
     """There is no such task."""
 
@@ -47,7 +50,9 @@ def find_task(name: str, domains: str, make_app: Callable[[], object]) -> Callab
             f"the package of the domains: {error} (is it installed, and is `domains` in the configuration right?)"
         ) from error
     domain, _, function = name.rpartition(".")
-    module = _import_domain(domains, domain, make_app) if domain and _is_path(domain) else None
+    module = None
+    if domain and _is_path(domain):  # a domain of the project's own goes before one that comes with the package
+        module = _import_domain(domains, domain, make_app) or _import_domain(BUNDLED, domain, make_app)
     task: Callable[..., Any] | None = getattr(module, function, None)
     if module is None or task is None or not is_task(task, module, function):
         raise UnknownTaskError(_unknown(name, domains, make_app))
@@ -112,6 +117,11 @@ def all_tasks(domains: str, make_app: Callable[[], object]) -> Iterator[str]:
     """The names of all the tasks: the decorated functions of every domain that can be imported."""
     from pkgutil import walk_packages  # only listing pays for it
 
+    yield from _tasks_of(domains, make_app, walk_packages)
+    yield from _tasks_of(BUNDLED, make_app, walk_packages)
+
+
+def _tasks_of(domains: str, make_app: Callable[[], object], walk_packages: Callable[..., Any]) -> Iterator[str]:
     package = _import(domains, make_app)
     # onerror: walk_packages imports packages once more, and what they raise is said below already.
     for entry in walk_packages(getattr(package, "__path__", ()), f"{domains}.", onerror=lambda _name: None):

@@ -135,7 +135,8 @@ def _find() -> Path:
     if DEPLOYED_CONFIG.is_file():
         return DEPLOYED_CONFIG
     raise ConfigurationError(
-        "no configuration: add a [tool.scheduled_tasks] table to your project's pyproject.toml, or name the file in "
+        "no configuration: add a [tool.scheduled_tasks] table to your project's pyproject.toml (`clocks init` does), "
+        "or name the file in "
         f"SCHEDULED_TASKS_CONFIG (on a deployed host it is {DEPLOYED_CONFIG})"
     )
 

@@ -82,7 +82,14 @@ def test_an_unknown_task_is_answered_with_the_nearest(domains: str, task: str, h
 
 
 def test_all_tasks_are_the_decorated_functions(domains: str) -> None:
-    assert list(all_tasks(domains, object)) == ["booking.cancel", "booking_export.export", "search.index.export"]
+    own = ["booking.cancel", "booking_export.export", "search.index.export"]
+    assert list(all_tasks(domains, object)) == [*own, "command.run"]  # which comes with the package
+
+
+def test_a_domain_that_comes_with_the_package_is_found_where_the_project_has_none(domains: str) -> None:
+    assert find_task("command.run", domains, object).__module__ == "scheduled_tasks.bundled.command"
+    with pytest.raises(UnknownTaskError):
+        find_task("command.cancel", domains, object)
 
 
 @pytest.mark.parametrize("task", ["booking.cancel", "cancel"])

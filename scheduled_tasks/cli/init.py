@@ -1,0 +1,50 @@
+"""clocks init: the first configuration of somebody's project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scheduled_tasks.errors import UsageError
+from scheduled_tasks.job_call import is_zone
+from scheduled_tasks.new_project import find_out, plan
+
+
+@click.command("init")
+@click.argument("directory", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--package", default="", help="The project's package; else the one that is there.")
+@click.option(
+    "--timezone", metavar="ZONE", required=True, help="The zone of the jobs' times, for example Europe/Paris."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+def init(directory: Path, *, package: str, timezone: str, dry_run: bool) -> None:
+    """Write the few lines of configuration that a project needs, and an example to begin with.
+
+    What is there already stays as it is; each thing that is written is explained.
+    """
+    if not is_zone(timezone):
+        raise UsageError(f"{timezone!r} is not a zone of the tz database: write e.g. --timezone Europe/Paris")
+    found = find_out(directory, package)
+    wanted = plan(directory, found, timezone)
+    kind = f"a {found.framework} project" if found.framework else "a project without a framework that is known"
+    click.echo(f"{found.package}: {kind}")
+    for name, (text, why) in wanted.files.items():
+        _write(directory / name, text, dry_run=dry_run, append=False)
+        click.echo(f"{'would write' if dry_run else 'wrote'} {name}: {why}")
+    for name, (text, why) in wanted.appended.items():
+        _write(directory / name, text, dry_run=dry_run, append=True)
+        click.echo(f"{'would add to' if dry_run else 'added to'} {name}: {why}")
+        click.echo("".join(f"    {line}".rstrip() + "\n" for line in text.strip().splitlines()), nl=False)
+    click.echo("next: clocks list, run-task example.say_hello (DATABASE_URL names your PostgreSQL)")
+
+
+def _write(path: Path, text: str, *, dry_run: bool, append: bool) -> None:
+    if dry_run:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = path.read_text() if append and path.is_file() else ""
+    path.write_text(f"{before}{text}" if before else text.lstrip("\n"))
+
+
+COMMANDS = (init,)

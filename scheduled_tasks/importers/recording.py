@@ -1,0 +1,183 @@
+"""Runs a clock file under a recording scheduler: the process that `clocks import apscheduler --execute` starts.
+
+`python -P recording.py FILE` runs FILE as its owner does, with each scheduler's `start` doing nothing, and prints
+what was added as one JSON object. Whatever would wait for ever (a blocking start, a sleep, an event loop) ends the
+run. It needs the project's own interpreter and modules, so it imports nothing of scheduled_tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import signal
+import socketserver
+import sys
+import time
+import traceback
+import types
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+
+class Over(BaseException):
+    """The file would wait from here on: what it adds, it has added."""
+
+
+schedulers: dict[int, dict[str, Any]] = {}
+kept: list[Any] = []  # so that no two schedulers share an id
+FILE = ""
+
+
+def over(*_args: object, **_kwargs: object) -> Any:
+    """Ends the run of the file."""
+    raise Over
+
+
+def line_in_file() -> int:
+    """The line of the file that led here; 0 where none did."""
+    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - the way to a caller's line
+    while frame is not None:
+        if frame.f_code.co_filename == FILE:
+            return frame.f_lineno
+        frame = frame.f_back
+    return 0
+
+
+def described(value: Any) -> Any:  # noqa: C901, PLR0911 - a table of cases
+    """A value as JSON: {"plain": …}, or what it stands for."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return {"plain": value}
+    if isinstance(value, list | tuple):
+        return {"list": [described(each) for each in value]}
+    if isinstance(value, dict):
+        return {"dict": [[described(key), described(each)] for key, each in value.items()]}
+    if isinstance(value, datetime):
+        return {"datetime": value.isoformat()}
+    if isinstance(value, date):
+        return {"date": value.isoformat()}
+    if isinstance(value, functools.partial):
+        return {"partial": described(value.func), "args": described(value.args), "kwargs": described(value.keywords)}
+    kind = type(value).__name__
+    if kind in {"CronTrigger", "IntervalTrigger", "DateTrigger"}:
+        return trigger(value, kind)
+    if kind in {"OrTrigger", "AndTrigger"}:
+        return {"trigger": kind[:-7].lower(), "parts": [described(each) for each in value.triggers]}
+    if zone := getattr(value, "key", None) or getattr(value, "zone", None):
+        return {"plain": str(zone)}
+    if hasattr(value, "app_context"):
+        return {"application": kind}
+    if callable(value) and hasattr(value, "__qualname__") and getattr(value, "__self__", None) is None:
+        return {"function": f"{value.__module__}.{value.__qualname__}"}
+    return {"unknown": repr(value)[:120]}
+
+
+def trigger(value: Any, kind: str) -> dict[str, Any]:
+    """An APScheduler trigger by its fields."""
+    if kind == "CronTrigger":
+        fields = {each.name: described(str(each)) for each in value.fields if not each.is_default}
+        lowest = list(fields)[-1:]
+        fields = {name: each for name, each in fields.items() if name in lowest or each["plain"] != "*"}
+    elif kind == "IntervalTrigger":
+        # Without start_date the object counts from now, to the microsecond: that is no date of its writer's.
+        seconds = value.interval.total_seconds()
+        fields = {"seconds": described(int(seconds) if seconds == int(seconds) else seconds)}
+    else:
+        fields = {"run_date": described(value.run_date.replace(tzinfo=None))}
+    for name in ("start_date", "end_date", "jitter"):
+        found = getattr(value, name, None)
+        if found is not None and not (name == "start_date" and found.microsecond):
+            fields[name] = described(found.replace(tzinfo=None) if isinstance(found, datetime) else found)
+    zone = value.run_date.tzinfo if kind == "DateTrigger" else value.timezone
+    return {"trigger": kind[:-7].lower(), "fields": fields, "zone": described(zone)}
+
+
+def record_into(base: Any) -> None:
+    """Makes APScheduler's base class write down what is asked of it."""
+    configure, add_job = base.configure, base.add_job
+
+    def recorded(self: Any) -> dict[str, Any]:
+        if id(self) not in schedulers:
+            kept.append(self)
+            schedulers[id(self)] = {"kind": type(self).__name__, "line": line_in_file(), "settings": {}, "jobs": []}
+        return schedulers[id(self)]
+
+    def recording_configure(self: Any, gconfig: Any = None, prefix: str = "apscheduler.", **options: Any) -> None:
+        given = {str(key).removeprefix(prefix): value for key, value in (gconfig or {}).items()} | options
+        recorded(self)["settings"] |= {key: described(value) for key, value in given.items()}
+        configure(self, gconfig or {}, prefix, **options)
+
+    def recording_add_job(self: Any, func: Any, trigger: Any = None, *args: Any, **more: Any) -> Any:
+        job = {"line": line_in_file(), "func": described(func), "trigger": described(trigger)}
+        recorded(self)["jobs"].append(
+            job | {"args": [described(each) for each in args],
+                   "more": {key: described(value) for key, value in more.items()
+                            if not str(value).startswith("<undefined") and type(value).__name__ != "undefined"}}
+        )  # fmt: skip
+        try:
+            return add_job(self, func, trigger, *args, **more)
+        except Exception as error:
+            job["refused"] = f"{type(error).__name__}: {error}"
+            raise
+
+    base.configure, base.add_job = recording_configure, recording_add_job
+
+
+def keep_from_waiting() -> None:
+    """Whatever runs for ever or sleeps ends the run of the file."""
+    from apscheduler.schedulers import base
+    from apscheduler.schedulers.background import BackgroundScheduler
+    from apscheduler.schedulers.blocking import BlockingScheduler
+
+    record_into(base.BaseScheduler)
+    base.BaseScheduler.start = lambda *_args, **_kwargs: None
+    for kind in all_kinds(base.BaseScheduler):
+        kind.start = lambda *_args, **_kwargs: None
+    BackgroundScheduler.start = lambda *_args, **_kwargs: None
+    BlockingScheduler.start = over
+    base.BaseScheduler.shutdown = lambda *_args, **_kwargs: None
+    time.sleep = over
+    signal.pause = over
+    socketserver.BaseServer.serve_forever = over  # type: ignore[method-assign]
+    asyncio.run = over
+    asyncio.BaseEventLoop.run_forever = over  # type: ignore[method-assign]
+    asyncio.BaseEventLoop.run_until_complete = over  # type: ignore[method-assign]
+
+
+def all_kinds(kind: Any) -> list[Any]:
+    """The subclasses there are, and theirs."""
+    return [each for found in kind.__subclasses__() for each in (found, *all_kinds(found))]
+
+
+def main() -> None:
+    """Runs the file and prints the recording on the standard output that it itself doesn't get."""
+    global FILE  # noqa: PLW0603 - one process records one file
+    FILE = os.path.realpath(sys.argv[1])
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.path[:0] = [str(Path(FILE).parent), str(Path.cwd())]
+    keep_from_waiting()
+    module = types.ModuleType("__main__")
+    module.__file__ = FILE
+    sys.modules["__main__"] = module
+    sys.argv = sys.argv[1:]
+    error = ""
+    try:
+        exec(compile(Path(FILE).read_bytes(), FILE, "exec"), module.__dict__)  # noqa: S102 - its owner asked for it
+    except (Over, SystemExit, KeyboardInterrupt):
+        pass
+    except BaseException as raised:  # noqa: BLE001 - the file's own error is part of the answer
+        traceback.print_exc()
+        error = f"{type(raised).__name__}: {raised}"
+    for name, value in list(vars(module).items()):
+        if id(value) in schedulers and "name" not in schedulers[id(value)]:
+            schedulers[id(value)]["name"] = name
+    json.dump({"schedulers": list(schedulers.values()), "error": error}, out)
+    out.flush()
+    os._exit(0)  # threads and handlers of the file have no say
+
+
+if __name__ == "__main__":
+    main()

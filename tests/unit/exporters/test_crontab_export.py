@@ -1,0 +1,95 @@
+"""What is exported to cron fires when the clock file says: cronsim reads the fields, a shell judges the guards."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from cronsim import CronSim
+
+from scheduled_tasks.clock import Job
+from scheduled_tasks.exporters.cron_words import cron_words
+from scheduled_tasks.exporters.crontab import export
+from scheduled_tasks.importers.crontab_lines import read_lines
+from scheduled_tasks.schedule import occurrences
+from tests.unit.exporters.clock_for_export import CANT_BE_SAID, NOW, TEXT, read
+
+# Before the first shift, so that both say the same; the further ones of a year beside it.
+UNTIL = datetime(2027, 3, 13, tzinfo=UTC)
+DATE = """#!/bin/sh
+# date, as if it were $AT: [-d DISTANCE] +FORMAT
+if [ "$1" = -d ]; then exec /bin/date -d "$(/bin/date -d "@$AT" '+%F %T %z') + $2" "$3"; fi
+exec /bin/date -d "@$AT" "$1"
+"""
+IDS = [line.partition('"')[2].partition('"')[0] for line in TEXT.splitlines() if line.startswith("add(")]
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> dict[str, Job]:
+    return {job.id: job for job in read(tmp_path).jobs}
+
+
+def holds(guard: str, instants: list[datetime], zone: str, folder: Path) -> list[datetime]:
+    """The instants at which a guard is true, asked of a shell."""
+    (folder / "date").write_text(DATE)
+    (folder / "date").chmod(0o755)
+    script = "".join(f"AT={at.timestamp():.0f}; export AT; if {guard}; then echo $AT; fi\n" for at in instants)
+    environment = {"PATH": f"{folder}:/usr/bin:/bin", "TZ": zone}
+    done = subprocess.run(["/bin/sh"], input=script, env=environment, capture_output=True, text=True, check=True)
+    return [datetime.fromtimestamp(int(line), UTC) for line in done.stdout.split()]
+
+
+@pytest.mark.parametrize("job", [each for each in IDS if each not in CANT_BE_SAID])
+def test_fields_and_guard_together_fire_when_the_clock_file_says(
+    jobs: dict[str, Job], job: str, tmp_path: Path
+) -> None:
+    trigger = jobs[job].trigger
+    words = cron_words(trigger, NOW)
+    fires = CronSim(words.fields, NOW.astimezone(ZoneInfo(words.zone)))
+    found = list(takewhile(lambda at: at < UNTIL, (each.astimezone(UTC) for each in fires)))[:150]
+    if words.guard:
+        found = holds(words.guard, found, words.zone, tmp_path)
+    last = found[-1] if found else UNTIL
+    expected = [each.at for each in islice(occurrences(trigger, after=NOW, until=last), 150)]
+    late = timedelta(seconds=30) if job == "at_second_thirty" else timedelta(0)
+    assert found[: len(expected)] == [at - late for at in expected][: len(found)]
+    assert len(found) >= len(expected)
+
+
+def test_a_line_is_read_back_as_it_was_meant(tmp_path: Path) -> None:
+    text, report = export(
+        [read(tmp_path)], run_task="/opt/shop/bin/run-task", configuration="/etc/scheduled-tasks/config.toml",
+        user="shop", timezone="Europe/Paris", base=tmp_path, now=NOW,
+    )  # fmt: skip
+    lines = [line for line in read_lines(text, "system") if line.kind == "entry"]
+    assert not [line for line in read_lines(text, "system") if line.kind == "wrong"]
+    assert len(lines) == report.count("exact") + report.count("different") - 1  # the paused one is a comment
+    daily = next(line for line in lines if "--job=daily" in line.command)
+    assert (daily.when, daily.user) == ("0 6 * * *", "shop")
+    assert daily.command == (
+        '/opt/shop/bin/run-task command.run --clock=to_export --job=daily \'--args=[["/bin/true", "$(date)"]]\''
+    )
+    guarded = next(line for line in lines if "--job=third_friday" in line.command)
+    assert guarded.command.startswith("if TZ=Europe/Paris; export TZ; ")
+    assert "%-d" in guarded.command
+    assert guarded.stdin == ""
+
+
+def test_another_zone_is_said_by_cron_tz_and_taken_back(tmp_path: Path) -> None:
+    text, report = export(
+        [read(tmp_path)], run_task="run-task", configuration="c.toml", user="shop", timezone="Europe/Paris",
+        base=tmp_path, now=NOW,
+    )  # fmt: skip
+    zone, of = "Europe/Paris", {}
+    for line in read_lines(text, "system"):
+        if line.name == "CRON_TZ":
+            zone = line.value
+        elif line.kind == "entry":
+            of[line.command.partition("--job=")[2].split()[0]] = zone
+    assert (of["abroad"], of["every_week"], of["jittered"]) == ("America/New_York", "UTC", "Europe/Paris")
+    [entry] = [each for each in report.entries if each.job == "to_export/abroad"]
+    assert [finding.kind for finding in entry.findings] == ["zone"]

@@ -1,0 +1,134 @@
+"""What is exported to Kubernetes is valid by the published schemas of its newest versions, and says what it can't
+keep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from click.testing import CliRunner
+from kubernetes_validate.utils import latest_version
+
+from scheduled_tasks.cli import main
+from scheduled_tasks.exporters.kubernetes import Cluster, Exported, export
+from tests.unit.exporters.clock_for_export import CANT_BE_SAID, NOW, read
+
+NEWEST = int(latest_version().split(".")[1])
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Exported:
+    cluster = Cluster("registry.example.org/shop:1", namespace="shop", credentials=("database_url",))
+    return export([read(tmp_path)], cluster, base=tmp_path, now=NOW)
+
+
+def jobs(exported: Exported) -> dict[str, dict[str, Any]]:
+    [objects] = exported.objects.values()
+    return {each["metadata"]["labels"]["scheduled-tasks/job"]: each for each in objects}
+
+
+@pytest.mark.parametrize("version", [f"1.{NEWEST - older}" for older in range(3)])
+def test_each_cron_job_is_valid_by_the_published_schema(exported: Exported, version: str) -> None:
+    found = jobs(exported)
+    assert len(found) > 20
+    for each in found.values():
+        kubernetes_validate.validate(each, version, strict=True)
+
+
+def test_the_validator_is_one_that_finds_fault(exported: Exported) -> None:
+    wrong = json.loads(json.dumps(jobs(exported)["daily"]))
+    wrong["spec"]["jobTemplate"]["spec"]["backofLimit"] = 1
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, f"1.{NEWEST}", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("job", "schedule", "zone"),
+    [
+        ("daily", "0 6 * * *", "Europe/Paris"),
+        ("often", "*/5 * * * *", "Europe/Paris"),
+        ("weekdays", "0,30 9-17 * * 1-5", "Europe/Paris"),
+        ("sundays", "0 3 * * 0,3", "Europe/Paris"),
+        ("day_and_weekday", "0 12 * * 5", "Europe/Paris"),
+        ("abroad", "0 7 * * *", "America/New_York"),
+        ("every_ten_minutes", "*/10 * * * *", "Etc/UTC"),
+        ("every_six_hours", "15 */6 * * *", "Etc/UTC"),
+        ("every_week", "0 0 * * 1", "Etc/UTC"),
+    ],
+)
+def test_a_schedule_is_said_in_five_fields_and_its_zone(exported: Exported, job: str, schedule: str, zone: str) -> None:
+    spec = jobs(exported)[job]["spec"]
+    assert (spec["schedule"], spec["timeZone"]) == (schedule, zone)
+
+
+def test_what_cron_cant_say_is_refused_with_the_reason(exported: Exported) -> None:
+    refused = {entry.job.partition("/")[2] for entry in exported.report.entries if entry.outcome == "refused"}
+    assert refused == CANT_BE_SAID
+    assert not refused & set(jobs(exported))
+
+
+def test_a_job_keeps_its_limits_policy_and_identity(exported: Exported) -> None:
+    job = jobs(exported)["often"]
+    spec = job["spec"]["jobTemplate"]["spec"]
+    [container] = spec["template"]["spec"]["containers"]
+    assert job["metadata"]["name"] == "to-export-often"
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    assert spec["activeDeadlineSeconds"] == 240
+    assert container["resources"] == {
+        "limits": {"memory": "512Mi", "cpu": "500m"},
+        "requests": {"memory": "512Mi", "cpu": "10m"},
+    }
+    assert container["command"] == [
+        "run-task", "command.run", "--clock=to_export", "--job=often", '--args=[["/bin/true", "$$(date)"]]'
+    ]  # fmt: skip
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert job["metadata"]["labels"]["scheduled-tasks/clock"] == "to_export"
+
+
+def test_grace_and_pause_become_deadline_and_suspend(exported: Exported) -> None:
+    found = jobs(exported)
+    assert found["with_grace"]["spec"]["startingDeadlineSeconds"] == 600
+    assert found["without_catch_up"]["spec"]["startingDeadlineSeconds"] == 60
+    assert "startingDeadlineSeconds" not in found["daily"]["spec"]
+    assert found["paused"]["spec"]["suspend"] is True
+
+
+def test_a_secret_is_referred_to_and_never_written(exported: Exported) -> None:
+    pod = jobs(exported)["daily"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    [secret] = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    assert secret["items"] == [{"key": "database_url", "path": "database_url"}]
+
+
+def test_names_fit_and_differ(exported: Exported) -> None:
+    names = [each["metadata"]["name"] for each in next(iter(exported.objects.values()))]
+    assert max(map(len, names)) <= 52
+    assert len(set(names)) == len(names)
+
+
+def test_what_isnt_kept_is_said_of_each_job(exported: Exported) -> None:
+    said = {
+        entry.job.partition("/")[2]: {finding.kind for finding in entry.findings} for entry in exported.report.entries
+    }
+    assert "gap" in said["in_the_gap"]
+    assert "gap" not in said["daily"]
+    assert "jitter" in said["jittered"]
+    assert {"nice", "catch_up"} <= said["daily"]
+    assert "allow_network" in said["with_environment"]
+    assert "guard" in said["third_friday"]
+    assert "seconds" in said["at_second_thirty"]
+
+
+def test_the_command_writes_yaml_that_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import yaml
+
+    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(Path(__file__).parents[3] / "pyproject.toml"))
+    done = CliRunner().invoke(main, ["export", "kubernetes", str(tmp_path / "k8s"), "--image", "shop:1"])
+    assert done.exit_code == 0, done.output
+    files = sorted(path.name for path in (tmp_path / "k8s").iterdir())
+    assert files == ["REPORT.md", "clock-algolia.yaml", "clock-booking.yaml", "clock-titelive.yaml", "report.json"]
+    for path in (tmp_path / "k8s").glob("*.yaml"):
+        for each in yaml.safe_load_all(path.read_text()):
+            kubernetes_validate.validate(each, f"1.{NEWEST}", strict=True)

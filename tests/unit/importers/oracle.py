@@ -1,0 +1,88 @@
+"""What APScheduler itself makes of a clock file: runs it with schedulers that don't start, and prints each job's runs.
+
+Apart from what `--execute` does: this asks APScheduler's own job objects, after it has judged the calls. A call that it
+refuses is printed with its error. `python oracle.py FILE NOW`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socketserver
+import sys
+import time
+import types
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import BaseScheduler
+from apscheduler.schedulers.blocking import BlockingScheduler
+
+RUNS = 100
+
+
+class Over(BaseException):
+    pass
+
+
+def main() -> None:
+    file, now = os.path.realpath(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
+    found: list[dict[str, Any]] = []
+    out = os.fdopen(os.dup(1), "w")  # what the file prints goes elsewhere
+    os.dup2(2, 1)
+    add_job = BaseScheduler.add_job
+
+    def adding(self: Any, *args: Any, **kwargs: Any) -> Any:
+        frame: Any = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != file:
+            frame = frame.f_back
+        entry: dict[str, Any] = {"line": frame.f_lineno, "zone": str(self.timezone)}
+        found.append(entry)
+        try:
+            job = add_job(self, *args, **kwargs)
+        except (TypeError, ValueError) as error:
+            entry["refused"] = str(error)
+            return None
+        entry["runs"] = runs(job.trigger, now)
+        return job
+
+    def waits(*_args: object, **_kwargs: object) -> None:
+        raise Over
+
+    BaseScheduler.add_job = adding
+    for kind in (AsyncIOScheduler, BackgroundScheduler):
+        kind.start = lambda *_args, **_kwargs: None
+    BlockingScheduler.start = waits
+    time.sleep = waits
+    socketserver.BaseServer.serve_forever = waits  # type: ignore[method-assign]
+    asyncio.BaseEventLoop.run_forever = waits  # type: ignore[method-assign]
+    sys.path.insert(0, str(Path(file).parent))
+    module = types.ModuleType("__main__")
+    module.__file__ = file
+    sys.modules["__main__"] = module
+    with suppress(Over):
+        exec(compile(Path(file).read_bytes(), file, "exec"), module.__dict__)
+    json.dump(found, out)
+    out.flush()
+    os._exit(0)
+
+
+def runs(trigger: Any, now: datetime) -> list[str]:
+    if hasattr(trigger, "jitter"):
+        trigger.jitter = None  # drawn anew each time: the times under it are compared
+    now += timedelta(microseconds=1)  # strictly after, as this project counts
+    at = None
+    times: list[str] = []
+    while True:
+        at = trigger.get_next_fire_time(at, at or now)
+        if at is None or len(times) == RUNS:
+            return times
+        times.append(at.astimezone(UTC).isoformat())
+
+
+main()

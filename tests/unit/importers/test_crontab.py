@@ -1,0 +1,153 @@
+"""Crontabs of Debian's packages, and made-up lines: each line is accounted for and runs when cronsim says so."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from zoneinfo import ZoneInfo
+
+import pytest
+from cronsim import CronSim
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from scheduled_tasks.clock_file import read_clock
+from scheduled_tasks.importers.crontab import Request, import_files
+from scheduled_tasks.importers.crontab_lines import Line, read_lines, split_command
+from scheduled_tasks.importers.crontab_times import times_of
+from scheduled_tasks.job_call import Project
+from scheduled_tasks.schedule import occurrences
+from scheduled_tasks.schedule.crontab import MACROS
+
+CRON_D = Path(__file__).with_name("cron_d")
+PACKAGES = sorted(path.name for path in CRON_D.iterdir() if path.is_dir())
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+BEFORE_A_SHIFT = datetime(2027, 3, 20, tzinfo=UTC)
+ZONE = "Europe/Paris"
+
+
+@pytest.fixture
+def domains(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A project that has no domain of its own: what comes with the package is found all the same."""
+    monkeypatch.setitem(sys.modules, "no_tasks", ModuleType("no_tasks"))
+    return "no_tasks"
+
+
+def cronsim_runs(when: str, count: int) -> list[datetime]:
+    local = NOW.astimezone(ZoneInfo(ZONE))
+    return [each.astimezone(UTC) for each in islice(CronSim(MACROS.get(when, when), local), count)]
+
+
+def our_runs(line: Line, count: int) -> list[datetime]:
+    found: set[datetime] = set()
+    for times in times_of(line, ZONE, NOW):
+        assert times.trigger is not None, times.findings
+        found |= {each.at for each in islice(occurrences(times.trigger, after=NOW), count)}
+    return sorted(found)[:count]
+
+
+def until_a_shift(runs: list[datetime]) -> list[datetime]:
+    return [at for at in runs if at < BEFORE_A_SHIFT]
+
+
+def test_there_are_twenty_packages() -> None:
+    assert len(PACKAGES) >= 20
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_crontabs_of_a_package_are_imported_line_by_line(package: str, tmp_path: Path, domains: str) -> None:
+    folder = tmp_path / "cron.d"
+    folder.mkdir()
+    for file in sorted((CRON_D / package).iterdir()):
+        (folder / file.name).write_bytes(file.read_bytes())
+        imported = import_files([folder / file.name], Request(ZONE, tmp_path, NOW))
+        lines = file.read_text().splitlines()
+        told = [entry.line for entry in imported.report.entries]
+        assert told == sorted(told)
+        assert set(told) == {number for number, text in enumerate(lines, 1) if text.strip()}
+        read = {line.number: line for line in read_lines(file.read_text(), "system")}
+        assert not [line.text for line in read.values() if line.kind == "wrong"]
+        jobs = {}
+        for name, text in imported.files.items():
+            path = tmp_path / Path(name).name
+            path.write_text(text)
+            jobs = {job.id: job for job in read_clock(path, path.stem, Project(domains, "", NOW)).jobs}
+        for line in read.values():
+            if line.kind != "entry" or line.when == "@reboot":
+                continue
+            expected = until_a_shift(cronsim_runs(line.when, 60))
+            names = [entry.job.partition("/")[2] for entry in imported.report.entries if entry.line == line.number]
+            runs = {each.at for name in names for each in islice(occurrences(jobs[name].trigger, after=NOW), 60)}
+            assert sorted(at for at in runs if at < BEFORE_A_SHIFT)[: len(expected)] == expected, line.text
+
+
+MINUTES = st.sampled_from(["0", "*", "*/7", "5,35", "10-20/5", "59"])
+HOURS = st.sampled_from(["0", "*", "*/6", "9-17", "3,15", "0-23/5"])
+DAYS = st.sampled_from(["*", "1", "13", "*/2", "1-7", "31", "28-31", "1,15"])
+MONTHS = st.sampled_from(["*", "1", "*/3", "jan,jun", "2-4"])
+WEEKDAYS = st.sampled_from(["*", "0", "7", "1-5", "fri", "*/2", "sat,sun", "5-7", "Mon-Wed"])
+
+
+@settings(max_examples=150, deadline=None)
+@example(minute="0", hour="0", day="13", month="*", weekday="fri")
+@example(minute="0", hour="0", day="*/2", month="*", weekday="1-5")
+@given(minute=MINUTES, hour=HOURS, day=DAYS, month=MONTHS, weekday=WEEKDAYS)
+def test_a_line_runs_when_cronsim_says(minute: str, hour: str, day: str, month: str, weekday: str) -> None:
+    when = f"{minute} {hour} {day} {month} {weekday}"
+    ours, theirs = until_a_shift(our_runs(Line(1, when, "entry", when=when), 40)), until_a_shift(cronsim_runs(when, 40))
+    assert ours[: len(theirs)] == theirs
+
+
+def findings(line: str) -> Iterator[str]:
+    [read] = read_lines(line, "user")
+    for times in times_of(read, ZONE, NOW):
+        yield from (f"{finding.kind}: {finding.text} {', '.join(finding.dates)}".strip() for finding in times.findings)
+
+
+def test_debians_rule_for_the_two_nights_is_compared_with_ours() -> None:
+    assert list(findings("30 2 * * * fixed")) == [
+        (
+            "gap: cron ran it at 03:00:00+0200, and here it doesn't run then; it runs at 03:30:00+0200, as cron did "
+            "not 2027-03-28, 2028-03-26"
+        )
+    ]
+    assert list(findings("*/30 2 * * * follows the clock")) == [
+        "gap: it runs at 03:00:00+0200, 03:30:00+0200, as cron did not 2027-03-28, 2028-03-26",
+        "fold: cron ran it at 02:00:00+0100, 02:30:00+0100, and here it doesn't run then 2027-10-31, 2028-10-29",
+    ]
+    assert list(findings("5 * * * * hourly")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "stdin"),
+    [
+        ("true", "true", ""),
+        ("mail x%Dear boss,%bye", "mail x", "Dear boss,\nbye\n"),
+        ("mail x%one line%", "mail x", "one line\n"),
+        (r"date +\%F\%T", "date +%F%T", ""),
+        (r"cat%100\% sure", "cat", "100% sure\n"),
+    ],
+)
+def test_a_percent_sign_ends_the_command_and_begins_its_input(text: str, command: str, stdin: str) -> None:
+    assert split_command(text) == (command, stdin)
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "name", "value"),
+    [
+        ("PATH=/bin:/usr/bin", "variable", "PATH", "/bin:/usr/bin"),
+        ("  NAME  =  ' a b '", "variable", "NAME", " a b "),
+        ('"MY NAME"="x"', "variable", "MY NAME", "x"),
+        ("MAILTO=", "variable", "MAILTO", ""),
+        ("# PATH=/bin", "comment", "", "PATH=/bin"),
+        ("* * * * A=b", "wrong", "", ""),
+        ("* * * * * A=b env", "entry", "", ""),
+    ],
+)
+def test_a_line_is_what_crontab_5_says(line: str, kind: str, name: str, value: str) -> None:
+    [read] = read_lines(line, "user")
+    assert (read.kind, read.name, read.value) == (kind, name, value)

@@ -1,0 +1,31 @@
+"""What is imported is what a case's folder expects, and formatted. A new case is a new folder; --write-golden writes
+it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.importers.golden_import import CASES, GOLDEN, laid_out, run, texts
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_an_import_writes_what_its_folder_expects(case: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    written = run(case, laid_out(case, tmp_path))
+    if request.config.getoption("--write-golden"):
+        shutil.rmtree(case / "expected", ignore_errors=True)
+        shutil.copytree(written, case / "expected")
+    assert texts(written) == texts(case / "expected")
+
+
+@pytest.mark.parametrize("line_length", [88, 120])
+def test_what_is_written_is_formatted(line_length: int) -> None:
+    files = [str(path) for path in GOLDEN.glob("*/expected/**/*.py")]
+    assert len(files) > 10
+    command = [
+        sys.executable, "-m", "ruff", "format", "--check", "--isolated", "--line-length", str(line_length), *files
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
