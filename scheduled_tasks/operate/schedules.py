@@ -7,7 +7,7 @@ changed closes rows of `deployed_job` and opens others. Times come from the call
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -119,6 +119,17 @@ def deployed_since(connection: Connection, hosts: Sequence[str], since: datetime
         _DEPLOYED + "WHERE host = ANY (%(hosts)s) AND valid_until IS NULL UNION ALL"
         + _DEPLOYED + "WHERE host = ANY (%(hosts)s) AND valid_until > %(since)s",
         {"hosts": list(hosts), "since": since},
+    )  # fmt: skip
+    return [_deployed(row) for row in rows]
+
+
+def deployed_of(connection: Connection, jobs: Iterable[tuple[str, str]], since: datetime) -> list[DeployedJob]:
+    """What any host was to run of some jobs at any time after an instant."""
+    wanted = list(jobs)
+    rows = connection.execute(
+        _DEPLOYED + "JOIN unnest(%(clocks)s::text[], %(jobs)s::text[]) AS wanted (clock, job) USING (clock, job)"
+        " WHERE valid_until IS NULL OR valid_until > %(since)s ORDER BY host",
+        {"clocks": [clock for clock, _ in wanted], "jobs": [job for _, job in wanted], "since": since},
     )  # fmt: skip
     return [_deployed(row) for row in rows]
 

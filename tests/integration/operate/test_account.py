@@ -114,8 +114,8 @@ def worlds(draw: st.DrawFn) -> World:
                 offs.append(span)
         down[host] = offs
     held = [
-        Held(span, draw(st.sampled_from([None, "hourly", "each"])), None)
-        for span in draw(st.lists(spans(FIRST, HOURS), max_size=1))
+        Held(span, draw(st.sampled_from([None, "hourly", "each"])), draw(st.sampled_from([None, "app1"])))
+        for span in draw(st.lists(spans(FIRST, HOURS), max_size=2))
     ]
     end = FIRST + timedelta(hours=HOURS)
     return World(FIRST, end, deploys, down, held, looks=timedelta(hours=5))
