@@ -178,7 +178,6 @@ def test_a_switch_for_a_time_ends_as_it_was_and_the_history_says_so(connection: 
 
 def test_what_is_so_for_a_time_gets_another_end_and_what_is_so_for_good_stays(connection: Database) -> None:
     features.synchronize(connection, Toggle, actor="deploy")
-    state = "SELECT is_active, expires_at FROM feature WHERE name = 'SELL'"
     soon, later = (datetime.now(UTC) + timedelta(hours=hours) for hours in (1, 2))
     assert not features.set_active(connection, "SELL", active=True, actor="anna", until=soon)
     assert features.set_active(connection, "SELL", active=False, actor="anna", until=soon)
