@@ -10,9 +10,10 @@ import click
 
 from scheduled_tasks.cli.common import actor, connection, json_option, show_json
 from scheduled_tasks.cli.jobs import coming, database_now, split
+from scheduled_tasks.cli.watch import tell
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.errors import ScheduledTasksError, UsageError
-from scheduled_tasks.operate import pause_files, pauses, schedules
+from scheduled_tasks.operate import host_watch, pause_files, pauses, schedules
 from scheduled_tasks.operate.pauses import PauseRow, Scope
 
 which_argument = click.argument("which", required=False, metavar="CLOCK[/JOB]")
@@ -68,9 +69,10 @@ def pause(  # noqa: PLR0913 - a command's options
     if not reason.strip():
         raise UsageError("--reason is empty: say why, for who finds it at night")
     if here:
+        _must_be_known(host_watch.jobs_here(Places()), scope)
         row = PauseRow(scope, datetime.now(UTC), actor(), reason.strip(), until)
         changed = pause_files.write(Places(), row)
-        _tell()
+        tell(Places())
     else:
         with connection() as database:
             _must_be_known(schedules.known_jobs(database), scope)
@@ -94,7 +96,7 @@ def resume(*, which: str | None, everything: bool, host: str | None, here: bool,
         for row in held:
             pause_files.end(Places(), row, by=actor(), at=datetime.now(UTC))
         changed = bool(held)
-        _tell()
+        tell(Places())
     else:
         with connection() as database:
             changed = bool(pauses.resume(database, scope, by=actor(), at=database_now(database)))
@@ -119,17 +121,6 @@ def _say(scope: Scope, done: str, *, changed: bool, as_json: bool, left: list[st
 
 def _opposite(done: str) -> str:
     return "paused already" if done == "paused" else "not paused by just that; see 'clocks status'"
-
-
-def _tell() -> None:
-    """Has the database know at once, where it can be reached; else the watch tells it."""
-    from scheduled_tasks.operate import host_watch
-
-    try:
-        with connection() as database:
-            host_watch.tell_pauses(database, Places(), socket.gethostname(), database_now(database))
-    except ScheduledTasksError as error:
-        click.echo(f"clocks: the database is not told yet, the watch will do it: {error}", err=True)
 
 
 def _must_be_known(known: set[tuple[str, str]], scope: Scope) -> None:

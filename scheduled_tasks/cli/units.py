@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,11 +20,21 @@ from scheduled_tasks.clock import Job
 from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy.render import render
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.operate import pause_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scheduled_tasks.operate.pauses import PauseRow
 
 
-def due(job: Job) -> str:
-    """When a job is due, in words."""
-    return f"paused ({schedule.describe(job.trigger)})" if job.paused else schedule.describe(job.trigger)
+def due(job: Job, held: Iterable[PauseRow] = ()) -> str:
+    """When a job is due, in words; and who paused it on this host."""
+    words = schedule.describe(job.trigger)
+    here = next((row for row in held if row.scope.clock in {None, job.clock} and row.scope.job in {None, job.id}), None)
+    if here:
+        return f"paused here by {here.by}: {here.reason} ({words})"
+    return f"paused ({words})" if job.paused else words
 
 
 @click.command("list")
@@ -30,6 +42,7 @@ def due(job: Job) -> str:
 def list_jobs(*, as_json: bool) -> None:
     """Show every job: its task, when it is due, its units."""
     clocks = configured_clocks()
+    held = pause_files.in_force(names.Places(), socket.gethostname())
     jobs = [(clock, job) for clock in clocks for job in clock.jobs]
     if as_json:
         show_json(
@@ -39,7 +52,7 @@ def list_jobs(*, as_json: bool) -> None:
                     "job": job.id,
                     "task": job.task,
                     "description": job.description,
-                    "due": due(job),
+                    "due": due(job, held),
                     "on_calendar": list(job.timing.on_calendar),
                     "exact_until": job.timing.exact_until,
                     "paused": job.paused,
@@ -53,7 +66,7 @@ def list_jobs(*, as_json: bool) -> None:
         return
     table(
         ("JOB", "TASK", "DUE", "DESCRIPTION"),
-        ((f"{clock.name}/{job.id}", job.task, due(job), job.description) for clock, job in jobs),
+        ((f"{clock.name}/{job.id}", job.task, due(job, held), job.description) for clock, job in jobs),
     )
 
 

@@ -15,6 +15,7 @@ from scheduled_tasks.cli.jobs import database_now, shown
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.features import end_expired
+from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -84,16 +85,17 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
         click.echo("every slot whose time is over is accounted for")
 
 
-def tell(places: Places | None = None) -> None:
-    """Tells the database of what an apply did, where it can be reached; else the watch does so later."""
+def tell(places: Places) -> None:
+    """Tells the database what is deployed and paused here, where it can be reached; else the watch does so later."""
     from scheduled_tasks.operate import host_watch
 
-    places = places or Places()
-    if not places.is_running or not host_watch.is_ours(places):
+    if not (places.is_running and host_watch.is_ours(places) and settings.setting("database_url", "")):
         return
     try:
         with connection() as database:
-            host_watch.tell_deployed(database, places, socket.gethostname(), database_now(database))
+            now = database_now(database)
+            host_watch.tell_deployed(database, places, socket.gethostname(), now)
+            host_watch.tell_pauses(database, places, socket.gethostname(), now)
     except ScheduledTasksError as error:
         problem = str(error).partition("\n")[0]
         click.echo(f"clocks: the database is not told yet, the watch will do it: {problem}", err=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.deploy.names import Places
     from scheduled_tasks.deploy.system import System
 
+MOST_NOTES = 50  # that wait for a database
 NO_JOBS = json.dumps({"jobs": []})
 
 
@@ -78,6 +79,8 @@ def note(files: Mapping[str, str], at: float, places: Places, system: System) ->
         system: the hands that act.
     """
     system.folder(places.untold)
+    for old in sorted(places.untold.glob("*-jobs.json"))[:-MOST_NOTES]:
+        system.remove(old)  # a host that never has a database
     path = places.untold / f"{time.time_ns():020d}-jobs.json"
     _write(path, files, at, None, system)
     return path

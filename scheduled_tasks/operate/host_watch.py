@@ -153,6 +153,11 @@ def _owed(job: DeployedJob, row: PauseRow, now: datetime) -> datetime | None:
     return held.at if held and wanted and held.at >= max(row.at, job.since) else None
 
 
+def jobs_here(places: Places) -> set[tuple[str, str]]:
+    """(clock, job) of all that is deployed on this machine."""
+    return {(each["clock"], each["job"]) for each in json.loads(_jobs_in_force(places))["jobs"]}
+
+
 def _jobs_in_force(places: Places) -> str:
     try:
         return (places.current / names.JOBS).read_text()
@@ -163,6 +168,8 @@ def _jobs_in_force(places: Places) -> str:
 def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
     """Jobs whose timer is deployed and stopped: somebody's pause in all but name."""
     timers: dict[str, tuple[str, str]] = {}
+    if not places.is_running:
+        return []
     for each in json.loads(_jobs_in_force(places))["jobs"]:
         if not each["options"]["paused"]:
             timers[names.timer_name(each["clock"], each["job"])] = (each["clock"], each["job"])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BAD = frozenset({"failed", "missed", "lost"})
 LONGEST_STREAK = 100  # so many are counted; a job that fails so often fails
+WELL = 5  # of a job that is well, so many slots are looked at for since when
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class JobStatus:
 
     Attributes:
         last: the status of its last slot that isn't running: `ended`, `failed`, …; empty where it never was due.
-        since: the nominal time, or start, of the first slot with that status in a row.
+        since: the nominal time of the first slot with that status in a row; None where that is longer ago than is
+            looked, which is `WELL` slots where it is well and `LONGEST_STREAK` else.
         streak: how many slots in a row went wrong, skipped ones not counted; `LONGEST_STREAK` is "or more".
         running_since: the start of its run that goes on.
         next_run: when it is due next; None where it is not, or is paused in its clock file.
@@ -68,7 +70,8 @@ class HostStatus:
 
 
 _LAST = """
-SELECT wanted.n, last.status, last.at, last.reason, last.run_id, first.at, streak.number, running.started_at
+SELECT wanted.n, last.status, last.at, last.reason, last.run_id,
+       CASE WHEN first.others > 0 OR last.status <> 'ended' THEN first.at END, streak.number, running.started_at
 FROM unnest(%(clocks)s::text[], %(jobs)s::text[]) WITH ORDINALITY AS wanted (clock, job, n)
 LEFT JOIN LATERAL (
     SELECT status, scheduled_at AS at, coalesce(reason, error_message, '') AS reason, run_id FROM task_run
@@ -78,14 +81,15 @@ LEFT JOIN LATERAL (
     SELECT started_at FROM task_run
      WHERE clock = wanted.clock AND job = wanted.job AND started_at > %(now)s - interval '7 days' AND status = 'started'
      ORDER BY started_at DESC LIMIT 1) AS running ON true
-LEFT JOIN LATERAL (  -- since when: the last slot of another status, and the first one after it
-    SELECT min(at) AS at FROM (
+LEFT JOIN LATERAL (  -- since when: the first slot after the last of another status, as far back as is looked
+    SELECT min(at) FILTER (WHERE others = 0) AS at, max(others) AS others FROM (
         SELECT scheduled_at AS at,
                count(*) FILTER (WHERE status <> last.status) OVER (ORDER BY scheduled_at DESC) AS others
           FROM (SELECT scheduled_at, status FROM task_run
                  WHERE clock = wanted.clock AND job = wanted.job AND slot_host IS NOT NULL AND status <> 'started'
-                 ORDER BY scheduled_at DESC LIMIT %(longest)s) AS recent) AS counted
-     WHERE others = 0) AS first ON last.status IS NOT NULL
+                 ORDER BY scheduled_at DESC
+                 LIMIT CASE WHEN last.status = 'ended' THEN %(well)s ELSE %(longest)s END) AS recent) AS counted
+    ) AS first ON last.status IS NOT NULL
 LEFT JOIN LATERAL (
     SELECT count(*) AS number FROM (
         SELECT count(*) FILTER (WHERE status = 'ended') OVER (ORDER BY scheduled_at DESC) AS good
@@ -109,6 +113,7 @@ def jobs(connection: Connection, now: datetime, clock: str = "", job: str = "") 
         "jobs": [key[1] for key in deployed],
         "now": now,
         "longest": LONGEST_STREAK,
+        "well": WELL,
     }
     rows = connection.execute(_LAST, values).fetchall()
     return [_status(hosts, row, holding, now) for hosts, row in zip(deployed.values(), rows, strict=True)]

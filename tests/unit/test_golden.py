@@ -1,6 +1,7 @@
 """Golden cases: tests/golden/<case>/clock.py renders to expected/*, or is refused with expected/faults.txt.
 
-A case for another systemd than the oldest has its version in a file `systemd`; what is left out is in left_out.txt.
+A case for another systemd than the oldest has its version in a file `systemd`; what is left out is in left_out.txt. One
+for a host that tells a database has its command `clocks` in a file of that name.
 
 A new case is a new folder; `pytest tests/unit/test_golden.py --write-golden` writes what it expects, for you to read.
 """
@@ -41,6 +42,8 @@ def rendered(case: Path) -> dict[str, str]:
     try:
         version = case / "systemd"
         host = replace(HOST, systemd=int(version.read_text())) if version.exists() else HOST
+        if (command := case / "clocks").exists():
+            host = replace(host, clocks=command.read_text().strip())
         clocks = [read_clock(case / "clock.py", case.name, PROJECT)]
         files = render(clocks, host)
         if sentences := left_out(clocks, host):

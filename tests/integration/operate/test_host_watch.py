@@ -1,0 +1,165 @@
+"""What a host tells of itself: from its files to the database, also late, twice, and after a kill."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from scheduled_tasks.deploy import deployed
+from scheduled_tasks.deploy.names import JOBS, Places
+from scheduled_tasks.deploy.system import System
+from scheduled_tasks.operate import host_watch, pause_files
+from scheduled_tasks.operate.pauses import PauseRow, Scope
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Database = psycopg.Connection[Any]
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOURLY = {"kind": "cron", "zone": "UTC", "minutes": [0], "seconds": [0]}
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path)
+
+
+def jobs_json(*jobs: str, **options: object) -> str:
+    listed = [
+        {"clock": "shop", "job": job, "task": f"shop.{job}", "schedule": HOURLY,
+         "options": {"catch_up": True, "paused": False, **options}}
+        for job in jobs
+    ]  # fmt: skip
+    return json.dumps({"jobs": listed})
+
+
+def note(places: Places, at: datetime, text: str, *, new_from: datetime | None = None) -> None:
+    path = deployed.note({JOBS: text}, at.timestamp(), places, System())
+    if new_from:
+        deployed.complete(path, {JOBS: text}, at.timestamp(), new_from.timestamp(), System())
+
+
+def put_in_force(places: Places, text: str) -> None:
+    places.current.mkdir(parents=True, exist_ok=True)
+    (places.current / JOBS).write_text(text)
+
+
+def told(connection: Database) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "SELECT job, valid_from, valid_until FROM deployed_job WHERE host = 'app1' ORDER BY job, valid_from"
+    ).fetchall()
+
+
+def minutes(number: int) -> datetime:
+    return NOON + timedelta(minutes=number)
+
+
+def test_applies_that_the_database_missed_are_told_in_their_order_with_their_instants(
+    connection: Database, places: Places
+) -> None:
+    note(places, minutes(0), jobs_json("count"), new_from=minutes(1))
+    note(places, minutes(10), jobs_json("count", "sell"), new_from=minutes(11))
+    note(places, minutes(20), jobs_json("sell"), new_from=minutes(21))
+    put_in_force(places, jobs_json("sell"))
+    for _ in range(2):
+        host_watch.tell_deployed(connection, places, "app1", minutes(60))
+        assert told(connection) == [("count", minutes(1), minutes(20)), ("sell", minutes(11), None)]
+    assert list(places.untold.iterdir()) == []
+
+
+def test_the_note_of_an_apply_that_was_killed_before_its_set_came_into_force_is_dropped(
+    connection: Database, places: Places
+) -> None:
+    note(places, minutes(0), jobs_json("count"), new_from=minutes(0))
+    note(places, minutes(10), jobs_json("sell"))
+    put_in_force(places, jobs_json("count"))
+    host_watch.tell_deployed(connection, places, "app1", minutes(60))
+    assert told(connection) == [("count", minutes(0), None)]
+
+
+def test_a_killed_apply_whose_set_is_in_force_counts_from_the_stop_of_its_timers(
+    connection: Database, places: Places
+) -> None:
+    note(places, minutes(10), jobs_json("sell"))
+    put_in_force(places, jobs_json("sell"))
+    host_watch.tell_deployed(connection, places, "app1", minutes(60))
+    assert told(connection) == [("sell", minutes(10), None)]
+
+
+def test_a_set_that_no_note_speaks_of_counts_from_now(connection: Database, places: Places) -> None:
+    put_in_force(places, jobs_json("count"))
+    host_watch.tell_deployed(connection, places, "app1", minutes(60))
+    host_watch.tell_deployed(connection, places, "app1", minutes(61))
+    assert told(connection) == [("count", minutes(60), None)]
+
+
+def test_what_is_taken_away_is_closed(connection: Database, places: Places) -> None:
+    put_in_force(places, jobs_json("count"))
+    host_watch.tell_deployed(connection, places, "app1", minutes(0))
+    deployed.note({}, minutes(30).timestamp(), places, System())
+    (places.current / JOBS).unlink()
+    places.current.rmdir()
+    host_watch.tell_deployed(connection, places, "app1", minutes(60))
+    assert told(connection) == [("count", minutes(0), minutes(30))]
+
+
+def pauses_of(connection: Database) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "SELECT clock, job, paused_at, paused_by, reason, resumed_at, resumed_by FROM pause ORDER BY paused_at, id"
+    ).fetchall()
+
+
+def pause(places: Places, until: datetime | None = None, job: str | None = None) -> PauseRow:
+    row = PauseRow(Scope("shop", job, "app1"), minutes(0), "anna", "a disk", until)
+    assert pause_files.write(places, row)
+    return row
+
+
+def test_a_pause_by_file_is_told_once_and_ends_when_it_is_resumed(connection: Database, places: Places) -> None:
+    pause(places)
+    for _ in range(2):
+        host_watch.tell_pauses(connection, places, "app1", minutes(5))
+    assert pauses_of(connection) == [("shop", None, minutes(0), "anna", "a disk", None, None)]
+    [held] = pause_files.in_force(places, "app1")
+    pause_files.end(places, held, by="bert", at=minutes(7))
+    for _ in range(2):
+        host_watch.tell_pauses(connection, places, "app1", minutes(60))
+    assert pauses_of(connection) == [("shop", None, minutes(0), "anna", "a disk", minutes(7), "bert")]
+
+
+def test_one_that_began_and_ended_while_the_database_was_away_is_told_too(connection: Database, places: Places) -> None:
+    pause(places, job="count")
+    [held] = pause_files.in_force(places, "app1")
+    pause_files.end(places, held, by="anna", at=minutes(7))
+    host_watch.tell_pauses(connection, places, "app1", minutes(60))
+    assert pauses_of(connection) == [("shop", "count", minutes(0), "anna", "a disk", minutes(7), "anna")]
+
+
+def test_a_pause_by_file_ends_by_itself_when_its_time_is_over(connection: Database, places: Places) -> None:
+    pause(places, until=minutes(10))
+    host_watch.tell_pauses(connection, places, "app1", minutes(9))
+    assert (places.paused / "shop").exists()
+    host_watch.tell_pauses(connection, places, "app1", minutes(11))
+    assert not (places.paused / "shop").exists()
+    assert [row[5:] for row in pauses_of(connection)] == [(minutes(11), "until")]
+
+
+def test_a_file_that_somebody_touched_and_removed_is_a_pause_as_well(connection: Database, places: Places) -> None:
+    places.paused.mkdir(parents=True)
+    (places.paused / "every-clock").touch()
+    host_watch.tell_pauses(connection, places, "app1", datetime.now(UTC))
+    [(clock, job, _, by, reason, resumed, _)] = pauses_of(connection)
+    assert (clock, job, reason, resumed) == (None, None, "no reason was given", None)
+    assert by == (places.paused / "every-clock").owner()
+    (places.paused / "every-clock").unlink()
+    host_watch.tell_pauses(connection, places, "app1", datetime.now(UTC))
+    assert pauses_of(connection)[0][5] is not None
+
+
+def test_a_second_pause_of_the_same_leaves_the_first_ones_reason(places: Places) -> None:
+    row = pause(places)
+    assert not pause_files.write(places, row)
