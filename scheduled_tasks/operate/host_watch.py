@@ -17,13 +17,14 @@ from scheduled_tasks.deploy import asked, deployed, names
 from scheduled_tasks.deploy.facts import instant, show
 from scheduled_tasks.operate import pause_files, pauses, schedules
 from scheduled_tasks.operate import reconcile as ledger
+from scheduled_tasks.operate.missed import DeployedJob
 from scheduled_tasks.schedule.evaluator import latest_occurrence
+from scheduled_tasks.schedule.trigger import Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scheduled_tasks.deploy.names import Places
-    from scheduled_tasks.operate.missed import DeployedJob
     from scheduled_tasks.operate.pauses import PauseRow
     from scheduled_tasks.run.database import Connection
 
@@ -156,6 +157,17 @@ def _owed(job: DeployedJob, row: PauseRow, now: datetime) -> datetime | None:
 def jobs_here(places: Places) -> set[tuple[str, str]]:
     """(clock, job) of all that is deployed on this machine."""
     return {(each["clock"], each["job"]) for each in json.loads(_jobs_in_force(places))["jobs"]}
+
+
+def deployed_here(places: Places, host: str) -> list[DeployedJob]:
+    """What is deployed on this machine, by its set of units; since when is not asked."""
+    since = datetime.fromtimestamp(0, UTC)
+    return [
+        DeployedJob(
+            host, each["clock"], each["job"], each["task"], Trigger.from_json(each["schedule"]), each["options"], since
+        )
+        for each in json.loads(_jobs_in_force(places))["jobs"]
+    ]
 
 
 def _jobs_in_force(places: Places) -> str:
