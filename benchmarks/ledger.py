@@ -26,7 +26,9 @@ def host(name: str) -> tuple[list[float], list[float], list[float]]:
     from scheduled_tasks.run import database, record, statements
     from scheduled_tasks.run.current import Run
 
-    won, lost, ends = [], [], []
+    won: list[float] = []
+    lost: list[float] = []
+    ends: list[float] = []
     for number in range(SLOTS):
         run = Run("shop.work", "work", clock="bench", job="work")
         run.host, run.slot_host, run.trigger = name, "", "timer"
