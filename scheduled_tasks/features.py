@@ -48,7 +48,8 @@ class FeatureToggle(Enum):
 class FlagState(NamedTuple):
     """A flag as it stands in the table.
 
-    `updated_by` is who set it last; `declared` whether the enum still has it.
+    `updated_by` is who set it last, and `reason` why; `expires_at` is when it is what it was before, by itself;
+    `declared` is whether the enum still has it.
     """
 
     name: str
@@ -57,6 +58,20 @@ class FlagState(NamedTuple):
     updated_at: datetime
     updated_by: str
     declared: bool
+    reason: str | None = None
+    expires_at: datetime | None = None
+
+
+class FlagChange(NamedTuple):
+    """A change of a flag, as its history has it. `was_active` is None where the flag came into being."""
+
+    name: str
+    changed_at: datetime
+    changed_by: str
+    was_active: bool | None
+    is_active: bool
+    reason: str | None
+    expires_at: datetime | None
 
 
 class Synchronized(NamedTuple):
@@ -68,6 +83,7 @@ class Synchronized(NamedTuple):
 
 
 ADDED = "added with its default"  # the reason of a flag's first row in its history
+EXPIRED = "its time was over"  # the reason of the row that ends a switch for a time
 
 
 class UnknownFeatureError(UsageError):
@@ -105,24 +121,74 @@ def synchronize(connection: Connection[Any], declared: type[Enum], *, actor: str
 
 
 def list_flags(connection: Connection[Any], declared: type[Enum]) -> list[FlagState]:
-    """The flags in the table, by name."""
+    """The flags in the table, by name, as they are now."""
     rows = connection.execute(
-        "SELECT name, description, is_active, updated_at, updated_by FROM feature ORDER BY name"
+        "SELECT name, description, is_active <> coalesce(expires_at <= clock_timestamp(), false), updated_at,"
+        " updated_by, CASE WHEN expires_at <= clock_timestamp() THEN %s ELSE reason END, expires_at"
+        " FROM feature ORDER BY name",
+        [EXPIRED],
     ).fetchall()
     return [
-        FlagState(name, description, is_active, updated_at, updated_by, name in declared.__members__)
-        for name, description, is_active, updated_at, updated_by in rows
+        FlagState(name, description, is_active, at, actor, name in declared.__members__, reason, expires_at)
+        for name, description, is_active, at, actor, reason, expires_at in rows
     ]
 
 
-def set_active(connection: Connection[Any], name: str, *, active: bool, actor: str, reason: str | None = None) -> bool:
+def end_expired(connection: Connection[Any]) -> list[str]:
+    """Writes down that switches for a time are over, and returns the flags; runs have gone by it already."""
+    with connection.transaction():
+        rows = connection.execute(
+            "UPDATE feature SET is_active = NOT is_active, updated_at = expires_at, reason = %s, expires_at = NULL"
+            " WHERE expires_at <= clock_timestamp() RETURNING name, is_active, updated_at, updated_by",
+            [EXPIRED],
+        ).fetchall()
+        for name, is_active, at, actor in rows:
+            connection.execute(
+                "INSERT INTO feature_change (name, changed_at, changed_by, was_active, is_active, reason)"
+                " VALUES (%s, %s, %s, %s, %s, %s)",
+                [name, at, actor, not is_active, is_active, EXPIRED],
+            )
+    return [row[0] for row in rows]
+
+
+def history(connection: Connection[Any], name: str | None = None, *, most: int = 50) -> list[FlagChange]:
+    """The last changes of a flag, or of all, the newest first."""
+    rows = connection.execute(
+        "SELECT name, changed_at, changed_by, was_active, is_active, reason, expires_at FROM feature_change"
+        " WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY changed_at DESC, id DESC LIMIT %(most)s",
+        {"name": name, "most": most},
+    ).fetchall()
+    return [FlagChange(*row) for row in rows]
+
+
+def set_active(  # noqa: PLR0913 - what an operator says of a switch
+    connection: Connection[Any],
+    name: str,
+    *,
+    active: bool,
+    actor: str,
+    reason: str | None = None,
+    until: datetime | None = None,
+) -> bool:
     """Switches a flag; the next run sees it. Returns whether that changed anything.
+
+    Args:
+        connection: on which each statement is a transaction of its own.
+        name: the flag's.
+        active: on or off.
+        actor: who does it.
+        reason: why; it is kept.
+        until: from when on the flag is what it was before, by itself. A flag that is so for a time already gets the new
+            end; one that is so for good stays it.
 
     Raises:
         UnknownFeatureError: the table has no such flag, with the nearest names.
     """
     with connection.transaction():
-        row = connection.execute("SELECT is_active FROM feature WHERE name = %s FOR UPDATE", [name]).fetchone()
+        end_expired(connection)
+        row = connection.execute(
+            "SELECT is_active, expires_at FROM feature WHERE name = %s FOR UPDATE", [name]
+        ).fetchone()
         if row is None:
             known = [found for (found,) in connection.execute("SELECT name FROM feature ORDER BY name")]
             from difflib import get_close_matches  # every run imports this module
@@ -130,20 +196,29 @@ def set_active(connection: Connection[Any], name: str, *, active: bool, actor: s
             near = get_close_matches(name.upper(), known, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
             raise UnknownFeatureError(f"unknown feature {name!r}: {hint}")
-        if row[0] == active:
+        if row[0] == active and (row[1] is None or row[1] == until):
             return False
         connection.execute(
-            "UPDATE feature SET is_active = %s, updated_at = now(), updated_by = %s WHERE name = %s",
-            [active, actor, name],
+            "UPDATE feature SET is_active = %s, updated_at = now(), updated_by = %s, reason = %s, expires_at = %s"
+            " WHERE name = %s",
+            [active, actor, reason, until, name],
         )
-        _write_change(connection, name, was=row[0], active=active, actor=actor, reason=reason)
+        _write_change(connection, name, was=row[0], active=active, actor=actor, reason=reason, until=until)
     return True
 
 
 def _write_change(  # noqa: PLR0913 - a row of the audit table has these columns
-    connection: Connection[Any], name: str, *, was: bool | None, active: bool, actor: str, reason: str | None
+    connection: Connection[Any],
+    name: str,
+    *,
+    was: bool | None,
+    active: bool,
+    actor: str,
+    reason: str | None,
+    until: datetime | None = None,
 ) -> None:
     connection.execute(
-        "INSERT INTO feature_change (name, changed_by, was_active, is_active, reason) VALUES (%s, %s, %s, %s, %s)",
-        [name, actor, was, active, reason],
+        "INSERT INTO feature_change (name, changed_by, was_active, is_active, reason, expires_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        [name, actor, was, active, reason, until],
     )

@@ -24,9 +24,15 @@ if TYPE_CHECKING:
 
 def _migrate(database: Connection) -> list[str]:
     from scheduled_tasks.operate import migrations
+    from scheduled_tasks.operate.grants import grant
 
-    extra = make_importable().get("migrations")
-    return migrations.migrate(database, [migrations.OWN, *([extra] if extra else [])])
+    configuration = make_importable()
+    extra = configuration.get("migrations")
+    applied = migrations.migrate(database, [migrations.OWN, *([extra] if extra else [])])
+    roles = {role: configuration.get(role) for role in ("tasks_role", "operators_role")}
+    if any(roles.values()):
+        grant(database, **roles)
+    return applied
 
 
 def _fill(database: Connection) -> Any:
@@ -39,13 +45,29 @@ def _fill(database: Connection) -> Any:
 @click.command("migrate")
 @json_option
 def migrate(*, as_json: bool) -> None:
-    """Bring the database's tables up to this release."""
+    """Bring the database's tables up to this release, and grant what the configured roles may."""
     with connection() as database:
         applied = _migrate(database)
     if as_json:
         show_json({"changed": bool(applied), "applied": applied})
     else:
         click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do: the tables are up to date")
+
+
+@click.command("prune")
+@click.option("--keep", type=float, metavar="DAYS", help="Days that runs are kept; else the configuration's keep_runs.")
+@json_option
+def prune(*, keep: float | None, as_json: bool) -> None:
+    """Delete runs older than the configuration keeps them (keep_runs, in days; 400 where unset)."""
+    from scheduled_tasks.operate import prune as pruning
+
+    days = keep if keep is not None else float(make_importable().get("keep_runs") or pruning.KEEP_DAYS)
+    with connection() as database:
+        done = pruning.prune(database, days)
+    if as_json:
+        show_json({"changed": bool(done), "runs": done})
+    else:
+        click.echo(f"{done} runs older than {days:g} days deleted")
 
 
 @click.command("demo")
@@ -96,4 +118,4 @@ def setup(*, stop: bool) -> None:
                 filled.touch()
 
 
-COMMANDS = (migrate, demo, setup)
+COMMANDS = (migrate, prune, demo, setup)

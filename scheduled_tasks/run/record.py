@@ -24,9 +24,8 @@ T = TypeVar("T")
 MAX_MESSAGE = 2_000  # characters of an error that the table keeps; the whole is in the journal
 STOP_SECONDS = 90  # what systemd gives a service to stop (DefaultTimeoutStopSec=) before it kills it
 UNKNOWN_TIMEOUT = 86_400  # of a run by hand, which nothing ends
-# How long a slot's run waits for PostgreSQL: it may restart, or have no connection left in a crowd.
+# How many seconds a slot's run waits for PostgreSQL: it may restart, or have no connection left in a crowd.
 PATIENCE = 30.0
-PATIENCE_AT_END = 15.0
 
 
 class Opened(NamedTuple):
@@ -61,7 +60,7 @@ class Terms(NamedTuple):
 def open_run(run: Run, terms: Terms, release: str) -> Opened:
     """Claims the run's slot and writes its row; reads its flag and its pauses.
 
-    A run with a slot waits for PostgreSQL for `PATIENCE` seconds, and, where its job says so, until it is alone.
+    A run with a slot waits for PostgreSQL (`database_patience`), and, where its job says so, until it is alone.
 
     Raises:
         ServiceUnavailableError: PostgreSQL can't be reached.
@@ -91,7 +90,7 @@ def open_run(run: Run, terms: Terms, release: str) -> Opened:
     if run.slot_host is None:
         [(is_active, has_expired, paused)] = database.execute(statements.OPEN, values)
         return Opened(run.attempt, is_active, has_expired, paused, "")
-    return _patiently(lambda: _claim(values, terms.overlap), PATIENCE)
+    return _patiently(lambda: _claim(values, terms.overlap))
 
 
 def _claim(values: dict[str, Any], overlap: str) -> Opened:
@@ -153,14 +152,14 @@ def close_run(run: Run, result: Result) -> bool:
     def close() -> bool:
         return bool(database.execute(statements.CLOSE, result._asdict()))
 
-    done = _patiently(close, PATIENCE_AT_END) if run.slot_host is not None else close()
+    done = _patiently(close) if run.slot_host is not None else close()
     database.close()
     return done
 
 
-def _patiently(act: Callable[[], T], seconds: float) -> T:
+def _patiently(act: Callable[[], T]) -> T:
     """Does something that needs PostgreSQL; while it can't be reached, again, each time after a longer pause."""
-    deadline, pause = time.monotonic() + seconds, 0.1
+    deadline, pause = time.monotonic() + float(settings.load().get("database_patience") or PATIENCE), 0.1
     while True:
         try:
             return act()

@@ -33,6 +33,10 @@ KEYS = {
     "allow_network": "addresses that every job may speak to, a database's for example; this machine's own are always",
     "systemd": "the version of systemd that units are written for, where it isn't this machine's",
     "run_task": "the command that the services run, where it is not the project's own",
+    "database_patience": "how many seconds a job's run waits for PostgreSQL, at its start and its end; 30 where unset",
+    "tasks_role": "the PostgreSQL role of the services, which `clocks migrate` lets read flags and write runs",
+    "operators_role": "the PostgreSQL role of operators, which `clocks migrate` lets switch flags and pause",
+    "keep_runs": "for how many days `clocks prune` keeps runs, 400 where unset",
     "settings": "a table of settings for the tasks, read by setting()",
 }
 

@@ -1,0 +1,41 @@
+"""One of many: claims the same slots as the others, does a slot's work where it got it, and says what it did.
+
+DATABASE_URL=… python claiming.py HOST FIRST-JOB JOBS ROUNDS
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+
+from scheduled_tasks.run import database, record, statements
+from scheduled_tasks.run.current import Run
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def main(host: str, first: int, jobs: int, rounds: int) -> None:
+    """Round by round, job by job, from its own first on."""
+    won = 0
+    for each in range(rounds):
+        for number in range(jobs):
+            run = Run("shop.work", "work", clock="herd", job=f"job_{(first + number) % jobs}")
+            run.host, run.slot_host, run.trigger = host, "", "timer"
+            run.scheduled_at = START + timedelta(minutes=each)
+            opened = record.open_run(run, record.Terms(timeout=60), "")
+            if opened.attempt is None:
+                assert opened.skipped, "a loser knows why"
+                continue
+            won += 1
+            database.execute(
+                "INSERT INTO effect VALUES (%(job)s, %(at)s)", {"job": run.job, "at": run.scheduled_at}, retry=False
+            )
+            assert database.execute(
+                statements.CLOSE, record.Result(run.run_id, opened.attempt, "ended", 0, 0.1)._asdict()
+            )
+    sys.stdout.write(str(won))
+
+
+if __name__ == "__main__":
+    sys.stdin.readline()
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,296 @@
+"""A slot has one row and one run, whoever asks for it and however often."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+import scheduled_tasks
+from scheduled_tasks.operate.reconcile import reconcile
+from tests.integration.run.support import Finished, Project, Running
+
+Start = Callable[..., Running]
+Database = psycopg.Connection[Any]
+
+SLOT = datetime(2026, 11, 24, 6, tzinfo=UTC)
+AT = "--at=2026-11-24T06:00:00Z"
+NAMED = ("--clock=shop", "--job=work", AT)
+HERE = socket.gethostname()
+
+
+def write(connection: Database, **columns: object) -> None:
+    """A row of the slot by another host."""
+    row = {
+        "run_id": "11111111-1111-4111-8111-111111111111", "task": "slots.again", "clock": "shop", "job": "work",
+        "scheduled_at": SLOT, "slot_host": "", "host": "app2", "trigger": "timer", "status": "ended",
+        "started_at": SLOT, **columns,
+    }  # fmt: skip
+    names, places = ", ".join(row), ", ".join(["%s"] * len(row))
+    connection.execute(f"INSERT INTO task_run ({names}) VALUES ({places})", list(row.values()))
+
+
+def rows(connection: Database, columns: str = "status, host, attempt, reason") -> list[tuple[Any, ...]]:
+    return connection.execute(f"SELECT {columns} FROM task_run ORDER BY scheduled_at, job").fetchall()
+
+
+def by_watch(shop: Project, task: str, *argv: str) -> Finished:
+    return shop.run(task, *NAMED, *argv, SCHEDULED_TASKS_TRIGGER="watch")
+
+
+def test_of_many_that_claim_each_slot_one_gets_it(connection: Database, database_url: str) -> None:
+    connection.execute("CREATE TABLE effect (job text, at timestamptz)")
+    jobs, rounds = 200, 4
+    root = str(Path(scheduled_tasks.__file__).parents[1])
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": root, "DATABASE_URL": database_url}
+    command = [sys.executable, str(Path(__file__).with_name("claiming.py"))]
+    with ExitStack() as stack:
+        claiming = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [*command, host, str(first), str(jobs), str(rounds)],
+                    env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                )
+            )
+            for first in (0, 0, 100)
+            for host in ("app1", "app2")
+        ]  # fmt: skip
+        for each in claiming:
+            assert each.stdin is not None
+            each.stdin.write("go\n")
+            each.stdin.flush()
+        won = [int(each.communicate()[0]) for each in claiming]
+    assert sum(won) == jobs * rounds
+    assert connection.execute(
+        "SELECT count(*), count(DISTINCT (job, scheduled_at)), min(status), max(status) FROM task_run"
+    ).fetchall() == [(jobs * rounds, jobs * rounds, "ended", "ended")]
+    assert connection.execute("SELECT count(*), count(DISTINCT (job, at)) FROM effect").fetchall() == [
+        (jobs * rounds, jobs * rounds)
+    ]
+    hosts = dict(connection.execute("SELECT host, count(*) FROM task_run GROUP BY host").fetchall())
+    assert set(hosts) == {"app1", "app2"}
+
+
+def test_who_loses_names_the_winner_and_writes_nothing(shop: Project, connection: Database) -> None:
+    write(connection, status="started", expires_at=datetime.now(UTC) + timedelta(hours=1))
+    finished = by_watch(shop, "slots.again")
+    assert (finished.exit_code, finished.statuses) == (0, ["started", "skipped"])
+    assert finished.end["reason"] == "the host app2 has claimed it, and it has started"
+    assert rows(connection) == [("started", "app2", 1, None)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "task", "reason"),
+    [
+        ({"status": "missed"}, "slots.work", None),
+        ({"status": "missed", "reason": "app2 is silent"}, "slots.work", "was missed: app2 is silent"),
+        ({"status": "failed", "attempt": 0}, "slots.work", None),
+        ({"status": "started", "is_idempotent": True, "expires_at": SLOT}, "slots.again", "taken over from app2"),
+    ],
+    ids=["missed", "missed, with a reason", "could not begin", "idempotent and expired"],
+)
+def test_what_nobody_began_or_whose_host_died_is_run(
+    shop: Project, connection: Database, columns: dict[str, object], task: str, reason: str | None
+) -> None:
+    write(connection, **columns)
+    assert by_watch(shop, task).statuses == ["started", "ended"]
+    [(status, host, attempt, said)] = rows(connection)
+    assert (status, host, said) == ("ended", HERE, reason)
+    assert attempt == (1 if columns.get("attempt") == 0 else 2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "task"),
+    [
+        ({"status": "ended"}, "slots.again"),
+        ({"status": "failed"}, "slots.again"),
+        ({"status": "lost"}, "slots.again"),
+        ({"status": "started", "expires_at": SLOT}, "slots.work"),
+        ({"status": "started", "expires_at": SLOT, "is_idempotent": True}, "slots.work"),
+    ],
+    ids=["ended", "failed", "lost", "expired and not idempotent", "no longer idempotent"],
+)
+def test_what_was_begun_is_never_run_twice_by_itself(
+    shop: Project, connection: Database, columns: dict[str, object], task: str
+) -> None:
+    write(connection, **columns)
+    assert by_watch(shop, task).statuses == ["started", "skipped"]
+    assert rows(connection, "status, host") == [(columns["status"], "app2")]
+
+
+def test_a_person_may_repeat_what_failed_and_forces_what_ended(shop: Project, connection: Database) -> None:
+    write(connection, status="failed")
+    assert shop.run("slots.work", *NAMED).statuses == ["started", "ended"]
+    assert shop.run("slots.work", *NAMED).statuses == ["started", "skipped"]
+    assert shop.run("slots.work", *NAMED, "--force").statuses == ["started", "ended"]
+    assert rows(connection, "status, host, attempt") == [("ended", HERE, 3)]
+
+
+def test_the_attempts_of_one_run_share_its_row(shop: Project, connection: Database, tmp_path: Path) -> None:
+    (tmp_path / "attempts").write_text("1")  # as the service has it, see deploy/wrapping.py
+    runtime = {"RUNTIME_DIRECTORY": str(tmp_path)}
+    schedule = json.dumps({"kind": "interval", "zone": "UTC", "every": 3600})
+    named = ("--clock=shop", "--job=work", f"--schedule={schedule}")
+    first = shop.run("slots.fail", *named, TRIGGER_UNIT="clock-shop-work.timer", **runtime)
+    second = shop.run("slots.again", *named, **runtime)  # systemd says nothing of a timer in a restart
+    assert (first.exit_code, second.exit_code) == (1, 0)
+    assert second.end["run_id"] == first.end["run_id"]
+    assert second.end["scheduled_at"] == first.end["scheduled_at"]
+    assert second.end["attempt"] == 2
+    assert rows(connection, "status, attempt, trigger, error_type") == [("ended", 2, "timer", None)]
+
+
+def test_a_task_is_told_the_time_it_works_for_in_its_schedules_zone(shop: Project) -> None:
+    schedule = json.dumps({"kind": "cron", "zone": "Europe/Paris", "hours": [0], "minutes": [30]})
+    named = ("--clock=shop", "--job=work", f"--schedule={schedule}", "--at=2026-11-23T23:30:00Z")
+    finished = shop.run("slots.work", *named)
+    assert finished.messages(level="info") == ["2026-11-24T00:30:00+01:00, attempt 1, slot True"]
+    [said] = shop.run("slots.work").messages(level="info")
+    assert said.endswith(", attempt 1, slot False")
+
+
+def test_a_pause_for_all_skips_the_slot_and_one_of_this_host_leaves_it_to_others(
+    shop: Project, connection: Database
+) -> None:
+    connection.execute(
+        "INSERT INTO pause (clock, host, paused_by, reason) VALUES ('shop', %s, 'ada', 'a disk is changed')", [HERE]
+    )
+    finished = by_watch(shop, "slots.work")
+    assert finished.end["reason"] == "paused on this host: a disk is changed (ada)"
+    assert rows(connection) == []
+    connection.execute("UPDATE pause SET host = NULL")
+    assert by_watch(shop, "slots.work").end["reason"] == "paused: a disk is changed (ada)"
+    assert rows(connection) == [("skipped", HERE, 1, "paused: a disk is changed (ada)")]
+    assert shop.run("slots.work", *NAMED, SCHEDULED_TASKS_FORCE="1").statuses == ["started", "ended"]
+    assert rows(connection, "status") == [("ended",)]
+
+
+def test_a_pause_whose_time_is_over_holds_nothing(shop: Project, connection: Database) -> None:
+    connection.execute("INSERT INTO pause (paused_by, reason, until) VALUES ('ada', 'lunch', %s)", [SLOT])
+    assert by_watch(shop, "slots.work").statuses == ["started", "ended"]
+
+
+def test_a_switch_for_a_time_is_over_by_itself(shop: Project, connection: Database) -> None:
+    connection.execute(
+        "INSERT INTO feature (name, is_active, updated_by, expires_at) VALUES ('SELL', false, 'ada', %s)", [SLOT]
+    )
+    finished = shop.run("sales.sell")
+    assert finished.statuses == ["started", "ended"]
+    assert "the switch of SELL for a time is over: it is active again" in finished.messages(level="info")
+
+
+def test_a_job_that_is_to_be_alone_skips_while_another_slot_runs(shop: Project, connection: Database) -> None:
+    other = datetime(2026, 11, 24, 5, tzinfo=UTC)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    write(connection, scheduled_at=other, status="started", expires_at=soon, is_alone=True)
+    finished = by_watch(shop, "slots.work", "--overlap=skip")
+    assert finished.end["reason"] == "the run due at 2026-11-24T05:00:00Z on app2 is not over"
+    assert rows(connection, "status, host") == [("started", "app2"), ("skipped", HERE)]
+
+
+def test_a_job_that_queues_runs_once_the_other_slot_is_over(start: Start, connection: Database) -> None:
+    other = datetime(2026, 11, 24, 5, tzinfo=UTC)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    write(connection, scheduled_at=other, status="started", expires_at=soon, is_alone=True)
+    running = start("slots.work", *NAMED, "--overlap=queue")
+    assert running.line()["status"] == "started"
+    connection.execute("UPDATE task_run SET status = 'ended'")
+    assert running.finish().statuses == ["started", "ended"]
+    assert rows(connection, "status, host") == [("ended", "app2"), ("ended", HERE)]
+
+
+def test_a_run_that_can_not_be_alive_keeps_nobody_from_being_alone(shop: Project, connection: Database) -> None:
+    other = datetime(2026, 11, 24, 5, tzinfo=UTC)
+    write(connection, scheduled_at=other, status="started", expires_at=SLOT, is_alone=True)
+    assert by_watch(shop, "slots.work", "--overlap=skip").statuses == ["started", "ended"]
+    assert rows(connection, "status, reason") == [("lost", "its time was over"), ("ended", None)]
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    with socket.socket() as taken:  # bound and not listening: connections are refused
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_without_postgresql_a_slot_waits_and_then_leaves_word_that_it_did_not_begin(
+    shop: Project, connection: Database, closed_port: int, tmp_path: Path
+) -> None:
+    state = tmp_path / "scheduled-tasks"
+    kept = {
+        "STATE_DIRECTORY": str(state / "results/clock-shop-work"),
+        "SCHEDULED_TASKS_DATABASE_PATIENCE": "0.5",
+        "DATABASE_URL": f"postgresql://127.0.0.1:{closed_port}/shop",
+    }
+    finished = shop.run("slots.work", *NAMED, SCHEDULED_TASKS_TRIGGER="watch", **kept)
+    assert (finished.exit_code, finished.statuses) == (75, ["started", "failed"])
+    assert reconcile(connection, state, host=HERE).results == 1
+    assert rows(connection, "status, attempt, exit_code, error_type, slot_host") == [
+        ("failed", 0, 75, "ServiceUnavailableError", "")
+    ]
+    assert by_watch(shop, "slots.work").statuses == ["started", "ended"]
+
+
+def test_a_job_that_may_runs_although_postgresql_is_away(
+    shop: Project, connection: Database, closed_port: int, tmp_path: Path
+) -> None:
+    state = tmp_path / "scheduled-tasks"
+    kept = {
+        "STATE_DIRECTORY": str(state / "results/clock-shop-work"),
+        "SCHEDULED_TASKS_DATABASE_PATIENCE": "0.5",
+        "DATABASE_URL": f"postgresql://127.0.0.1:{closed_port}/shop",
+    }
+    finished = shop.run("slots.work", *NAMED, "--database-away=open", **kept)
+    assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
+    assert reconcile(connection, state, host=HERE).results == 1
+    assert rows(connection, "status, attempt, exit_code") == [("ended", 1, 0)]
+
+
+def test_an_end_that_postgresql_can_not_be_told_is_kept_on_disk(
+    start: Start, shop: Project, connection: Database, tmp_path: Path
+) -> None:
+    state = tmp_path / "scheduled-tasks"
+    running = start("slots.wait", *NAMED, stdin=subprocess.PIPE, STATE_DIRECTORY=str(state / "results/clock-shop-work"))
+    running.wait_for("ready")
+    connection.execute("ALTER TABLE task_run RENAME TO task_run_away")
+    assert running.process.stdin is not None
+    running.process.stdin.close()
+    finished = running.finish()
+    assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
+    connection.execute("ALTER TABLE task_run_away RENAME TO task_run")
+    assert rows(connection, "status") == [("started",)]
+    assert reconcile(connection, state, host=HERE).results == 1
+    assert rows(connection, "status, exit_code, duration > 0") == [("ended", 0, True)]
+    assert not list(state.glob("results/*/*"))
+
+
+def test_what_is_kept_speaks_for_its_own_job_alone(shop: Project, connection: Database, tmp_path: Path) -> None:
+    write(connection, status="started", expires_at=datetime.now(UTC) + timedelta(hours=1))
+    folder = tmp_path / "results/clock-shop-other"
+    folder.mkdir(parents=True)
+    lie = {"clock": "shop", "job": "work", "run_id": "11111111-1111-4111-8111-111111111111", "status": "ended"}
+    (folder / "lie.json").write_text(json.dumps(lie))
+    assert reconcile(connection, tmp_path, host=HERE).results == 0
+    assert rows(connection, "status") == [("started",)]
+
+
+def test_a_run_whose_time_is_over_is_lost_unless_it_may_be_taken_over(connection: Database, tmp_path: Path) -> None:
+    write(connection, status="started", expires_at=SLOT)
+    write(
+        connection, run_id="22222222-2222-4222-8222-222222222222", job="again", status="started", expires_at=SLOT,
+        is_idempotent=True,
+    )  # fmt: skip
+    done = reconcile(connection, tmp_path, host=HERE)
+    assert [each.job for each in done.lost] == ["work"]
+    assert [each.job for each in done.to_take_over] == ["again"]
+    assert rows(connection, "job, status") == [("again", "started"), ("work", "lost")]
