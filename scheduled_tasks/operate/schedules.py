@@ -94,13 +94,17 @@ def tell(connection: Connection, host: str, told: Told) -> int:
     return len(closed) + sum(key not in known for key in changed)
 
 
-def reopen(connection: Connection, clock: str | None, job: str | None, since: datetime) -> None:
+def reopen(
+    connection: Connection, clock: str | None, job: str | None, since: datetime, *, paused: bool = False
+) -> None:
     """Has slots judged again that another host's watch judged before it could know better (None: of all clocks, jobs).
 
-    Only what nobody ran is taken back, in a transaction of the caller's.
+    Only what nobody ran is taken back, in a transaction of the caller's: what is `missed`, or, with `paused`, what the
+    watch called paused.
     """
+    what = "status = 'skipped' AND trigger = 'watch' AND reason LIKE 'paused: %%'" if paused else "status = 'missed'"
     taken_back = connection.execute(
-        "DELETE FROM task_run WHERE status = 'missed' AND started_at > %(since)s"
+        f"DELETE FROM task_run WHERE {what} AND started_at > %(since)s"  # noqa: S608 - our own text
         " AND (%(clock)s::text IS NULL OR clock = %(clock)s) AND (%(job)s::text IS NULL OR job = %(job)s)",
         {"clock": clock, "job": job, "since": since},
     ).rowcount
