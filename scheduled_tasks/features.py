@@ -128,12 +128,15 @@ def is_there(connection: Connection[Any]) -> bool:
 def list_flags(connection: Connection[Any], declared: type[Enum]) -> list[FlagState]:
     """The flags in the table, by name, as they are now."""
     rows = connection.execute(
-        "SELECT name, description, is_active <> (expires_at IS NOT NULL AND expires_at <= clock_timestamp()), updated_at,"
+        "SELECT name, description, is_active <> coalesce(expires_at <= clock_timestamp(), false), updated_at,"
         " updated_by, CASE WHEN expires_at <= clock_timestamp() THEN %s ELSE reason END, expires_at"
         " FROM feature ORDER BY name",
         [EXPIRED],
     ).fetchall()
-    return [FlagState(*row[:5], row[0] in declared.__members__, *row[5:]) for row in rows]
+    return [
+        FlagState(name, description, is_active, at, actor, name in declared.__members__, reason, expires_at)
+        for name, description, is_active, at, actor, reason, expires_at in rows
+    ]
 
 
 def end_expired(connection: Connection[Any]) -> list[str]:

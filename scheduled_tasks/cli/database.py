@@ -26,10 +26,18 @@ if TYPE_CHECKING:
 
 def _migrate(database: Connection, *, check: bool = False) -> list[str]:
     from scheduled_tasks.operate import migrations
+    from scheduled_tasks.operate.grants import grant
 
-    extra = make_importable().get("migrations")
-    act = migrations.pending if check else migrations.migrate
-    return act(database, [migrations.OWN, *([extra] if extra else [])])
+    configuration = make_importable()
+    extra = configuration.get("migrations")
+    packages = [migrations.OWN, *([extra] if extra else [])]
+    if check:
+        return migrations.pending(database, packages)
+    applied = migrations.migrate(database, packages)
+    roles = {role: configuration.get(role) for role in ("tasks_role", "operators_role")}
+    if any(roles.values()):
+        grant(database, **roles)
+    return applied
 
 
 def _fill(database: Connection) -> Any:
@@ -43,7 +51,7 @@ def _fill(database: Connection) -> Any:
 @check_option
 @json_option
 def migrate(*, check: bool, as_json: bool) -> None:
-    """Bring the database's tables up to this release."""
+    """Bring the database's tables up to this release, and grant what the configured roles may."""
     with connection() as database:
         applied = _migrate(database, check=check)
     if as_json:
@@ -51,6 +59,22 @@ def migrate(*, check: bool, as_json: bool) -> None:
     else:
         done = "to apply:" if check else "applied"
         click.echo("\n".join(f"{done} {name}" for name in applied) or "nothing to do: the tables are up to date")
+
+
+@click.command("prune-runs")
+@click.option("--keep", type=float, metavar="DAYS", help="Days that runs are kept; else the configuration's keep_runs.")
+@json_option
+def prune(*, keep: float | None, as_json: bool) -> None:
+    """Delete runs older than the configuration keeps them (keep_runs, in days; 400 where unset)."""
+    from scheduled_tasks.operate import prune as pruning
+
+    days = keep if keep is not None else float(make_importable().get("keep_runs") or pruning.KEEP_DAYS)
+    with connection() as database:
+        done = pruning.prune(database, days)
+    if as_json:
+        show_json({"changed": bool(done), "runs": done})
+    else:
+        click.echo(f"{done} runs older than {days:g} days deleted")
 
 
 @click.command("demo")
@@ -109,4 +133,4 @@ def setup(*, stop: bool) -> None:
                 filled.touch()
 
 
-COMMANDS = (migrate, demo, setup)
+COMMANDS = (migrate, prune, demo, setup)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from scheduled_tasks import features
@@ -16,6 +18,8 @@ from scheduled_tasks.cli.common import (
     show_json,
     table,
 )
+from scheduled_tasks.cli.jobs import coming, shown
+from scheduled_tasks.errors import UsageError
 
 
 @click.group("features", cls=Commands)
@@ -37,39 +41,79 @@ def list_flags(*, as_json: bool) -> None:
     rows = (
         (
             flag.name,
-            "active" if flag.is_active else "inactive",
+            _state(flag.is_active, flag.expires_at),
             f"{flag.updated_at:%Y-%m-%d %H:%M}",
             flag.updated_by,
+            flag.reason or "",
             flag.description + ("" if flag.declared else " (the enum no longer has it)"),
         )
         for flag in flags
     )
-    table(("FLAG", "STATE", "SINCE", "BY", "DESCRIPTION"), rows)
+    table(("FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"), rows)
     for name in missing:
         click.echo(f"{name} is not in the table: its default holds; `clocks features sync` adds it", err=True)
 
 
-def _switch(name: str, reason: str | None, *, active: bool) -> None:
+def _state(is_active: bool, until: datetime | None) -> str:  # noqa: FBT001 - a column's value
+    return ("active" if is_active else "inactive") + (f" until {shown(until)}" if until else "")
+
+
+def _switch(name: str, reason: str | None, until: datetime | None, *, active: bool) -> None:
+    if until and until <= datetime.now(UTC):
+        raise UsageError(f"--until {shown(until)} is over already")
     with connection() as database:
-        changed = features.set_active(database, name, active=active, actor=actor(), reason=reason)
-    state = "active" if active else "inactive"
-    click.echo(f"{name} is {state} now" if changed else f"{name} was {state} already")
+        changed = features.set_active(database, name, active=active, actor=actor(), reason=reason, until=until)
+    state = _state(active, until) if changed else _state(active, None)
+    click.echo(f"{name} is {state} now" if changed else f"{name} was {state} already{', for good' if until else ''}")
+
+
+reason_option = click.option("--reason", help="Why; it is kept in the history.")
+until_option = click.option(
+    "--until", callback=coming, metavar="T", help="Then it is what it was before: 2026-11-24T06:00Z, or 2h."
+)
 
 
 @group.command("enable")
 @click.argument("name")
-@click.option("--reason", help="Why; it is kept in the history.")
-def enable(name: str, reason: str | None) -> None:
+@reason_option
+@until_option
+def enable(name: str, reason: str | None, until: datetime | None) -> None:
     """Switch a flag on, from the next run on."""
-    _switch(name, reason, active=True)
+    _switch(name, reason, until, active=True)
 
 
 @group.command("disable")
 @click.argument("name")
-@click.option("--reason", help="Why; it is kept in the history.")
-def disable(name: str, reason: str | None) -> None:
+@reason_option
+@until_option
+def disable(name: str, reason: str | None, until: datetime | None) -> None:
     """Switch a flag off, from the next run on; a running task goes on."""
-    _switch(name, reason, active=False)
+    _switch(name, reason, until, active=False)
+
+
+@group.command("log")
+@click.argument("name", required=False)
+@click.option("--count", type=click.IntRange(1), default=50, show_default=True, help="So many at most.")
+@json_option
+def log(*, name: str | None, count: int, as_json: bool) -> None:
+    """Show who switched a flag (or any) when and why, the newest first."""
+    with connection() as database:
+        features.end_expired(database)
+        changes = features.history(database, name, most=count)
+    if as_json:
+        show_json([change._asdict() for change in changes])
+        return
+    rows = (
+        (
+            shown(change.changed_at),
+            change.name,
+            _state(change.is_active, change.expires_at),
+            change.changed_by,
+            change.reason or "",
+        )
+        for change in changes
+    )
+    table(("AT", "FLAG", "STATE", "BY", "WHY"), rows)
 
 
 @group.command("sync")

@@ -98,7 +98,7 @@ def _speak_to_the_database() -> None:
         database.execute("SELECT 1")
 
 
-@click.command("prune")
+@click.command("prune-releases")
 @click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="So many releases stay.")
 @check_option
 @json_option

@@ -15,8 +15,8 @@ from scheduled_tasks.cli.common import connection, json_option, show_json
 from scheduled_tasks.cli.jobs import database_now, one_job, past, shown
 from scheduled_tasks.cli.pauses import NotRootError
 from scheduled_tasks.deploy import names
-from scheduled_tasks.errors import ScheduledTasksError, UsageError
-from scheduled_tasks.operate import history, pause_files, pauses, schedules
+from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
+from scheduled_tasks.operate import history, host_watch, pause_files, pauses, schedules
 from scheduled_tasks.schedule.evaluator import latest_occurrence, occurrences
 
 if TYPE_CHECKING:
@@ -33,21 +33,25 @@ class PausedError(ScheduledTasksError):
 
 
 def _deployed(which: str) -> DeployedJob:
+    """The job as this host has it, by its set of units: a run needs no database to be started."""
     clock, job = one_job(which)
+    here = host_watch.deployed_here(names.Places(), socket.gethostname())
+    found = next((each for each in here if (each.clock, each.job) == (clock, job)), None)
+    if found is not None:
+        return found
     with connection() as database:
-        found = schedules.deployed_now(database, clock, job)
-    here = [each for each in found if each.host == socket.gethostname()]
-    if not here:
-        hosts = ", ".join(each.host for each in found)
-        where = f"it is on {hosts}: run it there" if found else "see 'clocks list' and 'clocks plan'"
-        raise UsageError(f"{which} is not deployed on this host; {where}")
-    return here[0]
+        hosts = ", ".join(each.host for each in schedules.deployed_now(database, clock, job))
+    where = f"it is on {hosts}: run it there" if hosts else "see 'clocks list' and 'clocks plan'"
+    raise UsageError(f"{which} is not deployed on this host; {where}")
 
 
 def _pauses_of(job: DeployedJob) -> list[PauseRow]:
-    with connection() as database:
-        held = pauses.in_force(database, database_now(database))
-    held += pause_files.in_force(names.Places(), job.host)
+    held = pause_files.in_force(names.Places(), job.host)
+    try:
+        with connection() as database:
+            held += pauses.in_force(database, database_now(database))
+    except ServiceUnavailableError as error:
+        click.echo(f"clocks: whether it is paused for all hosts is not known: {error}", err=True)
     return [row for row in held if row.holds(job.clock, job.job, job.host)]
 
 

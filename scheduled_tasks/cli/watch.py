@@ -14,6 +14,7 @@ from scheduled_tasks.cli.common import connection, json_option, show_json
 from scheduled_tasks.cli.jobs import database_now, shown
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.features import end_expired
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
             before = _last_word(database, host)
             host_watch.tell_deployed(database, places, host, now)
             host_watch.tell_pauses(database, places, host, now)
+            end_expired(database)
             settled = host_watch.reconcile(database, places, host)
             done = account(database, host, now, __version__)
             started = host_watch.take_over(places, settled.to_take_over, host)

@@ -11,19 +11,23 @@ import json
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.deploy import asked, deployed, names
 from scheduled_tasks.deploy.facts import instant, show
 from scheduled_tasks.operate import pause_files, pauses, schedules
 from scheduled_tasks.operate import reconcile as ledger
+from scheduled_tasks.operate.missed import DeployedJob
 from scheduled_tasks.schedule.evaluator import latest_occurrence
+from scheduled_tasks.schedule.trigger import Trigger
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scheduled_tasks.deploy.names import Places
-    from scheduled_tasks.operate.missed import DeployedJob
     from scheduled_tasks.operate.pauses import PauseRow
     from scheduled_tasks.run.database import Connection
 
@@ -66,11 +70,12 @@ def tell_pauses(connection: Connection, places: Places, host: str, now: datetime
             pause_files.end(places, row, by="until", at=now)
     notes = sorted(places.untold.glob("*-pause.json"))
     here = pause_files.in_force(places, host)
-    stopped = [] if _an_apply_is_at_work(places) else _stopped(places, host, now)
+    settled = not _an_apply_is_at_work(places)
+    stopped = _stopped(places, host, now) if settled else []
     pauses.tell_pauses(connection, [pause_files.read_note(path.read_text()) for path in notes] + here + stopped)
     for path in notes:
         path.unlink()
-    if not _an_apply_is_at_work(places):
+    if settled:
         pauses.end_gone(connection, host, [row.note for row in here + stopped if row.note], now)
 
 
@@ -158,6 +163,17 @@ def jobs_here(places: Places) -> set[tuple[str, str]]:
     return {(each["clock"], each["job"]) for each in json.loads(_jobs_in_force(places))["jobs"]}
 
 
+def deployed_here(places: Places, host: str) -> list[DeployedJob]:
+    """What is deployed on this machine, by its set of units; since when is not asked."""
+    since = datetime.fromtimestamp(0, UTC)
+    return [
+        DeployedJob(
+            host, each["clock"], each["job"], each["task"], Trigger.from_json(each["schedule"]), each["options"], since
+        )
+        for each in json.loads(_jobs_in_force(places))["jobs"]
+    ]
+
+
 def _jobs_in_force(places: Places) -> str:
     try:
         return (places.current / names.JOBS).read_text()
@@ -179,7 +195,7 @@ def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
             since = instant(unit["InactiveEnterTimestamp"])
             at = _utc(since) if since else now
             clock, job = timers[unit["Id"]]
-            note = f"{host}:{unit['Id']}:{since or 'boot'}"
+            note = f"{host}:{unit['Id']}:{since or BOOT_ID.read_text().strip()}"
             reason = f"its timer is stopped on {host}"
             rows.append(pauses.PauseRow(pauses.Scope(clock, job, host), at, pauses.STOPPED, reason, None, note=note))
     return rows

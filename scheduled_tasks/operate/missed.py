@@ -76,6 +76,11 @@ class DeployedJob:
             for found in occurrences(self.trigger, after=low, until=high):
                 yield found.at
 
+    def is_due(self, slot: Slot) -> bool:
+        """Whether a slot is one of this deployment's."""
+        before = slot.at - timedelta(microseconds=1)
+        return self.slot(slot.at) == slot and slot.at in self.due(before, slot.at)
+
 
 @dataclass(frozen=True)
 class Pause:

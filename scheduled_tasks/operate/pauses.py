@@ -90,14 +90,16 @@ def resume(connection: Connection, scope: Scope, *, by: str, at: datetime) -> in
 def tell_pauses(connection: Connection, rows: Iterable[PauseRow]) -> None:
     """Writes the pauses that a host keeps itself, known by their `note`; told again, nothing changes.
 
-    What was missed since then is judged again.
+    What was missed since it began, or called paused since it ended, is judged again.
     """
     for row in rows:
         with connection.transaction():
-            new = connection.execute("SELECT FROM pause WHERE note = %s", [row.note]).fetchone() is None
+            known = connection.execute("SELECT resumed_at FROM pause WHERE note = %s", [row.note]).fetchone()
             _insert(connection, row)
-            if new:
+            if known is None:
                 schedules.reopen(connection, row.scope.clock, row.scope.job, row.at)
+            elif known[0] is None and row.resumed_at:
+                schedules.reopen(connection, row.scope.clock, row.scope.job, row.resumed_at, paused=True)
 
 
 def end_gone(connection: Connection, host: str, notes: Iterable[str], at: datetime) -> int:

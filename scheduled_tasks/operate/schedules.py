@@ -7,7 +7,7 @@ changed closes rows of `deployed_job` and opens others. Times come from the call
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,13 +94,17 @@ def tell(connection: Connection, host: str, told: Told) -> int:
     return len(closed) + sum(key not in known for key in changed)
 
 
-def reopen(connection: Connection, clock: str | None, job: str | None, since: datetime) -> None:
+def reopen(
+    connection: Connection, clock: str | None, job: str | None, since: datetime, *, paused: bool = False
+) -> None:
     """Has slots judged again that another host's watch judged before it could know better (None: of all clocks, jobs).
 
-    Only what nobody ran is taken back, in a transaction of the caller's.
+    Only what nobody ran is taken back, in a transaction of the caller's: what is `missed`, or, with `paused`, what the
+    watch called paused.
     """
+    what = "status = 'skipped' AND trigger = 'watch' AND reason LIKE 'paused: %%'" if paused else "status = 'missed'"
     taken_back = connection.execute(
-        "DELETE FROM task_run WHERE status = 'missed' AND started_at > %(since)s"
+        f"DELETE FROM task_run WHERE {what} AND started_at > %(since)s"  # noqa: S608 - our own text
         " AND (%(clock)s::text IS NULL OR clock = %(clock)s) AND (%(job)s::text IS NULL OR job = %(job)s)",
         {"clock": clock, "job": job, "since": since},
     ).rowcount
@@ -119,6 +123,17 @@ def deployed_since(connection: Connection, hosts: Sequence[str], since: datetime
         _DEPLOYED + "WHERE host = ANY (%(hosts)s) AND valid_until IS NULL UNION ALL"
         + _DEPLOYED + "WHERE host = ANY (%(hosts)s) AND valid_until > %(since)s",
         {"hosts": list(hosts), "since": since},
+    )  # fmt: skip
+    return [_deployed(row) for row in rows]
+
+
+def deployed_of(connection: Connection, jobs: Iterable[tuple[str, str]], since: datetime) -> list[DeployedJob]:
+    """What any host was to run of some jobs at any time after an instant."""
+    wanted = list(jobs)
+    rows = connection.execute(
+        _DEPLOYED + "JOIN unnest(%(clocks)s::text[], %(jobs)s::text[]) AS wanted (clock, job) USING (clock, job)"
+        " WHERE valid_until IS NULL OR valid_until > %(since)s ORDER BY host",
+        {"clocks": [clock for clock, _ in wanted], "jobs": [job for _, job in wanted], "since": since},
     )  # fmt: skip
     return [_deployed(row) for row in rows]
 

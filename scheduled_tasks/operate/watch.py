@@ -153,9 +153,17 @@ def _judge(
     without = _without_a_row(connection, list(slots))
     if not without:
         return []
-    holding = pauses.since(connection, min(slot.at for slot in without))
-    ran = _ran(connection, without, slots)
-    return _write(connection, [_verdict(slot, slots[slot], holding, ran, seen) for slot in without], now)
+    first = min(slot.at for slot in without)
+    # Of all hosts: one that isn't judged now had it too.
+    every = defaultdict(list)
+    for each in schedules.deployed_of(connection, {(slot.clock, slot.job) for slot in without}, first):
+        every[each.clock, each.job].append(each)
+    hosts = {
+        slot: [each for each in every[slot.clock, slot.job] if each.is_due(slot)] or slots[slot] for slot in without
+    }
+    holding = pauses.since(connection, first)
+    ran = _ran(connection, without, hosts)
+    return _write(connection, [_verdict(slot, hosts[slot], holding, ran, seen) for slot in without], now)
 
 
 def _verdict(

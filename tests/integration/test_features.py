@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,7 @@ def test_clocks_features_list_shows_the_table_and_what_it_lacks(connection: Data
     )
     result = _clocks("list")
     header, old, sell = (line.split() for line in result.stdout.splitlines())
-    assert header == ["FLAG", "STATE", "SINCE", "BY", "DESCRIPTION"]
+    assert header == ["FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"]
     assert [old[0], old[1], old[4]] == ["OLD", "active", "bert"]
     assert "(the enum no longer has it)" in result.stdout
     assert [sell[0], sell[1], sell[4]] == ["SELL", "inactive", "anna"]
@@ -159,3 +160,34 @@ def test_clocks_features_list_shows_the_table_and_what_it_lacks(connection: Data
     shown = json.loads(_clocks("list", "--json").stdout)
     assert [flag["name"] for flag in shown["flags"]] == ["OLD", "SELL"]
     assert shown["missing"] == ["GIVE_AWAY"]
+
+
+def test_a_switch_for_a_time_ends_as_it_was_and_the_history_says_so(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    over = datetime(2026, 11, 24, 6, tzinfo=UTC)
+    assert features.set_active(connection, "SELL", active=False, actor="anna", reason="stocktaking", until=over)
+    [_, sell] = features.list_flags(connection, Toggle)
+    assert (sell.is_active, sell.reason) == (True, "its time was over")
+    assert features.end_expired(connection) == ["SELL"]
+    assert features.end_expired(connection) == []
+    assert {change[2:] for change in features.history(connection, "SELL")} == {
+        ("deploy", None, True, "added with its default", None), ("anna", True, False, "stocktaking", over),
+        ("anna", False, True, "its time was over", None),
+    }  # fmt: skip
+
+
+def test_what_is_so_for_a_time_gets_another_end_and_what_is_so_for_good_stays(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    soon, later = (datetime.now(UTC) + timedelta(hours=hours) for hours in (1, 2))
+    assert not features.set_active(connection, "SELL", active=True, actor="anna", until=soon)
+    assert features.set_active(connection, "SELL", active=False, actor="anna", until=soon)
+    assert features.set_active(connection, "SELL", active=False, actor="anna", until=later)
+    assert connection.execute("SELECT is_active, expires_at FROM feature WHERE name = 'SELL'").fetchone() == (
+        False,
+        later,
+    )
+    assert features.set_active(connection, "SELL", active=False, actor="anna")
+    assert connection.execute("SELECT is_active, expires_at FROM feature WHERE name = 'SELL'").fetchone() == (
+        False,
+        None,
+    )

@@ -114,8 +114,15 @@ def worlds(draw: st.DrawFn) -> World:
                 offs.append(span)
         down[host] = offs
     held = [
-        Held(span, draw(st.sampled_from([None, "hourly", "each"])), None)
-        for span in draw(st.lists(spans(FIRST, HOURS), max_size=1))
+        Held(span, draw(st.sampled_from([None, "hourly", "each"])), draw(st.sampled_from([None, "app1"])))
+        for span in draw(st.lists(spans(FIRST, HOURS), max_size=2))
+    ]
+    # A host's own pause ends while it is up, and it lives to tell.
+    early = timedelta(hours=6)
+    held = [
+        each
+        for each in held
+        if not (each.host and any(off.start - early <= each.span.end <= off.end for off in down[each.host]))
     ]
     end = FIRST + timedelta(hours=HOURS)
     return World(FIRST, end, deploys, down, held, looks=timedelta(hours=5))

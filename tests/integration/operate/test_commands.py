@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,3 +216,30 @@ def test_questions_about_many_jobs_walk_down_indices(connection: Database) -> No
     account(connection, "app1", at)
     account(connection, "app1", at + timedelta(minutes=1))
     assert scans() == before
+
+
+def test_status_watch_shows_what_happens_meanwhile(connection: Database, hour: datetime) -> None:
+    ours, theirs = pty.openpty()
+    environment = os.environ | {
+        "SCHEDULED_TASKS_CONFIG": str(SHOP / "pyproject.toml"),
+        "TERM": "xterm",
+        "COLUMNS": "200",
+    }
+    command = [sys.executable, "-m", "scheduled_tasks.cli", "status", "--watch"]
+    shown = b""
+
+    def read_until(words: bytes) -> None:
+        nonlocal shown
+        while words not in shown:
+            ready, _, _ = select.select([ours], [], [], 30)
+            assert ready, shown
+            shown += os.read(ours, 65536)
+
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as watching:
+        read_until(b"3 jobs: 0 bad")
+        ran(connection, "count", hour, "failed")
+        read_until(b"3 jobs: 1 bad")
+        watching.send_signal(signal.SIGINT)
+    os.close(theirs)
+    os.close(ours)
+    assert watching.returncode == 1

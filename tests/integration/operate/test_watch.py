@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -205,3 +206,23 @@ def test_a_schedule_is_told_once_however_often_it_is_said(connection: Database) 
     assert rows == [
         ("count", minutes(-30), minutes(10)), ("count", minutes(10), None), ("sell", minutes(-30), minutes(10)),
     ]  # fmt: skip
+
+
+def test_a_pause_of_the_host_that_is_judged_first_does_not_excuse_the_other_one(connection: Database) -> None:
+    for host in ("app1", "app2"):
+        deploy(connection, host, minutes(-30), "count")
+        look_regularly(connection, host, minutes(-30), minutes(0))
+    pauses.pause(connection, PauseRow(Scope("shop", None, "app1"), minutes(-10), "anna", "a disk", None))
+    account(connection, "app1", minutes(1))  # app2's last word is from before the slot's patience ended
+    assert written(connection) == [("count", NOON, "missed", "", "app2 is silent since 2026-11-24T12:00:00Z")]
+
+
+def test_what_was_called_paused_after_a_pause_that_a_host_ended_unheard_is_judged_again(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count")
+    held = PauseRow(Scope("shop", None, "app1"), minutes(-20), "anna", "a disk", None, note="one")
+    pauses.tell_pauses(connection, [held])
+    look_regularly(connection, "app1", minutes(-20), minutes(2))
+    assert [row[2] for row in written(connection)] == ["skipped"]
+    pauses.tell_pauses(connection, [replace(held, resumed_at=minutes(-10), resumed_by="anna")])
+    account(connection, "app1", minutes(3))
+    assert [row[2] for row in written(connection)] == ["missed"]

