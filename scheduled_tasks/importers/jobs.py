@@ -103,7 +103,7 @@ def judge(call: JobCall, clock: ClockContext) -> list[ImportedJob]:
 def _defaults(scheduler: Scheduler) -> dict[str, Value]:
     """What the scheduler gives each job; APScheduler takes text there too, as it stands in a configuration file."""
     given = scheduler.settings.get("job_defaults")
-    found = {}
+    found: dict[str, Value] = {}
     for name, value in given.items() if isinstance(given, dict) else ():
         if isinstance(value, str) and name == "coalesce":
             found[name] = value.strip().lower() in TRUE
