@@ -1,4 +1,4 @@
-"""Further mistakes, of jobs that use what isn't there any more."""
+"""Jobs that use what is not there any more."""
 
 from apscheduler.schedulers.blocking import BlockingScheduler
 
@@ -8,7 +8,7 @@ scheduler = BlockingScheduler(timezone="Europe/Paris")
 
 
 def stop_everything():
-    scheduler.shutdown()
+    scheduler.pause()
 
 
 def uses_it_indirectly():
