@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -30,12 +31,10 @@ from scheduled_tasks.errors import UsageError
 from scheduled_tasks.features import set_active, synchronize
 from scheduled_tasks.job_call import Project
 from scheduled_tasks.operate import migrations
-from scheduled_tasks.run import context, current, database, flags, log, record, settings
+from scheduled_tasks.run import arguments, context, current, database, log, main, settings
 from scheduled_tasks.schedule import occurrences
 
-__all__ = [
-    "Flags", "JobTimes", "TaskCall", "flags", "job_times", "log_lines", "run_task", "tasks_database",
-]  # fmt: skip
+__all__ = ["Flags", "JobTimes", "TaskCall", "flags", "job_times", "log_lines", "run_task", "tasks_database"]  # noqa: F822 - `flags` is the fixture `_flags`
 
 TEMPLATE = "template_of_the_tests"
 _numbers = count(1)
@@ -186,50 +185,37 @@ def run_task(tasks_database: str) -> Callable[..., TaskCall]:
         with _captured() as lines:
             before, current.current = current.current, run
             try:
-                outcome = _called(run, task, args, kwargs)
+                result, error = _called(run, task, args, kwargs)
             finally:
                 current.current = before
-        return TaskCall(*outcome, lines)
+        status = [line["status"] for line in lines if "status" in line][-1]
+        return TaskCall(status, result, error, lines)
 
     return call
 
 
 def _called(
     run: current.Run, task: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
-) -> tuple[str, object, BaseException | None]:
-    feature = getattr(task, "__cron_feature__", None)
-    run.feature = feature.name if feature is not None else ""
-    log.announce(run.name, "started", logging.INFO)
-    found = record.open_run(run, record.Terms(), settings.load().release)
-    status, result, error, reason = "ended", None, None, ""
-    exc_info: log.ExcInfo | None = None
-    if feature is not None:
-        run.is_active = flags.resolve(feature, found.is_active)
-    if run.is_active is False:
-        status, reason = "skipped", f"feature {run.feature} is not active"
-    else:
+) -> tuple[object, BaseException | None]:
+    """Runs the task by run-task's own code, but for what makes a process its own: its standard output, its signals."""
+    result: object = None
+    error: BaseException | None = None
+
+    def call(wanted: Callable[..., Any]) -> None:
+        nonlocal result, error
         try:
-            result = task(*args, **kwargs)
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, the test is told
-            status, error = "failed", raised
-            exc_info = (type(raised), raised, raised.__traceback__)
-    fields = {key: value for key, value in {"feature": run.feature, "reason": reason}.items() if value}
-    level = logging.ERROR if status == "failed" else logging.INFO
-    log.announce(run.name, status, level, exc_info, duration=run.duration, **fields)
-    record.close_run(
-        run,
-        record.Result(
-            run_id=run.run_id,
-            attempt=run.attempt,
-            status=status,
-            exit_code=int(status == "failed"),
-            duration=run.duration,
-            reason=reason or None,
-            error_type=type(error).__name__ if error else None,
-            error_message=str(error) if error else None,
-        ),
-    )
-    return status, result, error
+            result = wanted(*args, **kwargs)
+        except BaseException as raised:
+            error = raised
+            raise
+
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        main._run(run, task, cast("arguments.Call", call), arguments.Asked(run.task))  # noqa: SLF001 - the whole of a run, in its one home
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+    return result, error
 
 
 class JobTimes:

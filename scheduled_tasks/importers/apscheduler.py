@@ -112,6 +112,8 @@ def _import_one(  # noqa: PLR0913, PLR0917 - what one file adds to
     with_jobs = [each for each in schedulers if each.calls]
     found: list[Entry] = []
     for scheduler in with_jobs:
+        if scheduler.made and scheduler.settings.get("timezone") is None:
+            general.append(f"{shown}: the scheduler named no zone and took the host's, read as {request.timezone}")
         several = len(with_jobs) > 1
         clock_name = _unique(f"{name}_{_clock_name(scheduler.name)}" if several else name, files)
         clock = ClockContext(

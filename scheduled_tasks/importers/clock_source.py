@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from scheduled_tasks.importers.evaluate import APPLICATION_NAMES, Evaluator
+from scheduled_tasks.importers.evaluate import Evaluator
 from scheduled_tasks.importers.values import (
     Application,
     Aside,
@@ -27,23 +27,16 @@ from scheduled_tasks.importers.values import (
     is_plain,
     why_unknown,
 )
+from scheduled_tasks.importers.vocabulary import (
+    ADDS,
+    APPLICATION_NAMES,
+    FLASK,
+    FLASK_ADDS,
+    SCHEDULER_METHODS,
+    adds,
+    settings_of,
+)
 
-ADD_JOB = (
-    "func", "trigger", "args", "kwargs", "id", "name", "misfire_grace_time", "coalesce", "max_instances",
-    "next_run_time", "jobstore", "executor", "replace_existing",
-)  # fmt: skip
-SCHEDULED_JOB = tuple(name for name in ADD_JOB if name not in {"func", "replace_existing"})
-ADDS = {"add_job": ADD_JOB, "scheduled_job": SCHEDULED_JOB}
-# Flask-APScheduler's own: its decorator is `task`, and its add_job takes the id first.
-FLASK = "flask_apscheduler.APScheduler"
-FLASK_ADDS = {"add_job": ("id", "func", *ADD_JOB[1:]), "task": ("trigger", "id")}
-# What has no counterpart, or needs none: said once where it stands. None: nothing to say.
-METHODS = {
-    "start": None, "shutdown": None, "configure": None, "print_jobs": None, "init_app": None,
-    "add_listener": "an event listener has no counterpart: a failed run is in the log, the table and the unit's state",
-    "add_jobstore": "there is no job store: what is due stands in the timers",
-    "add_executor": "there are no executors: each run is a process of its own",
-}  # fmt: skip
 CALLED_BY_DJANGO = {"BaseCommand": "handle", "AppConfig": "ready"}
 DEEPEST = 5
 MOST_TURNS = 5000
@@ -147,7 +140,7 @@ class _Reader(Evaluator):
 
     def _schedules(self, function: ast.expr) -> bool:
         """Whether a decorator adds what it decorates as a job."""
-        if _adds(function) == "scheduled_job":
+        if adds(function) == "scheduled_job":
             return True
         if not isinstance(function, ast.Attribute) or function.attr != "task":
             return False
@@ -213,7 +206,7 @@ class _Reader(Evaluator):
         self, node: ast.Call, function: Value, args: list[Value], kwargs: dict[str, Value]
     ) -> Value | None:
         """What makes a scheduler, adds a job, or enters a function of the file that does."""
-        method = _adds(node.func)
+        method = adds(node.func)
         if method and isinstance(node.func, ast.Attribute):
             if method == "scheduled_job":
                 return UnknownValue(ast.unparse(node), "what it decorates")
@@ -227,7 +220,7 @@ class _Reader(Evaluator):
             function.dotted.startswith("apscheduler.schedulers.") or function.dotted == FLASK
         ):
             kind = FLASK if function.dotted == FLASK else function.dotted.rpartition(".")[2]
-            made = Scheduler(kind, node.lineno, settings=_settings(args, kwargs))
+            made = Scheduler(kind, node.lineno, settings=settings_of(args, kwargs))
             self.source.schedulers.append(made)
             return made
         if isinstance(function, LocalFunction) and self._enters(function):
@@ -245,8 +238,8 @@ class _Reader(Evaluator):
         self, node: ast.Call, owner: Scheduler, name: str, kwargs: dict[str, Value], args: list[Value]
     ) -> None:
         if name == "configure":
-            owner.settings |= _settings(args, kwargs)
-        text = METHODS.get(name, f"{name}() works on a running scheduler, and none runs here")
+            owner.settings |= settings_of(args, kwargs)
+        text = SCHEDULER_METHODS.get(name, f"{name}() works on a running scheduler, and none runs here")
         if text:
             self.source.asides.append(Aside(node.lineno, ast.unparse(node), text))
 
@@ -254,7 +247,7 @@ class _Reader(Evaluator):
         if function.node is None or self.depth >= DEEPEST:
             return False
         return any(
-            (isinstance(each, ast.Call) and (_adds(each.func) or ast.unparse(each.func).endswith("Scheduler")))
+            (isinstance(each, ast.Call) and (adds(each.func) or ast.unparse(each.func).endswith("Scheduler")))
             or (isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id != function.name
                 and isinstance(inner := self.names.get(each.func.id), LocalFunction) and inner is not function
                 and inner.node is not None and "add_job" in ast.unparse(inner.node))
@@ -333,7 +326,7 @@ class _Reader(Evaluator):
         """Each call that is mentioned and was not reached is a job all the same: one that reading can't tell of."""
         decorators: set[int] = set()
         for node in ast.walk(self.source.tree):
-            if isinstance(node, ast.Call) and _adds(node.func) and (node.lineno, node.col_offset) not in self.seen:
+            if isinstance(node, ast.Call) and adds(node.func) and (node.lineno, node.col_offset) not in self.seen:
                 if id(node) in decorators:
                     continue
                 assert isinstance(node.func, ast.Attribute)  # noqa: S101 - _adds has looked
@@ -348,25 +341,8 @@ class _Reader(Evaluator):
                 )
 
 
-def _settings(args: list[Value], kwargs: dict[str, Value]) -> dict[str, Value]:
-    """A scheduler's settings by name, those of its dictionary ('apscheduler.timezone') under the same names."""
-    settings: dict[str, Value] = {}
-    for each in args:
-        if isinstance(each, dict):
-            settings |= {str(key).removeprefix("apscheduler."): value for key, value in each.items()}
-    settings |= {key: value for key, value in kwargs.items() if key != "gconfig"}
-    defaults = {key.partition(".")[2]: settings.pop(key) for key in list(settings) if key.startswith("job_defaults.")}
-    if defaults:
-        settings["job_defaults"] = defaults
-    return settings
-
-
-def _adds(function: ast.expr) -> str:
-    return function.attr if isinstance(function, ast.Attribute) and function.attr in ADDS else ""
-
-
 def _is_plain_decorator(node: ast.expr) -> bool:
-    return not (isinstance(node, ast.Call) and _adds(node.func))
+    return not (isinstance(node, ast.Call) and adds(node.func))
 
 
 def _first_line(text: str, line: int) -> str:

@@ -7,8 +7,6 @@ arithmetic, text formatting, and a few harmless functions of Python's own on val
 from __future__ import annotations
 
 import ast
-import operator
-from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.importers.values import (
@@ -24,43 +22,22 @@ from scheduled_tasks.importers.values import (
     Value,
     is_plain,
 )
+from scheduled_tasks.importers.vocabulary import (
+    ALSO_OF_VALUES,
+    COMBINED,
+    ENVIRONMENT,
+    FACTORIES,
+    HARMLESS,
+    METHODS,
+    OPERATORS,
+    POSITIONAL,
+    TRIGGERS,
+    ZONE_MAKERS,
+    ZONES,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-ENVIRONMENT = ("os.environ", "os.getenv", "environ", "decouple.config", "env")
-APPLICATION_NAMES = {"app", "application", "flask_app", "current_app"}
-FACTORIES = ("Flask", "create_app", "make_app", "create_application", "FastAPI", "get_wsgi_application")
-ZONE_MAKERS = ("pytz.timezone", "zoneinfo.ZoneInfo", "dateutil.tz.gettz", "backports.zoneinfo.ZoneInfo", "tz.gettz")
-ZONES = {"pytz.utc": "UTC", "pytz.UTC": "UTC", "datetime.timezone.utc": "UTC", "datetime.UTC": "UTC"}
-TRIGGERS = {"CronTrigger": "cron", "IntervalTrigger": "interval", "DateTrigger": "date"}
-COMBINED = {"OrTrigger": "or", "AndTrigger": "and"}
-# Positional parameters of APScheduler's triggers, in their order.
-POSITIONAL = {
-    "cron": ("year", "month", "day", "week", "day_of_week", "hour", "minute", "second", "start_date", "end_date",
-             "timezone", "jitter"),
-    "interval": ("weeks", "days", "hours", "minutes", "seconds", "start_date", "end_date", "timezone", "jitter"),
-    "date": ("run_date", "timezone"),
-}  # fmt: skip
-OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Eq: operator.eq, ast.NotEq: operator.ne,
-    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.BitOr: operator.or_,
-    ast.In: lambda left, right: left in right, ast.NotIn: lambda left, right: left not in right,
-    ast.Is: operator.is_, ast.IsNot: operator.is_not, ast.Not: operator.not_, ast.USub: operator.neg,
-}  # fmt: skip
-HARMLESS: Mapping[str, Callable[..., Any]] = {
-    "int": int, "str": str, "float": float, "bool": bool, "len": len, "list": list, "tuple": tuple, "dict": dict,
-    "set": set, "sorted": sorted, "min": min, "max": max, "sum": sum, "abs": abs,
-    "range": lambda *args: list(range(*args)),
-    "enumerate": lambda *args, **more: [list(each) for each in enumerate(*args, **more)],
-    "zip": lambda *args, **_more: [list(each) for each in zip(*args, strict=False)],
-    "datetime.datetime": datetime, "datetime.date": date, "datetime.timedelta": timedelta, "datetime.time": time,
-    "datetime.datetime.fromisoformat": datetime.fromisoformat, "datetime.datetime.combine": datetime.combine,
-}  # fmt: skip
-METHODS = {"items", "keys", "values", "get", "format", "lower", "upper", "strip", "split", "join", "replace", "copy"}
-ALSO_OF_VALUES = {"list", "tuple", "dict", "enumerate", "zip", "len"}  # which keep what they are given as it is
-
+    from collections.abc import Callable, Iterable
 
 _FUNCTIONS = (Reference, LocalFunction)
 

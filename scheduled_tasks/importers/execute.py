@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.errors import ConfigurationError
-from scheduled_tasks.importers.clock_source import ADD_JOB
 from scheduled_tasks.importers.values import (
     Application,
     JobCall,
@@ -27,6 +26,7 @@ from scheduled_tasks.importers.values import (
     UnknownValue,
     Value,
 )
+from scheduled_tasks.importers.vocabulary import ADD_JOB
 
 if TYPE_CHECKING:
     from scheduled_tasks.importers.clock_source import ClockSource

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.importers.clock_source import ClockSource
     from scheduled_tasks.importers.triggers import ReadTrigger, Zones
 
+TRUE = {"true", "yes", "on", "y", "t", "1"}  # apscheduler.util.astobool
 LEFT_OUT = {
     "jobstore": "there is no job store",
     "executor": "each run is a process of its own",
@@ -67,7 +68,7 @@ class ImportedJob:
 
 def judge(call: JobCall, clock: ClockContext) -> list[ImportedJob]:
     """Judges one call."""
-    arguments = dict(clock.scheduler.settings.get("job_defaults") or {}) | call.arguments
+    arguments = _defaults(clock.scheduler) | call.arguments
     findings: list[Finding] = []
     if call.undecided:
         findings.append(Finding("undecided", call.undecided, "refusal", instead="import with --execute"))
@@ -97,6 +98,18 @@ def judge(call: JobCall, clock: ClockContext) -> list[ImportedJob]:
             arguments = arguments | {"id": f"{call.arguments['id']}_{index}"}
         jobs.append(_assembled(call, clock, arguments, target, args, kwargs, kept, findings, each))
     return jobs
+
+
+def _defaults(scheduler: Scheduler) -> dict[str, Value]:
+    """What the scheduler gives each job; APScheduler takes text there too, as it stands in a configuration file."""
+    given = scheduler.settings.get("job_defaults")
+    found: dict[str, Value] = {}
+    for name, value in given.items() if isinstance(given, dict) else ():
+        if isinstance(value, str) and name == "coalesce":
+            found[name] = value.strip().lower() in TRUE
+        else:
+            found[name] = int(value) if isinstance(value, str) and value.strip().isdigit() else value
+    return found
 
 
 def _arguments(arguments: dict[str, Value], findings: list[Finding]) -> tuple[list[Value], dict[str, Value]]:

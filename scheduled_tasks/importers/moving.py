@@ -37,10 +37,10 @@ class _Piece:
 
 
 def uses_scheduler(source: ClockSource, target: Target) -> str:
-    """The scheduler that a function of the file uses itself, or ""."""
+    """The scheduler that a function of the file uses, itself or by what it calls of the file; or ""."""
     if target.node is None:
         return ""
-    names = _names_used(target.node.body)
+    names = _needed([_piece(node) for node in source.tree.body], {target.name}, source)
     return next((name for name in sorted(names) if isinstance(source.names.get(name), Scheduler)), "")
 
 

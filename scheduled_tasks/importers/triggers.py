@@ -16,10 +16,10 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduled_tasks.faults import FaultsError
-from scheduled_tasks.importers.clock_source import ADD_JOB
 from scheduled_tasks.importers.code import literal
 from scheduled_tasks.importers.differences import differences
 from scheduled_tasks.importers.values import TriggerObject, UnknownValue, Value, is_plain, why_unknown, written
+from scheduled_tasks.importers.vocabulary import ADD_JOB
 from scheduled_tasks.schedule import Trigger, read_trigger
 from scheduled_tasks.schedule.trigger import Date, Interval
 from scheduled_tasks.transfer import Finding

@@ -1,7 +1,7 @@
 """Other people's projects, a Flask bakery and a Django library, moved in and deployed by Ansible: a job of each fires.
 
-Each is set up as docs/tutorial.md and docs/ansible.md say, from a copy that knows nothing of this project: `clocks init`, a task
-of its own, an inventory; then the collection's one command onto a fresh machine.
+Each is set up as docs/tutorial.md and docs/ansible.md say, from a copy that knows nothing of this project: `clocks
+init`, a task of its own, an inventory; then the collection's one command onto a fresh machine.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def ended(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
     [
         (
             "flask_bakery", "bakery", "bakery:create_app",
-            "from flask import current_app; found = current_app.name, [str(rule) for rule in app.url_map.iter_rules()][-1]",
+            "from flask import current_app; found = current_app.name, list(map(str, app.url_map.iter_rules()))[-1]",
             "('bakery', '/orders')",
         ),
         (
@@ -96,7 +96,7 @@ def ended(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
         ),
     ],
 )  # fmt: skip
-def test_a_strangers_project_is_deployed_and_its_job_fires(
+def test_a_strangers_project_is_deployed_and_its_job_fires(  # noqa: PLR0913, PLR0917 - a case has these parts
     name: str, package: str, app: str, look: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require(lacking("booting machines", COMMANDS))
