@@ -98,10 +98,14 @@ def test_the_stamp_of_a_timer_goes_with_the_last_set_that_has_it(places: Places)
     for timer in ("gone", "stays"):
         (places.stamps / f"stamp-clock-a-{timer}.timer").touch()
     deploy(places, 1)
-    first = of_release(1) | {"clock-a-gone.timer": "[Timer]\n", "clock-a-stays.timer": "[Timer]\n"}
+    units = {}
+    for job in ("gone", "stays"):
+        units[f"clock-a-{job}.timer"] = "[Timer]\nOnCalendar=*-*-* 06:00 UTC\n"
+        units[f"clock-a-{job}.service"] = "[Service]\nExecStart=/bin/true\n"
+    first = of_release(1) | units
     apply(first, places)
     deploy(places, 2)
-    apply(of_release(2) | {"clock-a-stays.timer": "[Timer]\n"}, places)
+    apply(of_release(2) | {path: text for path, text in units.items() if "gone" not in path}, places)
     assert forget(places, 2).files == ()
     assert "stamp-clock-a-gone.timer" in forget(places, 1).files
     assert names(places.stamps) == ["stamp-clock-a-stays.timer"]
