@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduled_tasks.deploy.names import OWN_SERVICES
 from scheduled_tasks.deploy.security import ExposedUnitError, Exposure, exposures, gate
 from scheduled_tasks.options import COSTS, RELAXATIONS
 
@@ -74,3 +75,11 @@ def test_the_gate_measures_one_of_the_jobs_that_are_alike_and_names_how_many() -
         files[f"{name}.d/30-job.conf"] = files[f"{JOB}.d/30-job.conf"]
     with pytest.raises(ExposedUnitError, match=rf"{JOB} and 400 more: exposed to"):
         gate(files)
+
+
+def test_a_set_with_a_watch_passes_the_gate() -> None:
+    folder = GOLDEN / "watched/expected"
+    files = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    gate(files)
+    own = {each.unit: each.score for each in exposures(files) if each.unit in OWN_SERVICES}
+    assert own == {"clock-watch.service": 1.7, "clock-failed@.service": 1.7}
