@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from psycopg import sql
-
 from scheduled_tasks.errors import UsageError
 
 if TYPE_CHECKING:
+    from psycopg import sql
+
     from scheduled_tasks.operate.missed import Slot
     from scheduled_tasks.run.database import Connection
 
@@ -61,7 +61,10 @@ class RunRow(NamedTuple):
         return self.reason or ": ".join(filter(None, (self.error_type, self.error_message)))
 
 
-_COLUMNS = sql.SQL(", ").join(map(sql.Identifier, RunRow._fields))
+def _columns() -> sql.Composable:
+    from psycopg import sql  # most commands need no database, and all of them import this module
+
+    return sql.SQL(", ").join(map(sql.Identifier, RunRow._fields))
 
 
 def history(  # noqa: PLR0913 - each narrows the question
@@ -75,6 +78,8 @@ def history(  # noqa: PLR0913 - each narrows the question
     limit: int = 50,
 ) -> list[RunRow]:
     """The last runs and slots, the newest first."""
+    from psycopg import sql
+
     where: list[sql.Composable] = [sql.SQL("true")]
     if status:
         # Literally, so that the planner sees that an index of the bad ones will do.
@@ -97,13 +102,15 @@ def history(  # noqa: PLR0913 - each narrows the question
         )
         values = {"clock": sql.Literal(clock), "jobs": _jobs_of(clock, job)}
     rows = connection.execute(
-        question.format(columns=_COLUMNS, condition=condition, limit=sql.Literal(limit), **values)
+        question.format(columns=_columns(), condition=condition, limit=sql.Literal(limit), **values)
     )
     return [RunRow(*row) for row in rows]
 
 
 def _jobs_of(clock: str, job: str) -> sql.Composable:
     """The names of a clock's jobs that ever ran, one look into the index for each (a loose index scan)."""
+    from psycopg import sql
+
     if job:
         return sql.SQL("SELECT {}::text").format(sql.Literal(job))
     return sql.SQL(
@@ -119,11 +126,13 @@ def find_run(connection: Connection, named: str) -> RunRow:
     Raises:
         UsageError: there is none, or several begin so.
     """
+    from psycopg import sql
+
     digits = named.replace("-", "").lower()
     if len(digits) < SHORTEST_ID or any(digit not in "0123456789abcdef" for digit in digits) or len(digits) > 32:  # noqa: PLR2004 - a UUID's
         raise UsageError(f"{named!r} is no run's id: take it from 'clocks history', at least {SHORTEST_ID} characters")
     rows = connection.execute(
-        sql.SQL("SELECT {} FROM task_run WHERE run_id BETWEEN %s AND %s ORDER BY run_id LIMIT 2").format(_COLUMNS),
+        sql.SQL("SELECT {} FROM task_run WHERE run_id BETWEEN %s AND %s ORDER BY run_id LIMIT 2").format(_columns()),
         [UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))],
     ).fetchall()
     if len(rows) != 1:

@@ -51,7 +51,8 @@ def test_a_first_deploy_starts_no_job_and_the_second_does_nothing(project: Small
         "sh", "-c", "find /etc /var/lib/systemd -newerct '1 day ago' -printf '%p %C@\\n'"
     ).stdout
     assert project.apply() == {
-        "started": [], "restarted": [], "stopped": [], "changed_files": [], "caught_up": [], "links": [], "changed": False,
+        "started": [], "restarted": [], "stopped": [], "changed_files": [], "caught_up": [], "links": [],
+        "changed": False,
     }  # fmt: skip
     after = project.machine.run(
         "sh", "-c", "find /etc /var/lib/systemd -newerct '1 day ago' -printf '%p %C@\\n'"
