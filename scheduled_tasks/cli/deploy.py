@@ -25,6 +25,7 @@ from scheduled_tasks.cli.common import (
 from scheduled_tasks.cli.watch import tell
 from scheduled_tasks.deploy.render import left_out, render
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
+from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.apply import Applied
@@ -227,11 +228,13 @@ def remove_units(*, everything: bool, root: Path, user: bool, as_json: bool) -> 
     Needs root, except with --user.
     """
     from scheduled_tasks.deploy.sets import remove_all
+    from scheduled_tasks.operate.host_watch import leave
 
     if not everything:
         raise UsageError("write 'clocks remove --all'; a single job goes with its clock file and 'clocks apply'")
     places = chosen_places(root, user=user)
     _finish(remove_all(places), places, as_json=as_json)
+    leave(places, has_database=bool(settings.setting("database_url", "")))
 
 
 COMMANDS = (plan_units, apply_units, list_sets, rollback_units, remove_units)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.deploy import asked, deployed, names
-from scheduled_tasks.deploy.facts import instant, show
+from scheduled_tasks.deploy.facts import instant, read_facts, show
 from scheduled_tasks.operate import pause_files, pauses, schedules
 from scheduled_tasks.operate import reconcile as ledger
 from scheduled_tasks.operate.missed import DeployedJob
@@ -212,3 +213,13 @@ def _an_apply_is_at_work(places: Places) -> bool:
 
 def _utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def leave(places: Places, *, has_database: bool) -> None:
+    """Takes away this machine's state, once nothing of it is to be told and nothing runs that could have more."""
+    state = places.untold.parent
+    if places.home or not places.is_running or (has_database and any(path.is_file() for path in state.rglob("*"))):
+        return
+    if not read_facts(places, {}).running:
+        for folder in (state, state.parent / "private" / state.name):  # where systemd keeps what dynamic users have
+            shutil.rmtree(folder, ignore_errors=True)

@@ -23,6 +23,7 @@ from tests.roots import debian_12, debian_13, lacking, require
 pytestmark = pytest.mark.xdist_group("fleet")  # two machines for all of them
 
 RECOUNT = "clock-nightly-recount.service"
+NIGHTLY = ["clock-nightly-recount.timer", "clock-nightly-remind.timer"]
 STAY = "srv/stay"
 TABLE = REPOSITORY / ".cache/fleet.txt"  # what each play took, for people
 DEPLOYED = {
@@ -73,10 +74,10 @@ def timers(machine: Machine) -> list[str]:
 
 
 def state(machine: Machine) -> str:
-    """What is in force on a host: code, configuration, units, and when each timer is due."""
+    """What is in force on a host: code, configuration, units, and when each job is due."""
     opt, etc = "/opt/scheduled-tasks", "/etc/scheduled-tasks"
     links = f"readlink {opt}/current {etc}/config.toml {etc}/units/current"
-    shown = "systemctl show 'clock-*.timer' --property=Id,ActiveState,NeedDaemonReload,NextElapseUSecRealtime"
+    shown = "systemctl show 'clock-*-*.timer' --property=Id,ActiveState,NeedDaemonReload,NextElapseUSecRealtime"
     drop_in = f"cat {etc}/units/current/clock-.service.d/10-every-job.conf"
     return machine.run("sh", "-ec", f"{links}; {drop_in}; {shown}").stdout
 
@@ -106,11 +107,7 @@ def test_a_host_that_may_get_no_packages_is_told_which_it_lacks(fleet: Controlle
 def test_one_command_deploys_fresh_hosts(fleet: Controller, administrator: tuple[str, str]) -> None:
     fleet.play("first deploy")
     for machine in fleet.machines.values():
-        assert timers(machine) == [
-            "clock-nightly-recount.timer",
-            "clock-nightly-remind.timer",
-            "clock-weekly-remind.timer",
-        ]
+        assert timers(machine) == [*NIGHTLY, "clock-watch.timer", "clock-weekly-remind.timer"]
         shown = machine.run("stat", "--dereference", "--format=%n=%a %U %G", *DEPLOYED).stdout.splitlines()
         assert dict(line.split("=") for line in shown) == DEPLOYED
         assert version_run(machine) == "1"
@@ -175,7 +172,7 @@ def test_a_job_that_runs_ends_on_its_old_code_and_a_removed_clock_is_gone(
     later = app1.run("clocks", "prune-releases", "--keep=1", "--check").stdout
     assert [line for line in later.splitlines() if line not in kept.splitlines()] != []
     for machine in fleet.machines.values():
-        assert timers(machine) == ["clock-nightly-recount.timer", "clock-nightly-remind.timer"]
+        assert timers(machine) == [*NIGHTLY, "clock-watch.timer"]
     assert rows(administrator, "SELECT DISTINCT status FROM task_run") == [("ended",)]
 
 
@@ -273,9 +270,9 @@ def test_after_a_reboot_the_timers_are_there_and_each_missed_job_is_caught_up_on
 ) -> None:
     before = runs_of_app1(administrator)
     app1 = fleet.machines["app1"]
-    app1.run("touch", "--date=3 days ago", *[f"/var/lib/systemd/timers/stamp-{timer}" for timer in timers(app1)])
+    app1.run("touch", "--date=3 days ago", *[f"/var/lib/systemd/timers/stamp-{timer}" for timer in NIGHTLY])
     fleet.machines["app1"] = app1 = rebooted(app1)
-    assert timers(app1) == ["clock-nightly-recount.timer", "clock-nightly-remind.timer"]
+    assert timers(app1) == [*NIGHTLY, "clock-watch.timer"]
     caught_up = {"recount": before["recount"] + 1, "remind": before.get("remind", 0) + 1}
     wait_for("a run of each", lambda: runs_of_app1(administrator) == caught_up, seconds=30)
     # Nothing waits to be started any more, so that none of them comes twice.

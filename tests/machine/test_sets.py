@@ -74,6 +74,12 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
         foreign, "/etc/systemd/system/clock-.service.d",
     }  # fmt: skip
     assert project.clocks("remove", "--all").stdout == "nothing to do: the machine is so already\n"
+    assert (
+        project.machine.run(
+            "sh", "-c", "ls -d /var/lib/scheduled-tasks /var/lib/private/scheduled-tasks", check=False
+        ).stdout
+        == ""
+    )
     project.machine.run("sh", "-c", f"systemctl stop clock-sync.timer; rm {foreign}")
 
 

@@ -1,6 +1,8 @@
 """One of many: claims the same slots as the others, does a slot's work where it got it, and says what it did.
 
 DATABASE_URL=… python claiming.py HOST FIRST-JOB JOBS ROUNDS
+
+It says that it is ready, and begins when it reads a line.
 """
 
 from __future__ import annotations
@@ -37,5 +39,7 @@ def main(host: str, first: int, jobs: int, rounds: int) -> None:
 
 
 if __name__ == "__main__":
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.readline()
     main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

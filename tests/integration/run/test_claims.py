@@ -66,6 +66,9 @@ def test_of_many_that_claim_each_slot_one_gets_it(connection: Database, database
             for host in ("app1", "app2")
         ]  # fmt: skip
         for each in claiming:
+            assert each.stdout is not None
+            assert each.stdout.readline() == "ready\n"
+        for each in claiming:
             assert each.stdin is not None
             each.stdin.write("go\n")
             each.stdin.flush()
