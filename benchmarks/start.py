@@ -1,14 +1,16 @@
 """What run-task costs beside the least that a task with a flag can cost: prints a paired ratio.
 
 The bare script imports psycopg, connects and selects once. run-task runs a task that does nothing, behind a flag,
-recorded; bin/run-task is the same through its shell. All with this interpreter, on one database that this script
-starts, in turn (A B C A B C …), so that what else the machine does falls on each alike.
+recorded; its slot run is one that a timer starts: it finds its nominal time, and claims it in the ledger. bin/run-task
+is the first through its shell. All with this interpreter, on one database that this script starts, in turn
+(A B C D A B C D …), so that what else the machine does falls on each alike.
 
     python benchmarks/start.py [ROUNDS]
 """
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
@@ -19,6 +21,13 @@ import time
 import warnings
 from pathlib import Path
 from statistics import median
+
+# As of a job that is due every second, so that each run has a slot of its own.
+SCHEDULE = {"kind": "cron", "zone": "Europe/Paris", "hours": [*range(24)], "minutes": [*range(60)]}
+SLOT = [
+    *("--clock=tiny", "--job=nothing", "--timeout=60"),
+    f"--schedule={json.dumps(SCHEDULE | {'seconds': [*range(60)]})}",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -78,6 +87,10 @@ def compare(folder: Path, env: dict[str, str], rounds: int) -> None:
     commands = {
         "bare script": [sys.executable, "-P", str(folder / "bare.py")],
         "run-task": [sys.executable, "-P", "-m", "scheduled_tasks.run.main", "idle.nothing"],
+        "its slot run": [
+            *("env", "TRIGGER_UNIT=clock-tiny-nothing.timer"),
+            *(sys.executable, "-P", "-m", "scheduled_tasks.run.main", "idle.nothing", *SLOT),
+        ],
     }
     if (ROOT / ".venv" / ".local").exists():  # else it would set the project up first
         commands["bin/run-task"] = [str(ROOT / "bin" / "run-task"), "idle.nothing"]
