@@ -166,5 +166,10 @@ def test_postgresql_listens_on_its_socket_only(deployed: Machine) -> None:
     assert query(deployed, "SHOW listen_addresses") == ""
 
 
-def test_the_services_role_owns_what_root_made(deployed: Machine) -> None:
-    assert query(deployed, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == "scheduled-tasks"
+def test_a_task_can_neither_switch_a_flag_nor_change_a_table(deployed: Machine) -> None:
+    assert query(deployed, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == "root"
+    for statement in ("UPDATE feature SET is_active = true", "DELETE FROM task_run", "ALTER TABLE booking ADD x int"):
+        psql = ["psql", "--no-psqlrc", "--dbname=scheduled_tasks", f"--command={statement}"]
+        done = deployed.run("runuser", "--user=scheduled-tasks", "--", *psql, check=False, folder="/")
+        assert done.returncode == 1
+        assert "permission denied" in done.stderr or "must be owner" in done.stderr

@@ -3,23 +3,10 @@
 SELECT format('CREATE ROLE %I LOGIN', :'role')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 
-SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'role')
-WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
-
--- `clocks` is called by root: there root is the services' role, so that what it makes belongs to them. In this database
--- only: a role root that was there before stays what it is everywhere else.
+-- `clocks` and the watch are root: it owns the tables, and `clocks migrate` grants to the services' role (tasks_role) what
+-- a task is to have of them.
 SELECT 'CREATE ROLE root LOGIN'
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'root') \gexec
 
-SELECT format('GRANT %I TO root', :'role')
-WHERE NOT EXISTS (
-    SELECT FROM pg_auth_members
-    WHERE roleid = to_regrole(quote_ident(:'role')) AND member = to_regrole('root')
-) \gexec
-
-SELECT format('ALTER ROLE root IN DATABASE %I SET role = %L', :'database', :'role')
-WHERE NOT EXISTS (
-    SELECT FROM pg_db_role_setting
-    JOIN pg_database ON pg_database.oid = setdatabase
-    WHERE datname = :'database' AND setrole = to_regrole('root') AND ('role=' || :'role') = ANY (setconfig)
-) \gexec
+SELECT format('CREATE DATABASE %I OWNER root', :'database')
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
