@@ -49,7 +49,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
     places = chosen_places(root, user=user)
     clocks, host = configured_clocks(), configured_host(places)
     files, lacking = render(clocks, host), left_out(clocks, host)
-    facts = read_facts(places, files)
+    facts = read_facts(places, files, whole=False)
     if facts.refusals:
         raise ForeignUnitError(facts.refusals)
     todo = plan(files, facts)

@@ -87,7 +87,7 @@ def _judge_units(clocks: list[ClockSpec]) -> None:
     from scheduled_tasks.deploy.render import render
 
     files = render(clocks, configured_host())
-    facts = read_facts(Places(), files)
+    facts = read_facts(Places(), files, whole=False)
     if facts.refusals:
         raise ForeignUnitError(facts.refusals)
     judge(files, Places())

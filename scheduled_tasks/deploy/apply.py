@@ -88,7 +88,7 @@ def apply(files: Mapping[str, str], places: Places | None = None, system: System
     places = places or Places()
     system = system or System(places.manager)
     with locked(places, system):
-        facts = read_facts(places, files)
+        facts = read_facts(places, files, whole=False)
         todo = planning.plan(files, facts)
         if facts.refusals:
             raise ForeignUnitError(facts.refusals)

@@ -166,6 +166,42 @@ def test_an_operators_drop_in_wins_at_any_level_and_survives_deploys(project: Sm
             (units / path).unlink()
 
 
+BEHIND = "/etc/systemd/system/clock-one-kept.timer.d"
+RUNTIME = "/run/systemd/system/clock-one-kept.timer.d"
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "planned"),
+    [
+        ("", f"printf '[Timer]\nAccuracySec=2\n' >{BEHIND}/a.conf", {"reload": True}),
+        (
+            f"printf '[Timer]\nAccuracySec=2\n' >{BEHIND}/a.conf",
+            f"printf '[Timer]\nAccuracySec=3\n' >{BEHIND}/a.conf",
+            {"reload": True},
+        ),
+        ("", f"printf '[Timer]\nAccuracySec=4\n' >{RUNTIME}/b.conf", {"reload": True}),
+        ("", "systemctl stop clock-one-kept.timer", {"start": ["clock-one-kept.timer"]}),
+    ],
+    ids=["a new drop-in", "a drop-in edited", "a drop-in in /run", "a timer stopped"],
+)
+def test_what_changed_behind_systemds_back_is_seen(
+    project: SmallProject, before: str, change: str, planned: dict[str, object]
+) -> None:
+    # 252 looks for drop-ins only into the folders that it knew when it loaded its units.
+    project.machine.run("sh", "-ec", f"mkdir -p {BEHIND} {RUNTIME}; {before or 'true'}; systemctl daemon-reload")
+    try:
+        project.apply()
+        assert project.apply()["changed"] is False
+        project.machine.run("sh", "-ec", change)
+        found = json.loads(project.clocks("plan", "--json", check=False).stdout)
+        acts = {act: found[act] for act in ("created", "changed", "removed", "stop", "restart", "start", "reload")}
+        assert {act: value for act, value in acts.items() if value} == planned
+        assert project.apply()["changed"] is True
+        assert project.apply()["changed"] is False
+    finally:
+        project.machine.run("sh", "-c", f"rm -rf {BEHIND} /run/systemd/system/clock-*; systemctl daemon-reload")
+
+
 def commands_of(readme: str, section: str) -> str:
     """The commands of a section, as who reads it would type them."""
     body = readme.partition(f"## {section}\n")[2].partition("\n## ")[0]
