@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,15 +43,17 @@ UNHEALTHY = 1
 @json_option
 def doctor(*, user: bool, as_json: bool) -> None:
     """Look for what is wrong with this machine's timers; exits 1 where something is. Changes nothing."""
-    from scheduled_tasks.deploy.journal import read_journal
+    from scheduled_tasks.deploy.facts import read_set
+    from scheduled_tasks.deploy.journal import namespaces, read_journal
 
     places = chosen_places(Path("/"), user=user)
+    files = read_set(places.current.resolve()) if places.current.is_dir() else {}
     commands = Commands(" --user" if user else "")
     findings = [
-        *_of_the_machine(places, commands),
+        *_of_the_machine(places, files, commands),
         *(_of_the_user() if user else ()),
         *_of_the_clock(),
-        *journal_findings(read_journal(), datetime.now(UTC)),
+        *(each for name in namespaces(files) for each in journal_findings(read_journal(name), datetime.now(UTC))),
         *_of_the_clock_files(),
         *_of_the_database(),
     ]
@@ -62,10 +64,9 @@ def doctor(*, user: bool, as_json: bool) -> None:
     sys.exit(UNHEALTHY if findings else 0)
 
 
-def _of_the_machine(places: names.Places, commands: Commands) -> Iterator[Finding]:
-    from scheduled_tasks.deploy.facts import failed_units, orphaned_stamps, read_facts, read_set
+def _of_the_machine(places: names.Places, files: Mapping[str, str], commands: Commands) -> Iterator[Finding]:
+    from scheduled_tasks.deploy.facts import failed_units, orphaned_stamps, read_facts
 
-    files = read_set(places.current.resolve()) if places.current.is_dir() else {}
     try:
         facts, failed = read_facts(places, files), failed_units(places)
     except ScheduledTasksError as error:

@@ -201,7 +201,9 @@ def show(*, run: str, as_json: bool) -> None:
     if unit:
         click.echo(f"{'unit':14} {unit}")
     if row.invocation_id and not here:
-        click.echo(f"its log lines, on {row.host}: journalctl _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}")
+        click.echo(
+            f"its log lines, on {row.host}: journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}"
+        )
     for line in lines:
         click.echo(line)
 

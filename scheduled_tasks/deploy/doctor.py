@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from scheduled_tasks.deploy.journal import Journal
+from scheduled_tasks.deploy.journal import Journal, namespaces
 from scheduled_tasks.deploy.names import service_of
 from scheduled_tasks.deploy.plan import Facts, links_of, plan
 
@@ -96,12 +96,13 @@ def _orphans(facts: Facts, failed: frozenset[str], stamps: Iterable[str], comman
 
 
 def _of_the_units(facts: Facts, failed: frozenset[str], commands: Commands) -> Iterator[Finding]:
+    elsewhere = " --namespace='*'" if namespaces(facts.files) != [""] else ""
     in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
     for unit in sorted((failed & facts.files.keys()) - in_the_way):
         if unit.endswith(".timer"):
             yield Finding(unit, "failed: its job is not run", commands.systemctl(f"restart {unit}"))
         else:
-            log = f"journalctl{commands.option} --unit={unit}".replace("--user --unit", "--user-unit")
+            log = f"journalctl{elsewhere}{commands.option} --unit={unit}".replace("--user --unit", "--user-unit")
             yield Finding(unit, "failed", f"{log}; {commands.systemctl(f'reset-failed {unit}')}")
     for unit in sorted(set(plan(facts.files, facts).start) - failed - in_the_way):
         yield Finding(unit, "not started: its jobs are not run", commands.systemctl(f"start {unit}"))
@@ -135,19 +136,21 @@ def journal_findings(journal: Journal | None, now: datetime) -> Iterator[Finding
     """What the journal loses of the jobs' lines."""
     if journal is None:
         return
-    restart = "systemctl restart systemd-journald"
+    name, of_it = (f"journal {journal.namespace}", f"@{journal.namespace}") if journal.namespace else ("journal", "")
+    restart = f"systemctl restart systemd-journald{of_it}"
     if not journal.persistent:
-        mend = f"mkdir -p /var/log/journal; {restart}; journalctl --flush"
-        yield Finding("journal", "kept in memory only: a reboot takes all that the jobs wrote", mend)
+        flush = f"journalctl{f' --namespace={journal.namespace}' if of_it else ''} --flush"
+        mend = f"mkdir -p /var/log/journal; {restart}; {flush}"
+        yield Finding(name, "kept in memory only: a reboot takes all that the jobs wrote", mend)
     for unit, lines in sorted(journal.dropped.items()):
         instead = f"systemctl edit {unit}, with LogRateLimitBurst=20000 in [Service]; or have the task write less"
         yield Finding(unit, f"wrote too fast: {lines} of its lines were dropped in the last 24 hours", instead)
     if journal.disk_free < LEAST_DISK:
         free = f"{100 * journal.disk_free:.1f} % are free"
-        yield Finding("journal", f"its disk is nearly full ({free}): its oldest lines go", "du -xh / | sort -h | tail")
+        yield Finding(name, f"its disk is nearly full ({free}): its oldest lines go", "du -xh / | sort -h | tail")
     elif journal.has_lost and (age := now - datetime.fromtimestamp(journal.since, UTC)) < LEAST_JOURNAL:
         size, hours = journal.used // 2**20, age.total_seconds() / 3600
-        file = "/etc/systemd/journald.conf.d/size.conf"
+        file = f"/etc/systemd/journald{of_it}.conf.d/size.conf"
         write = f"printf '[Journal]\nSystemMaxUse={4 * size + 1}M\n' >{file}"
         problem = f"full: its {size} MiB reach back {hours:.1f} hours"
-        yield Finding("journal", problem, f"mkdir -p {file.rpartition('/')[0]}; {write}; {restart}")
+        yield Finding(name, problem, f"mkdir -p {file.rpartition('/')[0]}; {write}; {restart}")

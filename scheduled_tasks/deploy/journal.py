@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class Journal:
     """The journal, as far as jobs depend on it.
 
     Attributes:
+        namespace: which of the machine's journals it is (LogNamespace=); "" for the machine's own.
         persistent: whether it is kept when the machine is switched off.
         used: bytes that it takes.
         since: its oldest line, in seconds since the epoch; 0 where it has none.
@@ -31,6 +33,7 @@ class Journal:
         dropped: services of clocks that wrote faster than they may, with how many lines were dropped in a day.
     """
 
+    namespace: str = ""
     persistent: bool = True
     used: int = 0
     since: float = 0
@@ -39,11 +42,17 @@ class Journal:
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def read_journal() -> Journal | None:
-    """The journal of this machine; None where there is none, or this user may not read it."""
+def namespaces(files: Mapping[str, str]) -> list[str]:
+    """The journals that a set's services write to: the machine's own, "", and those of its LogNamespace= lines."""
+    found = (re.findall(r"^LogNamespace=(\S+)$", text, re.MULTILINE) for text in files.values())
+    return sorted({"", *(name for names in found for name in names)})
+
+
+def read_journal(namespace: str = "") -> Journal | None:
+    """A journal of this machine; None where there is none, or this user may not read it."""
     # journald numbers its lines; of those that it dropped the numbers are missing at the beginning.
     heads, numbers, tails = {}, {}, {}
-    for block in _journalctl("--header").split("\n\n"):
+    for block in _journalctl(namespace, "--header").split("\n\n"):
         said = dict(line.partition(": ")[::2] for line in block.splitlines())
         if "Tail realtime timestamp" in said:
             path = Path(said["File path"])
@@ -56,19 +65,20 @@ def read_journal() -> Journal | None:
     kept = [path for path in heads if path.is_relative_to(PERSISTENT) == written.is_relative_to(PERSISTENT)]
     disk = os.statvfs(written.parent)
     return Journal(
+        namespace=namespace,
         persistent=written.is_relative_to(PERSISTENT),
         used=sum(path.stat().st_blocks * 512 for path in kept if path.exists()),
         since=min(heads[path] for path in kept),
         # Room is made by whole files that were put aside, NAME@….journal; one that was begun anew has lost nothing.
         has_lost=min(numbers[path] for path in kept) > 1 and any("@" in path.name for path in kept),
         disk_free=disk.f_bavail / disk.f_blocks,
-        dropped=_dropped(),
+        dropped=_dropped(namespace),
     )
 
 
-def _dropped() -> Counter[str]:
+def _dropped(namespace: str) -> Counter[str]:
     dropped: Counter[str] = Counter()
-    for line in _journalctl("--output=json", "--since=-1day", f"MESSAGE_ID={_DROPPED}").splitlines():
+    for line in _journalctl(namespace, "--output=json", "--since=-1day", f"MESSAGE_ID={_DROPPED}").splitlines():
         text = str(json.loads(line).get("MESSAGE"))
         if found := re.fullmatch(r"Suppressed (\d+) messages from (clock-\S+\.service)", text):
             dropped[found[2]] += int(found[1])
@@ -80,10 +90,11 @@ def _number(shown: str) -> int:
     return int(shown.rpartition("(")[2].rstrip(")"), 16)
 
 
-def _journalctl(*arguments: str) -> str:
+def _journalctl(namespace: str, *arguments: str) -> str:
+    which = [f"--namespace={namespace}"] if namespace else []
     try:
         return subprocess.run(
-            ["journalctl", "--quiet", "--no-pager", *arguments],
+            ["journalctl", "--quiet", "--no-pager", *which, *arguments],
             env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"}, capture_output=True, text=True, check=False,
         ).stdout  # fmt: skip
     except OSError:

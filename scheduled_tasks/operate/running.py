@@ -18,7 +18,7 @@ from scheduled_tasks.deploy.facts import show
 from scheduled_tasks.deploy.names import Places
 
 LOOKS = 0.2  # seconds from look to look while a run goes on
-SHOWN = "Id,ActiveState,Job,Result,ExecMainCode,ExecMainStatus,InvocationID,ConditionResult,LoadState"
+SHOWN = "LogNamespace,Id,ActiveState,Job,Result,ExecMainCode,ExecMainStatus,InvocationID,ConditionResult,LoadState"
 KILLED = {"2", "3"}  # CLD_KILLED, CLD_DUMPED: ExecMainStatus is a signal then
 TIMED_OUT = 124  # as timeout(1) says it
 NOT_STARTED = 75
@@ -64,7 +64,8 @@ def _follow(unit: str, say: Callable[[str], None]) -> int:
         [now] = show(Places(), SHOWN, unit)
         over = not asked.is_busy(now)
         if over:
-            subprocess.run(["journalctl", "--sync"], check=False, capture_output=True)
+            of_it = [f"--namespace={now['LogNamespace']}"] if now.get("LogNamespace") else []
+            subprocess.run(["journalctl", "--sync", *of_it], check=False, capture_output=True)
         _say_lines(now["InvocationID"], cursors, say)
         if over:
             return exit_code(now)
@@ -81,7 +82,8 @@ def _say_lines(invocation: str, cursors: dict[str, str], say: Callable[[str], No
 def journal(invocation: str, *options: str) -> list[dict[str, str]]:
     """What the processes of one invocation of a service printed, oldest first."""
     match = f"_SYSTEMD_INVOCATION_ID={invocation.replace('-', '')}"
-    command = ["journalctl", "--output=json", "--all", "--no-pager", "--quiet", *options, match]
+    # A clock may have a journal of its own (log_namespace).
+    command = ["journalctl", "--namespace=*", "--output=json", "--all", "--no-pager", "--quiet", *options, match]
     printed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     entries = [json.loads(line) for line in printed.splitlines()]
     return [entry for entry in entries if isinstance(entry.get("MESSAGE"), str)]

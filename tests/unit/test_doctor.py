@@ -12,7 +12,7 @@ from scheduled_tasks.deploy.doctor import (
     journal_findings,
     machine_findings,
 )
-from scheduled_tasks.deploy.journal import Journal
+from scheduled_tasks.deploy.journal import Journal, namespaces
 from scheduled_tasks.deploy.plan import Facts, Loaded, Refusal, Window, links_of
 
 FILES = {"clock-a.target": "", "clock-a-x.timer": "", "clock-a-x.service": ""}
@@ -131,3 +131,17 @@ A_MONTH, AN_HOUR = NOW.timestamp() - 30 * 86_400, NOW.timestamp() - 3600
 )
 def test_a_journal_that_loses_lines_is_found(journal: Journal | None, problem: str | None) -> None:
     assert [each.problem for each in journal_findings(journal, NOW)] == ([problem] if problem else [])
+
+
+def test_a_journal_namespace_is_mended_by_commands_of_its_own() -> None:
+    [memory] = journal_findings(Journal(namespace="jobs", persistent=False), NOW)
+    flush = "systemctl restart systemd-journald@jobs; journalctl --namespace=jobs --flush"
+    assert (memory.where, memory.mend) == ("journal jobs", f"mkdir -p /var/log/journal; {flush}")
+    [full] = journal_findings(Journal(namespace="jobs", has_lost=True, since=AN_HOUR), NOW)
+    assert "/etc/systemd/journald@jobs.conf.d/size.conf" in full.mend
+
+
+def test_a_set_names_the_journals_that_it_writes_to() -> None:
+    drop_in = "[Service]\nLogNamespace=jobs\n"
+    assert namespaces({"clock-.service.d/10-every-job.conf": drop_in, "clock-a-b.timer": "[Timer]\n"}) == ["", "jobs"]
+    assert namespaces({}) == [""]
