@@ -177,6 +177,13 @@ def _loaded(places: Places) -> dict[str, Loaded]:
     }
 
 
+def stopped_timers(places: Places) -> dict[str, float]:
+    """The clocks' timers that aren't started: since when, in seconds since the epoch; 0 for since the boot."""
+    names = list(_lines(places, "list-units", "--state=inactive", "clock-*.timer"))
+    shown = show(places, "Id,InactiveEnterTimestamp", *names) if names else []
+    return {unit["Id"]: instant(unit["InactiveEnterTimestamp"]) for unit in shown}
+
+
 def failed_units(places: Places) -> frozenset[str]:
     """The units of clocks that systemd calls failed."""
     return frozenset(_lines(places, "list-units", "--state=failed", "clock-*"))

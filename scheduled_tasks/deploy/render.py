@@ -102,8 +102,8 @@ class Host:
     def stable(self, path: str) -> str:
         """A path as units name it, so that a new release alone changes no unit."""
         release, current = self.installed
-        inside = release and Path(path).is_relative_to(release)
-        return str(Path(current, Path(path).relative_to(release))) if inside else path
+        inside = release and path.startswith(f"{release}/")
+        return f"{current}{path.removeprefix(release)}" if inside else path
 
 
 def render(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:

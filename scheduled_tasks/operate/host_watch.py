@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.deploy import asked, deployed, names
-from scheduled_tasks.deploy.facts import instant, read_facts, show
+from scheduled_tasks.deploy.facts import read_facts, show, stopped_timers
 from scheduled_tasks.operate import pause_files, pauses, schedules
 from scheduled_tasks.operate import reconcile as ledger
 from scheduled_tasks.operate.missed import DeployedJob
@@ -184,19 +184,16 @@ def _jobs_in_force(places: Places) -> str:
 
 def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
     """Jobs whose timer is deployed and stopped: somebody's pause in all but name."""
-    timers: dict[str, tuple[str, str]] = {}
-    if not places.is_running:
+    stopped = stopped_timers(places) if places.is_running else {}
+    if not stopped:
         return []
-    for each in json.loads(_jobs_in_force(places))["jobs"]:
-        if not each["options"]["paused"]:
-            timers[names.timer_name(each["clock"], each["job"])] = (each["clock"], each["job"])
     rows = []
-    for unit in show(places, "Id,ActiveState,InactiveEnterTimestamp", "clock-*.timer") if timers else []:
-        if unit["ActiveState"] == "inactive" and unit["Id"] in timers:
-            since = instant(unit["InactiveEnterTimestamp"])
+    for each in json.loads(_jobs_in_force(places))["jobs"]:
+        clock, job, timer = each["clock"], each["job"], names.timer_name(each["clock"], each["job"])
+        if timer in stopped and not each["options"]["paused"]:
+            since = stopped[timer]
             at = _utc(since) if since else now
-            clock, job = timers[unit["Id"]]
-            note = f"{host}:{unit['Id']}:{since or BOOT_ID.read_text().strip()}"
+            note = f"{host}:{timer}:{since or BOOT_ID.read_text().strip()}"
             reason = f"its timer is stopped on {host}"
             rows.append(pauses.PauseRow(pauses.Scope(clock, job, host), at, pauses.STOPPED, reason, None, note=note))
     return rows

@@ -6,9 +6,11 @@ database. Each test is a step, and follows the one before.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -226,19 +228,74 @@ def test_a_rollback_takes_code_and_units_back_together(fleet: Controller) -> Non
     assert {version_run(machine) for machine in fleet.machines.values()} == {"2"}
 
 
-def test_the_first_host_that_fails_stops_the_play_and_stays_as_it_was(fleet: Controller) -> None:
+@contextmanager
+def that_cannot_switch(machine: Machine) -> Iterator[None]:
+    """A host on which preparing succeeds and the switch does not."""
+    machine.run("mount", "--bind", "/etc/scheduled-tasks/units", "/etc/scheduled-tasks/units")
+    machine.run("mount", "-o", "remount,bind,ro", "/etc/scheduled-tasks/units")
+    yield
+    machine.run("umount", "/etc/scheduled-tasks/units")
+
+
+def test_where_the_first_host_fails_no_other_is_touched(fleet: Controller) -> None:
+    app1, app2 = fleet.machines["app1"], fleet.machines["app2"]
+    before = [state(app1), state(app2)]
+    set_version(fleet, 3)
+    with that_cannot_switch(app1):
+        play = fleet.play("the first of two hosts fails", fails=True)
+    assert "Read-only file system" in play.output
+    assert "clocks | Bring code and timers to what the release says" not in play.changed["app2"]
+    assert [state(app1), state(app2)] == before
+    assert [version_run(machine) for machine in (app1, app2)] == ["2", "2"]
+
+
+def test_where_a_later_host_fails_it_stays_as_it_was_and_those_before_are_done(fleet: Controller) -> None:
     app1, app2 = fleet.machines["app1"], fleet.machines["app2"]
     before = state(app2)
-    app2.run("mount", "--bind", "/etc/scheduled-tasks/units", "/etc/scheduled-tasks/units")
-    app2.run("mount", "-o", "remount,bind,ro", "/etc/scheduled-tasks/units")
-    set_version(fleet, 3)
-    play = fleet.play("the second of two hosts fails", fails=True)
+    with that_cannot_switch(app2):
+        play = fleet.play("the second of two hosts fails", fails=True)
     assert "Read-only file system" in play.output
-    app2.run("umount", "/etc/scheduled-tasks/units")
     assert state(app2) == before
     assert [version_run(machine) for machine in (app1, app2)] == ["3", "2"]
     assert fleet.play("and is mended").changed["app1"] == []
     assert version_run(app2) == "3"
+
+
+def test_what_somebody_changed_by_hand_is_put_right(fleet: Controller) -> None:
+    app1 = fleet.machines["app1"]
+    app1.run(
+        "sh",
+        "-ec",
+        "chmod 600 $(readlink -f /etc/scheduled-tasks/config.toml); chmod 755 /etc/scheduled-tasks/credentials",
+    )
+    app1.run("sh", "-ec", "echo '# mine' >>/usr/local/bin/clocks; usermod --shell /bin/sh scheduled-tasks")
+    mended = [
+        "install | Have the user that the services run as",
+        "config | Have the folders of the configuration",
+        "config | Write the configuration",
+        "config | Have the operator's clocks on the path",
+    ]
+    assert fleet.play("mended by hand, dry run", "--limit=app1", "--check").changed == {"app1": mended}
+    assert fleet.play("mended by hand", "--limit=app1").changed == {"app1": mended}
+    shown = app1.run("stat", "--dereference", "--format=%n=%a %U %G", *DEPLOYED).stdout.splitlines()
+    assert dict(line.split("=") for line in shown) == DEPLOYED
+
+
+def test_the_jobs_have_a_journal_of_their_own_on_request(fleet: Controller) -> None:
+    app1 = fleet.machines["app1"]
+    limited = '{"scheduled_tasks_journal_namespace": "jobs", "scheduled_tasks_journal_limits": {"SystemMaxUse": "50M"}}'
+    done = fleet.play("a journal namespace", "--limit=app1", "-e", limited)
+    assert "config | Limit the journal of the jobs" in done.changed["app1"]
+    lines = app1.run("clocks", "run", "nightly/recount", "--wait").stdout.splitlines()
+    assert [json.loads(line)["status"] for line in lines if "status" in json.loads(line)] == ["started", "ended"]
+    assert app1.run("journalctl", "--namespace=jobs", "--output=cat", f"--unit={RECOUNT}").stdout.splitlines() == lines
+    usage = app1.run("journalctl", "--namespace=jobs", "--unit=systemd-journald@jobs.service", "--output=cat").stdout
+    assert "max 50M" in usage
+    [run] = json.loads(app1.run("clocks", "history", "nightly/recount", "--limit=1", "--json").stdout)
+    assert "ended" in "".join(json.loads(app1.run("clocks", "show", run["run_id"], "--json").stdout)["log_lines"])
+    unlimited = '{"scheduled_tasks_journal_namespace": "jobs", "scheduled_tasks_journal_limits": {}}'
+    done = fleet.play("without its limits", "--limit=app1", "-e", unlimited)
+    assert done.changed["app1"] == ["config | Take limits away that are no longer asked for"]
 
 
 def test_a_controller_that_is_killed_half_way_leaves_what_the_next_run_finishes(fleet: Controller) -> None:

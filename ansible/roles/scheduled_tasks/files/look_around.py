@@ -5,11 +5,15 @@ Looks, and changes nothing. Needs nothing but Python, also one that is too old.
 
 import argparse
 import ctypes
+import grp
+import hashlib
 import json
 import os
 import pwd
+import re
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 
@@ -23,11 +27,12 @@ FIRST_PERSON = 1000  # the first uid that isn't a system user's, on Debian
 def main():
     """Looks around."""
     parser = argparse.ArgumentParser()
-    for option in ("release", "opt", "etc", "user", "database", "wanted-mb"):
+    for option in ("release", "opt", "etc", "user", "passwd", "database", "wanted-mb", "wished"):
         parser.add_argument("--" + option)
     asked = parser.parse_args()
     release = "{}-py{}.{}".format(asked.release, *sys.version_info[:2])
     config = os.path.join(asked.etc, "config.toml")
+    in_force = os.path.realpath(config) if os.path.islink(config) else ""
     answers = {
         "problems": list(problems(asked)),
         "families": families(),
@@ -35,7 +40,11 @@ def main():
         "has_local_database": os.path.exists("/run/postgresql/.s.PGSQL.5432"),
         "release": release,
         "complete": os.path.exists(os.path.join(asked.opt, "releases", release, ".complete")),
-        "in_force": os.path.realpath(config) if os.path.islink(config) else "",
+        "in_force": in_force,
+        "in_force_is_intact": is_as_named(in_force),
+        "releases": len(os.listdir(asked.opt + "/releases")) if os.path.isdir(asked.opt + "/releases") else 0,
+        "has_user": has_user(asked.user, asked.passwd),
+        "differs": [each["path"] for each in json.loads(asked.wished) if differs(**each)],
     }
     print(json.dumps(answers))
 
@@ -97,6 +106,44 @@ def is_synchronised():
     # `status` follows `modes`, `offset`, `freq`, `maxerror` and `esterror`, each as wide as a long with its padding.
     status = timex[5] & 0xFFFFFFFF
     return state >= 0 and not status & NOT_SYNCHRONISED
+
+
+def differs(path, mode=None, sha256=None):
+    """Whether a path isn't root's file with that content, root's folder (no sha256), or nothing at all (no mode)."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return mode is not None
+    if mode is None or (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (0, 0, int(mode, 8)):
+        return True
+    if sha256 is None:
+        return not stat.S_ISDIR(found.st_mode)
+    return not stat.S_ISREG(found.st_mode) or hash_of(path) != sha256
+
+
+def is_as_named(config):
+    """Whether a configuration is what it was made as: its name has the hash of its content."""
+    named = re.search(r"config-([0-9a-f]{12})[.]toml$", config)
+    if not named or not os.path.exists(config):
+        return False
+    sha256 = hash_of(config)
+    return sha256.startswith(named.group(1)) and not differs(config, "0644", sha256)
+
+
+def hash_of(path):
+    """The SHA-256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def has_user(user, wished):
+    """Whether the user is there, with a group of its own, and with comment, home and shell as wished."""
+    try:
+        found = pwd.getpwnam(user)
+        group = grp.getgrgid(found.pw_gid).gr_name
+    except KeyError:
+        return False
+    return group == user and wished == "{}:{}:{}".format(found.pw_gecos, found.pw_dir, found.pw_shell)
 
 
 def clashes(opt, user):
