@@ -2,10 +2,13 @@
 
     make_release.py BUNDLE RELEASE
 
-One that was broken off is made anew. Whatever pip installs has to have its hash in the bundle's requirements; where the
+One that was broken off is made anew; where another play's is at work yet, as after a controller that was killed, that
+one is waited for. Whatever pip installs has to have its hash in the bundle's requirements; where the
 bundle brings the dependencies' wheels, no network is used. Needs nothing but Python with venv.
 """
 
+import fcntl
+import os
 import subprocess
 import sys
 import tarfile
@@ -15,6 +18,10 @@ from pathlib import Path
 
 def main(bundle, release):
     """Makes the release, or exits with what went wrong."""
+    releases = os.open(release.parent, os.O_RDONLY)
+    fcntl.flock(releases, fcntl.LOCK_EX)  # until this process ends
+    if (release / ".complete").exists():
+        return
     run([sys.executable, "-m", "venv", "--clear", str(release)])
     with tempfile.TemporaryDirectory(dir=release) as folder:
         with tarfile.open(bundle) as archive:
@@ -26,7 +33,7 @@ def main(bundle, release):
         run([*pip, *offline, "--require-hashes", "--only-binary=:all:", f"--requirement={folder}/requirements.txt"])
         run([*pip, "--no-index", "--no-deps", *map(str, wheels)])
     (release / ".complete").touch()
-    bundle.unlink()
+    bundle.unlink(missing_ok=True)
 
 
 def run(command):
