@@ -164,6 +164,7 @@ def configured_host(places: Places | None = None) -> Host:
         user=configuration.get("user"),
         credentials=_names(configuration, "credentials"),
         encrypted_credentials=_names(configuration, "encrypted_credentials"),
+        credentials_folder=configuration.get("credentials_folder"),
         network=_network(configuration),
         systemd=_systemd_version(configuration),
         of_user=home is not None,

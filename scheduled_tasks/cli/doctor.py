@@ -114,7 +114,8 @@ def _of_the_database() -> Iterator[Finding]:
         yield Finding("database", str(error), "clocks migrate" if missing else f"edit {configuration.path}")
         return
     except ScheduledTasksError as error:
-        where = configuration.path.parent / "credentials/database_url"
+        folder = configuration.get("credentials_folder") or configuration.path.parent / "credentials"
+        where = f"{folder}/database_url"
         yield Finding("database", str(error), f"systemctl status postgresql, there; or mend {where}")
         return
     for name in sorted(set(declared.__members__) - known):

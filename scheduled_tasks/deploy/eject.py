@@ -58,12 +58,9 @@ def ejected(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
     files = render(clocks, replace(host, standalone=True))
     targets = [path for path in files if path.endswith(".target")]
     more = [
+        *(f"- `{host.credentials_at}/{name}`: a credential, by LoadCredential=." for name in host.credentials),
         *(
-            f"- `{host.configuration.parent}/credentials/{name}`: a credential, by LoadCredential=."
-            for name in host.credentials
-        ),
-        *(
-            f"- `{host.configuration.parent}/credentials/{name}.cred`: one that only this machine can decrypt."
+            f"- `{host.credentials_at}/{name}.cred`: one that only this machine can decrypt."
             for name in host.encrypted_credentials
         ),
         *([f"- the system user `{host.user}`."] if host.user and not host.of_user else []),

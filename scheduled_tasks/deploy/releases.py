@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scheduled_tasks.deploy.apply import sets
 from scheduled_tasks.deploy.deployment import deployed, deployed_by
@@ -22,7 +23,7 @@ from scheduled_tasks.deploy.system import System
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was taken away, or would be: sets, releases, files (configurations, credentials, stamps), by their names."""
+    """What was taken away, or would be: sets, releases, files (configurations, credentials, stamps); their names."""
 
     sets: tuple[str, ...] = ()
     releases: tuple[str, ...] = ()
@@ -51,6 +52,8 @@ def follow(places: Places, system: System | None = None) -> tuple[str, ...]:
         found.seen_as: _relative(found.release, found.seen_as),
         found.configuration.with_name("config.toml"): found.configuration.name,
     }
+    if credentials := _values(_inside(places, found.configuration)).get("credentials_folder"):
+        wanted[Path(credentials).with_name("current")] = Path(credentials).name
     moved = []
     for path, target in wanted.items():
         link = _inside(places, path)
@@ -91,19 +94,24 @@ def forget(places: Places, keep: int, *, act: bool = True, system: System | None
     stamps = [path for timer in sorted(gone) if (path := places.stamps / f"stamp-{timer}").exists()]
     files = [*_old_files(_inside(places, in_force.configuration.parent), configurations), *stamps]
     if act:
-        for path in files:
-            system.remove(path)
-        for path in (*old_sets, *releases):  # sets first: none of them ever names what is gone
-            system.remove_folder(path)
+        for folder in old_sets:  # before all else: none of them ever names what is gone
+            system.remove_folder(folder)
+        for path in (*files, *releases):
+            if path.is_dir():
+                system.remove_folder(path)
+            else:
+                system.remove(path)
     return Forgotten(_names(old_sets), _names(releases), _names(files))
 
 
 def _old_files(folder: Path, configurations: Iterable[str]) -> Iterator[Path]:
     """Configurations that no kept set has, and credentials that no kept configuration names."""
-    wanted: set[str] = set()
+    wanted = {"current"}  # a link for people
     for name in configurations:
-        with suppress(FileNotFoundError):
-            values = tomllib.loads((folder / name).read_text())
+        values = _values(folder / name)
+        if own := values.get("credentials_folder"):
+            wanted.add(Path(own).name)
+        else:
             wanted |= {
                 *values.get("credentials", []),
                 *(f"{each}.cred" for each in values.get("encrypted_credentials", [])),
@@ -113,6 +121,14 @@ def _old_files(folder: Path, configurations: Iterable[str]) -> Iterator[Path]:
             yield path
     if (folder / "credentials").is_dir():
         yield from (path for path in sorted((folder / "credentials").iterdir()) if path.name not in wanted)
+
+
+def _values(configuration: Path) -> dict[str, Any]:
+    """What a configuration says; nothing where it is gone."""
+    try:
+        return tomllib.loads(configuration.read_text())
+    except FileNotFoundError:
+        return {}
 
 
 def _used(releases: Iterable[str]) -> Iterator[str]:

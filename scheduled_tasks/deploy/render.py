@@ -61,8 +61,9 @@ class Host:
         run_task: the command that the services run.
         configuration: the file that SCHEDULED_TASKS_CONFIG names for them.
         user: the system user they run as; systemd makes one for each run where it is empty.
-        credentials: names of the files in credentials/ beside the configuration that they get.
+        credentials: names of the files that they get, in `credentials_folder`.
         encrypted_credentials: the same, of files <name>.cred that systemd-creds(1) encrypted for this host.
+        credentials_folder: where those files are; "" for credentials/ beside the configuration.
         network: addresses that every job may speak to, beyond this machine's own.
         systemd: its version, which decides on the directives that are written.
         clocks: the command `clocks` of the host's watch; empty where there is no database to tell.
@@ -79,6 +80,7 @@ class Host:
     user: str = ""
     credentials: tuple[str, ...] = ()
     encrypted_credentials: tuple[str, ...] = ()
+    credentials_folder: str = ""
     network: tuple[str, ...] = ()
     systemd: int = OLDEST
     clocks: str = ""
@@ -93,6 +95,11 @@ class Host:
     def is_managed(self) -> bool:
         """Whether this project's commands go on to manage the units, as the machine's."""
         return not self.standalone and not self.of_user
+
+    @property
+    def credentials_at(self) -> Path:
+        """The folder of the credentials' files."""
+        return Path(self.credentials_folder or self.configuration.parent / "credentials")
 
     @property
     def seen_as(self) -> str:
@@ -232,7 +239,7 @@ def _command(job: Job, effective: Options, host: Host) -> list[str]:
 
 
 def _credentials(host: Host, credentials: Iterable[str], suffix: str) -> list[str]:
-    return [f"{name}:{host.configuration.parent}/credentials/{name}{suffix}" for name in credentials]
+    return [f"{name}:{host.credentials_at}/{name}{suffix}" for name in credentials]
 
 
 def _text(template: Template, **values: object) -> str:

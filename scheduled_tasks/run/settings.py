@@ -29,6 +29,7 @@ KEYS = {
     "timezone": "the zone of clocks that name none, for example Europe/Paris",
     "user": "the system user that the services run as",
     "credentials": "the names of the credentials that the services get, files in credentials/ beside the configuration",
+    "credentials_folder": "where those files are, if it is not there; a deployment writes it",
     "encrypted_credentials": "the same, of files NAME.cred there that systemd-creds encrypted for this host",
     "allow_network": "addresses that every job may speak to, a database's for example; this machine's own are always",
     "systemd": "the version of systemd that units are written for, where it isn't this machine's",

@@ -69,12 +69,15 @@ class Controller:
     Attributes:
         folder: where all of it is.
         machines: host → machine.
+        variables: what a vault would have, for all hosts.
+        host_variables: host → what its `host_vars` would have.
         table: what the plays were, for people: step, tasks run, changed, seconds.
     """
 
     folder: Path
     machines: dict[str, Machine]
     variables: dict[str, object]
+    host_variables: dict[str, dict[str, object]] = field(default_factory=dict)
     table: list[tuple[str, int, int, float]] = field(default_factory=list)
 
     @property
@@ -115,6 +118,7 @@ class Controller:
                 "ansible_user": "root",
                 "machine_leader": machine.leader,
                 "machine_environment": environment(),
+                **self.host_variables.get(name, {}),
             }
             for name, machine in self.machines.items()
         }

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.xdist_group("fleet")  # two machines for all of them
 RECOUNT = "clock-nightly-recount.service"
 NIGHTLY = ["clock-nightly-recount.timer", "clock-nightly-remind.timer"]
 STAY = "srv/stay"
+SETTING = '{"scheduled_tasks_settings": {"x": "%s"}}'
 TABLE = REPOSITORY / ".cache/fleet.txt"  # what each play took, for people
 DEPLOYED = {
     "/opt/scheduled-tasks": "755 root root",
@@ -34,7 +35,8 @@ DEPLOYED = {
     "/etc/scheduled-tasks": "755 root root",
     "/etc/scheduled-tasks/config.toml": "644 root root",
     "/etc/scheduled-tasks/credentials": "700 root root",
-    "/etc/scheduled-tasks/credentials/database_url": "600 root root",
+    "/etc/scheduled-tasks/credentials/current": "700 root root",
+    "/etc/scheduled-tasks/credentials/current/database_url": "600 root root",
     "/usr/local/bin/clocks": "755 root root",
 }
 
@@ -76,12 +78,14 @@ def timers(machine: Machine) -> list[str]:
 
 
 def state(machine: Machine) -> str:
-    """What is in force on a host: code, configuration, units, and when each job is due."""
+    """What is in force on a host: code, configuration, credentials, units, when each job is due, and the journal."""
     opt, etc = "/opt/scheduled-tasks", "/etc/scheduled-tasks"
     links = f"readlink {opt}/current {etc}/config.toml {etc}/units/current"
     shown = "systemctl show 'clock-*-*.timer' --property=Id,ActiveState,NeedDaemonReload,NextElapseUSecRealtime"
     drop_in = f"cat {etc}/units/current/clock-.service.d/10-every-job.conf"
-    return machine.run("sh", "-ec", f"{links}; {drop_in}; {shown}").stdout
+    secrets = f"cd {etc}/credentials/current && sha256sum *"
+    journal = "systemctl show systemd-journald --property=MainPID; ls /etc/systemd/journald.conf.d || true"
+    return machine.run("sh", "-ec", f"{links}; {drop_in}; {shown}; {journal}; {secrets}").stdout
 
 
 def version_run(machine: Machine) -> str:
@@ -144,13 +148,13 @@ def test_a_dry_run_predicts_exactly_what_the_run_then_changes(fleet: Controller)
     everywhere = [
         "install | Make the release",
         "config | Write the configuration",
-        "config | Have the folder of the journal's limits",
-        "config | Limit the journal of the jobs",
+        "host | Have the folder of the journal's limits",
+        "host | Limit the journal of the jobs",
         "clocks | Bring code and timers to what the release says",
     ]
     assert done.changed["app2"] == everywhere
     once = ["database | Apply the release's migrations", "database | Add the flags that the table lacks"]
-    assert done.changed["app1"] == [*everywhere[:4], *once, *everywhere[4:]]
+    assert done.changed["app1"] == [*everywhere[:2], *once, *everywhere[2:]]
     assert not (fleet.machines["app1"].root / "opt/.scheduled-tasks-dry-run").exists()
 
 
@@ -201,19 +205,66 @@ def test_a_broken_release_leaves_the_host_as_it_was(fleet: Controller, path: str
     app1 = fleet.machines["app1"]
     before = state(app1)
     fleet.write(path, text)
-    play = fleet.play(f"broken release: {Path(path).name}", "--limit=app1", fails=True)
+    changed = (
+        '{"scheduled_tasks_credentials": {"api_key": "new"}, "scheduled_tasks_journal_limits": {"SystemMaxUse": "1G"}}'
+    )
+    play = fleet.play(f"broken release: {Path(path).name}", "--limit=app1", "-e", changed, fails=True)
     (fleet.project / path).unlink()
     assert said in play.output
     assert state(app1) == before
     assert version_run(app1) == "2"
 
 
+def test_a_dry_run_that_fails_on_one_host_leaves_nothing_on_any(fleet: Controller) -> None:
+    fleet.write("shop/clocks/extra.py", (fleet.project / "shop/clocks/nightly.py").read_text())
+    foreign = fleet.machines["app2"].root / "etc/systemd/system/clock-extra-remind.timer"
+    foreign.write_text("[Timer]\nOnCalendar=hourly\n")
+    play = fleet.play("dry run, a foreign unit on one host", "--check", fails=True)
+    assert "clock-extra-remind.timer: a file that clocks did not make" in play.output
+    for machine in fleet.machines.values():
+        assert not (machine.root / "opt/.scheduled-tasks-dry-run").exists()
+    foreign.unlink()
+    (fleet.project / "shop/clocks/extra.py").unlink()
+
+
 def test_a_clock_on_two_hosts_that_share_no_database_is_refused(fleet: Controller) -> None:
-    options = ("--tags=install,config", "-e", "scheduled_tasks_postgresql_local=true")
-    play = fleet.play("clocks on two hosts, no shared database", *options, fails=True)
+    local = ("--tags=install", "--limit=app1", "-e", "scheduled_tasks_postgresql_local=true")
+    play = fleet.play("a clock on two hosts, no shared database", *local, fails=True)
     assert "and nightly would run on this host and on others" in " ".join(play.output.split())
+    fleet.host_variables["app2"] = {"scheduled_tasks_database_url": f"postgresql://shop:{SECRET}@127.0.0.1/other"}
+    play = fleet.play("a clock on two hosts, each its database", "--limit=app1", "-e", SETTING % "new", fails=True)
+    assert "app2 and this host share no database" in " ".join(play.output.split())
+    del fleet.host_variables["app2"]
     for machine in fleet.machines.values():
         assert machine.run("clocks", "plan", check=False).returncode == 0
+
+
+def test_each_tag_does_its_part_and_clocks_brings_it_into_force(fleet: Controller) -> None:
+    app1 = fleet.machines["app1"]
+    before = state(app1)
+    setting = ("--limit=app1", "-e", SETTING % "tagged")
+    for tag in ("install", "database", "config"):
+        fleet.play(f"--tags={tag}", f"--tags={tag}", *setting)
+        assert state(app1) == before
+    fleet.play("--tags=clocks", "--tags=clocks", *setting)
+    assert state(app1) != before
+    assert 'x" = "tagged"' in app1.run("cat", "/etc/scheduled-tasks/config.toml").stdout
+    fleet.play("without the setting", "--limit=app1")
+    assert state(app1) == before
+
+
+def test_a_rollback_takes_a_credential_back(fleet: Controller) -> None:
+    before = [state(machine) for machine in fleet.machines.values()]
+    secret = ("-e", '{"scheduled_tasks_credentials": {"api_key": "new"}}')
+    assert fleet.play("a new credential", *secret).changed["app2"] == [
+        "config | Keep the credentials",
+        "config | Write the configuration",
+        "clocks | Bring code and timers to what the release says",
+    ]
+    key = "/etc/scheduled-tasks/credentials/current/api_key"
+    assert fleet.machines["app1"].run("cat", key).stdout == "new"
+    fleet.play("rollback of a credential", playbook="rollback")
+    assert [state(machine) for machine in fleet.machines.values()] == before
 
 
 def test_a_rollback_takes_code_and_units_back_together(fleet: Controller) -> None:
@@ -263,17 +314,13 @@ def test_where_a_later_host_fails_it_stays_as_it_was_and_those_before_are_done(f
 
 def test_what_somebody_changed_by_hand_is_put_right(fleet: Controller) -> None:
     app1 = fleet.machines["app1"]
-    app1.run(
-        "sh",
-        "-ec",
-        "chmod 600 $(readlink -f /etc/scheduled-tasks/config.toml); chmod 755 /etc/scheduled-tasks/credentials",
-    )
+    app1.run("sh", "-ec", "cd /etc/scheduled-tasks; chmod 600 $(readlink -f config.toml); chmod 755 credentials")
     app1.run("sh", "-ec", "echo '# mine' >>/usr/local/bin/clocks; usermod --shell /bin/sh scheduled-tasks")
     mended = [
         "install | Have the user that the services run as",
         "config | Have the folders of the configuration",
         "config | Write the configuration",
-        "config | Have the operator's clocks on the path",
+        "host | Have the operator's clocks on the path",
     ]
     assert fleet.play("mended by hand, dry run", "--limit=app1", "--check").changed == {"app1": mended}
     assert fleet.play("mended by hand", "--limit=app1").changed == {"app1": mended}
@@ -285,7 +332,7 @@ def test_the_jobs_have_a_journal_of_their_own_on_request(fleet: Controller) -> N
     app1 = fleet.machines["app1"]
     limited = '{"scheduled_tasks_journal_namespace": "jobs", "scheduled_tasks_journal_limits": {"SystemMaxUse": "50M"}}'
     done = fleet.play("a journal namespace", "--limit=app1", "-e", limited)
-    assert "config | Limit the journal of the jobs" in done.changed["app1"]
+    assert "host | Limit the journal of the jobs" in done.changed["app1"]
     lines = app1.run("clocks", "run", "nightly/recount", "--wait").stdout.splitlines()
     assert [json.loads(line)["status"] for line in lines if "status" in json.loads(line)] == ["started", "ended"]
     assert app1.run("journalctl", "--namespace=jobs", "--output=cat", f"--unit={RECOUNT}").stdout.splitlines() == lines
@@ -295,7 +342,7 @@ def test_the_jobs_have_a_journal_of_their_own_on_request(fleet: Controller) -> N
     assert "ended" in "".join(json.loads(app1.run("clocks", "show", run["run_id"], "--json").stdout)["log_lines"])
     unlimited = '{"scheduled_tasks_journal_namespace": "jobs", "scheduled_tasks_journal_limits": {}}'
     done = fleet.play("without its limits", "--limit=app1", "-e", unlimited)
-    assert done.changed["app1"] == ["config | Take limits away that are no longer asked for"]
+    assert done.changed["app1"] == ["host | Take limits away that are no longer asked for"]
 
 
 def test_a_controller_that_is_killed_half_way_leaves_what_the_next_run_finishes(fleet: Controller) -> None:
@@ -341,7 +388,7 @@ def test_after_a_reboot_the_timers_are_there_and_each_missed_job_is_caught_up_on
 def test_three_releases_are_kept(fleet: Controller) -> None:
     for machine in fleet.machines.values():
         kept = [path for path in (machine.root / "opt/scheduled-tasks/releases").iterdir() if path.is_dir()]
-        assert len(kept) <= 3
+        assert len(kept) == 3
 
 
 def test_a_removal_waits_for_a_job_that_runs_and_keeps_its_code(fleet: Controller) -> None:
@@ -357,7 +404,9 @@ def test_a_removal_waits_for_a_job_that_runs_and_keeps_its_code(fleet: Controlle
 
 
 def test_a_removal_leaves_no_trace_but_the_database(fleet: Controller, administrator: tuple[str, str]) -> None:
-    fleet.play("remove", playbook="remove")
+    predicted = fleet.play("remove, dry run", "--check", playbook="remove").changed
+    assert timers(fleet.machines["app2"]) == [*NIGHTLY, "clock-watch.timer"]
+    assert fleet.play("remove", playbook="remove").changed == predicted
     for machine in fleet.machines.values():
         find = (
             "find / -xdev -name '*scheduled[-_]tasks*' -o -xdev -name '*clock-*' -newer /etc/hostname | grep -v ^/proc"

@@ -33,7 +33,7 @@ def specs() -> Any:
 def tasks(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for item in items:
         if "block" in item:
-            yield from tasks(item["block"])
+            yield from tasks(item["block"] + item.get("rescue", []))
         else:
             yield item
 
@@ -85,7 +85,7 @@ def test_every_command_says_whether_it_changed_something() -> None:
 
 def test_what_handles_secrets_is_not_logged_and_nothing_else_is_hidden() -> None:
     assert {task["name"] for task in ALL_TASKS if task.get("no_log")} == {
-        "config | Write the credentials",
+        "config | Keep the credentials",
         "check | Have the dry run's credentials",
     }
     secret = [name for name, option in specs()["main"]["options"].items() if option.get("no_log")]

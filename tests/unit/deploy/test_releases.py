@@ -93,6 +93,26 @@ def test_old_releases_go_with_the_sets_configurations_and_credentials_that_only_
     assert links(places) == ("releases/r2", "config-2.toml")
 
 
+def test_credentials_come_and_go_with_the_configuration_that_names_their_folder(places: Places) -> None:
+    for number in (1, 2, 3):
+        deploy(places, number)
+        folder = places.root / ETC / f"credentials/lot{number}"
+        folder.mkdir()
+        (folder / "key").write_text(str(number))
+        (places.root / ETC / f"config-{number}.toml").write_text(
+            f'credentials_folder = "/{ETC}/credentials/lot{number}"\n'
+        )
+        follow(places)
+    current = places.root / ETC / "credentials/current"
+    assert (current / "key").read_text() == "3"
+    rollback("", places)
+    follow(places)
+    assert (current / "key").read_text() == "2"
+    assert "lot1" in forget(places, 2).files
+    assert names(places.root / ETC / "credentials") == ["lot2", "lot3"]
+    assert (current / "key").read_text() == "2"
+
+
 def test_the_stamp_of_a_timer_goes_with_the_last_set_that_has_it(places: Places) -> None:
     places.stamps.mkdir(parents=True)
     for timer in ("gone", "stays"):
