@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from tests.mistreated import Server
 
+pytestmark = pytest.mark.xdist_group("herd")
+
 HERD = int(os.environ.get("HERD", "20"))
 # For the applies of both hosts; then the herd is due.
 LEAD_SECONDS = 8 + HERD / 8
