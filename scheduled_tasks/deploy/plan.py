@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from scheduled_tasks.deploy import names
+from scheduled_tasks.deploy.shapes import drop_ins, folders_of
 
 # systemd starts the clocks' targets with its own timers.
 WANTED_BY = "timers.target.wants"
@@ -86,7 +87,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, in words of files and units; empty where the machine has the set already."""
+    """What is to be done, in words of files and units; empty where the machine has the set already.
+
+    `effects` says what it means for each job that runs now and is touched by it.
+    """
 
     created: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -98,7 +102,7 @@ class Plan:
     start: tuple[str, ...] = ()
     reload: bool = False
     unfinished: Window | None = None
-    running: frozenset[str] = frozenset()
+    effects: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def flips(self) -> bool:
@@ -110,18 +114,6 @@ class Plan:
         """Whether there is nothing to do."""
         acts = self.missing_links or self.stale_links or self.stop or self.restart or self.start
         return not (self.flips or acts or self.reload or self.unfinished)
-
-    def effect_on_running(self) -> dict[str, str]:
-        """What the plan means for each job that runs now and is touched by it."""
-        effects = {}
-        for service in sorted(self.running):
-            if service in self.removed:
-                effects[service] = "goes on to its end, and is not started again"
-            elif any(path.startswith(service) for path in self.changed + self.created):
-                effects[service] = "goes on to its end as it was started; its next run is the new one"
-            elif service.removesuffix("service") + "timer" in self.restart:
-                effects[service] = "goes on; only when it is due next has changed"
-        return effects
 
 
 def plan(files: Mapping[str, str], facts: Facts) -> Plan:
@@ -151,8 +143,28 @@ def plan(files: Mapping[str, str], facts: Facts) -> Plan:
         # A unit that is masked by hand and unmasked again has lost its link, and systemd doesn't know it by now.
         reload=_units(files) != _units(old) or bool(missing) or outdated,
         unfinished=facts.unfinished,
-        running=facts.running,
+        effects={
+            service: effect
+            for service in sorted(facts.running)
+            if (effect := _effect_on_running(service, old, files, restart))
+        },
     )
+
+
+def _effect_on_running(service: str, old: Mapping[str, str], new: Mapping[str, str], restart: set[str]) -> str:
+    """What becomes of a job that runs now; "" where nothing of it changes."""
+    if service in old and service not in new:
+        return "goes on to its end, and is not started again"
+    if read_by(service, old) != read_by(service, new):
+        return "goes on to its end as it was started; its next run is the new one"
+    if f"{service.removesuffix('.service')}.timer" in restart:
+        return "goes on; only when it is due next has changed"
+    return ""
+
+
+def read_by(service: str, files: Mapping[str, str]) -> list[str]:
+    """What systemd reads of a set for a service, in its order: its unit, then all that it inherits and overrides."""
+    return [files[path] for path in (service, *drop_ins(service, folders_of(files))) if path in files]
 
 
 def _units(files: Mapping[str, str]) -> dict[str, str]:
