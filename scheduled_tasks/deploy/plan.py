@@ -7,11 +7,11 @@ has loaded and whether it is active is asked for, and the plan is what is missin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from scheduled_tasks.deploy import names
-from scheduled_tasks.deploy.shapes import drop_ins, folders_of
+from scheduled_tasks.deploy.limits import Comparison
 
 # systemd starts the clocks' targets with its own timers.
 WANTED_BY = "timers.target.wants"
@@ -72,6 +72,7 @@ class Facts:
         refusals: what stands in the way of the links that are wanted.
         loaded: the clocks' timers and targets as systemd has them.
         running: the services that run now.
+        kept: what runs keep of units that changed while they ran: service → its file below /run.
         unfinished: what an earlier apply left undone.
         is_running: whether there is a systemd at all; an image has none, and nothing is started or stopped there.
     """
@@ -81,6 +82,7 @@ class Facts:
     refusals: tuple[Refusal, ...] = ()
     loaded: Mapping[str, Loaded] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
+    kept: Mapping[str, str] = field(default_factory=dict)
     unfinished: Window | None = None
     is_running: bool = True
 
@@ -89,7 +91,8 @@ class Facts:
 class Plan:
     """What is to be done, in words of files and units; empty where the machine has the set already.
 
-    `effects` says what it means for each job that runs now and is touched by it.
+    `over` are the services for which something is kept although the run is over. `effects` says what the plan means for
+    each job that runs now and is touched by it.
     """
 
     created: tuple[str, ...] = ()
@@ -102,6 +105,7 @@ class Plan:
     start: tuple[str, ...] = ()
     reload: bool = False
     unfinished: Window | None = None
+    over: tuple[str, ...] = ()
     effects: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -112,7 +116,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        acts = self.missing_links or self.stale_links or self.stop or self.restart or self.start
+        acts = self.missing_links or self.stale_links or self.stop or self.restart or self.start or self.over
         return not (self.flips or acts or self.reload or self.unfinished)
 
 
@@ -131,6 +135,7 @@ def plan(files: Mapping[str, str], facts: Facts) -> Plan:
     }
     outdated = any(unit.outdated for unit in facts.loaded.values())
     missing = tuple(sorted(link for link in wanted_links if not facts.links.get(link)))
+    over = tuple(sorted(facts.kept.keys() - facts.running))
     return Plan(
         created=tuple(sorted(files.keys() - old.keys())),
         changed=changed,
@@ -141,30 +146,20 @@ def plan(files: Mapping[str, str], facts: Facts) -> Plan:
         restart=tuple(sorted(restart)),
         start=tuple(sorted(unit for unit in started if not is_active(facts, unit))),
         # A unit that is masked by hand and unmasked again has lost its link, and systemd doesn't know it by now.
-        reload=_units(files) != _units(old) or bool(missing) or outdated,
+        reload=_units(files) != _units(old) or bool(missing or over) or outdated,
         unfinished=facts.unfinished,
-        effects={
-            service: effect
-            for service in sorted(facts.running)
-            if (effect := _effect_on_running(service, old, files, restart))
-        },
+        over=over,
+        effects=dict(_effects_on_running(files, facts, restart)),
     )
 
 
-def _effect_on_running(service: str, old: Mapping[str, str], new: Mapping[str, str], restart: set[str]) -> str:
-    """What becomes of a job that runs now; "" where nothing of it changes."""
-    if service in old and service not in new:
-        return "goes on to its end, and is not started again"
-    if read_by(service, old) != read_by(service, new):
-        return "goes on to its end as it was started; its next run is the new one"
-    if f"{service.removesuffix('.service')}.timer" in restart:
-        return "goes on; only when it is due next has changed"
-    return ""
-
-
-def read_by(service: str, files: Mapping[str, str]) -> list[str]:
-    """What systemd reads of a set for a service, in its order: its unit, then all that it inherits and overrides."""
-    return [files[path] for path in (service, *drop_ins(service, folders_of(files))) if path in files]
+def _effects_on_running(files: Mapping[str, str], facts: Facts, restart: set[str]) -> Iterator[tuple[str, str]]:
+    compared = Comparison(facts.files, files, facts.kept)
+    for service in sorted(facts.running):
+        if compared.touches(service):
+            yield service, compared.effect(service)
+        elif f"{service.removesuffix('.service')}.timer" in restart:
+            yield service, "goes on; only when it is due next has changed"
 
 
 def _units(files: Mapping[str, str]) -> dict[str, str]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy import plan as planning
-from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, carry_out, locked, sets
+from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, locked
 from scheduled_tasks.deploy.facts import edited, read_facts, read_set
 from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.switch import Switch, sets
 from scheduled_tasks.deploy.system import System
 from scheduled_tasks.errors import UsageError
 
@@ -92,7 +93,7 @@ def remove_all(places: Places, system: System | None = None) -> Applied:
         if todo.is_empty and not places.sets.exists():
             return Applied()
         timers = {path.name for folder in kept for path in folder.glob("*.timer")}
-        carry_out({}, facts, todo, places, system)
+        Switch({}, facts, todo, places, system).carry_out()
         for timer in sorted(timers):  # while the sets tell which are ours
             if (places.stamps / f"stamp-{timer}").exists():
                 system.remove(places.stamps / f"stamp-{timer}")

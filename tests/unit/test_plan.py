@@ -70,7 +70,7 @@ def test_a_unit_of_another_that_has_our_prefix_is_left_alone() -> None:
 def test_it_says_what_becomes_of_a_running_job() -> None:
     running = frozenset({"clock-a-x.service"})
     assert plan({}, settled(files(), running=running)).effects == {
-        "clock-a-x.service": "goes on to its end, and is not started again"
+        "clock-a-x.service": "goes on to its end with its limits, and is not started again"
     }
     assert plan(files(hour=7), settled(files(), running=running)).effects == {
         "clock-a-x.service": "goes on; only when it is due next has changed"
@@ -89,3 +89,11 @@ def test_a_change_of_what_a_running_job_inherits_is_said(drop_in: str) -> None:
         assert said == "goes on to its end as it was started; its next run is the new one"
     other = {"clock-c-.service.d/20-clock.conf": "[Service]\nNice=1\n"}
     assert plan(found | other, facts).effects == {}
+
+
+def test_what_is_kept_for_a_run_that_is_over_is_taken_away() -> None:
+    kept = {"clock-a-x.service": "[Service]\nRuntimeMaxSec=1h\n"}
+    todo = plan(files(), settled(files(), kept=kept))
+    assert (todo.over, todo.reload, todo.flips) == (("clock-a-x.service",), True, False)
+    running = settled(files(), kept=kept, running=frozenset({"clock-a-x.service"}))
+    assert plan(files(), running).is_empty
