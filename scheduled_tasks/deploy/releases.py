@@ -17,7 +17,7 @@ from typing import Any
 
 from scheduled_tasks.deploy.deployment import deployed, deployed_by
 from scheduled_tasks.deploy.names import Places
-from scheduled_tasks.deploy.switch import sets
+from scheduled_tasks.deploy.set_folders import sets
 from scheduled_tasks.deploy.system import System
 
 

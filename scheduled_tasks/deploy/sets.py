@@ -11,7 +11,8 @@ from scheduled_tasks.deploy import plan as planning
 from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, locked
 from scheduled_tasks.deploy.facts import edited, read_facts, read_set
 from scheduled_tasks.deploy.names import Places
-from scheduled_tasks.deploy.switch import Switch, sets
+from scheduled_tasks.deploy.set_folders import applied_at, sets
+from scheduled_tasks.deploy.switch import Switch
 from scheduled_tasks.deploy.system import System
 from scheduled_tasks.errors import UsageError
 
@@ -39,7 +40,7 @@ def kept_sets(places: Places) -> list[KeptSet]:
     return [
         KeptSet(
             name=folder.name,
-            applied_at=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
+            applied_at=datetime.fromtimestamp(applied_at(folder, places), UTC),
             in_force=folder == in_force,
             jobs=len([path for path in folder.glob("*.service") if path.name not in names.OWN_SERVICES]),
         )

@@ -19,10 +19,10 @@ from scheduled_tasks.deploy.facts import SUMS
 from scheduled_tasks.deploy.kept_runs import Keeper
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Plan, links_of, set_name, sums
+from scheduled_tasks.deploy.set_folders import NEVER, applied_at, superfluous
 from scheduled_tasks.deploy.system import System
 from scheduled_tasks.deploy.window import close, forget_window, opened, uninterrupted
 
-KEPT_SETS = 5
 FOLLOWING = ".following"  # what becomes `current`
 
 
@@ -32,17 +32,6 @@ def write_set(files: Mapping[str, str], folder: Path, system: System | None = No
     for path, text in files.items():
         system.folder((folder / path).parent)
         system.write(folder / path, text)
-
-
-def sets(places: Places) -> list[Path]:
-    """The folders of the sets that are kept: the one in force, then the others, the last applied first."""
-    if not places.sets.is_dir():
-        return []
-    in_force = places.current.resolve()
-    folders = [
-        path for path in places.sets.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."
-    ]
-    return sorted(folders, key=lambda path: (path != in_force, -path.stat().st_mtime))
 
 
 @dataclass(frozen=True)
@@ -108,8 +97,10 @@ class Switch:
         if self.todo.flips:
             if os.path.lexists(self._following):
                 self.system.remove(self._following)  # an apply that was killed left it, and it may lead elsewhere
+            if self.places.current.is_dir():  # which goes out of force
+                in_force = self.places.current.resolve()
+                self.system.set_time(in_force, applied_at(in_force, self.places))
             if self.files:
-                self.system.set_time(self._folder, time.time())
                 self.system.link(self._following, self._folder.name)
             self.system.flush()
 
@@ -119,6 +110,7 @@ class Switch:
         self.system.folder(unfinished)
         try:
             write_set({**self.files, SUMS: sums(self.files)}, unfinished, self.system)
+            self.system.set_time(unfinished, NEVER)
             self.system.rename(unfinished, self._folder)
         except OSError:
             self.system.remove_folder(unfinished)
@@ -186,7 +178,7 @@ class Switch:
             self.system.remove_if_empty(path.parent)
 
     def _forget_old_sets(self) -> None:
-        for folder in sets(self.places)[KEPT_SETS:]:
+        for folder in superfluous(self.places):
             self.system.remove_folder(folder)
         for left in self.places.sets.glob(".*"):  # what applies that were killed had begun
             if left.is_symlink():
