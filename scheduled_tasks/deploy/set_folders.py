@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scheduled_tasks.deploy.deployment import deployed_by
 from scheduled_tasks.deploy.names import Places
 
 KEPT_SETS = 5
@@ -29,9 +30,22 @@ def applied_at(folder: Path, places: Places) -> float:
 
 
 def superfluous(places: Places) -> list[Path]:
-    """The sets that are none to go back to: never in force, or none of the last."""
-    kept = sets(places)[:KEPT_SETS]
-    return [folder for folder in _folders(places) if folder not in kept]
+    """The sets that are none to go back to: never in force, or neither one of the last nor a release's last."""
+    kept = sets(places)
+    releases: set[Path] = set()
+    old = []
+    for number, folder in enumerate(kept):
+        found = deployed_by(folder)
+        is_first = found is not None and found.release not in releases and _exists(found.release, places)
+        if found is not None:
+            releases.add(found.release)
+        if number >= KEPT_SETS and not is_first:
+            old.append(folder)
+    return [*old, *(folder for folder in _folders(places) if folder not in kept)]
+
+
+def _exists(release: Path, places: Places) -> bool:
+    return (places.root / str(release).lstrip("/")).is_dir()
 
 
 def _folders(places: Places) -> list[Path]:
