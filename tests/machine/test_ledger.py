@@ -170,10 +170,12 @@ def test_the_watch_brings_an_apply_to_its_end_that_was_killed_while_timers_stood
         return machine.run("systemctl", "is-active", *timers, "clock-watch.timer", check=False).stdout.split()
 
     assert states() == ["inactive"] * 3
+    machine.run("test", "-e", "/run/scheduled-tasks/window.json")
     sleep_until(time.time() + 10)
     machine.run("systemctl", "start", "clock-watch.service")
     wait_for("the timers", lambda: states() == ["active"] * 3, seconds=20)
     effects = "SELECT what FROM effect WHERE what = ANY (%s) ORDER BY what"
     wait_for("both runs", lambda: fleet.query(effects, list(kinds)) == [("kept",), ("plain",)], seconds=20)
-    wait_for("the window's end", lambda: not (machine.root / "run/scheduled-tasks/window.json").exists(), seconds=10)
+    window = ("test", "-e", "/run/scheduled-tasks/window.json")
+    wait_for("the window's end", lambda: machine.run(*window, check=False).returncode == 1, seconds=10)
     assert fleet.ask("app1", "apply")["changed"] is False
