@@ -150,8 +150,7 @@ def edited(folder: Path, now: Mapping[str, str]) -> Iterator[Refusal]:
         made = set((folder / SUMS).read_text().splitlines())
     except FileNotFoundError:
         made = set()
-    for line in sorted(made ^ set(sums(now).splitlines())):
-        path = line.partition("  ")[2]
+    for path in sorted({line.partition("  ")[2] for line in made ^ set(sums(now).splitlines())}):
         instead = f"put your lines into a drop-in (systemctl edit), then move {folder} away and apply again"
         yield Refusal(str(folder / path), "edited by hand", instead)
 
