@@ -12,7 +12,7 @@ from scheduled_tasks.deploy.names import service_of
 from scheduled_tasks.deploy.plan import Facts, links_of, plan
 
 LEAST_HORIZON = timedelta(days=2 * 365)  # what remains of the years that a timer's corrections are written for
-EXACT_UNTIL = re.compile(r"^# .*exact until (\d{4}-\d\d-\d\d)\.$", re.MULTILINE)  # as the timer's template writes it
+EXACT_UNTIL = re.compile(r"^X-ExactUntil=(\S+)$", re.MULTILINE)  # systemd leaves keys that begin with X- to others
 LEAST_DISK = 0.05
 LEAST_JOURNAL = timedelta(days=7)  # who looks after a weekend finds the run that failed before it
 

@@ -71,9 +71,9 @@ def test_a_timer_whose_job_runs_waits_for_its_end() -> None:
 
 
 def test_less_than_two_years_of_exact_times_are_too_few() -> None:
-    """The comment is the template's own, see tests/golden/timing."""
+    """The key is the template's own, see tests/golden/timing."""
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    line = "# The clock's nights of change are said in UTC; exact until {}.\n[Timer]\n"
+    line = "[Unit]\nX-ExactUntil={}\n\n[Timer]\n"
     files = {"a.timer": line.format("2028-11-21"), "b.timer": line.format("2028-11-24"), "c.timer": "[Timer]\n"}
     assert [finding.where for finding in horizon_findings(files, now)] == ["a.timer"]
 
