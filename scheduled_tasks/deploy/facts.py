@@ -124,7 +124,8 @@ def _in_the_way(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
             continue
         name = link.name
         if link.is_symlink() and link.readlink() == Path("/dev/null"):
-            yield Refusal(str(link), "masked", f"run 'systemctl unmask {name}'")
+            command = " ".join(("systemctl", *places.manager, "unmask", name))
+            yield Refusal(str(link), "masked", f"run '{command}'", command)
         elif link.is_symlink():
             yield Refusal(str(link), f"a link to {link.readlink()}, not made by clocks", "move it away")
         else:
