@@ -144,7 +144,9 @@ def test_the_plan_is_what_an_apply_then_does(project: SmallProject) -> None:
     done = project.clocks("plan", "--json", check=False)
     planned = json.loads(done.stdout)
     assert done.returncode == 2
-    assert planned["running"] == {"clock-one-plain.service": "goes on to its end with its limits, and is not started again"}
+    assert planned["running"] == {
+        "clock-one-plain.service": "goes on to its end with its limits, and is not started again"
+    }
     assert {each["timer"]: (bool(each["next"]), bool(each["new_next"])) for each in planned["timers"]} == {
         "clock-one-kept.timer": (True, True),
         "clock-one-plain.timer": (True, False),
