@@ -8,9 +8,11 @@ from pathlib import Path
 
 from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy import plan as planning
-from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, carry_out, locked, sets
+from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, locked
 from scheduled_tasks.deploy.facts import edited, read_facts, read_set
 from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.set_folders import applied_at, sets
+from scheduled_tasks.deploy.switch import Switch
 from scheduled_tasks.deploy.system import System
 from scheduled_tasks.errors import UsageError
 
@@ -38,7 +40,7 @@ def kept_sets(places: Places) -> list[KeptSet]:
     return [
         KeptSet(
             name=folder.name,
-            applied_at=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
+            applied_at=datetime.fromtimestamp(applied_at(folder, places), UTC),
             in_force=folder == in_force,
             jobs=len([path for path in folder.glob("*.service") if path.name not in names.OWN_SERVICES]),
         )
@@ -92,7 +94,7 @@ def remove_all(places: Places, system: System | None = None) -> Applied:
         if todo.is_empty and not places.sets.exists():
             return Applied()
         timers = {path.name for folder in kept for path in folder.glob("*.timer")}
-        carry_out({}, facts, todo, places, system)
+        Switch({}, facts, todo, places, system).carry_out()
         for timer in sorted(timers):  # while the sets tell which are ours
             if (places.stamps / f"stamp-{timer}").exists():
                 system.remove(places.stamps / f"stamp-{timer}")

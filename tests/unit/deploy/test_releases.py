@@ -14,7 +14,7 @@ from scheduled_tasks.deploy.deployment import Deployed, deployed
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.deploy.releases import follow, forget, prepare
 from scheduled_tasks.deploy.render import Host, render
-from scheduled_tasks.deploy.sets import rollback
+from scheduled_tasks.deploy.sets import kept_sets, rollback
 
 OPT, ETC = "opt/scheduled-tasks", "etc/scheduled-tasks"
 HOST = Host(run_task=f"/{OPT}/current/bin/run-task", configuration=Path(f"/{ETC}/config-1.toml"))
@@ -91,6 +91,23 @@ def test_old_releases_go_with_the_sets_configurations_and_credentials_that_only_
     rollback("", places)  # there is one to go back to, whole
     follow(places)
     assert links(places) == ("releases/r2", "config-2.toml")
+
+
+def test_there_is_a_set_to_go_back_to_for_each_release_however_many_sets_came_after(places: Places) -> None:
+    deploy(places, 1)
+    deploy(places, 2)
+    for hour in range(7):  # clock files that changed, without a release
+        timer = {"clock-a-x.timer": f"[Timer]\nOnCalendar=*-*-* {hour:02}:00:00 UTC\n"}
+        service = {"clock-a-x.service": "[Service]\nExecStart=/bin/true\n"}
+        apply(of_release(2) | timer | service, places)
+    assert len(kept_sets(places)) == 6  # five, and the other release's
+    assert forget(places, 2).releases == ()
+    rollback(kept_sets(places)[-1].name, places)
+    follow(places)
+    assert links(places) == ("releases/r1", "config-1.toml")
+    assert forget(places, 1).releases == ("r2",)
+    apply(of_release(1) | service, places)
+    assert len(kept_sets(places)) == 2  # none of a release that is gone
 
 
 def test_credentials_come_and_go_with_the_configuration_that_names_their_folder(places: Places) -> None:
