@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from scheduled_tasks.operate import migrations
+from tests.machine import vm_python
 from tests.machine.machine import REPOSITORY, Machine, booted
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def last(what: str) -> None:
     leave(what)
     time.sleep(120)
 '''
-COMMAND = '#!/bin/sh\nexport PYTHONPATH={path}\nexec {python} -B -m {module} "$@"\n'
+COMMAND = '#!/bin/sh\nexport PYTHONPATH={path} {home}\nexec {python} -B -m {module} "$@"\n'
 
 
 @dataclass
@@ -118,18 +119,21 @@ class Fleet:
 
 
 @contextmanager
-def two_machines(*names: str) -> Iterator[Fleet]:
-    """Machines with these hostnames and the project, and a PostgreSQL that all reach."""
+def two_machines(*names: str, base: Path = Path("/")) -> Iterator[Fleet]:
+    """Machines with these hostnames and the project, and a PostgreSQL that all reach.
+
+    `base` is the root whose files they have; one that isn't this machine's gets the tests' Python.
+    """
     with ExitStack() as stack:
         url = stack.enter_context(_postgresql())
-        machines = {name: stack.enter_context(booted(name)) for name in names}
+        machines = {name: stack.enter_context(booted(name, base)) for name in names}
         for machine in machines.values():
             machine.run("hostname", machine.name)
-            _set_up(machine, url)
+            _set_up(machine, url, has_python=base == Path("/"))
         yield Fleet(machines, url)
 
 
-def _set_up(machine: Machine, url: str) -> None:
+def _set_up(machine: Machine, url: str, *, has_python: bool) -> None:
     machine.run("useradd", "--system", "shop")
     # The tests' Python may lie in root's home, which the services' user is to pass through, in this machine alone.
     machine.run("chmod", "a+x", "/root")
@@ -139,8 +143,16 @@ def _set_up(machine: Machine, url: str) -> None:
     for package in ("fleet", "fleet/tasks"):
         (root / package / "__init__.py").touch()
     (root / "fleet/tasks/jobs.py").write_text(TASKS)
+    python = {"python": sys.executable, "path": f"{REPOSITORY}:{FOLDER}", "home": ""}
+    if not has_python:
+        vm_python.give_python(machine.root)
+        python = {
+            "python": vm_python.INTERPRETER,
+            "path": f"{vm_python.SITE}:{FOLDER}",
+            "home": f"PYTHONHOME={vm_python.FOLDER}",
+        }
     for command, module in (("run-task", "scheduled_tasks.run.main"), ("clocks", "scheduled_tasks.cli")):
-        text = COMMAND.format(path=f"{REPOSITORY}:{FOLDER}", python=sys.executable, module=module)
+        text = COMMAND.format(module=module, **python)
         (root / "bin" / command).write_text(text)
         (root / "bin" / command).chmod(0o755)
     etc = machine.root / ETC.lstrip("/")
