@@ -74,6 +74,8 @@ def judge(call: JobCall, clock: ClockContext) -> list[ImportedJob]:
         findings.append(Finding("undecided", call.undecided, "refusal", instead="import with --execute"))
     if call.problem:
         findings.append(Finding("arguments", call.problem, "refusal", instead="import with --execute"))
+    if call.refused:
+        findings.append(Finding("apscheduler", f"APScheduler refuses it: {call.refused}", "refusal"))
     resolved = resolve(arguments.get("func"), clock.path, clock.roots)
     findings += resolved.findings
     args, kwargs = _arguments(arguments, findings)

@@ -110,17 +110,16 @@ def record_into(base: Any) -> None:
         configure(self, gconfig or {}, prefix, **options)
 
     def recording_add_job(self: Any, func: Any, trigger: Any = None, *args: Any, **more: Any) -> Any:
-        job = {"line": line_in_file(), "func": described(func), "trigger": described(trigger)}
-        recorded(self)["jobs"].append(
-            job | {"args": [described(each) for each in args],
-                   "more": {key: described(value) for key, value in more.items()
-                            if not str(value).startswith("<undefined") and type(value).__name__ != "undefined"}}
-        )  # fmt: skip
+        given = {key: value for key, value in more.items() if type(value).__name__ not in {"undefined", "Undefined"}}
+        job = {
+            "line": line_in_file(), "func": described(func), "trigger": described(trigger),
+            "args": [described(each) for each in args], "more": {key: described(each) for key, each in given.items()},
+        }  # fmt: skip
+        recorded(self)["jobs"].append(job)
         try:
             return add_job(self, func, trigger, *args, **more)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the clock would end here; the jobs after it are to be seen as well
             job["refused"] = f"{type(error).__name__}: {error}"
-            raise
 
     base.configure, base.add_job = recording_configure, recording_add_job
 

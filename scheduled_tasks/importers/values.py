@@ -128,6 +128,7 @@ class JobCall:
         above: decorators that stand above `@scheduled_job`, and so had no part in the job.
         undecided: why it isn't sure that the job is added at all.
         problem: what keeps the call from being read.
+        refused: what APScheduler said when it was made.
     """
 
     line: int
@@ -136,6 +137,7 @@ class JobCall:
     above: tuple[str, ...] = ()
     undecided: str = ""
     problem: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True)
