@@ -10,8 +10,10 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
 
 from scheduled_tasks.deploy import plan as planning
 from scheduled_tasks.deploy.analyze import verify
@@ -118,14 +120,8 @@ def locked(places: Places, system: System) -> Iterator[None]:
         if not places.is_running:
             yield  # an image is its builder's alone
             return
-        system.folder(places.runtime)
         path = places.runtime / "lock"
-        with path.open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = path.read_text().strip()
-                raise AnotherApplyError(f"another apply is at work: {holder}; wait for its end") from None
+        with _opened_and_locked(path, system):
             since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
             system.write(path, f"process {os.getpid()}, since {since}\n")
             yield
@@ -133,3 +129,20 @@ def locked(places: Places, system: System) -> Iterator[None]:
         # The timers run as before, or as the new set says: `clocks apply` finishes it, once there is room.
         who = "" if os.geteuid() == 0 or places.home else "; run it as root"
         raise UnwritableError(f"{error.filename2 or error.filename}: {error.strerror}{who}") from error
+
+
+def _opened_and_locked(path: Path, system: System) -> TextIO:
+    while True:
+        system.folder(path.parent)
+        lock = path.open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            holder = path.read_text().strip()
+            raise AnotherApplyError(f"another apply is at work: {holder}; wait for its end") from None
+        # `clocks remove --all` takes the file away while it has the lock: then this is nobody's any more.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                return lock
+        lock.close()
