@@ -15,6 +15,7 @@ from scheduled_tasks.importers.evaluate import Evaluator
 from scheduled_tasks.importers.values import (
     Application,
     Aside,
+    CallResult,
     Instance,
     JobCall,
     LocalClass,
@@ -299,11 +300,20 @@ class _Reader(Evaluator):
         problem = "" if len(given[0]) <= len(names) else "it has more positional arguments than APScheduler takes"
         if "**" in arguments:
             problem = why_unknown(arguments.pop("**")) or "its arguments are put together elsewhere"
+        doubt = ""
+        if isinstance(self._root(node.func.value), CallResult):
+            doubt = f"whether {ast.unparse(node.func.value)} is a scheduler is not known here"
         call = JobCall(
-            node.lineno, _first_line(self.source.text, node.lineno), arguments, above, self.undecided, problem
+            node.lineno, _first_line(self.source.text, node.lineno), arguments, above, self.undecided, problem, doubt
         )
         owner.calls.append(call)
         return UnknownValue(ast.unparse(node), "the scheduler")
+
+    def _root(self, node: ast.expr) -> Value:
+        """What the first name of `a.b.c` stands for."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return self.value(node) if isinstance(node, ast.Name) else None
 
     def _owner(self, node: ast.expr) -> Scheduler:
         owner = self.value(node)

@@ -268,7 +268,6 @@ class Evaluator:
     def _imported(  # noqa: PLR0911 - a table of cases, in their order
         self, node: ast.Call, dotted: str, args: list[Value], kwargs: dict[str, Value]
     ) -> Value:
-        values = [*args, *kwargs.values()]
         last = dotted.rpartition(".")[2]
         if dotted in ENVIRONMENT or dotted.startswith(("os.environ.", "environ.")):
             return self.unknown(node, f"the environment variable {args[0] if args else '?'}")
@@ -282,17 +281,23 @@ class Evaluator:
             imported = dotted.rpartition(".")[0] if last != "Flask" else ""
             return Application(f"{imported}:{last}" if imported else ast.unparse(node))
         if dotted in HARMLESS:
-            if dotted in ALSO_OF_VALUES and not any(isinstance(each, UnknownValue) for each in values):
-                return HARMLESS[dotted](*args, **kwargs)
-            harmless = HARMLESS[dotted]
-
-            def called(*given: Value) -> Value:
-                return harmless(*given[: len(args)], **dict(zip(kwargs, given[len(args) :], strict=True)))
-
-            return self._computed(node, called, values)
+            return self._harmless(node, dotted, args, kwargs)
         if last in {"now", "today", "utcnow"}:
             return self.unknown(node, "the moment at which the clock starts")
         return CallResult(Reference(dotted), tuple(args), ast.unparse(node))
+
+    def _harmless(self, node: ast.Call, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        harmless, values = HARMLESS[dotted], [*args, *kwargs.values()]
+        if dotted in ALSO_OF_VALUES and all(isinstance(each, list | tuple | dict | str | int) for each in values):
+            try:
+                return harmless(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - what the file's own call raises
+                return self.unknown(node, f"a call that raises {type(error).__name__}: {error}")
+
+        def called(*given: Value) -> Value:
+            return harmless(*given[: len(args)], **dict(zip(kwargs, given[len(args) :], strict=True)))
+
+        return self._computed(node, called, values)
 
     def _trigger(self, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> TriggerObject | None:
         if not dotted.startswith("apscheduler.triggers."):

@@ -60,12 +60,10 @@ def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:  # noqa
                             "make it a function of a module")  # fmt: skip
         return Resolved(Target("", function.name, function.node))
     if isinstance(function, str) and ":" in function:
-        function = Reference(function.replace(":", "."))
+        module, _, name = function.partition(":")
+        return _named(module, name, roots)
     if isinstance(function, Reference) and "." in function.dotted.lstrip("."):
-        module, _, name = absolute(function.dotted, path).rpartition(".")
-        if module == "__main__":
-            return Resolved(Target("", name))
-        return Resolved(Target(module, name, _definition(module, name, roots)))
+        return _named(*_module_and_name(absolute(function.dotted, path), roots), roots)
     if isinstance(function, Partial):
         inner = resolve(function.function, path, roots)
         return replace(inner, args=(*function.args, *inner.args), kwargs=(*function.kwargs, *inner.kwargs))
@@ -80,6 +78,28 @@ def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:  # noqa
         return _refused("function", "no function is given", "pass the task's function as the first argument")
     what = written(function)
     return _refused("function", f"{what[:60]} is not a function that a unit can name", "make it a function of a module")
+
+
+def _named(module: str, name: str, roots: list[Path]) -> Resolved:
+    if module == "__main__":
+        return Resolved(Target("", name))
+    return Resolved(Target(module, name, _definition(module, name, roots)))
+
+
+def _module_and_name(dotted: str, roots: list[Path]) -> tuple[str, str]:
+    """Where a dotted name's module ends: by the files that are there, else before the first class, else at the last."""
+    parts = dotted.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        if any(_source_of(".".join(parts[:length]), root) for root in roots):
+            return ".".join(parts[:length]), ".".join(parts[length:])
+    classes = [index for index, part in enumerate(parts[:-1]) if index and part[:1].isupper()]
+    length = classes[0] if classes else len(parts) - 1
+    return ".".join(parts[:length]), ".".join(parts[length:])
+
+
+def _source_of(module: str, root: Path) -> Path | None:
+    base = root.joinpath(*module.split("."))
+    return next((each for each in (base.with_suffix(".py"), base / "__init__.py") if each.is_file()), None)
 
 
 def _refused(kind: str, text: str, instead: str) -> Resolved:
@@ -103,17 +123,12 @@ def absolute(dotted: str, path: Path) -> str:
 def _definition(module: str, name: str, roots: list[Path]) -> Definition | None:
     """The definition of a module's function, where its source is found below one of the roots."""
     for root in roots:
-        base = root.joinpath(*module.split("."))
-        for source in (base.with_suffix(".py"), base / "__init__.py"):
-            if source.is_file():
-                try:
-                    tree = ast.parse(source.read_text())
-                except (SyntaxError, ValueError):
-                    return None
-                for node in tree.body:
-                    if isinstance(node, Definition) and node.name == name:
-                        return node
+        if source := _source_of(module, root):
+            try:
+                tree = ast.parse(source.read_text())
+            except (SyntaxError, ValueError):
                 return None
+            return next((node for node in tree.body if isinstance(node, Definition) and node.name == name), None)
     return None
 
 

@@ -29,6 +29,7 @@ class Over(BaseException):
 schedulers: dict[int, dict[str, Any]] = {}
 kept: list[Any] = []  # so that no two schedulers share an id
 FILE = ""
+PATIENCE = 2  # seconds for a coroutine that waits for something else than time
 
 
 def over(*_args: object, **_kwargs: object) -> Any:
@@ -140,9 +141,29 @@ def keep_from_waiting() -> None:
     time.sleep = over
     signal.pause = over
     socketserver.BaseServer.serve_forever = over  # type: ignore[method-assign]
-    asyncio.run = over
+    asyncio.sleep = over
+    let_a_coroutine_run_until_it_waits()
+
+
+def let_a_coroutine_run_until_it_waits() -> None:
+    """`asyncio.run(main())` may be what adds the jobs; a loop that runs for ever ends the run of the file."""
+    run_forever, run_until_complete = asyncio.BaseEventLoop.run_forever, asyncio.BaseEventLoop.run_until_complete
+
+    def running(loop: Any, future: Any) -> Any:
+        asyncio.BaseEventLoop.run_forever = run_forever  # type: ignore[method-assign]
+        stop = loop.call_later(PATIENCE, loop.stop)
+        try:
+            return run_until_complete(loop, future)
+        except RuntimeError as error:
+            if "stopped before" in str(error):
+                raise Over from None
+            raise
+        finally:
+            stop.cancel()
+            asyncio.BaseEventLoop.run_forever = over  # type: ignore[method-assign]
+
     asyncio.BaseEventLoop.run_forever = over  # type: ignore[method-assign]
-    asyncio.BaseEventLoop.run_until_complete = over  # type: ignore[method-assign]
+    asyncio.BaseEventLoop.run_until_complete = running  # type: ignore[method-assign, assignment]
 
 
 def all_kinds(kind: Any) -> list[Any]:

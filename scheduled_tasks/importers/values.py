@@ -129,6 +129,7 @@ class JobCall:
         undecided: why it isn't sure that the job is added at all.
         problem: what keeps the call from being read.
         refused: what APScheduler said when it was made.
+        doubt: why it isn't sure that this is a scheduler's job.
     """
 
     line: int
@@ -138,6 +139,7 @@ class JobCall:
     undecided: str = ""
     problem: str = ""
     refused: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
