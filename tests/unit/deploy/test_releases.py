@@ -6,11 +6,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scheduled_tasks.deploy.apply import apply
-from scheduled_tasks.deploy.deployment import Deployed, deployed
+from scheduled_tasks.deploy.deployment import Deployed, as_installed_here, deployed
+from scheduled_tasks.deploy.escape import UnwritableValueError, command_line
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.deploy.releases import follow, forget, prepare
 from scheduled_tasks.deploy.render import Host, render
@@ -57,6 +59,37 @@ def test_a_set_names_its_release_and_its_configuration() -> None:
         Path(f"/{OPT}/releases/r7"), Path(f"/{OPT}/current"), Path(f"/{ETC}/config-7.toml")
     )
     assert deployed(render([], HOST)) is None
+
+
+# What breaks a unit's line, each in a way of its own.
+ODD = "/srv/two words/100%n/$HOME/a:b/back\\slash/ü"
+
+
+def test_a_set_names_paths_of_any_form_and_is_read_as_it_was_meant() -> None:
+    configuration = Path(f"{ODD}/\"quoted\" and 'single'.toml")
+    odd = Host(run_task=f"{ODD}/current/bin/run-task", configuration=configuration, release=f"{ODD}/r 1")
+    files = render([], odd)
+    assert deployed(files) == Deployed(Path(f"{ODD}/r 1"), Path(f"{ODD}/current"), configuration)
+    files["clock-a-x.service"] = f"ExecStart={command_line(odd.run_task, 'a.b')}\n"
+    assert as_installed_here(files)["clock-a-x.service"] == f'ExecStart="{sys.prefix}/bin/run-task" a.b\n'
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"user": "two words"}, {"user": "%u"}, {"user": "a\nUser=root"}, {"log_namespace": "a b"},
+        {"credentials": ("key:/etc/shadow",)}, {"encrypted_credentials": ("../key",)},
+        {"configuration": Path("/etc/a\nb")}, {"release": "/opt/a\tb"},
+        {"credentials": ("key",), "credentials_folder": "/etc/a\nb"},
+        {"release": '/opt/a"b'}, {"release": "/opt/a'b"}, {"release": "/opt/a", "run_task": "/o'p/current/bin/run"},
+        {"credentials": ("key",), "credentials_folder": "/etc/a b"},
+        {"credentials": ("key",), "credentials_folder": "/etc/a\\b"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_no_unit_can_say_of_a_host_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UnwritableValueError):
+        render([], replace(HOST, **wrong))
 
 
 def test_a_new_release_alone_changes_one_file() -> None:
