@@ -124,7 +124,8 @@ def _in_the_way(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
             continue
         name = link.name
         if link.is_symlink() and link.readlink() == Path("/dev/null"):
-            yield Refusal(str(link), "masked", f"run 'systemctl unmask {name}'")
+            command = " ".join(("systemctl", *places.manager, "unmask", name))
+            yield Refusal(str(link), "masked", f"run '{command}'", command)
         elif link.is_symlink():
             yield Refusal(str(link), f"a link to {link.readlink()}, not made by clocks", "move it away")
         else:
@@ -150,8 +151,7 @@ def edited(folder: Path, now: Mapping[str, str]) -> Iterator[Refusal]:
         made = set((folder / SUMS).read_text().splitlines())
     except FileNotFoundError:
         made = set()
-    for line in sorted(made ^ set(sums(now).splitlines())):
-        path = line.partition("  ")[2]
+    for path in sorted({line.partition("  ")[2] for line in made ^ set(sums(now).splitlines())}):
         instead = f"put your lines into a drop-in (systemctl edit), then move {folder} away and apply again"
         yield Refusal(str(folder / path), "edited by hand", instead)
 

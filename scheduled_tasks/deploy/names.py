@@ -156,6 +156,11 @@ class Places:
         return self.root / "var/lib/scheduled-tasks"
 
     @property
+    def private_state(self) -> Path:
+        """Where systemd keeps of it what belongs to users that it makes."""
+        return self.state.parent / "private" / self.state.name
+
+    @property
     def untold(self) -> Path:
         """What the database is to be told, one file each, in the order of their names."""
         return self.state / "untold"

@@ -52,11 +52,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Something in the way that isn't ours, or that somebody edited by hand."""
+    """Something in the way that isn't ours, or that somebody edited by hand; `command` does what `instead` says."""
 
     path: str
     found: str
     instead: str
+    command: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.found}; {self.instead}"

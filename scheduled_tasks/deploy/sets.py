@@ -110,7 +110,8 @@ def _remove_the_rest(units: set[str], places: Places, system: System) -> None:
     """What isn't a set's: pauses of this machine, what lasts until a boot, what systemd remembers of failures."""
     if not places.home:
         system.remove_folder(places.paused)
-    system.remove_if_empty(places.sets.parent)
+    if not places.sets.parent.is_mount():
+        system.remove_if_empty(places.sets.parent)
     if not places.is_running:
         return
     failed = [unit for unit in machine.failed_units(places) if unit in units or unit.startswith(FAILED_INSTANCES)]

@@ -7,6 +7,7 @@ gives it back however a run ends.
 
 from __future__ import annotations
 
+from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
@@ -29,12 +30,12 @@ class Turns(NamedTuple):
 
     clock: str
     at_once: int
-    runtime: str = "/run"
+    below: Path
 
     @property
     def folder(self) -> str:
         """Where the locks are, as a shell takes it."""
-        return quote(f"{self.runtime}/scheduled-tasks/{self.clock}")
+        return quote(str(self.below / self.clock))
 
     @property
     def slots(self) -> str:

@@ -233,5 +233,5 @@ def leave(places: Places, *, has_database: bool) -> None:
     if places.home or not places.is_running or (has_database and any(path.is_file() for path in state.rglob("*"))):
         return
     if not read_facts(places, {}).running:
-        for folder in (state, state.parent / "private" / state.name):  # where systemd keeps what dynamic users have
+        for folder in (state, places.private_state):
             shutil.rmtree(folder, ignore_errors=True)

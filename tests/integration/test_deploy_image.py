@@ -187,8 +187,9 @@ def test_a_masked_unit_is_refused_with_the_command_that_mends_it(places: Places)
 def test_a_set_that_was_edited_by_hand_is_refused_with_the_file(places: Places) -> None:
     apply(unit_files(), places)
     (places.current / "clock-a-x.timer").write_text(timer(9))
-    with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand"):
+    with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand") as refused:
         apply(unit_files(7), places)
+    assert str(refused.value).count("edited by hand") == 1
     with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand"):
         remove_all(places)
     assert (places.current / "clock-a-x.timer").read_text() == timer(9)

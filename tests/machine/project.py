@@ -77,11 +77,6 @@ class SmallProject:
         assert done.returncode == 0 or not check, f"clocks {arguments} exited {done}"
         return done
 
-    def killed(self, after: float, *arguments: str) -> Done:
-        """Runs `clocks`, and kills it after some seconds if it still runs then."""
-        assert self.inside is not None
-        return self.inside.clocks(*arguments, environment=ENVIRONMENT | PLAIN, kill_after=after)
-
     def code(self, source: str, *arguments: str, check: bool = True) -> Done:
         """Runs a program in the machine, with the project importable."""
         assert self.inside is not None
