@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from tests.mistreated import Server
 
-HERD = int(os.environ.get("HERD", "20"))
+pytestmark = pytest.mark.xdist_group("herd")
+
+HERD = int(os.environ.get("HERD", "12"))
 # For the applies of both hosts; then the herd is due.
 LEAD_SECONDS = 8 + HERD / 8
 ROUND_SECONDS = 60 + 3 * HERD
