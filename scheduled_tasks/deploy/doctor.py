@@ -74,6 +74,8 @@ def _of_the_files(facts: Facts, commands: Commands) -> Iterator[Finding]:
         yield Finding("units", "an apply did not come to its end", commands.clocks("apply"))
     if any(unit.outdated for unit in facts.loaded.values()):
         yield Finding("units", "systemd has not read the units that are in force", commands.clocks("apply"))
+    for service in todo.over:
+        yield Finding(service, "has the limits of a run that is over", commands.clocks("apply"))
     in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
     for link in todo.missing_links:
         if link.rpartition("/")[2] not in in_the_way:

@@ -15,6 +15,9 @@ PARENT_SLICE = "clock.slice"
 # operator's 90-local.conf comes last at any level.
 ALL_SERVICES = "clock-.service.d/10-every-job.conf"
 
+# What a run keeps while its unit changes: after all of a set, before an operator's.
+KEPT_DROP_IN = "40-this-run.conf"
+
 # Our own: a job's units have two dashes, a clock's slice and target are no timers, so that no name can be these.
 WATCH = "clock-watch.service"
 WATCH_DROP_IN = "clock-watch.service.d/30-watch.conf"
@@ -99,6 +102,11 @@ class Places:
     def systemd(self) -> Path:
         """Where systemd looks for an administrator's, or a user's, units."""
         return self.home.config / "systemd/user" if self.home else self.root / "etc/systemd/system"
+
+    @property
+    def transient(self) -> Path:
+        """Where systemd looks for units that are gone after a boot; an administrator's come before them."""
+        return self.home.runtime / "systemd/user" if self.home else self.root / "run/systemd/system"
 
     @property
     def packaged(self) -> tuple[Path, ...]:

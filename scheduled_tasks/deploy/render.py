@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy.deployed import jobs_json
-from scheduled_tasks.deploy.escape import Written, command_line, escaped
+from scheduled_tasks.deploy.deployment import CONFIGURATION
+from scheduled_tasks.deploy.escape import Written, command_line, escaped, name, whole, without, word
 from scheduled_tasks.deploy.hook import note_script
 from scheduled_tasks.deploy.option_lines import left_out_of, lines, require_safe
 from scheduled_tasks.deploy.user_manager import directives, for_user
@@ -51,6 +52,12 @@ class Template(StrEnum):
 
 
 OLDEST = 252  # of Debian 12
+# What systemd takes (systemd.syntax(7), systemd.exec(5)).
+USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}"
+NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
+CREDENTIAL = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+# What 257 reads of these directives and then loses on the way to systemd-executor: the service fails.
+UNMOUNTED, UNLOADED = "\"'", " \\"
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,11 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
         names.ALL_SERVICES: _text(
             Template.ALL_SERVICES,
             host=host,
+            configuration=word(f"{CONFIGURATION}={host.configuration}"),
+            release=host.release and word(without(host.release, UNMOUNTED, "BindReadOnlyPaths")),
+            seen_as=word(without(host.seen_as, UNMOUNTED if host.release else "", "BindReadOnlyPaths")),
+            user=host.user and name(host.user, "a user", USER),
+            log_namespace=host.log_namespace and name(host.log_namespace, "a journal namespace", NAMESPACE),
             credentials=_credentials(host, host.credentials, ""),
             encrypted_credentials=_credentials(host, host.encrypted_credentials, ".cred"),
             network=" ".join(["localhost", *host.network]),
@@ -238,8 +250,9 @@ def _command(job: Job, effective: Options, host: Host) -> list[str]:
     return arguments
 
 
-def _credentials(host: Host, credentials: Iterable[str], suffix: str) -> list[str]:
-    return [f"{name}:{host.credentials_at}/{name}{suffix}" for name in credentials]
+def _credentials(host: Host, credentials: Iterable[str], suffix: str) -> list[Written]:
+    paths = {name(each, "a credential", CREDENTIAL): f"{host.credentials_at}/{each}{suffix}" for each in credentials}
+    return [Written(f"{each}:{whole(without(path, UNLOADED, 'LoadCredential'))}") for each, path in paths.items()]
 
 
 def _text(template: Template, **values: object) -> str:

@@ -7,6 +7,7 @@ gives it back however a run ends.
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import NamedTuple
 
 from scheduled_tasks.deploy.option_lines import GAVE_UP
@@ -32,8 +33,8 @@ class Turns(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """Where the locks are."""
-        return f"{self.runtime}/scheduled-tasks/{self.clock}"
+        """Where the locks are, as a shell takes it."""
+        return quote(f"{self.runtime}/scheduled-tasks/{self.clock}")
 
     @property
     def slots(self) -> str:

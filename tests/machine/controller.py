@@ -160,10 +160,7 @@ def set_up(folder: Path, machines: dict[str, Machine], variables: dict[str, obje
         f"connection_plugins = {Path(__file__).parent}/connection\ninterpreter_python = auto_silent\n"
         "[connection]\npipelining = true\n"
     )
-    source = folder / "source"  # as a clone has it, without what lies about in a checkout
-    for name in listed_files():
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(REPOSITORY / name, source / name, follow_symlinks=False)
+    source = copy_repository(folder / "source")
     dist = folder / "shop/dist"
     galaxy = [str(ANSIBLE / "ansible-galaxy"), "collection"]
     controller = Controller(folder, machines, variables)
@@ -177,6 +174,14 @@ def set_up(folder: Path, machines: dict[str, Machine], variables: dict[str, obje
         )  # fmt: skip
         assert done.returncode == 0, f"{each}\n{done.stdout}{done.stderr}"
     return controller
+
+
+def copy_repository(folder: Path) -> Path:
+    """The repository as a clone has it, without what lies about in a checkout."""
+    for name in listed_files():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
+    return folder
 
 
 def listed_files() -> list[str]:

@@ -44,6 +44,7 @@ def test_each_fault_comes_with_the_command_that_mends_it() -> None:
     assert found(Facts()) == [("units", "clocks apply")]
     assert found(timer(Loaded())) == [("clock-a-x.timer", "systemctl start clock-a-x.timer")]
     assert found(machine(unfinished=Window({}))) == [("units", "clocks apply")]
+    assert found(machine(kept={"clock-a-x.service": ""})) == [("clock-a-x.service", "clocks apply")]
     assert found(machine(links={**dict.fromkeys(links_of(FILES), True), "clock-b.target": False})) == [
         ("clock-b.target", "clocks apply")
     ]
