@@ -28,6 +28,7 @@ from scheduled_tasks.importers.vocabulary import (
     FACTORIES,
     HARMLESS,
     METHODS,
+    MUTATES,
     POSITIONAL,
     TRIGGERS,
     ZONE_MAKERS,
@@ -44,6 +45,8 @@ class Calls:
         self.names = names
         self.stars: list[str] = []  # modules of which everything was imported
         self.evaluated: dict[int, Value] = {}  # whose method is being called: what a call has done is not done again
+        self.undecided = ""  # why it isn't sure that this statement is done
+        self.applied: set[int] = set()  # the lines of calls that have had their effect here
         self.looping: list[set[str]] = []  # the names that the loops about this statement change
 
     def value(self, node: ast.expr | None) -> Value:
@@ -72,6 +75,10 @@ class Calls:
 
     def known_call(self, node: ast.Call, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value:
         """What a call gives."""
+        if isinstance(node.func, ast.Attribute) and node.func.attr in MUTATES:
+            owner = self.value(node.func.value)
+            if isinstance(owner, list | dict):
+                return self._mutate(node, owner, node.func.attr, args, kwargs)
         if isinstance(node.func, ast.Attribute) and node.func.attr in METHODS and not kwargs:
             owner = self.value(node.func.value)
             if isinstance(owner, dict | list | tuple | str) and all(map(is_plain, args)):
@@ -82,6 +89,25 @@ class Calls:
             return self._imported(node, function.dotted, args, kwargs)
         inner = next((each for each in [*args, *kwargs.values()] if isinstance(each, UnknownValue)), function)
         return self.unknown(node, inner.why if isinstance(inner, UnknownValue) else "what a call gives")
+
+    def _mutate(
+        self, node: ast.Call, owner: list[Value] | dict[Value, Value], name: str, args: list[Value],
+        kwargs: dict[str, Value],
+    ) -> Value:  # fmt: skip
+        """Changes a list or a dictionary of the file; what is changed perhaps, isn't known any more."""
+        if self.undecided or any(isinstance(each, UnknownValue) and name in {"extend", "update"} for each in args):
+            unknown = self.unknown(node, self.undecided.rpartition("hangs on ")[2] or "what only a run knows")
+            for key, value in self.names.items():
+                if value is owner:
+                    self.names[key] = unknown
+            return unknown
+        self.applied.add(node.lineno)
+        if name == "add":  # of a set, which is a list here
+            name, args = "extend", [[each for each in args if each not in owner]]
+        try:
+            return getattr(owner, name)(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - what the file's own call raises
+            return self.unknown(node, f"a call that raises {type(error).__name__}: {error}")
 
     def _method(self, node: ast.Call, owner: Value, name: str, args: list[Value]) -> Value:
         try:

@@ -9,6 +9,7 @@ reason; no job that is mentioned gets lost. `statements` does the statements, th
 from __future__ import annotations
 
 import ast
+import copy
 from dataclasses import dataclass, field
 
 from scheduled_tasks.importers.statements import Ended, Statements
@@ -81,6 +82,7 @@ class _Reader(Statements):
     def __init__(self, source: ClockSource) -> None:
         super().__init__({"__name__": "__main__", "__file__": "clock.py"})
         self.source = source
+        self.applied = source.applied
         self.seen: set[tuple[int, int]] = set()
         self.elsewhere: dict[str, Scheduler] = {}
         self.djangos: list[tuple[LocalFunction, Instance]] = []
@@ -241,7 +243,15 @@ class _Reader(Statements):
         defaults = node.args.defaults
         for name, default in zip(parameters[len(parameters) - len(defaults) :], defaults, strict=True):
             self.names[name] = self.value(default)
+        for keyword, kw_default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+            if kw_default is not None:
+                self.names[keyword.arg] = self.value(kw_default)
         self.names |= dict(zip(parameters, args, strict=False)) | kwargs
+        if node.args.vararg is not None:
+            self.names[node.args.vararg.arg] = tuple(args[len(parameters) :])
+        if node.args.kwarg is not None:
+            own = {*parameters, *(keyword.arg for keyword in node.args.kwonlyargs)}
+            self.names[node.args.kwarg.arg] = {key: value for key, value in kwargs.items() if key not in own}
         self.depth += 1
         looping, self.looping = self.looping, []
         ended = self.whole(node.body)
@@ -279,6 +289,8 @@ class _Reader(Statements):
             owner, method = self._owner(called.value), called.attr
         names = FLASK_ADDS[method] if owner.kind == FLASK else ADDS[method]
         arguments = dict(zip(names, args, strict=False)) | kwargs
+        for name in {"args", "kwargs"} & arguments.keys():  # what the file does to them later has no effect
+            arguments[name] = copy.copy(arguments[name])
         if decorated is not None:
             arguments["func"] = decorated
         problem = "" if len(args) <= len(names) else "it has more positional arguments than APScheduler takes"

@@ -143,7 +143,7 @@ class Evaluator(Calls):
 
     def _of_a_class(self, node: ast.Attribute, owner: Instance | LocalClass) -> Value:
         kind = owner.kind if isinstance(owner, Instance) else owner
-        for attributes in (owner.attributes, kind.attributes):
+        for attributes in (owner.attributes, kind.known()):
             if node.attr in attributes:
                 return attributes[node.attr]
         if isinstance(owner, Instance) and (method := kind.method(node.attr)):
@@ -284,7 +284,7 @@ class Evaluator(Calls):
         elif isinstance(target, ast.Tuple | ast.List):
             parts: Iterable[Value]
             if isinstance(value, Instance) and value.kind.fields:
-                value = [(value.kind.attributes | value.attributes).get(name) for name in value.kind.fields]
+                value = [(value.kind.known() | value.attributes).get(name) for name in value.kind.fields]
             if isinstance(value, list | tuple) and len(value) == len(target.elts):
                 parts = value
             else:

@@ -44,10 +44,8 @@ class Statements(Evaluator):
 
     def __init__(self, names: dict[str, Value]) -> None:
         super().__init__(names)
-        self.undecided = ""
         self.doubt = ""
         self.depth = 0
-        self.looping: list[set[str]] = []
         self.returned: Value = None
         self.functions: dict[str, LocalFunction] = {}
 
@@ -151,11 +149,33 @@ class Statements(Evaluator):
     def _undecided(self, blocks: list[list[ast.stmt]], why: str) -> list[str]:
         """Does blocks of which nobody knows whether they are done; gives how each ended, if one did early."""
         before, self.undecided = self.undecided, self.undecided or why
-        ended = [self.whole(block) for block in blocks]
+        names = dict(self.names)
+        ended, after = [], []
+        for block in blocks:
+            self.names.clear()
+            self.names.update(names)
+            ended.append(self.whole(block))
+            after.append(dict(self.names))
         self.undecided = before
+        self._join(names, after, why)
         if len(blocks) > 1 and all(ended):
             raise Ended(ended[0])
         return ended if any(ended) else []
+
+    def _join(self, before: dict[str, Value], after: list[dict[str, Value]], why: str) -> None:
+        """What a name stands for behind branches of which one is done: an object as it is made, else unknown."""
+        on = why.rpartition(", which hangs on ")[2] if ", which hangs on " in why else "what only a run knows"
+        for name in {name for each in after for name in each}:
+            values = [each[name] for each in after if name in each]
+            changed = [value for value in values if value is not before.get(name)]
+            if not changed:
+                self.names[name] = values[0]
+            elif len(after) > 1 and len(changed) == len(after) and all(each == changed[0] for each in changed):
+                self.names[name] = changed[0]
+            elif is_plain(changed[-1]) and changed[-1] is not None:
+                self.names[name] = UnknownValue(name, on)
+            else:
+                self.names[name] = changed[-1]
 
     def _do_match(self, node: ast.Match) -> None:
         why = f"it is added in a match of {ast.unparse(node.subject)}"

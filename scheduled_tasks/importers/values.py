@@ -62,7 +62,16 @@ class LocalClass:
         for each in self.node.body:
             if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
                 return LocalFunction(name, each, nested=True)
-        return None
+        inherited = (base.method(name) for base in self.bases if isinstance(base, LocalClass))
+        return next(filter(None, inherited), None)
+
+    def known(self) -> dict[str, Value]:
+        """What it and the classes that it inherits from set in their bodies."""
+        found: dict[str, Value] = {}
+        for base in reversed(self.bases):
+            if isinstance(base, LocalClass):
+                found |= base.known()
+        return found | self.attributes
 
 
 @dataclass(eq=False)

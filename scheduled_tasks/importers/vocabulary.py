@@ -68,6 +68,9 @@ HARMLESS: Mapping[str, Callable[..., Any]] = {
     "datetime.datetime.fromisoformat": datetime.fromisoformat, "datetime.datetime.combine": datetime.combine,
 }  # fmt: skip
 METHODS = {"items", "keys", "values", "get", "format", "lower", "upper", "strip", "split", "join", "replace", "copy"}
+MUTATES = {
+    "append", "extend", "insert", "update", "add", "setdefault", "pop", "remove", "clear", "sort", "reverse", "discard",
+}  # fmt: skip
 ALSO_OF_VALUES = {"list", "tuple", "dict", "enumerate", "zip", "len"}  # which keep what they are given as it is
 
 
