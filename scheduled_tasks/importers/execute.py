@@ -64,7 +64,7 @@ def _scheduler(recorded: dict[str, Any], source: ClockSource) -> Scheduler:
     name = recorded.get("name", "scheduler")
     return Scheduler(
         recorded["kind"], recorded["line"], name=name, settings=settings,
-        calls=[_call(each, source) for each in recorded["jobs"]],
+        calls=[_call(each, source) for each in recorded["jobs"] if "removed" not in each],
     )  # fmt: skip
 
 
@@ -75,6 +75,8 @@ def _call(recorded: dict[str, Any], source: ClockSource) -> JobCall:
     arguments |= {key: _value(each, source) for key, each in recorded["more"].items()}
     if arguments["trigger"] is None:
         del arguments["trigger"]
+    if "rescheduled" in recorded:
+        arguments = {name: value for name, value in arguments.items() if name in ADD_JOB}
     for name in ("args", "kwargs", "id", "name", "jobstore", "executor"):  # scheduled_job passes its defaults on
         if name in arguments and (arguments[name] is None or arguments[name] == "default"):
             del arguments[name]

@@ -85,7 +85,8 @@ def judge(call: JobCall, clock: ClockContext) -> list[ImportedJob]:
     findings += _plain_values(args, kwargs)
     kept, option_findings = _options(arguments)
     findings += option_findings
-    read = [] if call.undecided and "trigger" not in arguments else triggers.read(arguments, clock.zones, clock.now)
+    unread = (call.undecided or call.refused) and "trigger" not in arguments
+    read = [] if unread else triggers.read(arguments, clock.zones, clock.now)
     jobs = []
     for index, each in enumerate(read or [triggers.ReadTrigger("")], 1):
         if index > 1 and isinstance(arguments.get("id"), str):  # the further parts of an OrTrigger
@@ -177,7 +178,8 @@ def _options(arguments: dict[str, Value]) -> tuple[list[str], list[Finding]]:
             if value is None or (isinstance(value, int) and value > 0):
                 kept.append(f"{name}={value}")
             else:
-                findings.append(Finding("grace", f"misfire_grace_time={value!r} is not a number of seconds"))
+                text = f"misfire_grace_time={value!r} is no number of seconds above 0: APScheduler refuses it"
+                findings.append(Finding("grace", text))
         elif name == "coalesce" and value is not True:
             findings.append(Finding("coalesce", "runs that were missed several times are caught up once, not each"))
         elif name == "max_instances" and value != 1:

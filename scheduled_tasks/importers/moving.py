@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from scheduled_tasks.importers.code import import_lines
 from scheduled_tasks.importers.functions import Target, absolute, decorator_name
 from scheduled_tasks.importers.values import Instance, Scheduler
+from scheduled_tasks.importers.vocabulary import ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -124,7 +125,8 @@ def _settled(body: list[str]) -> list[str]:
     found: list[str] = []
     for index, line in enumerate(body):
         before = found[-1] if found else ""
-        if line == "" and before and before[0] in " )" and index + 1 < len(body) and body[index + 1] != "":
+        after = body[index + 1] if index + 1 < len(body) else ""
+        if line == "" and before and before[0] in " )" and after and after[0] != " ":
             found.append("")
         found.append(line)
     return found
@@ -220,7 +222,7 @@ def not_taken_over(source: ClockSource, targets: Iterable[Target]) -> list[ast.E
         node = piece.node
         if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
             continue
-        silent = ast.unparse(node.value.func) == "print" or _touches_scheduler(piece, source)
+        silent = ast.unparse(node.value.func) in {"print", *ENDS} or _touches_scheduler(piece, source)
         if not silent and not _is_taken(piece, pieces, needed, source):
             found.append(node)
     return found

@@ -30,7 +30,8 @@ from apscheduler.triggers.combining import AndTrigger
 
 RUNS = 100
 MADE_UP = {
-    "bson", "etcd3", "gevent", "kazoo", "PySide6", "pymongo", "redis", "rethinkdb", "rpyc", "tornado", "twisted",
+    "bson", "dotenv", "etcd3", "fastapi", "gevent", "kazoo", "PySide6", "pymongo", "redis", "rethinkdb", "rpyc",
+    "sentry_sdk", "tornado", "twisted",
 }  # fmt: skip
 
 
@@ -60,17 +61,16 @@ def main() -> None:
 
     def adding(self: Any, *args: Any, **kwargs: Any) -> Any:
         frame: Any = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename != file:
+        while frame.f_code.co_filename != file or isinstance(frame.f_locals.get("self"), BaseScheduler):
             frame = frame.f_back
         entry: dict[str, Any] = {"line": frame.f_lineno, "zone": str(self.timezone)}
         found.append(entry)
         try:
             job = add_job(self, *args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, LookupError) as error:
             entry["refused"] = str(error)
             return None
-        # It looks second by second, for most of a minute; no such job is imported.
-        entry["runs"] = [] if isinstance(job.trigger, AndTrigger) else runs(job.trigger, now)
+        entry["job"] = job
         return job
 
     def waits(*_args: object, **_kwargs: object) -> None:
@@ -101,9 +101,14 @@ def main() -> None:
     module = types.ModuleType("__main__")
     module.__file__ = file
     sys.modules["__main__"] = module
-    with suppress(Over):
+    with suppress(Over, SystemExit):
         exec(compile(Path(file).read_bytes(), file, "exec"), module.__dict__)
-    json.dump(found, out)
+    for entry in found:  # as it is when the scheduler would start
+        if job := entry.pop("job", None):
+            entry["removed"] = job._scheduler.get_job(job.id) is None
+            # An AndTrigger looks second by second, for most of a minute; no such job is imported.
+            entry["runs"] = [] if isinstance(job.trigger, AndTrigger) else runs(job.trigger, now)
+    json.dump([entry for entry in found if not entry.get("removed")], out)
     out.flush()
     os._exit(0)
 
