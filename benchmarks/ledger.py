@@ -1,9 +1,11 @@
-"""What the ledger costs a run, and what it bears: prints the time of a claim and of an end, with ten hosts at once.
+"""What the ledger costs a run, and what it bears.
 
-Each of ten processes is a host; all claim the same 1,000 slots as fast as they can, which is far more than 1,000 runs a
-minute. What a whole run costs is start.py's; what the operator's questions cost is questions.py's.
+A run of a slot is paired with the same run that only reads its flag, in turn (A B A B …), so that what else the machine
+does falls on both alike. Then each of ten processes is a host; all claim the same 1,000 slots as fast as they can,
+which is far more than 1,000 runs a minute. What a whole run costs is start.py's, what an operator's questions cost is
+questions.py's.
 
-    python benchmarks/ledger.py
+    python benchmarks/ledger.py [PAIRS]
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -18,7 +22,40 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 
+from benchmarks.start import FILES, ROOT, SLOT
+
 HOSTS, SLOTS = 10, 1_000
+WITH = "from scheduled_tasks.run import main, record; main.entry()"
+# The flag is read on the same connection, by a statement of its own, as without a ledger it had to be.
+WITHOUT = """
+from scheduled_tasks.run import main, record
+record.open_run = lambda run, *_: record.Opened(1, record.read_flag(run.feature), False, "", "")
+record.close_run = lambda *_: record.database.close() or True
+main.entry()
+"""
+
+
+def pairs(folder: Path, rounds: int) -> None:
+    """Runs a slot's run with and without the ledger in turn, and prints their times."""
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    env = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "SCHEDULED_TASKS_CONFIG": str(folder / "pyproject.toml"),
+        "TRIGGER_UNIT": "clock-tiny-nothing.timer",
+    }
+    taken: dict[str, list[float]] = {WITH: [], WITHOUT: []}
+    for number in range(rounds + 1):
+        for code, seconds in taken.items():
+            began = time.perf_counter()
+            command = [sys.executable, "-P", "-c", code, "idle.nothing", *SLOT]
+            subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
+            if number:  # the first compiles what is imported
+                seconds.append(time.perf_counter() - began)
+    ratios = [one / other for one, other in zip(taken[WITH], taken[WITHOUT], strict=True)]
+    print(f"a run {median(taken[WITH]) * 1e3:.0f} ms, without the ledger {median(taken[WITHOUT]) * 1e3:.0f} ms; "
+          f"{rounds} pairs, median ratio {median(ratios):.3f}")  # fmt: skip
 
 
 def host(name: str) -> tuple[list[float], list[float], list[float]]:
@@ -59,6 +96,7 @@ def main() -> None:
         os.environ["DATABASE_URL"] = str(server.get_uri())
         with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
             migrations.migrate(connection, [migrations.OWN])
+        pairs(folder, int(sys.argv[1]) if len(sys.argv) > 1 else 40)
         began = time.perf_counter()
         with multiprocessing.get_context("spawn").Pool(HOSTS) as pool:
             done = pool.map(host, [f"app{n}" for n in range(HOSTS)], chunksize=1)

@@ -6,6 +6,7 @@ each change of it in `feature_change`. The hot path imports only what is above t
 
 from __future__ import annotations
 
+from datetime import UTC
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -126,11 +127,12 @@ def is_there(connection: Connection[Any]) -> bool:
 
 
 def list_flags(connection: Connection[Any], declared: type[Enum]) -> list[FlagState]:
-    """The flags in the table, by name, as they are now."""
+    """The flags in the table, by name, as they are now: a switch whose time is over as if that was written down."""
     rows = connection.execute(
-        "SELECT name, description, is_active <> coalesce(expires_at <= clock_timestamp(), false), updated_at,"
-        " updated_by, CASE WHEN expires_at <= clock_timestamp() THEN %s ELSE reason END, expires_at"
-        " FROM feature ORDER BY name",
+        "SELECT name, description, is_active <> is_over, CASE WHEN is_over THEN expires_at ELSE updated_at END,"
+        " updated_by, CASE WHEN is_over THEN %s ELSE reason END, CASE WHEN NOT is_over THEN expires_at END"
+        " FROM feature, LATERAL (SELECT coalesce(expires_at <= clock_timestamp(), false) AS is_over) AS time"
+        " ORDER BY name",
         [EXPIRED],
     ).fetchall()
     return [
@@ -166,6 +168,14 @@ def history(connection: Connection[Any], name: str | None = None, *, most: int =
     return [FlagChange(*row) for row in rows]
 
 
+def ends_at(connection: Connection[Any], name: str) -> datetime | None:
+    """When a flag is the opposite by itself; None where it is as it is for good."""
+    row = connection.execute(
+        "SELECT expires_at FROM feature WHERE name = %s AND expires_at > clock_timestamp()", [name]
+    ).fetchone()
+    return row[0] if row else None
+
+
 def set_active(  # noqa: PLR0913 - what an operator says of a switch
     connection: Connection[Any],
     name: str,
@@ -188,6 +198,7 @@ def set_active(  # noqa: PLR0913 - what an operator says of a switch
 
     Raises:
         UnknownFeatureError: the table has no such flag, with the nearest names.
+        UsageError: it is the opposite for a time, and was so for good before: two ends can't be kept.
     """
     with connection.transaction():
         end_expired(connection)
@@ -203,6 +214,12 @@ def set_active(  # noqa: PLR0913 - what an operator says of a switch
             raise UnknownFeatureError(f"unknown feature {name!r}: {hint}")
         if row[0] == active and (row[1] is None or row[1] == until):
             return False
+        if until and row[1] and row[0] != active:
+            state = "active" if row[0] else "inactive"
+            raise UsageError(
+                f"{name} is {state} until {row[1].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}, and the opposite after that by"
+                " itself: switch it without --until, or give its switch another end"
+            )
         connection.execute(
             "UPDATE feature SET is_active = %s, updated_at = now(), updated_by = %s, reason = %s, expires_at = %s"
             " WHERE name = %s",

@@ -63,8 +63,11 @@ def _switch(name: str, reason: str | None, until: datetime | None, *, active: bo
         raise UsageError(f"--until {shown(until)} is over already")
     with connection() as database:
         changed = features.set_active(database, name, active=active, actor=actor(), reason=reason, until=until)
-    state = _state(active, until) if changed else _state(active, None)
-    click.echo(f"{name} is {state} now" if changed else f"{name} was {state} already{', for good' if until else ''}")
+        ends = features.ends_at(database, name)
+    if changed:
+        click.echo(f"{name} is {_state(active, ends)} now")
+    else:
+        click.echo(f"{name} was {_state(active, ends)} already{', for good' if until and not ends else ''}")
 
 
 reason_option = click.option("--reason", help="Why; it is kept in the history.")

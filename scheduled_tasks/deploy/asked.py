@@ -1,8 +1,8 @@
 """Starting a job's very unit for a slot: what is asked of its next start stands in a file that the unit reads.
 
 The file is an EnvironmentFile= of every service (units/all-services.conf.j2): which slot run-task is to run, for whom,
-and whether a pause is to count. In a start by the timer run-task takes no note of it. It needs root, as every start
-of a service does.
+and whether a pause is to count. It is for one start: run-task takes no note of it in those after (run/slot.py). It
+needs root, as every start of a service does.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ def text(*, at: datetime | None, trigger: str, force: bool = False) -> str:
         trigger: `timer`, `manual`, `backfill` or `watch`, as the ledger has it.
         force: whether it runs also while it is paused.
     """
-    lines = [f"SCHEDULED_TASKS_TRIGGER={trigger}", f"SCHEDULED_TASKS_ASKED_UNTIL={time.time() + VALID_SECONDS:.0f}"]
+    lines = [
+        f"SCHEDULED_TASKS_TRIGGER={trigger}",
+        f"SCHEDULED_TASKS_ASKED_AT={time.monotonic():.6f}",
+        f"SCHEDULED_TASKS_ASKED_UNTIL={time.time() + VALID_SECONDS:.0f}",
+    ]
     lines += [f"SCHEDULED_TASKS_AT={rfc3339(at)}"] if at else []
     lines += ["SCHEDULED_TASKS_FORCE=1"] if force else []
     return "\n".join(lines) + "\n"

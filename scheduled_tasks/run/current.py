@@ -40,7 +40,7 @@ class Run:
         task: `DOMAIN.TASK`, as on the command line.
         name: the function's name.
         clock, job: where it stands in a clock file; empty for a run by hand.
-        trigger: `timer` where systemd's timer started it, else `manual`.
+        trigger: `timer` where systemd's timer may have started it, else `manual`; run/slot.py finds out who did.
         feature: the flag that decides whether it runs, empty without one.
         is_active: that flag's state, once it has been read.
         stopped_by: the signal that asked it to stop, 0 without one.

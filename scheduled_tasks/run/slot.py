@@ -1,7 +1,8 @@
 """Which slot a process runs: the one that its job's timer elapsed for, the one it is asked for, or none.
 
-What comes in: the command line, and systemd's environment. What goes out: the run's `scheduled_at`, `slot_host`, `lag`,
-and, for an attempt after the first, the identity of the run that it goes on with.
+What comes in: the command line, systemd's environment, and, where that leaves a doubt, systemd's account of the start
+(decision 0025). What goes out: the run's `trigger`, `scheduled_at`, `slot_host`, `lag`, and, for an attempt after the
+first, the identity of the run that it goes on with.
 """
 
 from __future__ import annotations
@@ -18,41 +19,92 @@ from scheduled_tasks.run import nominal
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.arguments import Asked
+    from scheduled_tasks.run.cause import Cause
     from scheduled_tasks.run.current import Run
+    from scheduled_tasks.schedule.trigger import Trigger
 
 TRIGGERS = ("timer", "manual", "backfill", "watch")
+# Seconds after a slot within which a start is its timer's, without asking: AccuracySec=1s, and the start of Python.
+PROMPT = 2.0
+_AT, _TRIGGER, _FORCE = "SCHEDULED_TASKS_AT", "SCHEDULED_TASKS_TRIGGER", "SCHEDULED_TASKS_FORCE"
+_ASKED_AT, _ASKED_UNTIL = "SCHEDULED_TASKS_ASKED_AT", "SCHEDULED_TASKS_ASKED_UNTIL"
 
 
 def find_slot(run: Run, asked: Asked) -> None:
     """Sets what the run is to know of its slot.
 
-    A start that no timer made may be asked for something by the file in /run/scheduled-tasks/asked that is part of the
-    service's environment: SCHEDULED_TASKS_AT (RFC 3339), SCHEDULED_TASKS_TRIGGER, SCHEDULED_TASKS_FORCE (1), and
-    SCHEDULED_TASKS_ASKED_UNTIL (seconds since the epoch), after which it is void.
-
     Raises:
         UsageError: the schedule or the time is none.
     """
-    at, by_timer = asked.at, run.trigger == "timer"
-    if not by_timer and time.time() <= float(os.environ.get("SCHEDULED_TASKS_ASKED_UNTIL") or "inf"):
-        at = at or os.environ.get("SCHEDULED_TASKS_AT", "")
-        run.trigger = os.environ.get("SCHEDULED_TASKS_TRIGGER") or run.trigger
-        run.is_forced = asked.force or os.environ.get("SCHEDULED_TASKS_FORCE") == "1"
-        if run.trigger not in TRIGGERS:
-            raise UsageError(f"SCHEDULED_TASKS_TRIGGER {run.trigger}: wants one of {', '.join(TRIGGERS)}")
     now = datetime.now(UTC)
     if not _go_on(run):
         trigger = nominal.read_schedule(asked.schedule) if asked.schedule is not None else None
         run.zone = trigger.zone if trigger else ""
+        run.is_forced = asked.force
+        cause = _ask(run) if _ASKED_AT in os.environ else None
+        is_asked = _is_asked(cause)
+        at = (_take_what_is_asked(run) if is_asked else "") or asked.at
         if at:
             run.scheduled_at, run.is_asked_for = _instant(at), True
         elif trigger and run.trigger == "timer":
-            run.scheduled_at = nominal.nominal_time(trigger, now, _previous() if by_timer else None)
+            slot = nominal.nominal_time(trigger, now)
+            run.scheduled_at = slot if is_asked else _elapsed_for(run, trigger, slot, now, cause)
     if run.scheduled_at is None:
         return
     run.lag = round((now - run.scheduled_at).total_seconds(), 3)
     if run.clock and run.job:
         run.slot_host = run.host if asked.every_host else ""
+
+
+def _is_asked(cause: Cause | None) -> bool:
+    """Whether this start is what the file in /run/scheduled-tasks/asked asks for, and not one after it.
+
+    The file is part of the service's environment: SCHEDULED_TASKS_AT (RFC 3339), _TRIGGER, _FORCE (1), when it was
+    asked (_ASKED_AT, in seconds of CLOCK_MONOTONIC; releases before this one don't say), and when it is void
+    (_ASKED_UNTIL, in seconds since the epoch).
+    """
+    if not any(os.environ.get(name) for name in (_AT, _TRIGGER, _FORCE)):
+        return False
+    if time.time() > float(os.environ.get(_ASKED_UNTIL) or "inf"):
+        return False
+    return cause is None or float(os.environ.get(_ASKED_AT) or "inf") > cause.over
+
+
+def _take_what_is_asked(run: Run) -> str:
+    """Takes it; returns the time that is named, "" for none."""
+    run.trigger = os.environ.get(_TRIGGER) or "manual"
+    run.is_forced = run.is_forced or os.environ.get(_FORCE) == "1"
+    if run.trigger not in TRIGGERS:
+        raise UsageError(f"{_TRIGGER} {run.trigger}: wants one of {', '.join(TRIGGERS)}")
+    return os.environ.get(_AT, "")
+
+
+def _elapsed_for(
+    run: Run, trigger: Trigger, latest: datetime | None, now: datetime, cause: Cause | None
+) -> datetime | None:
+    """The slot that the run's timer elapsed for; None where it wasn't the timer that started it, which the run is told.
+
+    `latest` is the latest slot by now, `cause` systemd's account where it was asked for already.
+    """
+    if cause is None and not (latest and (now - latest).total_seconds() <= PROMPT):
+        cause = _ask(run)
+    if cause is None:
+        return latest
+    if not cause.is_timer:
+        run.trigger = "manual"
+        return None
+    # By the clock as it was then: it may have been set since.
+    return nominal.nominal_time(trigger, cause.elapsed_at) if cause.elapsed_at else latest
+
+
+def _ask(run: Run) -> Cause | None:
+    if not (run.clock and run.job):
+        return None
+    from scheduled_tasks.run import cause
+
+    unit = f"clock-{run.clock}-{run.job}"
+    timer = os.environ.get("TRIGGER_UNIT", "")
+    return cause.ask(f"{unit}.service", timer if timer.endswith(".timer") else f"{unit}.timer")
 
 
 def _go_on(run: Run) -> bool:
@@ -95,11 +147,6 @@ def _note() -> Path | None:
     """The file of that; the folder is there for services that are tried again, and gone with the last attempt."""
     folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     return Path(folder, "run.json") if folder and os.path.exists(f"{folder}/attempts") else None  # noqa: PTH110 - cheaper
-
-
-def _previous() -> datetime | None:
-    microseconds = os.environ.get("TRIGGER_TIMER_REALTIME_USEC", "")
-    return datetime.fromtimestamp(int(microseconds) / 1_000_000, UTC) if microseconds.isdecimal() else None
 
 
 def _instant(text: str) -> datetime:

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from scheduled_tasks import Feature, features
+from scheduled_tasks.errors import UsageError
 from scheduled_tasks.features import UnknownFeatureError
 
 SHOP = Path(__file__).parent / "run" / "projects" / "shop"
@@ -167,8 +168,9 @@ def test_a_switch_for_a_time_ends_as_it_was_and_the_history_says_so(connection: 
     over = datetime(2026, 11, 24, 6, tzinfo=UTC)
     assert features.set_active(connection, "SELL", active=False, actor="anna", reason="stocktaking", until=over)
     [_, sell] = features.list_flags(connection, Toggle)
-    assert (sell.is_active, sell.reason) == (True, "its time was over")
+    assert (sell.is_active, sell.reason, sell.updated_at, sell.expires_at) == (True, "its time was over", over, None)
     assert features.end_expired(connection) == ["SELL"]
+    assert features.list_flags(connection, Toggle)[1] == sell  # written down, it is as it was
     assert features.end_expired(connection) == []
     assert {change[2:] for change in features.history(connection, "SELL")} == {
         ("deploy", None, True, "added with its default", None), ("anna", True, False, "stocktaking", over),
@@ -191,3 +193,47 @@ def test_what_is_so_for_a_time_gets_another_end_and_what_is_so_for_good_stays(co
         False,
         None,
     )
+
+
+def test_of_two_ends_the_first_is_not_lost(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    soon, later = (datetime.now(UTC) + timedelta(hours=hours) for hours in (1, 2))
+    features.set_active(connection, "SELL", active=False, actor="anna", until=later)
+    with pytest.raises(UsageError) as error:  # afterwards it would be off, for good, and nobody has said so
+        features.set_active(connection, "SELL", active=True, actor="bert", until=soon)
+    assert str(error.value) == (
+        f"SELL is inactive until {later:%Y-%m-%dT%H:%M:%SZ}, and the opposite after that by itself: switch it without "
+        "--until, or give its switch another end"
+    )
+    assert features.ends_at(connection, "SELL") == later
+    assert features.set_active(connection, "SELL", active=True, actor="bert")
+    assert features.ends_at(connection, "SELL") is None
+
+
+def test_a_switch_whose_time_is_over_may_be_made_again(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    over, soon = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 1))
+    features.set_active(connection, "SELL", active=False, actor="anna", until=over)
+    assert features.set_active(connection, "SELL", active=False, actor="bert", until=soon)
+    assert _history(connection)[-2:] == [
+        ("SELL", "anna", False, True, "its time was over"),
+        ("SELL", "bert", True, False, None),
+    ]
+
+
+def test_clocks_features_says_how_long_a_switch_is_for_and_that_it_is_over(connection: Database) -> None:
+    features.synchronize(connection, Toggle, actor="deploy")
+    at = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    until = at.replace("T", " ")
+    for said in (f"SELL is inactive until {until} now\n", f"SELL was inactive until {until} already\n"):
+        done = _clocks("disable", "SELL", "--until", at, "--reason", "stocktaking")
+        assert (done.returncode, done.stdout) == (0, said)
+    assert f"inactive until {until}" in _clocks("list").stdout
+    assert _clocks("enable", "GIVE_AWAY").stdout == "GIVE_AWAY is active now\n"
+    assert _clocks("enable", "GIVE_AWAY", "--until", "1h").stdout == "GIVE_AWAY was active already, for good\n"
+    connection.execute("UPDATE feature SET expires_at = %s WHERE name = 'SELL'", [datetime.now(UTC)])
+    [sell] = [line.split() for line in _clocks("list").stdout.splitlines() if line.startswith("SELL")]
+    assert sell[1] == "active"
+    assert "until" not in sell
+    newest = _clocks("log", "SELL").stdout.splitlines()[1].split()
+    assert newest[2:] == ["SELL", "active", "anna", "its", "time", "was", "over"]

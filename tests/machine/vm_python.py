@@ -16,9 +16,10 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 FOLDER = "/opt/python"
 # As a shell runs it. The libraries are named to the loader, not in the environment: what Python calls has its own.
+INTERPRETER = f"/lib64/ld-linux-x86-64.so.2 --library-path {FOLDER}/lib {FOLDER}/bin/python"
+SITE = f"{FOLDER}/site"
 PYTHON = (
-    f"env PYTHONHOME={FOLDER} PYTHONPATH={FOLDER}/site:/srv/small SCHEDULED_TASKS_CONFIG=/srv/small/config.toml "
-    f"/lib64/ld-linux-x86-64.so.2 --library-path {FOLDER}/lib {FOLDER}/bin/python"
+    f"env PYTHONHOME={FOLDER} PYTHONPATH={SITE}:/srv/small SCHEDULED_TASKS_CONFIG=/srv/small/config.toml {INTERPRETER}"
 )
 # What the library has for others.
 UNUSED = shutil.ignore_patterns(
@@ -36,6 +37,7 @@ UNUSED = shutil.ignore_patterns(
 C_RUNTIME = re.compile(r"(libc|libm|libdl|librt|libpthread|libutil|ld-linux.*|linux-vdso)\.so")
 IMPORTED = (
     "import sys, scheduled_tasks.cli, scheduled_tasks.deploy.sets, jinja2.ext, apscheduler.triggers.cron\n"
+    "import scheduled_tasks.run.record, pythonjsonlogger.json, rich.table\n"
     "print('\\n'.join(m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)))"
 )
 
@@ -59,10 +61,12 @@ def give_python(root: Path) -> None:
     for name in {
         Path(path).relative_to(packages).parts[0] for path in done.stdout.splitlines() if _is_in(path, packages)
     }:
-        source = packages / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy2
         site.mkdir(exist_ok=True)
-        copy(source, site / name)
+        for source in (packages / name, packages / f"{name}.libs"):  # a wheel's own libraries lie beside it
+            if source.is_dir():
+                shutil.copytree(source, site / source.name)
+            elif source.exists():
+                shutil.copy2(source, site / source.name)
     for name in ("scheduled_tasks", "units"):
         shutil.copytree(REPOSITORY / name, site / name)
 

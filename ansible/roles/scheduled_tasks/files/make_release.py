@@ -13,15 +13,26 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path
+
+A_DAY = 24 * 60 * 60  # seconds; no play is at work for as long
 
 
 def main(bundle, release):
     """Makes the release, or exits with what went wrong."""
     releases = os.open(release.parent, os.O_RDONLY)
     fcntl.flock(releases, fcntl.LOCK_EX)  # until this process ends
-    if (release / ".complete").exists():
-        return
+    if not (release / ".complete").exists():
+        make(bundle, release)
+    bundle.unlink(missing_ok=True)
+    for left in release.parent.glob("*.tar"):  # by a controller that was killed before it came to make a release of it
+        if left.stat().st_mtime < time.time() - A_DAY:
+            left.unlink()
+
+
+def make(bundle, release):
+    """Makes the release, and last the file that says that it is whole."""
     run([sys.executable, "-m", "venv", "--clear", str(release)])
     with tempfile.TemporaryDirectory(dir=release) as folder:
         with tarfile.open(bundle) as archive:
@@ -33,7 +44,6 @@ def main(bundle, release):
         run([*pip, *offline, "--require-hashes", "--only-binary=:all:", f"--requirement={folder}/requirements.txt"])
         run([*pip, "--no-index", "--no-deps", *map(str, wheels)])
     (release / ".complete").touch()
-    bundle.unlink(missing_ok=True)
 
 
 def run(command):

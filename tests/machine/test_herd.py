@@ -1,0 +1,137 @@
+"""A herd that is due in one second on two hosts: each slot is run once, whatever PostgreSQL does meanwhile.
+
+`HERD=200 bin/test tests/machine/test_herd.py -s` for a large one. What a run did stands in a file of its unit's folder,
+not in the database that is mistreated.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from tests.machine.conftest import COMMANDS
+from tests.machine.fleet import FOLDER, Fleet, two_machines
+from tests.machine.machine import wait_for
+from tests.machine.project import at, sleep_until
+from tests.roots import lacking, require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.mistreated import Server
+
+pytestmark = pytest.mark.xdist_group("herd")
+
+HERD = int(os.environ.get("HERD", "12"))
+# For the applies of both hosts; then the herd is due.
+LEAD_SECONDS = 8 + HERD / 8
+ROUND_SECONDS = 60 + 3 * HERD
+FAULT_SECONDS = 4.0
+TASK = '''
+import os
+from pathlib import Path
+
+def leave() -> None:
+    """Leaves a line behind."""
+    with Path(os.environ["STATE_DIRECTORY"], "effects").open("a") as file:
+        file.write("done\\n")
+'''
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    require(lacking("booting machines", COMMANDS))
+    with two_machines("app1", "app2", connections=100 + 2 * HERD) as both:
+        for machine in both.machines.values():
+            (machine.root / f"{FOLDER}/fleet/tasks/herd.py".lstrip("/")).write_text(TASK)
+        yield both
+
+
+def calm(_server: Server) -> None:
+    """Nothing happens."""
+
+
+def restarted(server: Server) -> None:
+    """It crashes and comes back."""
+    server.crash_and_restart()
+
+
+def stands_still(server: Server) -> None:
+    """It is stopped for a while."""
+    with server.standing_still():
+        time.sleep(FAULT_SECONDS)  # the fault's length: there is nothing to wait for
+
+
+def full(server: Server) -> None:
+    """It has no connection left for a while."""
+    with server.without_connections():
+        before = server.refusals
+        wait_for("a refusal", lambda: server.refusals > before, seconds=60)
+        time.sleep(FAULT_SECONDS)
+
+
+def effects(fleet: Fleet, clock: str) -> Counter[str]:
+    """How often each job's task was called, on all hosts."""
+    done: Counter[str] = Counter()
+    for machine in fleet.machines.values():
+        for file in (machine.root / "var/lib/scheduled-tasks/results").glob(f"clock-{clock}-*/effects"):
+            done[file.parent.name] += len(file.read_text().splitlines())
+    return done
+
+
+def is_over(fleet: Fleet, clock: str) -> bool:
+    """Whether each service of the clock has run, on each host, and none does."""
+    # In a large herd PID 1 takes its time to answer.
+    ask = (
+        "systemctl",
+        "show",
+        "--all",
+        "--property=ActiveState,ExecMainExitTimestampMonotonic",
+        f"clock-{clock}-*.service",
+    )
+    for machine in fleet.machines.values():
+        services = machine.run(*ask, seconds=ROUND_SECONDS).stdout.strip().split("\n\n")
+        if len(services) != HERD or any("State=inactive" not in each or "=0" in each for each in services):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("happens", [calm, restarted, stands_still, full], ids=lambda happens: happens.__name__)
+def test_each_slot_of_a_herd_has_one_row_and_one_effect(fleet: Fleet, happens: Callable[[Server], None]) -> None:
+    clock = happens.__name__
+    due, fields = time.time() + LEAD_SECONDS, at(LEAD_SECONDS)
+    jobs = [f'scheduler.add_job(leave, "cron", id="job_{n}", {fields})' for n in range(HERD)]
+    fleet.write(**{clock: "\n".join(["from fleet.tasks.herd import leave", *jobs])})
+    with ThreadPoolExecutor() as pool:
+        assert all(done["changed"] for done in pool.map(lambda host: fleet.ask(host, "apply"), fleet.machines))
+    assert time.time() < due, "the applies took too long"
+    sleep_until(due)
+
+    def count(status: str) -> int:
+        try:
+            [(rows,)] = fleet.query("SELECT count(*) FROM task_run WHERE clock = %s AND status = %s", clock, status)
+        except psycopg.OperationalError:
+            return 0
+        return int(rows)
+
+    wait_for("the first runs", lambda: count("ended") >= HERD // 4, seconds=ROUND_SECONDS)
+    happens(fleet.server)
+    wait_for("the others", lambda: is_over(fleet, clock), seconds=ROUND_SECONDS)
+    for host in fleet.machines:
+        fleet.clocks(host, "reconcile")  # what ended while PostgreSQL was away is told at the watch's next look, or now
+    took = time.time() - due
+    print(f"{happens.__doc__} {HERD} jobs on 2 hosts: over {took:.0f} s after they were due")  # noqa: T201 - with -s
+    assert fleet.query(
+        "SELECT status, count(*), count(DISTINCT (job, scheduled_at)), max(attempt) FROM task_run WHERE clock = %s"
+        " GROUP BY status",
+        clock,
+    ) == [("ended", HERD, HERD, 1)]
+    assert effects(fleet, clock) == {f"clock-{clock}-job_{n}": 1 for n in range(HERD)}
+    for machine in fleet.machines.values():
+        assert machine.run("systemctl", "list-units", "--state=failed", "--no-legend", "clock-*").stdout == ""

@@ -1,0 +1,133 @@
+"""A host that goes in the middle of a run: its slot's row says so, and nobody runs it twice who mustn't.
+
+The time after which a run's host is taken for dead (its timeout, and 90 s) is not waited for: an UPDATE shortens it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.machine.conftest import COMMANDS
+from tests.machine.fleet import FOLDER, Fleet, two_machines
+from tests.machine.machine import rebooted, restarted, wait_for
+from tests.roots import lacking, require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TASKS = '''
+import time
+
+from fleet.tasks.jobs import leave
+from scheduled_tasks import cron_idempotent, current_run
+
+def once() -> None:
+    """Lasts."""
+    leave("once")
+    time.sleep(600)
+
+@cron_idempotent
+def again() -> None:
+    """Lasts, when it is tried first."""
+    run = current_run()
+    leave(f"{run.job} {run.attempt}")
+    if run.attempt == 1:
+        time.sleep(600)
+'''
+CLOCK = """
+from fleet.tasks import lasting
+scheduler.add_job(lasting.once, "cron", id="stopped", hour=6)
+scheduler.add_job(lasting.once, "cron", id="gone", hour=6)
+scheduler.add_job(lasting.once, "cron", id="back", hour=6)
+scheduler.add_job(lasting.again, "cron", id="gone_again", hour=6)
+scheduler.add_job(lasting.again, "cron", id="back_again", hour=6)
+"""
+SLOT = (datetime.now(UTC) - timedelta(days=2)).replace(hour=6, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    require(lacking("booting machines", COMMANDS))
+    with two_machines("app1", "app2") as both:
+        for machine in both.machines.values():
+            (machine.root / f"{FOLDER}/fleet/tasks/lasting.py".lstrip("/")).write_text(TASKS)
+        both.write(lost=CLOCK)
+        for host in both.machines:
+            assert both.ask(host, "apply")["changed"]
+        yield both
+
+
+def row(fleet: Fleet, job: str) -> tuple[Any, ...]:
+    """What the slot's row says; there is one."""
+    [found] = fleet.query("SELECT status, host, attempt, reason FROM task_run WHERE job = %s", job)
+    return found
+
+
+def effects(fleet: Fleet, what: str) -> int:
+    [(count,)] = fleet.query("SELECT count(*) FROM effect WHERE what = %s", what)
+    return int(count)
+
+
+def begin(fleet: Fleet, host: str, *jobs: str) -> None:
+    """Has a host run the slot of some jobs, and returns when their tasks do."""
+    before = fleet.query("SELECT count(*) FROM effect")[0][0]
+    for job in jobs:
+        fleet.clocks(host, "run", f"lost/{job}", "--at", f"{SLOT:%Y-%m-%dT%H:%M:%SZ}")
+    wait_for("its task", lambda: fleet.query("SELECT count(*) FROM effect")[0][0] == before + len(jobs), seconds=30)
+
+
+def look_until(fleet: Fleet, host: str, holds: Callable[[], bool]) -> None:
+    """Has a host's watch look as often as it takes, which it does every minute of its own."""
+
+    def look() -> bool:
+        fleet.clocks(host, "watch")
+        return holds()
+
+    wait_for("the watch's word", look, seconds=60)
+
+
+def test_a_run_that_a_reboot_stops_says_so_and_is_not_run_again(fleet: Fleet) -> None:
+    begin(fleet, "app1", "stopped")
+    fleet.machines["app1"] = restarted(fleet.machines["app1"])
+    [found] = fleet.query("SELECT status, error_type, exit_code, attempt FROM task_run WHERE job = 'stopped'")
+    assert found == ("failed", "Stopped", 143, 1)
+    for host in fleet.machines:
+        fleet.clocks(host, "watch")
+    assert row(fleet, "stopped") == ("failed", "app1", 1, None)
+    assert effects(fleet, "once") == 1
+
+
+def test_of_a_host_that_lost_power_the_other_one_takes_over_what_may_be_run_again_once_its_time_is_over(
+    fleet: Fleet,
+) -> None:
+    begin(fleet, "app1", "gone", "gone_again")
+    fleet.kill("app1")
+    fleet.clocks("app2", "watch")
+    assert row(fleet, "gone") == ("started", "app1", 1, None)  # for all that one knows it runs
+    assert row(fleet, "gone_again") == ("started", "app1", 1, None)
+    fleet.query("UPDATE task_run SET expires_at = clock_timestamp() WHERE status = 'started'")
+    look_until(fleet, "app2", lambda: row(fleet, "gone_again")[0] == "ended")
+    assert row(fleet, "gone_again") == ("ended", "app2", 2, "taken over from app1")
+    assert row(fleet, "gone")[:3] == ("lost", "app1", 1)
+    assert row(fleet, "gone")[3] == "its time was over, and its host has not said how it ended"
+    assert (effects(fleet, "once"), effects(fleet, "gone_again 2")) == (2, 1)
+
+
+def test_a_host_that_is_back_closes_its_rows_at_its_first_look(fleet: Fleet) -> None:
+    begin(fleet, "app2", "back", "back_again")
+    fleet.machines["app2"] = rebooted(fleet.machines["app2"])
+    look_until(fleet, "app2", lambda: row(fleet, "back_again")[0] == "ended")
+    assert row(fleet, "back_again") == ("ended", "app2", 2, "taken over from app2")
+    assert row(fleet, "back") == ("lost", "app2", 1, "its process is gone; how it ended is not known")
+    assert (effects(fleet, "once"), effects(fleet, "back_again 2")) == (3, 1)
+
+
+def test_what_is_lost_is_reported(fleet: Fleet) -> None:
+    status = fleet.clocks("app2", "status", "lost", "--json", check=False)
+    assert status.returncode == 1
+    jobs = {job["job"]: job for job in fleet.ask("app2", "status", "lost")["jobs"]}
+    assert {name for name, job in jobs.items() if job["last"] == "lost"} == {"gone", "back"}
+    assert {run["job"] for run in fleet.ask("app2", "history", "--status", "lost")} == {"gone", "back"}

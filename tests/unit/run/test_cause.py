@@ -1,0 +1,74 @@
+"""Who started a service, by what systemd shows of it and of its timer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from scheduled_tasks.run.cause import Cause, read
+
+# As systemd 252 and 257 show it.
+BY_TIMER = """\
+LastTriggerUSec=Thu 2026-11-26 01:28:36 UTC
+LastTriggerUSecMonotonic=16min 27.915143s
+
+ActiveExitTimestampMonotonic=984034548
+InactiveEnterTimestampMonotonic=984034548
+"""
+NEVER = """\
+LastTriggerUSec=
+LastTriggerUSecMonotonic=0
+
+ActiveExitTimestampMonotonic=0
+InactiveEnterTimestampMonotonic=0
+"""
+
+
+def shown(span: str, left: int, ended: int) -> str:
+    return (
+        f"LastTriggerUSec=Thu 2026-11-26 01:28:36 UTC\nLastTriggerUSecMonotonic={span}\n\n"
+        f"ActiveExitTimestampMonotonic={left}\nInactiveEnterTimestampMonotonic={ended}\n"
+    )
+
+
+def test_what_systemd_shows_is_read() -> None:
+    assert read(BY_TIMER) == Cause(987.915143, datetime(2026, 11, 26, 1, 28, 36, tzinfo=UTC), 984.034548)
+    assert read(NEVER) == Cause(0, None, 0)
+    assert read("LastTriggerUSec=n/a so\n") is None
+
+
+@pytest.mark.parametrize(
+    ("span", "seconds"),
+    [
+        ("345us", 0.000345),
+        ("12ms", 0.012),
+        ("2min 3.5s", 123.5),
+        ("1w 2d 3h 4min 5s", 788_645),
+        ("1y 1month 1d", 34_273_800),
+    ],
+)
+def test_spans_of_time_are_read(span: str, seconds: float) -> None:
+    found = read(shown(span, 0, 0))
+    assert found is not None
+    assert found.elapsed == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("span", "left", "ended", "is_timer"),
+    [
+        ("10s", 0, 0, True),  # its first run
+        ("10s", 9_000_000, 9_000_000, True),
+        ("10s", 11_000_000, 11_000_000, False),  # the run before was the timer's
+        ("10s", 9_000_000, 12_000_000, True),  # it elapsed while the run before stopped, and waited for that
+        ("10s", 0, 11_000_000, False),  # the run before was the timer's, and never came to be active
+        ("200s", 90_000_000, 201_000_000, False),  # the same, after one that did long ago
+        ("0", 0, 0, False),
+    ],
+)
+def test_a_timer_started_what_began_after_it_elapsed_and_after_the_run_before(
+    span: str, left: int, ended: int, *, is_timer: bool
+) -> None:
+    found = read(shown(span, left, ended))
+    assert found is not None
+    assert found.is_timer == is_timer
