@@ -157,13 +157,11 @@ class _Reader(Statements):
     def _local(
         self, node: ast.Call, function: LocalFunction, args: list[Value], kwargs: dict[str, Value]
     ) -> Value | None:
-        """A function of the file: entered where it adds jobs, or where what it gives is known then."""
+        """A function of the file: entered for the jobs that it adds, for what it changes, and for what it gives."""
         if self._enters(function):
             self.source.applied.add(node.lineno)
             return self._enter(function, args, kwargs)
         if function.node is None or self.depth >= DEEPEST or isinstance(function.node, ast.AsyncFunctionDef):
-            return None
-        if not any(isinstance(each, ast.Return) and each.value for each in ast.walk(function.node)):
             return None
         before = self.undecided, self.doubt
         result = self._enter(function, args, kwargs)
@@ -293,6 +291,8 @@ class _Reader(Statements):
             arguments[name] = copy.copy(arguments[name])
         if decorated is not None:
             arguments["func"] = decorated
+        elif (called_there := self._called_in_place(node)) is not None:
+            arguments["func"] = called_there
         problem = "" if len(args) <= len(names) else "it has more positional arguments than APScheduler takes"
         if "**" in arguments:
             problem = why_unknown(arguments.pop("**")) or "its arguments are put together elsewhere"
@@ -303,6 +303,16 @@ class _Reader(Statements):
         call = JobCall(node.lineno, line, arguments, above, undecided, problem, doubt=self.doubt)
         owner.calls.append(call)
         return JobHandle(call, owner)
+
+    def _called_in_place(self, node: ast.Call) -> CallResult | None:
+        """`add_job(task(), …)`: a function of the file that is called where it was to be passed."""
+        given = [each.value for each in node.keywords if each.arg == "func"] or node.args[:1]
+        if not given or not isinstance(given[0], ast.Call) or not isinstance(given[0].func, ast.Name):
+            return None
+        function = self.names.get(given[0].func.id)
+        if not isinstance(function, LocalFunction):
+            return None
+        return CallResult(function, tuple(self.value(each) for each in given[0].args), ast.unparse(given[0]))
 
     def _root(self, node: ast.expr) -> Value:
         """What the first name of `a.b.c` stands for."""

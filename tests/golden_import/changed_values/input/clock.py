@@ -55,6 +55,23 @@ for position, name in enumerate(NAMES):
 nightly(9, count, id="plain")
 nightly(10, remind, app, "mail", minute=45, id="with_more")
 
+
+
+def more_names():
+    NAMES.append("by_a_function")
+
+
+more_names()
+scheduler.add_job(count, "cron", hour=17, minute=len(NAMES), id="as_many_as_names")
+
+
+def task():
+    """Gives a number."""
+    return 0
+
+
+scheduler.add_job(task(), "cron", hour=18, id="called")
+
 HOUR = 11
 if "--late" in sys.argv:
     HOUR = 12
