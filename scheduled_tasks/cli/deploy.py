@@ -60,13 +60,12 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
         differences = {"diff": "\n".join(_diff(todo, facts.files, files))} if diff else {}
         kinds = ("created", "changed", "removed", "stop", "restart", "start", "reload")
         acts = {kind: getattr(todo, kind) for kind in kinds}
-        running = todo.effect_on_running()
         show_json(
             {
                 "to_do": not todo.is_empty,
                 **acts,
                 "timers": timers,
-                "running": running,
+                "running": dict(todo.effects),
                 "left_out": lacking,
                 **differences,
             }
@@ -123,7 +122,7 @@ def _show_plan(todo: Plan, timers: list[dict[str, Any]]) -> None:
             ("TIMER", "NEXT RUN", "NEW NEXT RUN"),
             ((each["timer"], each["next"] or "-", each["new_next"] or "-") for each in timers),
         )
-    for service, effect in todo.effect_on_running().items():
+    for service, effect in todo.effects.items():
         click.echo(f"{service} runs now: it {effect}")
     if todo.unfinished:
         click.echo("an earlier apply did not come to its end: this one finishes it")

@@ -111,12 +111,13 @@ def _of_the_database() -> Iterator[Finding]:
         from scheduled_tasks.run.database import SchemaMissingError  # psycopg is there by now
 
         missing = isinstance(error, SchemaMissingError)
-        yield Finding("database", str(error), "clocks migrate" if missing else f"edit {configuration.path}")
+        mend, advice = ("clocks migrate", "") if missing else ("", f"edit {configuration.path}")
+        yield Finding("database", str(error), mend, advice)
         return
     except ScheduledTasksError as error:
         folder = configuration.get("credentials_folder") or configuration.path.parent / "credentials"
         where = f"{folder}/database_url"
-        yield Finding("database", str(error), f"systemctl status postgresql, there; or mend {where}")
+        yield Finding("database", str(error), advice=f"look at 'systemctl status postgresql' there, or mend {where}")
         return
     for name in sorted(set(declared.__members__) - known):
         yield Finding(f"flag {name}", "not in the table: its default holds", "clocks features sync")

@@ -13,24 +13,17 @@ from scheduled_tasks.deploy.render import render
 from scheduled_tasks.deploy.security import exposures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from scheduled_tasks.deploy.security import Exposure
 
 
 @click.command("security")
 @json_option
 def security(*, as_json: bool) -> None:
     """Show how exposed each job is (systemd's measure, 0 to 10), and what raises it above what every job has."""
-    clocks = configured_clocks()
-    found = exposures(render(clocks, configured_host()))
+    found = exposures(render(configured_clocks(), configured_host()))
     if as_json:
         show_json([asdict(exposure) for exposure in found])
         return
-    relaxed = {
-        names.service_name(clock.name, job.id): _relaxed(job.options.over(clock.options).by_name)
-        for clock in clocks
-        for job in clock.jobs
-    }
-    relaxed |= dict.fromkeys(names.OWN_SERVICES, "root: it starts jobs and writes in /etc")
     shared = set.intersection(*(set(exposure.reasons) for exposure in found)) if len(found) > 1 else set()
     table(
         ("UNIT", "SCORE", "RELAXED BY", "WHAT RAISED IT"),
@@ -38,7 +31,7 @@ def security(*, as_json: bool) -> None:
             (
                 exposure.unit,
                 f"{exposure.score:.1f}",
-                relaxed[exposure.unit] or "-",
+                _relaxed(exposure),
                 "; ".join(f"{what} ({by:.1f})" for what, by in exposure.reasons if (what, by) not in shared) or "-",
             )
             for exposure in found
@@ -49,10 +42,10 @@ def security(*, as_json: bool) -> None:
         click.echo(f"every job: {listed}")
 
 
-def _relaxed(options: Mapping[str, object]) -> str:
-    relaxations = options.get("relax", ())
-    named = list(relaxations) if isinstance(relaxations, tuple) else []
-    return ", ".join([*named, *(["allow_network=any"] if options.get("allow_network") == ("any",) else [])])
+def _relaxed(exposure: Exposure) -> str:
+    if exposure.unit in names.OWN_SERVICES:
+        return "root: it starts jobs and writes in /etc"
+    return ", ".join(exposure.relaxed) or "-"
 
 
 COMMANDS = (security,)

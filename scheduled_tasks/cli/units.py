@@ -76,7 +76,7 @@ def list_jobs(*, as_json: bool) -> None:
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 def render_units(directory: Path) -> None:
     """Write the units of all clocks into DIRECTORY, which must be empty or not there yet."""
-    from scheduled_tasks.deploy.apply import write_set  # only what acts imports what acts
+    from scheduled_tasks.deploy.switch import write_set  # only what acts imports what acts
 
     files = render(configured_clocks(), configured_host())
     _require_empty(directory)
@@ -92,8 +92,8 @@ def eject_units(directory: Path, *, user: bool) -> None:
 
     The machine isn't changed: the README says how to install them, and what they still call.
     """
-    from scheduled_tasks.deploy.apply import write_set  # only what acts imports what acts
     from scheduled_tasks.deploy.eject import README, ejected
+    from scheduled_tasks.deploy.switch import write_set  # only what acts imports what acts
 
     files = ejected(configured_clocks(), configured_host(chosen_places(Path("/"), user=user)))
     _require_empty(directory)

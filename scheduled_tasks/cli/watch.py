@@ -31,13 +31,15 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     """Account for every slot whose time is over: write as missed what nobody ran, or as skipped and why.
 
     One look; on a deployed host a timer does it every minute. As root there, it also tells the database what is
-    deployed and paused on this host, ends pauses whose time is over, and starts what they held back.
+    deployed and paused on this host, ends pauses whose time is over, and starts what they held back. An apply that was
+    killed is brought to its end.
     """
     from scheduled_tasks.operate import host_watch
     from scheduled_tasks.operate.watch import account
 
     places, host = Places(), socket.gethostname()
     started: list[str] = []
+    finished = _finish_apply(places)  # it needs no database
     with connection() as database:
         now = database_now(database)
         if host_watch.is_ours(places):
@@ -60,10 +62,24 @@ def watch(*, quiet: bool, as_json: bool) -> None:
                 "accounted_until": done.accounted_until,
                 "silent": done.silent,
                 "started": started,
+                "finished_apply": finished,
             }
         )
     else:
         _show(done, started, quiet=quiet)
+
+
+def _finish_apply(places: Places) -> bool:
+    from scheduled_tasks.operate import host_watch
+
+    try:
+        done = host_watch.finish_apply(places)
+    except ScheduledTasksError as error:
+        click.echo(f"clocks: an apply that was killed can't be finished: {error}", err=True)
+        return False
+    for unit in (*done.started, *done.caught_up) if done else ():
+        click.echo(f"started {unit}, which an apply that was killed had left", err=True)
+    return done is not None
 
 
 def _last_word(database: Connection, host: str) -> datetime | None:

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scheduled_tasks.deploy import names
+from scheduled_tasks.deploy.escape import in_command_line, read_word
 
-_MOUNT = re.compile(r"^BindReadOnlyPaths=([^:\n]+):([^:\n]+)$", re.MULTILINE)
-_CONFIGURATION = re.compile(r"^Environment=SCHEDULED_TASKS_CONFIG=(.+)$", re.MULTILINE)
+CONFIGURATION = "SCHEDULED_TASKS_CONFIG"
+_WORD = r'("(?:\\.|[^"\\\n])*"|[^":\s]+)'  # as escape.word writes it
+_MOUNT = re.compile(f"^BindReadOnlyPaths={_WORD}:{_WORD}$", re.MULTILINE)
+_CONFIGURATION = re.compile(rf"^Environment=(?=\"?{CONFIGURATION}=){_WORD}$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ def deployed(files: Mapping[str, str]) -> Deployed | None:
     mount, configuration = _MOUNT.search(text), _CONFIGURATION.search(text)
     if not mount or not configuration:
         return None
-    return Deployed(Path(mount[1]), Path(mount[2]), Path(configuration[1]))
+    configured = read_word(configuration[1]).removeprefix(f"{CONFIGURATION}=")
+    return Deployed(Path(read_word(mount[1])), Path(read_word(mount[2])), Path(configured))
 
 
 def deployed_by(folder: Path) -> Deployed | None:
@@ -53,4 +57,5 @@ def as_installed_here(files: Mapping[str, str]) -> Mapping[str, str]:
     found = deployed(files)
     if found is None:
         return files
-    return {path: text.replace(f"{found.seen_as}/bin/", f"{sys.prefix}/bin/") for path, text in files.items()}
+    there, here = (f"{in_command_line(path)}/bin/" for path in (str(found.seen_as), sys.prefix))
+    return {path: text.replace(there, here) for path, text in files.items()}

@@ -12,21 +12,28 @@ from scheduled_tasks.deploy.names import service_of
 from scheduled_tasks.deploy.plan import Facts, links_of, plan
 
 LEAST_HORIZON = timedelta(days=2 * 365)  # what remains of the years that a timer's corrections are written for
-EXACT_UNTIL = re.compile(r"^# .*exact until (\d{4}-\d\d-\d\d)\.$", re.MULTILINE)  # as the timer's template writes it
+EXACT_UNTIL = re.compile(r"^X-ExactUntil=(\S+)$", re.MULTILINE)  # systemd leaves keys that begin with X- to others
 LEAST_DISK = 0.05
 LEAST_JOURNAL = timedelta(days=7)  # who looks after a weekend finds the run that failed before it
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be: where, what, and the command that mends it."""
+    """One thing that is not as it should be: where and what.
+
+    Attributes:
+        mend: the command that mends it, as a shell takes it, or that shows what to mend; "" where there is none.
+        advice: what a person has to do, where no command can.
+    """
 
     where: str
     problem: str
-    mend: str
+    mend: str = ""
+    advice: str = ""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.problem}\n    {self.mend}"
+        advice = f"advice: {self.advice}" if self.advice else ""
+        return "\n    ".join(filter(None, (f"{self.where}: {self.problem}", self.mend, advice)))
 
 
 @dataclass(frozen=True)
@@ -69,11 +76,16 @@ def machine_findings(
 def _of_the_files(facts: Facts, commands: Commands) -> Iterator[Finding]:
     todo = plan(facts.files, facts)
     for refusal in facts.refusals:
-        yield Finding(refusal.path, refusal.found, refusal.instead)
+        if refusal.command:
+            yield Finding(refusal.path, refusal.found, f"{refusal.command}; {commands.clocks('apply')}")
+        else:
+            yield Finding(refusal.path, refusal.found, advice=refusal.instead)
     if todo.unfinished:
         yield Finding("units", "an apply did not come to its end", commands.clocks("apply"))
     if any(unit.outdated for unit in facts.loaded.values()):
         yield Finding("units", "systemd has not read the units that are in force", commands.clocks("apply"))
+    for service in todo.over:
+        yield Finding(service, "has the limits of a run that is over", commands.clocks("apply"))
     in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
     for link in todo.missing_links:
         if link.rpartition("/")[2] not in in_the_way:
@@ -109,8 +121,8 @@ def _of_the_units(facts: Facts, failed: frozenset[str], commands: Commands) -> I
     for unit, loaded in sorted(facts.loaded.items()):
         due = loaded.next_run or service_of(unit) in facts.running  # a timer waits while its job runs
         if unit.endswith(".timer") and unit in facts.files and loaded.active and not due:
-            mend = f"{commands.systemctl(f'cat {unit}')}; mend the clock file; {commands.clocks('apply')}"
-            yield Finding(unit, "has no next run", mend)
+            advice = f"mend the clock file, then {commands.clocks('apply')}"
+            yield Finding(unit, "has no next run", commands.systemctl(f"cat {unit}"), advice)
 
 
 def horizon_findings(files: Mapping[str, str], now: datetime, *, commands: Commands = SYSTEMS) -> Iterator[Finding]:
@@ -143,8 +155,9 @@ def journal_findings(journal: Journal | None, now: datetime) -> Iterator[Finding
         mend = f"mkdir -p /var/log/journal; {restart}; {flush}"
         yield Finding(name, "kept in memory only: a reboot takes all that the jobs wrote", mend)
     for unit, lines in sorted(journal.dropped.items()):
-        instead = f"systemctl edit {unit}, with LogRateLimitBurst=20000 in [Service]; or have the task write less"
-        yield Finding(unit, f"wrote too fast: {lines} of its lines were dropped in the last 24 hours", instead)
+        advice = "write LogRateLimitBurst=20000 into [Service] there, or have the task write less"
+        dropped = f"wrote too fast: {lines} of its lines were dropped in the last 24 hours"
+        yield Finding(unit, dropped, f"systemctl edit {unit}", advice)
     if journal.disk_free < LEAST_DISK:
         free = f"{100 * journal.disk_free:.1f} % are free"
         yield Finding(name, f"its disk is nearly full ({free}): its oldest lines go", "du -xh / | sort -h | tail")

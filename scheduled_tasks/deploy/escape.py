@@ -6,6 +6,8 @@ functions return arrives exactly, or they refuse it: a booted systemd says so in
 
 from __future__ import annotations
 
+import re
+
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.options import why_unwritable
 
@@ -78,8 +80,60 @@ def quoted_path(path: str) -> Written:
     return Written(f'"{_writable(plain)}"')
 
 
+def word(text: str) -> Written:
+    """One word of a directive that takes several, or a part of one up to a colon; quoted only where it has to be.
+
+    Raises:
+        UnwritableValueError: see `escaped`.
+    """
+    return Written(text) if _is_plain(text, "-_./=@") else quoted_path(text)
+
+
+def read_word(written: str) -> str:
+    """What `word` was given."""
+    plain = re.sub(r"\\(.)", r"\1", written[1:-1]) if written.startswith('"') else written
+    return plain.replace("%%", "%")
+
+
+def without(text: str, characters: str, directive: str) -> str:
+    """A text, where it has none of some characters that a systemd reads and then can't pass on to a service.
+
+    Raises:
+        UnwritableValueError: it has one.
+    """
+    for character in characters:
+        if character in text:
+            raise UnwritableValueError(f"{text!r} has {character!r}, at which {directive}= fails: name another folder")
+    return text
+
+
+def in_command_line(path: str) -> str:
+    """A path as it stands in an argument of `command_line`, where more follows."""
+    return path if _is_plain(path, "-_./=:@") else _argument(path)[1:-1]
+
+
+def name(value: str, of: str, pattern: str) -> Written:
+    """A name whose form leaves nothing to escape.
+
+    Args:
+        value: the name.
+        of: what it names, for the refusal.
+        pattern: its form.
+
+    Raises:
+        UnwritableValueError: it has another form.
+    """
+    if not re.fullmatch(pattern, value, re.ASCII):
+        raise UnwritableValueError(f"{value!r} is not the name of {of}")
+    return Written(value)
+
+
+def _is_plain(text: str, others: str) -> bool:
+    return bool(text) and text.isascii() and all(character.isalnum() or character in others for character in text)
+
+
 def _argument(text: str) -> str:
-    if text and all(character.isalnum() or character in "-_./=:@" for character in text) and text.isascii():
+    if _is_plain(text, "-_./=:@"):
         return text
     # Quoted, so that a blank, a ; or a # is part of it.
     plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")

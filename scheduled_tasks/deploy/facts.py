@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 
-from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.names import KEPT_DROP_IN, Places
 from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Loaded, Refusal, Window, links_of, set_name, sums
 from scheduled_tasks.deploy.system import SystemdError
 
 SUMS = "SHA256SUMS"
 RUNNING = "active,activating,deactivating,reloading"
 TIMED = ("clock-*.timer", "clock-*.target")
+KEPT_MARK = "# Made by `clocks apply` while this job ran:"
 COARSE = 5  # CLOCK_REALTIME_COARSE, by which files get their times: the clock at the kernel's last tick
 SHOWN = "Id,ActiveState,NeedDaemonReload,InactiveExitTimestamp,NextElapseUSecRealtime,LoadState,FragmentPath"
 
@@ -36,14 +37,16 @@ def read_facts(places: Places, files: Mapping[str, str], *, whole: bool = True) 
     links = dict(_our_links(places))
     in_force_files = read_set(in_force) if in_force else {}
     unfinished = read_window(places)
-    running: frozenset[str] = frozenset()
+    running_now: frozenset[str] = frozenset()
+    kept_by_runs: Mapping[str, str] = {}
     loaded: Mapping[str, Loaded] = {}
     if places.is_running:
         is_settled = (
             not (whole or unfinished) and in_force_files == files and links == dict.fromkeys(links_of(files), True)
         )
         loaded = (is_settled and _all_active(places, files)) or _loaded(places)
-        running = frozenset(_lines(places, "list-units", f"--state={RUNNING}", "clock-*.service"))
+        running_now = running(places)
+        kept_by_runs = dict(_kept(places))
     wanted = links_of(files).keys() - links.keys()
     refusals = [*_in_the_way(places, wanted), *_packaged(places, wanted)]
     if in_force:
@@ -55,10 +58,27 @@ def read_facts(places: Places, files: Mapping[str, str], *, whole: bool = True) 
         links=links,
         refusals=tuple(refusals),
         loaded=loaded,
-        running=running,
+        running=running_now,
+        kept=kept_by_runs,
         unfinished=unfinished,
         is_running=places.is_running,
     )
+
+
+def running(places: Places) -> frozenset[str]:
+    """The clocks' services that run, or are about to."""
+    return frozenset(_lines(places, "list-units", f"--state={RUNNING}", "clock-*.service"))
+
+
+def _kept(places: Places) -> Iterator[tuple[str, str]]:
+    """What an apply had runs keep (kept_runs.py): service → text."""
+    for path in (
+        *places.transient.glob("clock-*.service"),
+        *places.transient.glob(f"clock-*.service.d/{KEPT_DROP_IN}"),
+    ):
+        with suppress(FileNotFoundError):  # the run ended meanwhile
+            if (text := path.read_text()).startswith(KEPT_MARK):
+                yield (path.name if path.name != KEPT_DROP_IN else path.parent.name.removesuffix(".d")), text
 
 
 def read_set(folder: Path) -> dict[str, str]:
@@ -104,7 +124,8 @@ def _in_the_way(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
             continue
         name = link.name
         if link.is_symlink() and link.readlink() == Path("/dev/null"):
-            yield Refusal(str(link), "masked", f"run 'systemctl unmask {name}'")
+            command = " ".join(("systemctl", *places.manager, "unmask", name))
+            yield Refusal(str(link), "masked", f"run '{command}'", command)
         elif link.is_symlink():
             yield Refusal(str(link), f"a link to {link.readlink()}, not made by clocks", "move it away")
         else:
@@ -130,8 +151,7 @@ def edited(folder: Path, now: Mapping[str, str]) -> Iterator[Refusal]:
         made = set((folder / SUMS).read_text().splitlines())
     except FileNotFoundError:
         made = set()
-    for line in sorted(made ^ set(sums(now).splitlines())):
-        path = line.partition("  ")[2]
+    for path in sorted({line.partition("  ")[2] for line in made ^ set(sums(now).splitlines())}):
         instead = f"put your lines into a drop-in (systemctl edit), then move {folder} away and apply again"
         yield Refusal(str(folder / path), "edited by hand", instead)
 

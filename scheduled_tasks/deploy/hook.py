@@ -6,7 +6,9 @@ still knows. operate/reconcile.py reads the notes, decision 0022 has the reasons
 
 from __future__ import annotations
 
-FOLDER = "/var/lib/scheduled-tasks/failed"
+from scheduled_tasks.deploy.names import Places
+
+FOLDER = Places().state / "failed"
 
 # Of several failures that start it once, systemd passes none of MONITOR_*: then there is only the telling to do.
 NOTE = (

@@ -15,6 +15,9 @@ PARENT_SLICE = "clock.slice"
 # operator's 90-local.conf comes last at any level.
 ALL_SERVICES = "clock-.service.d/10-every-job.conf"
 
+# What a run keeps while its unit changes: after all of a set, before an operator's.
+KEPT_DROP_IN = "40-this-run.conf"
+
 # Our own: a job's units have two dashes, a clock's slice and target are no timers, so that no name can be these.
 WATCH = "clock-watch.service"
 WATCH_DROP_IN = "clock-watch.service.d/30-watch.conf"
@@ -101,6 +104,11 @@ class Places:
         return self.home.config / "systemd/user" if self.home else self.root / "etc/systemd/system"
 
     @property
+    def transient(self) -> Path:
+        """Where systemd looks for units that are gone after a boot; an administrator's come before them."""
+        return self.home.runtime / "systemd/user" if self.home else self.root / "run/systemd/system"
+
+    @property
     def packaged(self) -> tuple[Path, ...]:
         """Where systemd looks for the units that packages bring, which ours would take the place of."""
         kind = "user" if self.home else "system"
@@ -146,6 +154,11 @@ class Places:
     def state(self) -> Path:
         """What is kept on disk until the database has it: `untold`, results of runs, notes of failures."""
         return self.root / "var/lib/scheduled-tasks"
+
+    @property
+    def private_state(self) -> Path:
+        """Where systemd keeps of it what belongs to users that it makes."""
+        return self.state.parent / "private" / self.state.name
 
     @property
     def untold(self) -> Path:

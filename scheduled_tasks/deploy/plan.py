@@ -7,10 +7,11 @@ has loaded and whether it is active is asked for, and the plan is what is missin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from scheduled_tasks.deploy import names
+from scheduled_tasks.deploy.limits import Comparison
 
 # systemd starts the clocks' targets with its own timers.
 WANTED_BY = "timers.target.wants"
@@ -51,11 +52,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Something in the way that isn't ours, or that somebody edited by hand."""
+    """Something in the way that isn't ours, or that somebody edited by hand; `command` does what `instead` says."""
 
     path: str
     found: str
     instead: str
+    command: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.found}; {self.instead}"
@@ -71,6 +73,7 @@ class Facts:
         refusals: what stands in the way of the links that are wanted.
         loaded: the clocks' timers and targets as systemd has them.
         running: the services that run now.
+        kept: what runs keep of units that changed while they ran: service → its file below /run.
         unfinished: what an earlier apply left undone.
         is_running: whether there is a systemd at all; an image has none, and nothing is started or stopped there.
     """
@@ -80,13 +83,18 @@ class Facts:
     refusals: tuple[Refusal, ...] = ()
     loaded: Mapping[str, Loaded] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
+    kept: Mapping[str, str] = field(default_factory=dict)
     unfinished: Window | None = None
     is_running: bool = True
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, in words of files and units; empty where the machine has the set already."""
+    """What is to be done, in words of files and units; empty where the machine has the set already.
+
+    `over` are the services for which something is kept although the run is over. `effects` says what the plan means for
+    each job that runs now and is touched by it.
+    """
 
     created: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -98,7 +106,8 @@ class Plan:
     start: tuple[str, ...] = ()
     reload: bool = False
     unfinished: Window | None = None
-    running: frozenset[str] = frozenset()
+    over: tuple[str, ...] = ()
+    effects: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def flips(self) -> bool:
@@ -108,20 +117,8 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        acts = self.missing_links or self.stale_links or self.stop or self.restart or self.start
+        acts = self.missing_links or self.stale_links or self.stop or self.restart or self.start or self.over
         return not (self.flips or acts or self.reload or self.unfinished)
-
-    def effect_on_running(self) -> dict[str, str]:
-        """What the plan means for each job that runs now and is touched by it."""
-        effects = {}
-        for service in sorted(self.running):
-            if service in self.removed:
-                effects[service] = "goes on to its end, and is not started again"
-            elif any(path.startswith(service) for path in self.changed + self.created):
-                effects[service] = "goes on to its end as it was started; its next run is the new one"
-            elif service.removesuffix("service") + "timer" in self.restart:
-                effects[service] = "goes on; only when it is due next has changed"
-        return effects
 
 
 def plan(files: Mapping[str, str], facts: Facts) -> Plan:
@@ -139,6 +136,7 @@ def plan(files: Mapping[str, str], facts: Facts) -> Plan:
     }
     outdated = any(unit.outdated for unit in facts.loaded.values())
     missing = tuple(sorted(link for link in wanted_links if not facts.links.get(link)))
+    over = tuple(sorted(facts.kept.keys() - facts.running))
     return Plan(
         created=tuple(sorted(files.keys() - old.keys())),
         changed=changed,
@@ -149,10 +147,20 @@ def plan(files: Mapping[str, str], facts: Facts) -> Plan:
         restart=tuple(sorted(restart)),
         start=tuple(sorted(unit for unit in started if not is_active(facts, unit))),
         # A unit that is masked by hand and unmasked again has lost its link, and systemd doesn't know it by now.
-        reload=_units(files) != _units(old) or bool(missing) or outdated,
+        reload=_units(files) != _units(old) or bool(missing or over) or outdated,
         unfinished=facts.unfinished,
-        running=facts.running,
+        over=over,
+        effects=dict(_effects_on_running(files, facts, restart)),
     )
+
+
+def _effects_on_running(files: Mapping[str, str], facts: Facts, restart: set[str]) -> Iterator[tuple[str, str]]:
+    compared = Comparison(facts.files, files, facts.kept)
+    for service in sorted(facts.running):
+        if compared.touches(service):
+            yield service, compared.effect(service)
+        elif f"{service.removesuffix('.service')}.timer" in restart:
+            yield service, "goes on; only when it is due next has changed"
 
 
 def _units(files: Mapping[str, str]) -> dict[str, str]:

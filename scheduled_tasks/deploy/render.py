@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy.deployed import jobs_json
-from scheduled_tasks.deploy.escape import Written, command_line, escaped
+from scheduled_tasks.deploy.deployment import CONFIGURATION
+from scheduled_tasks.deploy.escape import Written, command_line, escaped, name, whole, without, word
 from scheduled_tasks.deploy.hook import note_script
 from scheduled_tasks.deploy.option_lines import left_out_of, lines, require_safe
 from scheduled_tasks.deploy.user_manager import directives, for_user
@@ -51,6 +52,12 @@ class Template(StrEnum):
 
 
 OLDEST = 252  # of Debian 12
+# What systemd takes (systemd.syntax(7), systemd.exec(5)).
+USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}"
+NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
+CREDENTIAL = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+# What 257 reads of these directives and then loses on the way to systemd-executor: the service fails.
+UNMOUNTED, UNLOADED = "\"'", " \\"
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,12 @@ class Host:
         return not self.standalone and not self.of_user
 
     @property
+    def places(self) -> names.Places:
+        """Where its units' own files are."""
+        folder = Path(self.runtime)
+        return names.Places(home=names.Home(folder, folder, folder)) if self.of_user else names.Places()
+
+    @property
     def credentials_at(self) -> Path:
         """The folder of the credentials' files."""
         return Path(self.credentials_folder or self.configuration.parent / "credentials")
@@ -126,6 +139,12 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
         names.ALL_SERVICES: _text(
             Template.ALL_SERVICES,
             host=host,
+            places=host.places,
+            configuration=word(f"{CONFIGURATION}={host.configuration}"),
+            release=host.release and word(without(host.release, UNMOUNTED, "BindReadOnlyPaths")),
+            seen_as=word(without(host.seen_as, UNMOUNTED if host.release else "", "BindReadOnlyPaths")),
+            user=host.user and name(host.user, "a user", USER),
+            log_namespace=host.log_namespace and name(host.log_namespace, "a journal namespace", NAMESPACE),
             credentials=_credentials(host, host.credentials, ""),
             encrypted_credentials=_credentials(host, host.encrypted_credentials, ".cred"),
             network=" ".join(["localhost", *host.network]),
@@ -136,12 +155,12 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
     if host.clocks and host.is_managed:
         files |= {
             names.WATCH: _text(Template.WATCH, command=command_line(host.clocks, "watch", "--quiet")),
-            names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN),
+            names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, places=host.places),
             names.WATCH_TIMER: _text(Template.WATCH_TIMER),
             names.FAILED: _text(
                 Template.FAILED, command=command_line("/bin/sh", "-ec", note_script(), "sh", host.clocks, "reconcile")
             ),
-            names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN),
+            names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN, places=host.places),
         }
     if not host.standalone:
         files[names.JOBS] = jobs_json(clocks)
@@ -176,6 +195,8 @@ def _render_clock(clock: ClockSpec, host: Host) -> dict[str, str]:
             Template.CLOCK_SERVICES,
             clock=clock,
             host=host,
+            places=host.places,
+            every_clock=names.EVERY_CLOCK,
             slice=names.slice_name(clock.name),
             unit_lines=_lines(inherited, inherited, "Unit", host),
             lines=_lines(inherited, inherited, "Service", host),
@@ -216,7 +237,7 @@ def _lines(own: Options, effective: Options, section: str, host: Host) -> list[W
 def _turns(clock: ClockSpec, host: Host) -> Turns:
     """The turns that a clock's jobs take by locks: none where all run at once, or its slice sees to it."""
     by_slice = host.systemd >= OPTIONS["concurrency"].since
-    return Turns(clock.name, 0 if by_slice else int(clock.options.text("concurrency", "0")), host.runtime)
+    return Turns(clock.name, 0 if by_slice else int(clock.options.text("concurrency", "0")), host.places.runtime)
 
 
 def _command(job: Job, effective: Options, host: Host) -> list[str]:
@@ -238,8 +259,9 @@ def _command(job: Job, effective: Options, host: Host) -> list[str]:
     return arguments
 
 
-def _credentials(host: Host, credentials: Iterable[str], suffix: str) -> list[str]:
-    return [f"{name}:{host.credentials_at}/{name}{suffix}" for name in credentials]
+def _credentials(host: Host, credentials: Iterable[str], suffix: str) -> list[Written]:
+    paths = {name(each, "a credential", CREDENTIAL): f"{host.credentials_at}/{each}{suffix}" for each in credentials}
+    return [Written(f"{each}:{whole(without(path, UNLOADED, 'LoadCredential'))}") for each, path in paths.items()]
 
 
 def _text(template: Template, **values: object) -> str:

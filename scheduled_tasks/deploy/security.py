@@ -38,11 +38,13 @@ class Exposure:
 
     Attributes:
         score: 0 to 10, the less the better.
+        relaxed: what its clock file relaxes by name, as the unit says it.
         reasons: what raised it, the worst first: what it is, and by how much.
     """
 
     unit: str
     score: float
+    relaxed: tuple[str, ...]
     reasons: tuple[tuple[str, float], ...]
 
 
@@ -55,7 +57,10 @@ def exposures(files: Mapping[str, str]) -> list[Exposure]:
     units = [path for path in files if path.endswith(".service")]
     with _written(files) as folder:
         scores = _scores(units, f"{folder}:")
-        return [Exposure(unit, scores[unit], _reasons(unit, f"{folder}:")) for unit in units]
+        relaxed = {unit: _relaxed(shape.directives) for shape, alike in shapes(files).items() for unit in alike}
+        return [
+            Exposure(unit, scores[unit], tuple(sorted(relaxed[unit])), _reasons(unit, f"{folder}:")) for unit in units
+        ]
 
 
 def gate(files: Mapping[str, str]) -> None:

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scheduled_tasks.deploy import facts as machine
 from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy import plan as planning
-from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, carry_out, locked, sets
+from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, locked
 from scheduled_tasks.deploy.facts import edited, read_facts, read_set
 from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.set_folders import applied_at, sets
+from scheduled_tasks.deploy.switch import Switch
 from scheduled_tasks.deploy.system import System
 from scheduled_tasks.errors import UsageError
+
+FAILED_INSTANCES = names.FAILED.removesuffix(".service")
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ def kept_sets(places: Places) -> list[KeptSet]:
     return [
         KeptSet(
             name=folder.name,
-            applied_at=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
+            applied_at=datetime.fromtimestamp(applied_at(folder, places), UTC),
             in_force=folder == in_force,
             jobs=len([path for path in folder.glob("*.service") if path.name not in names.OWN_SERVICES]),
         )
@@ -77,7 +82,7 @@ def _find(name: str, places: Places) -> Path:
 
 
 def remove_all(places: Places, system: System | None = None) -> Applied:
-    """Takes away every unit, link, set and stamp; jobs that run go on to their end.
+    """Takes away every unit, link, set, stamp and pause; jobs that run go on to their end.
 
     Raises:
         ForeignUnitError: units were edited by hand; nothing was changed.
@@ -89,13 +94,29 @@ def remove_all(places: Places, system: System | None = None) -> Applied:
             raise ForeignUnitError(facts.refusals)
         todo = planning.plan({}, facts)
         kept = sets(places)
-        if todo.is_empty and not places.sets.exists():
-            return Applied()
-        timers = {path.name for folder in kept for path in folder.glob("*.timer")}
-        carry_out({}, facts, todo, places, system)
-        for timer in sorted(timers):  # while the sets tell which are ours
-            if (places.stamps / f"stamp-{timer}").exists():
-                system.remove(places.stamps / f"stamp-{timer}")
-        system.remove_folder(places.sets)
+        is_gone = todo.is_empty and not places.sets.exists()
+        units = {path.name for folder in kept for path in folder.glob("clock*.*") if path.is_file()}
+        if not is_gone:
+            Switch({}, facts, todo, places, system).carry_out()
+            for timer in sorted(units):  # while the sets tell which are ours
+                if (places.stamps / f"stamp-{timer}").exists():
+                    system.remove(places.stamps / f"stamp-{timer}")
+            system.remove_folder(places.sets)
+        _remove_the_rest(units, places, system)
+    return Applied() if is_gone else Applied(stopped=todo.stop, changed_files=todo.removed, changed=True)
+
+
+def _remove_the_rest(units: set[str], places: Places, system: System) -> None:
+    """What isn't a set's: pauses of this machine, what lasts until a boot, what systemd remembers of failures."""
+    if not places.home:
+        system.remove_folder(places.paused)
+    if not places.sets.parent.is_mount():
+        system.remove_if_empty(places.sets.parent)
+    if not places.is_running:
+        return
+    failed = [unit for unit in machine.failed_units(places) if unit in units or unit.startswith(FAILED_INSTANCES)]
+    system.systemctl("reset-failed", sorted(failed))
+    if machine.running(places):  # they have locks there, and what is asked of them; at the latest a boot takes it away
         system.remove_folder(places.held)
-    return Applied(stopped=todo.stop, changed_files=todo.removed, changed=True)
+    else:
+        system.remove_folder(places.runtime)

@@ -24,11 +24,7 @@ class Shape(NamedTuple):
 
 def shapes(files: Mapping[str, str]) -> dict[Shape, list[str]]:
     """The services of a set by their shape, in the set's order."""
-    folders: dict[str, list[str]] = {}
-    for path in files:
-        folder, inside, _ = path.rpartition("/")
-        if inside:
-            folders.setdefault(folder, []).append(path)
+    folders = folders_of(files)
     alike: dict[Shape, list[str]] = {}
     for unit in files:
         if unit.endswith(".service"):
@@ -42,12 +38,22 @@ def _shape(paths: Iterable[str], files: Mapping[str, str]) -> Shape:
     return Shape(tuple(line for line in lines if not line.startswith("Exec")), tuple(programs))
 
 
+def folders_of(files: Iterable[str]) -> dict[str, list[str]]:
+    """A set's folders, each with the paths in it."""
+    folders: dict[str, list[str]] = {}
+    for path in files:
+        folder, inside, _ = path.rpartition("/")
+        if inside:
+            folders.setdefault(folder, []).append(path)
+    return folders
+
+
 def drop_ins(unit: str, folders: Mapping[str, list[str]]) -> list[str]:
     """A service's drop-ins, in the order in which systemd reads them (systemd.unit(5)).
 
     Args:
         unit: the service.
-        folders: a set's folders, each with the paths in it.
+        folders: see `folders_of`.
     """
     parts = unit.removesuffix(".service").split("-")
     names = [*(f"{'-'.join(parts[:count])}-.service.d" for count in range(1, len(parts))), f"{unit}.d"]

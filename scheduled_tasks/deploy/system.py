@@ -34,7 +34,11 @@ class System:
         """Makes a folder that anybody may read, and those above it."""
         if not path.is_dir():
             self.step("folder", path)
-            path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            mask = os.umask(0o022)
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            finally:
+                os.umask(mask)
 
     def write(self, path: Path, text: str) -> None:
         """Writes a file that anybody may read: there is no secret in a unit."""

@@ -37,22 +37,17 @@ class Opened:
 
     Attributes:
         noted: since when each timer doesn't count on its own, and what was pending then.
+        owed: the timers that had a run due already, each with the nominal time that the old calendar had for it.
         start: the units that are to be started at its end.
         held: those whose services must not start by the start alone.
         stamps: the persistent timers, each with the instant that its stamp gets.
-        owed: the timers that had a run due already, each with the nominal time that the old calendar had for it.
     """
 
     noted: Window
+    owed: Mapping[str, datetime]
     start: tuple[str, ...]
     held: tuple[str, ...]
     stamps: Mapping[str, float]
-    owed: Mapping[str, datetime]
-
-    def forget(self, places: Places, system: System) -> None:
-        """The last act of an apply: nothing is left undone."""
-        if machine.window_path(places).exists():
-            system.remove(machine.window_path(places))
 
 
 def opened(facts: Facts, todo: Plan, files: Mapping[str, str], places: Places, system: System) -> Opened:
@@ -72,8 +67,8 @@ def opened(facts: Facts, todo: Plan, files: Mapping[str, str], places: Places, s
     starting = [unit for unit in coming if unit.endswith(".timer")]
     persistent = {timer: timers.get(timer, now) for timer in starting if is_persistent(texts[timer])}
     window = Opened(
-        owed=_nominal_times({timer: due[timer] for timer in noted.pending if timer in due}, facts.files),
         noted=noted,
+        owed=_nominal_times({timer: due[timer] for timer in noted.pending if timer in due}, facts.files),
         start=coming,
         held=tuple(timer for timer in starting if timer in before and timer not in persistent),
         stamps={
@@ -134,6 +129,12 @@ def close(window: Opened, files: Mapping[str, str], places: Places, system: Syst
     services = [service_of(timer) for timer in owed]
     system.systemctl("start", services, "--no-block")
     return tuple(services)
+
+
+def forget_window(places: Places, system: System) -> None:
+    """The last act of an apply: nothing is left undone."""
+    if machine.window_path(places).exists():
+        system.remove(machine.window_path(places))
 
 
 def _nominal_times(due: Mapping[str, float], files: Mapping[str, str]) -> dict[str, datetime]:

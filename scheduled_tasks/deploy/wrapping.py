@@ -7,6 +7,8 @@ gives it back however a run ends.
 
 from __future__ import annotations
 
+from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from scheduled_tasks.deploy.option_lines import GAVE_UP
@@ -28,12 +30,12 @@ class Turns(NamedTuple):
 
     clock: str
     at_once: int
-    runtime: str = "/run"
+    below: Path
 
     @property
     def folder(self) -> str:
-        """Where the locks are."""
-        return f"{self.runtime}/scheduled-tasks/{self.clock}"
+        """Where the locks are, as a shell takes it."""
+        return quote(str(self.below / self.clock))
 
     @property
     def slots(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tokenize
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -103,8 +104,9 @@ def _import_one(  # noqa: PLR0913, PLR0917 - what one file adds to
 ) -> None:
     shown = _shown(path, request)
     try:
-        source = read_source(path.read_text(), str(path))
-    except (SyntaxError, UnicodeDecodeError) as error:
+        with tokenize.open(path) as file:  # as Python itself reads it: a coding line, a byte order mark
+            source = read_source(file.read(), str(path))
+    except (SyntaxError, ValueError) as error:
         raise UsageError(f"{path} is not Python: {error}") from error
     schedulers = record(path, source, request.timezone) if request.execute else source.schedulers
     from_outside = _from_the_environment(source) if request.execute else {}
@@ -132,9 +134,9 @@ def _import_one(  # noqa: PLR0913, PLR0917 - what one file adds to
                 general.append(f"move tasks/{clock_name}.py into the package {request.domains}")
             if clock.uses_app:
                 general.append(_about_the_application(source))
-        if scheduler.kind == "BackgroundScheduler" and _makes_an_application(source):
+        if scheduler.kind in {"BackgroundScheduler", "AsyncIOScheduler"} and _makes_an_application(source):
             text = (
-                "replicas: a BackgroundScheduler in the web application's file is started by each worker of the web "
+                f"replicas: the {scheduler.kind} in the web application's file is started by each worker of the web "
                 "server, so that each job ran once for each of them; here it runs once"
             )
             general.append(f"{shown}: {text}")
@@ -142,12 +144,13 @@ def _import_one(  # noqa: PLR0913, PLR0917 - what one file adds to
         found.append(Entry(shown, 1, "", "note", findings=(Finding("empty", "it adds no job", "remark"),)))
     found += [
         Entry(shown, each.line, each.source, "note", findings=(Finding("scheduler", each.text, "remark"),))
-        for each in source.asides
+        for each in dict.fromkeys(source.asides)
     ]
     if with_jobs:
         found += [
             Entry(shown, node.lineno, ast.unparse(node), "note", findings=(Finding("left_out", NOT_TAKEN, "remark"),))
             for node in not_taken_over(source, taken)
+            if node.lineno not in source.applied
         ]
     entries += sorted(found, key=lambda entry: entry.line)
 
@@ -217,7 +220,9 @@ def _written(clock: ClockContext, jobs: list[ImportedJob]) -> str:
 
 
 def _makes_an_application(source: ClockSource) -> bool:
-    return any(isinstance(each, Application) and each.text.startswith("Flask(") for each in source.names.values())
+    return any(
+        isinstance(each, Application) and each.text.startswith(("Flask(", "FastAPI(")) for each in source.names.values()
+    )
 
 
 def _about_the_application(source: ClockSource) -> str:

@@ -36,6 +36,7 @@ CRON_VARIABLES = {
     "RANDOM_DELAY": "anacron's random delay is left out; jitter= says one",
     "LOGNAME": "it is the user that the job runs as",
 }
+ASSIGNMENTS = re.compile(r"""^(\w+=("[^"]*"|'[^']*'|\S*)\s+)+""")
 OCCASIONAL = re.compile(r"#?\s*(@\w+|([-0-9*,/~]+\s+){2}\S+\s+\S+\s+\S+)\s+\S")
 
 
@@ -190,6 +191,9 @@ def _read_entry(line: Line, file: _File) -> None:
         findings.append(
             Finding("user", "it ran as root; a job never does: it runs as the configured user, or as user= says")
         )
+    if line.stdin:
+        text = "a % that has no \\ before it ends the command: what follows is its standard input, as with cron"
+        findings.append(Finding("stdin", text, "remark"))
     if file.secrets:
         findings.append(Finding("secret", f"it doesn't get {', '.join(sorted(file.secrets))}"))
     name = _name(line)
@@ -249,7 +253,8 @@ def _name(line: Line) -> str:
     """A job's id by the program that its command runs."""
     if line.identifier:
         return re.sub(r"[^a-z0-9_]+", "_", line.identifier.lower()).strip("_") or "job"
-    words = re.split(r"[\s;&|(){}\"'`]+", line.command)
+    command = ASSIGNMENTS.sub("", line.command)
+    words = re.split(r"[\s;&|(){}\"'`]+", command)
     for word in words:
         base = word.rpartition("/")[2].partition(".")[0].lower()
         name = re.sub(r"[^a-z0-9_]+", "_", base).strip("_")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AROUND = timedelta(hours=2)
+CLOSE = timedelta(minutes=2)  # of a job that runs every few seconds there are enough
 MANY = 3
 
 
@@ -40,7 +41,10 @@ def differences(original: Any, trigger: Trigger, now: datetime) -> list[Finding]
 
 
 def _at(original: Any, trigger: Cron, shift: Shift) -> Finding | None:
-    low, high = shift.at - AROUND, shift.at + AROUND + shift.length
+    first = [each.at for each in islice(occurrences(trigger, after=shift.at - AROUND), 2)]
+    is_dense = len(first) > 1 and first[1] - first[0] < timedelta(minutes=1)
+    around = CLOSE if is_dense else AROUND
+    low, high = shift.at - around, shift.at + around + shift.length
     # APScheduler steps from run to run, and may step over one that follows the shift by days: look two runs beyond.
     high = max([high, *(each.at for each in islice(occurrences(trigger, after=high), 2))])
     known = latest_occurrence(trigger, at_or_before=low)

@@ -7,32 +7,31 @@ arithmetic, text formatting, and a few harmless functions of Python's own on val
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+import builtins
+from typing import TYPE_CHECKING
 
+from scheduled_tasks.importers.calls import Calls
 from scheduled_tasks.importers.values import (
+    Adder,
     Application,
-    CallResult,
     Instance,
+    JobHandle,
+    LocalClass,
     LocalFunction,
     Method,
     Partial,
     Reference,
-    TriggerObject,
+    Scheduler,
     UnknownValue,
     Value,
     is_plain,
 )
 from scheduled_tasks.importers.vocabulary import (
-    ALSO_OF_VALUES,
-    COMBINED,
+    ADDS,
+    ENDS,
     ENVIRONMENT,
-    FACTORIES,
     HARMLESS,
-    METHODS,
     OPERATORS,
-    POSITIONAL,
-    TRIGGERS,
-    ZONE_MAKERS,
     ZONES,
 )
 
@@ -40,13 +39,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _FUNCTIONS = (Reference, LocalFunction)
+MOST = 100_000  # of a text's or a list's length
 
 
-class Evaluator:
+class Evaluator(Calls):
     """Evaluates expressions over the names in `names`; a subclass may know how to make a call."""
-
-    def __init__(self, names: dict[str, Value]) -> None:
-        self.names = names
 
     def call(self, node: ast.Call, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value | None:
         """What a call gives, where a subclass knows; None else."""
@@ -55,12 +52,10 @@ class Evaluator:
         """The value of an expression."""
         if node is None:
             return None
+        if id(node) in self.evaluated:
+            return self.evaluated[id(node)]
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
         return method(node) if method else self.unknown(node, "an expression that only a run decides")
-
-    def unknown(self, node: ast.AST, why: str) -> UnknownValue:
-        """A value that isn't known."""
-        return UnknownValue(ast.unparse(node), why)
 
     def _constant(self, node: ast.Constant) -> Value:
         return node.value
@@ -68,8 +63,14 @@ class Evaluator:
     def _name(self, node: ast.Name) -> Value:
         if node.id in self.names:
             return self.names[node.id]
-        if node.id in HARMLESS:
+        if node.id in HARMLESS or node.id in ENDS or node.id in {"getattr", "globals"}:
             return Reference(node.id)
+        schedulers = [each for each in self.stars if each.startswith("apscheduler.")]
+        if schedulers and node.id.endswith(("Scheduler", "Trigger")):
+            return Reference(f"{schedulers[-1]}.{node.id}")
+        others = [each for each in self.stars if each not in schedulers]
+        if len(others) == 1 and not hasattr(builtins, node.id):
+            return Reference(f"{others[0]}.{node.id}")
         return self.unknown(node, f"{node.id}, which is not set in this file")
 
     def _list(self, node: ast.List | ast.Tuple | ast.Set) -> Value:
@@ -118,25 +119,44 @@ class Evaluator:
                 shown.append(str(value))
         return "".join(shown)
 
-    def _attribute(self, node: ast.Attribute) -> Value:  # noqa: PLR0911 - a table of cases
+    def _attribute(self, node: ast.Attribute) -> Value:
         owner = self.value(node.value)
         if isinstance(owner, Reference):
-            dotted = f"{owner.dotted}.{node.attr}"
-            if dotted in ZONES:
-                return ZONES[dotted]
-            if node.attr == "__name__":
-                return owner.dotted.rpartition(".")[2]
-            return Reference(dotted)
+            return self._of_a_module(owner, node.attr)
         if isinstance(owner, LocalFunction) and node.attr == "__name__":
             return owner.name
-        if isinstance(owner, Instance):
-            if node.attr in owner.attributes:
-                return owner.attributes[node.attr]
-            method = owner.kind.method(node.attr)
-            return Method(owner, method) if method else self.unknown(node, f"the attribute {node.attr}")
-        if isinstance(owner, UnknownValue):
-            return self.unknown(node, owner.why)
+        if isinstance(owner, Instance | LocalClass):
+            return self._of_a_class(node, owner)
+        if isinstance(owner, Scheduler) and node.attr in ADDS:
+            return Adder(owner, node.attr)
+        if isinstance(owner, JobHandle) and node.attr == "id":
+            return owner.call.arguments.get("id", owner)
+        return self._of_a_member(node, owner)
+
+    attribute = _attribute
+
+    def _of_a_module(self, owner: Reference, name: str) -> Value:
+        dotted = f"{owner.dotted}.{name}"
+        if dotted in ZONES:
+            return ZONES[dotted]
+        return owner.dotted.rpartition(".")[2] if name == "__name__" else Reference(dotted)
+
+    def _of_a_class(self, node: ast.Attribute, owner: Instance | LocalClass) -> Value:
+        kind = owner.kind if isinstance(owner, Instance) else owner
+        for attributes in (owner.attributes, kind.known()):
+            if node.attr in attributes:
+                return attributes[node.attr]
+        if isinstance(owner, Instance) and (method := kind.method(node.attr)):
+            return Method(owner, method)
         return self.unknown(node, f"the attribute {node.attr}")
+
+    def _of_a_member(self, node: ast.Attribute, owner: Value) -> Value:
+        """`.value` and `.name` of an enum's member, which stands for its value here."""
+        if node.attr in {"value", "name"} and isinstance(node.value, ast.Attribute):
+            kind = self.value(node.value.value)
+            if isinstance(kind, LocalClass) and any("Enum" in str(each) for each in kind.bases):
+                return owner if node.attr == "value" else node.value.attr
+        return self.unknown(node, owner.why if isinstance(owner, UnknownValue) else f"the attribute {node.attr}")
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner, key = self.value(node.value), self.value(node.slice)
@@ -149,25 +169,17 @@ class Evaluator:
                 return self.unknown(node, f"{key!r}, which isn't there")
         return self.unknown(node, owner.why if isinstance(owner, UnknownValue) else "what only a run knows")
 
-    def _computed(self, node: ast.expr, function: Callable[..., Any] | None, values: list[Value]) -> Value:
-        for value in values:
-            if isinstance(value, UnknownValue):
-                return self.unknown(node, value.why)
-        if function is None or not all(map(is_plain, values)):
-            return self.unknown(node, "what only a run knows")
-        try:
-            return function(*values)
-        except Exception as error:  # noqa: BLE001 - what the file's own arithmetic raises
-            return self.unknown(node, f"an operation that raises {type(error).__name__}: {error}")
-
     def _binop(self, node: ast.BinOp) -> Value:
         left, right = self.value(node.left), self.value(node.right)
         if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, list):
             return left + right
-        return self._computed(node, OPERATORS.get(type(node.op)), [left, right])
+        numbers = [each for each in (left, right) if isinstance(each, int | float)]
+        if isinstance(node.op, ast.Mult) and len(numbers) == 1 and numbers[0] > MOST:
+            return self.unknown(node, "a very long value")
+        return self.computed(node, OPERATORS.get(type(node.op)), [left, right])
 
     def _unaryop(self, node: ast.UnaryOp) -> Value:
-        return self._computed(node, OPERATORS.get(type(node.op)), [self.value(node.operand)])
+        return self.computed(node, OPERATORS.get(type(node.op)), [self.value(node.operand)])
 
     def _compare(self, node: ast.Compare) -> Value:
         if len(node.ops) != 1:
@@ -175,7 +187,9 @@ class Evaluator:
         values = [self.value(node.left), self.value(node.comparators[0])]
         if isinstance(node.ops[0], ast.Is | ast.Eq) and all(isinstance(each, _FUNCTIONS) for each in values):
             return values[0] == values[1]
-        return self._computed(node, OPERATORS.get(type(node.ops[0])), values)
+        if isinstance(node.ops[0], ast.Is | ast.IsNot) and None in values and any(map(_is_object, values)):
+            return isinstance(node.ops[0], ast.IsNot)
+        return self.computed(node, OPERATORS.get(type(node.ops[0])), values)
 
     def _boolop(self, node: ast.BoolOp) -> Value:
         for each in node.values[:-1]:
@@ -192,19 +206,72 @@ class Evaluator:
             return self.unknown(node, test.why if isinstance(test, UnknownValue) else "what only a run knows")
         return self.value(node.body if test else node.orelse)
 
-    def _listcomp(self, node: ast.ListComp) -> Value:
-        if len(node.generators) != 1 or node.generators[0].ifs:
-            return self.unknown(node, "a comprehension with conditions")
-        items = self.value(node.generators[0].iter)
-        if not isinstance(items, list | tuple | dict):
-            return self.unknown(node, "what only a run knows")
-        before, found = dict(self.names), []
-        for item in items:
-            self.assign(node.generators[0].target, item)
-            found.append(self.value(node.elt))
+    def _listcomp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
+        before, found = dict(self.names), list[Value]()
+        problem = self._turns(node, node.generators, lambda: found.append(self.value(node.elt)))
         self.names.clear()
         self.names.update(before)
-        return found
+        return problem or found
+
+    _generatorexp = _listcomp
+    _setcomp = _listcomp
+
+    def _dictcomp(self, node: ast.DictComp) -> Value:
+        before, found = dict(self.names), dict[Value, Value]()
+
+        def turn() -> None:
+            key = self.value(node.key)
+            found[key if is_plain(key) else ast.unparse(node.key)] = self.value(node.value)
+
+        problem = self._turns(node, node.generators, turn)
+        self.names.clear()
+        self.names.update(before)
+        return problem or found
+
+    def _turns(
+        self, node: ast.expr, generators: list[ast.comprehension], turn: Callable[[], None]
+    ) -> UnknownValue | None:
+        """Does what a comprehension does for each of its items; why it can't be known, else."""
+        if not generators:
+            turn()
+            return None
+        first, *others = generators
+        items = self.value(first.iter)
+        if not isinstance(items, list | tuple | dict):
+            return self.unknown(node, items.why if isinstance(items, UnknownValue) else "what only a run knows")
+        for item in list(items):
+            self.assign(first.target, item)
+            conditions = [self.value(each) for each in first.ifs]
+            if unknown := next((each for each in conditions if not is_plain(each)), None):
+                return self.unknown(node, unknown.why if isinstance(unknown, UnknownValue) else "what only a run knows")
+            if all(conditions) and (problem := self._turns(node, others, turn)):
+                return problem
+        return None
+
+    def _namedexpr(self, node: ast.NamedExpr) -> Value:
+        value = self.value(node.value)
+        self.assign(node.target, value)
+        return value
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        """A lambda that makes one call is that call with its arguments, as they are where the lambda is written."""
+        positional = [*node.args.posonlyargs, *node.args.args]
+        own = {each.arg for each in (*positional, *node.args.kwonlyargs)}
+        used = {each.id for each in ast.walk(node.body) if isinstance(each, ast.Name)} - own
+        if late := sorted(used & set[str]().union(*self.looping)):
+            return self.unknown(node, f"the last {', '.join(late)} of the loop, which every such lambda sees")
+        if not isinstance(node.body, ast.Call) or len(node.args.defaults) < len(positional):
+            return self.unknown(node, "a lambda that does more than call a function with what is known here")
+        before = dict(self.names)
+        for each, default in zip(positional, node.args.defaults, strict=True):
+            self.names[each.arg] = self.value(default)
+        function = self.value(node.body.func)
+        args, kwargs = self._arguments(node.body)
+        self.names.clear()
+        self.names.update(before)
+        if isinstance(function, UnknownValue):
+            return self.unknown(node, function.why)
+        return Partial(function, tuple(args), tuple(kwargs.items()))
 
     def assign(self, target: ast.expr, value: Value) -> None:
         """Binds names as an assignment does; what can't be told apart becomes unknown."""
@@ -216,6 +283,8 @@ class Evaluator:
                 owner.attributes[target.attr] = value
         elif isinstance(target, ast.Tuple | ast.List):
             parts: Iterable[Value]
+            if isinstance(value, Instance) and value.kind.fields:
+                value = [(value.kind.known() | value.attributes).get(name) for name in value.kind.fields]
             if isinstance(value, list | tuple) and len(value) == len(target.elts):
                 parts = value
             else:
@@ -224,7 +293,18 @@ class Evaluator:
                 self.assign(each, part)
 
     def _call(self, node: ast.Call) -> Value:
-        function = self.value(node.func)
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if owner is not None:
+            self.evaluated[id(owner)] = self.value(owner)
+        try:
+            function = self.value(node.func)
+            args, kwargs = self._arguments(node)
+            known = self.call(node, function, args, kwargs)
+            return known if known is not None else self.known_call(node, function, args, kwargs)
+        finally:
+            self.evaluated.pop(id(owner), None)
+
+    def _arguments(self, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
         args: list[Value] = []
         for each in node.args:
             value = self.value(each.value if isinstance(each, ast.Starred) else each)
@@ -241,70 +321,8 @@ class Evaluator:
                 )
             else:
                 kwargs[keyword.arg] = value
-        known = self.call(node, function, args, kwargs)
-        return known if known is not None else self._known_call(node, function, args, kwargs)
+        return args, kwargs
 
-    def _known_call(self, node: ast.Call, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        if isinstance(node.func, ast.Attribute) and node.func.attr in METHODS and not kwargs:
-            owner = self.value(node.func.value)
-            if isinstance(owner, dict | list | tuple | str) and all(map(is_plain, args)):
-                return self._method(node, owner, node.func.attr, args)
-        if isinstance(function, LocalFunction):
-            return CallResult(function, tuple(args), ast.unparse(node))
-        if isinstance(function, Reference):
-            return self._imported(node, function.dotted, args, kwargs)
-        inner = next((each for each in [*args, *kwargs.values()] if isinstance(each, UnknownValue)), function)
-        return self.unknown(node, inner.why if isinstance(inner, UnknownValue) else "what a call gives")
 
-    def _method(self, node: ast.Call, owner: Value, name: str, args: list[Value]) -> Value:
-        try:
-            got = getattr(owner, name)(*args)
-        except Exception as error:  # noqa: BLE001 - what the file's own call raises
-            return self.unknown(node, f"a call that raises {type(error).__name__}: {error}")
-        if name == "items":
-            return [list(each) for each in got]
-        return list(got) if name in {"keys", "values"} else got
-
-    def _imported(  # noqa: PLR0911 - a table of cases, in their order
-        self, node: ast.Call, dotted: str, args: list[Value], kwargs: dict[str, Value]
-    ) -> Value:
-        values = [*args, *kwargs.values()]
-        last = dotted.rpartition(".")[2]
-        if dotted in ENVIRONMENT or dotted.startswith(("os.environ.", "environ.")):
-            return self.unknown(node, f"the environment variable {args[0] if args else '?'}")
-        if dotted in ZONE_MAKERS and args and isinstance(args[0], str):
-            return args[0]
-        if dotted == "functools.partial" and args:
-            return Partial(args[0], tuple(args[1:]), tuple(kwargs.items()))
-        if (trigger := self._trigger(dotted, args, kwargs)) is not None:
-            return trigger
-        if last in FACTORIES:
-            imported = dotted.rpartition(".")[0] if last != "Flask" else ""
-            return Application(f"{imported}:{last}" if imported else ast.unparse(node))
-        if dotted in HARMLESS:
-            if dotted in ALSO_OF_VALUES and not any(isinstance(each, UnknownValue) for each in values):
-                return HARMLESS[dotted](*args, **kwargs)
-            harmless = HARMLESS[dotted]
-
-            def called(*given: Value) -> Value:
-                return harmless(*given[: len(args)], **dict(zip(kwargs, given[len(args) :], strict=True)))
-
-            return self._computed(node, called, values)
-        if last in {"now", "today", "utcnow"}:
-            return self.unknown(node, "the moment at which the clock starts")
-        return CallResult(Reference(dotted), tuple(args), ast.unparse(node))
-
-    def _trigger(self, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> TriggerObject | None:
-        if not dotted.startswith("apscheduler.triggers."):
-            return None
-        last = dotted.rpartition(".")[2]
-        if last == "from_crontab" and args:
-            zone = kwargs.get("timezone", args[1] if len(args) > 1 else None)
-            return TriggerObject("cron", {"timezone": zone} if zone else {}, crontab=str(args[0]))
-        if last in COMBINED and (args or "triggers" in kwargs):
-            parts = args[0] if args else kwargs["triggers"]
-            return TriggerObject(COMBINED[last], parts=tuple(parts) if isinstance(parts, list | tuple) else (parts,))
-        if last not in TRIGGERS:
-            return None
-        kind = TRIGGERS[last]
-        return TriggerObject(kind, dict(zip(POSITIONAL[kind], args, strict=False)) | kwargs)
+def _is_object(value: Value) -> bool:
+    return isinstance(value, Scheduler | Instance | Application | LocalFunction | LocalClass | JobHandle)

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ def record(path: Path, source: ClockSource, timezone: str) -> list[Scheduler]:
         recorded = json.loads(done.stdout)
     except ValueError:
         raise ConfigurationError(f"{path}: run with --execute, it left nothing: {done.stderr.strip()[-500:]}") from None
-    if recorded["error"] and not any(job.get("refused") for each in recorded["schedulers"] for job in each["jobs"]):
+    if recorded["error"]:
         raise ConfigurationError(f"{path}: run with --execute, it raises {recorded['error']}")
     return [_scheduler(each, source) for each in recorded["schedulers"]]
 
@@ -63,7 +64,7 @@ def _scheduler(recorded: dict[str, Any], source: ClockSource) -> Scheduler:
     name = recorded.get("name", "scheduler")
     return Scheduler(
         recorded["kind"], recorded["line"], name=name, settings=settings,
-        calls=[_call(each, source) for each in recorded["jobs"]],
+        calls=[_call(each, source) for each in recorded["jobs"] if "removed" not in each],
     )  # fmt: skip
 
 
@@ -74,12 +75,21 @@ def _call(recorded: dict[str, Any], source: ClockSource) -> JobCall:
     arguments |= {key: _value(each, source) for key, each in recorded["more"].items()}
     if arguments["trigger"] is None:
         del arguments["trigger"]
+    if "rescheduled" in recorded:
+        arguments = {name: value for name, value in arguments.items() if name in ADD_JOB}
     for name in ("args", "kwargs", "id", "name", "jobstore", "executor"):  # scheduled_job passes its defaults on
         if name in arguments and (arguments[name] is None or arguments[name] == "default"):
             del arguments[name]
     lines = source.text.splitlines()
     line = recorded["line"]
-    return JobCall(line, lines[line - 1].strip() if line else "", arguments)
+    call = JobCall(line, lines[line - 1].strip() if line else "", arguments)
+    if not recorded.get("refused"):
+        return call
+    # Of a function that was called in place of being passed only its writing is left.
+    as_written = [each for scheduler in source.schedulers for each in scheduler.calls if each.line == line]
+    if arguments["func"] is None and len(as_written) == 1:
+        arguments["func"] = as_written[0].arguments.get("func")
+    return replace(call, refused=recorded["refused"])
 
 
 def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C901, PLR0911 - a table of cases

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.importers.values import CallResult, LocalFunction, Partial, Reference, Value, written
+from scheduled_tasks.importers.values import CallResult, LocalFunction, Partial, Reference, UnknownValue, Value, written
 from scheduled_tasks.transfer import Finding
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Resolved:
     findings: tuple[Finding, ...] = ()
 
 
-def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:  # noqa: PLR0911 - a table of cases
+def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:
     """The target of a job's function."""
     if isinstance(function, LocalFunction):
         if function.nested or function.name == "<lambda>":
@@ -60,15 +61,21 @@ def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:  # noqa
                             "make it a function of a module")  # fmt: skip
         return Resolved(Target("", function.name, function.node))
     if isinstance(function, str) and ":" in function:
-        function = Reference(function.replace(":", "."))
+        module, _, name = function.partition(":")
+        return _named(module, name, roots)
     if isinstance(function, Reference) and "." in function.dotted.lstrip("."):
-        module, _, name = absolute(function.dotted, path).rpartition(".")
-        if module == "__main__":
-            return Resolved(Target("", name))
-        return Resolved(Target(module, name, _definition(module, name, roots)))
+        return _named(*_module_and_name(absolute(function.dotted, path), roots), roots)
     if isinstance(function, Partial):
         inner = resolve(function.function, path, roots)
         return replace(inner, args=(*function.args, *inner.args), kwargs=(*function.kwargs, *inner.kwargs))
+    return _no_function(function)
+
+
+def _no_function(function: Value) -> Resolved:
+    """What is wrong with a `func` that names none."""
+    if isinstance(function, CallResult) and isinstance(function.function, LocalFunction) and _makes(function.function):
+        text = f"{function.text} is a function that {function.function.name} makes, and a unit can't name it"
+        return _refused("nested", text, f"decorate a function of a module with @{function.function.name}")
     if isinstance(function, CallResult):
         args = ", ".join(map(written, function.args))
         return _refused(
@@ -78,8 +85,44 @@ def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:  # noqa
         )
     if function is None:
         return _refused("function", "no function is given", "pass the task's function as the first argument")
+    if isinstance(function, str) and re.fullmatch(r"\w+(\.\w+)+", function):
+        module, _, name = function.rpartition(".")
+        return _refused("function", f"APScheduler refuses {function!r}: it lacks its colon", f"write '{module}:{name}'")
+    if isinstance(function, UnknownValue):
+        return _refused("function", f"{function.text[:80]} depends on {function.why}", "make it a function of a module")
     what = written(function)
     return _refused("function", f"{what[:60]} is not a function that a unit can name", "make it a function of a module")
+
+
+def _makes(function: LocalFunction) -> bool:
+    """Whether a function of the file gives one that it makes, as a decorator does."""
+    if function.node is None:
+        return False
+    made = {each.name for each in ast.walk(function.node) if isinstance(each, Definition)} - {function.name}
+    given = [each.value for each in ast.walk(function.node) if isinstance(each, ast.Return)]
+    return any(isinstance(each, ast.Lambda) or (isinstance(each, ast.Name) and each.id in made) for each in given)
+
+
+def _named(module: str, name: str, roots: list[Path]) -> Resolved:
+    if module == "__main__":
+        return Resolved(Target("", name))
+    return Resolved(Target(module, name, _definition(module, name, roots)))
+
+
+def _module_and_name(dotted: str, roots: list[Path]) -> tuple[str, str]:
+    """Where a dotted name's module ends: by the files that are there, else before the first class, else at the last."""
+    parts = dotted.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        if any(_source_of(".".join(parts[:length]), root) for root in roots):
+            return ".".join(parts[:length]), ".".join(parts[length:])
+    classes = [index for index, part in enumerate(parts[:-1]) if index and part[:1].isupper()]
+    length = classes[0] if classes else len(parts) - 1
+    return ".".join(parts[:length]), ".".join(parts[length:])
+
+
+def _source_of(module: str, root: Path) -> Path | None:
+    base = root.joinpath(*module.split("."))
+    return next((each for each in (base.with_suffix(".py"), base / "__init__.py") if each.is_file()), None)
 
 
 def _refused(kind: str, text: str, instead: str) -> Resolved:
@@ -103,17 +146,12 @@ def absolute(dotted: str, path: Path) -> str:
 def _definition(module: str, name: str, roots: list[Path]) -> Definition | None:
     """The definition of a module's function, where its source is found below one of the roots."""
     for root in roots:
-        base = root.joinpath(*module.split("."))
-        for source in (base.with_suffix(".py"), base / "__init__.py"):
-            if source.is_file():
-                try:
-                    tree = ast.parse(source.read_text())
-                except (SyntaxError, ValueError):
-                    return None
-                for node in tree.body:
-                    if isinstance(node, Definition) and node.name == name:
-                        return node
+        if source := _source_of(module, root):
+            try:
+                tree = ast.parse(source.read_text())
+            except (SyntaxError, ValueError):
                 return None
+            return next((node for node in tree.body if isinstance(node, Definition) and node.name == name), None)
     return None
 
 

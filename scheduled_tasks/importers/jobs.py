@@ -15,7 +15,7 @@ from scheduled_tasks.importers import triggers
 from scheduled_tasks.importers.code import call as code_of_call
 from scheduled_tasks.importers.code import literal
 from scheduled_tasks.importers.functions import Target, findings_of_definition, resolve
-from scheduled_tasks.importers.moving import uses_scheduler
+from scheduled_tasks.importers.moving import unset, uses_scheduler
 from scheduled_tasks.importers.values import Application, JobCall, Scheduler, UnknownValue, Value, is_plain, why_unknown
 from scheduled_tasks.schedule import describe
 from scheduled_tasks.transfer import Entry, Finding
@@ -69,11 +69,7 @@ class ImportedJob:
 def judge(call: JobCall, clock: ClockContext) -> list[ImportedJob]:
     """Judges one call."""
     arguments = _defaults(clock.scheduler) | call.arguments
-    findings: list[Finding] = []
-    if call.undecided:
-        findings.append(Finding("undecided", call.undecided, "refusal", instead="import with --execute"))
-    if call.problem:
-        findings.append(Finding("arguments", call.problem, "refusal", instead="import with --execute"))
+    findings = _doubts(call)
     resolved = resolve(arguments.get("func"), clock.path, clock.roots)
     findings += resolved.findings
     args, kwargs = _arguments(arguments, findings)
@@ -81,9 +77,7 @@ def judge(call: JobCall, clock: ClockContext) -> list[ImportedJob]:
     target = resolved.target
     if target is not None:
         findings += findings_of_definition(target, args, kwargs)
-        if not target.module and (name := uses_scheduler(clock.source, target)):
-            text = f"{target.name} uses {name} itself, and no scheduler runs here"
-            findings.append(Finding("scheduler", text, "refusal", instead="take that out of the task"))
+        findings += _needs(target, clock.source)
     if call.above:
         names = ", ".join(f"@{each}" for each in call.above)
         text = f"{names} stands above @scheduled_job, so that the job ran without it; now it holds"
@@ -91,13 +85,41 @@ def judge(call: JobCall, clock: ClockContext) -> list[ImportedJob]:
     findings += _plain_values(args, kwargs)
     kept, option_findings = _options(arguments)
     findings += option_findings
-    read = [] if call.undecided and "trigger" not in arguments else triggers.read(arguments, clock.zones, clock.now)
+    unread = (call.undecided or call.refused) and "trigger" not in arguments
+    read = [] if unread else triggers.read(arguments, clock.zones, clock.now)
     jobs = []
     for index, each in enumerate(read or [triggers.ReadTrigger("")], 1):
         if index > 1 and isinstance(arguments.get("id"), str):  # the further parts of an OrTrigger
             arguments = arguments | {"id": f"{call.arguments['id']}_{index}"}
         jobs.append(_assembled(call, clock, arguments, target, args, kwargs, kept, findings, each))
     return jobs
+
+
+def _doubts(call: JobCall) -> list[Finding]:
+    """What is to be said of a call before it is looked into."""
+    found = []
+    if call.undecided:
+        found.append(Finding("undecided", call.undecided, "refusal", instead="import with --execute"))
+    if call.problem:
+        found.append(Finding("arguments", call.problem, "refusal", instead="import with --execute"))
+    if call.refused:
+        found.append(Finding("apscheduler", f"APScheduler refuses it: {call.refused}", "refusal"))
+    if call.doubt:
+        found.append(Finding("scheduler", call.doubt))
+    return found
+
+
+def _needs(target: Target, source: ClockSource) -> list[Finding]:
+    """What a function of the file needs that it won't have as a task."""
+    if target.module:
+        return []
+    if name := uses_scheduler(source, target):
+        text = f"{target.name} uses {name} itself, and no scheduler runs here"
+        return [Finding("scheduler", text, "refusal", instead="take that out of the task")]
+    if names := unset(source, target):
+        text = f"{target.name} uses {', '.join(names)}, which only a run of the file as a program sets"
+        return [Finding("needs", text, "refusal", instead="set it in the module, or give it as an argument")]
+    return []
 
 
 def _defaults(scheduler: Scheduler) -> dict[str, Value]:
@@ -156,7 +178,8 @@ def _options(arguments: dict[str, Value]) -> tuple[list[str], list[Finding]]:
             if value is None or (isinstance(value, int) and value > 0):
                 kept.append(f"{name}={value}")
             else:
-                findings.append(Finding("grace", f"misfire_grace_time={value!r} is not a number of seconds"))
+                text = f"misfire_grace_time={value!r} is no number of seconds above 0: APScheduler refuses it"
+                findings.append(Finding("grace", text))
         elif name == "coalesce" and value is not True:
             findings.append(Finding("coalesce", "runs that were missed several times are caught up once, not each"))
         elif name == "max_instances" and value != 1:

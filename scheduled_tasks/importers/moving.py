@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import symtable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.importers.code import import_lines
 from scheduled_tasks.importers.functions import Target, absolute, decorator_name
 from scheduled_tasks.importers.values import Instance, Scheduler
+from scheduled_tasks.importers.vocabulary import ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +46,34 @@ def uses_scheduler(source: ClockSource, target: Target) -> str:
     return next((name for name in sorted(names) if isinstance(source.names.get(name), Scheduler)), "")
 
 
+def unset(source: ClockSource, target: Target) -> list[str]:
+    """The names that a function of the file needs and that no statement of the module sets, but `main()`, say."""
+    if target.module or target.node is None:
+        return []
+    pieces = [_piece(node) for node in source.tree.body]
+    needed = _needed(pieces, {target.name}, source)
+    scopes = _scopes(source.text)
+    used: set[str] = set()
+    for piece in pieces:
+        if not isinstance(piece.node, ast.Import | ast.ImportFrom) and _is_taken(piece, pieces, needed, source):
+            if isinstance(piece.node, _BLOCKS):
+                used |= scopes.get(piece.node.name, set())
+            else:
+                used |= piece.uses - piece.binds
+    known = {"__name__", "__file__", "__doc__"}.union(BUILTINS, *map(_bound, source.tree.body))
+    return sorted(used - known)
+
+
+def _scopes(text: str) -> dict[str, set[str]]:
+    """The top-level functions and classes by name: which globals each uses, in the functions inside it too."""
+
+    def of(table: symtable.SymbolTable) -> set[str]:
+        here = {each.get_name() for each in table.get_symbols() if each.is_global() and each.is_referenced()}
+        return here.union(*map(of, table.get_children()))
+
+    return {each.get_name(): of(each) for each in symtable.symtable(text, "clock.py", "exec").get_children()}
+
+
 def tasks_module(source: ClockSource, path: Path, targets: Iterable[Target], opening: str) -> str:
     """The module's text; "" where there is nothing to put into it."""
     targets = list(targets)
@@ -69,7 +99,7 @@ def tasks_module(source: ClockSource, path: Path, targets: Iterable[Target], ope
     if any(not _is_logged(target) for target in targets):
         imports.setdefault("scheduled_tasks", set()).add("log_cron")
     for target in foreign:
-        imports.setdefault(target.module, set()).add(f"{target.name} as _{target.task}")
+        imports.setdefault(target.module, set()).add(f"{target.name.partition('.')[0]} as {_imported_name(target)}")
         imports.setdefault("typing", set()).add("Any")
         body += ["", "", *_caller(target)]
     if any(target.is_async for target in targets):
@@ -95,7 +125,8 @@ def _settled(body: list[str]) -> list[str]:
     found: list[str] = []
     for index, line in enumerate(body):
         before = found[-1] if found else ""
-        if line == "" and before and before[0] in " )" and index + 1 < len(body) and body[index + 1] != "":
+        after = body[index + 1] if index + 1 < len(body) else ""
+        if line == "" and before and before[0] in " )" and after and after[0] != " ":
             found.append("")
         found.append(line)
     return found
@@ -105,8 +136,8 @@ def _piece(node: ast.stmt) -> _Piece:
     binds: set[str] = set()
     if isinstance(node, _BLOCKS):
         binds.add(node.name)
-    elif not _is_main_guard(node):
-        binds = {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    elif not isinstance(node, ast.Import | ast.ImportFrom):
+        binds = _bound(node)
     uses = _names_used([node])
     changes: set[str] = set()
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
@@ -115,6 +146,23 @@ def _piece(node: ast.stmt) -> _Piece:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         changes = {name for each in targets if not isinstance(each, ast.Name) for name in _roots(each)}
     return _Piece(node, frozenset(binds), frozenset(uses), frozenset(changes))
+
+
+def _bound(node: ast.stmt) -> set[str]:
+    """The names that a statement sets in the module: an import or a function inside a `try` or an `if` too."""
+    found: set[str] = set()
+    inside: list[ast.AST] = [] if _is_main_guard(node) else [node]
+    while inside:
+        each = inside.pop()
+        if isinstance(each, _BLOCKS):
+            found.add(each.name)
+            continue
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+            found.add(each.id)
+        if isinstance(each, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name.partition(".")[0] for alias in each.names}
+        inside += ast.iter_child_nodes(each)
+    return found
 
 
 def _is_main_guard(node: ast.stmt) -> bool:
@@ -174,7 +222,7 @@ def not_taken_over(source: ClockSource, targets: Iterable[Target]) -> list[ast.E
         node = piece.node
         if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
             continue
-        silent = ast.unparse(node.value.func) == "print" or _touches_scheduler(piece, source)
+        silent = ast.unparse(node.value.func) in {"print", *ENDS} or _touches_scheduler(piece, source)
         if not silent and not _is_taken(piece, pieces, needed, source):
             found.append(node)
     return found
@@ -238,8 +286,15 @@ def _is_logged(target: Target) -> bool:
     )
 
 
+def _imported_name(target: Target) -> str:
+    """What the caller of a function from elsewhere knows it as, or the object whose method it is."""
+    owner, _, rest = target.name.partition(".")
+    return f"_{owner if rest else target.task}"
+
+
 def _caller(target: Target) -> list[str]:
-    awaited = f"asyncio.run(_{target.task}(*args, **kwargs))" if target.is_async else f"_{target.task}(*args, **kwargs)"
+    called = ".".join([_imported_name(target), *target.name.split(".")[1:]])
+    awaited = f"asyncio.run({called}(*args, **kwargs))" if target.is_async else f"{called}(*args, **kwargs)"
     return [
         "@log_cron",
         f"def {target.task}(*args: Any, **kwargs: Any) -> Any:",

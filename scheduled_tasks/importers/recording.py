@@ -28,7 +28,9 @@ class Over(BaseException):
 
 schedulers: dict[int, dict[str, Any]] = {}
 kept: list[Any] = []  # so that no two schedulers share an id
+added: list[tuple[dict[str, Any], Any, Any]] = []  # each job, APScheduler's own, and its trigger when it was added
 FILE = ""
+PATIENCE = 2  # seconds for a coroutine that waits for something else than time
 
 
 def over(*_args: object, **_kwargs: object) -> Any:
@@ -40,7 +42,8 @@ def line_in_file() -> int:
     """The line of the file that led here; 0 where none did."""
     frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - the way to a caller's line
     while frame is not None:
-        if frame.f_code.co_filename == FILE:
+        # A scheduler of the file's own may have an add_job of its own: what calls that is meant.
+        if frame.f_code.co_filename == FILE and not hasattr(frame.f_locals.get("self"), "_pending_jobs"):
             return frame.f_lineno
         frame = frame.f_back
     return 0
@@ -110,19 +113,35 @@ def record_into(base: Any) -> None:
         configure(self, gconfig or {}, prefix, **options)
 
     def recording_add_job(self: Any, func: Any, trigger: Any = None, *args: Any, **more: Any) -> Any:
-        job = {"line": line_in_file(), "func": described(func), "trigger": described(trigger)}
-        recorded(self)["jobs"].append(
-            job | {"args": [described(each) for each in args],
-                   "more": {key: described(value) for key, value in more.items()
-                            if not str(value).startswith("<undefined") and type(value).__name__ != "undefined"}}
-        )  # fmt: skip
+        given = {key: value for key, value in more.items() if type(value).__name__ not in {"undefined", "Undefined"}}
+        job = {
+            "line": line_in_file(), "func": described(func), "trigger": described(trigger),
+            "args": [described(each) for each in args], "more": {key: described(each) for key, each in given.items()},
+        }  # fmt: skip
+        recorded(self)["jobs"].append(job)
         try:
-            return add_job(self, func, trigger, *args, **more)
-        except Exception as error:
+            made = add_job(self, func, trigger, *args, **more)
+        except Exception as error:  # noqa: BLE001 - the clock would end here; the jobs after it are to be seen as well
             job["refused"] = f"{type(error).__name__}: {error}"
-            raise
+            return None
+        added.append((job, made, described(made.trigger)))
+        return made
 
     base.configure, base.add_job = recording_configure, recording_add_job
+
+
+def take_changes_over() -> None:
+    """A job counts as it is when the scheduler starts: the file may have changed it, or taken it away."""
+    for job, made, trigger in added:
+        if made._scheduler.get_job(made.id) is None:  # noqa: SLF001 - it says it nowhere else
+            job["removed"] = True
+        if described(made.trigger) != trigger:
+            job["trigger"], job["rescheduled"] = described(made.trigger), True
+        for name in ("args", "kwargs", "max_instances", "misfire_grace_time", "coalesce"):
+            if name in job["more"]:
+                job["more"][name] = described(getattr(made, name))
+        if getattr(made, "next_run_time", ...) is None:
+            job["more"]["next_run_time"] = described(None)
 
 
 def keep_from_waiting() -> None:
@@ -141,9 +160,29 @@ def keep_from_waiting() -> None:
     time.sleep = over
     signal.pause = over
     socketserver.BaseServer.serve_forever = over  # type: ignore[method-assign]
-    asyncio.run = over
+    asyncio.sleep = over
+    let_a_coroutine_run_until_it_waits()
+
+
+def let_a_coroutine_run_until_it_waits() -> None:
+    """`asyncio.run(main())` may be what adds the jobs; a loop that runs for ever ends the run of the file."""
+    run_forever, run_until_complete = asyncio.BaseEventLoop.run_forever, asyncio.BaseEventLoop.run_until_complete
+
+    def running(loop: Any, future: Any) -> Any:
+        asyncio.BaseEventLoop.run_forever = run_forever  # type: ignore[method-assign]
+        stop = loop.call_later(PATIENCE, loop.stop)
+        try:
+            return run_until_complete(loop, future)
+        except RuntimeError as error:
+            if "stopped before" in str(error):
+                raise Over from None
+            raise
+        finally:
+            stop.cancel()
+            asyncio.BaseEventLoop.run_forever = over  # type: ignore[method-assign]
+
     asyncio.BaseEventLoop.run_forever = over  # type: ignore[method-assign]
-    asyncio.BaseEventLoop.run_until_complete = over  # type: ignore[method-assign]
+    asyncio.BaseEventLoop.run_until_complete = running  # type: ignore[method-assign, assignment]
 
 
 def all_kinds(kind: Any) -> list[Any]:
@@ -174,6 +213,7 @@ def main() -> None:
     for name, value in list(vars(module).items()):
         if id(value) in schedulers and "name" not in schedulers[id(value)]:
             schedulers[id(value)]["name"] = name
+    take_changes_over()
     json.dump({"schedulers": list(schedulers.values()), "error": error}, out)
     out.flush()
     os._exit(0)  # threads and handlers of the file have no say

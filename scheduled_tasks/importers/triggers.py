@@ -103,6 +103,9 @@ def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[Re
                 f"means {_named_days(weekday, first=-1)}; what ran is kept"
             )
             more = (Finding("weekday", text, "remark"),)
+        if given.get("day", "*") != "*" and given.get("day_of_week", "*") != "*":
+            text = "APScheduler holds day and weekday both, where a crontab means either; what ran is kept"
+            more = (*more, Finding("either", text, "remark"))
         fields = given | fields
     zone = fields.pop("timezone", None) or zones.host
     found_one = _read(trigger.kind, fields | {"timezone": zone}, zones.clock, zones, now)

@@ -45,21 +45,36 @@ class Application:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class LocalClass:
-    """A class of the file itself."""
+    """A class of the file itself, with what it sets in its body.
+
+    `fields` are the names that an object of it is made with, where it is a dataclass or a named tuple.
+    """
 
     node: ast.ClassDef
+    bases: list[Value] = field(default_factory=list)
+    attributes: dict[str, Value] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
 
     def method(self, name: str) -> LocalFunction | None:
         """One of its methods; not a function that a unit could name."""
         for each in self.node.body:
             if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
                 return LocalFunction(name, each, nested=True)
-        return None
+        inherited = (base.method(name) for base in self.bases if isinstance(base, LocalClass))
+        return next(filter(None, inherited), None)
+
+    def known(self) -> dict[str, Value]:
+        """What it and the classes that it inherits from set in their bodies."""
+        found: dict[str, Value] = {}
+        for base in reversed(self.bases):
+            if isinstance(base, LocalClass):
+                found |= base.known()
+        return found | self.attributes
 
 
-@dataclass
+@dataclass(eq=False)
 class Instance:
     """An object of a class of the file, with the attributes that its methods have set."""
 
@@ -73,6 +88,22 @@ class Method:
 
     instance: Instance
     function: LocalFunction
+
+
+@dataclass(frozen=True)
+class Adder:
+    """A scheduler's `add_job`, kept under a name of the file's own."""
+
+    scheduler: Scheduler
+    method: str
+
+
+@dataclass(frozen=True)
+class JobHandle:
+    """What `add_job` gives: the job, which the file may change before the scheduler starts."""
+
+    call: JobCall
+    scheduler: Scheduler
 
 
 @dataclass(frozen=True)
@@ -128,6 +159,8 @@ class JobCall:
         above: decorators that stand above `@scheduled_job`, and so had no part in the job.
         undecided: why it isn't sure that the job is added at all.
         problem: what keeps the call from being read.
+        refused: what APScheduler said when it was made.
+        doubt: why it isn't sure that this is a scheduler's job.
     """
 
     line: int
@@ -136,6 +169,8 @@ class JobCall:
     above: tuple[str, ...] = ()
     undecided: str = ""
     problem: str = ""
+    refused: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)

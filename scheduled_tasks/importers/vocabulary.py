@@ -31,6 +31,12 @@ SCHEDULER_METHODS = {
     "add_jobstore": "there is no job store: what is due stands in the timers",
     "add_executor": "there are no executors: each run is a process of its own",
 }  # fmt: skip
+# What is no call of APScheduler 3: its methods of before and after.
+OTHER_VERSIONS = {
+    "add_cron_job": 2, "add_interval_job": 2, "add_date_job": 2, "cron_schedule": 2, "interval_schedule": 2,
+    "unschedule_job": 2, "unschedule_func": 2, "add_schedule": 4, "configure_task": 4,
+}  # fmt: skip
+ENDS = {"sys.exit", "exit", "quit", "os._exit"}
 ENVIRONMENT = ("os.environ", "os.getenv", "environ", "decouple.config", "env")
 APPLICATION_NAMES = {"app", "application", "flask_app", "current_app"}
 FACTORIES = ("Flask", "create_app", "make_app", "create_application", "FastAPI", "get_wsgi_application")
@@ -55,13 +61,16 @@ OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
 HARMLESS: Mapping[str, Callable[..., Any]] = {
     "int": int, "str": str, "float": float, "bool": bool, "len": len, "list": list, "tuple": tuple, "dict": dict,
     "set": set, "sorted": sorted, "min": min, "max": max, "sum": sum, "abs": abs,
-    "range": lambda *args: list(range(*args)),
+    "range": lambda *args: list(range(*args)[:100_000]),
     "enumerate": lambda *args, **more: [list(each) for each in enumerate(*args, **more)],
     "zip": lambda *args, **_more: [list(each) for each in zip(*args, strict=False)],
     "datetime.datetime": datetime, "datetime.date": date, "datetime.timedelta": timedelta, "datetime.time": time,
     "datetime.datetime.fromisoformat": datetime.fromisoformat, "datetime.datetime.combine": datetime.combine,
 }  # fmt: skip
 METHODS = {"items", "keys", "values", "get", "format", "lower", "upper", "strip", "split", "join", "replace", "copy"}
+MUTATES = {
+    "append", "extend", "insert", "update", "add", "setdefault", "pop", "remove", "clear", "sort", "reverse", "discard",
+}  # fmt: skip
 ALSO_OF_VALUES = {"list", "tuple", "dict", "enumerate", "zip", "len"}  # which keep what they are given as it is
 
 

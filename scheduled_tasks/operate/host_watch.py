@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.deploy import asked, deployed, names
-from scheduled_tasks.deploy.facts import read_facts, show, stopped_timers
+from scheduled_tasks.deploy.apply import AnotherApplyError, apply
+from scheduled_tasks.deploy.facts import read_facts, read_set, read_window, show, stopped_timers
 from scheduled_tasks.operate import pause_files, pauses, schedules
 from scheduled_tasks.operate import reconcile as ledger
 from scheduled_tasks.operate.missed import DeployedJob
@@ -28,6 +29,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from scheduled_tasks.deploy.apply import Applied
     from scheduled_tasks.deploy.names import Places
     from scheduled_tasks.operate.pauses import PauseRow
     from scheduled_tasks.run.database import Connection
@@ -36,6 +38,19 @@ if TYPE_CHECKING:
 def is_ours(places: Places) -> bool:
     """Whether this process may speak for the machine, and there is something to say."""
     return os.geteuid() == 0 and (places.current.is_dir() or places.untold.is_dir())
+
+
+def finish_apply(places: Places) -> Applied | None:
+    """Brings an apply to its end that was killed while it had timers stopped; None where there is none, or one at work.
+
+    What is in force stays so, the old set or the new one: what an operator wanted is not known here.
+    """
+    if not (is_ours(places) and places.current.is_dir() and read_window(places)):
+        return None
+    try:
+        return apply(read_set(places.current.resolve()), places)
+    except AnotherApplyError:
+        return None
 
 
 def tell_deployed(connection: Connection, places: Places, host: str, now: datetime) -> int:
@@ -218,5 +233,5 @@ def leave(places: Places, *, has_database: bool) -> None:
     if places.home or not places.is_running or (has_database and any(path.is_file() for path in state.rglob("*"))):
         return
     if not read_facts(places, {}).running:
-        for folder in (state, state.parent / "private" / state.name):  # where systemd keeps what dynamic users have
+        for folder in (state, places.private_state):
             shutil.rmtree(folder, ignore_errors=True)

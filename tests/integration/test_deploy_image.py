@@ -10,7 +10,9 @@ from scheduled_tasks.cli import main
 from scheduled_tasks.deploy.analyze import UnsoundUnitError
 from scheduled_tasks.deploy.apply import ForeignUnitError, apply
 from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.plan import set_name
 from scheduled_tasks.deploy.sets import kept_sets, remove_all, rollback
+from scheduled_tasks.deploy.system import System
 from scheduled_tasks.errors import ScheduledTasksError, UsageError
 from scheduled_tasks.run import settings
 
@@ -65,6 +67,50 @@ def test_five_sets_are_kept(places: Places) -> None:
     kept = kept_sets(places)
     assert [each.in_force for each in kept] == [True, False, False, False, False]
     assert (places.sets / kept[-1].name / "clock-a-x.timer").read_text() == timer(3)
+
+
+class Killed(Exception):  # noqa: N818 - no error: the end of an apply
+    """Stands for a SIGKILL."""
+
+
+class BeforeTheFlip(System):
+    """Hands that are stopped right before another set comes into force."""
+
+    def step(self, operation: str, what: object) -> None:
+        if operation == "rename" and str(what).endswith("/current"):
+            raise Killed
+
+
+@pytest.mark.parametrize("hour", [5, 8])  # a set that was in force before the last two, and one that never was
+def test_a_set_that_an_apply_was_killed_before_it_flipped_to_is_not_the_one_before(places: Places, hour: int) -> None:
+    for earlier in (5, 6, 7):
+        apply(unit_files(earlier), places)
+    listed = kept_sets(places)
+    with pytest.raises(Killed):
+        apply(unit_files(hour), places, BeforeTheFlip())
+    assert kept_sets(places) == listed
+    with pytest.raises(UsageError, match="there is no set"):
+        rollback(set_name(unit_files(8)), places)
+    rollback("", places)
+    assert seen(places)["clock-a-x.timer"] == timer(6)
+    folders = [path.name for path in places.sets.iterdir() if not path.is_symlink()]
+    assert sorted(folders) == sorted(each.name for each in listed)  # and it is tidied
+
+
+def test_an_apply_that_was_killed_after_its_flip_leaves_the_order_as_it_was(places: Places) -> None:
+    class AfterTheFlip(System):
+        def rename(self, path: Path, to: Path) -> None:
+            super().rename(path, to)
+            if to.name == "current":
+                raise Killed
+
+    for hour in (5, 6, 7):
+        apply(unit_files(hour), places)
+    with pytest.raises(Killed):
+        apply(unit_files(5), places, AfterTheFlip())
+    apply(unit_files(8), places)
+    rollback("", places)
+    assert seen(places)["clock-a-x.timer"] == timer(5)
 
 
 def test_nothing_is_left_of_what_is_removed_but_what_an_operator_wrote(places: Places) -> None:
@@ -141,8 +187,9 @@ def test_a_masked_unit_is_refused_with_the_command_that_mends_it(places: Places)
 def test_a_set_that_was_edited_by_hand_is_refused_with_the_file(places: Places) -> None:
     apply(unit_files(), places)
     (places.current / "clock-a-x.timer").write_text(timer(9))
-    with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand"):
+    with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand") as refused:
         apply(unit_files(7), places)
+    assert str(refused.value).count("edited by hand") == 1
     with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand"):
         remove_all(places)
     assert (places.current / "clock-a-x.timer").read_text() == timer(9)

@@ -19,6 +19,7 @@ import pytest
 
 from scheduled_tasks.cli.dev import OccurrenceTrigger
 from scheduled_tasks.schedule import occurrences, read_trigger
+from tests.machine.machine import wait_for
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 30  # seconds; what takes longer hangs
@@ -128,25 +129,49 @@ class Dev:
             first, _, self._unread = self._unread.partition(b"\n")
             yield json.loads(first)
 
-    def wait_for(self, message: str) -> None:
-        next(line for line in self.lines() if line["message"] == message)
+    def wait_for(self, message: str, since: str = "") -> None:
+        """Waits for a line with this message that was written after an instant."""
+        next(line for line in self.lines() if line["message"] == message and line["timestamp"] > since)
+
+    def said(self, text: str) -> bool:
+        return text in self.errors.read_text()
 
 
-def test_jobs_run_in_the_foreground_and_a_change_is_taken_up(project: Path, database_url: str) -> None:
+@pytest.fixture
+def dev(project: Path, database_url: str) -> Iterator[Dev]:
+    """A `clocks dev` whose one job runs each second."""
     write_clock(project, 'scheduler.add_job(tell, "interval", ["before"], id="first", seconds=1)')
-    dev = Dev(project, database_url)
+    started = Dev(project, database_url)
     try:
-        dev.wait_for("before")
-        dev.wait_for("before")
-        write_clock(project, 'scheduler.add_job(tell, "interval", ["after"], id="second", seconds=1)')
-        dev.wait_for("after")
-        dev.process.send_signal(signal.SIGINT)
-        assert dev.process.wait(DEADLINE) == 0, dev.errors.read_text()
+        started.wait_for("before")
+        yield started
     finally:
-        dev.process.kill()
-        dev.process.wait(DEADLINE)
-        assert dev.process.stdout is not None
-        dev.process.stdout.close()
+        started.process.kill()
+        started.process.wait(DEADLINE)
+        assert started.process.stdout is not None
+        started.process.stdout.close()
+
+
+def test_jobs_run_in_the_foreground_and_a_change_is_taken_up(project: Path, dev: Dev) -> None:
+    dev.wait_for("before")
+    write_clock(project, 'scheduler.add_job(tell, "interval", ["after"], id="second", seconds=1)')
+    dev.wait_for("after")
+    dev.process.send_signal(signal.SIGINT)
+    assert dev.process.wait(DEADLINE) == 0, dev.errors.read_text()
+
+
+def test_a_clock_file_with_a_fault_leaves_the_old_jobs_running_until_it_is_mended(project: Path, dev: Dev) -> None:
+    for fault, said in (
+        ("1 / 0", "ZeroDivisionError"),
+        ("scheduler.add_job(tell", "'(' was never closed"),
+        ('scheduler.add_job(tell, "cron", id="wrong", hour=25)', "hour=25"),
+    ):
+        write_clock(project, fault)
+        wait_for("the fault to be said", lambda text=said: dev.said(text), seconds=DEADLINE)  # type: ignore[misc]
+        dev.wait_for("before", since=datetime.now(UTC).isoformat())
+        assert dev.process.poll() is None
+    write_clock(project, 'scheduler.add_job(tell, "interval", ["after"], id="second", seconds=1)')
+    dev.wait_for("after")
 
 
 @pytest.mark.parametrize("fields", [{"hour": "2", "minute": "30"}, {"minute": "*/20"}, {"hour": "0-6", "minute": "15"}])

@@ -1,6 +1,6 @@
-"""The documentation is true: the README's commands run and print what it says, tables equal the code's own.
+"""The documentation is true: commands for a clone run there and print what the page says, tables equal the code's own.
 
-`ansible-playbook` and `systemctl` change a machine: tests/machine runs those.
+tests/documented.py says who runs the others.
 """
 
 import re
@@ -17,27 +17,9 @@ import pytest
 from scheduled_tasks.cli import main as clocks
 from scheduled_tasks.options import DEFAULTS, OPTIONS, RELAXATIONS
 from scheduled_tasks.run.settings import KEYS
+from tests.documented import PAGES, ROOT, blocks
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-DOCS = {path.name: path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
-
-# Their commands are a user's own project's: test_guides.py follows them.
-GUIDES = {"tutorial.md", "migrating.md", "handbook.md"}
-BLOCKS = {
-    page: [block for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL) if "ansible-playbook" not in block]
-    for page, text in DOCS.items()
-    if page not in GUIDES
-}
-
-
-def steps(block: str) -> list[tuple[str, str]]:
-    """The commands of a block, each with what the README shows as its output."""
-    return [
-        (command, output)
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
-        for command, _, output in [part.partition("\n")]
-    ]
+STEPS = {page: [step for block in blocks(page, "clone") for step in block.steps] for page in PAGES}
 
 
 def without_what_differs_each_time(text: str) -> str:
@@ -62,20 +44,19 @@ def clone(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["bin/clocks", "setup", "--stop"], cwd=tmp_path / "clone", check=True)
 
 
-@pytest.mark.parametrize("page", [page for page, blocks in BLOCKS.items() if blocks])
+@pytest.mark.parametrize("page", [page for page, steps in STEPS.items() if steps])
 def test_a_pages_commands_run_and_print_what_it_says(clone: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     shutil.rmtree("/tmp/units", ignore_errors=True)
     ran = []
-    for block in BLOCKS[page]:
-        for command, output in steps(block):
-            if command == "bin/test":  # it is what runs this test
-                continue
-            done = subprocess.run(command, shell=True, cwd=clone, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, f"{command}: {done.stderr}"
-            if output.strip():
-                assert without_what_differs_each_time(done.stdout) == without_what_differs_each_time(output), command
-            ran.append(command)
+    for command, output in STEPS[page]:
+        if command == "bin/test":  # it is what runs this test
+            continue
+        done = subprocess.run(command, shell=True, cwd=clone, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        if output.strip():
+            assert without_what_differs_each_time(done.stdout) == without_what_differs_each_time(output), command
+        ran.append(command)
     assert ran
     shutil.rmtree("/tmp/units", ignore_errors=True)
 
@@ -94,13 +75,13 @@ def test_every_command_of_clocks_is_documented() -> None:
     for name, command in clocks.commands.items():
         subcommands = command.commands if isinstance(command, click.Group) else {}
         names += [f"clocks {name} {subcommand}" for subcommand in subcommands] or [f"clocks {name}"]
-    written = "\n".join(DOCS.values())
+    written = "\n".join(PAGES.values())
     assert [name for name in names if name not in written] == []
 
 
 def table(page: str, first_column: str) -> dict[str, list[str]]:
     rows = {}
-    body = DOCS[page].partition(f"\n| {first_column} |")[2].split("\n\n")[0]
+    body = PAGES[page].partition(f"\n| {first_column} |")[2].split("\n\n")[0]
     for line in body.splitlines()[2:]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         rows[cells[0].strip("`")] = cells[1:]
@@ -124,7 +105,7 @@ def test_the_table_of_configuration_keys_is_the_codes_own() -> None:
     assert set(table("run-task.md", "key")) == set(KEYS)
 
 
-@pytest.mark.parametrize("page", DOCS, ids=str)
+@pytest.mark.parametrize("page", PAGES, ids=str)
 def test_links_lead_to_files(page: str) -> None:
     folder = ROOT if page == "README.md" else ROOT / "docs"
-    assert [link for link in re.findall(r"\]\(([^)#:]+)\)", DOCS[page]) if not (folder / link).exists()] == []
+    assert [link for link in re.findall(r"\]\(([^)#:]+)\)", PAGES[page]) if not (folder / link).exists()] == []

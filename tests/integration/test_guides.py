@@ -11,13 +11,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from tests.integration.test_documentation import steps
+from tests.documented import PAGES, blocks
 from tests.integration.test_strangers import STRANGERS, scripts
-
-ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^```(python|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 __all__ = ["scripts"]
 
@@ -30,13 +25,15 @@ def follow(page: str, folder: Path, scripts: Path, database_url: str) -> list[st
         "DATABASE_URL": database_url,
     }
     ran = []
-    for language, text in BLOCK.findall((ROOT / "docs" / page).read_text()):
-        if language == "python":
-            name, _, body = text.removeprefix("# ").partition("\n")
+    for block in blocks(page):
+        if block.language == "python":
+            name, _, body = block.text.removeprefix("# ").partition("\n")
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(body)
             continue
-        for command, output in steps(text):
+        if block.runner != "guide":
+            continue
+        for command, output in block.steps:
             done = subprocess.run(
                 command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
             )
@@ -63,17 +60,6 @@ def test_the_migration_guide_leads_in_and_out(scripts: Path, tmp_path: Path, dat
     assert "bake" in (project / "bakery.cron").read_text()
 
 
-def test_the_handbooks_commands_run(
-    scripts: Path, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    project = Path(shutil.copytree(STRANGERS / "flask_bakery", tmp_path / "bakery"))
-    environment = {"PATH": f"{scripts}:/usr/bin:/bin", "HOME": os.environ["HOME"], "DATABASE_URL": database_url}
-    for command in ("clocks init --timezone Europe/Paris", "clocks features sync"):
-        subprocess.run(command, shell=True, cwd=project, env=environment, check=True, capture_output=True)
-    assert len(follow("handbook.md", project, scripts, database_url)) == 8
-
-
 def test_every_exit_code_of_run_task_is_in_the_handbook() -> None:
-    codes = re.findall(r"^\| (\d+) \|", (ROOT / "docs/run-task.md").read_text(), re.MULTILINE)
-    handbook = (ROOT / "docs/handbook.md").read_text()
-    assert [code for code in codes if code != "0" and f"exit code {code}" not in handbook] == []
+    codes = re.findall(r"^\| (\d+) \|", PAGES["run-task.md"], re.MULTILINE)
+    assert [code for code in codes if code != "0" and f"exit code {code}" not in PAGES["handbook.md"]] == []

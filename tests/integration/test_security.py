@@ -41,6 +41,11 @@ def test_a_job_that_speaks_to_everybody_is_still() -> None:
     assert exposure("IPAddressDeny=").score <= 1.2
 
 
+def test_what_raised_it_by_name_is_what_the_unit_says() -> None:
+    assert exposure().relaxed == ()
+    assert exposure("X-Relaxed=jit netlink", "X-Relaxed=concurrency").relaxed == ("concurrency", "jit", "netlink")
+
+
 def test_taking_turns_by_locks_costs_what_the_documentation_says() -> None:
     assert exposure("Type=notify", "NotifyAccess=all").score - exposure().score == pytest.approx(0.2)
     page = (GOLDEN.parents[1] / "docs/clocks.md").read_text()

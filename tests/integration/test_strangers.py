@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import scheduled_tasks
+import scheduled_tasks.testing
 
 ROOT = Path(__file__).parents[2]
 STRANGERS = ROOT / "tests/strangers"
@@ -78,6 +82,15 @@ def test_the_package_that_runs_is_the_wheels(scripts: Path, tmp_path: Path) -> N
     command = [str(scripts / "python"), "-P", "-c", "import scheduled_tasks; print(scheduled_tasks.__file__)"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith(str(scripts.parent))
+
+
+def test_a_typed_project_is_checked_against_the_wheel(scripts: Path, tmp_path: Path) -> None:
+    typed = Path(shutil.copy(STRANGERS / "typed.py", tmp_path))
+    used = set(re.findall(r"\w+", typed.read_text()))
+    assert used > {*scheduled_tasks.__all__, *scheduled_tasks.testing.__all__}
+    command = [sys.executable, "-m", "mypy", "--strict", f"--python-executable={scripts / 'python'}", "typed.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

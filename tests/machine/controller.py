@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.documented import command
 from tests.machine.machine import Machine, environment
 from tests.roots import CACHE
 
@@ -126,9 +127,8 @@ class Controller:
         (self.folder / "vault.json").write_text(json.dumps(self.variables))
         process = subprocess.Popen(
             [
-                ANSIBLE / "ansible-playbook", "--inventory=deploy/inventory.yml",
+                *command("ansible.md", "plays", "ansible-playbook", f"scheduled_tasks.deploy.{playbook}"), *options,
                 f"--inventory={self.folder}/machines.json", f"--extra-vars=@{self.folder}/vault.json",
-                f"scheduled_tasks.deploy.{playbook}", *options,
             ],
             cwd=self.project,
             env=os.environ | self.environment(),
@@ -163,17 +163,17 @@ def set_up(folder: Path, machines: dict[str, Machine], variables: dict[str, obje
     source = copy_repository(folder / "source")
     dist = folder / "shop/dist"
     galaxy = [str(ANSIBLE / "ansible-galaxy"), "collection"]
-    for command in (
+    controller = Controller(folder, machines, variables)
+    for each in (
         [*galaxy, "build", str(source), f"--output-path={dist}"],
-        [*galaxy, "install", "--offline", f"--collections-path={folder}/collections",
-         "--requirements-file=deploy/requirements.yml"],
-    ):  # fmt: skip
+        [*command("ansible.md", "plays", "ansible-galaxy"), "--offline"],
+    ):
         done = subprocess.run(
-            command, cwd=folder / "shop" if "install" in command else folder, capture_output=True, text=True,
-            check=False, env=os.environ | {"ANSIBLE_CONFIG": str(folder / "ansible.cfg")},
+            each, cwd=folder / "shop", capture_output=True, text=True, check=False,
+            env=os.environ | controller.environment(),
         )  # fmt: skip
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return Controller(folder, machines, variables)
+        assert done.returncode == 0, f"{each}\n{done.stdout}{done.stderr}"
+    return controller
 
 
 def copy_repository(folder: Path) -> Path:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import select
-import signal
 import subprocess
 import sys
 import traceback
@@ -45,17 +43,13 @@ class Inside:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def clocks(
-        self, *arguments: str, environment: dict[str, str], kill_after: float | None = None, uid: int = 0
-    ) -> Done:
-        """Runs `clocks` as a user, and kills it after some seconds if it runs then; what it has called goes on."""
-        return self._call({"clocks": arguments, "environment": environment, "kill_after": kill_after, "uid": uid})
+    def clocks(self, *arguments: str, environment: dict[str, str], uid: int = 0) -> Done:
+        """Runs `clocks` as a user."""
+        return self._call({"clocks": arguments, "environment": environment, "uid": uid})
 
     def code(self, source: str, *arguments: str, environment: dict[str, str]) -> Done:
         """Runs a program, as `python -c` does."""
-        return self._call(
-            {"code": source, "arguments": arguments, "environment": environment, "kill_after": None, "uid": 0}
-        )
+        return self._call({"code": source, "arguments": arguments, "environment": environment, "uid": 0})
 
     def _call(self, request: dict[str, Any]) -> Done:
         assert self._process.stdin is not None
@@ -152,11 +146,6 @@ def _served(request: dict[str, Any]) -> dict[str, object]:
     pid = os.fork()
     if pid == 0:
         _child(request, out, err)
-    if request["kill_after"] is not None:
-        ended = os.pidfd_open(pid)
-        if not select.select([ended], [], [], request["kill_after"])[0]:
-            os.kill(pid, signal.SIGKILL)
-        os.close(ended)
     _, status = os.waitpid(pid, 0)
     texts = [os.pread(file, 1 << 24, 0).decode() for file in (out, err)]
     os.close(out)

@@ -61,9 +61,12 @@ class SmallProject:
     machine: Machine
     inside: Inside | None = None
 
-    def write(self, **clocks: dict[str, tuple[str, bool]]) -> None:
-        """Writes the clock files: for each clock its jobs, each with its fields and whether it is caught up."""
-        write_clocks(self.machine.root / f"{FOLDER}/small/clocks".lstrip("/"), clocks)
+    def write(self, options: str = "", /, **clocks: dict[str, tuple[str, bool]]) -> None:
+        """Writes the clock files: for each clock its jobs, each with its fields and whether it is caught up.
+
+        `options` is what each `Clock(…)` gets.
+        """
+        write_clocks(self.machine.root / f"{FOLDER}/small/clocks".lstrip("/"), clocks, options)
 
     def clocks(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str] | Done:
         """Runs `clocks` in the machine."""
@@ -73,11 +76,6 @@ class SmallProject:
         done = self.inside.clocks(*arguments, environment=ENVIRONMENT | PLAIN)
         assert done.returncode == 0 or not check, f"clocks {arguments} exited {done}"
         return done
-
-    def killed(self, after: float, *arguments: str) -> Done:
-        """Runs `clocks`, and kills it after some seconds if it still runs then."""
-        assert self.inside is not None
-        return self.inside.clocks(*arguments, environment=ENVIRONMENT | PLAIN, kill_after=after)
 
     def code(self, source: str, *arguments: str, check: bool = True) -> Done:
         """Runs a program in the machine, with the project importable."""
@@ -127,13 +125,17 @@ def furnish(base: Path) -> None:
     write_local(base)
 
 
-def write_clocks(folder: Path, clocks: Mapping[str, Mapping[str, tuple[str, bool]]]) -> None:
+def write_clocks(folder: Path, clocks: Mapping[str, Mapping[str, tuple[str, bool]]], options: str = "") -> None:
     """Writes clock files: for each clock its jobs, each with its fields and whether it is caught up."""
     for path in folder.glob("*.py"):
         path.unlink()
     (folder / "__init__.py").touch()
     for clock, jobs in clocks.items():
-        lines = ["from scheduled_tasks import Clock", "from small.tasks.jobs import task", "scheduler = Clock()"]
+        lines = [
+            "from scheduled_tasks import Clock",
+            "from small.tasks.jobs import task",
+            f"scheduler = Clock({options})",
+        ]
         for job, (fields, caught_up) in jobs.items():
             grace = "None" if caught_up else "1"
             lines.append(f"scheduler.add_job(task, 'cron', id={job!r}, misfire_grace_time={grace}, **dict({fields}))")

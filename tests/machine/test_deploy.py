@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from tests.documented import commands
 from tests.machine.controller import listed_files, read_play
 from tests.machine.machine import wait_for
 from tests.machine.rendered import OUT, Jobs, host, start
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("deploy")  # one deployment for all of them
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = "/srv/project"  # where the repository lies in the machine
-PLAYBOOK = ("ansible-playbook", "ansible/site.yml")
+PLAYBOOK, LIST_TIMERS = commands("README.md", "deployed")
 
 # A clock of the test's own, because the example's are due at night.
 OFTEN = """
@@ -80,8 +81,8 @@ def deployed(project: Machine, changed: list[str]) -> Machine:
 
 def play(machine: Machine, *options: str) -> list[str]:
     """Runs the playbook as the README says, with the tests' own Ansible; returns the tasks that changed something."""
-    command = Path(sys.prefix, "bin", PLAYBOOK[0])
-    done = machine.run(str(command), *PLAYBOOK[1:], *options, folder=PROJECT, seconds=600)
+    command = [f"{Path(sys.prefix, 'bin')}/{PLAYBOOK}", *options]
+    done = machine.run("sh", "-c", " ".join(command), folder=PROJECT, seconds=600)
     sys.stdout.write(done.stdout)  # pytest shows it where a test fails
     return read_play(done.returncode, done.stdout, 0).changed["localhost"]
 
@@ -109,7 +110,7 @@ def test_a_dry_run_on_a_fresh_machine_predicts_exactly_what_the_run_changes(
 
 
 def test_a_timer_fires_a_job_that_changes_rows_and_says_so_in_the_journal(deployed: Machine) -> None:
-    assert SERVICE.replace(".service", ".timer") in deployed.run("systemctl", "list-timers", "--no-pager").stdout
+    assert SERVICE.replace(".service", ".timer") in deployed.run("sh", "-c", LIST_TIMERS).stdout
     wait_for("a run that ended", lambda: own_lines(deployed, "ended"), seconds=30)
     assert int(query(deployed, CANCELLED)) > 0
 
@@ -154,6 +155,13 @@ def test_a_disabled_feature_makes_the_next_run_a_skipped_one(deployed: Machine) 
     assert line["feature"] == "CANCEL_EXPIRED_BOOKINGS"
     result = deployed.run("systemctl", "show", SERVICE, "--property=Result,ExecMainStatus").stdout.split()
     assert result == ["Result=success", "ExecMainStatus=0"]
+
+
+def test_the_ledgers_pauses_are_made_and_ended_as_documented(deployed: Machine) -> None:
+    for command in commands("ledger.md", "deployed"):
+        deployed.run("sh", "-c", command)
+    assert query(deployed, "SELECT count(*), count(resumed_at) FROM pause WHERE note IS NULL") == "2|2"
+    assert list((deployed.root / "etc/scheduled-tasks/paused").iterdir()) == []
 
 
 def test_the_second_run_of_the_playbook_changes_nothing_nor_what_the_operator_switched(deployed: Machine) -> None:

@@ -6,6 +6,7 @@ Each value is written by the functions that the templates use; the service write
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,9 +21,10 @@ from scheduled_tasks.deploy.escape import (
     quoted_path,
     whole,
 )
+from scheduled_tasks.deploy.render import Host
 from scheduled_tasks.options.forms import path as judged_path
 from tests.machine.machine import wait_for
-from tests.machine.rendered import write
+from tests.machine.rendered import Jobs, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,6 +153,29 @@ def test_paths_arrive_exactly_or_are_refused(teller: Machine) -> None:
     tell(teller, "path", hardened, dict.fromkeys(hardened, touch))
     assert {n: got(teller, f"path{n}")[0] for n in plain} == plain
     assert [path for path in plain.values() if not (teller.root / path.lstrip("/") / "written-here").exists()] == []
+
+
+# What breaks a unit's line, each in a way of its own.
+ODD = "/srv/two words/100%n/$HOME/a:b/back\\slash/ü"
+QUOTED = f"{ODD}/\"quoted\" and 'single'.toml"  # a release's folder with these is refused
+KEYS = "/srv/100%n/$HOME/a:b/\"quoted\"/'single'/ü"  # credentials in a folder with blanks or backslashes are too
+
+
+def test_a_hosts_paths_arrive_exactly(teller: Machine, tmp_path: Path) -> None:
+    odd = Host(
+        run_task=f"{ODD}/current/bin/run-task", configuration=Path(QUOTED), release=f"{ODD}/release 1",
+        credentials=("key",), credentials_folder=KEYS,
+    )  # fmt: skip
+    jobs = Jobs("odd", f'read_write_paths=["{GOT}"], concurrency=1')
+    jobs.add("host", "true")
+    told = '"$SCHEDULED_TASKS_CONFIG" "$0" "$(cat "$CREDENTIALS_DIRECTORY/key")"'
+    script = f"#!/bin/sh\nprintf '%s\\0' {told} >{GOT}/host\n"
+    write(teller, f"{ODD}/release 1/bin/run-task", script, mode=0o755)
+    write(teller, f"{KEYS}/key", "a secret")
+    write(teller, f"{ODD}/current/nothing", "")
+    jobs.put_on(teller, tmp_path, odd)
+    teller.run("systemctl", "start", "--wait", jobs.service("host"))
+    assert got(teller, "host") == [QUOTED, f"{ODD}/current/bin/run-task", "a secret"]
 
 
 def assert_refusals_have_a_reason(refused: set[str]) -> None:

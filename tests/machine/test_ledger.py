@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.machine.conftest import COMMANDS
-from tests.machine.fleet import FOLDER, Fleet, two_machines
-from tests.machine.machine import wait_for
-from tests.machine.project import at
+from tests.machine.fleet import ETC, FOLDER, Fleet, two_machines
+from tests.machine.machine import REPOSITORY, wait_for
+from tests.machine.project import at, sleep_until
 from tests.roots import lacking, require
 
 if TYPE_CHECKING:
@@ -134,3 +136,46 @@ def test_a_run_that_lost_its_machine_is_lost_once_it_is_back(fleet: Fleet) -> No
     [(status, reason)] = fleet.query("SELECT status, reason FROM task_run WHERE job = 'cut_off'")
     assert (status, reason) == ("lost", "its process is gone; how it ended is not known")
     fleet.machines["app1"].run("systemctl", "kill", "--signal=SIGKILL", "clock-deaths-cut_off.service")
+
+
+# Stops changed timers, flips, and is killed.
+DYING = """
+import os
+from scheduled_tasks.cli.common import configured_clocks, configured_host
+from scheduled_tasks.deploy.apply import apply
+from scheduled_tasks.deploy.render import render
+from scheduled_tasks.deploy.system import System
+class Dying(System):
+    def step(self, operation, what):
+        if operation == 'systemctl daemon-reload':
+            os._exit(137)
+apply(render(configured_clocks(), configured_host()), system=Dying())
+"""
+
+
+def test_the_watch_brings_an_apply_to_its_end_that_was_killed_while_timers_stood_still(fleet: Fleet) -> None:
+    machine = fleet.machines["app1"]
+    job = "scheduler.add_job(work, 'cron', ['{id}'], id='{id}', misfire_grace_time={grace}, {due})"
+    kinds = {"kept": "None", "plain": "1"}
+    for due in ("hour=3", at(8)):
+        fleet.write(late="\n".join(job.format(id=kind, grace=grace, due=due) for kind, grace in kinds.items()))
+        if due == "hour=3":
+            fleet.ask("app1", "apply")
+            machine.run("systemctl", "stop", "clock-watch.timer")  # it would look at a moment of its own
+    environment = [f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml", f"PYTHONPATH={REPOSITORY}:{FOLDER}"]
+    assert machine.run("env", *environment, sys.executable, "-Bc", DYING, check=False).returncode == 137
+    timers = [f"clock-late-{kind}.timer" for kind in kinds]
+
+    def states() -> list[str]:
+        return machine.run("systemctl", "is-active", *timers, "clock-watch.timer", check=False).stdout.split()
+
+    assert states() == ["inactive"] * 3
+    machine.run("test", "-e", "/run/scheduled-tasks/window.json")
+    sleep_until(time.time() + 10)
+    machine.run("systemctl", "start", "clock-watch.service")
+    wait_for("the timers", lambda: states() == ["active"] * 3, seconds=20)
+    effects = "SELECT what FROM effect WHERE what = ANY (%s) ORDER BY what"
+    wait_for("both runs", lambda: fleet.query(effects, list(kinds)) == [("kept",), ("plain",)], seconds=20)
+    window = ("test", "-e", "/run/scheduled-tasks/window.json")
+    wait_for("the window's end", lambda: machine.run(*window, check=False).returncode == 1, seconds=10)
+    assert fleet.ask("app1", "apply")["changed"] is False

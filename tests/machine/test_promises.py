@@ -156,3 +156,24 @@ def test_what_fell_due_after_an_apply_was_killed_is_started_once_by_the_next(pro
     assert project.apply()["changed"] is False
     time.sleep(SLACK)
     assert sorted(project.runs()) == ["end kept", "end plain", "start kept", "start plain"]
+
+
+def test_runs_that_their_jitter_still_holds_back_start_once_although_their_timers_change(project: SmallProject) -> None:
+    """Of timers due in one second some have started their job when the apply comes, and others still wait."""
+    jobs = [f"{kind}{number}" for kind in KINDS for number in range(4)]
+    due = time.time() + 5
+
+    def all_at(fields: str) -> dict[str, tuple[str, bool]]:
+        return {job: (f"{fields}, jitter=10", job.startswith("kept")) for job in jobs}
+
+    slot = at(5)
+    project.write(one=all_at(slot))
+    project.apply()
+    sleep_until(due + 2)
+    project.write(one=all_at(re.sub(r"hour=(\d+)", lambda hour: f"hour='{hour[1]},{(int(hour[1]) + 2) % 24}'", slot)))
+    before = len(project.runs())
+    assert len(project.apply()["restarted"]) == len(jobs)
+    assert before < 2 * len(jobs)
+    wait_for("all runs", lambda: len(project.runs()) >= 2 * len(jobs), seconds=20)
+    sleep_until(due + 12)
+    assert sorted(project.runs()) == sorted(f"{what} {job}" for what in ("start", "end") for job in jobs)

@@ -67,8 +67,10 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
     project.machine.run("systemctl", "start", "clock-one-kept.service")
     wait_for("the start", lambda: project.runs() == ["start kept"], seconds=5)
     project.clocks("remove", "--all")
+    assert project.machine.run("ls", "/run/scheduled-tasks").stdout.split() == ["lock"]  # while a job runs
     wait_for("the end", lambda: project.runs() == ["start kept", "end kept"], seconds=10)
-    assert listed(project, "--all", "--type=timer,service,target") == {"clock-sync.timer"}
+    ours = {"--all", "--type=timer,service,target"}
+    wait_for("systemd to forget it", lambda: listed(project, *ours) == {"clock-sync.timer"}, seconds=5)
     left = "find /etc/scheduled-tasks /etc/systemd/system /var/lib/systemd/timers /run/scheduled-tasks -name '*clock-*'"
     assert set(project.machine.run("sh", "-c", f"{left} || true").stdout.split()) == {
         foreign, "/etc/systemd/system/clock-.service.d",
@@ -76,11 +78,34 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
     assert project.clocks("remove", "--all").stdout == "nothing to do: the machine is so already\n"
     assert (
         project.machine.run(
-            "sh", "-c", "ls -d /var/lib/scheduled-tasks /var/lib/private/scheduled-tasks", check=False
+            "sh",
+            "-c",
+            "ls -d /run/scheduled-tasks /var/lib/scheduled-tasks /var/lib/private/scheduled-tasks "
+            "/etc/scheduled-tasks /run/systemd/system/clock*",
+            check=False,
         ).stdout
         == ""
     )
     project.machine.run("sh", "-c", f"systemctl stop clock-sync.timer; rm {foreign}")
+
+
+def test_remove_all_takes_pauses_locks_and_failures_along(project: SmallProject) -> None:
+    project.write("concurrency=1", one={"kept": ("hour=3", True)}, two={"breaks": ("hour=3", True)})
+    project.apply()
+    breaks = "/run/systemd/system/clock-two-breaks.service.d"
+    script = (
+        f"mkdir {breaks}; printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{breaks}/99.conf\n"
+        "systemctl daemon-reload; systemctl start --wait clock-two-breaks.service clock-one-kept.service\n"
+        f"rm -r {breaks}; mkdir /run/scheduled-tasks/asked; touch /run/scheduled-tasks/asked/clock-one-kept\n"
+    )
+    project.machine.run("sh", "-c", script)
+    project.clocks("pause", "one/kept", "--here", "--reason", "a test")
+    assert listed(project, "--state=failed") == {"clock-two-breaks.service"}
+    project.machine.run("ls", "/run/scheduled-tasks/one/door", "/etc/scheduled-tasks/paused/one.kept")
+    project.clocks("remove", "--all")
+    assert listed(project, "--all", "--type=timer,service,target") == set()
+    left = project.machine.run("find", "/run", "/etc", "/var/lib", "-path", "*scheduled-tasks*", check=False).stdout
+    assert left == ""
 
 
 def test_a_second_apply_is_told_who_has_the_lock(project: SmallProject) -> None:
@@ -119,7 +144,9 @@ def test_the_plan_is_what_an_apply_then_does(project: SmallProject) -> None:
     done = project.clocks("plan", "--json", check=False)
     planned = json.loads(done.stdout)
     assert done.returncode == 2
-    assert planned["running"] == {"clock-one-plain.service": "goes on to its end, and is not started again"}
+    assert planned["running"] == {
+        "clock-one-plain.service": "goes on to its end with its limits, and is not started again"
+    }
     assert {each["timer"]: (bool(each["next"]), bool(each["new_next"])) for each in planned["timers"]} == {
         "clock-one-kept.timer": (True, True),
         "clock-one-plain.timer": (True, False),

@@ -151,3 +151,20 @@ def test_an_image_has_no_user_and_no_session_has_no_systemd(developer: Developer
     assert "leave one out" in developer.clocks("plan", "--root", "/srv/image", code=64).stderr
     done = developer.project.inside.clocks("plan", "--user", environment=ENVIRONMENT | PLAIN, uid=UID)
     assert (done.returncode, "XDG_RUNTIME_DIR is not set" in done.stderr) == (64, True)
+
+
+def test_a_run_of_ones_own_keeps_its_limits_too(developer: Developer) -> None:
+    project, service = developer.project, "clock-one-job.service"
+    project.reset()
+    project.write(one={"job": ("hour=3, timeout=60", True)})
+    developer.clocks("apply")
+    project.machine.run("sh", "-c", "echo 4 >/run/small.long")
+    developer.systemctl("start", service)
+    project.write(one={"job": ("hour=3, timeout=1", True)})
+    developer.clocks("apply")
+    wait_for("the end", lambda: project.runs() == ["start job", "end job"], seconds=10)
+    ended = {"Result=success", "RuntimeMaxUSec=1s", "ActiveState=inactive"}
+    shown = ("show", service, "--property=Result,RuntimeMaxUSec,ActiveState")
+    wait_for("the service's end", lambda: set(developer.systemctl(*shown).split()) == ended, seconds=5)
+    assert project.machine.run("find", f"{RUNTIME}/systemd/user", "-name", "clock*").stdout == ""
+    project.reset()

@@ -44,11 +44,15 @@ def test_each_fault_comes_with_the_command_that_mends_it() -> None:
     assert found(Facts()) == [("units", "clocks apply")]
     assert found(timer(Loaded())) == [("clock-a-x.timer", "systemctl start clock-a-x.timer")]
     assert found(machine(unfinished=Window({}))) == [("units", "clocks apply")]
+    assert found(machine(kept={"clock-a-x.service": ""})) == [("clock-a-x.service", "clocks apply")]
     assert found(machine(links={**dict.fromkeys(links_of(FILES), True), "clock-b.target": False})) == [
         ("clock-b.target", "clocks apply")
     ]
-    assert found(timer(Loaded(active=True))) == [
-        ("clock-a-x.timer", "systemctl cat clock-a-x.timer; mend the clock file; clocks apply")
+    [never] = machine_findings(timer(Loaded(active=True)), ())
+    assert str(never).splitlines() == [
+        "clock-a-x.timer: has no next run",
+        "    systemctl cat clock-a-x.timer",
+        "    advice: mend the clock file, then clocks apply",
     ]
     assert found(machine(), "clock-a-x.service", "clock-of-another.service") == [
         ("clock-a-x.service", "journalctl --unit=clock-a-x.service; systemctl reset-failed clock-a-x.service")
@@ -57,8 +61,17 @@ def test_each_fault_comes_with_the_command_that_mends_it() -> None:
 
 def test_a_masked_timer_is_told_once() -> None:
     links = {link: True for link in links_of(FILES) if link != "clock-a-x.timer"}
-    masked = Refusal("/etc/systemd/system/clock-a-x.timer", "masked", "run 'systemctl unmask clock-a-x.timer'")
-    assert found(machine(links=links, refusals=(masked,))) == [(masked.path, masked.instead)]
+    masked = Refusal("/etc/systemd/system/clock-a-x.timer", "masked", "run it", "systemctl unmask clock-a-x.timer")
+    assert found(machine(links=links, refusals=(masked,))) == [
+        (masked.path, "systemctl unmask clock-a-x.timer; clocks apply")
+    ]
+
+
+def test_what_no_command_mends_is_marked_as_advice() -> None:
+    foreign = Refusal("/etc/systemd/system/clock-b.target", "a file that clocks did not make", "move it away")
+    assert list(map(str, machine_findings(machine(refusals=(foreign,)), ()))) == [
+        "/etc/systemd/system/clock-b.target: a file that clocks did not make\n    advice: move it away"
+    ]
 
 
 def test_a_timer_whose_job_runs_waits_for_its_end() -> None:
@@ -70,9 +83,9 @@ def test_a_timer_whose_job_runs_waits_for_its_end() -> None:
 
 
 def test_less_than_two_years_of_exact_times_are_too_few() -> None:
-    """The comment is the template's own, see tests/golden/timing."""
+    """The key is the template's own, see tests/golden/timing."""
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    line = "# The clock's nights of change are said in UTC; exact until {}.\n[Timer]\n"
+    line = "[Unit]\nX-ExactUntil={}\n\n[Timer]\n"
     files = {"a.timer": line.format("2028-11-21"), "b.timer": line.format("2028-11-24"), "c.timer": "[Timer]\n"}
     assert [finding.where for finding in horizon_findings(files, now)] == ["a.timer"]
 

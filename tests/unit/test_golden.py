@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.deploy.apply import write_set
 from scheduled_tasks.deploy.eject import ejected
 from scheduled_tasks.deploy.render import Host, left_out, render
+from scheduled_tasks.deploy.switch import write_set
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.job_call import Project
 from scheduled_tasks.options import OPTIONS, RELAXATIONS

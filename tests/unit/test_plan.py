@@ -1,5 +1,7 @@
 """The plan: pure, from texts and facts."""
 
+import pytest
+
 from scheduled_tasks.deploy.plan import Facts, Loaded, Plan, Window, links_of, plan
 
 TIMER = (
@@ -67,10 +69,31 @@ def test_a_unit_of_another_that_has_our_prefix_is_left_alone() -> None:
 
 def test_it_says_what_becomes_of_a_running_job() -> None:
     running = frozenset({"clock-a-x.service"})
-    assert plan({}, settled(files(), running=running)).effect_on_running() == {
-        "clock-a-x.service": "goes on to its end, and is not started again"
+    assert plan({}, settled(files(), running=running)).effects == {
+        "clock-a-x.service": "goes on to its end with its limits, and is not started again"
     }
-    assert plan(files(hour=7), settled(files(), running=running)).effect_on_running() == {
+    assert plan(files(hour=7), settled(files(), running=running)).effects == {
         "clock-a-x.service": "goes on; only when it is due next has changed"
     }
-    assert plan(files(), settled(files(), running=running)).effect_on_running() == {}
+    assert plan(files(), settled(files(), running=running)).effects == {}
+
+
+@pytest.mark.parametrize(
+    "drop_in", ["clock-.service.d/10-every-job.conf", "clock-a-.service.d/20-clock.conf", "clock-a-x.service.d/30.conf"]
+)
+def test_a_change_of_what_a_running_job_inherits_is_said(drop_in: str) -> None:
+    found = files() | {drop_in: "[Service]\nNice=1\n"}
+    facts = settled(found, running=frozenset({"clock-a-x.service", "clock-b-x.service"}))
+    for wanted in (found | {drop_in: "[Service]\nNice=2\n"}, files()):
+        said = plan(wanted, facts).effects["clock-a-x.service"]
+        assert said == "goes on to its end as it was started; its next run is the new one"
+    other = {"clock-c-.service.d/20-clock.conf": "[Service]\nNice=1\n"}
+    assert plan(found | other, facts).effects == {}
+
+
+def test_what_is_kept_for_a_run_that_is_over_is_taken_away() -> None:
+    kept = {"clock-a-x.service": "[Service]\nRuntimeMaxSec=1h\n"}
+    todo = plan(files(), settled(files(), kept=kept))
+    assert (todo.over, todo.reload, todo.flips) == (("clock-a-x.service",), True, False)
+    running = settled(files(), kept=kept, running=frozenset({"clock-a-x.service"}))
+    assert plan(files(), running).is_empty

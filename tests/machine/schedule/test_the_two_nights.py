@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.deploy.apply import write_set
 from scheduled_tasks.deploy.render import Host, render
+from scheduled_tasks.deploy.switch import write_set
 from scheduled_tasks.job_call import Project
 from tests.machine.vm import OVER, REPORT, virtual_machine
 

@@ -6,15 +6,17 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scheduled_tasks.deploy.apply import apply
-from scheduled_tasks.deploy.deployment import Deployed, deployed
+from scheduled_tasks.deploy.deployment import Deployed, as_installed_here, deployed
+from scheduled_tasks.deploy.escape import UnwritableValueError, command_line
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.deploy.releases import follow, forget, prepare
 from scheduled_tasks.deploy.render import Host, render
-from scheduled_tasks.deploy.sets import rollback
+from scheduled_tasks.deploy.sets import kept_sets, rollback
 
 OPT, ETC = "opt/scheduled-tasks", "etc/scheduled-tasks"
 HOST = Host(run_task=f"/{OPT}/current/bin/run-task", configuration=Path(f"/{ETC}/config-1.toml"))
@@ -59,6 +61,37 @@ def test_a_set_names_its_release_and_its_configuration() -> None:
     assert deployed(render([], HOST)) is None
 
 
+# What breaks a unit's line, each in a way of its own.
+ODD = "/srv/two words/100%n/$HOME/a:b/back\\slash/ü"
+
+
+def test_a_set_names_paths_of_any_form_and_is_read_as_it_was_meant() -> None:
+    configuration = Path(f"{ODD}/\"quoted\" and 'single'.toml")
+    odd = Host(run_task=f"{ODD}/current/bin/run-task", configuration=configuration, release=f"{ODD}/r 1")
+    files = render([], odd)
+    assert deployed(files) == Deployed(Path(f"{ODD}/r 1"), Path(f"{ODD}/current"), configuration)
+    files["clock-a-x.service"] = f"ExecStart={command_line(odd.run_task, 'a.b')}\n"
+    assert as_installed_here(files)["clock-a-x.service"] == f'ExecStart="{sys.prefix}/bin/run-task" a.b\n'
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"user": "two words"}, {"user": "%u"}, {"user": "a\nUser=root"}, {"log_namespace": "a b"},
+        {"credentials": ("key:/etc/shadow",)}, {"encrypted_credentials": ("../key",)},
+        {"configuration": Path("/etc/a\nb")}, {"release": "/opt/a\tb"},
+        {"credentials": ("key",), "credentials_folder": "/etc/a\nb"},
+        {"release": '/opt/a"b'}, {"release": "/opt/a'b"}, {"release": "/opt/a", "run_task": "/o'p/current/bin/run"},
+        {"credentials": ("key",), "credentials_folder": "/etc/a b"},
+        {"credentials": ("key",), "credentials_folder": "/etc/a\\b"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_no_unit_can_say_of_a_host_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UnwritableValueError):
+        render([], replace(HOST, **wrong))
+
+
 def test_a_new_release_alone_changes_one_file() -> None:
     changed = [path for path, text in of_release(1).items() if of_release(2)[path] != text]
     assert changed == ["clock-.service.d/10-every-job.conf"]
@@ -91,6 +124,23 @@ def test_old_releases_go_with_the_sets_configurations_and_credentials_that_only_
     rollback("", places)  # there is one to go back to, whole
     follow(places)
     assert links(places) == ("releases/r2", "config-2.toml")
+
+
+def test_there_is_a_set_to_go_back_to_for_each_release_however_many_sets_came_after(places: Places) -> None:
+    deploy(places, 1)
+    deploy(places, 2)
+    for hour in range(7):  # clock files that changed, without a release
+        timer = {"clock-a-x.timer": f"[Timer]\nOnCalendar=*-*-* {hour:02}:00:00 UTC\n"}
+        service = {"clock-a-x.service": "[Service]\nExecStart=/bin/true\n"}
+        apply(of_release(2) | timer | service, places)
+    assert len(kept_sets(places)) == 6  # five, and the other release's
+    assert forget(places, 2).releases == ()
+    rollback(kept_sets(places)[-1].name, places)
+    follow(places)
+    assert links(places) == ("releases/r1", "config-1.toml")
+    assert forget(places, 1).releases == ("r2",)
+    apply(of_release(1) | service, places)
+    assert len(kept_sets(places)) == 2  # none of a release that is gone
 
 
 def test_credentials_come_and_go_with_the_configuration_that_names_their_folder(places: Places) -> None:

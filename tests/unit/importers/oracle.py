@@ -1,7 +1,8 @@
 """What APScheduler itself makes of a clock file: runs it with schedulers that don't start, and prints each job's runs.
 
 Apart from what `--execute` does: this asks APScheduler's own job objects, after it has judged the calls. A call that it
-refuses is printed with its error. `python oracle.py FILE NOW`.
+refuses is printed with its error. `python oracle.py FILE NOW`. Libraries that are not installed (a GUI's, a job
+store's) are made up: none of them has a say in when a job runs.
 """
 
 from __future__ import annotations
@@ -15,19 +16,40 @@ import time
 import types
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.combining import AndTrigger
 
 RUNS = 100
+MADE_UP = {
+    "bson", "dotenv", "etcd3", "fastapi", "gevent", "kazoo", "PySide6", "pymongo", "redis", "rethinkdb", "rpyc",
+    "sentry_sdk", "tornado", "twisted",
+}  # fmt: skip
 
 
 class Over(BaseException):
     pass
+
+
+class MadeUp(MetaPathFinder, Loader):
+    """Modules of libraries that are not installed."""
+
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self, is_package=True) if fullname.partition(".")[0] in MADE_UP else None
+
+    def create_module(self, spec: ModuleSpec) -> Any:
+        return MagicMock(__spec__=spec, __path__=[], __name__=spec.name)
+
+    def exec_module(self, module: object) -> None:
+        pass
 
 
 def main() -> None:
@@ -39,16 +61,16 @@ def main() -> None:
 
     def adding(self: Any, *args: Any, **kwargs: Any) -> Any:
         frame: Any = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename != file:
+        while frame.f_code.co_filename != file or isinstance(frame.f_locals.get("self"), BaseScheduler):
             frame = frame.f_back
         entry: dict[str, Any] = {"line": frame.f_lineno, "zone": str(self.timezone)}
         found.append(entry)
         try:
             job = add_job(self, *args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, LookupError) as error:
             entry["refused"] = str(error)
             return None
-        entry["runs"] = runs(job.trigger, now)
+        entry["job"] = job
         return job
 
     def waits(*_args: object, **_kwargs: object) -> None:
@@ -57,17 +79,36 @@ def main() -> None:
     BaseScheduler.add_job = adding
     for kind in (AsyncIOScheduler, BackgroundScheduler):
         kind.start = lambda *_args, **_kwargs: None
+        kind.shutdown = lambda *_args, **_kwargs: None
     BlockingScheduler.start = waits
     time.sleep = waits
     socketserver.BaseServer.serve_forever = waits  # type: ignore[method-assign]
+    asyncio.sleep = waits  # type: ignore[assignment]
+    run_forever = asyncio.BaseEventLoop.run_forever
+
+    def until_complete(loop: Any, future: Any) -> Any:
+        asyncio.BaseEventLoop.run_forever = run_forever  # type: ignore[method-assign]
+        asyncio.ensure_future(future, loop=loop).add_done_callback(lambda _: loop.stop())
+        loop.call_later(1, loop.stop)  # it waits for ever
+        loop.run_forever()
+        raise Over
+
     asyncio.BaseEventLoop.run_forever = waits  # type: ignore[method-assign]
+    asyncio.BaseEventLoop.run_until_complete = until_complete  # type: ignore[method-assign, assignment]
+    sys.meta_path.append(MadeUp())
     sys.path.insert(0, str(Path(file).parent))
+    sys.argv = [file]
     module = types.ModuleType("__main__")
     module.__file__ = file
     sys.modules["__main__"] = module
-    with suppress(Over):
+    with suppress(Over, SystemExit):
         exec(compile(Path(file).read_bytes(), file, "exec"), module.__dict__)
-    json.dump(found, out)
+    for entry in found:  # as it is when the scheduler would start
+        if job := entry.pop("job", None):
+            entry["removed"] = job._scheduler.get_job(job.id) is None
+            # An AndTrigger looks second by second, for most of a minute; no such job is imported.
+            entry["runs"] = [] if isinstance(job.trigger, AndTrigger) else runs(job.trigger, now)
+    json.dump([entry for entry in found if not entry.get("removed")], out)
     out.flush()
     os._exit(0)
 

@@ -7,4 +7,4 @@ from scheduled_tasks import Clock
 scheduler = Clock(timezone="Europe/Paris")
 # Not imported, the report says why: clock.py:9
 scheduler.add_job(count, "cron", id="plain", hour=6)
-# Not imported, the report says why: clock.py:14 clock/count
+# Not imported, the report says why: clock.py:14 clock/in_a_class

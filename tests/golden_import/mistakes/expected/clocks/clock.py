@@ -20,7 +20,7 @@ scheduler.add_job(decorated_above, "cron", id="decorated_above", hour=3)
 scheduler.add_job(count, "cron", id="every_minute_of_two", hour=2)
 scheduler.add_job(count, "cron", id="every_second")
 # Not imported, the report says why: clock.py:38 clock/at_once
-# Not imported, the report says why: clock.py:39 clock/a_lambda
+scheduler.add_job(count, "cron", id="a_lambda", hour=2)
 scheduler.add_job(count, "cron", id="grace_of_none", hour=2, misfire_grace_time=None)
 scheduler.add_job(count, "cron", id="not_coalesced", hour=2)
 scheduler.add_job(count, "cron", id="twice", hour=4)

@@ -1,0 +1,80 @@
+"""The fenced blocks of the README and of docs/: what each page shows, and who runs its commands.
+
+A block of commands is fenced as `console`, each command after `$ `, what it prints below it. A word after `console`
+names who runs it, where that isn't the runner of its page. There are no other blocks of commands: test_documented.py
+sees to it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+}
+# Who runs commands → the module that does.
+RUNNERS = {
+    "clone": "tests/integration/test_documentation.py",  # in a clone of the repository
+    "guide": "tests/integration/test_guides.py",  # in a stranger's project, with an installed wheel
+    "controller": "tests/integration/test_controller.py",  # where Ansible is called
+    "plays": "tests/machine/controller.py",  # the same, with machines: each play of test_fleet.py is one of these
+    "machine": "tests/machine/test_handbook.py",  # on a booted machine, as root
+    "deployed": "tests/machine/test_deploy.py",  # on a machine that the worked example is deployed to
+}
+# Whose a page's blocks are that say nothing.
+PAGES_RUN_BY = {
+    "README.md": "clone",
+    "ansible.md": "controller",
+    "handbook.md": "machine",
+    "ledger.md": "deployed",
+    "migrating.md": "guide",
+    "run-task.md": "clone",
+    "time.md": "clone",
+    "tutorial.md": "guide",
+}
+FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: the page it stands on, its language, who runs it ("" where it is only read), its text."""
+
+    page: str
+    language: str
+    runner: str
+    text: str
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """The commands, each with what the page shows as its output."""
+        parts = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
+        found = []
+        for part in parts:
+            command, output = re.fullmatch(r"((?:[^\n]*\\\n)*[^\n]*)\n?(.*)", part, re.DOTALL).groups()  # type: ignore[union-attr] # it matches any text
+            found.append((command, output))
+        return found
+
+
+def blocks(page: str, runner: str = "") -> list[Block]:
+    """The blocks of a page in their order: all, or those of a runner."""
+    found = []
+    for info, text in FENCE.findall(PAGES[page]):
+        language, _, named = info.partition(" ")
+        by = named or PAGES_RUN_BY.get(page, "") if language == "console" else ""
+        found.append(Block(page, language, by, text))
+    return [block for block in found if runner in {"", block.runner}]
+
+
+def commands(page: str, runner: str) -> list[str]:
+    """The commands of a page that a runner runs, in their order."""
+    return [command for block in blocks(page, runner) for command, _ in block.steps]
+
+
+def command(page: str, runner: str, *words: str) -> list[str]:
+    """The shortest of them that has these words: as an argument list."""
+    split = [shlex.split(each.replace("\\\n", " ")) for each in commands(page, runner)]
+    return min((each for each in split if {*words} <= {*each}), key=len)

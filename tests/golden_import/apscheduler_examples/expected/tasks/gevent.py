@@ -1,0 +1,9 @@
+"""The tasks of the clock gevent that were in gevent_.py, or not in shop.tasks."""
+
+from datetime import datetime
+from scheduled_tasks import log_cron
+
+
+@log_cron
+def tick():
+    print(f"Tick! The time is: {datetime.now()}")

@@ -1,0 +1,33 @@
+"""A project locks what its releases need and gathers its wheels by the commands of docs/ansible.md.
+
+No index is asked: the wheels that the machines' tests keep are all there is.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.documented import commands
+from tests.machine.controller import REPOSITORY, SHOP, set_up, wheelhouse
+
+
+def test_a_project_is_locked_and_its_wheels_gathered_as_documented(tmp_path: Path) -> None:
+    kept = wheelhouse(SHOP / "requirements.txt", REPOSITORY / "requirements/build.txt")
+    controller = set_up(tmp_path, {}, {})
+    (controller.project / "collections").symlink_to(tmp_path / "collections")
+    (controller.project / "requirements.txt").unlink()
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(kept), "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(kept)}
+    for command in commands("ansible.md", "controller"):
+        done = subprocess.run(
+            command, shell=True, cwd=controller.project, capture_output=True, text=True, check=False,
+            env=plain | controller.environment() | offline,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    locked = (controller.project / "requirements.txt").read_text()
+    assert "psycopg==" in locked
+    assert "hatchling" not in locked
+    gathered = {path.name.partition("-")[0] for path in (controller.project / "wheelhouse").iterdir()}
+    assert {"psycopg", "psycopg_binary", "hatchling"} <= gathered

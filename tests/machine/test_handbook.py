@@ -1,0 +1,421 @@
+"""The handbook, on one booted machine: its commands run in their order, and each line of its table is seen and mended.
+
+Each alarm is brought about for real; what then stands in the last column of its line is run as it stands there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from scheduled_tasks.new_project import EXAMPLE_TASK, FEATURES
+from tests.documented import PAGES, commands
+from tests.machine.conftest import COMMANDS
+from tests.machine.fleet import CONFIG, ETC, FOLDER, Fleet, two_machines
+from tests.machine.machine import wait_for
+from tests.roots import lacking, require
+
+pytestmark = pytest.mark.xdist_group("handbook")  # one machine for all of them
+
+HOST = "app1"
+MODULE = f"{FOLDER}/fleet/tasks/alarms.py"
+URL = f"{ETC}/credentials/database_url"
+TASKS = '''
+import os
+import time
+from pathlib import Path
+
+from scheduled_tasks import cron_idempotent, cron_require_feature, log_cron
+from fleet.features import FeatureToggle
+
+
+@log_cron
+@cron_require_feature(FeatureToggle.ALARM)
+def fails():
+    """Raises."""
+    raise OSError("the disk is full")
+
+
+@cron_idempotent
+@log_cron
+def again():
+    """Raises each time."""
+    raise OSError("the disk is full")
+
+
+@log_cron
+def takes(seconds=0, megabytes=0):
+    """Takes time and memory."""
+    held = b"x" * (megabytes * 1_000_000)
+    time.sleep(seconds)
+
+
+@log_cron
+def leaves():
+    """Ends as a crash does."""
+    os._exit(3)
+
+
+@log_cron
+def lasts():
+    """Runs as long as a file is there."""
+    while Path("/srv/stay").exists():
+        time.sleep(0.1)
+'''
+GONE = '''
+
+@log_cron
+def goes():
+    """Is taken out of the code."""
+'''
+# Of the jobs that a timer is to start none; the others are due in the past alone, or once a day.
+JOBS = """
+from fleet.tasks import alarms
+from scheduled_tasks.bundled import command
+
+scheduler.add_job(alarms.fails, "cron", id="fails", year=2100)
+scheduler.add_job(alarms.goes, "cron", id="goes", year=2100)
+scheduler.add_job(alarms.again, "cron", id="again", year=2100, retries=1, retry_delay=1)
+scheduler.add_job(alarms.takes, "cron", [{seconds}], id="slow", year=2100, timeout={timeout})
+scheduler.add_job(alarms.takes, "cron", kwargs={{"megabytes": 300}}, id="greedy", year=2100, memory_max="120M")
+scheduler.add_job(alarms.leaves, "cron", id="leaves", year=2100)
+scheduler.add_job(alarms.takes, "cron", id="daily", hour={hour})
+scheduler.add_job(alarms.takes, "cron", id="late", hour={hour}, misfire_grace_time=60)
+scheduler.add_job(alarms.lasts, "cron", id="lasts", hour={hour})
+scheduler.add_job(command.run, "cron", [["/bin/sh", "-c", "exit 5"]], id="command", year=2100)
+"""
+EXAMPLE = 'from fleet.tasks.example import say_hello\nscheduler.add_job(say_hello, "cron", id="say_hello", hour=6)\n'
+WRAPPER = "#!/bin/sh\nexport SCHEDULED_TASKS_CONFIG={etc}/config.toml CREDENTIALS_DIRECTORY={etc}/credentials\n"
+# What an operator writes into the editor that `systemctl edit` opens.
+EDITOR = "#!/bin/sh\nprintf '[Service]\\nMemoryMax=1G\\n' >\"$1\"\n"
+# The doctor always finds something on a test's machine (its clock, its journal); the others say so by design.
+EXIT_CODES = {"clocks plan": {2}, "clocks doctor": {1}, "systemctl status UNIT": {0, 3}}
+HOUR = (datetime.now(UTC) - timedelta(hours=3)).hour
+ROWS = {
+    cells[0]: cells[2]
+    for line in re.findall(r"^\| (.+) \|$", PAGES["handbook.md"].split("| you see |")[1], re.MULTILINE)
+    if len(cells := [cell.strip() for cell in line.split("|")]) == 3 and not cells[0].startswith("-")
+}
+
+
+class Host:
+    """The machine, as its operator has it."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.machine = fleet.machines[HOST]
+        self.query = fleet.query
+
+    def shell(self, command: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs a command line."""
+        if "systemctl edit" in command:  # it wants a terminal, and an editor
+            command = f"SYSTEMD_EDITOR=/usr/local/bin/editor script -qec '{command}' /dev/null"
+        return self.machine.run("sh", "-c", command, check=check)
+
+    def write(self, path: str, text: str) -> None:
+        """Writes a file."""
+        file = self.machine.root / path.lstrip("/")
+        file.write_text(text)
+        file.chmod(0o755 if "/bin/" in path else 0o644)
+
+    def deploy(self, *, seconds: int = 20, timeout: int = 2, hour: int = HOUR) -> None:
+        """Applies both clocks."""
+        self.fleet.write(example=EXAMPLE, alarms=JOBS.format(seconds=seconds, timeout=timeout, hour=hour))
+        self.shell("clocks apply")
+
+    def run(self, job: str, *options: str) -> tuple[int, str]:
+        """Runs a job's unit to its end: its exit code, and its lines."""
+        done = self.shell(f"clocks run alarms/{job} --wait {' '.join(options)}", check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def rows(self, job: str) -> list[tuple[Any, ...]]:
+        """What the ledger has of a job, the newest first."""
+        columns = "status, coalesce(error_type, ''), coalesce(reason, ''), run_id::text, scheduled_at"
+        return self.query(f"SELECT {columns} FROM task_run WHERE job = %s ORDER BY started_at DESC NULLS LAST", job)
+
+    def do(self, row: str, job: str = "say_hello", **names: str) -> list[str]:
+        """Runs the commands of a row's last column, with what they are to be about; gives what each printed."""
+        printed = []
+        for command in re.findall(r"`([^`]+)`", ROWS[row]):
+            if command.split()[0] in {"clocks", "systemctl", "journalctl"}:
+                said = self.shell(placed(command, "alarms", job, **names), check=command not in EXIT_CODES)
+                printed.append(said.stdout + said.stderr)
+        return printed
+
+
+def placed(command: str, clock: str, job: str, **names: str) -> str:
+    """A command with its words in capitals replaced."""
+    known = {"UNIT": f"clock-{clock}-{job}.service", "CLOCK": clock, "JOB": job, **names}
+    return re.sub(rf"\b({'|'.join(known)})\b", lambda found: known[found[0]], command)
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    require(lacking("booting machines", COMMANDS))
+    with two_machines(HOST) as fleet:
+        one = Host(fleet)
+        config = CONFIG.replace('timezone = "UTC"', 'timezone = "Europe/Paris"')
+        more = 'features = "fleet.features:FeatureToggle"\ndatabase_patience = 2\n'
+        one.write(f"{ETC}/config.toml", config + more)
+        one.write(f"{FOLDER}/fleet/features.py", FEATURES + '    ALARM = Feature("Runs what fails")\n')
+        example = EXAMPLE_TASK.format(import_features="from fleet.features import FeatureToggle")
+        one.write(f"{FOLDER}/fleet/tasks/example.py", example)
+        one.write(MODULE, TASKS + GONE)
+        one.write("/usr/local/bin/editor", EDITOR)
+        for name in ("clocks", "run-task"):
+            one.write(f"/usr/local/bin/{name}", WRAPPER.format(etc=ETC) + f'exec {FOLDER}/bin/{name} "$@"\n')
+        one.shell("clocks features sync")
+        fleet.write(example=EXAMPLE)
+        yield one
+
+
+@pytest.fixture(scope="module")
+def alarmed(host: Host) -> Host:
+    """The same with the clock that brings alarms about."""
+    host.deploy()
+    return host
+
+
+def test_the_tutorials_clock_is_deployed_as_it_says(host: Host) -> None:
+    for command in commands("tutorial.md", "machine"):
+        done = host.shell(command, check=False)
+        assert done.returncode in EXIT_CODES.get(command, {0}), done
+    assert "clock-example-say_hello.timer" in done.stdout
+
+
+def test_the_handbooks_commands_run_in_their_order(host: Host) -> None:
+    names = {"SLOT": "2026-11-21T05:00Z", "FROM": "2026-11-19", "TO": "2026-11-20"}
+    for command in commands("handbook.md", "machine"):
+        if by_the_unit := [run for *_, run, at in host.rows("say_hello") if at]:
+            names["RUN"] = by_the_unit[0]
+        done = host.shell(placed(command, "example", "say_hello", **names), check=False)
+        assert done.returncode in EXIT_CODES.get(command, {0}), f"{command}: {done}"
+    slots = [row[4].isoformat() for row in host.rows("say_hello") if row[4] and row[0] == "ended"]
+    assert sorted(slots) == ["2026-11-19T05:00:00+00:00", "2026-11-21T05:00:00+00:00"]
+    shown = host.shell("systemctl show clock-example-say_hello.service --property=MemoryMax").stdout
+    assert shown == "MemoryMax=1073741824\n"
+    host.shell("systemctl revert clock-example-say_hello.service")
+
+
+def slots_of(host: Host, job: str) -> list[str]:
+    """The slots of the days before yesterday that nobody has run."""
+    first, last = (datetime.now(UTC) - timedelta(days=days) for days in (5, 3))
+    span = f"--from {first:%Y-%m-%d} --to {last:%Y-%m-%d}"
+    listed = json.loads(host.shell(f"clocks backfill alarms/{job} --dry-run --json {span}").stdout)
+    return [slot.replace(" ", "T") for slot in listed["slots"]]
+
+
+def a_failed_unit(host: Host, row: str) -> None:
+    host.run("fails")
+    assert host.shell("systemctl is-failed clock-alarms-fails.service").stdout == "failed\n"
+    [log, _] = host.do(row, "fails")
+    assert "the disk is full" in log
+    assert host.shell("systemctl is-failed clock-alarms-fails.service", check=False).stdout == "inactive\n"
+
+
+def exit_code_1(host: Host, row: str) -> None:
+    code, lines = host.run("fails")
+    assert (code, '"exception"' in lines.splitlines()[-1]) == (1, True)
+    host.shell('clocks features disable ALARM --reason "the disk is full"')
+    code, lines = host.run("fails")
+    assert (code, "is not active" in lines) == (0, True)
+    host.shell("clocks features enable ALARM")
+
+
+def exit_code_64(host: Host, row: str) -> None:
+    host.write(MODULE, TASKS)
+    assert host.run("goes")[0] == 64
+    with pytest.raises(AssertionError, match="goes"):
+        host.do(row)
+    host.write(MODULE, TASKS + GONE)  # the release of before
+    host.do(row)
+    assert host.run("goes")[0] == 0
+
+
+def exit_code_69(host: Host, row: str) -> None:
+    code, lines = host.run("again")
+    assert (code, lines.count("the disk is full") > 1) == (69, True)
+
+
+@contextmanager
+def another_database(host: Host, url: str) -> Iterator[None]:
+    """A host whose credential leads elsewhere."""
+    own = (host.machine.root / URL.lstrip("/")).read_text()
+    host.write(URL, url or own.rpartition("/")[0] + "/fresh")
+    try:
+        yield
+    finally:
+        host.write(URL, own)
+
+
+def exit_code_75(host: Host, row: str) -> None:
+    slot = slots_of(host, "daily")[0]
+    with another_database(host, "postgresql://shop@127.0.0.1:1/shop"):
+        assert host.run("daily", f"--at {slot}")[0] == 75
+    host.do(row, "daily", FROM=slot, TO=slot)
+    assert host.rows("daily")[0][0] == "ended"
+
+
+def exit_code_78(host: Host, row: str) -> None:
+    slot = slots_of(host, "daily")[0]
+    host.query("CREATE DATABASE fresh")
+    with another_database(host, ""):
+        assert host.run("daily", f"--at {slot}")[0] == 78
+        host.do(row)
+        assert host.run("daily", f"--at {slot}")[0] == 0
+
+
+def exit_code_143(host: Host, row: str) -> None:
+    code, _ = host.run("slow")
+    assert code != 0
+    assert "stopped by SIGTERM" in host.do(row, "slow")[0]
+    wait_for("the failure's word", lambda: host.rows("slow")[0][1] == "timeout", seconds=20)
+    host.deploy(seconds=2, timeout=10)
+    assert host.run("slow")[0] == 0
+
+
+def exit_code_137(host: Host, row: str) -> None:
+    assert host.run("greedy")[0] != 0
+    # Without unified cgroups systemd isn't told of the kernel's reason.
+    wait_for("the failure's word", lambda: host.rows("greedy")[0][1] in {"oom-kill", "signal"}, seconds=20)
+    [edit] = [command for command in commands("handbook.md", "machine") if "edit" in command]
+    host.shell(placed(edit, "alarms", "greedy"))
+    assert host.run("greedy")[0] == 0
+
+
+def another_exit_code(host: Host, row: str) -> None:
+    assert host.run("command")[0] == 5
+
+
+def signal_or_exec(host: Host, row: str) -> None:
+    host.run("leaves")
+    wait_for("the row's end", lambda: host.rows("leaves")[0][0] == "failed", seconds=20)
+    said, status = host.do(row, "leaves", RUN=host.rows("leaves")[0][3])
+    assert "its process ended with exit code 3" in said
+    assert "clock-alarms-leaves.service" in status
+
+
+def missed(host: Host, row: str) -> None:
+    # It was due for two days, and its host was down.
+    host.query("UPDATE deployed_job SET valid_from = now() - interval '2 days' WHERE job = 'daily'")
+    told = "seen_at = now(), since = now() - interval '1 hour'"  # its watch has had its word since it is back
+    host.query(f"UPDATE watched_host SET accounted_until = now() - interval '2 days', {told}")
+    host.shell("clocks watch")
+    slots = [at for status, _, _, _, at in host.rows("daily") if status == "missed"]
+    assert slots
+    host.do(row, "daily", FROM=f"{min(slots):%Y-%m-%dT%H:%MZ}", TO=f"{max(slots):%Y-%m-%dT%H:%MZ}")
+    assert "missed" not in [status for status, *_ in host.rows("daily")]
+
+
+def lost(host: Host, row: str) -> None:
+    slot = slots_of(host, "lasts")[0]
+    host.write("/srv/stay", "")
+    host.shell(f"clocks run alarms/lasts --at {slot}")
+    wait_for("its row", lambda: host.rows("lasts"), seconds=20)
+    # What a reboot leaves: a row of this host by an invocation that systemd doesn't know as running.
+    host.query("UPDATE task_run SET invocation_id = gen_random_uuid() WHERE job = 'lasts'")
+    host.shell("clocks reconcile")
+    assert host.rows("lasts")[0][0] == "lost"
+    host.shell("systemctl kill --signal=SIGKILL clock-alarms-lasts.service; rm /srv/stay")
+    idle = "systemctl is-active clock-alarms-lasts.service clock-failed@clock-alarms-lasts.service.service"
+    wait_for("its end", lambda: "activ" not in host.shell(idle, check=False).stdout.replace("inactive", ""), seconds=20)
+    host.do(row, "lasts", SLOT=slot)
+    wait_for("the slot's run", lambda: host.rows("lasts")[0][0] == "ended", seconds=20)
+
+
+def silent(host: Host, row: str) -> None:
+    host.query("UPDATE watched_host SET seen_at = now() - interval '10 minutes'")
+    status = host.shell("clocks status --bad", check=False)
+    assert (status.returncode, "silent" in status.stdout) == (1, True)
+    assert "active (waiting)" in host.do(row)[0]
+    host.shell("systemctl start --wait clock-watch.service")
+    assert "silent" not in host.shell("clocks status --bad", check=False).stdout
+
+
+def skipped_paused(host: Host, row: str) -> None:
+    host.shell('clocks pause alarms/slow --reason "counting"')
+    host.shell("systemctl start --wait clock-alarms-slow.service")
+    assert host.rows("slow")[0][0] == "skipped"
+    assert "counting" in host.rows("slow")[0][2]
+    host.do(row, "slow")
+    host.run("slow")
+    assert host.rows("slow")[0][0] != "skipped"
+
+
+def skipped_feature(host: Host, row: str) -> None:
+    host.shell('clocks features disable ALARM --reason "counting"')
+    host.run("fails")
+    assert host.rows("fails")[0][2] == "feature ALARM is not active"
+    assert "root" in host.do(row)[0]
+    host.shell("clocks features enable ALARM")
+
+
+def skipped_late(host: Host, row: str) -> None:
+    host.shell("touch --date='3 days ago' /var/lib/systemd/timers/stamp-clock-alarms-late.timer")
+    host.shell("systemctl restart clock-alarms-late.timer")
+    wait_for("its row", lambda: host.rows("late"), seconds=20)
+    wait_for("its reason", lambda: "may start 60 s late at most" in host.rows("late")[0][2], seconds=20)
+    assert host.rows("late")[0][0] == "skipped"
+
+
+def nothing_at_its_time(host: Host, row: str) -> None:
+    host.shell("systemctl stop clock-alarms.target clock-alarms-daily.timer")
+    doctor, _ = host.do(row)
+    assert "clock-alarms-daily.timer: not started" in doctor
+    assert host.shell("systemctl is-active clock-alarms-daily.timer").stdout == "active\n"
+
+
+def an_interrupted_apply(host: Host, row: str) -> None:
+    window = '{"timers": {}, "pending": []}'
+    host.shell(f"mkdir -p /run/scheduled-tasks; echo '{window}' >/run/scheduled-tasks/window.json")
+    assert "an apply did not come to its end" in host.shell("clocks doctor", check=False).stdout
+    host.do(row)
+    assert "an apply did not come to its end" not in host.shell("clocks doctor", check=False).stdout
+
+
+def a_bad_release(host: Host, row: str) -> None:
+    timer = "systemctl cat clock-alarms-daily.timer | grep OnCalendar"
+    before = host.shell(timer).stdout
+    host.deploy(hour=(HOUR + 1) % 24)
+    assert host.shell(timer).stdout != before
+    host.do(row)
+    assert host.shell(timer).stdout == before
+
+
+ALARMS: dict[str, Callable[[Host, str], None]] = {
+    "a unit `clock-….service` failed": a_failed_unit,
+    "exit code 1 in its last line": exit_code_1,
+    "exit code 64": exit_code_64,
+    "exit code 69": exit_code_69,
+    "exit code 75": exit_code_75,
+    "exit code 78": exit_code_78,
+    "exit code 143, or `stopped by SIGTERM`": exit_code_143,
+    "exit code 137, `oom-kill`": exit_code_137,
+    "a line with another exit code": another_exit_code,
+    "`failed`, `signal` or `exec` in its row": signal_or_exec,
+    "`missed`": missed,
+    "`lost`": lost,
+    "a host is silent": silent,
+    "`skipped`, `paused: …`": skipped_paused,
+    "`skipped`, `feature … is not active`": skipped_feature,
+    "`skipped`, `… may start … late at most`": skipped_late,
+    "nothing at all at its time": nothing_at_its_time,
+    "an apply was interrupted": an_interrupted_apply,
+    "the new release is bad": a_bad_release,
+}
+
+
+def test_each_line_of_the_table_is_tried() -> None:
+    assert list(ROWS) == list(ALARMS)
+
+
+@pytest.mark.parametrize("row", ALARMS)
+def test_an_alarm_is_seen_and_what_stands_beside_it_mends_it(alarmed: Host, row: str) -> None:
+    ALARMS[row](alarmed, row)

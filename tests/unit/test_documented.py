@@ -1,0 +1,58 @@
+"""Every block of commands in the documentation belongs to a test that runs it; every other block is what it says."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+import yaml
+
+from tests.documented import FENCE, PAGES, ROOT, RUNNERS, Block, blocks
+
+ALL = [block for page in PAGES for block in blocks(page)]
+CONSOLE = [block for block in ALL if block.language == "console"]
+
+
+def identify(block: Block) -> str:
+    return f"{block.page}: {block.text.partition(chr(10))[0][:50]}"
+
+
+@pytest.mark.parametrize("block", CONSOLE, ids=identify)
+def test_a_block_of_commands_has_a_runner(block: Block) -> None:
+    assert block.runner in RUNNERS
+    assert block.text.startswith("$ ")
+    source = (ROOT / RUNNERS[block.runner]).read_text()
+    assert f'"{block.runner}"' in source
+    assert f'"{block.page}"' in source or "PAGES" in source
+
+
+def test_a_runner_that_has_nothing_to_run_is_not_named() -> None:
+    assert {block.runner for block in CONSOLE} == set(RUNNERS)
+
+
+def test_commands_stand_in_no_other_block() -> None:
+    assert {block.language for block in ALL} == {"console", "ini", "python", "text", "yaml"}
+    first_words = {command.split()[0].rpartition("/")[2] for block in CONSOLE for command, _ in block.steps}
+    others = [block for block in ALL if block.language != "console"]
+    hidden = [
+        identify(b) for b in others for line in b.text.splitlines() if {*line.split()[:1]} & (first_words | {"$"})
+    ]
+    assert hidden == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_has_no_block_without_fences(page: str) -> None:
+    without = FENCE.sub("", PAGES[page])
+    assert "```" not in without
+    assert re.findall(r"(?:\A|\n)\n((?: {4}|\t).*)", without) == []
+
+
+@pytest.mark.parametrize("block", [each for each in ALL if each.language == "python"], ids=identify)
+def test_a_block_of_python_is_python(block: Block) -> None:
+    ast.parse(block.text)
+
+
+def test_the_inventory_that_is_shown_is_the_one_that_the_fleets_test_deploys_with() -> None:
+    shown = [yaml.safe_load(block.text) for block in blocks("ansible.md") if block.language == "yaml"]
+    assert yaml.safe_load((ROOT / "tests/machine/shop/deploy/inventory.yml").read_text()) in shown
