@@ -21,6 +21,8 @@ from tests.roots import debian_13, lacking, require
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.xdist_group("asked")  # a boot of each for all of them
+
 UNIT = "clock-asked-tick.service"
 # Twice within some seconds, and once more, when what is done by hand is over.
 FIRST, SECOND, THIRD = (timedelta(seconds=seconds) for seconds in (0, 3, 20))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("killed")
 
-ROUNDS = 40  # on each systemd
+ROUNDS = 34  # on each systemd
 KILLS = 3  # of applies in a row in each, so that there are some hundred
 
 # Each changes something of every kind: a timer's time, a job that comes, one that goes, a clock that comes and goes.

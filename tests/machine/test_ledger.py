@@ -19,6 +19,8 @@ from tests.roots import lacking, require
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.xdist_group("ledger")  # one machine for all of them
+
 TASKS = '''
 import os
 import signal

@@ -18,6 +18,8 @@ from tests.roots import lacking, require
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.xdist_group("lost_hosts")  # two machines for all of them, one after the other
+
 TASKS = '''
 import time
 

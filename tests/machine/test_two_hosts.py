@@ -10,7 +10,6 @@ import pytest
 from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import Fleet, two_machines
 from tests.machine.machine import Machine, wait_for
-from tests.machine.project import at
 from tests.roots import lacking, require
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("two_hosts")  # two machines for all of them
 
-JOBS = 3
 # Some jobs for each question, none in another's way: `beat` is due all the time.
 BEAT = 'scheduler.add_job(work, "cron", ["tick"], id="tick", second="*/5", misfire_grace_time=1)'
 BY_HAND = """
@@ -36,9 +34,7 @@ LASTS = 'scheduler.add_job(last, "cron", ["lasts"], id="lasts", year=2100, timeo
 def fleet() -> Iterator[Fleet]:
     require(lacking("booting machines", COMMANDS))
     with two_machines("app1", "app2") as both:
-        due = at(40)
-        herd = "\n".join(f'scheduler.add_job(work, "cron", ["herd {n}"], id="job_{n}", {due})' for n in range(JOBS))
-        both.write(beat=BEAT, by_hand=BY_HAND, herd=herd, each=f"{EACH}\n{LASTS}")
+        both.write(beat=BEAT, by_hand=BY_HAND, each=f"{EACH}\n{LASTS}")
         for host in both.machines:
             assert both.ask(host, "apply")["changed"]
         yield both
@@ -58,22 +54,7 @@ def now(fleet: Fleet) -> Any:
 
 def test_an_apply_tells_the_database_what_each_host_is_to_run(fleet: Fleet) -> None:
     told = fleet.query("SELECT host, count(*) FROM deployed_job WHERE valid_until IS NULL GROUP BY host ORDER BY host")
-    assert told == [("app1", JOBS + 8), ("app2", JOBS + 8)]
-
-
-def test_what_is_due_in_one_second_on_both_hosts_is_done_once_each(fleet: Fleet) -> None:
-    def over() -> bool:
-        [(ended,)] = fleet.query("SELECT count(*) FROM task_run WHERE clock = 'herd' AND status = 'ended'")
-        return int(ended) >= JOBS
-
-    wait_for("the herd", over, seconds=150)
-    assert fleet.query(
-        "SELECT status, count(*), count(DISTINCT (job, scheduled_at, slot_host)) FROM task_run WHERE clock = 'herd'"
-        " GROUP BY status"
-    ) == [("ended", JOBS, JOBS)]
-    effects = fleet.query("SELECT what, count(*) FROM effect WHERE what LIKE 'herd %%' GROUP BY what")
-    assert len(effects) == JOBS
-    assert {count for _, count in effects} == {1}
+    assert told == [("app1", 8), ("app2", 8)]
 
 
 def test_a_pause_for_the_fleet_holds_on_both_hosts_and_says_why(fleet: Fleet) -> None:

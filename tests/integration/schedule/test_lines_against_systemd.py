@@ -109,7 +109,7 @@ def test_lines_fire_as_the_rule_says_about_a_move_of_the_clock(
     agree(systemd, trigger, translate(trigger, now=NOW), expected, (start, end))
 
 
-@settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 150)
+@settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 100)
 @given(
     made=triggers(),
     zone=st.sampled_from(ZONES),
