@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.machine.conftest import COMMANDS
-from tests.machine.fleet import FOLDER, Fleet, two_machines
+from tests.machine.fleet import FAR_HOUR, FOLDER, Fleet, two_machines
 from tests.machine.machine import rebooted, restarted, wait_for
 from tests.roots import lacking, require
 
@@ -39,15 +39,15 @@ def again() -> None:
     if run.attempt == 1:
         time.sleep(600)
 '''
-CLOCK = """
+CLOCK = f"""
 from fleet.tasks import lasting
-scheduler.add_job(lasting.once, "cron", id="stopped", hour=6)
-scheduler.add_job(lasting.once, "cron", id="gone", hour=6)
-scheduler.add_job(lasting.once, "cron", id="back", hour=6)
-scheduler.add_job(lasting.again, "cron", id="gone_again", hour=6)
-scheduler.add_job(lasting.again, "cron", id="back_again", hour=6)
+scheduler.add_job(lasting.once, "cron", id="stopped", hour={FAR_HOUR})
+scheduler.add_job(lasting.once, "cron", id="gone", hour={FAR_HOUR})
+scheduler.add_job(lasting.once, "cron", id="back", hour={FAR_HOUR})
+scheduler.add_job(lasting.again, "cron", id="gone_again", hour={FAR_HOUR})
+scheduler.add_job(lasting.again, "cron", id="back_again", hour={FAR_HOUR})
 """
-SLOT = (datetime.now(UTC) - timedelta(days=2)).replace(hour=6, minute=0, second=0, microsecond=0)
+SLOT = (datetime.now(UTC) - timedelta(days=2)).replace(hour=FAR_HOUR, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture(scope="module")

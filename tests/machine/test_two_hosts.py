@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.machine.conftest import COMMANDS
-from tests.machine.fleet import Fleet, two_machines
+from tests.machine.fleet import FAR_HOUR, Fleet, two_machines
 from tests.machine.machine import Machine, wait_for
 from tests.roots import lacking, require
 
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.xdist_group("two_hosts")  # two machines for all of the
 
 # Some jobs for each question, none in another's way: `beat` is due all the time.
 BEAT = 'scheduler.add_job(work, "cron", ["tick"], id="tick", second="*/5", misfire_grace_time=1)'
-BY_HAND = """
+BY_HAND = f"""
 scheduler.add_job(work, "cron", ["by hand"], id="works", year=2100)
 scheduler.add_job(fail, "cron", id="fails", year=2100)
-scheduler.add_job(work, "cron", ["day"], id="daily", hour=6)
-scheduler.add_job(work, "cron", ["made up"], id="made_up", hour=6, after_pause="catch_up")
-scheduler.add_job(work, "cron", ["let go"], id="let_go", hour=6)
+scheduler.add_job(work, "cron", ["day"], id="daily", hour={FAR_HOUR})
+scheduler.add_job(work, "cron", ["made up"], id="made_up", hour={FAR_HOUR}, after_pause="catch_up")
+scheduler.add_job(work, "cron", ["let go"], id="let_go", hour={FAR_HOUR})
 """
 EACH = 'scheduler.add_job(work, "cron", ["each"], id="each", second="*/10", misfire_grace_time=1, every_host=True)'
 LASTS = 'scheduler.add_job(last, "cron", ["lasts"], id="lasts", year=2100, timeout=60)'
@@ -129,7 +129,7 @@ def test_a_paused_job_runs_by_hand_only_where_it_is_forced(fleet: Fleet) -> None
 
 def test_a_backfill_runs_the_slots_in_their_order_and_goes_on_where_it_stopped(fleet: Fleet) -> None:
     span = ("--from", "2026-11-01T00:00Z", "--to", "2026-11-03T23:00Z")
-    first = fleet.clocks("app1", "run", "by_hand/daily", "--wait", "--at", "2026-11-02T06:00Z", check=False)
+    first = fleet.clocks("app1", "run", "by_hand/daily", "--wait", "--at", f"2026-11-02T{FAR_HOUR:02}:00Z", check=False)
     assert first.returncode == 0, first.stdout + first.stderr
     done = fleet.ask("app1", "backfill", "by_hand/daily", *span)
     assert (done["ran"], done["exit_code"]) == (2, 0)
