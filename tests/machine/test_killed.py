@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,18 +22,38 @@ pytestmark = pytest.mark.xdist_group("killed")
 ROUNDS = 34  # on each systemd
 KILLS = 3  # of applies in a row in each, so that there are some hundred
 
+# Of the day, in UTC: hours that don't come while the tests run.
+HOURS = {number: (datetime.now(UTC).hour + 6 + number) % 24 for number in range(3, 10)}
 # Each changes something of every kind: a timer's time, a job that comes, one that goes, a clock that comes and goes.
 OLD = {
-    "one": {"kept": ("hour=3", True), "plain": ("hour=3", False), "goes": ("hour=4", True)},
-    "gone": {"last": ("hour=5", False)},
+    "one": {
+        "kept": (f"hour={HOURS[3]}", True),
+        "plain": (f"hour={HOURS[3]}", False),
+        "goes": (f"hour={HOURS[4]}", True),
+    },
+    "gone": {"last": (f"hour={HOURS[5]}", False)},
 }
 NEW = {
-    "one": {"kept": ("hour=6", True), "plain": ("hour=7", False), "comes": ("hour=8", True)},
-    "come": {"first": ("hour=9", False)},
+    "one": {
+        "kept": (f"hour={HOURS[6]}", True),
+        "plain": (f"hour={HOURS[7]}", False),
+        "comes": (f"hour={HOURS[8]}", True),
+    },
+    "come": {"first": (f"hour={HOURS[9]}", False)},
 }
 TIMES = {
-    "old": {"clock-one-kept": "03", "clock-one-plain": "03", "clock-one-goes": "04", "clock-gone-last": "05"},
-    "new": {"clock-one-kept": "06", "clock-one-plain": "07", "clock-one-comes": "08", "clock-come-first": "09"},
+    "old": {
+        "clock-one-kept": f"{HOURS[3]:02}",
+        "clock-one-plain": f"{HOURS[3]:02}",
+        "clock-one-goes": f"{HOURS[4]:02}",
+        "clock-gone-last": f"{HOURS[5]:02}",
+    },
+    "new": {
+        "clock-one-kept": f"{HOURS[6]:02}",
+        "clock-one-plain": f"{HOURS[7]:02}",
+        "clock-one-comes": f"{HOURS[8]:02}",
+        "clock-come-first": f"{HOURS[9]:02}",
+    },
 }
 # Applies with hands that stop before their nth operation; says how many there were.
 DRIVER = """
