@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.deploy import asked, deployed, names
-from scheduled_tasks.deploy.apply import AnotherApplyError, apply
+from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
 from scheduled_tasks.deploy.facts import read_facts, read_set, read_window, show, stopped_timers
 from scheduled_tasks.operate import pause_files, pauses, schedules
 from scheduled_tasks.operate import reconcile as ledger
@@ -29,7 +29,6 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scheduled_tasks.deploy.apply import Applied
     from scheduled_tasks.deploy.names import Places
     from scheduled_tasks.operate.pauses import PauseRow
     from scheduled_tasks.run.database import Connection

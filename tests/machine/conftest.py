@@ -1,4 +1,4 @@
-"""The fixture of the machine tests: a booted systemd, one for each module, always cleaned up."""
+"""The fixtures of the machine tests: a booted systemd, one for each module, always cleaned up; a project on it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.machine.inside import standing_in
 from tests.machine.machine import Machine, booted
+from tests.machine.project import SmallProject, set_up
 from tests.roots import debian_13, lacking, require
 
 if TYPE_CHECKING:
@@ -30,3 +32,10 @@ def either_machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     require(lacking("booting machines", COMMANDS))
     with booted("machine", debian_13() if request.param == "Debian 13's" else Path("/")) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def project(either_machine: Machine) -> Iterator[SmallProject]:
+    """The small project on each of them, with its commands standing by."""
+    with standing_in(either_machine) as inside:
+        yield set_up(either_machine, inside)

@@ -14,7 +14,6 @@ import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-FAR_HOUR = (datetime.now(UTC).hour + 12) % 24  # an hour of the day, in UTC, that doesn't come while the tests run
 FOLDER = "/srv/fleet"
 ETC = "/etc/scheduled-tasks"
 CONFIG = f"""

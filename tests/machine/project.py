@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.machine.machine import Machine
 
 REPOSITORY = Path(__file__).parents[2]
+FAR_HOUR = (datetime.now(UTC).hour + 12) % 24  # an hour of the day, in UTC, that doesn't come while the tests run
 FOLDER = "/srv/small"
 RUNS = "/run/small/runs"
 CONFIG = f"""

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.inside import standing_in
 from tests.machine.machine import wait_for
-from tests.machine.project import FOLDER, SmallProject, at, set_up
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.machine.machine import Machine
+from tests.machine.project import FOLDER, SmallProject, at
 
 pytestmark = pytest.mark.xdist_group("doctor")
 
@@ -28,12 +21,6 @@ rm -rf {UNITS}/clock-* {UNITS}/clock.slice {UNITS}/timers.target.wants/clock-* /
 systemctl daemon-reload
 systemctl reset-failed
 """
-
-
-@pytest.fixture(scope="module")
-def project(either_machine: Machine) -> Iterator[SmallProject]:
-    with standing_in(either_machine) as inside:
-        yield set_up(either_machine, inside)
 
 
 @pytest.fixture(autouse=True)

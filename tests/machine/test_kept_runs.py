@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.machine.inside import standing_in
 from tests.machine.machine import wait_for
-from tests.machine.project import SmallProject, set_up
+from tests.machine.project import SmallProject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.machine.machine import Machine
 
 pytestmark = pytest.mark.xdist_group("promises")
 
@@ -39,12 +37,6 @@ class Meanwhile(System):
 
 apply(render(configured_clocks(), configured_host()), system=Meanwhile())
 """
-
-
-@pytest.fixture(scope="module")
-def project(either_machine: Machine) -> Iterator[SmallProject]:
-    with standing_in(either_machine) as inside:
-        yield set_up(either_machine, inside)
 
 
 @pytest.fixture(autouse=True)

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import random
 import signal
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.inside import standing_in
-from tests.machine.project import SmallProject, set_up
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.machine.machine import Machine
+from tests.machine.project import FAR_HOUR, SmallProject
 
 pytestmark = pytest.mark.xdist_group("killed")
 
 ROUNDS = 34  # on each systemd
 KILLS = 3  # of applies in a row in each, so that there are some hundred
 
-# Of the day, in UTC: hours that don't come while the tests run.
-HOURS = {number: (datetime.now(UTC).hour + 6 + number) % 24 for number in range(3, 10)}
+# Hours of the day, in UTC, that don't come while the tests run.
+HOURS = {number: (FAR_HOUR - 6 + number) % 24 for number in range(3, 10)}
 # Each changes something of every kind: a timer's time, a job that comes, one that goes, a clock that comes and goes.
 OLD = {
     "one": {
@@ -106,12 +98,6 @@ for set in *; do
     [ "$set" = current ] || [ "$set" = "$(readlink current)" ] || rm -r "$set"
 done
 """
-
-
-@pytest.fixture(scope="module")
-def project(either_machine: Machine) -> Iterator[SmallProject]:
-    with standing_in(either_machine) as inside:
-        yield set_up(either_machine, inside)
 
 
 # The timers as systemd has them in memory now, and what is left of an apply.

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.machine.conftest import COMMANDS
-from tests.machine.fleet import FAR_HOUR, FOLDER, Fleet, two_machines
+from tests.machine.fleet import FOLDER, Fleet, two_machines
 from tests.machine.machine import rebooted, restarted, wait_for
+from tests.machine.project import FAR_HOUR
 from tests.roots import lacking, require
 
 if TYPE_CHECKING:

@@ -8,25 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.inside import standing_in
 from tests.machine.machine import wait_for
-from tests.machine.project import SmallProject, at, set_up, sleep_until
+from tests.machine.project import SmallProject, at, sleep_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.machine.machine import Machine
 
 pytestmark = pytest.mark.xdist_group("promises")
 
 KINDS = {"kept": True, "plain": False}  # a job of each kind: one with a persistent timer, one with a plain one
 SLACK = 2.5  # AccuracySec=1s, and the time that a start takes on a busy machine
-
-
-@pytest.fixture(scope="module")
-def project(either_machine: Machine) -> Iterator[SmallProject]:
-    with standing_in(either_machine) as inside:
-        yield set_up(either_machine, inside)
 
 
 @pytest.fixture(autouse=True)

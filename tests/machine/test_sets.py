@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.inside import standing_in
 from tests.machine.machine import wait_for
-from tests.machine.project import FOLDER, RUNS, SmallProject, at, set_up, write_local
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.machine.machine import Machine
+from tests.machine.project import FOLDER, RUNS, SmallProject, at, write_local
 
 pytestmark = pytest.mark.xdist_group("sets")
 
 STAMP = "/var/lib/systemd/timers/stamp-clock-one-kept.timer"
 TIMERS = {"clock-one-kept.timer", "clock-one-plain.timer"}
-
-
-@pytest.fixture(scope="module")
-def project(either_machine: Machine) -> Iterator[SmallProject]:
-    with standing_in(either_machine) as inside:
-        yield set_up(either_machine, inside)
 
 
 @pytest.fixture(autouse=True)

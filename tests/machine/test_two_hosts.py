@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.machine.conftest import COMMANDS
-from tests.machine.fleet import FAR_HOUR, Fleet, two_machines
+from tests.machine.fleet import Fleet, two_machines
 from tests.machine.machine import Machine, wait_for
+from tests.machine.project import FAR_HOUR
 from tests.roots import lacking, require
 
 if TYPE_CHECKING:
