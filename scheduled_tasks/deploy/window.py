@@ -61,7 +61,9 @@ def opened(facts: Facts, todo: Plan, files: Mapping[str, str], places: Places, s
     timers = dict.fromkeys((*todo.restart, *(unit for unit in gone if unit.endswith(".timer"))), now) | kept
     coming = tuple(dict.fromkeys((*todo.start, *todo.restart, *gone)))
     texts = {**facts.files, **files}
-    due = {timer: facts.loaded[timer].next_run for timer in todo.restart}
+    # Asked now, not when the apply began: what jitter held back may have started since, and is not to start twice.
+    shown = machine.show(places, "Id,NextElapseUSecRealtime", *todo.restart) if todo.restart else ()
+    due = {timer["Id"]: machine.instant(timer.get("NextElapseUSecRealtime", "")) for timer in shown}
     noted = Window(timers, tuple(dict.fromkeys((*earlier.pending, *_pending(due, facts.files, now)))))
     before = {unit for unit, loaded in facts.loaded.items() if loaded.started_before}
     starting = [unit for unit in coming if unit.endswith(".timer")]
