@@ -121,7 +121,8 @@ def _open(run: Run, task: Callable[..., Any], asked: arguments.Asked) -> str:
             another host may be running, or a flag, which may be off.
         ConfigurationError: the same, for what has to be mended.
     """
-    from scheduled_tasks.run import flags, record  # psycopg after the started line: a fault gets an end
+    with run.whole():  # cut in two, an import leaves modules without each other, and the end needs them
+        from scheduled_tasks.run import flags, record  # psycopg after the started line: a fault gets an end
 
     feature = getattr(task, "__cron_feature__", None)
     terms = record.Terms(asked.timeout, getattr(task, "__cron_idempotent__", False), asked.overlap)

@@ -64,6 +64,15 @@ def test_a_signal_right_after_the_started_line_still_gets_an_end_line(shop: Proj
     assert finished.messages(level="info") == []
 
 
+@pytest.mark.parametrize("part", ["asyncio.runners", "psycopg", "psycopg_binary._psycopg"])
+def test_a_signal_while_the_driver_is_imported_gets_its_end_line_and_exit_code(shop: Project, part: str) -> None:
+    slot = ("--clock=shop", "--job=work", "--at=2026-11-23T23:30:00Z")
+    finished = shop.run("slots.work", *slot, SHOP_SIGNAL_AT_IMPORT_OF=part)
+    assert finished.exit_code == 143
+    assert finished.statuses == ["started", "failed"]
+    assert "Traceback" not in finished.stderr
+
+
 @contextlib.contextmanager
 def _held(database_url: str) -> Iterator[None]:
     """The table of runs, locked by another."""
