@@ -243,13 +243,17 @@ def _ran(
 
 
 def _write(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Verdict]:
-    """Writes what isn't there yet. `started_at` is the nominal time: nothing began, and history goes by it."""
+    """Writes what isn't there yet.
+
+    `started_at` is the nominal time: nothing began, and history goes by it. What is missed was never attempted: a run
+    that comes late all the same is the first.
+    """
     rows = connection.execute(
         """
         INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at,
-                              ended_at, reason)
+                              ended_at, attempt, reason)
         SELECT gen_random_uuid(), task, clock, job, scheduled_at, slot_host, host, 'watch', status, scheduled_at,
-               %(now)s, reason
+               %(now)s, CASE status WHEN 'missed' THEN 0 ELSE 1 END, reason
         FROM unnest(%(tasks)s::text[], %(clocks)s::text[], %(jobs)s::text[], %(at)s::timestamptz[], %(hosts)s::text[],
                     %(names)s::text[], %(statuses)s::text[], %(reasons)s::text[])
              AS due (task, clock, job, scheduled_at, slot_host, host, status, reason)
