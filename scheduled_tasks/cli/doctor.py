@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from scheduled_tasks import features
+from scheduled_tasks import durable, features
 from scheduled_tasks.cli.common import (
     actor,
     chosen_places,
@@ -74,6 +74,8 @@ def _of_the_machine(places: names.Places, files: Mapping[str, str], commands: Co
         return
     yield from machine_findings(facts, failed, orphaned_stamps(places), commands=commands)
     yield from horizon_findings(files, datetime.now(UTC), commands=commands)
+    for path in sorted(places.state.glob(f"*/**/*{durable.REFUSED}")):
+        yield Finding(str(path), "the ledger could not be told what it says", f"rm {path}", "look into it before")
 
 
 def _of_the_user() -> Iterator[Finding]:

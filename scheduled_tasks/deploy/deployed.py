@@ -91,8 +91,22 @@ def complete(path: Path, files: Mapping[str, str], at: float, new_from: float, s
     _write(path, files, at, new_from, system)
 
 
+def read_note(text: str) -> dict[str, Any]:
+    """Reads a note: `at`, `new_from`, `digest` and `jobs`. An apply that was killed had not yet said `new_from`.
+
+    Raises:
+        ValueError, KeyError, TypeError: it isn't one.
+    """
+    noted = json.loads(text)
+    return {
+        "at": float(noted["at"]),
+        "new_from": float(noted["new_from"] or noted["at"]),
+        "digest": str(noted["digest"]),
+        "jobs": list(noted["jobs"]),
+    }
+
+
 def _write(path: Path, files: Mapping[str, str], at: float, new_from: float | None, system: System) -> None:
     text = files.get(names.JOBS, NO_JOBS)
     noted = {"at": at, "new_from": new_from, "digest": digest(text), "jobs": json.loads(text)["jobs"]}
-    system.write(path.with_suffix(".new"), json.dumps(noted))
-    system.rename(path.with_suffix(".new"), path)
+    system.keep(path, json.dumps(noted))

@@ -19,7 +19,7 @@ NOTE = (
     "systemctl show --timestamp=unix --property=ExecMainStartTimestamp,ExecMainExitTimestamp,CPUUsageNSec,MemoryPeak "
     '"$MONITOR_UNIT" || true; '
     'TZ=UTC LC_ALL=C systemctl show --property=LastTriggerUSec "${{MONITOR_UNIT%.service}}.timer" || true; }} '
-    '>"$note.new"; mv "$note.new" "$note.note"; fi; exec "$@"'
+    '>"$note.new"; sync "$note.new" || true; mv "$note.new" "$note.note"; fi; exec "$@"'
 )
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from scheduled_tasks import durable
 from scheduled_tasks.errors import ScheduledTasksError
 
 
@@ -45,6 +46,11 @@ class System:
         self.step("write", path)
         path.write_text(text)
         path.chmod(0o644)
+
+    def keep(self, path: Path, text: str) -> None:
+        """Writes a file that is whole or as it was before, also after a power cut."""
+        self.step("keep", path)
+        durable.write(path, text, mode=0o644)
 
     def link(self, path: Path, target: Path | str) -> None:
         """Makes a symlink, in place of what has that name, in one rename."""

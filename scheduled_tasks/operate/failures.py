@@ -102,7 +102,11 @@ class Failure:
 
 
 def read_failure(note: str) -> Failure:
-    """Reads a note."""
+    """Reads a note.
+
+    Raises:
+        ValueError, KeyError: it isn't one.
+    """
     facts = dict(line.partition("=")[::2] for line in note.splitlines())
     clock, _, job = facts["UNIT"].removeprefix("clock-").removesuffix(".service").partition("-")
     cpu, memory = facts.get("CPUUsageNSec", ""), facts.get("MemoryPeak", "")

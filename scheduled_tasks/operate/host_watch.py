@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduled_tasks import durable
 from scheduled_tasks.deploy import asked, deployed, names
 from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
 from scheduled_tasks.deploy.facts import read_facts, read_set, read_window, show, stopped_timers
@@ -59,16 +60,15 @@ def tell_deployed(connection: Connection, places: Places, host: str, now: dateti
     """
     in_force = _jobs_in_force(places)
     digest = deployed.digest(in_force)
-    notes = sorted(places.untold.glob("*-jobs.json"))
-    if notes and _an_apply_is_at_work(places):
-        notes.pop()
+    paths = sorted(places.untold.glob("*-jobs.json"))
+    if paths and _an_apply_is_at_work(places):
+        paths.pop()
+    notes = [(path, noted) for path in paths if (noted := durable.read(path, deployed.read_note))]
     changes = 0
-    for number, path in enumerate(notes, 1):
-        noted = json.loads(path.read_text())
+    for number, (path, noted) in enumerate(notes, 1):
         came_into_force = number < len(notes) or noted["digest"] == digest
         if came_into_force:
-            at = _utc(noted["at"])
-            told = schedules.Told(noted["jobs"], noted["digest"], at, _utc(noted["new_from"] or noted["at"]))
+            told = schedules.Told(noted["jobs"], noted["digest"], _utc(noted["at"]), _utc(noted["new_from"]))
             changes += schedules.tell(connection, host, told)
         path.unlink()
     if not list(places.untold.glob("*-jobs.json")) and schedules.told_digest(connection, host) != digest:
@@ -83,13 +83,14 @@ def tell_pauses(connection: Connection, places: Places, host: str, now: datetime
     for row in pause_files.in_force(places, host):
         if row.until and row.until <= now:
             pause_files.end(places, row, by="until", at=now)
-    notes = sorted(places.untold.glob("*-pause.json"))
+    paths = sorted(places.untold.glob("*-pause.json"))
+    over = [ended for path in paths if (ended := durable.read(path, pause_files.read_note))]
     here = pause_files.in_force(places, host)
     settled = not _an_apply_is_at_work(places)
     stopped = _stopped(places, host, now) if settled else []
-    pauses.tell_pauses(connection, [pause_files.read_note(path.read_text()) for path in notes] + here + stopped)
-    for path in notes:
-        path.unlink()
+    pauses.tell_pauses(connection, over + here + stopped)
+    for path in paths:
+        path.unlink(missing_ok=True)
     if settled:
         pauses.end_gone(connection, host, [row.note for row in here + stopped if row.note], now)
 
@@ -228,8 +229,11 @@ def _utc(seconds: float) -> datetime:
 
 def leave(places: Places, *, has_database: bool) -> None:
     """Takes away this machine's state, once nothing of it is to be told and nothing runs that could have more."""
-    state = places.untold.parent
-    if places.home or not places.is_running or (has_database and any(path.is_file() for path in state.rglob("*"))):
+    state = places.state
+    if places.home or not places.is_running:
+        return
+    kept = (*ledger.KEPT, "untold/*.json")
+    if has_database and any(path for pattern in kept for path in state.glob(pattern)):
         return
     if not read_facts(places, {}).running:
         for folder in (state, places.private_state):

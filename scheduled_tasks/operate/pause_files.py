@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scheduled_tasks import durable
 from scheduled_tasks.deploy import names
 from scheduled_tasks.operate.pauses import PauseRow, Scope
 
@@ -35,10 +36,7 @@ def write(places: Places, row: PauseRow) -> bool:
     path = path_of(places, row.scope)
     if path.exists():
         return False
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(_to_json(replace(row, note=str(uuid.uuid4()))), indent=1) + "\n")
-    temporary.chmod(0o644)
-    temporary.rename(path)
+    durable.write(path, json.dumps(_to_json(replace(row, note=str(uuid.uuid4()))), indent=1) + "\n", mode=0o644)
     return True
 
 
@@ -46,8 +44,7 @@ def end(places: Places, row: PauseRow, *, by: str, at: datetime) -> None:
     """Ends a pause of this host: what it was is noted for the database, then its file goes."""
     places.untold.mkdir(mode=0o755, parents=True, exist_ok=True)
     note = places.untold / f"{time.time_ns():020d}-pause.json"
-    note.with_suffix(".new").write_text(json.dumps(_to_json(replace(row, resumed_at=at, resumed_by=by))))
-    note.with_suffix(".new").rename(note)
+    durable.write(note, json.dumps(_to_json(replace(row, resumed_at=at, resumed_by=by))))
     path_of(places, row.scope).unlink(missing_ok=True)
 
 

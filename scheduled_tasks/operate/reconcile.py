@@ -13,8 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import psycopg
+
+from scheduled_tasks import durable
 from scheduled_tasks.operate.failures import Failure, read_failure
 
 if TYPE_CHECKING:
@@ -22,6 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scheduled_tasks.run.database import Connection
+
+
+# What runs and the failure hook leave in the state folder.
+KEPT = ("results/*/*.json", "failed/*.note")
 
 
 class Lost(NamedTuple):
@@ -63,12 +71,13 @@ def reconcile(
             again; None where systemd isn't to be asked.
     """
     with _alone(state):
-        results = sum(_write_result(connection, path, host) for path in sorted(state.glob("results/*/*.json")))
         by_name = {(job["clock"], job["job"]): job for job in jobs}
-        failures = sum(_write_failure(connection, path, host, by_name) for path in sorted(state.glob("failed/*.note")))
+        results, failures = (sorted(state.glob(pattern)) for pattern in KEPT)
+        told_results = sum(_write_result(connection, path, host) for path in results)
+        told_failures = sum(_write_failure(connection, path, host, by_name) for path in failures)
     lost = _close_the_dead(connection, host, invocations) if invocations else ()
     lost += _close_the_expired(connection)
-    return Reconciled(results, failures, lost, tuple(_to_take_over(connection)))
+    return Reconciled(told_results, told_failures, lost, tuple(_to_take_over(connection)))
 
 
 @contextmanager
@@ -81,37 +90,61 @@ def _alone(state: Path) -> Iterator[None]:
 
 def _write_result(connection: Connection, path: Path, host: str) -> bool:
     """Completes the row of a run that kept its result, or writes the row of one that had none. True where it did."""
-    kept = json.loads(path.read_text())
     clock, job = path.parent.name.removeprefix("clock-").partition("-")[::2]
-    if (kept["clock"], kept["job"]) != (clock, job):  # the folder is its unit's alone: it speaks for that job only
-        path.rename(path.with_suffix(".refused"))
+    kept = durable.read(path, partial(_read_result, clock, job))
+    if kept is None:
         return False
-    written = connection.execute(
-        _COMPLETE if kept["is_open"] else _LATE, {**kept, "host": host, "clock": clock, "job": job}
-    ).rowcount
-    path.unlink()
+    statement = _COMPLETE if kept.get("is_open") else _LATE
+    try:
+        named = {"kept": json.dumps(kept), "host": host, "clock": clock, "job": job}
+        written = connection.execute(statement, named).rowcount
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        durable.set_aside(path, error)
+        return False
+    path.unlink(missing_ok=True)
     return bool(written)
 
 
-_COMPLETE = """
-UPDATE task_run
-   SET status = %(status)s, ended_at = started_at + make_interval(secs => %(duration)s), duration = %(duration)s,
-       exit_code = %(exit_code)s, error_type = %(error_type)s, error_message = %(error_message)s,
-       reason = coalesce(%(reason)s, CASE WHEN status <> 'lost' THEN reason END), memory_peak = %(memory_peak)s,
-       cpu_seconds = %(cpu_seconds)s
- WHERE run_id = %(run_id)s AND attempt = %(attempt)s AND clock = %(clock)s AND job = %(job)s
-   AND status IN ('started', 'lost')
+def _read_result(clock: str, job: str, text: str) -> dict[str, Any]:
+    kept = json.loads(text)
+    if not isinstance(kept, dict) or (kept["clock"], kept["job"]) != (clock, job):
+        raise ValueError("its folder is one unit's alone: what lies there speaks for that job only")
+    return kept
+
+
+# A job writes the file: that each value is of its type is PostgreSQL's to see.
+_RUN = """
+kept AS (
+    SELECT * FROM jsonb_to_record(%(kept)s::jsonb) AS kept (
+        run_id uuid, task text, scheduled_at timestamptz, slot_host text, trigger text, status text,
+        started_at timestamptz, attempt integer, release text, invocation_id uuid, lag double precision,
+        duration double precision, exit_code integer, error_type text, error_message text, reason text,
+        memory_peak bigint, cpu_seconds double precision)
+)
 """
 
+_COMPLETE = f"""
+WITH {_RUN}
+UPDATE task_run AS run
+   SET status = kept.status, ended_at = run.started_at + make_interval(secs => kept.duration), duration = kept.duration,
+       exit_code = kept.exit_code, error_type = kept.error_type, error_message = kept.error_message,
+       reason = coalesce(kept.reason, CASE WHEN run.status <> 'lost' THEN run.reason END),
+       memory_peak = kept.memory_peak, cpu_seconds = kept.cpu_seconds
+  FROM kept
+ WHERE run.run_id = kept.run_id AND run.attempt = kept.attempt AND run.clock = %(clock)s AND run.job = %(job)s
+   AND run.status IN ('started', 'lost')
+"""  # noqa: S608 - our own text
+
 # A run whose slot has another's row adds nothing: what it found away was away for it alone.
-_LATE = """
+_LATE = f"""
+WITH {_RUN}
 INSERT INTO task_run AS run (
     run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, ended_at, attempt, release,
     invocation_id, lag, duration, exit_code, error_type, error_message, reason, memory_peak, cpu_seconds)
-VALUES (%(run_id)s, %(task)s, %(clock)s, %(job)s, %(scheduled_at)s, %(slot_host)s, %(host)s, %(trigger)s, %(status)s,
-        %(started_at)s, %(started_at)s::timestamptz + make_interval(secs => %(duration)s), %(attempt)s, %(release)s,
-        %(invocation_id)s, %(lag)s, %(duration)s, %(exit_code)s, %(error_type)s, %(error_message)s, %(reason)s,
-        %(memory_peak)s, %(cpu_seconds)s)
+SELECT run_id, task, %(clock)s, %(job)s, scheduled_at, slot_host, %(host)s, trigger, status, started_at,
+       started_at + make_interval(secs => duration), attempt, release, invocation_id, lag, duration, exit_code,
+       error_type, error_message, reason, memory_peak, cpu_seconds
+  FROM kept
 ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO UPDATE
    SET run_id = excluded.run_id, host = excluded.host, trigger = excluded.trigger, status = excluded.status,
        started_at = excluded.started_at, ended_at = excluded.ended_at, attempt = excluded.attempt,
@@ -120,14 +153,16 @@ ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO
        error_message = excluded.error_message, reason = excluded.reason, memory_peak = excluded.memory_peak,
        cpu_seconds = excluded.cpu_seconds
  WHERE run.status = 'missed' OR (run.attempt = 0 AND run.run_id <> excluded.run_id)
-"""
+"""  # noqa: S608 - our own text
 
 
 def _write_failure(
     connection: Connection, path: Path, host: str, jobs: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> bool:
     """Completes the row of a run that was killed, or writes one for a run that never came to be."""
-    failure = read_failure(path.read_text())
+    failure = durable.read(path, read_failure)
+    if failure is None:
+        return False
     values = {**failure.row(), "host": host}
     # A result that the run wrote itself stays, but that a signal stopped it says less than who sent it.
     known = connection.execute(
@@ -144,23 +179,19 @@ def _write_failure(
         job = jobs.get((failure.clock, failure.job))
         slot = failure.slot(job) if job else None
         if job and slot:
-            known = connection.execute(
-                _LATE,
-                {
-                    **values,
-                    "run_id": failure.invocation_id,  # unique as well, and the same if this is done twice
-                    "task": job["task"],
-                    "scheduled_at": slot,
-                    "slot_host": host if job["options"].get("every_host") else "",
-                    "trigger": "timer",
-                    "status": "failed",
-                    "attempt": 0,
-                    "release": None,
-                    "lag": (failure.started_at - slot).total_seconds(),
-                    "duration": (failure.ended_at - failure.started_at).total_seconds() if failure.ended_at else 0,
-                    "reason": None,
-                },
-            ).rowcount
+            kept = {
+                **values,
+                "run_id": failure.invocation_id,  # unique as well, and the same if this is done twice
+                "task": job["task"],
+                "scheduled_at": slot,
+                "slot_host": host if job["options"].get("every_host") else "",
+                "trigger": "timer",
+                "status": "failed",
+                "attempt": 0,
+                "lag": (failure.started_at - slot).total_seconds(),
+                "duration": (failure.ended_at - failure.started_at).total_seconds() if failure.ended_at else 0,
+            }
+            known = connection.execute(_LATE, values | {"kept": json.dumps(kept, default=str)}).rowcount
     path.unlink()
     return bool(known)
 

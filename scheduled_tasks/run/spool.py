@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduled_tasks import durable
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def keep(run: Run, result: Result) -> bool:
     """Keeps a result; False where there is no place for it.
 
-    The file has all of the row, for a run that couldn't even open it. It is complete or not there: a rename makes it.
+    The file has all of the row, for a run that couldn't even open it.
     """
     folder = _folder()
     if folder is None:
@@ -43,12 +44,7 @@ def keep(run: Run, result: Result) -> bool:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / f"{run.run_id}.new"
-        with unfinished.open("w") as file:
-            json.dump(kept, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(folder / f"{run.run_id}-{run.attempt}.json")
+        durable.write(folder / f"{run.run_id}-{run.attempt}.json", json.dumps(kept))
     except OSError:
         return False
     return True

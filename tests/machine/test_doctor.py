@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.machine.machine import wait_for
-from tests.machine.project import FOLDER, SmallProject, at
+from tests.machine.project import FAR_HOUR, FOLDER, LATER_HOUR, SmallProject, at
 
 pytestmark = pytest.mark.xdist_group("doctor")
 
@@ -27,7 +27,7 @@ systemctl reset-failed
 def applied(project: SmallProject) -> None:
     """A healthy deployment."""
     project.machine.run("sh", "-c", WIPE)
-    project.write(one={"kept": ("hour=3", True), "plain": ("hour=4", False)})
+    project.write(one={"kept": (f"hour={FAR_HOUR}", True), "plain": (f"hour={LATER_HOUR}", False)})
     project.apply()
     assert found(project) == {}
 
@@ -104,6 +104,14 @@ def test_orphans(project: SmallProject) -> None:
     }
     for where in ("clock-two.target", "clock-two-old.timer", "stamp-clock-two-old.timer"):
         mends(project, where)
+
+
+def test_a_note_for_the_ledger_that_says_nothing(project: SmallProject) -> None:
+    folder = "/var/lib/scheduled-tasks/failed"
+    note = f"{folder}/clock-one-kept.service.1.refused"
+    shell(project, f"mkdir -p {folder}; touch {note}")
+    assert found(project)[note.rpartition("/")[2]] == ("the ledger could not be told what it says", f"rm {note}")
+    mends(project, note.rpartition("/")[2])
 
 
 def test_a_masked_timer(project: SmallProject) -> None:

@@ -1,0 +1,126 @@
+"""What runs and power cuts left on disk: what can be read is told, and what can't keeps nothing else from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from scheduled_tasks import durable
+from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.operate import host_watch
+from scheduled_tasks.operate.reconcile import Reconciled, reconcile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Database = psycopg.Connection[Any]
+RUN = {
+    "clock": "shop", "job": "work", "task": "shop.work", "run_id": "11111111-1111-4111-8111-111111111111",
+    "scheduled_at": "2026-11-24T06:00:00+00:00", "slot_host": "", "trigger": "timer", "status": "failed",
+    "started_at": "2026-11-24T06:00:01+00:00", "attempt": 0, "release": None,
+    "invocation_id": "22222222-2222-4222-8222-222222222222", "lag": 1.0, "duration": 0.5, "exit_code": 75,
+    "error_type": "ServiceUnavailableError", "error_message": "PostgreSQL was away", "reason": None,
+    "memory_peak": None, "cpu_seconds": 0.1, "is_open": False,
+}  # fmt: skip
+
+
+def without(key: str) -> dict[str, object]:
+    return {name: value for name, value in RUN.items() if name != key}
+
+
+# A job writes the file, and a power cut may empty it.
+NOTHING: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.touch(),
+    "no JSON": lambda path: path.write_text("{"),
+    "no text": lambda path: path.write_bytes(b"\xff\xfe"),
+    "null": lambda path: path.write_text("null"),
+    "a list": lambda path: path.write_text(json.dumps([RUN])),
+    "too deep": lambda path: path.write_text("[" * 100_000),
+    "too much": lambda path: path.write_text(json.dumps(RUN | {"error_message": "x" * durable.MOST})),
+    "another job's": lambda path: path.write_text(json.dumps(RUN | {"job": "other"})),
+    "no job": lambda path: path.write_text(json.dumps(without("job"))),
+    "no run": lambda path: path.write_text(json.dumps(without("run_id"))),
+    "no status that there is": lambda path: path.write_text(json.dumps(RUN | {"status": "eaten"})),
+    "a word for a number": lambda path: path.write_text(json.dumps(RUN | {"duration": "long"})),
+    "an object for a number": lambda path: path.write_text(json.dumps(RUN | {"exit_code": {"a": 1}})),
+    "no number": lambda path: path.write_text(json.dumps(RUN | {"duration": float("nan")})),
+    "too large a number": lambda path: path.write_text(json.dumps(RUN | {"exit_code": 10**30})),
+    "what no text of PostgreSQL has": lambda path: path.write_text(json.dumps(RUN | {"error_message": "\0"})),
+    "a link": lambda path: path.symlink_to("/etc/passwd"),
+    "a pipe": os.mkfifo,
+    "a folder": lambda path: path.mkdir(),
+    "a socket": lambda path: socket.socket(socket.AF_UNIX).bind(str(path)),
+}
+
+
+def rows(connection: Database) -> list[tuple[Any, ...]]:
+    return connection.execute("SELECT job, status, attempt, exit_code, host FROM task_run").fetchall()
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.parametrize("kind", NOTHING)
+def test_a_result_that_says_nothing_is_set_aside_and_the_others_are_told(
+    connection: Database, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "results/clock-shop-work"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    NOTHING[kind](folder / "a.json")
+    (folder / "b.json").write_text(json.dumps(RUN))
+    assert reconcile(connection, tmp_path, host="app1") == Reconciled(results=1)
+    assert rows(connection) == [("work", "failed", 0, 75, "app1")]
+    assert names(folder) == ["a.refused"]
+    assert "a.json can't be read" in caplog.text
+    caplog.clear()
+    assert reconcile(connection, tmp_path, host="app1") == Reconciled()
+    assert caplog.text == ""
+
+
+def test_the_note_of_a_failure_that_a_power_cut_emptied_is_set_aside(connection: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "failed"
+    folder.mkdir()
+    (folder / "clock-shop-work.service.1.note").touch()
+    connection.execute(
+        "INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at,"
+        " invocation_id, expires_at) VALUES (gen_random_uuid(), 'shop.work', 'shop', 'work', now(), '', 'app1',"
+        " 'timer', 'started', now(), gen_random_uuid(), now() + interval '1 hour')"
+    )
+    done = reconcile(connection, tmp_path, host="app1", invocations=lambda _units: {})
+    assert [each.job for each in done.lost] == ["work"]  # how it ended can't be known any more, and its row says so
+    assert [row[:2] for row in rows(connection)] == [("work", "lost")]
+    assert names(folder) == ["clock-shop-work.service.1.refused"]
+
+
+def test_notes_of_applies_and_pauses_that_say_nothing_keep_the_watch_from_nothing(
+    connection: Database, tmp_path: Path
+) -> None:
+    places, now = Places(tmp_path), datetime(2026, 11, 24, 12, tzinfo=UTC)
+    places.untold.mkdir(parents=True)
+    for name in ("00000000000000000001-jobs.json", "00000000000000000002-pause.json"):
+        (places.untold / name).touch()
+    host_watch.tell_deployed(connection, places, "app1", now)
+    host_watch.tell_pauses(connection, places, "app1", now)
+    assert names(places.untold) == [
+        "00000000000000000001-jobs.refused",
+        "00000000000000000002-pause.refused",
+    ]
+
+
+def test_what_is_written_durably_takes_the_place_of_what_was_there_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "shop.json"
+    for text in ("one", "two"):
+        durable.write(path, text, mode=0o644)
+        assert durable.read(path, str) == text
+    assert names(tmp_path) == ["shop.json"]
+    assert path.stat().st_mode & 0o777 == 0o644
