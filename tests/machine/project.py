@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[2]
 FAR_HOUR = (datetime.now(UTC).hour + 12) % 24  # an hour of the day, in UTC, that doesn't come while the tests run
+LATER_HOUR = (FAR_HOUR + 1) % 24
 FOLDER = "/srv/small"
 RUNS = "/run/small/runs"
 CONFIG = f"""

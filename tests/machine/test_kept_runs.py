@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.machine.machine import wait_for
-from tests.machine.project import SmallProject
+from tests.machine.project import FAR_HOUR, LATER_HOUR, SmallProject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("promises")
 
 SERVICE = "clock-one-job.service"
-JOB = {"job": ("hour=3", True)}
+JOB = {"job": (f"hour={FAR_HOUR}", True)}
 GENEROUS = "timeout='1h', memory_max='300M', tasks_max=40"
 NARROW = "timeout=1, memory_max='200M', tasks_max=20"
 # Applies, and does something to a service right before the first daemon-reload.
@@ -88,7 +88,8 @@ def test_a_run_keeps_the_limits_that_it_was_started_with_whichever_file_changes(
     }
     project.apply()
     assert limits(project) == ("1h", "314572800", "40")
-    project.write(GENEROUS, one={"job": ("hour=4, timeout=1, tasks_max=10", True)})  # now in the job's own drop-in
+    # now in the job's own drop-in
+    project.write(GENEROUS, one={"job": (f"hour={LATER_HOUR}, timeout=1, tasks_max=10", True)})
     project.apply()
     assert limits(project) == ("1h", "314572800", "40")
     assert project.apply()["changed"] is False
@@ -150,7 +151,7 @@ def test_nothing_is_left_of_a_removed_job_that_ran(project: SmallProject) -> Non
 
 
 def test_a_job_that_waits_for_its_turn_has_it_when_the_clock_has_no_turns_any_more(project: SmallProject) -> None:
-    both = {"job": ("hour=3", True), "other": ("hour=3", True)}
+    both = {"job": (f"hour={FAR_HOUR}", True), "other": (f"hour={FAR_HOUR}", True)}
     project.write("concurrency=1", one=both)
     project.apply()
     begin(project, 3, SERVICE)

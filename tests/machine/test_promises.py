@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.machine.machine import wait_for
-from tests.machine.project import SmallProject, at, sleep_until
+from tests.machine.project import FAR_HOUR, LATER_HOUR, SmallProject, at, sleep_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ def test_a_running_job_goes_on_when_its_unit_changes_and_when_it_goes(project: S
     project.machine.run("sh", "-c", "echo 8 >/run/small.long")
     project.machine.run("systemctl", "start", "clock-one-kept.service", "clock-one-plain.service")
     wait_for("both starts", lambda: len(project.runs()) == 2, seconds=5)
-    project.write(one={"kept": ("hour=5", True)}, two={"other": ("hour=6", True)})
+    project.write(one={"kept": (f"hour={FAR_HOUR}", True)}, two={"other": (f"hour={LATER_HOUR}", True)})
     project.apply()
     assert len(project.runs()) == 2
     project.write()

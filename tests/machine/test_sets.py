@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.machine.machine import wait_for
-from tests.machine.project import FOLDER, RUNS, SmallProject, at, write_local
+from tests.machine.project import FAR_HOUR, FOLDER, LATER_HOUR, RUNS, SmallProject, at, write_local
 
 pytestmark = pytest.mark.xdist_group("sets")
 
@@ -77,7 +77,7 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
 
 
 def test_remove_all_takes_pauses_locks_and_failures_along(project: SmallProject) -> None:
-    project.write("concurrency=1", one={"kept": ("hour=3", True)}, two={"breaks": ("hour=3", True)})
+    project.write("concurrency=1", one={"kept": (f"hour={FAR_HOUR}", True)}, two={"breaks": (f"hour={FAR_HOUR}", True)})
     project.apply()
     breaks = "/run/systemd/system/clock-two-breaks.service.d"
     script = (
@@ -127,7 +127,7 @@ def test_a_set_that_systemd_finds_fault_with_changes_nothing(project: SmallProje
 def test_the_plan_is_what_an_apply_then_does(project: SmallProject) -> None:
     project.machine.run("sh", "-c", "echo 5 >/run/small.long")
     project.machine.run("systemctl", "start", "clock-one-plain.service")
-    project.write(one={"kept": (at(3600), True)}, two={"other": ("hour=4", True)})
+    project.write(one={"kept": (at(3600), True)}, two={"other": (f"hour={LATER_HOUR}", True)})
     done = project.clocks("plan", "--json", check=False)
     planned = json.loads(done.stdout)
     assert done.returncode == 2
@@ -155,7 +155,7 @@ LOCAL = {  # an operator's drop-in at each level, against what the set says in t
 
 def test_an_operators_drop_in_wins_at_any_level_and_survives_deploys(project: SmallProject) -> None:
     job = "nice=3, tasks_max=9, timeout=50"  # its own drop-in has them
-    project.write(one={"kept": (f"hour=3, {job}", True)})
+    project.write(one={"kept": (f"hour={FAR_HOUR}, {job}", True)})
     project.apply()
     limits = "Nice,TasksMax,RuntimeMaxUSec"
     units = project.machine.root / "etc/systemd/system"
@@ -225,8 +225,8 @@ def commands_of(readme: str, section: str) -> str:
 def test_ejected_units_live_on_without_the_project(project: SmallProject) -> None:
     job = "read_write_paths=['/run/small']"
     project.write(
-        one={"kept": (f"second='*/4', {job}", True), "plain": ("hour=4, nice=3", False)},
-        two={"other": ("hour=5", True)},
+        one={"kept": (f"second='*/4', {job}", True), "plain": (f"hour={LATER_HOUR}, nice=3", False)},
+        two={"other": (f"hour={FAR_HOUR}", True)},
     )
     project.clocks("eject", "/srv/ejected")
     ejected = project.machine.root / "srv/ejected"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.machine.inside import standing_in
 from tests.machine.machine import wait_for
-from tests.machine.project import ENVIRONMENT, PLAIN, RUNS, SmallProject, at, set_up, sleep_until
+from tests.machine.project import ENVIRONMENT, FAR_HOUR, LATER_HOUR, PLAIN, RUNS, SmallProject, at, set_up, sleep_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def developer(either_machine: Machine) -> Iterator[Developer]:
 
 def test_ones_own_jobs_are_planned_applied_run_changed_rolled_back_and_removed(developer: Developer) -> None:
     project = developer.project
-    project.write(one={"often": ("second='*/2', nice=1", True), "nightly": ("hour=3", False)})
+    project.write(one={"often": ("second='*/2', nice=1", True), "nightly": (f"hour={FAR_HOUR}", False)})
     plan = json.loads(developer.clocks("plan", "--json", code=2).stdout)
     [sentence] = plan["left_out"]
     assert sentence.startswith("every job: a user's own systemd has no right to CapabilityBoundingSet=, ")
@@ -97,7 +97,7 @@ def test_ones_own_jobs_are_planned_applied_run_changed_rolled_back_and_removed(d
     assert set(shown.split()) == {"NoNewPrivileges=yes", "MemoryMax=1073741824", "RuntimeMaxUSec=1h", "Nice=1"}
     assert developer.clocks("plan").stdout == "nothing to do: the timers are as the clock files say\n"
 
-    project.write(one={"nightly": ("hour=4", False)})
+    project.write(one={"nightly": (f"hour={LATER_HOUR}", False)})
     assert developer.clocks("apply").stdout.splitlines()[:2] == [
         "restarted clock-one-nightly.timer", "stopped clock-one-often.timer",
     ]  # fmt: skip
@@ -117,7 +117,7 @@ def test_ones_own_jobs_are_planned_applied_run_changed_rolled_back_and_removed(d
 def test_an_edited_time_starts_no_job_of_ones_own(developer: Developer) -> None:
     project = developer.project
     project.reset()
-    project.write(one={"kept": ("hour=3", True), "plain": ("hour=3", False)})
+    project.write(one={"kept": (f"hour={FAR_HOUR}", True), "plain": (f"hour={FAR_HOUR}", False)})
     developer.clocks("apply")
     started = time.time()
     sleep_until(started + 3)
@@ -132,7 +132,7 @@ def test_an_edited_time_starts_no_job_of_ones_own(developer: Developer) -> None:
 
 
 def test_the_doctor_looks_at_ones_own_systemd(developer: Developer) -> None:
-    developer.project.write(one={"kept": ("hour=3", True)})
+    developer.project.write(one={"kept": (f"hour={FAR_HOUR}", True)})
     developer.clocks("apply")
 
     def found() -> dict[str, str]:
@@ -156,11 +156,11 @@ def test_an_image_has_no_user_and_no_session_has_no_systemd(developer: Developer
 def test_a_run_of_ones_own_keeps_its_limits_too(developer: Developer) -> None:
     project, service = developer.project, "clock-one-job.service"
     project.reset()
-    project.write(one={"job": ("hour=3, timeout=60", True)})
+    project.write(one={"job": (f"hour={FAR_HOUR}, timeout=60", True)})
     developer.clocks("apply")
     project.machine.run("sh", "-c", "echo 4 >/run/small.long")
     developer.systemctl("start", service)
-    project.write(one={"job": ("hour=3, timeout=1", True)})
+    project.write(one={"job": (f"hour={FAR_HOUR}, timeout=1", True)})
     developer.clocks("apply")
     wait_for("the end", lambda: project.runs() == ["start job", "end job"], seconds=10)
     ended = {"Result=success", "RuntimeMaxUSec=1s", "ActiveState=inactive"}
