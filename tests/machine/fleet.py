@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
@@ -25,7 +26,6 @@ from tests.machine.machine import REPOSITORY, Machine, booted
 from tests.mistreated import Server, own_server
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
 
 FOLDER = "/srv/fleet"
@@ -125,7 +125,7 @@ def two_machines(*names: str, base: Path = Path("/"), connections: int = 600) ->
     so many `connections`.
     """
     with ExitStack() as stack:
-        server, url = stack.enter_context(_postgresql(connections))
+        server, url = stack.enter_context(postgresql(connections))
         machines = {name: stack.enter_context(booted(name, base)) for name in names}
         for machine in machines.values():
             machine.run("hostname", machine.name)
@@ -134,10 +134,21 @@ def two_machines(*names: str, base: Path = Path("/"), connections: int = 600) ->
 
 
 def _set_up(machine: Machine, url: str, *, has_python: bool) -> None:
-    machine.run("useradd", "--system", "shop")
     # The tests' Python may lie in root's home, which the services' user is to pass through, in this machine alone.
     machine.run("chmod", "a+x", "/root")
-    root = machine.root / FOLDER.lstrip("/")
+    furnish(machine.root, url, has_python=has_python)
+
+
+def furnish(base: Path, url: str, *, has_python: bool) -> None:
+    """Puts the project below a root directory, with its services' user.
+
+    Args:
+        base: the root directory.
+        url: where its machine reaches the database.
+        has_python: whether its machine sees the tests' Python and this checkout; else it gets them.
+    """
+    subprocess.run(["useradd", "--root", base, "--system", "shop"], check=True)
+    root = base / FOLDER.lstrip("/")
     for folder in ("bin", "fleet/tasks", "fleet/clocks"):
         (root / folder).mkdir(parents=True)
     for package in ("fleet", "fleet/tasks"):
@@ -145,7 +156,7 @@ def _set_up(machine: Machine, url: str, *, has_python: bool) -> None:
     (root / "fleet/tasks/jobs.py").write_text(TASKS)
     python = {"python": sys.executable, "path": f"{REPOSITORY}:{FOLDER}", "home": ""}
     if not has_python:
-        vm_python.give_python(machine.root)
+        vm_python.give_python(base)
         python = {
             "python": vm_python.INTERPRETER,
             "path": f"{vm_python.SITE}:{FOLDER}",
@@ -155,15 +166,15 @@ def _set_up(machine: Machine, url: str, *, has_python: bool) -> None:
         text = COMMAND.format(module=module, **python)
         (root / "bin" / command).write_text(text)
         (root / "bin" / command).chmod(0o755)
-    etc = machine.root / ETC.lstrip("/")
+    etc = base / ETC.lstrip("/")
     (etc / "credentials").mkdir(parents=True)
     (etc / "config.toml").write_text(CONFIG)
     (etc / "credentials/database_url").write_text(url)
 
 
 @contextmanager
-def _postgresql(connections: int) -> Iterator[tuple[Server, str]]:
-    """The server, and where the machines reach it."""
+def postgresql(connections: int) -> Iterator[tuple[Server, str]]:
+    """The server, and where this machine's loopback reaches it."""
     with own_server(fsync="off", full_page_writes="off", max_connections=connections) as server:
         with psycopg.connect(server.url, autocommit=True) as connection:
             migrations.migrate(connection, [migrations.OWN])

@@ -32,9 +32,11 @@ class VirtualMachine:
 
     Attributes:
         folder: its disk's image, what it has to say, and its console.
+        has_network: whether it reaches this machine's loopback, as 10.0.2.2.
     """
 
     folder: Path
+    has_network: bool = False
 
     @property
     def report(self) -> str:
@@ -53,9 +55,10 @@ class VirtualMachine:
         if at is not None:
             counted = f"base={at:%Y-%m-%dT%H:%M:%S},clock=vm"
             pace = ["-accel", "tcg", "-icount", "shift=1,sleep=off", "-smp", "1", "-rtc", counted]
+        network = "user,model=virtio-net-pci" if self.has_network else "none"
         command = [
-            "qemu-system-x86_64", *pace, "-m", "512",
-            "-display", "none", "-nic", "none",
+            "qemu-system-x86_64", *pace, "-m", "768",
+            "-display", "none", "-nic", network,
             "-serial", f"file:{self.folder}/console", "-serial", f"file:{self.folder}/report",
             "-kernel", str(self.folder / "vmlinuz"), "-initrd", str(self.folder / "initrd"),
             "-append", "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0",
@@ -81,11 +84,12 @@ class VirtualMachine:
 
 
 @contextmanager
-def virtual_machine(furnish: Callable[[Path], None]) -> Iterator[VirtualMachine]:
+def virtual_machine(furnish: Callable[[Path], None], *, has_network: bool = False) -> Iterator[VirtualMachine]:
     """A Debian 13 machine, not yet booted.
 
     Args:
         furnish: puts what the machine needs into its root directory.
+        has_network: whether it reaches this machine's loopback, as 10.0.2.2.
     """
     require(lacking("a virtual machine", {"mke2fs": "e2fsprogs", "qemu-system-x86_64": "qemu-system-x86"}))
     base = debian_13()
@@ -100,4 +104,4 @@ def virtual_machine(furnish: Callable[[Path], None]) -> Iterator[VirtualMachine]
             image.truncate(3 << 30)
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", str(root), str(folder / "image")], check=True)
         shutil.rmtree(root)
-        yield VirtualMachine(folder)
+        yield VirtualMachine(folder, has_network)

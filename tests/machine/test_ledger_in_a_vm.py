@@ -1,0 +1,131 @@
+"""The same on a machine that is one: systemd 257, control groups v2, and a power cut while a job runs.
+
+Its services reach PostgreSQL on their loopback, as on a host that has its own: systemd-socket-proxyd leads there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from tests.machine.fleet import FOLDER, furnish, postgresql
+from tests.machine.machine import wait_for
+from tests.machine.rendered import write_below
+from tests.machine.test_ledger import DEATHS, TASKS, check, rows_of
+from tests.machine.vm import REPORT, VirtualMachine, virtual_machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.xdist_group("ledger in a vm")
+
+WITHIN = 400.0  # seconds of this machine; a minute and a half is usual
+EMULATED = 20  # an emulated processor is so much slower: what a limit of some seconds must leave time for
+# What hangs on systemd and the kernel; how Python ends is the same everywhere.
+JOBS = {
+    **{job: DEATHS[job] for job in ("ends", "killed", "slow", "no_python", "again")},
+    "greedy": ("eats, 'cron'", "failed", "oom-kill", None, "OOM killer"),
+    "cut_off": ("hangs, 'cron'", "lost", None, None, ""),
+}
+OPTIONS = {"slow": f", timeout={EMULATED}", "greedy": ", memory_max='120M'", "again": ", retries=1, retry_delay=1"}
+APART = 3  # seconds from job to job
+CLOCK = f"""from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from scheduled_tasks import Clock
+from fleet.tasks import deaths
+
+first = datetime.fromisoformat(Path("/srv/first").read_text().strip())
+
+
+def due(n):
+    at = first + timedelta(seconds=n * {APART})
+    return {{"hour": at.hour, "minute": at.minute, "second": at.second}}
+
+
+scheduler = Clock(memory_max="200M")
+"""
+FIRST_BOOT = f"""#!/bin/sh
+[ ! -e /srv/first ] || exit 0
+date --utc --date='+{2 * EMULATED} seconds' --iso-8601=seconds >/srv/first
+{FOLDER}/bin/clocks apply >{REPORT} 2>&1
+echo "applied: $?" >{REPORT}
+"""
+UNITS = {
+    "first-boot.service": """[Unit]
+Wants=database.socket systemd-networkd.service
+After=database.socket systemd-networkd.service systemd-tmpfiles-setup.service
+[Service]
+Type=oneshot
+Environment=SCHEDULED_TASKS_CONFIG=/etc/scheduled-tasks/config.toml
+Environment=CREDENTIALS_DIRECTORY=/etc/scheduled-tasks/credentials
+ExecStart=/srv/first-boot.sh
+""",
+    "database.socket": "[Socket]\nListenStream=127.0.0.1:{port}\n",
+    "database.service": "[Service]\nExecStart=/usr/lib/systemd/systemd-socket-proxyd 10.0.2.2:{port}\n",
+}
+NETWORK = "[Match]\nType=ether\n[Network]\nAddress=10.0.2.15/24\n"
+
+Query: TypeAlias = "Callable[..., list[tuple[Any, ...]]]"
+
+
+def put_in(root: Path, url: str) -> None:
+    furnish(root, url, has_python=False)
+    write_below(root, f"{FOLDER}/fleet/tasks/deaths.py", TASKS)
+    jobs = [
+        f"scheduler.add_job(deaths.{call}, id={job!r}, **due({n}){OPTIONS.get(job, '')})"
+        for n, (job, (call, *_)) in enumerate(JOBS.items())
+    ]
+    write_below(root, f"{FOLDER}/fleet/clocks/__init__.py", "")
+    write_below(root, f"{FOLDER}/fleet/clocks/deaths.py", CLOCK + "\n".join(jobs) + "\n")
+    write_below(root, "/etc/hostname", "app1\n")
+    write_below(root, "/etc/systemd/network/10-ether.network", NETWORK)
+    broken = "[Service]\nExecStart=\nExecStart=/srv/no-python\n"
+    write_below(root, "/etc/systemd/system/clock-deaths-no_python.service.d/90-local.conf", broken)
+    write_below(root, "/srv/no-python", "#!/usr/bin/python-that-is-gone\n", mode=0o755)
+    write_below(root, "/srv/first-boot.sh", FIRST_BOOT, mode=0o755)
+    for name, text in UNITS.items():
+        write_below(root, f"/etc/systemd/system/{name}", text.format(port=urlsplit(url).port))
+    wants = root / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(exist_ok=True)
+    for name in ("first-boot.service", "database.socket"):
+        (wants / name).symlink_to(f"../{name}")
+
+
+def told(machine: VirtualMachine, boot: Callable[[], bool], what: str) -> None:
+    """Boots it, waits until something is so, and cuts its power."""
+    process = machine.boot()
+    try:
+        wait_for(what, boot, seconds=WITHIN)
+    except AssertionError as error:
+        console = (machine.folder / "console").read_text(errors="replace")
+        raise AssertionError(f"{error}:\n{machine.report[-3000:]}\n{console[-2000:]}") from None
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def query() -> Iterator[Query]:
+    """Asks the ledger, once the machine has been through it all."""
+    with postgresql(100) as (server, url), virtual_machine(lambda root: put_in(root, url), has_network=True) as machine:
+
+        def query(statement: str, *values: object) -> list[tuple[Any, ...]]:
+            with psycopg.connect(server.url, autocommit=True) as connection:
+                return connection.execute(statement, values).fetchall()
+
+        def only_one_goes_on() -> bool:
+            over = "SELECT job FROM task_run WHERE status IN ('ended', 'failed') AND (job, attempt) <> ('again', 1)"
+            return len(query(over)) == len(JOBS) - 1 and bool(query("SELECT FROM task_run WHERE status = 'started'"))
+
+        told(machine, only_one_goes_on, "the runs")
+        told(machine, lambda: not query("SELECT FROM task_run WHERE status = 'started'"), "the watch's look")
+        yield query
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_each_way_to_end_is_in_the_slots_one_row(query: Query, job: str) -> None:
+    check(JOBS, job, rows_of(query, job))
