@@ -19,7 +19,6 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-MOST = 1 << 20  # bytes of a file; a thousand jobs' list has half of it
 NO_FILE = {errno.ELOOP, errno.ENXIO}  # what opening says of a link and of a socket
 NO_PLAIN_FILE = "it is no plain file"
 REFUSED = ".refused"  # what says nothing is called so, for a person to look at: `clocks doctor` names it
@@ -45,18 +44,18 @@ def write(path: Path, text: str, mode: int | None = None) -> None:
         os.close(folder)
 
 
-def read(path: Path, parse: Callable[[str], T]) -> T | None:
+def read(path: Path, parse: Callable[[str], T], most: int | None = None) -> T | None:
     """What a file says; None where it says nothing: it is gone, or what it has can't be read, then it is set aside.
 
-    A job's user may have put anything in its place: no link is followed, nothing is waited for, and no more is read
-    than such a file can have.
+    A job's user may have put anything in its place: no link is followed, and nothing is waited for.
 
     Args:
         path: the file.
         parse: reads the text; raises ValueError, KeyError or TypeError where it is none.
+        most: how many bytes such a file can have; None where nobody else could have written it.
     """
     try:
-        return parse(_text(path))
+        return parse(_text(path, most))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -67,12 +66,13 @@ def read(path: Path, parse: Callable[[str], T]) -> T | None:
 def set_aside(path: Path, why: Exception) -> None:
     """Has a file out of the way that says nothing, and says so once."""
     aside = path.with_suffix(REFUSED)
-    logger.warning("%s can't be read (%s: %s), and is %s now", path, type(why).__name__, why, aside.name)
+    said = str(why).partition("\n")[0]
+    logger.warning("%s can't be read (%s: %s), and is %s now", path, type(why).__name__, said, aside.name)
     with suppress(OSError):
         path.rename(aside)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, most: int | None) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
@@ -83,9 +83,9 @@ def _text(path: Path) -> str:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError(NO_PLAIN_FILE)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            text = file.read(MOST + 1)
+            text = file.read(-1 if most is None else most + 1)
     finally:
         os.close(descriptor)
-    if len(text) > MOST:
-        raise ValueError(f"it has more than {MOST} bytes")
+    if most is not None and len(text) > most:
+        raise ValueError(f"it has more than {most} bytes")
     return text.decode()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # What runs and the failure hook leave in the state folder.
 KEPT = ("results/*/*.json", "failed/*.note")
+MOST = 1 << 17  # bytes of a result: its texts are cut (record.MAX_MESSAGE), and JSON may need twelve for a character
 
 
 class Lost(NamedTuple):
@@ -91,7 +92,7 @@ def _alone(state: Path) -> Iterator[None]:
 def _write_result(connection: Connection, path: Path, host: str) -> bool:
     """Completes the row of a run that kept its result, or writes the row of one that had none. True where it did."""
     clock, job = path.parent.name.removeprefix("clock-").partition("-")[::2]
-    kept = durable.read(path, partial(_read_result, clock, job))
+    kept = durable.read(path, partial(_read_result, clock, job), MOST)
     if kept is None:
         return False
     statement = _COMPLETE if kept.get("is_open") else _LATE

@@ -14,7 +14,7 @@ import pytest
 from scheduled_tasks import durable
 from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.operate import host_watch
-from scheduled_tasks.operate.reconcile import Reconciled, reconcile
+from scheduled_tasks.operate.reconcile import MOST, Reconciled, reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ NOTHING: dict[str, Callable[[Path], object]] = {
     "null": lambda path: path.write_text("null"),
     "a list": lambda path: path.write_text(json.dumps([RUN])),
     "too deep": lambda path: path.write_text("[" * 100_000),
-    "too much": lambda path: path.write_text(json.dumps(RUN | {"error_message": "x" * durable.MOST})),
+    "too much": lambda path: path.write_text(json.dumps(RUN | {"error_message": "x" * MOST})),
     "another job's": lambda path: path.write_text(json.dumps(RUN | {"job": "other"})),
     "no job": lambda path: path.write_text(json.dumps(without("job"))),
     "no run": lambda path: path.write_text(json.dumps(without("run_id"))),
