@@ -16,8 +16,6 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import psycopg
-
 from scheduled_tasks import durable
 from scheduled_tasks.operate.failures import Failure, read_failure
 
@@ -91,6 +89,8 @@ def _alone(state: Path) -> Iterator[None]:
 
 def _write_result(connection: Connection, path: Path, host: str) -> bool:
     """Completes the row of a run that kept its result, or writes the row of one that had none. True where it did."""
+    import psycopg  # who has a connection has it; who starts `clocks` need not wait for it
+
     clock, job = path.parent.name.removeprefix("clock-").partition("-")[::2]
     kept = durable.read(path, partial(_read_result, clock, job), MOST)
     if kept is None:

@@ -134,4 +134,5 @@ def test_each_slot_of_a_herd_has_one_row_and_one_effect(fleet: Fleet, happens: C
     ) == [("ended", HERD, HERD, 1)]
     assert effects(fleet, clock) == {f"clock-{clock}-job_{n}": 1 for n in range(HERD)}
     for machine in fleet.machines.values():
-        assert machine.run("systemctl", "list-units", "--state=failed", "--no-legend", "clock-*").stdout == ""
+        failed = machine.run("systemctl", "list-units", "--state=failed", "--no-legend", f"clock-{clock}-*").stdout
+        assert failed == ""

@@ -104,7 +104,7 @@ def rows_of(query: Callable[..., list[tuple[Any, ...]]], job: str) -> list[tuple
     """What the ledger says of a job's runs that are over."""
     return query(
         "SELECT status, error_type, exit_code, coalesce(error_message, ''), slot_host, trigger, cpu_seconds > 0,"
-        " invocation_id IS NOT NULL, lag BETWEEN 0 AND 30, attempt FROM task_run"
+        " invocation_id IS NOT NULL, lag BETWEEN 0 AND 120, attempt FROM task_run"
         " WHERE job = %s AND status <> 'started' ORDER BY started_at",
         job,
     )
