@@ -21,7 +21,7 @@ from tests.machine.vm import REPORT, VirtualMachine, virtual_machine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.xdist_group("ledger in a vm")
+pytestmark = pytest.mark.xdist_group("vm")  # it has the work of two processors: one such machine at a time
 
 WITHIN = 400.0  # seconds of this machine; a minute and a half is usual
 EMULATED = 20  # an emulated processor is so much slower: what a limit of some seconds must leave time for

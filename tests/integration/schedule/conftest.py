@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.roots import debian_13, lacking, require
@@ -16,3 +18,15 @@ def systemd(request: pytest.FixtureRequest) -> Systemd:
         require(lacking("asking systemd-analyze", {"systemd-analyze": "systemd"}, root=False))
         return Systemd(())
     return Systemd(("chroot", str(debian_13())))
+
+
+@pytest.fixture(scope="session")
+def systemds() -> tuple[Systemd, ...]:
+    """Both; outside of CI the first alone, where the second can't be had."""
+    require(lacking("asking systemd-analyze", {"systemd-analyze": "systemd"}, root=False))
+    here = Systemd(())
+    lack = lacking("asking Debian 13's", {"debootstrap": "debootstrap"})
+    if lack and os.environ.get("CI") != "true":
+        return (here,)
+    require(lack)
+    return (here, Systemd(("chroot", str(debian_13()))))

@@ -216,7 +216,6 @@ def nights(draw: st.DrawFn) -> Night:
     return Night(Made({**fields, "hour": hour, "minute": minute}, hours, minutes, frozenset({0}), wanted), zone, at)
 
 
-@cache
 def walls(zone: str, start: datetime, minutes: int) -> dict[datetime, list[datetime]]:
     """Each minute that the wall clock shows, with the UTC minutes in which it shows it."""
     shown: dict[datetime, list[datetime]] = {}

@@ -14,6 +14,9 @@ class Systemd:
     def __init__(self, prefix: Sequence[str]) -> None:
         self.prefix = tuple(prefix)
 
+    def __repr__(self) -> str:
+        return " ".join((*self.prefix, "systemd-analyze"))
+
     def elapses(self, lines: Sequence[str], base: datetime, count: int) -> list[list[datetime]]:
         """The next `count` instants of each line strictly after `base`."""
         done = subprocess.run(
@@ -28,10 +31,7 @@ class Systemd:
         blocks = done.stdout.strip().split("\n\n")
         assert len(blocks) == len(lines)
         stamp = re.compile(r"(?:elapse|#\d+): \w+ (\S+ \S+) UTC")
-        return [
-            [datetime.strptime(at, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) for at in stamp.findall(block)]
-            for block in blocks
-        ]
+        return [[datetime.fromisoformat(at).replace(tzinfo=UTC) for at in stamp.findall(block)] for block in blocks]
 
     def fires(
         self, lines: Sequence[str], start: datetime, end: datetime, count: int
