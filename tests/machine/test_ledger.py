@@ -194,3 +194,16 @@ def test_the_watch_brings_an_apply_to_its_end_that_was_killed_while_timers_stood
     window = ("test", "-e", "/run/scheduled-tasks/window.json")
     wait_for("the window's end", lambda: machine.run(*window, check=False).returncode == 1, seconds=10)
     assert fleet.ask("app1", "apply")["changed"] is False
+
+
+def test_a_removal_leaves_nothing_on_disk_once_all_of_it_is_told(fleet: Fleet) -> None:
+    state = fleet.machines["app1"].root / "var/lib/scheduled-tasks"
+    (state / "failed").mkdir(exist_ok=True)
+    (state / "failed/clock-deaths-slow.service.1.note").touch()  # as a dying disk may leave it
+    fleet.clocks("app1", "reconcile")
+    [finding] = [each for each in fleet.ask("app1", "doctor") if each["mend"].endswith(".refused")]
+    assert finding["mend"] == "rm /var/lib/scheduled-tasks/failed/clock-deaths-slow.service.1.refused"
+    wait_for("the notes to be told", lambda: not list(state.glob("failed/*.note")), seconds=30)
+    assert (state / "reconcile.lock").exists()
+    fleet.clocks("app1", "remove", "--all")
+    assert not state.exists()

@@ -31,7 +31,7 @@ JOBS = {
     "greedy": ("eats, 'cron'", "failed", "oom-kill", None, "OOM killer"),
     "cut_off": ("hangs, 'cron'", "lost", None, None, ""),
 }
-OPTIONS = {"slow": f", timeout={EMULATED}", "greedy": ", memory_max='120M'", "again": ", retries=1, retry_delay=1"}
+OPTIONS = {"slow": f", timeout={3 * EMULATED}", "greedy": ", memory_max='120M'", "again": ", retries=1, retry_delay=1"}
 APART = 3  # seconds from job to job
 CLOCK = f"""from datetime import UTC, datetime, timedelta
 from pathlib import Path
