@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from scheduled_tasks import durable, features
+from scheduled_tasks import features
 from scheduled_tasks.cli.common import (
     actor,
     chosen_places,
@@ -66,6 +66,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
 
 def _of_the_machine(places: names.Places, files: Mapping[str, str], commands: Commands) -> Iterator[Finding]:
     from scheduled_tasks.deploy.facts import failed_units, orphaned_stamps, read_facts
+    from scheduled_tasks.operate.host_watch import refused
 
     try:
         facts, failed = read_facts(places, files), failed_units(places)
@@ -74,7 +75,7 @@ def _of_the_machine(places: names.Places, files: Mapping[str, str], commands: Co
         return
     yield from machine_findings(facts, failed, orphaned_stamps(places), commands=commands)
     yield from horizon_findings(files, datetime.now(UTC), commands=commands)
-    for path in sorted(places.state.glob(f"*/**/*{durable.REFUSED}")):
+    for path in refused(places):
         yield Finding(str(path), "the ledger could not be told what it says", f"rm {path}", "look into it before")
 
 

@@ -26,6 +26,7 @@ from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+WAITS = (*ledger.KEPT, "untold/*.json")  # what the state folder has until the database is told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -227,13 +228,20 @@ def _utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def refused(places: Places) -> list[Path]:
+    """What said nothing and was set aside, of all that waits to be told."""
+    if places.home:
+        return []
+    aside = (Path(pattern).with_suffix(durable.REFUSED) for pattern in WAITS)
+    return sorted(path for pattern in aside for path in places.state.glob(str(pattern)))
+
+
 def leave(places: Places, *, has_database: bool) -> None:
     """Takes away this machine's state, once nothing of it is to be told and nothing runs that could have more."""
     state = places.state
     if places.home or not places.is_running:
         return
-    kept = (*ledger.KEPT, "untold/*.json")
-    if has_database and any(path for pattern in kept for path in state.glob(pattern)):
+    if has_database and any(path for pattern in WAITS for path in state.glob(pattern)):
         return
     if not read_facts(places, {}).running:
         for folder in (state, places.private_state):

@@ -87,6 +87,21 @@ def test_a_result_that_says_nothing_is_set_aside_and_the_others_are_told(
     assert caplog.text == ""
 
 
+def test_what_was_set_aside_is_found_also_where_systemd_keeps_it_behind_a_link(
+    connection: Database, tmp_path: Path
+) -> None:
+    places = Places(tmp_path)
+    private = places.private_state / "results/clock-shop-work"  # as with DynamicUser=
+    private.mkdir(parents=True)
+    link = places.state / "results/clock-shop-work"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(private)
+    (link / "a.json").touch()
+    assert host_watch.refused(places) == []
+    reconcile(connection, places.state, host="app1")
+    assert host_watch.refused(places) == [link / "a.refused"]
+
+
 def test_the_note_of_a_failure_that_a_power_cut_emptied_is_set_aside(connection: Database, tmp_path: Path) -> None:
     folder = tmp_path / "failed"
     folder.mkdir()
