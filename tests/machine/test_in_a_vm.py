@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.machine import wait_for
 from tests.machine.project import FOLDER, furnish, write_clocks
 from tests.machine.rendered import OUT, Jobs, host, write_below
 from tests.machine.test_killed import NEW, OLD, TIMES, loaded
@@ -115,15 +114,8 @@ def put_in(root: Path, folder: Path) -> None:
 
 def cut(machine: VirtualMachine, at: str) -> str:
     """Boots the machine, and has the power go at the first operation that is told with these words."""
-    process = machine.boot()
-    try:
-        wait_for(at, lambda: at in machine.report or "Traceback" in machine.report, seconds=BOOT_SECONDS)
-        assert at in machine.report
-    except AssertionError as error:
-        raise AssertionError(f"{error}:\n{machine.report[-3000:]}") from None
-    finally:
-        process.kill()
-        process.wait()
+    machine.cut(at, lambda: at in machine.report or "Traceback" in machine.report, seconds=BOOT_SECONDS)
+    assert at in machine.report, machine.report[-3000:]
     return machine.report
 
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.machine.machine import wait_for
 from tests.roots import debian_13, lacking, require
 
 if TYPE_CHECKING:
@@ -65,6 +66,22 @@ class VirtualMachine:
             "-drive", f"file={self.folder}/image,if=virtio,format=raw",
         ]  # fmt: skip
         return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def cut(self, what: str, is_so: Callable[[], bool], *, seconds: float) -> None:
+        """Boots it, waits until something is so, and cuts its power.
+
+        Raises:
+            AssertionError: it wasn't within the time; with the ends of its report and its console.
+        """
+        process = self.boot()
+        try:
+            wait_for(what, is_so, seconds=seconds)
+        except AssertionError as error:
+            console = (self.folder / "console").read_text(errors="replace")
+            raise AssertionError(f"{error}:\n{self.report[-3000:]}\n{console[-2000:]}") from None
+        finally:
+            process.kill()
+            process.wait()
 
     def live(self, at: datetime | None = None) -> str:
         """Boots it, waits until it switches itself off, and returns its report.

@@ -11,18 +11,12 @@ from tests.roots import debian_13, lacking, require
 from .systemd import Systemd
 
 
-@pytest.fixture(scope="session", params=["here", "debian13"])
-def systemd(request: pytest.FixtureRequest) -> Systemd:
-    """This machine's systemd (252 on Debian 12), and Debian 13's (257)."""
-    if request.param == "here":
-        require(lacking("asking systemd-analyze", {"systemd-analyze": "systemd"}, root=False))
-        return Systemd(())
-    return Systemd(("chroot", str(debian_13())))
-
-
 @pytest.fixture(scope="session")
 def systemds() -> tuple[Systemd, ...]:
-    """Both; outside of CI the first alone, where the second can't be had."""
+    """This machine's (252 on Debian 12) and Debian 13's, 257.
+
+    Outside of CI the first alone, where the second can't be had.
+    """
     require(lacking("asking systemd-analyze", {"systemd-analyze": "systemd"}, root=False))
     here = Systemd(())
     lack = lacking("asking Debian 13's", {"debootstrap": "debootstrap"})
