@@ -17,7 +17,7 @@ import sys
 
 def main(root, act):
     """Finds the folder, or makes it."""
-    wanted = {name: value.encode() for name, value in json.loads(base64.b64decode(CREDENTIALS)).items()}  # noqa: F821
+    wanted = {name: value.encode() for name, value in json.loads(base64.b64decode(CREDENTIALS)).items()}  # noqa: F821 - see above
     entries = sorted(os.listdir(root)) if os.path.isdir(root) else []
     for folder in (os.path.join(root, name) for name in entries):
         if os.path.isdir(folder) and not os.path.islink(folder) and holds(folder, wanted):
