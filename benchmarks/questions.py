@@ -17,8 +17,8 @@ from typing import Any
 
 import psycopg
 
-from scheduled_tasks.operate import history, migrations, schedules, status
-from scheduled_tasks.operate.watch import account
+from scheduled_tasks.operate import deployments, history, migrations, status
+from scheduled_tasks.operate.account import account
 
 HOURLY = {"kind": "cron", "zone": "Europe/Paris", "minutes": [0], "seconds": [0]}
 END = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -64,8 +64,8 @@ def _ask(connection: psycopg.Connection[Any], jobs: int) -> None:
     ]  # fmt: skip
     [(rows,)] = connection.execute("SELECT count(*) FROM task_run").fetchall()
     print(f"{rows} rows, {jobs} jobs")
-    told = schedules.Told(listed, "all", END - timedelta(minutes=5), END - timedelta(minutes=5))
-    _timed("an apply tells of all jobs", lambda: schedules.tell(connection, "app1", told))
+    told = deployments.Told(listed, "all", END - timedelta(minutes=5), END - timedelta(minutes=5))
+    _timed("an apply tells of all jobs", lambda: deployments.tell(connection, "app1", told))
     _timed("history", lambda: history.history(connection))
     _timed("history --status missed", lambda: history.history(connection, status="missed"))
     _timed("history of a clock", lambda: history.history(connection, clock="c7"))

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.clock import Clock, ClockSpec, JobCall
+from scheduled_tasks.clock_job import Project, is_zone, job_name, read_job
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, FaultsError
-from scheduled_tasks.job_call import Project, is_zone, job_name, read_job
 from scheduled_tasks.options import OPTIONS, Options, read_options
 from scheduled_tasks.run.arguments import NAME
 

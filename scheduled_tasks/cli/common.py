@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
-from scheduled_tasks.deploy.names import Home, Places
-from scheduled_tasks.deploy.render import OLDEST, Host
+from scheduled_tasks.clock_job import Project
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.faults import FaultsError
-from scheduled_tasks.job_call import Project
 from scheduled_tasks.options import read_options
+from scheduled_tasks.render.names import Home, Places
+from scheduled_tasks.render.units import OLDEST, Host
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def configured_clocks(*, lines: bool = True) -> list[ClockSpec]:
 
     Raises:
         FaultsError: every fault of every clock file.
-        ConfigurationError: `clocks_here` names a clock that there isn't.
+        ConfigurationError: `enabled_clocks` names a clock that there isn't.
     """
     configuration = make_importable()
     project = Project(
@@ -92,16 +92,18 @@ def configured_clocks(*, lines: bool = True) -> list[ClockSpec]:
 
 
 def _living_here(clocks: list[ClockSpec], configuration: settings.Settings) -> list[ClockSpec]:
-    here = configuration.values.get("clocks_here")
+    here = configuration.values.get("enabled_clocks")
     if here is None:
         return clocks
     if not isinstance(here, list) or not all(isinstance(name, str) for name in here):
-        raise ConfigurationError(f"{configuration.path}: clocks_here = {here!r}: write a list of clocks' names")
+        raise ConfigurationError(f"{configuration.path}: enabled_clocks = {here!r}: write a list of clocks' names")
     known = [clock.name for clock in clocks]
     for name in here:
         if name not in known:
             near = get_close_matches(name, known, n=1) or [f"one of {', '.join(known) or 'none, there are no clocks'}"]
-            raise ConfigurationError(f"{configuration.path}: clocks_here: there is no clock {name!r}; write {near[0]}")
+            raise ConfigurationError(
+                f"{configuration.path}: enabled_clocks: there is no clock {name!r}; write {near[0]}"
+            )
     return [clock for clock in clocks if clock.name in here]
 
 

@@ -23,14 +23,14 @@ from scheduled_tasks.cli.common import (
     user_option,
 )
 from scheduled_tasks.cli.watch import tell
-from scheduled_tasks.deploy.render import left_out, render
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
+from scheduled_tasks.render.units import left_out, render
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.apply import Applied
-    from scheduled_tasks.deploy.names import Places
     from scheduled_tasks.deploy.plan import Plan
+    from scheduled_tasks.render.names import Places
 
 SOMETHING_TO_DO = 2
 
@@ -43,7 +43,7 @@ SOMETHING_TO_DO = 2
 def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
     """Show what `clocks apply` would do; exits 2 where there is something. Changes nothing and needs no root."""
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
-    from scheduled_tasks.deploy.facts import read_facts
+    from scheduled_tasks.deploy.machine_state import read_facts
     from scheduled_tasks.deploy.plan import plan
 
     places = chosen_places(root, user=user)

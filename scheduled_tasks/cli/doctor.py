@@ -23,7 +23,6 @@ from scheduled_tasks.cli.common import (
     show_json,
     user_option,
 )
-from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy.doctor import (
     Commands,
     Finding,
@@ -33,6 +32,7 @@ from scheduled_tasks.deploy.doctor import (
     machine_findings,
 )
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
+from scheduled_tasks.render import names
 from scheduled_tasks.run import settings
 
 UNHEALTHY = 1
@@ -43,8 +43,8 @@ UNHEALTHY = 1
 @json_option
 def doctor(*, user: bool, as_json: bool) -> None:
     """Look for what is wrong with this machine's timers; exits 1 where something is. Changes nothing."""
-    from scheduled_tasks.deploy.facts import read_set
     from scheduled_tasks.deploy.journal import namespaces, read_journal
+    from scheduled_tasks.deploy.machine_state import read_set
 
     places = chosen_places(Path("/"), user=user)
     files = read_set(places.current.resolve()) if places.current.is_dir() else {}
@@ -65,7 +65,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
 
 
 def _of_the_machine(places: names.Places, files: Mapping[str, str], commands: Commands) -> Iterator[Finding]:
-    from scheduled_tasks.deploy.facts import failed_units, orphaned_stamps, read_facts
+    from scheduled_tasks.deploy.machine_state import failed_units, orphaned_stamps, read_facts
     from scheduled_tasks.operate.host_watch import refused
 
     try:

@@ -14,7 +14,7 @@ from scheduled_tasks.run import settings
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scheduled_tasks.transfer import Report
+    from scheduled_tasks.conversion_report import Report
 
 FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 OUTPUT = click.option(
@@ -41,7 +41,7 @@ def imports() -> None:
 @JSON
 def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: datetime, **options: Any) -> None:
     """Import clock files, and Procfiles that name them, as people write them for APScheduler 3."""
-    from scheduled_tasks.importers.apscheduler import Request, import_files
+    from scheduled_tasks.importers.apscheduler.convert import Request, import_files
 
     request = Request(
         domains=options["domains"] or _configured("domains") or "tasks",
@@ -68,7 +68,7 @@ def crontab(  # noqa: PLR0913 - a command has its options
     files: tuple[Path, ...], output: Path, timezone: str, form: str | None, *, as_json: bool, start: datetime
 ) -> None:
     """Import crontabs: of users (crontab -l), /etc/crontab, files of /etc/cron.d, anacrontab."""
-    from scheduled_tasks.importers.crontab import Request, import_files
+    from scheduled_tasks.importers.crontab.convert import Request, import_files
 
     zone = timezone or _configured("timezone")
     if not zone:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from scheduled_tasks.clock_job import is_zone
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.job_call import is_zone
 from scheduled_tasks.new_project import find_out, plan
 
 

@@ -9,7 +9,7 @@ import click
 
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.options import seconds_of
-from scheduled_tasks.options.forms import SPAN, matching
+from scheduled_tasks.options.validators import SPAN, matching
 from scheduled_tasks.run.arguments import NAME
 
 if TYPE_CHECKING:

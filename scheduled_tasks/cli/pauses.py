@@ -11,10 +11,10 @@ import click
 from scheduled_tasks.cli.common import actor, connection, json_option, show_json
 from scheduled_tasks.cli.jobs import coming, database_now, split
 from scheduled_tasks.cli.watch import tell
-from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.errors import ScheduledTasksError, UsageError
-from scheduled_tasks.operate import host_watch, pause_files, pauses, schedules
+from scheduled_tasks.operate import deployments, host_pauses, host_watch, pauses
 from scheduled_tasks.operate.pauses import PauseRow, Scope
+from scheduled_tasks.render.names import Places
 
 which_argument = click.argument("which", required=False, metavar="CLOCK[/JOB]")
 all_option = click.option("--all", "everything", is_flag=True, help="All clocks.")
@@ -71,11 +71,11 @@ def pause(  # noqa: PLR0913 - a command's options
     if here:
         _must_be_known(host_watch.jobs_here(Places()), scope)
         row = PauseRow(scope, datetime.now(UTC), actor(), reason.strip(), until)
-        changed = pause_files.write(Places(), row)
+        changed = host_pauses.write(Places(), row)
         tell(Places())
     else:
         with connection() as database:
-            _must_be_known(schedules.known_jobs(database), scope)
+            _must_be_known(deployments.known_jobs(database), scope)
             row = PauseRow(scope, database_now(database), actor(), reason.strip(), until)
             changed = pauses.pause(database, row)
     _say(scope, "paused", changed=changed, as_json=as_json)
@@ -92,9 +92,9 @@ def resume(*, which: str | None, everything: bool, host: str | None, here: bool,
     scope = _scope(which, host, everything=everything, here=here)
     left: list[str] = []
     if here:
-        held = [row for row in pause_files.in_force(Places(), socket.gethostname()) if row.scope == scope]
+        held = [row for row in host_pauses.in_force(Places(), socket.gethostname()) if row.scope == scope]
         for row in held:
-            pause_files.end(Places(), row, by=actor(), at=datetime.now(UTC))
+            host_pauses.end(Places(), row, by=actor(), at=datetime.now(UTC))
         changed = bool(held)
         tell(Places())
     else:

@@ -20,8 +20,8 @@ from scheduled_tasks.cli.common import (
     show_json,
 )
 from scheduled_tasks.clock import ClockSpec
-from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.render.names import Places
 from scheduled_tasks.run import context
 from scheduled_tasks.run.find_task import find_task
 
@@ -84,8 +84,8 @@ def _of_the_tasks(clocks: list[ClockSpec]) -> Iterator[str]:
 
 def _judge_units(clocks: list[ClockSpec]) -> None:
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
-    from scheduled_tasks.deploy.facts import read_facts
-    from scheduled_tasks.deploy.render import render
+    from scheduled_tasks.deploy.machine_state import read_facts
+    from scheduled_tasks.render.units import render
 
     files = render(clocks, configured_host())
     facts = read_facts(Places(), files, whole=False)
@@ -106,8 +106,8 @@ def _speak_to_the_database() -> None:
 def prune(*, keep: int, check: bool, as_json: bool) -> None:
     """Take away old releases, with the sets of units that need them; not one that a job still runs. Needs root."""
     from scheduled_tasks.deploy.apply import locked
+    from scheduled_tasks.deploy.effects import System
     from scheduled_tasks.deploy.releases import forget
-    from scheduled_tasks.deploy.system import System
 
     if check:
         done = forget(Places(), keep, act=False)

@@ -14,14 +14,14 @@ import click
 from scheduled_tasks.cli.common import connection, json_option, show_json
 from scheduled_tasks.cli.jobs import database_now, one_job, past, shown
 from scheduled_tasks.cli.pauses import NotRootError
-from scheduled_tasks.deploy import names
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
-from scheduled_tasks.operate import history, host_watch, pause_files, pauses, schedules
+from scheduled_tasks.operate import deployments, history, host_pauses, host_watch, pauses
+from scheduled_tasks.render import names
 from scheduled_tasks.schedule.evaluator import latest_occurrence, occurrences
 
 if TYPE_CHECKING:
-    from scheduled_tasks.operate.missed import DeployedJob
     from scheduled_tasks.operate.pauses import PauseRow
+    from scheduled_tasks.operate.verdicts import DeployedJob
 
 MOST = 10_000  # slots of one backfill: more is a mistake in --from
 
@@ -40,13 +40,13 @@ def _deployed(which: str) -> DeployedJob:
     if found is not None:
         return found
     with connection() as database:
-        hosts = ", ".join(each.host for each in schedules.deployed_now(database, clock, job))
+        hosts = ", ".join(each.host for each in deployments.deployed_now(database, clock, job))
     where = f"it is on {hosts}: run it there" if hosts else "see 'clocks list' and 'clocks plan'"
     raise UsageError(f"{which} is not deployed on this host; {where}")
 
 
 def _pauses_of(job: DeployedJob) -> list[PauseRow]:
-    held = pause_files.in_force(names.Places(), job.host)
+    held = host_pauses.in_force(names.Places(), job.host)
     try:
         with connection() as database:
             held += pauses.in_force(database, database_now(database))
@@ -80,14 +80,14 @@ def _must_be_slot(job: DeployedJob, at: datetime) -> None:
 @click.option("--force", is_flag=True, help="Also while it is paused.")
 def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
     """Run a job now on this host, through its very unit. Needs root."""
-    from scheduled_tasks.operate import running
+    from scheduled_tasks.operate import run_now
 
     job = _deployed(which)
     _may_run(job, force=force)
     if at:
         _must_be_slot(job, at)
     unit = names.service_name(job.clock, job.job)
-    code = running.run(names.Places(), unit, at=at, force=force, wait=wait, say=click.echo)
+    code = run_now.run(names.Places(), unit, at=at, force=force, wait=wait, say=click.echo)
     if not wait:
         click.echo(f"started {unit}")
     sys.exit(code)
@@ -135,7 +135,7 @@ def _slots(job: DeployedJob, first: datetime, last: datetime) -> list[datetime]:
     """The slots to run. By the schedule in force: what the job is now, is what runs."""
     if first > last:
         raise UsageError("--from is after --to")
-    between = occurrences(job.trigger, after=first - schedules.TICK, until=last)
+    between = occurrences(job.trigger, after=first - deployments.TICK, until=last)
     found = [each.at for each in islice(between, MOST + 1)]
     if len(found) > MOST:
         raise UsageError(f"more than {MOST} slots between --from and --to: write it in pieces")
@@ -147,7 +147,7 @@ def _slots(job: DeployedJob, first: datetime, last: datetime) -> list[datetime]:
 
 
 def _run_slot(job: DeployedJob, at: datetime, *, force: bool, quiet: bool) -> int:
-    from scheduled_tasks.operate import running
+    from scheduled_tasks.operate import run_now
 
     unit = names.service_name(job.clock, job.job)
     if not quiet:
@@ -157,7 +157,7 @@ def _run_slot(job: DeployedJob, at: datetime, *, force: bool, quiet: bool) -> in
         if not quiet:
             click.echo(line)
 
-    return running.run(names.Places(), unit, at=at, trigger="backfill", force=force, say=say)
+    return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force, say=say)
 
 
 COMMANDS = (run, backfill)

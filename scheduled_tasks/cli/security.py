@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.cli.common import configured_clocks, configured_host, json_option, show_json, table
-from scheduled_tasks.deploy import names
-from scheduled_tasks.deploy.render import render
 from scheduled_tasks.deploy.security import exposures
+from scheduled_tasks.render import names
+from scheduled_tasks.render.units import render
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.security import Exposure

@@ -182,8 +182,8 @@ def _history_rows(found: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
 @json_option
 def show(*, run: str, as_json: bool) -> None:
     """Show a run: its row, its unit, and its log lines where they are on this host."""
-    from scheduled_tasks.deploy import names
-    from scheduled_tasks.operate import running
+    from scheduled_tasks.operate import run_now
+    from scheduled_tasks.render import names
 
     with connection() as database:
         row = runs.find_run(database, run)
@@ -191,7 +191,7 @@ def show(*, run: str, as_json: bool) -> None:
     here = row.host == socket.gethostname()
     lines = []
     if row.invocation_id and here:
-        lines = [entry["MESSAGE"] for entry in running.journal(row.invocation_id.hex)]
+        lines = [entry["MESSAGE"] for entry in run_now.journal(row.invocation_id.hex)]
     if as_json:
         show_json({**row._asdict(), "unit": unit, "log_lines": lines})
         return

@@ -19,10 +19,10 @@ from scheduled_tasks.cli.common import (
     user_option,
 )
 from scheduled_tasks.clock import Job
-from scheduled_tasks.deploy import names
-from scheduled_tasks.deploy.render import render
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.operate import pause_files
+from scheduled_tasks.operate import host_pauses
+from scheduled_tasks.render import names
+from scheduled_tasks.render.units import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ def due(job: Job, held: Iterable[PauseRow] = ()) -> str:
 def list_jobs(*, as_json: bool) -> None:
     """Show every job: its task, when it is due, its units."""
     clocks = configured_clocks()
-    held = pause_files.in_force(names.Places(), socket.gethostname())
+    held = host_pauses.in_force(names.Places(), socket.gethostname())
     jobs = [(clock, job) for clock in clocks for job in clock.jobs]
     if as_json:
         show_json(
@@ -92,8 +92,8 @@ def eject_units(directory: Path, *, user: bool) -> None:
 
     The machine isn't changed: the README says how to install them, and what they still call.
     """
-    from scheduled_tasks.deploy.eject import README, ejected
     from scheduled_tasks.deploy.switch import write_set  # only what acts imports what acts
+    from scheduled_tasks.render.eject import README, ejected
 
     files = ejected(configured_clocks(), configured_host(chosen_places(Path("/"), user=user)))
     _require_empty(directory)

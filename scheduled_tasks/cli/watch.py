@@ -12,15 +12,15 @@ import click
 from scheduled_tasks import __version__
 from scheduled_tasks.cli.common import connection, json_option, show_json
 from scheduled_tasks.cli.jobs import database_now, shown
-from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.features import end_expired
+from scheduled_tasks.render.names import Places
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scheduled_tasks.operate.watch import Account
+    from scheduled_tasks.operate.account import Account
     from scheduled_tasks.run.database import Connection
 
 
@@ -35,7 +35,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     killed is brought to its end.
     """
     from scheduled_tasks.operate import host_watch
-    from scheduled_tasks.operate.watch import account
+    from scheduled_tasks.operate.account import account
 
     places, host = Places(), socket.gethostname()
     started: list[str] = []

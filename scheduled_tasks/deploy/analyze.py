@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scheduled_tasks.deploy.deployment import as_installed_here
-from scheduled_tasks.deploy.names import Places, service_of
-from scheduled_tasks.deploy.shapes import shapes
+from scheduled_tasks.deploy.service_groups import shapes
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.render.names import Places, service_of
+from scheduled_tasks.render.release import as_installed_here
 
 LINES_AT_ONCE = 500  # a command line holds two megabytes
 

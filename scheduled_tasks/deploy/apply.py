@@ -17,13 +17,13 @@ from typing import TextIO
 
 from scheduled_tasks.deploy import plan as planning
 from scheduled_tasks.deploy.analyze import verify
-from scheduled_tasks.deploy.facts import read_facts
-from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.machine_state import read_facts
 from scheduled_tasks.deploy.plan import Refusal
 from scheduled_tasks.deploy.security import gate
 from scheduled_tasks.deploy.switch import Switch
-from scheduled_tasks.deploy.system import System
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.render.names import Places
 
 
 class ForeignUnitError(ScheduledTasksError):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from scheduled_tasks.deploy.journal import Journal, namespaces
-from scheduled_tasks.deploy.names import service_of
 from scheduled_tasks.deploy.plan import Facts, links_of, plan
+from scheduled_tasks.render.names import service_of
 
 LEAST_HORIZON = timedelta(days=2 * 365)  # what remains of the years that a timer's corrections are written for
 EXACT_UNTIL = re.compile(r"^X-ExactUntil=(\S+)$", re.MULTILINE)  # systemd leaves keys that begin with X- to others

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 
-from scheduled_tasks.deploy.shapes import drop_ins, folders_of
+from scheduled_tasks.deploy.service_groups import drop_ins, folders_of
 from scheduled_tasks.options import seconds_of
 
 # A directive's values in their order; of most the last one counts.

@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy.limits import Comparison
+from scheduled_tasks.render import names
 
 # systemd starts the clocks' targets with its own timers.
 WANTED_BY = "timers.target.wants"

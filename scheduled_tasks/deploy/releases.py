@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scheduled_tasks.deploy.deployment import deployed, deployed_by
-from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.effects import System
 from scheduled_tasks.deploy.set_folders import sets
-from scheduled_tasks.deploy.system import System
+from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.release import deployed, deployed_by
 
 
 @dataclass(frozen=True)

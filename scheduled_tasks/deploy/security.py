@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scheduled_tasks.deploy import names
 from scheduled_tasks.deploy.analyze import analyze
-from scheduled_tasks.deploy.option_lines import RELAXED
-from scheduled_tasks.deploy.shapes import shapes
+from scheduled_tasks.deploy.service_groups import shapes
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.options import COSTS
+from scheduled_tasks.render import names
+from scheduled_tasks.render.directives import RELAXED
 
 LIMIT = 1.2
 # The watch and the failures' account are root, have systemd start jobs, and write over another's files.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scheduled_tasks.deploy.deployment import deployed_by
-from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.release import deployed_by
 
 KEPT_SETS = 5
 NEVER = 0.0  # the time of a set that was never in force

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scheduled_tasks.deploy import facts as machine
-from scheduled_tasks.deploy import names
+from scheduled_tasks.deploy import machine_state
 from scheduled_tasks.deploy import plan as planning
 from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, locked
-from scheduled_tasks.deploy.facts import edited, read_facts, read_set
-from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.machine_state import edited, read_facts, read_set
 from scheduled_tasks.deploy.set_folders import applied_at, sets
 from scheduled_tasks.deploy.switch import Switch
-from scheduled_tasks.deploy.system import System
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.render import names
+from scheduled_tasks.render.names import Places
 
 FAILED_INSTANCES = names.FAILED.removesuffix(".service")
 
@@ -114,9 +114,11 @@ def _remove_the_rest(units: set[str], places: Places, system: System) -> None:
         system.remove_if_empty(places.sets.parent)
     if not places.is_running:
         return
-    failed = [unit for unit in machine.failed_units(places) if unit in units or unit.startswith(FAILED_INSTANCES)]
+    failed = [unit for unit in machine_state.failed_units(places) if unit in units or unit.startswith(FAILED_INSTANCES)]
     system.systemctl("reset-failed", sorted(failed))
-    if machine.running(places):  # they have locks there, and what is asked of them; at the latest a boot takes it away
+    if machine_state.running(
+        places
+    ):  # they have locks there, and what is asked of them; at the latest a boot takes it away
         system.remove_folder(places.held)
     else:
         system.remove_folder(places.runtime)

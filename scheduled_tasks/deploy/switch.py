@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from scheduled_tasks.deploy import deployed
-from scheduled_tasks.deploy.facts import SUMS
-from scheduled_tasks.deploy.kept_runs import Keeper
-from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.machine_state import SUMS
 from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Plan, links_of, set_name, sums
+from scheduled_tasks.deploy.running_jobs import Keeper
 from scheduled_tasks.deploy.set_folders import NEVER, applied_at, superfluous
-from scheduled_tasks.deploy.system import System
-from scheduled_tasks.deploy.window import close, forget_window, opened, uninterrupted
+from scheduled_tasks.deploy.stopped_timers import close, forget_window, opened, uninterrupted
+from scheduled_tasks.render import jobs_manifest
+from scheduled_tasks.render.names import Places
 
 FOLLOWING = ".following"  # what becomes `current`
 
@@ -123,7 +123,7 @@ class Switch:
         since = max((window.noted.timers[timer] for timer in self.todo.restart), default=time.time())
         noted = None
         if self.todo.flips and not self.places.home:
-            noted = deployed.note(self.files, since, self.places, self.system)
+            noted = jobs_manifest.note(self.files, since, self.places, self.system)
         keeper = Keeper(self.facts, self.files, self.places, self.system)
         try:
             self.system.systemctl("stop", [*self.todo.stop, *self.todo.restart])
@@ -137,7 +137,7 @@ class Switch:
             raise
         caught_up = close(window, self.files, self.places, self.system)
         if noted:
-            deployed.complete(noted, self.files, since, time.time(), self.system)
+            jobs_manifest.complete(noted, self.files, since, time.time(), self.system)
         return caught_up
 
     def _switch(self, keeper: Keeper) -> None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from scheduled_tasks.conversion_report import Finding, horizon
 from scheduled_tasks.schedule import occurrences
 from scheduled_tasks.schedule.calendar_lines import runs
 from scheduled_tasks.schedule.evaluator import is_moved
 from scheduled_tasks.schedule.trigger import ALL, LAST, Cron, Interval, Trigger
 from scheduled_tasks.schedule.zone import shifts
-from scheduled_tasks.transfer import Finding, horizon
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

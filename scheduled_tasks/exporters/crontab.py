@@ -9,10 +9,10 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from scheduled_tasks.conversion_report import Entry, Finding, Report
 from scheduled_tasks.exporters.cron_words import cron_words
 from scheduled_tasks.exporters.kubernetes import run_task_words
 from scheduled_tasks.schedule import describe
-from scheduled_tasks.transfer import Entry, Finding, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,10 +13,10 @@ from hashlib import sha256
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from scheduled_tasks.conversion_report import Entry, Finding, Report
 from scheduled_tasks.exporters.cron_words import CronWords, cron_words
 from scheduled_tasks.options import INHERITED, Options, seconds_of
 from scheduled_tasks.schedule import describe
-from scheduled_tasks.transfer import Entry, Finding, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

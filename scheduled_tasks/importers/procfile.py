@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.transfer import Entry, Finding
+from scheduled_tasks.conversion_report import Entry, Finding
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,7 +1,7 @@
 -- The ledger: one answer for each nominal time of each job. Additions only, so that the release before goes on writing.
 
 -- A slot is (clock, job, scheduled_at, slot_host): with slot_host '' it is one for all hosts that hold the clock, with a
--- host's name each host has its own (every_host). Its row is the claim: who inserts it runs it. Null where a run has no
+-- host's name each host has its own (per_host). Its row is the claim: who inserts it runs it. Null where a run has no
 -- slot: started by hand, or by the release before this one, whose attempts each have a row.
 ALTER TABLE task_run
     ADD COLUMN slot_host     text,
@@ -41,7 +41,7 @@ CREATE TABLE deployed_job (
     job         text NOT NULL,
     task        text NOT NULL,
     schedule    jsonb NOT NULL,            -- as run-task's --schedule
-    options     jsonb NOT NULL,            -- catch_up, grace, jitter, timeout (s), every_host, idempotent, paused, overlap
+    options     jsonb NOT NULL,            -- catch_up, grace, jitter, timeout (s), per_host, idempotent, paused, overlap
     valid_from  timestamptz NOT NULL,
     valid_until timestamptz                -- null: in force
 );

@@ -1,6 +1,6 @@
 """How a service ended that couldn't say it itself: the failure hook's note, read.
 
-Pure: in comes the text of a note (deploy/hook.py writes it), out go the words that the ledger has for it.
+Pure: in comes the text of a note (render/failure_note.py writes it), out go the words that the ledger has for it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from scheduled_tasks.deploy.facts import instant
+from scheduled_tasks.deploy.machine_state import instant
 from scheduled_tasks.run.nominal import nominal_time
 from scheduled_tasks.schedule.trigger import Trigger
 

@@ -15,7 +15,7 @@ from scheduled_tasks.errors import UsageError
 if TYPE_CHECKING:
     from psycopg import sql
 
-    from scheduled_tasks.operate.missed import Slot
+    from scheduled_tasks.operate.verdicts import Slot
     from scheduled_tasks.run.database import Connection
 
 STATUSES = ("started", "ended", "failed", "skipped", "missed", "lost")

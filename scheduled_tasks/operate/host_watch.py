@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scheduled_tasks import durable
-from scheduled_tasks.deploy import asked, deployed, names
+from scheduled_tasks import files
+from scheduled_tasks.deploy import start_requests
 from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
-from scheduled_tasks.deploy.facts import read_facts, read_set, read_window, show, stopped_timers
-from scheduled_tasks.operate import pause_files, pauses, schedules
+from scheduled_tasks.deploy.machine_state import read_facts, read_set, read_window, show, stopped_timers
+from scheduled_tasks.operate import deployments, host_pauses, pauses
 from scheduled_tasks.operate import reconcile as ledger
-from scheduled_tasks.operate.missed import DeployedJob
+from scheduled_tasks.operate.verdicts import DeployedJob
+from scheduled_tasks.render import jobs_manifest, names
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
@@ -31,8 +32,8 @@ WAITS = (*ledger.KEPT, "untold/*.json")  # what the state folder has until the d
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scheduled_tasks.deploy.names import Places
     from scheduled_tasks.operate.pauses import PauseRow
+    from scheduled_tasks.render.names import Places
     from scheduled_tasks.run.database import Connection
 
 
@@ -60,33 +61,33 @@ def tell_deployed(connection: Connection, places: Places, host: str, now: dateti
     Each note goes once the database has it. A note of an apply that is still at work waits for the next time.
     """
     in_force = _jobs_in_force(places)
-    digest = deployed.digest(in_force)
+    digest = jobs_manifest.digest(in_force)
     paths = sorted(places.untold.glob("*-jobs.json"))
     if paths and _an_apply_is_at_work(places):
         paths.pop()
-    notes = [(path, noted) for path in paths if (noted := durable.read(path, deployed.read_note))]
+    notes = [(path, noted) for path in paths if (noted := files.read(path, jobs_manifest.read_note))]
     changes = 0
     for number, (path, noted) in enumerate(notes, 1):
         came_into_force = number < len(notes) or noted["digest"] == digest
         if came_into_force:
-            told = schedules.Told(noted["jobs"], noted["digest"], _utc(noted["at"]), _utc(noted["new_from"]))
-            changes += schedules.tell(connection, host, told)
+            told = deployments.Told(noted["jobs"], noted["digest"], _utc(noted["at"]), _utc(noted["new_from"]))
+            changes += deployments.tell(connection, host, told)
         path.unlink()
-    if not list(places.untold.glob("*-jobs.json")) and schedules.told_digest(connection, host) != digest:
+    if not list(places.untold.glob("*-jobs.json")) and deployments.told_digest(connection, host) != digest:
         # Never noted: a set that an image brought, or a database from before it.
-        told = schedules.Told(json.loads(in_force)["jobs"], digest, now, now)
-        changes += schedules.tell(connection, host, told)
+        told = deployments.Told(json.loads(in_force)["jobs"], digest, now, now)
+        changes += deployments.tell(connection, host, told)
     return changes
 
 
 def tell_pauses(connection: Connection, places: Places, host: str, now: datetime) -> None:
     """Ends this host's pauses whose time is over, and tells the database of them and of stopped timers."""
-    for row in pause_files.in_force(places, host):
+    for row in host_pauses.in_force(places, host):
         if row.until and row.until <= now:
-            pause_files.end(places, row, by="until", at=now)
+            host_pauses.end(places, row, by="until", at=now)
     paths = sorted(places.untold.glob("*-pause.json"))
-    over = [ended for path in paths if (ended := durable.read(path, pause_files.read_note))]
-    here = pause_files.in_force(places, host)
+    over = [ended for path in paths if (ended := files.read(path, host_pauses.read_note))]
+    here = host_pauses.in_force(places, host)
     settled = not _an_apply_is_at_work(places)
     stopped = _stopped(places, host, now) if settled else []
     pauses.tell_pauses(connection, over + here + stopped)
@@ -99,7 +100,7 @@ def tell_pauses(connection: Connection, places: Places, host: str, now: datetime
 def catch_up(connection: Connection, places: Places, host: str, since: datetime, now: datetime) -> list[str]:
     """Starts what pauses that ended since an instant held back: which services.
 
-    A job that says after_pause="catch_up" gets its last slot of the pause. Every job gets the last slot that fell
+    A job that says catch_up_after_pause=True gets its last slot of the pause. Every job gets the last slot that fell
     due after a pause's `until`, before its file went.
     """
     ended = [row for row in pauses.ended_between(connection, since, now) if row.scope.host in {None, host}]
@@ -107,7 +108,7 @@ def catch_up(connection: Connection, places: Places, host: str, since: datetime,
         return []
     holding = pauses.in_force(connection, now)
     wanted: dict[str, datetime] = {}
-    for each in schedules.deployed_now(connection):
+    for each in deployments.deployed_now(connection):
         if each.host != host or each.options.get("paused"):
             continue
         if any(row.holds(each.clock, each.job, host) for row in holding):
@@ -116,12 +117,12 @@ def catch_up(connection: Connection, places: Places, host: str, since: datetime,
             if row.holds(each.clock, each.job, host) and (slot := _owed(each, row, now)):
                 unit = names.service_name(each.clock, each.job)
                 wanted[unit] = max(slot, wanted.get(unit, slot))
-    for unit in asked.busy(list(wanted)):
+    for unit in start_requests.busy(list(wanted)):
         del wanted[unit]  # its run goes on; a second start would be none
     for unit, slot in wanted.items():
-        asked.ask(places, unit, at=slot, trigger="watch")
+        start_requests.ask(places, unit, at=slot, trigger="watch")
     if wanted:
-        asked.start(wanted)
+        start_requests.start(wanted)
     return sorted(wanted)
 
 
@@ -139,12 +140,12 @@ def take_over(places: Places, lost: Iterable[ledger.Lost], host: str) -> list[st
         for each in lost
         if (each.clock, each.job) in here and each.slot_host in {"", host}
     }
-    for unit in asked.busy(list(wanted)):
+    for unit in start_requests.busy(list(wanted)):
         del wanted[unit]
     for unit, slot in wanted.items():
-        asked.ask(places, unit, at=slot, trigger="watch")
+        start_requests.ask(places, unit, at=slot, trigger="watch")
     if wanted:
-        asked.start(wanted)
+        start_requests.start(wanted)
     return sorted(wanted)
 
 
@@ -154,13 +155,13 @@ def _invocations(units: Iterable[str]) -> dict[str, str | None]:
     return {
         unit["Id"]: None if unit["SubState"].startswith("auto-restart") else unit["InvocationID"]
         for unit in shown
-        if unit["ActiveState"] in asked.BUSY
+        if unit["ActiveState"] in start_requests.BUSY
     }
 
 
 def sweep(places: Places) -> None:
     """Removes what was asked of starts that are over."""
-    asked.sweep(places)
+    start_requests.sweep(places)
 
 
 def _owed(job: DeployedJob, row: PauseRow, now: datetime) -> datetime | None:
@@ -170,8 +171,8 @@ def _owed(job: DeployedJob, row: PauseRow, now: datetime) -> datetime | None:
         if late and late.at >= max(row.until, job.since):
             return late.at
     end = min(each for each in (row.until, row.resumed_at) if each)
-    held = latest_occurrence(job.trigger, at_or_before=end - schedules.TICK)
-    wanted = held and job.options.get("after_pause") == "catch_up"
+    held = latest_occurrence(job.trigger, at_or_before=end - deployments.TICK)
+    wanted = held and bool(job.options.get("catch_up_after_pause"))
     return held.at if held and wanted and held.at >= max(row.at, job.since) else None
 
 
@@ -195,7 +196,7 @@ def _jobs_in_force(places: Places) -> str:
     try:
         return (places.current / names.JOBS).read_text()
     except FileNotFoundError:  # nothing is deployed, or a release before this one did it
-        return deployed.NO_JOBS
+        return jobs_manifest.NO_JOBS
 
 
 def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
@@ -232,7 +233,7 @@ def refused(places: Places) -> list[Path]:
     """What said nothing and was set aside, of all that waits to be told."""
     if places.home:
         return []
-    aside = (Path(pattern).with_suffix(durable.REFUSED) for pattern in WAITS)
+    aside = (Path(pattern).with_suffix(files.REFUSED) for pattern in WAITS)
     return sorted(path for pattern in aside for path in places.state.glob(str(pattern)))
 
 

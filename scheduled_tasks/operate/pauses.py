@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from scheduled_tasks.operate import schedules
-from scheduled_tasks.operate.missed import Pause
+from scheduled_tasks.operate import deployments
+from scheduled_tasks.operate.verdicts import Pause
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
@@ -97,9 +97,9 @@ def tell_pauses(connection: Connection, rows: Iterable[PauseRow]) -> None:
             known = connection.execute("SELECT resumed_at FROM pause WHERE note = %s", [row.note]).fetchone()
             _insert(connection, row)
             if known is None:
-                schedules.reopen(connection, row.scope.clock, row.scope.job, row.at)
+                deployments.reopen(connection, row.scope.clock, row.scope.job, row.at)
             elif known[0] is None and row.resumed_at:
-                schedules.reopen(connection, row.scope.clock, row.scope.job, row.resumed_at, paused=True)
+                deployments.reopen(connection, row.scope.clock, row.scope.job, row.resumed_at, paused=True)
 
 
 def end_gone(connection: Connection, host: str, notes: Iterable[str], at: datetime) -> int:

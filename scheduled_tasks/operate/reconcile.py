@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scheduled_tasks import durable
+from scheduled_tasks import files
 from scheduled_tasks.operate.failures import Failure, read_failure
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _write_result(connection: Connection, path: Path, host: str) -> bool:
     import psycopg  # who has a connection has it; who starts `clocks` need not wait for it
 
     clock, job = path.parent.name.removeprefix("clock-").partition("-")[::2]
-    kept = durable.read(path, partial(_read_result, clock, job), MOST)
+    kept = files.read(path, partial(_read_result, clock, job), MOST)
     if kept is None:
         return False
     statement = _COMPLETE if kept.get("is_open") else _LATE
@@ -100,7 +100,7 @@ def _write_result(connection: Connection, path: Path, host: str) -> bool:
         named = {"kept": json.dumps(kept), "host": host, "clock": clock, "job": job}
         written = connection.execute(statement, named).rowcount
     except (psycopg.DataError, psycopg.IntegrityError) as error:
-        durable.set_aside(path, error)
+        files.set_aside(path, error)
         return False
     path.unlink(missing_ok=True)
     return bool(written)
@@ -161,7 +161,7 @@ def _write_failure(
     connection: Connection, path: Path, host: str, jobs: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> bool:
     """Completes the row of a run that was killed, or writes one for a run that never came to be."""
-    failure = durable.read(path, read_failure)
+    failure = files.read(path, read_failure)
     if failure is None:
         return False
     values = {**failure.row(), "host": host}
@@ -185,7 +185,7 @@ def _write_failure(
                 "run_id": failure.invocation_id,  # unique as well, and the same if this is done twice
                 "task": job["task"],
                 "scheduled_at": slot,
-                "slot_host": host if job["options"].get("every_host") else "",
+                "slot_host": host if job["options"].get("per_host") else "",
                 "trigger": "timer",
                 "status": "failed",
                 "attempt": 0,

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.operate import pauses, schedules
-from scheduled_tasks.operate.watch import SILENCE
+from scheduled_tasks.operate import deployments, pauses
+from scheduled_tasks.operate.account import SILENCE
 from scheduled_tasks.schedule.evaluator import occurrences
 
 if TYPE_CHECKING:
-    from scheduled_tasks.operate.missed import DeployedJob
     from scheduled_tasks.operate.pauses import PauseRow
+    from scheduled_tasks.operate.verdicts import DeployedJob
     from scheduled_tasks.run.database import Connection
 
 BAD = frozenset({"failed", "missed", "lost"})
@@ -105,7 +105,7 @@ ORDER BY wanted.n
 def jobs(connection: Connection, now: datetime, clock: str = "", job: str = "") -> list[JobStatus]:
     """Each deployed job, or those of a clock, or one, by clock and job."""
     deployed: dict[tuple[str, str], list[DeployedJob]] = {}
-    for each in schedules.deployed_now(connection, clock, job):
+    for each in deployments.deployed_now(connection, clock, job):
         deployed.setdefault((each.clock, each.job), []).append(each)
     holding = pauses.in_force(connection, now)
     values = {

@@ -4,9 +4,9 @@ What comes in: the keywords of `Clock(…)` and `add_job(…)` that aren't the s
 value by value, or faults. How they are written into units is `deploy`'s business, which this room doesn't import.
 """
 
-from scheduled_tasks.options.forms import seconds_of, why_unwritable
 from scheduled_tasks.options.relaxations import COSTS, RELAXATIONS, Relaxation
 from scheduled_tasks.options.table import DEFAULTS, INHERITED, OPTIONS, RETRY_DELAY, Option, Options, read_options
+from scheduled_tasks.options.validators import seconds_of, why_unwritable
 
 __all__ = [
     "COSTS",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from scheduled_tasks.faults import Fault
-from scheduled_tasks.options import forms
-from scheduled_tasks.options.forms import SIZE, SPAN, Value, matching
+from scheduled_tasks.options import validators
+from scheduled_tasks.options.validators import SIZE, SPAN, Value, matching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,32 +61,35 @@ OPTIONS = {
         without="the delay between retries doesn't grow",
     ),
     "environment": Option(
-        "Environment", forms.environment, "environment={'NAME': 'value'}; a secret is a credential", adds=True
+        "Environment", validators.environment, "environment={'NAME': 'value'}; a secret is a credential", adds=True
     ),
-    "user": Option("User", forms.user, "user='shop', a system user of that name"),
-    "working_directory": Option("WorkingDirectory", forms.path, "working_directory='/srv/shop'"),
-    "read_write_paths": Option("ReadWritePaths", forms.paths, "read_write_paths=['/srv/shop/exports']", adds=True),
+    "user": Option("User", validators.user, "user='shop', a system user of that name"),
+    "working_directory": Option("WorkingDirectory", validators.path, "working_directory='/srv/shop'"),
+    "read_write_paths": Option("ReadWritePaths", validators.paths, "read_write_paths=['/srv/shop/exports']", adds=True),
     "allow_network": Option(
-        "IPAddressAllow", forms.addresses, "allow_network=['192.0.2.7', '2001:db8::/32'], or allow_network='any'"
+        "IPAddressAllow", validators.addresses, "allow_network=['192.0.2.7', '2001:db8::/32'], or allow_network='any'"
     ),
-    "after": Option("After", forms.units, "after=['postgresql.service']", section="Unit", adds=True),
-    "requires": Option("Requires", forms.units, "requires=['srv-exports.mount']", section="Unit", adds=True),
+    "after": Option("After", validators.units, "after=['postgresql.service']", section="Unit", adds=True),
+    "requires": Option("Requires", validators.units, "requires=['srv-exports.mount']", section="Unit", adds=True),
     "log_namespace": Option("LogNamespace", matching(r"[A-Za-z0-9_][A-Za-z0-9_-]*"), "log_namespace='shop'"),
-    "relax": Option("", forms.relaxations, "relax=['jit']: each has its cost, see docs/clocks.md", adds=True),
-    "every_host": Option("", forms.truth, "every_host=True: each host has its own run of each time", section=RUN),
+    "relax": Option("", validators.relaxations, "relax=['jit']: each has its cost, see docs/clocks.md", adds=True),
+    "per_host": Option("", validators.truth, "per_host=True: each host has its own run of each time", section=RUN),
     "overlap": Option(
         "",
         matching(r"skip|queue"),
         "overlap='skip' or 'queue': what becomes of a run while another goes on",
         section=RUN,
     ),
-    "database_away": Option(
-        "", matching(r"closed|open"), "database_away='open': it runs although PostgreSQL is away", section=RUN
-    ),
-    "after_pause": Option(
+    "on_database_error": Option(
         "",
-        matching(r"skip|catch_up"),
-        "after_pause='catch_up': the last run that a pause held back is made up for; 'skip': none is",
+        matching(r"fail|run"),
+        "on_database_error='run': it runs even if PostgreSQL is unreachable; 'fail': it fails",
+        section=RUN,
+    ),
+    "catch_up_after_pause": Option(
+        "",
+        validators.truth,
+        "catch_up_after_pause=True: when a pause ends, the last slot that it held back runs",
         section=RUN,
     ),
     "concurrency": Option(

@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 OPTIONS = [
-    "help", "clock=", "job=", "args=", "kwargs=", "schedule=", "grace=", "timeout=", "every-host", "overlap=",
-    "database-away=", "at=", "force",
+    "help", "clock=", "job=", "args=", "kwargs=", "schedule=", "grace=", "timeout=", "per-host", "overlap=",
+    "on-database-error=", "at=", "force",
 ]  # fmt: skip
 APP = {"@": "app"}
 SCHEDULED_AT = {"@": "scheduled_at"}
-CHOICES = {"--overlap": ("skip", "queue"), "--database-away": ("closed", "open")}
+CHOICES = {"--overlap": ("skip", "queue"), "--on-database-error": ("fail", "run")}
 NAME = re.compile(r"[a-z0-9_]+")  # of a clock and of a job
 
 USAGE = """\
 Usage: run-task DOMAIN.TASK [--args JSON-LIST] [--kwargs JSON-OBJECT] [--clock CLOCK --job JOB]
-                [--schedule JSON-OBJECT] [--grace SECONDS] [--timeout SECONDS] [--every-host]
-                [--overlap skip|queue] [--database-away closed|open] [--at INSTANT] [--force]
+                [--schedule JSON-OBJECT] [--grace SECONDS] [--timeout SECONDS] [--per-host]
+                [--overlap skip|queue] [--on-database-error fail|run] [--at INSTANT] [--force]
 
 Runs one task once: checks its feature flag, makes the application's context, runs it, records the run.
 Without --args the task gets the application, if it takes one. {"@": "app"} stands for it in the JSON.
 With --schedule, the job's trigger, a run that its timer starts knows the time it is for, and claims it: one run of it
-on all hosts (--every-host: on each). Later than --grace after it, it is skipped. --at names that time, --force runs it
+on all hosts (--per-host: on each). Later than --grace after it, it is skipped. --at names that time, --force runs it
 though it has run or the job is paused. --timeout: when the claim is over. --overlap: what becomes of it while another
-run of the job goes on. --database-away open: it runs although PostgreSQL is away.
+run of the job goes on. --on-database-error run: it runs although PostgreSQL is away.
 Standard output carries JSON log lines, one a line. Exit codes: 0 ended or skipped, 1 the task raised,
 64 unknown task or wrong usage, 75 PostgreSQL not reachable, 78 configuration, 128+N stopped by signal N.
 """
@@ -61,9 +61,9 @@ class Asked(NamedTuple):
     schedule: dict[str, Any] | None = None
     grace: float | None = None
     timeout: float | None = None
-    every_host: bool = False
+    per_host: bool = False
     overlap: str = ""
-    database_away: str = "closed"
+    on_database_error: str = "fail"
     at: str = ""
     force: bool = False
 
@@ -118,9 +118,9 @@ def parse(argv: list[str]) -> Asked | None:
         _json(given, "--schedule", dict),
         _seconds(given, "--grace"),
         _seconds(given, "--timeout"),
-        "--every-host" in given,
+        "--per-host" in given,
         given.get("--overlap", ""),
-        given.get("--database-away", "closed"),
+        given.get("--on-database-error", "fail"),
         given.get("--at", ""),
         "--force" in given,
     )

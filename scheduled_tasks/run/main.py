@@ -130,7 +130,7 @@ def _open(run: Run, task: Callable[..., Any], asked: arguments.Asked) -> str:
     try:
         found = record.open_run(run, terms, settings.load().release)
     except (ServiceUnavailableError, ConfigurationError) as error:
-        if asked.database_away != "open" and (feature is not None or run.slot_host is not None):
+        if asked.on_database_error != "run" and (feature is not None or run.slot_host is not None):
             raise
         logger.warning("this run is not recorded: %s", error)
         return ""
@@ -154,12 +154,12 @@ def _open(run: Run, task: Callable[..., Any], asked: arguments.Asked) -> str:
 
 
 def _close(run: Run, end: End) -> None:
-    from scheduled_tasks.run import record, usage
+    from scheduled_tasks.run import record, resource_usage
 
     error = end.exc_info[1] if end.exc_info else None
     text = end.reason or (log.text_of(error) if error is not None else "")
     is_skipped = end.status == "skipped"
-    memory_peak, cpu_seconds = usage.memory_and_cpu()
+    memory_peak, cpu_seconds = resource_usage.memory_and_cpu()
     result = record.Result(
         run_id=run.run_id,
         attempt=run.attempt if run.recorded or run.has_begun else 0,  # 0: another may still begin it

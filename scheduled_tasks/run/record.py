@@ -60,7 +60,7 @@ class Terms(NamedTuple):
 def open_run(run: Run, terms: Terms, release: str) -> Opened:
     """Claims the run's slot and writes its row; reads its flag and its pauses.
 
-    A run with a slot waits for PostgreSQL (`database_patience`), and, where its job says so, until it is alone.
+    A run with a slot waits for PostgreSQL (`database_retry_timeout`), and, where its job says so, until it is alone.
 
     Raises:
         ServiceUnavailableError: PostgreSQL can't be reached.
@@ -159,7 +159,7 @@ def close_run(run: Run, result: Result) -> bool:
 
 def _patiently(act: Callable[[], T]) -> T:
     """Does something that needs PostgreSQL; while it can't be reached, again, each time after a longer pause."""
-    deadline, pause = time.monotonic() + float(settings.load().get("database_patience") or PATIENCE), 0.1
+    deadline, pause = time.monotonic() + float(settings.load().get("database_retry_timeout") or PATIENCE), 0.1
     while True:
         try:
             return act()

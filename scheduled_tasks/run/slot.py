@@ -19,7 +19,7 @@ from scheduled_tasks.run import nominal
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.arguments import Asked
-    from scheduled_tasks.run.cause import Cause
+    from scheduled_tasks.run.start_cause import Cause
     from scheduled_tasks.run.current import Run
     from scheduled_tasks.schedule.trigger import Trigger
 
@@ -100,11 +100,11 @@ def _elapsed_for(
 def _ask(run: Run) -> Cause | None:
     if not (run.clock and run.job):
         return None
-    from scheduled_tasks.run import cause
+    from scheduled_tasks.run import start_cause
 
     unit = f"clock-{run.clock}-{run.job}"
     timer = os.environ.get("TRIGGER_UNIT", "")
-    return cause.ask(f"{unit}.service", timer if timer.endswith(".timer") else f"{unit}.timer")
+    return start_cause.ask(f"{unit}.service", timer if timer.endswith(".timer") else f"{unit}.timer")
 
 
 def _go_on(run: Run) -> bool:

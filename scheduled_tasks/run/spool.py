@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scheduled_tasks import durable
+from scheduled_tasks import files
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def keep(run: Run, result: Result) -> bool:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        durable.write(folder / f"{run.run_id}-{run.attempt}.json", json.dumps(kept))
+        files.write(folder / f"{run.run_id}-{run.attempt}.json", json.dumps(kept))
     except OSError:
         return False
     return True

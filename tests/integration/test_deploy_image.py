@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from scheduled_tasks.cli import main
 from scheduled_tasks.deploy.analyze import UnsoundUnitError
 from scheduled_tasks.deploy.apply import ForeignUnitError, apply
-from scheduled_tasks.deploy.names import Places
+from scheduled_tasks.deploy.effects import System
 from scheduled_tasks.deploy.plan import set_name
 from scheduled_tasks.deploy.sets import kept_sets, remove_all, rollback
-from scheduled_tasks.deploy.system import System
 from scheduled_tasks.errors import ScheduledTasksError, UsageError
+from scheduled_tasks.render.names import Places
 from scheduled_tasks.run import settings
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduled_tasks.deploy.names import OWN_SERVICES
 from scheduled_tasks.deploy.security import ExposedUnitError, Exposure, exposures, gate
 from scheduled_tasks.options import COSTS, RELAXATIONS
+from scheduled_tasks.render.names import OWN_SERVICES
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 JOB = "clock-limits-inherits_all.service"

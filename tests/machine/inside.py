@@ -87,12 +87,12 @@ def _load() -> None:
     import psycopg  # noqa: F401
 
     from scheduled_tasks.cli import common
-    from scheduled_tasks.deploy import apply, doctor, eject, journal, render, security, sets  # noqa: F401
+    from scheduled_tasks.render import units
     from scheduled_tasks.run import database  # noqa: F401
 
     zoneinfo.ZoneInfo("Europe/Paris")
-    for template in render.Template:
-        render._environment().get_template(template.value)
+    for template in units.Template:
+        units._environment().get_template(template.value)
     with contextlib.redirect_stdout(io.StringIO()):
         common.table(("A",), [("table",)])
     datetime.strptime("2026", "%Y")  # noqa: DTZ007 - which imports a module of its own

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.deploy.render import Host, render
-from scheduled_tasks.job_call import Project
+from scheduled_tasks.clock_job import Project
+from scheduled_tasks.render.units import Host, render
 
 if TYPE_CHECKING:
     from tests.machine.machine import Machine

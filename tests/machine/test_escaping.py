@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from scheduled_tasks.deploy.escape import (
+from scheduled_tasks.options.validators import path as judged_path
+from scheduled_tasks.render.escape import (
     UnwritableValueError,
     Written,
     assignment,
@@ -21,8 +22,7 @@ from scheduled_tasks.deploy.escape import (
     quoted_path,
     whole,
 )
-from scheduled_tasks.deploy.render import Host
-from scheduled_tasks.options.forms import path as judged_path
+from scheduled_tasks.render.units import Host
 from tests.machine.machine import wait_for
 from tests.machine.rendered import Jobs, write
 

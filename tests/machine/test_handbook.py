@@ -163,7 +163,7 @@ def host() -> Iterator[Host]:
     with two_machines(HOST) as fleet:
         one = Host(fleet)
         config = CONFIG.replace('timezone = "UTC"', 'timezone = "Europe/Paris"')
-        more = 'features = "fleet.features:FeatureToggle"\ndatabase_patience = 2\n'
+        more = 'features = "fleet.features:FeatureToggle"\ndatabase_retry_timeout = 2\n'
         one.write(f"{ETC}/config.toml", config + more)
         one.write(f"{FOLDER}/fleet/features.py", FEATURES + '    ALARM = Feature("Runs what fails")\n')
         example = EXAMPLE_TASK.format(import_features="from fleet.features import FeatureToggle")

@@ -29,8 +29,8 @@ DRIVER = """
 import sys
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
-from scheduled_tasks.deploy.render import render
-from scheduled_tasks.deploy.system import System
+from scheduled_tasks.render.units import render
+from scheduled_tasks.deploy.effects import System
 
 class Telling(System):
     def step(self, operation, what):

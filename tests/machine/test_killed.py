@@ -52,8 +52,8 @@ DRIVER = """
 import errno, os, sys
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
-from scheduled_tasks.deploy.render import render
-from scheduled_tasks.deploy.system import System
+from scheduled_tasks.render.units import render
+from scheduled_tasks.deploy.effects import System
 
 how, last = sys.argv[1], int(sys.argv[2])
 
@@ -75,8 +75,8 @@ MORTAL = """
 import os, signal, sys, threading, time
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
-from scheduled_tasks.deploy.render import render
-from scheduled_tasks.deploy.system import System
+from scheduled_tasks.render.units import render
+from scheduled_tasks.deploy.effects import System
 
 class Mortal(System):
     begun = None

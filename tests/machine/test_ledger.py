@@ -157,8 +157,8 @@ DYING = """
 import os
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
-from scheduled_tasks.deploy.render import render
-from scheduled_tasks.deploy.system import System
+from scheduled_tasks.render.units import render
+from scheduled_tasks.deploy.effects import System
 class Dying(System):
     def step(self, operation, what):
         if operation == 'systemctl daemon-reload':

@@ -24,10 +24,10 @@ BY_HAND = f"""
 scheduler.add_job(work, "cron", ["by hand"], id="works", year=2100)
 scheduler.add_job(fail, "cron", id="fails", year=2100)
 scheduler.add_job(work, "cron", ["day"], id="daily", hour={FAR_HOUR})
-scheduler.add_job(work, "cron", ["made up"], id="made_up", hour={FAR_HOUR}, after_pause="catch_up")
+scheduler.add_job(work, "cron", ["made up"], id="made_up", hour={FAR_HOUR}, catch_up_after_pause=True)
 scheduler.add_job(work, "cron", ["let go"], id="let_go", hour={FAR_HOUR})
 """
-EACH = 'scheduler.add_job(work, "cron", ["each"], id="each", second="*/10", misfire_grace_time=1, every_host=True)'
+EACH = 'scheduler.add_job(work, "cron", ["each"], id="each", second="*/10", misfire_grace_time=1, per_host=True)'
 LASTS = 'scheduler.add_job(last, "cron", ["lasts"], id="lasts", year=2100, timeout=60)'
 
 

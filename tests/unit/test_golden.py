@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.deploy.eject import ejected
-from scheduled_tasks.deploy.render import Host, left_out, render
+from scheduled_tasks.clock_job import Project
 from scheduled_tasks.deploy.switch import write_set
 from scheduled_tasks.faults import FaultsError
-from scheduled_tasks.job_call import Project
 from scheduled_tasks.options import OPTIONS, RELAXATIONS
+from scheduled_tasks.render.eject import ejected
+from scheduled_tasks.render.units import Host, left_out, render
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = sorted(path.parent for path in GOLDEN.glob("*/clock.py"))

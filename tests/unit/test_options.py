@@ -2,8 +2,8 @@
 
 import pytest
 
-from scheduled_tasks.deploy.option_lines import UnsafeUnitError, left_out_of, lines, require_safe
 from scheduled_tasks.options import INHERITED, OPTIONS, Options, read_options
+from scheduled_tasks.render.directives import UnsafeUnitError, left_out_of, lines, require_safe
 
 
 def written(given: dict[str, object], *, systemd: int = 252, network: tuple[str, ...] = ()) -> list[str]:

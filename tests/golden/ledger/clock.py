@@ -11,8 +11,8 @@ scheduler.add_job(
     "cron",
     id="has_its_own",
     hour=1,
-    every_host=True,
+    per_host=True,
     overlap="queue",
-    database_away="open",
-    after_pause="catch_up",
+    on_database_error="run",
+    catch_up_after_pause=True,
 )

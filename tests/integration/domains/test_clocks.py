@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
+from scheduled_tasks.clock_job import Project
 from scheduled_tasks.domains import demo
-from scheduled_tasks.job_call import Project
 from scheduled_tasks.schedule import describe
 
 if TYPE_CHECKING:

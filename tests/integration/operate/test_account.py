@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NIGHTLY = Job("nightly", Rule(hour=2, minute=30))
 OFTEN = Job("often", Rule(every=15), catch_up=False)
 HOURLY = Job("hourly", Rule(every=60))
-EACH = Job("each", Rule(every=30), every_host=True)
+EACH = Job("each", Rule(every=30), per_host=True)
 EVENING = Job("evening", Rule(hour=21, minute=5), catch_up=False)
 
 

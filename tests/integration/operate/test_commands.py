@@ -18,8 +18,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from scheduled_tasks.cli import main
-from scheduled_tasks.operate import history, schedules, status
-from scheduled_tasks.operate.watch import account
+from scheduled_tasks.operate import deployments, history, status
+from scheduled_tasks.operate.account import account
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def hour(connection: Database) -> datetime:
         {"clock": clock, "job": job, "task": f"sales.{job}", "schedule": HOURLY, "options": options}
         for clock, job in (("shop", "count"), ("shop", "sell"), ("till", "close"))
     ]
-    schedules.tell(connection, "app1", schedules.Told(jobs, "one", now, now))
+    deployments.tell(connection, "app1", deployments.Told(jobs, "one", now, now))
     account(connection, "app1", now)
     return hour
 
@@ -211,7 +211,7 @@ def test_questions_about_many_jobs_walk_down_indices(connection: Database) -> No
         for n in range(1000)
     ]
     at = datetime(2026, 11, 2, tzinfo=UTC)
-    schedules.tell(connection, "app1", schedules.Told(jobs, "many", at, at))
+    deployments.tell(connection, "app1", deployments.Told(jobs, "many", at, at))
     assert len(status.jobs(connection, at)) == 1000
     account(connection, "app1", at)
     account(connection, "app1", at + timedelta(minutes=1))

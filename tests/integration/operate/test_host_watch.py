@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from scheduled_tasks.deploy import deployed
-from scheduled_tasks.deploy.names import JOBS, Places
-from scheduled_tasks.deploy.system import System
-from scheduled_tasks.operate import host_watch, pause_files
+from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.operate import host_pauses, host_watch
 from scheduled_tasks.operate.pauses import PauseRow, Scope
+from scheduled_tasks.render import jobs_manifest
+from scheduled_tasks.render.names import JOBS, Places
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,9 +38,9 @@ def jobs_json(*jobs: str, **options: object) -> str:
 
 
 def note(places: Places, at: datetime, text: str, *, new_from: datetime | None = None) -> None:
-    path = deployed.note({JOBS: text}, at.timestamp(), places, System())
+    path = jobs_manifest.note({JOBS: text}, at.timestamp(), places, System())
     if new_from:
-        deployed.complete(path, {JOBS: text}, at.timestamp(), new_from.timestamp(), System())
+        jobs_manifest.complete(path, {JOBS: text}, at.timestamp(), new_from.timestamp(), System())
 
 
 def put_in_force(places: Places, text: str) -> None:
@@ -100,7 +100,7 @@ def test_a_set_that_no_note_speaks_of_counts_from_now(connection: Database, plac
 def test_what_is_taken_away_is_closed(connection: Database, places: Places) -> None:
     put_in_force(places, jobs_json("count"))
     host_watch.tell_deployed(connection, places, "app1", minutes(0))
-    deployed.note({}, minutes(30).timestamp(), places, System())
+    jobs_manifest.note({}, minutes(30).timestamp(), places, System())
     (places.current / JOBS).unlink()
     places.current.rmdir()
     host_watch.tell_deployed(connection, places, "app1", minutes(60))
@@ -115,7 +115,7 @@ def pauses_of(connection: Database) -> list[tuple[Any, ...]]:
 
 def pause(places: Places, until: datetime | None = None, job: str | None = None) -> PauseRow:
     row = PauseRow(Scope("shop", job, "app1"), minutes(0), "anna", "a disk", until)
-    assert pause_files.write(places, row)
+    assert host_pauses.write(places, row)
     return row
 
 
@@ -124,8 +124,8 @@ def test_a_pause_by_file_is_told_once_and_ends_when_it_is_resumed(connection: Da
     for _ in range(2):
         host_watch.tell_pauses(connection, places, "app1", minutes(5))
     assert pauses_of(connection) == [("shop", None, minutes(0), "anna", "a disk", None, None)]
-    [held] = pause_files.in_force(places, "app1")
-    pause_files.end(places, held, by="bert", at=minutes(7))
+    [held] = host_pauses.in_force(places, "app1")
+    host_pauses.end(places, held, by="bert", at=minutes(7))
     for _ in range(2):
         host_watch.tell_pauses(connection, places, "app1", minutes(60))
     assert pauses_of(connection) == [("shop", None, minutes(0), "anna", "a disk", minutes(7), "bert")]
@@ -133,8 +133,8 @@ def test_a_pause_by_file_is_told_once_and_ends_when_it_is_resumed(connection: Da
 
 def test_one_that_began_and_ended_while_the_database_was_away_is_told_too(connection: Database, places: Places) -> None:
     pause(places, job="count")
-    [held] = pause_files.in_force(places, "app1")
-    pause_files.end(places, held, by="anna", at=minutes(7))
+    [held] = host_pauses.in_force(places, "app1")
+    host_pauses.end(places, held, by="anna", at=minutes(7))
     host_watch.tell_pauses(connection, places, "app1", minutes(60))
     assert pauses_of(connection) == [("shop", "count", minutes(0), "anna", "a disk", minutes(7), "anna")]
 
@@ -162,4 +162,4 @@ def test_a_file_that_somebody_touched_and_removed_is_a_pause_as_well(connection:
 
 def test_a_second_pause_of_the_same_leaves_the_first_ones_reason(places: Places) -> None:
     row = pause(places)
-    assert not pause_files.write(places, row)
+    assert not host_pauses.write(places, row)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from scheduled_tasks import durable
-from scheduled_tasks.deploy.names import Places
+from scheduled_tasks import files
 from scheduled_tasks.operate import host_watch
 from scheduled_tasks.operate.reconcile import MOST, Reconciled, reconcile
+from scheduled_tasks.render.names import Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +135,7 @@ def test_notes_of_applies_and_pauses_that_say_nothing_keep_the_watch_from_nothin
 def test_what_is_written_durably_takes_the_place_of_what_was_there_and_leaves_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "shop.json"
     for text in ("one", "two"):
-        durable.write(path, text, mode=0o644)
-        assert durable.read(path, str) == text
+        files.write(path, text, mode=0o644)
+        assert files.read(path, str) == text
     assert names(tmp_path) == ["shop.json"]
     assert path.stat().st_mode & 0o777 == 0o644

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from scheduled_tasks.operate import pauses, schedules
+from scheduled_tasks.operate import deployments, pauses
+from scheduled_tasks.operate.account import account
 from scheduled_tasks.operate.pauses import PauseRow, Scope
-from scheduled_tasks.operate.watch import account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ def deploy(connection: Database, host: str, at: datetime, *jobs: str, **options:
          "options": {"catch_up": True, "timeout": 600, **options}}
         for job in jobs
     ]  # fmt: skip
-    schedules.tell(connection, host, schedules.Told(listed, f"{at}{jobs}{options}", at, at))
+    deployments.tell(connection, host, deployments.Told(listed, f"{at}{jobs}{options}", at, at))
 
 
 def ran(connection: Database, job: str, at: datetime, host: str, status: str = "ended", **columns: object) -> None:
@@ -112,7 +112,7 @@ def test_a_job_of_two_hosts_is_missed_only_where_neither_ran_it(connection: Data
 
 def test_a_dead_host_is_judged_by_another_one_after_five_minutes(connection: Database) -> None:
     for host in ("app1", "app2"):
-        deploy(connection, host, minutes(-30), "count", every_host=True)
+        deploy(connection, host, minutes(-30), "count", per_host=True)
     for slot_host in ("app1",):
         ran(connection, "count", NOON, slot_host)
         connection.execute("UPDATE task_run SET slot_host = 'app1'")
@@ -127,7 +127,7 @@ def test_a_dead_host_is_judged_by_another_one_after_five_minutes(connection: Dat
 
 def test_after_an_outage_of_the_database_no_host_is_taken_for_dead_at_once(connection: Database) -> None:
     for host in ("app1", "app2"):
-        deploy(connection, host, minutes(-30), "count", every_host=True)
+        deploy(connection, host, minutes(-30), "count", per_host=True)
         look_regularly(connection, host, minutes(-30), minutes(-20))
     account(connection, "app1", minutes(20))  # the first word of all since then
     assert written(connection) == []

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from scheduled_tasks.operate import pauses, schedules
-from scheduled_tasks.operate.watch import account
+from scheduled_tasks.operate import deployments, pauses
+from scheduled_tasks.operate.account import account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,12 +68,12 @@ class Job(NamedTuple):
     name: str
     rule: Rule
     catch_up: bool = True
-    every_host: bool = False
+    per_host: bool = False
 
     def as_deployed(self) -> dict[str, Any]:
         """As jobs.json has it."""
         options = {"catch_up": self.catch_up, "grace": None, "jitter": None, "timeout": 600.0, "turns": False,
-                   "paused": False, "every_host": self.every_host}  # fmt: skip
+                   "paused": False, "per_host": self.per_host}  # fmt: skip
         return {"clock": "c", "job": self.name, "task": f"t.{self.name}", "schedule": self.rule.schedule(),
                 "options": options}  # fmt: skip
 
@@ -148,7 +148,7 @@ class World:
         found: dict[Key, list[str]] = {}
         for host, job, span in self.deployments():
             for at in job.rule.due(span.start, span.end):
-                found.setdefault((job.name, at, host if job.every_host else ""), []).append(host)
+                found.setdefault((job.name, at, host if job.per_host else ""), []).append(host)
         return found
 
     def runs(self) -> list[tuple[datetime, Key, str]]:
@@ -156,7 +156,7 @@ class World:
         found = []
         for host, job, span in self.deployments():
             due = list(job.rule.due(span.start, span.end))
-            key_host = host if job.every_host else ""
+            key_host = host if job.per_host else ""
             found += [(at + SECOND, (job.name, at, key_host), host) for at in due if self.is_up(host, at)]
             for off in self.down.get(host, []):
                 missed = [at for at in due if off.holds(at)]
@@ -207,8 +207,8 @@ def live_through(world: World, connection: psycopg.Connection[Any]) -> None:
 def _tell(connection: psycopg.Connection[Any], world: World, host: str, untold: list[Deploy], now: datetime) -> None:
     while untold and untold[0].at <= now:
         each = untold.pop(0)
-        told = schedules.Told([job.as_deployed() for job in each.jobs], str(each.at), each.at, each.at)
-        schedules.tell(connection, host, told)
+        told = deployments.Told([job.as_deployed() for job in each.jobs], str(each.at), each.at, each.at)
+        deployments.tell(connection, host, told)
     rows = [
         pauses.PauseRow(
             pauses.Scope("c" if held.job else None, held.job, host), held.span.start, "anna", "the till", None,

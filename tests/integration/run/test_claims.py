@@ -140,7 +140,7 @@ def test_a_person_may_repeat_what_failed_and_forces_what_ended(shop: Project, co
 
 
 def test_the_attempts_of_one_run_share_its_row(shop: Project, connection: Database, tmp_path: Path) -> None:
-    (tmp_path / "attempts").write_text("1")  # as the service has it, see deploy/wrapping.py
+    (tmp_path / "attempts").write_text("1")  # as the service has it, see render/shell_wrapper.py
     runtime = {"RUNTIME_DIRECTORY": str(tmp_path)}
     schedule = json.dumps({"kind": "interval", "zone": "UTC", "every": 3600})
     named = ("--clock=shop", "--job=work", f"--schedule={schedule}")
@@ -232,7 +232,7 @@ def test_without_postgresql_a_slot_waits_and_then_leaves_word_that_it_did_not_be
     state = tmp_path / "scheduled-tasks"
     kept = {
         "STATE_DIRECTORY": str(state / "results/clock-shop-work"),
-        "SCHEDULED_TASKS_DATABASE_PATIENCE": "0.5",
+        "SCHEDULED_TASKS_DATABASE_RETRY_TIMEOUT": "0.5",
         "DATABASE_URL": f"postgresql://127.0.0.1:{closed_port}/shop",
     }
     finished = shop.run("slots.work", *NAMED, SCHEDULED_TASKS_TRIGGER="watch", **kept)
@@ -250,10 +250,10 @@ def test_a_job_that_may_runs_although_postgresql_is_away(
     state = tmp_path / "scheduled-tasks"
     kept = {
         "STATE_DIRECTORY": str(state / "results/clock-shop-work"),
-        "SCHEDULED_TASKS_DATABASE_PATIENCE": "0.5",
+        "SCHEDULED_TASKS_DATABASE_RETRY_TIMEOUT": "0.5",
         "DATABASE_URL": f"postgresql://127.0.0.1:{closed_port}/shop",
     }
-    finished = shop.run("slots.work", *NAMED, "--database-away=open", **kept)
+    finished = shop.run("slots.work", *NAMED, "--on-database-error=run", **kept)
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert reconcile(connection, state, host=HERE).results == 1
     assert rows(connection, "status, attempt, exit_code") == [("ended", 1, 0)]

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.deploy.render import Host, render
+from scheduled_tasks.clock_job import Project
 from scheduled_tasks.deploy.switch import write_set
-from scheduled_tasks.job_call import Project
+from scheduled_tasks.render.units import Host, render
 from tests.machine.vm import OVER, REPORT, virtual_machine
 
 pytestmark = pytest.mark.xdist_group("nights")  # one fixture for both

@@ -1,4 +1,4 @@
-"""`clocks check` and `clocks_here`: what keeps a release out of force, and which clocks live on a host."""
+"""`clocks check` and `enabled_clocks`: what keeps a release out of force, and which clocks live on a host."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def check() -> tuple[int, dict[str, object]]:
 
 def test_all_clocks_live_on_a_host_unless_it_is_said_which(project: Path) -> None:
     assert [clock.name for clock in configured_clocks()] == ["nightly", "weekly"]
-    configure(project, 'clocks_here = ["weekly"]')
+    configure(project, 'enabled_clocks = ["weekly"]')
     assert [clock.name for clock in configured_clocks()] == ["weekly"]
-    configure(project, "clocks_here = []")
+    configure(project, "enabled_clocks = []")
     assert configured_clocks() == []
 
 
@@ -62,7 +62,7 @@ def test_all_clocks_live_on_a_host_unless_it_is_said_which(project: Path) -> Non
     [('["nigthly"]', "there is no clock 'nigthly'; write nightly"), ('"nightly"', "write a list of clocks' names")],
 )
 def test_a_clock_that_there_is_not_is_refused(project: Path, here: str, said: str) -> None:
-    configure(project, f"clocks_here = {here}")
+    configure(project, f"enabled_clocks = {here}")
     with pytest.raises(ConfigurationError, match=said):
         configured_clocks()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduled_tasks.deploy.escape import UnwritableValueError, assignment, command_line, escaped, quoted_path, whole
+from scheduled_tasks.render.escape import UnwritableValueError, assignment, command_line, escaped, quoted_path, whole
 
 
 @pytest.mark.parametrize(

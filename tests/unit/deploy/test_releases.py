@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from scheduled_tasks.deploy.apply import apply
-from scheduled_tasks.deploy.deployment import Deployed, as_installed_here, deployed
-from scheduled_tasks.deploy.escape import UnwritableValueError, command_line
-from scheduled_tasks.deploy.names import Places
 from scheduled_tasks.deploy.releases import follow, forget, prepare
-from scheduled_tasks.deploy.render import Host, render
 from scheduled_tasks.deploy.sets import kept_sets, rollback
+from scheduled_tasks.render.escape import UnwritableValueError, command_line
+from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.release import Deployed, as_installed_here, deployed
+from scheduled_tasks.render.units import Host, render
 
 OPT, ETC = "opt/scheduled-tasks", "etc/scheduled-tasks"
 HOST = Host(run_task=f"/{OPT}/current/bin/run-task", configuration=Path(f"/{ETC}/config-1.toml"))

@@ -1,6 +1,6 @@
 """Which services are alike: pure, from texts."""
 
-from scheduled_tasks.deploy.shapes import drop_ins, shapes
+from scheduled_tasks.deploy.service_groups import drop_ins, shapes
 
 FILES = {
     "clock-.service.d/10-every-job.conf": "[Service]\nNice=1\n",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.job_call import Project
+from scheduled_tasks.clock_job import Project
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TEXT = '''"""The jobs to export."""

@@ -14,7 +14,7 @@ from cronsim import CronSim
 from scheduled_tasks.clock import Job
 from scheduled_tasks.exporters.cron_words import cron_words
 from scheduled_tasks.exporters.crontab import export
-from scheduled_tasks.importers.crontab_lines import read_lines
+from scheduled_tasks.importers.crontab.lines import read_lines
 from scheduled_tasks.schedule import occurrences
 from tests.unit.exporters.clock_for_export import CANT_BE_SAID, NOW, TEXT, read
 

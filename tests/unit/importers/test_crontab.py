@@ -16,10 +16,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.importers.crontab import Request, import_files
-from scheduled_tasks.importers.crontab_lines import Line, read_lines, split_command
-from scheduled_tasks.importers.crontab_times import times_of
-from scheduled_tasks.job_call import Project
+from scheduled_tasks.clock_job import Project
+from scheduled_tasks.importers.crontab.convert import Request, import_files
+from scheduled_tasks.importers.crontab.lines import Line, read_lines, split_command
+from scheduled_tasks.importers.crontab.times import times_of
 from scheduled_tasks.schedule import occurrences
 from scheduled_tasks.schedule.crontab import MACROS
 

@@ -24,7 +24,7 @@ from datetime import datetime, timedelta, UTC
 from itertools import islice
 from pathlib import Path
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.job_call import Project
+from scheduled_tasks.clock_job import Project
 from scheduled_tasks.schedule import occurrences
 now = datetime.fromisoformat(sys.argv[1])
 found = {}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduled_tasks.run.cause import Cause, read
+from scheduled_tasks.run.start_cause import Cause, read
 
 # As systemd 252 and 257 show it.
 BY_TIMER = """\

@@ -23,7 +23,7 @@ OWN = {
     "scheduled_tasks.run.current", "scheduled_tasks.run.database", "scheduled_tasks.run.find_task",
     "scheduled_tasks.run.flags", "scheduled_tasks.run.log", "scheduled_tasks.run.main",
     "scheduled_tasks.run.nominal", "scheduled_tasks.run.record", "scheduled_tasks.run.settings",
-    "scheduled_tasks.run.slot", "scheduled_tasks.run.statements", "scheduled_tasks.run.usage",
+    "scheduled_tasks.run.slot", "scheduled_tasks.run.statements", "scheduled_tasks.run.resource_usage",
 }  # fmt: skip
 
 FEATURES = """

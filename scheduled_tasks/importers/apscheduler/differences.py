@@ -1,0 +1,81 @@
+"""Where an imported job runs at other times than it did: compared with APScheduler itself, over the nights of change.
+
+In come APScheduler's own trigger and ours; out come findings with dates. Everywhere else the two are the same, which
+the schedule room's tests show.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING, Any
+
+from scheduled_tasks.conversion_report import Finding, horizon
+from scheduled_tasks.schedule import latest_occurrence, occurrences
+from scheduled_tasks.schedule.trigger import Cron, Trigger
+from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AROUND = timedelta(hours=2)
+CLOSE = timedelta(minutes=2)  # of a job that runs every few seconds there are enough
+MANY = 3
+
+
+def fire_times(trigger: Any, after: datetime, previous: datetime | None) -> Iterator[datetime]:
+    """APScheduler's runs after an instant, in UTC: each worked out from the one before, the first from `previous`."""
+    found = trigger.get_next_fire_time(previous, previous or after + timedelta(microseconds=1))
+    while found is not None:
+        yield found.astimezone(UTC)
+        found = trigger.get_next_fire_time(found, found)
+
+
+def differences(original: Any, trigger: Trigger, now: datetime) -> list[Finding]:
+    """What differs on the nights of change within two years, and within the next hundred runs."""
+    if not isinstance(trigger, Cron):
+        return []
+    until = horizon(trigger, now)
+    nights = (each for each in shifts(trigger.zone, now.year, until.year) if now < each.at <= until)
+    return gathered([finding for shift in nights if (finding := _at(original, trigger, shift))])
+
+
+def _at(original: Any, trigger: Cron, shift: Shift) -> Finding | None:
+    first = [each.at for each in islice(occurrences(trigger, after=shift.at - AROUND), 2)]
+    is_dense = len(first) > 1 and first[1] - first[0] < timedelta(minutes=1)
+    around = CLOSE if is_dense else AROUND
+    low, high = shift.at - around, shift.at + around + shift.length
+    # APScheduler steps from run to run, and may step over one that follows the shift by days: look two runs beyond.
+    high = max([high, *(each.at for each in islice(occurrences(trigger, after=high), 2))])
+    known = latest_occurrence(trigger, at_or_before=low)
+    previous = known.at.astimezone(zone_info(trigger.zone)) if known else None
+    before = set(takewhile(lambda at: at <= high, fire_times(original, low, previous)))
+    here = {each.at for each in occurrences(trigger, after=known.at if known else low, until=high)}
+    return changed("APScheduler", before, here, trigger.zone, shift) if before != here else None
+
+
+def changed(who: str, before: set[datetime], here: set[datetime], zone: str, shift: Shift) -> Finding:
+    """What a night of change has of other runs than `who` had."""
+    gone, new = sorted(before - here), sorted(here - before)
+    kind = "gap" if shift.is_gap else "fold"
+    parts = []
+    if gone:
+        parts.append(f"{who} ran it at {_times(gone, zone)}, and here it doesn't run then")
+    if new:
+        parts.append(f"it runs at {_times(new, zone)}, as {who} did not")
+    local = {at.astimezone(zone_info(zone)).date() for at in (*gone, *new)}
+    return Finding(kind, "; ".join(parts), dates=tuple(f"{day:%Y-%m-%d}" for day in sorted(local)))
+
+
+def _times(instants: list[datetime], zone: str) -> str:
+    shown = [f"{at.astimezone(zone_info(zone)):%H:%M:%S%z}" for at in instants[:MANY]]
+    more = f" and {len(instants) - MANY} more times" if len(instants) > MANY else ""
+    return ", ".join(shown) + more
+
+
+def gathered(findings: list[Finding]) -> list[Finding]:
+    """The same sentence once, with all of its dates."""
+    dates: dict[tuple[str, str], list[str]] = {}
+    for each in findings:
+        dates.setdefault((each.kind, each.text), []).extend(each.dates)
+    return [Finding(kind, text, dates=tuple(found)) for (kind, text), found in dates.items()]

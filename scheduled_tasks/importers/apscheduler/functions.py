@@ -1,0 +1,224 @@
+"""The functions that jobs call: where each is, whether its arguments fit, how its decorators stand.
+
+In come values of a clock file's reading; out come a `Target` that the clock can name, and findings. Sources are read,
+never imported.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from scheduled_tasks.conversion_report import Finding
+from scheduled_tasks.importers.apscheduler.values import (
+    CallResult,
+    LocalFunction,
+    Partial,
+    Reference,
+    UnknownValue,
+    Value,
+    written,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ORDER = ("log_cron", "cron_context", "cron_required", "cron_require_feature")
+UNDERSTOOD = {*ORDER, "cron_idempotent", "scheduled_job"}
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Target:
+    """A function a job is to call: `module` is empty for one of the file itself, `alias` a name in place of its own."""
+
+    module: str
+    name: str
+    node: Definition | None = None
+    alias: str = ""
+
+    @property
+    def task(self) -> str:
+        """The name it gets as a task: public."""
+        return self.alias or self.name.rpartition(".")[2].strip("_") or "task"
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it has to be awaited."""
+        return isinstance(self.node, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What `func` came to: the target, arguments that it brings (a partial's), findings."""
+
+    target: Target | None
+    args: tuple[Value, ...] = ()
+    kwargs: tuple[tuple[str, Value], ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:
+    """The target of a job's function."""
+    if isinstance(function, LocalFunction):
+        if function.nested or function.name == "<lambda>":
+            return _refused("nested", f"{function.name} is made inside another function, and a unit can't name it",
+                            "make it a function of a module")  # fmt: skip
+        return Resolved(Target("", function.name, function.node))
+    if isinstance(function, str) and ":" in function:
+        module, _, name = function.partition(":")
+        return _named(module, name, roots)
+    if isinstance(function, Reference) and "." in function.dotted.lstrip("."):
+        return _named(*_module_and_name(absolute(function.dotted, path), roots), roots)
+    if isinstance(function, Partial):
+        inner = resolve(function.function, path, roots)
+        return replace(inner, args=(*function.args, *inner.args), kwargs=(*function.kwargs, *inner.kwargs))
+    return _no_function(function)
+
+
+def _no_function(function: Value) -> Resolved:
+    """What is wrong with a `func` that names none."""
+    if isinstance(function, CallResult) and isinstance(function.function, LocalFunction) and _makes(function.function):
+        text = f"{function.text} is a function that {function.function.name} makes, and a unit can't name it"
+        return _refused("nested", text, f"decorate a function of a module with @{function.function.name}")
+    if isinstance(function, CallResult):
+        args = ", ".join(map(written, function.args))
+        return _refused(
+            "called",
+            f"{function.text} calls the function when the clock starts, and schedules what it returns",
+            f"write {written(function.function)}, with its arguments as args: [{args}]",
+        )
+    if function is None:
+        return _refused("function", "no function is given", "pass the task's function as the first argument")
+    if isinstance(function, str) and re.fullmatch(r"\w+(\.\w+)+", function):
+        module, _, name = function.rpartition(".")
+        return _refused("function", f"APScheduler refuses {function!r}: it lacks its colon", f"write '{module}:{name}'")
+    if isinstance(function, UnknownValue):
+        return _refused("function", f"{function.text[:80]} depends on {function.why}", "make it a function of a module")
+    what = written(function)
+    return _refused("function", f"{what[:60]} is not a function that a unit can name", "make it a function of a module")
+
+
+def _makes(function: LocalFunction) -> bool:
+    """Whether a function of the file gives one that it makes, as a decorator does."""
+    if function.node is None:
+        return False
+    made = {each.name for each in ast.walk(function.node) if isinstance(each, Definition)} - {function.name}
+    given = [each.value for each in ast.walk(function.node) if isinstance(each, ast.Return)]
+    return any(isinstance(each, ast.Lambda) or (isinstance(each, ast.Name) and each.id in made) for each in given)
+
+
+def _named(module: str, name: str, roots: list[Path]) -> Resolved:
+    if module == "__main__":
+        return Resolved(Target("", name))
+    return Resolved(Target(module, name, _definition(module, name, roots)))
+
+
+def _module_and_name(dotted: str, roots: list[Path]) -> tuple[str, str]:
+    """Where a dotted name's module ends: by the files that are there, else before the first class, else at the last."""
+    parts = dotted.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        if any(_source_of(".".join(parts[:length]), root) for root in roots):
+            return ".".join(parts[:length]), ".".join(parts[length:])
+    classes = [index for index, part in enumerate(parts[:-1]) if index and part[:1].isupper()]
+    length = classes[0] if classes else len(parts) - 1
+    return ".".join(parts[:length]), ".".join(parts[length:])
+
+
+def _source_of(module: str, root: Path) -> Path | None:
+    base = root.joinpath(*module.split("."))
+    return next((each for each in (base.with_suffix(".py"), base / "__init__.py") if each.is_file()), None)
+
+
+def _refused(kind: str, text: str, instead: str) -> Resolved:
+    return Resolved(None, findings=(Finding(kind, text, "refusal", instead=instead),))
+
+
+def absolute(dotted: str, path: Path) -> str:
+    """A dotted name with its leading dots resolved from the packages that the file stands in."""
+    level = len(dotted) - len(dotted.lstrip("."))
+    if not level:
+        return dotted
+    packages: list[str] = []
+    folder = path.parent
+    while (folder / "__init__.py").exists():
+        packages.insert(0, folder.name)
+        folder = folder.parent
+    kept = packages[: len(packages) - level + 1]
+    return ".".join([*kept, dotted.lstrip(".")])
+
+
+def _definition(module: str, name: str, roots: list[Path]) -> Definition | None:
+    """The definition of a module's function, where its source is found below one of the roots."""
+    for root in roots:
+        if source := _source_of(module, root):
+            try:
+                tree = ast.parse(source.read_text())
+            except (SyntaxError, ValueError):
+                return None
+            return next((node for node in tree.body if isinstance(node, Definition) and node.name == name), None)
+    return None
+
+
+def decorator_name(node: ast.expr) -> str:
+    """The last name of a decorator, called or not."""
+    plain = node.func if isinstance(node, ast.Call) else node
+    return ast.unparse(plain).rpartition(".")[2]
+
+
+def findings_of_definition(target: Target, args: list[Value], kwargs: dict[str, Value]) -> list[Finding]:
+    """Whether the arguments fit, and whether the decorators stand in their order, where the definition is known."""
+    if target.node is None:
+        return []
+    decorators = [decorator_name(each) for each in target.node.decorator_list]
+    found = []
+    ours = [ORDER.index(name) for name in decorators if name in ORDER]
+    if ours != sorted(ours):
+        found.append(
+            Finding(
+                "order",
+                f"the decorators of {target.name} are in the wrong order: @{', @'.join(decorators)}",
+                "refusal",
+                instead="from the outside in: @log_cron, @cron_context, @cron_require_feature, then the function",
+            )
+        )
+    if set(decorators) <= UNDERSTOOD and (finding := _misfit(target, args, kwargs)):
+        found.append(finding)
+    return found
+
+
+def _misfit(target: Target, args: list[Value], kwargs: dict[str, Value]) -> Finding | None:
+    assert target.node is not None  # noqa: S101 - the caller has looked
+    signature = _signature(target.node.args)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        first = next(iter(signature.parameters), "")
+        if first in {"app", "application"} and not args and first not in kwargs:
+            return Finding(
+                "app", f"{target.name} takes {first}, and the job gives none; APScheduler refuses it", "refusal",
+                instead="write args=[app]",
+            )  # fmt: skip
+        return Finding("arguments", f"the arguments don't fit {target.name}{signature}: {error}", "refusal",
+                       instead="give what it takes in args and kwargs")  # fmt: skip
+    return None
+
+
+def _signature(arguments: ast.arguments) -> inspect.Signature:
+    kind = inspect.Parameter
+    found = []
+    positional = [*arguments.posonlyargs, *arguments.args]
+    required = len(positional) - len(arguments.defaults)
+    for index, each in enumerate(positional):
+        how = kind.POSITIONAL_ONLY if index < len(arguments.posonlyargs) else kind.POSITIONAL_OR_KEYWORD
+        found.append(kind(each.arg, how, default=kind.empty if index < required else None))
+    if arguments.vararg:
+        found.append(kind(arguments.vararg.arg, kind.VAR_POSITIONAL))
+    for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        found.append(kind(each.arg, kind.KEYWORD_ONLY, default=kind.empty if default is None else None))
+    if arguments.kwarg:
+        found.append(kind(arguments.kwarg.arg, kind.VAR_KEYWORD))
+    return inspect.Signature(found)

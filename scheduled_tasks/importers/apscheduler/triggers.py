@@ -1,0 +1,185 @@
+"""The triggers of imported jobs: what APScheduler makes of them, what is written in the clock file, what differs.
+
+In come a job's arguments as they were read; out come `ReadTrigger`s (several for an OrTrigger), each with
+APScheduler's own trigger, ours, the words to write, and findings.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from scheduled_tasks.conversion_report import Finding
+from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.importers.apscheduler.differences import differences
+from scheduled_tasks.importers.apscheduler.values import (
+    TriggerObject,
+    UnknownValue,
+    Value,
+    is_plain,
+    why_unknown,
+    written,
+)
+from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB
+from scheduled_tasks.importers.codegen import literal
+from scheduled_tasks.schedule import Trigger, read_trigger
+from scheduled_tasks.schedule.trigger import Date, Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAKERS = {"cron": CronTrigger, "interval": IntervalTrigger, "date": DateTrigger}
+DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LONG = 86400
+EXECUTE = "give the value, or import with --execute where it is set"
+
+
+@dataclass(frozen=True)
+class Zones:
+    """The zone of the clock, and the one of the hosts that it ran on."""
+
+    clock: str
+    host: str
+
+
+@dataclass(frozen=True)
+class ReadTrigger:
+    """One trigger: what to write (`kind`, `words`), APScheduler's and ours where it can be had, findings."""
+
+    kind: str
+    words: tuple[str, ...] = ()
+    original: Any = None
+    trigger: Trigger | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def read(arguments: Mapping[str, Value], zones: Zones, now: datetime) -> list[ReadTrigger]:
+    """The triggers that an `add_job` means."""
+    trigger = arguments.get("trigger")
+    fields = {name: value for name, value in arguments.items() if name not in ADD_JOB}
+    if isinstance(trigger, UnknownValue):
+        return [_refused("undecided", why_unknown(trigger), EXECUTE)]
+    if isinstance(trigger, TriggerObject):
+        return _read_object(trigger, zones, now)
+    if trigger is None:
+        return [_refused("trigger", "it has no trigger: it runs once, whenever the clock is started",
+                         "run it from a deploy with run-task, or give it a trigger")]  # fmt: skip
+    if trigger not in MAKERS:
+        return [_refused("trigger", f"{written(trigger)} is not a trigger that a timer knows",
+                         "write 'cron', 'interval' or 'date'")]  # fmt: skip
+    return [_read(str(trigger), fields, zones.clock, zones, now)]
+
+
+def _refused(kind: str, text: str, instead: str) -> ReadTrigger:
+    return ReadTrigger("", findings=(Finding(kind, text, "refusal", instead=instead),))
+
+
+def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[ReadTrigger]:
+    if trigger.kind == "or":
+        found: list[ReadTrigger] = []
+        for part in trigger.parts:
+            found += read({"trigger": part}, zones, now)
+        text = "an OrTrigger becomes a job for each of its parts; where two fire together, both run"
+        return [ReadTrigger(each.kind, each.words, each.original, each.trigger, (*each.findings, Finding("or", text)))
+                for each in found]  # fmt: skip
+    if trigger.kind == "and":
+        return [
+            _refused("and", "an AndTrigger can't be said to a timer", "write one cron trigger: its fields all hold")
+        ]
+    fields = dict(trigger.fields)
+    more: tuple[Finding, ...] = ()
+    if trigger.crontab:
+        try:
+            parsed = CronTrigger.from_crontab(trigger.crontab, timezone="UTC")
+        except ValueError as error:
+            return [_refused("crontab", f"APScheduler refuses {trigger.crontab!r}: {error}", "correct the expression")]
+        given = {each.name: str(each) for each in parsed.fields if not each.is_default}
+        given = {name: value for name, value in given.items() if name == "minute" or value != "*"}
+        given.pop("second", None)
+        weekday = given.get("day_of_week", "")
+        if re.search(r"\d", weekday.partition("/")[0]):
+            given["day_of_week"] = _named_days(weekday)
+            text = (
+                f"APScheduler counts weekdays from Monday as 0: it ran on {given['day_of_week']}, where a crontab "
+                f"means {_named_days(weekday, first=-1)}; what ran is kept"
+            )
+            more = (Finding("weekday", text, "remark"),)
+        if given.get("day", "*") != "*" and given.get("day_of_week", "*") != "*":
+            text = "APScheduler holds day and weekday both, where a crontab means either; what ran is kept"
+            more = (*more, Finding("either", text, "remark"))
+        fields = given | fields
+    zone = fields.pop("timezone", None) or zones.host
+    found_one = _read(trigger.kind, fields | {"timezone": zone}, zones.clock, zones, now)
+    if "timezone" not in trigger.fields and zones.clock != zones.host:
+        text = f"an object made without a zone is in the host's ({zones.host}), not in the scheduler's ({zones.clock})"
+        more = (*more, Finding("zone", text, "remark"))
+    return [ReadTrigger(trigger.kind, found_one.words, found_one.original, found_one.trigger,
+                        (*found_one.findings, *more))]  # fmt: skip
+
+
+def _named_days(text: str, first: int = 0) -> str:
+    """Weekday numbers as names; what stands behind a / is a step and stays."""
+
+    def name(found: re.Match[str]) -> str:
+        return DAY_NAMES[(int(found[0]) + first) % 7]
+
+    if re.search(r"-\w+/", text):
+        return text
+    return re.sub(r"(?<![/\w])\d", name, text)
+
+
+def _read(kind: str, given: dict[str, Value], clock_zone: str, zones: Zones, now: datetime) -> ReadTrigger:
+    fields = {name: value for name, value in given.items() if value is not None}
+    for name, value in fields.items():
+        if not is_plain(value):
+            reason = why_unknown(value)
+            finding = Finding("undecided", f"{name}={written(value)}: {reason}", "refusal", instead=EXECUTE)
+            return ReadTrigger(kind, findings=(finding,))
+    if fields.get("timezone") == zones.clock:
+        del fields["timezone"]
+    try:
+        trigger = read_trigger(kind, fields, timezone=clock_zone)
+    except FaultsError as error:
+        return ReadTrigger(kind, findings=tuple(
+            Finding("field", f"{fault.field}={fault.value}: {fault.problem}" if fault.field else fault.problem,
+                    "refusal", instead=fault.instead)
+            for fault in error.faults
+        ))  # fmt: skip
+    try:
+        original = MAKERS[kind](**{"timezone": clock_zone} | fields | ({"jitter": None} if "jitter" in fields else {}))
+    except (TypeError, ValueError) as error:
+        return ReadTrigger(kind, findings=(Finding("field", f"APScheduler refuses it: {error}", "refusal"),))
+    words = tuple(f"{name}={literal(_writable(value))}" for name, value in fields.items())
+    return ReadTrigger(kind, words, original, trigger, tuple(_findings(trigger, original, now)))
+
+
+def _writable(value: Value) -> Value:
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _findings(trigger: Trigger, original: Any, now: datetime) -> list[Finding]:
+    found = differences(original, trigger, now)
+    if isinstance(trigger, Interval) and trigger.start is None:
+        text = (
+            "without start_date APScheduler counted from each start of the clock; here it counts from Monday 00:00 UTC"
+        )
+        if trigger.every >= LONG:
+            text += ", so that a restart no longer puts it off"
+        found.append(Finding("phase", text, instead="write start_date to choose the phase"))
+    if isinstance(trigger, Date) and trigger.run_at <= now:
+        found.append(
+            Finding("past", f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which is past: it never runs")
+        )
+    if trigger.jitter:
+        text = f"APScheduler starts it up to {trigger.jitter} s early or late; here it is late, by the same each time"
+        found.append(Finding("jitter", text))
+    found += [Finding("reading", note, "remark") for note in trigger.notes if not note.startswith("no start_date")]
+    return found

@@ -1,0 +1,92 @@
+"""The words that reading a clock file knows: APScheduler's, those of zones and applications, Python's harmless ones.
+
+Tables, and the two questions that are asked of them; the code that walks them is `evaluate` and `clock_source`.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from scheduled_tasks.importers.apscheduler.values import Value
+
+ADD_JOB = (
+    "func", "trigger", "args", "kwargs", "id", "name", "misfire_grace_time", "coalesce", "max_instances",
+    "next_run_time", "jobstore", "executor", "replace_existing",
+)  # fmt: skip
+SCHEDULED_JOB = tuple(name for name in ADD_JOB if name not in {"func", "replace_existing"})
+ADDS = {"add_job": ADD_JOB, "scheduled_job": SCHEDULED_JOB}
+# Flask-APScheduler's own: its decorator is `task`, and its add_job takes the id first.
+FLASK = "flask_apscheduler.APScheduler"
+FLASK_ADDS = {"add_job": ("id", "func", *ADD_JOB[1:]), "task": ("trigger", "id")}
+# What has no counterpart, or needs none: said once where it stands. None: nothing to say.
+SCHEDULER_METHODS = {
+    "start": None, "shutdown": None, "configure": None, "print_jobs": None, "init_app": None,
+    "add_listener": "an event listener has no counterpart: a failed run is in the log, the table and the unit's state",
+    "add_jobstore": "there is no job store: what is due stands in the timers",
+    "add_executor": "there are no executors: each run is a process of its own",
+}  # fmt: skip
+# What is no call of APScheduler 3: its methods of before and after.
+OTHER_VERSIONS = {
+    "add_cron_job": 2, "add_interval_job": 2, "add_date_job": 2, "cron_schedule": 2, "interval_schedule": 2,
+    "unschedule_job": 2, "unschedule_func": 2, "add_schedule": 4, "configure_task": 4,
+}  # fmt: skip
+ENDS = {"sys.exit", "exit", "quit", "os._exit"}
+ENVIRONMENT = ("os.environ", "os.getenv", "environ", "decouple.config", "env")
+APPLICATION_NAMES = {"app", "application", "flask_app", "current_app"}
+FACTORIES = ("Flask", "create_app", "make_app", "create_application", "FastAPI", "get_wsgi_application")
+ZONE_MAKERS = ("pytz.timezone", "zoneinfo.ZoneInfo", "dateutil.tz.gettz", "backports.zoneinfo.ZoneInfo", "tz.gettz")
+ZONES = {"pytz.utc": "UTC", "pytz.UTC": "UTC", "datetime.timezone.utc": "UTC", "datetime.UTC": "UTC"}
+TRIGGERS = {"CronTrigger": "cron", "IntervalTrigger": "interval", "DateTrigger": "date"}
+COMBINED = {"OrTrigger": "or", "AndTrigger": "and"}
+# Positional parameters of APScheduler's triggers, in their order.
+POSITIONAL = {
+    "cron": ("year", "month", "day", "week", "day_of_week", "hour", "minute", "second", "start_date", "end_date",
+             "timezone", "jitter"),
+    "interval": ("weeks", "days", "hours", "minutes", "seconds", "start_date", "end_date", "timezone", "jitter"),
+    "date": ("run_date", "timezone"),
+}  # fmt: skip
+OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Eq: operator.eq, ast.NotEq: operator.ne,
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.BitOr: operator.or_,
+    ast.In: lambda left, right: left in right, ast.NotIn: lambda left, right: left not in right,
+    ast.Is: operator.is_, ast.IsNot: operator.is_not, ast.Not: operator.not_, ast.USub: operator.neg,
+}  # fmt: skip
+HARMLESS: Mapping[str, Callable[..., Any]] = {
+    "int": int, "str": str, "float": float, "bool": bool, "len": len, "list": list, "tuple": tuple, "dict": dict,
+    "set": set, "sorted": sorted, "min": min, "max": max, "sum": sum, "abs": abs,
+    "range": lambda *args: list(range(*args)[:100_000]),
+    "enumerate": lambda *args, **more: [list(each) for each in enumerate(*args, **more)],
+    "zip": lambda *args, **_more: [list(each) for each in zip(*args, strict=False)],
+    "datetime.datetime": datetime, "datetime.date": date, "datetime.timedelta": timedelta, "datetime.time": time,
+    "datetime.datetime.fromisoformat": datetime.fromisoformat, "datetime.datetime.combine": datetime.combine,
+}  # fmt: skip
+METHODS = {"items", "keys", "values", "get", "format", "lower", "upper", "strip", "split", "join", "replace", "copy"}
+MUTATES = {
+    "append", "extend", "insert", "update", "add", "setdefault", "pop", "remove", "clear", "sort", "reverse", "discard",
+}  # fmt: skip
+ALSO_OF_VALUES = {"list", "tuple", "dict", "enumerate", "zip", "len"}  # which keep what they are given as it is
+
+
+def settings_of(args: list[Value], kwargs: dict[str, Value]) -> dict[str, Value]:
+    """A scheduler's settings by name, those of its dictionary ('apscheduler.timezone') under the same names."""
+    settings: dict[str, Value] = {}
+    for each in (*args, kwargs.get("gconfig")):
+        if isinstance(each, dict):
+            settings |= {str(key).removeprefix("apscheduler."): value for key, value in each.items()}
+    settings |= {key: value for key, value in kwargs.items() if key != "gconfig"}
+    defaults = {key.partition(".")[2]: settings.pop(key) for key in list(settings) if key.startswith("job_defaults.")}
+    if defaults:
+        settings["job_defaults"] = defaults
+    return settings
+
+
+def adds(function: ast.expr) -> str:
+    """Which of the methods that add a job a call's function is; "" where it is none."""
+    return function.attr if isinstance(function, ast.Attribute) and function.attr in ADDS else ""

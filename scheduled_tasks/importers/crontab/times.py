@@ -1,0 +1,194 @@
+"""When a crontab's line runs: cron's fields as a trigger's, and what cron did otherwise in the nights of change.
+
+In come a line's time and its zone; out come `Times` (two where day OR weekday matches), with findings.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from scheduled_tasks.conversion_report import Finding, horizon
+from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.importers.apscheduler.differences import AROUND, changed, gathered
+from scheduled_tasks.schedule import Trigger, occurrences, read_trigger
+from scheduled_tasks.schedule.crontab import MACROS, NAMES, crontab_fields
+from scheduled_tasks.schedule.trigger import Cron
+from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
+
+if TYPE_CHECKING:
+    from scheduled_tasks.importers.crontab.lines import Line
+
+RANDOM = re.compile(r"(\d*)~(\d*)")
+RANGES = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "day_of_week": (0, 6)}
+SECONDS = {"minute": 60, "hour": 3600}
+
+
+@dataclass(frozen=True)
+class Times:
+    """One trigger of a line: its fields as they are written, ours, and what is to be said."""
+
+    kind: str = "cron"
+    fields: tuple[tuple[str, int | str], ...] = ()
+    trigger: Trigger | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def times_of(line: Line, zone: str, now: datetime) -> list[Times]:
+    """The triggers of a cron line."""
+    when = line.when.lower()
+    if when == "@reboot":
+        text = "it runs when the machine starts, which is no time: a timer can't say it"
+        instead = "write a service of systemd's for it, WantedBy=multi-user.target"
+        return [Times(findings=(Finding("reboot", text, "refusal", instead=instead),))]
+    if when.startswith("@") and when not in MACROS:
+        return [Times(findings=(Finding("time", f"cron has no {line.when}", "refusal"),))]
+    words = MACROS.get(when, line.when).split()
+    findings = []
+    if words[0].startswith("-"):
+        words[0] = words[0][1:]
+        findings.append(
+            Finding("syslog", "the leading - kept cronie from logging it; each run is logged here", "remark")
+        )
+    fields = dict(zip(NAMES, words, strict=True))
+    jitter = _random(fields, line.text, findings)
+    return [_read(each, jitter, zone, now, findings) for each in _either(fields)]
+
+
+def _random(fields: dict[str, str], seed: str, findings: list[Finding]) -> int:
+    """Takes `a~b` out of the fields; gives the jitter in seconds that says it of minutes and hours."""
+    jitter = 0
+    for name, text in fields.items():
+        found = RANDOM.fullmatch(text)
+        if not found:
+            continue
+        low, high = RANGES[name]
+        first, last = int(found[1] or low), int(found[2] or high)
+        if last < first:
+            continue  # left as it is: the parser refuses it
+        if name in SECONDS:
+            fields[name] = str(first)
+            jitter += (last - first) * SECONDS[name]
+            said = f"cron chose {name}={text} anew at each start; here each host has a delay of its own that stays"
+        else:
+            fields[name] = str(first + crc32(seed.encode()) % (last - first + 1))
+            said = f"cron chose {name}={text} anew at each start; here it is {fields[name]}"
+        findings.append(Finding("random", said))
+    return jitter
+
+
+def _either(fields: dict[str, str]) -> list[dict[str, str]]:
+    """Day OR weekday, where both are restricted: two triggers that never meet."""
+    if fields["day"].startswith("*") or fields["day_of_week"].startswith("*"):
+        return [fields]
+    by_day = fields | {"day_of_week": "*"}
+    try:
+        read = read_trigger("cron", dict(crontab_fields(" ".join(by_day[name] for name in NAMES))), timezone="UTC")
+    except FaultsError:
+        return [by_day]
+    days = set(read.days) if isinstance(read, Cron) else set()
+    others = [day for day in range(1, 32) if day not in days]
+    return [by_day, fields | {"day": _ranges(others), "both": "1"}] if others else [by_day]
+
+
+def _ranges(numbers: list[int]) -> str:
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in parts)
+
+
+def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, said: list[Finding]) -> Times:
+    findings = list(said)
+    stars = fields["minute"].startswith("*") or fields["hour"].startswith("*")
+    days = fields.pop("day") if fields.pop("both", "") else ""
+    try:
+        given = crontab_fields(" ".join(fields.get(name, "*") for name in NAMES))
+        if days:
+            given["day"] = days
+        words: dict[str, int | str] = {
+            name: int(given[name]) if given[name].isdigit() else given[name]
+            for name in reversed(NAMES)
+            if given[name] != "*" or name == "minute"
+        }
+        if jitter:
+            words["jitter"] = jitter
+        trigger = read_trigger("cron", words, timezone=zone)
+    except FaultsError as error:
+        found = []
+        for each in error.faults:
+            text = f"{each.field}={each.value}: {each.problem}" if each.field else each.problem
+            found.append(Finding("time", text, "refusal", instead=each.instead))
+        return Times(findings=(*findings, *found))
+    if isinstance(trigger, Cron) and not jitter:
+        findings += cron_differences(trigger, now, stars=stars)
+    ordered = {
+        name: words[name] for name in ("month", "day", "day_of_week", "hour", "minute", "jitter") if name in words
+    }
+    return Times("cron", tuple(ordered.items()), trigger, tuple(findings))
+
+
+def cron_differences(trigger: Cron, now: datetime, *, stars: bool) -> list[Finding]:
+    """Where cron runs a line at other times, on the nights of change: cron(8) of Debian.
+
+    A line with * for minute or hour follows the wall clock. Any other is run right after a gap that it falls into, and
+    once in a fold.
+    """
+    found = []
+    until = horizon(trigger, now)
+    for shift in shifts(trigger.zone, now.year, until.year):
+        if now < shift.at <= until:
+            low, high = shift.at - AROUND, shift.at + AROUND + shift.length
+            before = set(_cron_runs(trigger, shift, low, high, stars=stars))
+            here = {each.at for each in occurrences(trigger, after=low, until=high)}
+            if before != here:
+                found.append(changed("cron", before, here, trigger.zone, shift))
+    return gathered(found)
+
+
+def _cron_runs(trigger: Cron, shift: Shift, low: datetime, high: datetime, *, stars: bool) -> list[datetime]:
+    info, minute = zone_info(trigger.zone), timedelta(minutes=1)
+    at = (low + minute).replace(second=0, microsecond=0)
+    found = []
+    while at <= high:
+        wall = at.astimezone(info)
+        if _matches(trigger, wall) and (stars or not wall.fold):
+            found.append(at)
+        at += minute
+    skipped = shift.first
+    while shift.is_gap and not stars and skipped < shift.end:
+        if _matches(trigger, skipped):
+            found.append(shift.at)
+        skipped += minute
+    return found
+
+
+def _matches(trigger: Cron, wall: datetime) -> bool:
+    return wall.hour in trigger.hours and wall.minute in trigger.minutes and trigger.wants(wall.date())
+
+
+def anacron_times(line: Line, start_hour: int, zone: str, now: datetime) -> list[Times]:
+    """The trigger of an anacrontab's line: once in its period, its delay after the first hour that anacron runs in."""
+    hour, minute = divmod(start_hour * 60 + line.delay, 60)
+    text = "anacron counts its days from the last run; here it runs at this time, or once when the machine is back"
+    findings = (Finding("anacron", text),)
+    if not line.when.isdigit() and line.when not in {"@daily", "@weekly", "@monthly"}:
+        return [Times(findings=(Finding("time", f"anacron has no period {line.when}", "refusal"),))]
+    days = int(line.when) if line.when.isdigit() else {"@daily": 1, "@weekly": 7, "@monthly": 30}[line.when]
+    fields: dict[str, int | str] = {"hour": hour % 24, "minute": minute}
+    if line.when == "@monthly":
+        fields = {"day": 1, **fields}
+    elif days == 7:  # noqa: PLR2004 - a week
+        fields = {"day_of_week": "mon", **fields}
+    elif days != 1:
+        start = now.astimezone(zone_info(zone)).replace(hour=hour % 24, minute=minute, second=0, microsecond=0)
+        fields = {"days": days, "start_date": start.replace(tzinfo=None).isoformat(sep=" ")}
+    kind = "interval" if "days" in fields else "cron"
+    trigger = read_trigger(kind, fields, timezone=zone)
+    return [Times(kind, tuple(fields.items()), trigger, findings)]
