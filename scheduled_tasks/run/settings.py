@@ -38,7 +38,7 @@ KEYS = {
     "release": "the folder of this release, which the services see where run_task says; a deployment writes it",
     "configuration": "where the services find this file, when it is read from elsewhere; a deployment writes it",
     "run_task": "the command that the services run, where it is not the project's own",
-    "database_retry_timeout": "how many seconds a job's run waits for PostgreSQL, at its start and its end; 30 where unset",
+    "database_retry_timeout": "seconds for which a job's run retries PostgreSQL, at its start and its end (30)",
     "tasks_role": "the PostgreSQL role of the services, which `clocks migrate` lets read flags and write runs",
     "operators_role": "the PostgreSQL role of operators, which `clocks migrate` lets switch flags and pause",
     "keep_runs": "for how many days `clocks prune-runs` keeps runs, 400 where unset",

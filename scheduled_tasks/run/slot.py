@@ -19,8 +19,8 @@ from scheduled_tasks.run import nominal
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.arguments import Asked
-    from scheduled_tasks.run.start_cause import Cause
     from scheduled_tasks.run.current import Run
+    from scheduled_tasks.run.start_cause import Cause
     from scheduled_tasks.schedule.trigger import Trigger
 
 TRIGGERS = ("timer", "manual", "backfill", "watch")
@@ -53,7 +53,7 @@ def find_slot(run: Run, asked: Asked) -> None:
         return
     run.lag = round((now - run.scheduled_at).total_seconds(), 3)
     if run.clock and run.job:
-        run.slot_host = run.host if asked.every_host else ""
+        run.slot_host = run.host if asked.per_host else ""
 
 
 def _is_asked(cause: Cause | None) -> bool:
