@@ -29,8 +29,8 @@ from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.clock_file import clock_files, read_clocks
 from scheduled_tasks.clock_job import Project
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.features import set_active, synchronize
 from scheduled_tasks.operate import migrations
+from scheduled_tasks.operate.feature_flags import set_active, synchronize
 from scheduled_tasks.run import arguments, context, current, database, log, main, settings
 from scheduled_tasks.schedule import occurrences
 
