@@ -127,7 +127,8 @@ class Controller:
         (self.folder / "vault.json").write_text(json.dumps(self.variables))
         process = subprocess.Popen(
             [
-                *command("how-to/deploy.md", "plays", "ansible-playbook", f"scheduled_tasks.deploy.{playbook}"), *options,
+                *command("how-to/deploy.md", "plays", "ansible-playbook", f"scheduled_tasks.deploy.{playbook}"),
+                *options,
                 f"--inventory={self.folder}/machines.json", f"--extra-vars=@{self.folder}/vault.json",
             ],
             cwd=self.project,

@@ -1,7 +1,7 @@
 """Other people's projects, a Flask bakery and a Django library, moved in and deployed by Ansible: a job of each fires.
 
-Each is set up as docs/tutorial.md and docs/how-to/deploy.md say, from a copy that knows nothing of this project: `clocks
-init`, a task of its own, an inventory; then the collection's one command onto a fresh machine.
+Each is set up as docs/tutorial.md and docs/how-to/deploy.md say, from a copy that knows nothing of this project:
+`clocks init`, a task of its own, an inventory; then the collection's one command onto a fresh machine.
 """
 
 from __future__ import annotations
