@@ -1,7 +1,7 @@
 """Keep running jobs unharmed while an apply changes or removes their units.
 
-systemd applies what a reload brings to a running service, too: a shorter time limit ends it at once (decision 0024). So
-an apply writes overrides below /run, which give a running job its old limits, or the unit that it was started from,
+systemd applies what a reload brings to a running service, too: a shorter time limit ends it at once (decision 0005).
+So an apply writes overrides below /run, which give a running job its old limits, or the unit that it was started from,
 and which the end of the run removes. `limits` decides what they contain, `RunningJobGuard` writes them.
 """
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from scheduled_tasks.deploy import systemd
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.systemd import SystemdError
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.render.names import WATCH, Places
+from scheduled_tasks.run import start_request
 
 FORCED = ".forced"
 VALID_SECONDS = 600  # a start that queues for longer ignores its request
@@ -26,11 +28,6 @@ class StartError(ScheduledTasksError):
     """A service can't be started now."""
 
     exit_code = 75
-
-
-def rfc3339(at: datetime) -> str:
-    """An instant as run-task takes it: in UTC, with microseconds if it has any."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def write(  # noqa: PLR0913 - all that a request says
@@ -54,12 +51,12 @@ def write(  # noqa: PLR0913 - all that a request says
     """
     effects = effects or Effects()
     lines = [
-        f"SCHEDULED_TASKS_TRIGGER={trigger}",
-        f"SCHEDULED_TASKS_ASKED_AT={time.monotonic():.6f}",
-        f"SCHEDULED_TASKS_ASKED_UNTIL={time.time() + VALID_SECONDS:.0f}",
+        f"{start_request.TRIGGER}={trigger}",
+        f"{start_request.REQUESTED_AT}={time.monotonic():.6f}",
+        f"{start_request.VALID_UNTIL}={time.time() + VALID_SECONDS:.0f}",
     ]
-    lines += [f"SCHEDULED_TASKS_AT={rfc3339(at)}"] if at else []
-    lines += ["SCHEDULED_TASKS_FORCE=1"] if force else []
+    lines += [f"{start_request.AT}={rfc3339(at, 'auto')}"] if at else []
+    lines += [f"{start_request.FORCE}=1"] if force else []
     name = unit.removesuffix(".service")
     effects.folder(places.start_requests)
     effects.replace(places.start_requests / name, "\n".join(lines) + "\n")

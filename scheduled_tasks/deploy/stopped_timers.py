@@ -1,6 +1,6 @@
 """Stop and restart timers around an apply without firing or losing a run.
 
-Decision 0012 has the facts about systemd. In short: from the moment that a timer is stopped its new schedule counts.
+Decision 0005 has the facts about systemd. In short: from the moment that a timer is stopped its new schedule counts.
 The stamp of a persistent timer is set to that moment, and systemd itself starts what fell due since. systemd would
 start a plain timer's runs from before it, too; so its service is blocked while the timer starts, and what fell due is
 started afterwards.

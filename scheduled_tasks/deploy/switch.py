@@ -1,7 +1,7 @@
 """Switch from one set to another, in an order in which a machine that stops anywhere has the old set or the new one.
 
 A set is an immutable folder named by the hash of its content; `current` points to one, and /etc/systemd/system links
-through it, so one rename switches the machine. Decision 0012 says why each step stands where it does. Every change
+through it, so one rename switches the machine. Decision 0005 says why each step stands where it does. Every change
 goes through `Effects`.
 """
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.instants import parse_systemd
 
 RUNNING_STATES = ("active", "activating", "reloading", "deactivating")
 
@@ -80,14 +80,6 @@ def version() -> str:
 
 
 def timestamp(shown: str) -> float:
-    """Seconds since the epoch of a timestamp: `@SECONDS`, or a date and time in UTC with or without a fraction.
-
-    0 if systemctl shows none.
-    """
-    if not shown:
-        return 0
-    if shown.startswith("@"):
-        return float(shown[1:])
-    _weekday, _, rest = shown.partition(" ")
-    form = "%Y-%m-%d %H:%M:%S.%f %Z" if "." in rest else "%Y-%m-%d %H:%M:%S %Z"
-    return datetime.strptime(rest, form).replace(tzinfo=UTC).timestamp()
+    """Seconds since the epoch of a timestamp as systemctl prints it in UTC; 0 for none."""
+    at = parse_systemd(shown)
+    return at.timestamp() if at else 0
