@@ -7,10 +7,10 @@ goes stale.
 
 from __future__ import annotations
 
-# A switch for a time (expires_at) is over by itself: the flag is then what it was before, which is the opposite.
+# A switch for a time (reverts_at) is over by itself: the flag is then what it was before, which is the opposite.
 _FLAG = """
-    SELECT is_active <> coalesce(expires_at <= clock_timestamp(), false) AS is_active,
-           coalesce(expires_at <= clock_timestamp(), false) AS has_expired
+    SELECT is_active <> coalesce(reverts_at <= clock_timestamp(), false) AS is_active,
+           coalesce(reverts_at <= clock_timestamp(), false) AS has_expired
       FROM feature WHERE name = %(feature)s
 """
 FLAG = _FLAG
@@ -28,11 +28,12 @@ _PAUSED = """
 _ROW = """
     INSERT INTO task_run AS run (
         run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, attempt, release,
-        invocation_id, lag, expires_at, is_idempotent, is_alone)
+        invocation_id, lag, expires_at, is_idempotent, is_exclusive)
     SELECT %(run_id)s::uuid, %(task)s::text, %(clock)s::text, %(job)s::text, %(scheduled_at)s::timestamptz,
            %(slot_host)s::text, %(host)s::text, %(trigger)s::text, 'started', clock_timestamp(), %(attempt)s::integer,
            %(release)s::text, %(invocation_id)s::uuid, %(lag)s::double precision,
-           clock_timestamp() + make_interval(secs => %(expires_in)s), %(is_idempotent)s::boolean, %(is_alone)s::boolean
+           clock_timestamp() + make_interval(secs => %(expires_in)s), %(is_idempotent)s::boolean,
+           %(is_exclusive)s::boolean
 """
 
 # Without a slot there is nothing to claim. ON CONFLICT: sent again after a lost connection, the row may be there.
@@ -52,7 +53,7 @@ SELECT (SELECT is_active FROM flag), coalesce((SELECT has_expired FROM flag), fa
 CLAIM = f"""
 WITH flag AS ({_FLAG}), paused AS ({_PAUSED}), gone AS (
     UPDATE task_run SET status = 'lost', ended_at = clock_timestamp(), reason = 'its time was over'
-     WHERE %(is_alone)s AND clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_alone
+     WHERE %(is_exclusive)s AND clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_exclusive
        AND expires_at < clock_timestamp() AND scheduled_at <> %(scheduled_at)s
     RETURNING 1
 ), claimed AS (
@@ -64,7 +65,7 @@ WITH flag AS ({_FLAG}), paused AS ({_PAUSED}), gone AS (
            status = 'started', started_at = excluded.started_at, ended_at = NULL, duration = NULL, exit_code = NULL,
            error_type = NULL, error_message = NULL, release = excluded.release, invocation_id = excluded.invocation_id,
            lag = excluded.lag, expires_at = excluded.expires_at, is_idempotent = excluded.is_idempotent,
-           is_alone = excluded.is_alone, memory_peak = NULL, cpu_seconds = NULL,
+           is_exclusive = excluded.is_exclusive, memory_peak = NULL, cpu_seconds = NULL,
            attempt = CASE WHEN run.run_id = excluded.run_id THEN greatest(run.attempt, excluded.attempt)
                           ELSE run.attempt + 1 END,
            reason = CASE WHEN run.run_id = excluded.run_id THEN NULL
@@ -93,7 +94,7 @@ SKIP_FOR_ANOTHER = """
 WITH other AS (
     SELECT 'the run due at ' || to_char(scheduled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || ' on ' || host
            || ' is not over' AS reason
-      FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_alone
+      FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_exclusive
 )
 INSERT INTO task_run (
     run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, ended_at, attempt, release,
