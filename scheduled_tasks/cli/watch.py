@@ -13,7 +13,7 @@ from scheduled_tasks import __version__
 from scheduled_tasks.cli.common import connection, json_option, show_json
 from scheduled_tasks.cli.jobs import database_now, shown
 from scheduled_tasks.errors import ScheduledTasksError
-from scheduled_tasks.features import end_expired
+from scheduled_tasks.operate.feature_flags import end_expired
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.run import settings
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.operate import deployments, pauses
 from scheduled_tasks.operate.account import SILENCE
+from scheduled_tasks.run.status import BAD
 from scheduled_tasks.schedule.evaluator import occurrences
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.verdicts import DeployedJob
     from scheduled_tasks.run.database import Connection
 
-BAD = frozenset({"failed", "missed", "lost"})
 LONGEST_STREAK = 100  # so many are counted; a job that fails so often fails
 WELL = 5  # of a job that is well, so many slots are looked at for since when
 
