@@ -1,7 +1,7 @@
 """A project's first configuration: what `clocks init` finds out of a project, and the few lines it writes there.
 
-A project folder comes in, `InitialFiles` (texts by path, each with its explanation) go out. Of the files that exist only
-pyproject.toml is changed: a table is added at its end.
+A project folder comes in; `InitialFiles` (texts by path, each with its explanation) go out. The only existing file that
+changes is pyproject.toml: a table is added at its end.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In a project's conftest.py: `pytest_plugins = ["scheduled_tasks.testing"]`; it needs the extra `testing`. What comes
 in: the project's configuration. What goes out: a real PostgreSQL of the tests' own, tasks that run as under run-task,
-with their log lines, and the times at which jobs fire. docs/testing.md shows each.
+with their log lines, and the times at which jobs fire. docs/how-to/test.md shows each.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _captured() -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture
 def log_lines() -> Iterator[list[dict[str, Any]]]:
-    """What is logged while the test runs, as the log lines of docs/run-task.md: a list that grows."""
+    """What is logged while the test runs, as the log lines of docs/explanation/runs.md: a list that grows."""
     with _captured() as lines:
         yield lines
 

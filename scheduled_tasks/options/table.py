@@ -72,7 +72,9 @@ OPTIONS = {
     "after": Option("After", validators.units, "after=['postgresql.service']", section="Unit", adds=True),
     "requires": Option("Requires", validators.units, "requires=['srv-exports.mount']", section="Unit", adds=True),
     "log_namespace": Option("LogNamespace", matching(r"[A-Za-z0-9_][A-Za-z0-9_-]*"), "log_namespace='shop'"),
-    "relax": Option("", validators.relaxations, "relax=['jit']: each has its cost, see docs/clocks.md", adds=True),
+    "relax": Option(
+        "", validators.relaxations, "relax=['jit']: each has its cost, see docs/reference/clock-files.md", adds=True
+    ),
     "per_host": Option("", validators.boolean, "per_host=True: each host has its own run of each time", section=RUN),
     "overlap": Option(
         "",

@@ -1,8 +1,8 @@
 """The account of a run in PostgreSQL, the ledger: a row at its start, completed at its end.
 
 One statement at the start: it claims the slot, and reads what decides whether the task runs (its flag, pauses). One
-at the end. The row is the claim: who writes it runs the slot, on whatever host. docs/ledger.md tells the rules,
-statements.py has the text.
+at the end. The row is the claim: who writes it runs the slot, on whatever host. docs/explanation/ledger.md tells
+the rules, statements.py has the text.
 """
 
 from __future__ import annotations

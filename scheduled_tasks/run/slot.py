@@ -1,7 +1,7 @@
 """Which slot a process runs: the one that its job's timer elapsed for, the one it is asked for, or none.
 
 What comes in: the command line, systemd's environment, and, where that leaves a doubt, systemd's account of the start
-(decision 0025). What goes out: the run's `trigger`, `scheduled_at`, `slot_host`, `lag`, and, for an attempt after the
+(decision 0007). What goes out: the run's `trigger`, `scheduled_at`, `slot_host`, `lag`, and, for an attempt after the
 first, the identity of the run that it goes on with.
 """
 

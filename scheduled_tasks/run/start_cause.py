@@ -1,7 +1,7 @@
 """Why systemd started this service: its own account of when the timer elapsed and when the run before was over.
 
 `$TRIGGER_UNIT` doesn't tell: systemd (252 to 261) sets it, and `$TRIGGER_TIMER_…` as of the first time, in every start
-after a timer's first one (decision 0025). Imported only by starts that their environment leaves in doubt: it costs a
+after a timer's first one (decision 0007). Imported only by starts that their environment leaves in doubt: it costs a
 call of systemctl.
 """
 

@@ -1,7 +1,7 @@
 """Cron triggers as lines: zoned where no shift of the clock touches them, absolute UTC where one does.
 
 In come a Cron and a Period; out comes a Timing. Where a UTC line alone is exact, it is used. What systemd makes of a
-zone's gaps and folds was measured (252 and 257); decision 0011 lists it.
+zone's gaps and folds was measured (252 and 257); decision 0004 lists it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def pattern(cron: Cron, period: Period) -> tuple[tuple[str, ...], bool]:
         return lines + absolute_lines(each.at for each in edges), False
     instants = [each.at for each in edges]
     # A line in the zone never names a time that does not exist or comes twice: what systemd then does depends on the
-    # instant at which it looks, on the zone and on the line's other hours, up to failing (decision 0011).
+    # instant at which it looks, on the zone and on the line's other hours, up to failing (decision 0004).
     moved: dict[int, set[date]] = {hour: set() for hour in cron.hours}
     for day, hour in touched.places:
         if hour in moved and cron.wants(day):

@@ -105,7 +105,7 @@ class Cron(Trigger):
     def repeating_hours(self) -> frozenset[int]:
         """The hours that are part of a repetition: both neighbours stand in the hour field too.
 
-        Decision 0010. `*` makes all 24 such hours, `0-4` makes 1, 2 and 3; a list or `*/6` makes none.
+        Decision 0004. `*` makes all 24 such hours, `0-4` makes 1, 2 and 3; a list or `*/6` makes none.
         """
         hours = frozenset(self.hours)
         return frozenset(h for h in hours if {(h - 1) % 24, (h + 1) % 24} <= hours)

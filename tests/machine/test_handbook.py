@@ -101,7 +101,7 @@ EXIT_CODES["systemctl status clock-watch.timer"] = {3}
 HOUR = (datetime.now(UTC) - timedelta(hours=3)).hour
 ROWS = {
     cells[0]: cells[2]
-    for line in re.findall(r"^\| (.+) \|$", PAGES["handbook.md"].split("| you see |")[1], re.MULTILINE)
+    for line in re.findall(r"^\| (.+) \|$", PAGES["how-to/operate.md"].split("| you see |")[1], re.MULTILINE)
     if len(cells := [cell.strip() for cell in line.split("|")]) == 3 and not cells[0].startswith("-")
 }
 
@@ -193,7 +193,7 @@ def test_the_tutorials_clock_is_deployed_as_it_says(host: Host) -> None:
 
 def test_the_handbooks_commands_run_in_their_order(host: Host) -> None:
     names = {"SLOT": "2026-11-21T05:00Z", "FROM": "2026-11-19", "TO": "2026-11-20"}
-    for command in commands("handbook.md", "machine"):
+    for command in commands("how-to/operate.md", "machine"):
         if by_the_unit := [run for *_, run, at in host.rows("say_hello") if at]:
             names["RUN"] = by_the_unit[0]
         done = host.shell(placed(command, "example", "say_hello", **names), check=False)
@@ -286,7 +286,7 @@ def exit_code_137(host: Host, row: str) -> None:
     assert host.run("greedy")[0] != 0
     # Without unified cgroups systemd isn't told of the kernel's reason.
     wait_for("the failure's word", lambda: host.rows("greedy")[0][1] in {"oom-kill", "signal"}, seconds=20)
-    [edit] = [command for command in commands("handbook.md", "machine") if "edit" in command]
+    [edit] = [command for command in commands("how-to/operate.md", "machine") if "edit" in command]
     host.shell(placed(edit, "alarms", "greedy"))
     assert host.run("greedy")[0] == 0
 

@@ -114,7 +114,7 @@ def import_files(paths: Iterable[Path], request: Request) -> Imported:
 def _holds_for_all(empty: int) -> list[str]:
     limits = (
         "a run has limits and hardening: its file system is read-only but for read_write_paths, it reaches this "
-        "machine alone unless allow_network says more (docs/clocks.md)"
+        "machine alone unless allow_network says more (docs/reference/clock-files.md)"
     )
     missed = (
         "a run that fell due while the machine was off was lost with cron; here it is caught up once: write "
