@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.options import INHERITED, RETRY_DELAY, Options, seconds_of
+from scheduled_tasks.options import DEFAULT_OPTIONS, RETRY_DELAY, Options, seconds_of
 from scheduled_tasks.render import names
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def jobs_json(clocks: Iterable[ClockSpec]) -> str:
 
 
 def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
-    options = job.options.over(clock.options.over(INHERITED))
+    options = job.options.over(clock.options.over(DEFAULT_OPTIONS))
     return {
         "clock": clock.name,
         "job": job.id,
