@@ -71,7 +71,7 @@ def open_run(run: Run, terms: Terms, release: str) -> Opened:
         **start_values(run, release),
         "expires_in": (terms.timeout or UNKNOWN_TIMEOUT) + STOP_SECONDS,
         "is_idempotent": terms.is_idempotent,
-        "is_alone": bool(terms.overlap) and not run.slot_host,  # on one host systemd sees to it
+        "is_exclusive": bool(terms.overlap) and not run.slot_host,  # on one host systemd sees to it
         "is_asked_for": run.is_asked_for,
         "is_repeated": run.is_asked_for and run.trigger in {"manual", "backfill"},
         "is_forced": run.is_forced,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from scheduled_tasks.run.columns import END, SLOT, START, TERMS, listed, typed, without
 
-# A switch for a time (expires_at) is over by itself: the flag is then what it was before, which is the opposite.
+# A switch for a time (reverts_at) is over by itself: the flag is then what it was before, which is the opposite.
 _FLAG = """
-    SELECT is_active <> coalesce(expires_at <= clock_timestamp(), false) AS is_active,
-           coalesce(expires_at <= clock_timestamp(), false) AS has_expired
+    SELECT is_active <> coalesce(reverts_at <= clock_timestamp(), false) AS is_active,
+           coalesce(reverts_at <= clock_timestamp(), false) AS has_expired
       FROM feature WHERE name = %(feature)s
 """
 FLAG = _FLAG
@@ -50,7 +50,7 @@ SELECT (SELECT is_active FROM flag), coalesce((SELECT has_expired FROM flag), fa
 CLAIM = f"""
 WITH flag AS ({_FLAG}), paused AS ({_PAUSED}), gone AS (
     UPDATE task_run SET status = 'lost', ended_at = clock_timestamp(), reason = 'its time was over'
-     WHERE %(is_alone)s AND clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_alone
+     WHERE %(is_exclusive)s AND clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_exclusive
        AND expires_at < clock_timestamp() AND scheduled_at <> %(scheduled_at)s
     RETURNING 1
 ), claimed AS (
@@ -87,7 +87,7 @@ SKIP_FOR_ANOTHER = f"""
 WITH other AS (
     SELECT 'the run due at ' || to_char(scheduled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || ' on ' || host
            || ' is not over' AS reason
-      FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_alone
+      FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_exclusive
 )
 INSERT INTO task_run ({listed(START)}, status, started_at, ended_at, reason)
 VALUES ({listed(START, "%({})s")}, 'skipped', clock_timestamp(), clock_timestamp(),

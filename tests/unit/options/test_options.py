@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduled_tasks.options import INHERITED, OPTIONS, Options, read_options
+from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, read_options
 from scheduled_tasks.render.directives import UnsafeUnitError, left_out_of, lines, require_safe
 
 
@@ -162,6 +162,6 @@ def test_a_jobs_lists_add_to_its_clocks_and_its_values_replace_them() -> None:
 
 
 def test_a_job_without_a_limit_that_each_has_is_not_written() -> None:
-    require_safe(INHERITED, "job a/b")
+    require_safe(DEFAULT_OPTIONS, "job a/b")
     with pytest.raises(UnsafeUnitError, match="job a/b has no timeout and no tasks_max: write timeout='30min'"):
         require_safe(Options((("memory_max", "1G"),)), "job a/b")
