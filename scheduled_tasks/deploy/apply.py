@@ -9,21 +9,21 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from scheduled_tasks.deploy import plan as planning
 from scheduled_tasks.deploy.analyze import verify
 from scheduled_tasks.deploy.effects import System
 from scheduled_tasks.deploy.machine_state import read_facts
-from scheduled_tasks.deploy.plan import Refusal
+from scheduled_tasks.deploy.plan import Conflict, plan
 from scheduled_tasks.deploy.security import gate
 from scheduled_tasks.deploy.switch import Switch
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.unit_set import UnitSet
 
 
 class ForeignUnitError(ScheduledTasksError):
@@ -31,8 +31,8 @@ class ForeignUnitError(ScheduledTasksError):
 
     exit_code = 65
 
-    def __init__(self, refusals: tuple[Refusal, ...]) -> None:
-        super().__init__("\n".join(("nothing was changed:", *map(str, refusals))))
+    def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
+        super().__init__("\n".join(("nothing was changed:", *map(str, conflicts))))
 
 
 class UnwritableError(ScheduledTasksError):
@@ -62,7 +62,7 @@ class Applied:
     changed: bool = False
 
 
-def apply(files: Mapping[str, str], places: Places | None = None, system: System | None = None) -> Applied:
+def apply(files: UnitSet, places: Places | None = None, system: System | None = None) -> Applied:
     """Brings the machine to a set: nothing fired, no running job killed, no run lost.
 
     Raises:
@@ -77,12 +77,12 @@ def apply(files: Mapping[str, str], places: Places | None = None, system: System
     system = system or System(places.manager)
     with locked(places, system):
         facts = read_facts(places, files, whole=False)
-        todo = planning.plan(files, facts)
-        if facts.refusals:
-            raise ForeignUnitError(facts.refusals)
+        todo = plan(files, facts)
+        if facts.conflicts:
+            raise ForeignUnitError(facts.conflicts)
         if todo.is_empty:
             return Applied()
-        if todo.flips:
+        if todo.switches:
             judge(files, places)
         caught_up = Switch(files, facts, todo, places, system).carry_out()
     timers = tuple(unit for unit in todo.start if unit.endswith(".timer"))
@@ -90,7 +90,7 @@ def apply(files: Mapping[str, str], places: Places | None = None, system: System
     return Applied(timers, todo.restart, todo.stop, changed_files, caught_up, changed=True)
 
 
-def judge(files: Mapping[str, str], places: Places) -> None:
+def judge(files: UnitSet, places: Places) -> None:
     """Has systemd read a set, and measure how exposed its services are, before anything is touched.
 
     An image is judged as far as this machine can; what a user's own systemd has no right to is no fault of a unit.

@@ -17,8 +17,9 @@ from math import inf
 from pathlib import Path
 
 from scheduled_tasks.deploy.effects import SystemdError
-from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Loaded, Refusal, Window, links_of, set_name, sums
-from scheduled_tasks.render.names import KEPT_DROP_IN, Places
+from scheduled_tasks.deploy.plan import Conflict, Facts, Loaded, StoppedTimers
+from scheduled_tasks.render.names import LIMITS_OVERRIDE, Places
+from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 
 SUMS = "SHA256SUMS"
 RUNNING = "active,activating,deactivating,reloading"
@@ -28,38 +29,36 @@ COARSE = 5  # CLOCK_REALTIME_COARSE, by which files get their times: the clock a
 SHOWN = "Id,ActiveState,NeedDaemonReload,InactiveExitTimestamp,NextElapseUSecRealtime,LoadState,FragmentPath"
 
 
-def read_facts(places: Places, files: Mapping[str, str], *, whole: bool = True) -> Facts:
+def read_facts(places: Places, files: UnitSet, *, whole: bool = True) -> Facts:
     """What has to be known of a machine before a set can be planned for it.
 
     Of a machine that is as the set says, `whole=False` asks for no more than that: when timers elapse is left out.
     """
     in_force = places.current.resolve() if places.current.is_dir() else None
     links = dict(_our_links(places))
-    in_force_files = read_set(in_force) if in_force else {}
+    in_force_files = read_set(in_force) if in_force else UnitSet()
     unfinished = read_window(places)
     running_now: frozenset[str] = frozenset()
     kept_by_runs: Mapping[str, str] = {}
     loaded: Mapping[str, Loaded] = {}
     if places.is_running:
-        is_settled = (
-            not (whole or unfinished) and in_force_files == files and links == dict.fromkeys(links_of(files), True)
-        )
+        is_settled = not (whole or unfinished) and in_force_files == files and links == dict.fromkeys(files.links, True)
         loaded = (is_settled and _all_active(places, files)) or _loaded(places)
         running_now = running(places)
         kept_by_runs = dict(_kept(places))
-    wanted = links_of(files).keys() - links.keys()
-    refusals = [*_in_the_way(places, wanted), *_packaged(places, wanted)]
+    wanted = files.links.keys() - links.keys()
+    conflicts = [*_in_the_way(places, wanted), *_packaged(places, wanted)]
     if in_force:
-        refusals += edited(in_force, in_force_files)
-    if (kept := places.sets / set_name(files)).is_dir() and kept != in_force:
-        refusals += edited(kept, read_set(kept))  # it would be used again
+        conflicts += edited(in_force, in_force_files)
+    if (kept := places.sets / files.name).is_dir() and kept != in_force:
+        conflicts += edited(kept, read_set(kept))  # it would be used again
     return Facts(
-        files=in_force_files,
+        units=in_force_files,
         links=links,
-        refusals=tuple(refusals),
+        conflicts=tuple(conflicts),
         loaded=loaded,
         running=running_now,
-        kept=kept_by_runs,
+        overrides=kept_by_runs,
         unfinished=unfinished,
         is_running=places.is_running,
     )
@@ -74,17 +73,17 @@ def _kept(places: Places) -> Iterator[tuple[str, str]]:
     """What an apply had runs keep (kept_runs.py): service → text."""
     for path in (
         *places.transient.glob("clock-*.service"),
-        *places.transient.glob(f"clock-*.service.d/{KEPT_DROP_IN}"),
+        *places.transient.glob(f"clock-*.service.d/{LIMITS_OVERRIDE}"),
     ):
         with suppress(FileNotFoundError):  # the run ended meanwhile
             if (text := path.read_text()).startswith(KEPT_MARK):
-                yield (path.name if path.name != KEPT_DROP_IN else path.parent.name.removesuffix(".d")), text
+                yield (path.name if path.name != LIMITS_OVERRIDE else path.parent.name.removesuffix(".d")), text
 
 
-def read_set(folder: Path) -> dict[str, str]:
+def read_set(folder: Path) -> UnitSet:
     """A set's files, by their paths in it."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
-    return {str(path.relative_to(folder)): path.read_text(errors="replace") for path in paths}
+    return UnitSet({str(path.relative_to(folder)): path.read_text(errors="replace") for path in paths})
 
 
 def window_path(places: Places) -> Path:
@@ -92,13 +91,13 @@ def window_path(places: Places) -> Path:
     return places.runtime / "window.json"
 
 
-def read_window(places: Places) -> Window | None:
+def read_window(places: Places) -> StoppedTimers | None:
     """What an apply that was killed left undone; None where the last one came to its end."""
     try:
         noted = json.loads(window_path(places).read_text())
     except FileNotFoundError:
         return None
-    return Window(noted["timers"], tuple(noted["pending"]))
+    return StoppedTimers(noted["timers"], tuple(noted["pending"]))
 
 
 def _our_links(places: Places) -> Iterator[tuple[str, bool]]:
@@ -117,7 +116,7 @@ def _our_links(places: Places) -> Iterator[tuple[str, bool]]:
                     yield path, target == f"{current}{path.removeprefix(f'{WANTED_BY}/')}"
 
 
-def _in_the_way(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
+def _in_the_way(places: Places, wanted: Iterable[str]) -> Iterator[Conflict]:
     for path in sorted(wanted):
         link = places.systemd / path
         if not os.path.lexists(link):
@@ -125,38 +124,38 @@ def _in_the_way(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
         name = link.name
         if link.is_symlink() and link.readlink() == Path("/dev/null"):
             command = " ".join(("systemctl", *places.manager, "unmask", name))
-            yield Refusal(str(link), "masked", f"run '{command}'", command)
+            yield Conflict(str(link), "masked", f"run '{command}'", command)
         elif link.is_symlink():
-            yield Refusal(str(link), f"a link to {link.readlink()}, not made by clocks", "move it away")
+            yield Conflict(str(link), f"a link to {link.readlink()}, not made by clocks", "move it away")
         else:
             text = "a file that clocks did not make, or a unit edited by hand"
-            yield Refusal(str(link), text, "move it away; what is yours belongs into a drop-in of another name")
+            yield Conflict(str(link), text, "move it away; what is yours belongs into a drop-in of another name")
 
 
-def _packaged(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
+def _packaged(places: Places, wanted: Iterable[str]) -> Iterator[Conflict]:
     """Units that a package brings: ours of the same name would be read in their place."""
     for folder in places.packaged:
         if not folder.is_dir():
             continue
         brought = {path.name for path in folder.glob("clock*.*") if not path.is_dir()}
         for path in sorted(brought & set(wanted)):
-            yield Refusal(str(folder / path), "a package's unit, which ours would take the place of", "rename the job")
+            yield Conflict(str(folder / path), "a package's unit, which ours would take the place of", "rename the job")
 
 
-def edited(folder: Path, now: Mapping[str, str]) -> Iterator[Refusal]:
+def edited(folder: Path, now: UnitSet) -> Iterator[Conflict]:
     """What differs now from the set's own sums; a set is never changed after it was made."""
-    if set_name(now) == folder.name:
+    if now.name == folder.name:
         return
     try:
         made = set((folder / SUMS).read_text().splitlines())
     except FileNotFoundError:
         made = set()
-    for path in sorted({line.partition("  ")[2] for line in made ^ set(sums(now).splitlines())}):
+    for path in sorted({line.partition("  ")[2] for line in made ^ set(now.checksums.splitlines())}):
         instead = f"put your lines into a drop-in (systemctl edit), then move {folder} away and apply again"
-        yield Refusal(str(folder / path), "edited by hand", instead)
+        yield Conflict(str(folder / path), "edited by hand", instead)
 
 
-def _all_active(places: Places, files: Mapping[str, str]) -> dict[str, Loaded]:
+def _all_active(places: Places, files: UnitSet) -> dict[str, Loaded]:
     """The set's timers and targets, where they and no others are active, and as their files say; else nothing."""
     [manager] = show(places, "UnitPath,UnitsLoadTimestamp")
     loaded_at = instant(manager.get("UnitsLoadTimestamp", ""))

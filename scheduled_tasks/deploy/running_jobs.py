@@ -7,7 +7,7 @@ the run takes away. `limits` decides what they have, `Keeper` acts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from scheduled_tasks.deploy import machine_state
@@ -15,7 +15,9 @@ from scheduled_tasks.deploy.effects import System
 from scheduled_tasks.deploy.limits import Comparison, Limits
 from scheduled_tasks.deploy.plan import Facts
 from scheduled_tasks.render.escape import command_line
-from scheduled_tasks.render.names import KEPT_DROP_IN, Places
+from scheduled_tasks.render.names import LIMITS_OVERRIDE, Places
+from scheduled_tasks.render.unit_file import UnitFile, section_text
+from scheduled_tasks.render.unit_set import UnitSet
 
 _HEAD = f"{machine_state.KEPT_MARK} the run keeps {{what}}. Goes when the run is over.\n"
 _END = 'rm -f "$1" "$2/{drop_in}"; rmdir "$2" 2>/dev/null; {systemctl} daemon-reload'
@@ -23,32 +25,32 @@ _END = 'rm -f "$1" "$2/{drop_in}"; rmdir "$2" 2>/dev/null; {systemctl} daemon-re
 
 def drop_in_text(lost: Limits, service: str, places: Places) -> str:
     """A drop-in that gives a service's limits back their values."""
-    lines = [f"{name}={value}\n" for name, values in sorted(lost.items()) for value in values]
-    return f"{_HEAD.format(what='its limits')}[Service]\n{''.join(lines)}{_end(service, places)}"
+    directives = ((name, value) for name, values in sorted(lost.items()) for value in values)
+    return _HEAD.format(what="its limits") + section_text("Service", (*directives, _end(service, places)))
 
 
-def unit_text(texts: Iterable[str], service: str, places: Places) -> str:
+def unit_text(unit_files: Iterable[UnitFile], service: str, places: Places) -> str:
     """A unit in the place of one that goes, with all that systemd had read for it; nobody is to start it."""
-    whole = "\n".join(texts)
     head = _HEAD.format(what="the unit that it was started from")
-    return f"{head}{whole}\n[Unit]\nRefuseManualStart=yes\n[Service]\n{_end(service, places)}"
+    sections = (section_text("Unit", [("RefuseManualStart", "yes")]), section_text("Service", [_end(service, places)]))
+    return head + "\n".join((*(unit_file.text for unit_file in unit_files), "".join(sections)))
 
 
-def _end(service: str, places: Places) -> str:
+def _end(service: str, places: Places) -> tuple[str, str]:
     unit = places.transient / service
     systemctl = " ".join(("systemctl", *places.manager))
-    script = _END.format(drop_in=KEPT_DROP_IN, systemctl=systemctl)
+    script = _END.format(drop_in=LIMITS_OVERRIDE, systemctl=systemctl)
     # With all rights, since the service has few; a user's systemd has none to give.
     mark = "-" if places.home else "-+"
-    return f"ExecStopPost={mark}{command_line('/bin/sh', '-c', script, 'sh', str(unit), f'{unit}.d')}\n"
+    return "ExecStopPost", mark + command_line("/bin/sh", "-c", script, "sh", str(unit), f"{unit}.d")
 
 
 class Keeper:
     """Has the jobs that run at a reload keep what they were started with."""
 
-    def __init__(self, facts: Facts, files: Mapping[str, str], places: Places, system: System) -> None:
+    def __init__(self, facts: Facts, files: UnitSet, places: Places, system: System) -> None:
         self._facts, self._places, self._system = facts, places, system
-        self._compared = Comparison(facts.files, files, facts.kept)
+        self._compared = Comparison(facts.units, files, facts.overrides)
         lost = {service: self._compared.lost(service) for service in self._compared.touched()}
         self._at_risk = {service for service, loses in lost.items() if loses != {}}
         self._settled = lost.keys() - self._at_risk  # what is kept for their runs is what they have
@@ -57,7 +59,7 @@ class Keeper:
     def keep(self) -> None:
         """Before the flip: writes what those that run now keep, and takes away what no run needs any more."""
         running = self._running()
-        for service in self._facts.kept:
+        for service in self._facts.overrides:
             if service in self._settled or (service not in self._facts.running and service not in running):
                 self._remove(service)
         self._write(running)
@@ -101,7 +103,7 @@ class Keeper:
             path = _path(service, self._places, whole=lost is None)
             self._system.folder(path.parent)
             if lost is None:
-                self._system.write(path, unit_text(self._compared.unit(service), service, self._places))
+                self._system.write(path, unit_text(self._compared.old_files(service), service, self._places))
             else:
                 self._system.write(path, drop_in_text(lost, service, self._places))
             if unlinked:
@@ -116,4 +118,4 @@ class Keeper:
 
 
 def _path(service: str, places: Places, *, whole: bool) -> Path:
-    return places.transient / service if whole else places.transient / f"{service}.d" / KEPT_DROP_IN
+    return places.transient / service if whole else places.transient / f"{service}.d" / LIMITS_OVERRIDE

@@ -54,19 +54,19 @@ def text(*, at: datetime | None, trigger: str, force: bool = False) -> str:
 def ask(places: Places, unit: str, *, at: datetime | None, trigger: str, force: bool = False) -> None:
     """Says what the unit's next start is for, see `text`."""
     name = unit.removesuffix(".service")
-    places.asked.mkdir(mode=0o755, parents=True, exist_ok=True)
-    path = places.asked / name
+    places.start_requests.mkdir(mode=0o755, parents=True, exist_ok=True)
+    path = places.start_requests / name
     path.with_suffix(".new").write_text(text(at=at, trigger=trigger, force=force))
     path.with_suffix(".new").rename(path)
     if force:
-        (places.asked / f"{name}{FORCED}").touch()
+        (places.start_requests / f"{name}{FORCED}").touch()
 
 
 def forget(places: Places, unit: str) -> None:
     """The next start is as every other."""
     name = unit.removesuffix(".service")
     for suffix in ("", FORCED):
-        (places.asked / f"{name}{suffix}").unlink(missing_ok=True)
+        (places.start_requests / f"{name}{suffix}").unlink(missing_ok=True)
 
 
 def start(units: Iterable[str], *, wait: bool = False) -> None:
@@ -96,7 +96,7 @@ def is_busy(unit: dict[str, str]) -> bool:
 def sweep(places: Places) -> None:
     """Removes what was asked of starts that are over: who asked has gone."""
     with suppress(FileNotFoundError):
-        names = {path.name.partition(".")[0] for path in places.asked.iterdir()}
+        names = {path.name.partition(".")[0] for path in places.start_requests.iterdir()}
         units = [f"{name}.service" for name in sorted(names)]
         for unit in set(units) - busy(units) - {WATCH}:
             forget(places, unit)

@@ -21,9 +21,9 @@ from pathlib import Path
 from scheduled_tasks.deploy import machine_state, start_requests
 from scheduled_tasks.deploy.analyze import next_runs
 from scheduled_tasks.deploy.effects import System, SystemdError
-from scheduled_tasks.deploy.plan import Facts, Plan, Window, calendar, is_persistent
-from scheduled_tasks.render.jobs_manifest import NO_JOBS
-from scheduled_tasks.render.names import JOBS, Places, service_of, timer_name
+from scheduled_tasks.deploy.plan import Facts, Plan, StoppedTimers, calendar, is_persistent
+from scheduled_tasks.render.names import Places, service_of, timer_name
+from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
@@ -42,34 +42,34 @@ class Opened:
         stamps: the persistent timers, each with the instant that its stamp gets.
     """
 
-    noted: Window
+    noted: StoppedTimers
     owed: Mapping[str, datetime]
     start: tuple[str, ...]
     held: tuple[str, ...]
     stamps: Mapping[str, float]
 
 
-def opened(facts: Facts, todo: Plan, files: Mapping[str, str], places: Places, system: System) -> Opened:
+def opened(facts: Facts, todo: Plan, files: UnitSet, places: Places, system: System) -> Opened:
     """Notes what is about to be stopped, so that an apply after a killed one knows since when."""
-    for left in places.held.glob("*"):  # by an apply that was killed
+    for left in places.blocked_starts.glob("*"):  # by an apply that was killed
         system.remove(left)
     now = time.time()
-    earlier = todo.unfinished or Window({})
+    earlier = todo.unfinished or StoppedTimers({})
     kept = {timer: since for timer, since in earlier.timers.items() if timer in files}
-    gone = [unit for unit in todo.stop if unit in facts.files]  # started again only if the apply fails
+    gone = [unit for unit in todo.stop if unit in facts.units]  # started again only if the apply fails
     timers = dict.fromkeys((*todo.restart, *(unit for unit in gone if unit.endswith(".timer"))), now) | kept
     coming = tuple(dict.fromkeys((*todo.start, *todo.restart, *gone)))
-    texts = {**facts.files, **files}
+    texts = facts.units | files
     # Asked now, not when the apply began: what jitter held back may have started since, and is not to start twice.
     shown = machine_state.show(places, "Id,NextElapseUSecRealtime", *todo.restart) if todo.restart else ()
     due = {timer["Id"]: machine_state.instant(timer.get("NextElapseUSecRealtime", "")) for timer in shown}
-    noted = Window(timers, tuple(dict.fromkeys((*earlier.pending, *_pending(due, facts.files, now)))))
+    noted = StoppedTimers(timers, tuple(dict.fromkeys((*earlier.pending, *_pending(due, facts.units, now)))))
     before = {unit for unit, loaded in facts.loaded.items() if loaded.started_before}
     starting = [unit for unit in coming if unit.endswith(".timer")]
     persistent = {timer: timers.get(timer, now) for timer in starting if is_persistent(texts[timer])}
     window = Opened(
         noted=noted,
-        owed=_nominal_times({timer: due[timer] for timer in noted.pending if timer in due}, facts.files),
+        owed=_nominal_times({timer: due[timer] for timer in noted.pending if timer in due}, facts.units),
         start=coming,
         held=tuple(timer for timer in starting if timer in before and timer not in persistent),
         stamps={
@@ -106,7 +106,7 @@ def _needs_a_stamp(stamp: Path, text: str, since: float, *, known: bool) -> bool
     return run is not None and run.timestamp() <= since
 
 
-def close(window: Opened, files: Mapping[str, str], places: Places, system: System) -> tuple[str, ...]:
+def close(window: Opened, files: UnitSet, places: Places, system: System) -> tuple[str, ...]:
     """Starts what is to be started, and what fell due meanwhile; returns the services of the latter."""
     for timer, since in window.stamps.items():
         if timer not in files:
@@ -124,9 +124,9 @@ def close(window: Opened, files: Mapping[str, str], places: Places, system: Syst
         settled = _settle(held, places)
     owed = _owed(window.noted, files, settled, places)
     for timer in owed:  # so that it is a timer's run to the ledger, of the slot that is owed
-        system.folder(places.asked)
+        system.folder(places.start_requests)
         text = start_requests.text(at=window.owed.get(timer), trigger="timer")
-        system.write(places.asked / timer.removesuffix(".timer"), text)
+        system.write(places.start_requests / timer.removesuffix(".timer"), text)
     services = [service_of(timer) for timer in owed]
     system.systemctl("start", services, "--no-block")
     return tuple(services)
@@ -138,9 +138,9 @@ def forget_window(places: Places, system: System) -> None:
         system.remove(machine_state.window_path(places))
 
 
-def _nominal_times(due: Mapping[str, float], files: Mapping[str, str]) -> dict[str, datetime]:
+def _nominal_times(due: Mapping[str, float], units: UnitSet) -> dict[str, datetime]:
     """What timers that elapse at some instants are due for, by the schedules of their set."""
-    jobs = json.loads(files.get(JOBS, NO_JOBS))["jobs"] if due else []
+    jobs = units.jobs if due else []
     schedules = {timer_name(each["clock"], each["job"]): each["schedule"] for each in jobs}
     found = {}
     for timer, at in due.items():
@@ -157,8 +157,8 @@ def _held(timers: list[str], places: Places, system: System) -> Iterator[None]:
     if not timers:
         yield
         return
-    links = [places.held / timer.removesuffix(".timer") for timer in timers]
-    system.folder(places.held)
+    links = [places.blocked_starts / timer.removesuffix(".timer") for timer in timers]
+    system.folder(places.blocked_starts)
     with Path("/dev/null").open() as alive:
         # A process that gets this one's number after it was killed has no file open at such a place.
         number = fcntl.fcntl(alive, fcntl.F_DUPFD_CLOEXEC, 900)
@@ -189,7 +189,7 @@ def _settle(timers: list[str], places: Places) -> float:
         time.sleep(0.02)
 
 
-def _owed(noted: Window, files: Mapping[str, str], settled: float, places: Places) -> list[str]:
+def _owed(noted: StoppedTimers, files: Mapping[str, str], settled: float, places: Places) -> list[str]:
     """The timers with a run since they were stopped that nobody started."""
     timers = {timer: since for timer, since in noted.timers.items() if timer in files}
     if not timers:

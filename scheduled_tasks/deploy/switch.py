@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from scheduled_tasks.deploy import deployment_reports
 from scheduled_tasks.deploy.effects import System
 from scheduled_tasks.deploy.machine_state import SUMS
-from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Plan, links_of, set_name, sums
+from scheduled_tasks.deploy.plan import Facts, Plan
 from scheduled_tasks.deploy.running_jobs import Keeper
 from scheduled_tasks.deploy.set_folders import NEVER, applied_at, superfluous
 from scheduled_tasks.deploy.stopped_timers import close, forget_window, opened, uninterrupted
-from scheduled_tasks.render import jobs_manifest
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 
 FOLLOWING = ".following"  # what becomes `current`
 
@@ -46,7 +47,7 @@ class Switch:
         system: the hands that act.
     """
 
-    files: Mapping[str, str]
+    files: UnitSet
     facts: Facts
     todo: Plan
     places: Places
@@ -74,7 +75,7 @@ class Switch:
 
     @cached_property
     def _folder(self) -> Path:
-        return self.places.sets / set_name(self.files)
+        return self.places.sets / self.files.name
 
     @property
     def _following(self) -> Path:
@@ -88,13 +89,13 @@ class Switch:
     def _prepare(self) -> None:
         """Writes the set, all links, and the link that is to become `current`."""
         self.system.folder(self.places.systemd)
-        if self.todo.flips and self.files and not self._folder.is_dir():
+        if self.todo.switches and self.files and not self._folder.is_dir():
             self._write_set()
-        wanted = links_of(self.files)
+        wanted = self.files.links
         for link in self.todo.missing_links:
             self.system.folder((self.places.systemd / link).parent)
             self.system.link(self.places.systemd / link, self.places.link_target(wanted[link]))
-        if self.todo.flips:
+        if self.todo.switches:
             if os.path.lexists(self._following):
                 self.system.remove(self._following)  # an apply that was killed left it, and it may lead elsewhere
             if self.places.current.is_dir():  # which goes out of force
@@ -109,7 +110,7 @@ class Switch:
         self.system.remove_folder(unfinished)
         self.system.folder(unfinished)
         try:
-            write_set({**self.files, SUMS: sums(self.files)}, unfinished, self.system)
+            write_set({**self.files, SUMS: self.files.checksums}, unfinished, self.system)
             self.system.set_time(unfinished, NEVER)
             self.system.rename(unfinished, self._folder)
         except OSError:
@@ -122,8 +123,8 @@ class Switch:
         window = opened(self.facts, self.todo, self.files, self.places, self.system)
         since = max((window.noted.timers[timer] for timer in self.todo.restart), default=time.time())
         noted = None
-        if self.todo.flips and not self.places.home:
-            noted = jobs_manifest.note(self.files, since, self.places, self.system)
+        if self.todo.switches and not self.places.home:
+            noted = deployment_reports.write_report(self.files, since, self.places, self.system)
         keeper = Keeper(self.facts, self.files, self.places, self.system)
         try:
             self.system.systemctl("stop", [*self.todo.stop, *self.todo.restart])
@@ -131,13 +132,13 @@ class Switch:
         except Exception:
             self._flip_back(before)
             keeper.undo()
-            close(window, self.facts.files, self.places, self.system)
+            close(window, self.facts.units, self.places, self.system)
             if noted:
                 self.system.remove(noted)
             raise
         caught_up = close(window, self.files, self.places, self.system)
         if noted:
-            jobs_manifest.complete(noted, self.files, since, time.time(), self.system)
+            deployment_reports.complete_report(noted, self.files, since, time.time(), self.system)
         return caught_up
 
     def _switch(self, keeper: Keeper) -> None:
@@ -150,7 +151,7 @@ class Switch:
             keeper.reload()
 
     def _flip(self) -> None:
-        if not self.todo.flips:
+        if not self.todo.switches:
             return
         if self.files:
             self.system.rename(self._following, self.places.current)

@@ -42,8 +42,8 @@ def write(places: Places, row: PauseRow) -> bool:
 
 def end(places: Places, row: PauseRow, *, by: str, at: datetime) -> None:
     """Ends a pause of this host: what it was is noted for the database, then its file goes."""
-    places.untold.mkdir(mode=0o755, parents=True, exist_ok=True)
-    note = places.untold / f"{time.time_ns():020d}-pause.json"
+    places.pending_reports.mkdir(mode=0o755, parents=True, exist_ok=True)
+    note = places.pending_reports / f"{time.time_ns():020d}-pause.json"
     files.write(note, json.dumps(_to_json(replace(row, resumed_at=at, resumed_by=by))))
     path_of(places, row.scope).unlink(missing_ok=True)
 

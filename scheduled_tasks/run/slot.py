@@ -57,7 +57,7 @@ def find_slot(run: Run, asked: Asked) -> None:
 
 
 def _is_asked(cause: Cause | None) -> bool:
-    """Whether this start is what the file in /run/scheduled-tasks/asked asks for, and not one after it.
+    """Whether this start is what the file in /run/scheduled-tasks/start-requests asks for, and not one after it.
 
     The file is part of the service's environment: SCHEDULED_TASKS_AT (RFC 3339), _TRIGGER, _FORCE (1), when it was
     asked (_ASKED_AT, in seconds of CLOCK_MONOTONIC; releases before this one don't say), and when it is void

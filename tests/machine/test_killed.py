@@ -106,7 +106,7 @@ systemctl show "clock-*.timer" --all --property=Id,LoadState,ActiveState,TimersC
 echo "$1"
 [ -z "$2" ] || { systemctl daemon-reload; systemctl show "clock-*.timer" --all --property=Id,LoadState,TimersCalendar; }
 echo "$1"
-ls -A /run/scheduled-tasks/held 2>/dev/null
+ls -A /run/scheduled-tasks/blocked-starts 2>/dev/null
 ls -A /etc/scheduled-tasks/units 2>/dev/null | grep -v -x -E '[0-9a-f]{64}|current'
 cat /run/small/runs 2>/dev/null
 true
