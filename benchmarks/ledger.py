@@ -62,6 +62,7 @@ def host(name: str) -> tuple[list[float], list[float], list[float]]:
     """One host's claims: seconds of those that it won, of those that it lost, and of the ends."""
     from scheduled_tasks.run import database, record, statements
     from scheduled_tasks.run.current import Run
+    from scheduled_tasks.run.status import RunStatus
 
     won: list[float] = []
     lost: list[float] = []
@@ -75,7 +76,7 @@ def host(name: str) -> tuple[list[float], list[float], list[float]]:
         (lost if opened.attempt is None else won).append(time.perf_counter() - began)
         if opened.attempt is not None:
             began = time.perf_counter()
-            database.execute(statements.CLOSE, record.Result(run.run_id, 1, "ended", 0, 0.1)._asdict())
+            database.execute(statements.CLOSE, record.Result(run.run_id, 1, RunStatus.ENDED, 0, 0.1)._asdict())
             ends.append(time.perf_counter() - began)
     return won, lost, ends
 

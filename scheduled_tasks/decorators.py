@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from scheduled_tasks.errors import DecoratorOrderError
 from scheduled_tasks.run import context, current, flags, log
+from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,15 +41,15 @@ def log_cron(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         name = logged.__name__
         began = time.monotonic()
-        log.announce(name, "started", logging.INFO)
+        log.announce(name, RunStatus.STARTED, logging.INFO)
         try:
             result = function(*args, **kwargs)
         except BaseException:
             kind, error, where = sys.exc_info()
             assert kind is not None and error is not None  # noqa: PT018, S101 - in an except block both are there
-            log.announce(name, "failed", logging.ERROR, (kind, error, where), duration=_since(began))
+            log.announce(name, RunStatus.FAILED, logging.ERROR, (kind, error, where), duration=_since(began))
             raise
-        log.announce(name, "ended", logging.INFO, duration=_since(began))
+        log.announce(name, RunStatus.ENDED, logging.INFO, duration=_since(began))
         return result
 
     return _mark(logged, "log_cron")

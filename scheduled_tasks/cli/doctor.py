@@ -12,7 +12,6 @@ from pathlib import Path
 
 import click
 
-from scheduled_tasks import features
 from scheduled_tasks.cli.common import (
     actor,
     chosen_places,
@@ -32,6 +31,7 @@ from scheduled_tasks.deploy.doctor import (
     machine_findings,
 )
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
+from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import settings
@@ -110,7 +110,7 @@ def _of_the_database() -> Iterator[Finding]:
             if declared is None:
                 database.execute("SELECT 1 FROM task_run LIMIT 1")
                 return
-            known = {flag.name for flag in features.list_flags(database, declared)}
+            known = {flag.name for flag in feature_flags.list_flags(database, declared)}
     except ConfigurationError as error:
         from scheduled_tasks.run.database import SchemaMissingError  # psycopg is there by now
 

@@ -13,7 +13,7 @@ from scheduled_tasks import __version__
 from scheduled_tasks.cli.common import connection, json_option, show_json
 from scheduled_tasks.cli.jobs import database_now, shown
 from scheduled_tasks.errors import ScheduledTasksError
-from scheduled_tasks.features import end_expired
+from scheduled_tasks.operate.feature_flags import end_expired
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.run import settings
 
@@ -83,7 +83,9 @@ def _finish_apply(places: Places) -> bool:
 
 
 def _last_word(database: Connection, host: str) -> datetime | None:
-    row = database.execute("SELECT seen_at FROM watched_host WHERE host = %s AND since IS NOT NULL", [host]).fetchone()
+    row = database.execute(
+        "SELECT heartbeat_at FROM host WHERE name = %s AND heartbeats_since IS NOT NULL", [host]
+    ).fetchone()
     return row[0] if row else None
 
 

@@ -1,7 +1,7 @@
 """Reports of what was deployed when: written to disk at each apply, kept until the database has them.
 
 So an apply needs no database, and the database gets the true instants. operate/host_watch.py delivers them from
-`Places.pending_reports`.
+`Places.reports`.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def write_report(units: UnitSet, at: float, places: Places, system: System) -> P
         places: where reports are kept.
         system: performs the writes.
     """
-    system.folder(places.pending_reports)
-    for old in sorted(places.pending_reports.glob("*-jobs.json"))[:-MAX_PENDING_REPORTS]:
+    system.folder(places.reports)
+    for old in sorted(places.reports.glob("*-jobs.json"))[:-MAX_PENDING_REPORTS]:
         system.remove(old)
-    path = places.pending_reports / f"{time.time_ns():020d}-jobs.json"
+    path = places.reports / f"{time.time_ns():020d}-jobs.json"
     _write(path, units, at, None, system)
     return path
 

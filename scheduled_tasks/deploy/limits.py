@@ -1,6 +1,6 @@
 """What a running job would lose to another set's units: its limits, or its whole unit. Pure, from two sets.
 
-A reload applies these directives to running services too (decision 0024 has what was measured). `running_jobs` writes
+A reload applies these directives to running services too (decision 0005 has what was measured). `running_jobs` writes
 the limits overrides.
 """
 

@@ -94,7 +94,7 @@ def gate(units: UnitSet) -> None:
                 more = f" and {len(group.services) - 1} more" if len(group.services) > 1 else ""
                 faults.append(
                     f"{service}{more}: exposed to {score:.1f}, at most {limit:.1f} is allowed: {worst}; "
-                    "a relaxation has a name, see relax in docs/clocks.md"
+                    "a relaxation has a name, see relax in docs/reference/clock-files.md"
                 )
     if faults:
         raise ExposedUnitError("\n".join(("systemd-analyze security: too exposed, nothing was changed:", *faults)))

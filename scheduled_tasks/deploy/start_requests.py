@@ -11,11 +11,13 @@ import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from scheduled_tasks.deploy.machine_state import show
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.render.names import WATCH, Places
+from scheduled_tasks.run import start_request
 
 FORCED = ".forced"
 VALID_SECONDS = 600  # a start that waits for its turn longer is as every other
@@ -28,11 +30,6 @@ class StartError(ScheduledTasksError):
     exit_code = 75
 
 
-def rfc3339(at: datetime) -> str:
-    """An instant as run-task takes it: in UTC, to the microsecond where it has one."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
-
-
 def text(*, at: datetime | None, trigger: str, force: bool = False) -> str:
     """What says to a unit's next start what it is for.
 
@@ -42,12 +39,12 @@ def text(*, at: datetime | None, trigger: str, force: bool = False) -> str:
         force: whether it runs also while it is paused.
     """
     lines = [
-        f"SCHEDULED_TASKS_TRIGGER={trigger}",
-        f"SCHEDULED_TASKS_ASKED_AT={time.monotonic():.6f}",
-        f"SCHEDULED_TASKS_ASKED_UNTIL={time.time() + VALID_SECONDS:.0f}",
+        f"{start_request.TRIGGER}={trigger}",
+        f"{start_request.REQUESTED_AT}={time.monotonic():.6f}",
+        f"{start_request.VALID_UNTIL}={time.time() + VALID_SECONDS:.0f}",
     ]
-    lines += [f"SCHEDULED_TASKS_AT={rfc3339(at)}"] if at else []
-    lines += ["SCHEDULED_TASKS_FORCE=1"] if force else []
+    lines += [f"{start_request.AT}={rfc3339(at, 'auto')}"] if at else []
+    lines += [f"{start_request.FORCE}=1"] if force else []
     return "\n".join(lines) + "\n"
 
 

@@ -126,7 +126,7 @@ def unsupported(options: Options, systemd_version: int) -> list[str]:
     """The options for which this systemd has no directive: a sentence for each."""
     return [
         f"{name}={value}: {OPTIONS[name].directive}= came with systemd {OPTIONS[name].since}, "
-        f"this host has {systemd_version}: {OPTIONS[name].without}"
+        f"this host has {systemd_version}: {OPTIONS[name].if_older}"
         for name, value in options.in_order()
         if OPTIONS[name].since > systemd_version
     ]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.options import INHERITED, RETRY_DELAY, Options, seconds_of
+from scheduled_tasks.options import DEFAULT_OPTIONS, RETRY_DELAY, Options, seconds_of
 
 if TYPE_CHECKING:
     from scheduled_tasks.clock import ClockSpec, Job
@@ -23,7 +23,7 @@ def jobs_json(clocks: Iterable[ClockSpec]) -> str:
 
 
 def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
-    options = job.options.over(clock.options.over(INHERITED))
+    options = job.options.over(clock.options.over(DEFAULT_OPTIONS))
     return {
         "clock": clock.name,
         "job": job.id,

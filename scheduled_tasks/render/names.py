@@ -161,9 +161,9 @@ class Places:
         return self.state.parent / "private" / self.state.name
 
     @property
-    def pending_reports(self) -> Path:
+    def reports(self) -> Path:
         """Reports that the database doesn't have yet, a file each, named so that they sort by time."""
-        return self.state / "pending-reports"
+        return self.state / "reports"
 
     def link_target(self, path: str) -> Path:
         """Where the link to a file of the set points, as systemd will see it."""

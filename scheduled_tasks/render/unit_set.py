@@ -1,7 +1,7 @@
 """A unit set: all files of one render, and what can be read from them. Pure.
 
 What a set deploys is named in one of its files, the drop-in that every service inherits: so code, configuration and
-units become current together and are rolled back together (docs/decisions/0018).
+units become current together and are rolled back together (docs/decisions/0006).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from scheduled_tasks.options import INHERITED, OPTIONS, Options, seconds_of
+from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, seconds_of
 from scheduled_tasks.render import directives, names
 from scheduled_tasks.render.escape import (
     UnitText,
@@ -134,7 +134,7 @@ def _watch_units(host: Host) -> dict[str, str]:
 
 def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
     timers = " ".join(names.timer_name(clock.name, job.id) for job in clock.jobs if not job.paused)
-    inherited = clock.options.over(INHERITED)
+    inherited = clock.options.over(DEFAULT_OPTIONS)
     locks = _concurrency_locks(clock, host)
     units = {
         names.slice_name(clock.name): _text(
@@ -160,7 +160,7 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
 
 def _job_units(job: Job, clock: ClockSpec, locks: ConcurrencyLocks, host: Host) -> dict[str, str]:
     source = {"clock": clock, "job": job, "source": host.stable(job.file)}
-    effective = job.options.over(clock.options.over(INHERITED))
+    effective = job.options.over(clock.options.over(DEFAULT_OPTIONS))
     directives.require_limits(effective, f"job {clock.name}/{job.id}")
     retries = int(effective.text("retries", "0"))
     units = {

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple, NoReturn
 
+from scheduled_tasks.instants import rfc3339
+
 
 class Stopped(KeyboardInterrupt):
     """A signal asked the run to stop.
@@ -135,7 +137,7 @@ class Run:
     @property
     def due(self) -> str:
         """Its nominal time, as lines and reasons show it."""
-        return f"{self.scheduled_at:%Y-%m-%dT%H:%M:%SZ}" if self.scheduled_at else ""
+        return rfc3339(self.scheduled_at) if self.scheduled_at else ""
 
     def time_to_work_for(self) -> datetime:
         """Its nominal time in its schedule's zone (else the project's), or without one the second that it began in."""

@@ -13,18 +13,20 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from scheduled_tasks.instants import from_epoch, rfc3339
 from scheduled_tasks.run import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
+
+    from scheduled_tasks.run.status import RunStatus
 
 MAX_LINE = 40_000  # bytes; journald's LineMax= is 48 KiB, and the priority prefix and UTF-8 want room
 MAX_FIELD = 8_000  # characters of one field, where the line would be longer than that
@@ -36,7 +38,7 @@ ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
 cron_logger = logging.getLogger("scheduled_tasks.cron")
 
 
-def cron_message(name: str, status: str, **more: object) -> str:
+def cron_message(name: str, status: RunStatus, **more: object) -> str:
     """The classic form that monitors match: `type=cron name=… status=… duration=…`."""
     name = "_".join(name.split())[:MAX_NAME] or "?"  # a task that there isn't may have been asked for by any name
     pairs = {"type": "cron", "name": name, "status": status, **more}
@@ -61,9 +63,7 @@ class LineFormatter(JsonFormatter):
         super().add_fields(extra, record, message_dict)
         for key in ("exc_info", "message"):
             extra.pop(key, None)
-        log_data["timestamp"] = (
-            datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        )
+        log_data["timestamp"] = rfc3339(from_epoch(record.created), "milliseconds")
         log_data["level"] = record.levelname.lower()
         log_data["logger"] = record.name
         log_data["message"] = record.getMessage()
@@ -242,7 +242,7 @@ def _take_over_root() -> None:
         root.setLevel(min(root.level or logging.INFO, logging.INFO))
 
 
-def announce(run_name: str, status: str, level: int, exc_info: ExcInfo | None = None, **fields: object) -> None:
+def announce(run_name: str, status: RunStatus, level: int, exc_info: ExcInfo | None = None, **fields: object) -> None:
     """Writes one of the run's own lines.
 
     Past the logger tree, because an application may disable loggers that were there before it

@@ -22,6 +22,7 @@ from scheduled_tasks.run import arguments, current, log, settings, slot
 from scheduled_tasks.run.context import application_factory
 from scheduled_tasks.run.current import Run, Stopped
 from scheduled_tasks.run.find_task import find_task
+from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,14 +34,14 @@ logger = logging.getLogger("scheduled_tasks.run")  # not __name__: the module ma
 class End(NamedTuple):
     """How a run ended: its end line, its row and its exit code are made of this."""
 
-    status: str
+    status: RunStatus
     exit_code: int = 0
     reason: str = ""
     exc_info: log.ExcInfo | None = None
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a task; returns the exit code, see the contract in docs/run-task.md."""
+    """Runs a task; returns the exit code, see the contract in docs/explanation/runs.md."""
     try:
         asked = arguments.parse(sys.argv[1:] if argv is None else argv)
     except UsageError as error:
@@ -71,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
     """A run that can't even start is a failed one in the log, and a sentence for the person at the terminal."""
-    log.announce(run.name, "failed", logging.ERROR, reason=str(error), exit_code=error.exit_code)
+    log.announce(run.name, RunStatus.FAILED, logging.ERROR, reason=str(error), exit_code=error.exit_code)
     if not log.writes_to_journal(2):
         sys.stderr.write(f"run-task: {error}\n")
     return error.exit_code
@@ -81,27 +82,30 @@ def _run(run: Run, task: Callable[..., Any], call: arguments.Call, asked: argume
     feature = getattr(task, "__cron_feature__", None)
     run.feature = feature.name if feature is not None else ""
     _take_signals(run)  # before the line: a signal that comes right after it must not take the end line away
-    log.announce(run.name, "started", logging.INFO)
+    log.announce(run.name, RunStatus.STARTED, logging.INFO)
     try:
         try:
             run.let_stop()
             if skipped := _open(run, task, asked):
-                end = End("skipped", reason=skipped)
+                end = End(RunStatus.SKIPPED, reason=skipped)
             else:
                 run.has_begun = True
                 call(task)
-                end = End("ended")
+                end = End(RunStatus.ENDED)
         finally:
             run.stoppable = False
     except SystemExit as error:
-        end = End("ended") if error.code in (None, 0) else _failed(error, f"sys.exit({log.text_of(error.code, repr)})")
+        if error.code in (None, 0):
+            end = End(RunStatus.ENDED)
+        else:
+            end = _failed(error, f"sys.exit({log.text_of(error.code, repr)})")
     except Stopped as error:
         end = _failed(error, "")
     except BaseException as error:  # noqa: BLE001 - whatever it is, the run gets its end line
         end = _failed(error, str(error) if isinstance(error, ScheduledTasksError) else "")
     if run.stopped_by:  # also where the task swallowed it
         reason = f"stopped by {signal.Signals(run.stopped_by).name}"
-        end = End("failed", 128 + run.stopped_by, reason, end.exc_info)
+        end = End(RunStatus.FAILED, 128 + run.stopped_by, reason, end.exc_info)
     if os.getpid() != run.pid:  # a child that the task forked came back up here: the run is its parent's
         if end.exc_info:
             logger.error("a child that the task forked failed", exc_info=end.exc_info)
@@ -158,7 +162,7 @@ def _close(run: Run, end: End) -> None:
 
     error = end.exc_info[1] if end.exc_info else None
     text = end.reason or (log.text_of(error) if error is not None else "")
-    is_skipped = end.status == "skipped"
+    is_skipped = end.status == RunStatus.SKIPPED
     memory_peak, cpu_seconds = resource_usage.memory_and_cpu()
     result = record.Result(
         run_id=run.run_id,
@@ -191,13 +195,13 @@ def _say(run: Run, end: End) -> None:
     fields: dict[str, object] = {"duration": run.duration}
     known = {"feature": run.feature, "reason": end.reason, "exit_code": end.exit_code}
     fields |= {key: value for key, value in known.items() if value}
-    level = logging.ERROR if end.status == "failed" else logging.INFO
+    level = logging.ERROR if end.status == RunStatus.FAILED else logging.INFO
     log.announce(run.name, end.status, level, end.exc_info, **fields)
 
 
 def _failed(error: BaseException, reason: str) -> End:
     exit_code = error.exit_code if isinstance(error, ScheduledTasksError) else 1
-    return End("failed", exit_code, reason, (type(error), error, error.__traceback__))
+    return End(RunStatus.FAILED, exit_code, reason, (type(error), error, error.__traceback__))
 
 
 def _take_signals(run: Run) -> None:

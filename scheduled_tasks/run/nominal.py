@@ -1,6 +1,6 @@
 """The nominal time of a run that its timer started: pure, from the job's schedule and the instant of the start.
 
-systemd doesn't tell it. Decision 0020 has the rule. Only the evaluator of the schedule room is imported, and only by
+systemd doesn't tell it. Decision 0007 has the rule. Only the evaluator of the schedule room is imported, and only by
 runs that need it.
 """
 

@@ -1,8 +1,8 @@
 """The account of a run in PostgreSQL, the ledger: a row at its start, completed at its end.
 
 One statement at the start: it claims the slot, and reads what decides whether the task runs (its flag, pauses). One
-at the end. The row is the claim: who writes it runs the slot, on whatever host. docs/ledger.md tells the rules,
-statements.py has the text.
+at the end. The row is the claim: who writes it runs the slot, on whatever host. docs/explanation/ledger.md tells
+the rules, statements.py has the text.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scheduled_tasks.run.current import Run
+    from scheduled_tasks.run.status import RunStatus
 
 T = TypeVar("T")
 
@@ -67,6 +68,24 @@ def open_run(run: Run, terms: Terms, release: str) -> Opened:
         ConfigurationError: no database is configured, or it lacks our tables.
     """
     values = {
+        **start_values(run, release),
+        "expires_in": (terms.timeout or UNKNOWN_TIMEOUT) + STOP_SECONDS,
+        "is_idempotent": terms.is_idempotent,
+        "is_exclusive": bool(terms.overlap) and not run.slot_host,  # on one host systemd sees to it
+        "is_asked_for": run.is_asked_for,
+        "is_repeated": run.is_asked_for and run.trigger in {"manual", "backfill"},
+        "is_forced": run.is_forced,
+        "feature": run.feature,
+    }
+    if run.slot_host is None:
+        [(is_active, has_expired, paused)] = database.execute(statements.OPEN, values)
+        return Opened(run.attempt, is_active, has_expired, paused, "")
+    return _patiently(lambda: _claim(values, terms.overlap))
+
+
+def start_values(run: Run, release: str) -> dict[str, Any]:
+    """The columns that a run knows when it starts (`columns.START`)."""
+    return {
         "run_id": run.run_id,
         "task": run.task,
         "clock": run.clock or None,
@@ -79,18 +98,7 @@ def open_run(run: Run, terms: Terms, release: str) -> Opened:
         "release": release or None,
         "invocation_id": run.invocation_id or None,
         "lag": run.lag if run.scheduled_at else None,
-        "expires_in": (terms.timeout or UNKNOWN_TIMEOUT) + STOP_SECONDS,
-        "is_idempotent": terms.is_idempotent,
-        "is_alone": bool(terms.overlap) and not run.slot_host,  # on one host systemd sees to it
-        "is_asked_for": run.is_asked_for,
-        "is_repeated": run.is_asked_for and run.trigger in {"manual", "backfill"},
-        "is_forced": run.is_forced,
-        "feature": run.feature,
     }
-    if run.slot_host is None:
-        [(is_active, has_expired, paused)] = database.execute(statements.OPEN, values)
-        return Opened(run.attempt, is_active, has_expired, paused, "")
-    return _patiently(lambda: _claim(values, terms.overlap))
 
 
 def _claim(values: dict[str, Any], overlap: str) -> Opened:
@@ -136,7 +144,7 @@ class Result(NamedTuple):
 
     run_id: str
     attempt: int
-    status: str
+    status: RunStatus
     exit_code: int
     duration: float
     reason: str | None = None

@@ -1,7 +1,7 @@
 """Which slot a process runs: the one that its job's timer elapsed for, the one it is asked for, or none.
 
 What comes in: the command line, systemd's environment, and, where that leaves a doubt, systemd's account of the start
-(decision 0025). What goes out: the run's `trigger`, `scheduled_at`, `slot_host`, `lag`, and, for an attempt after the
+(decision 0007). What goes out: the run's `trigger`, `scheduled_at`, `slot_host`, `lag`, and, for an attempt after the
 first, the identity of the run that it goes on with.
 """
 
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.run import nominal
+from scheduled_tasks.instants import parse
+from scheduled_tasks.run import nominal, start_request
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.arguments import Asked
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.start_cause import Cause
     from scheduled_tasks.schedule.trigger import Trigger
 
-TRIGGERS = ("timer", "manual", "backfill", "watch")
 # Seconds after a slot within which a start is its timer's, without asking: AccuracySec=1s, and the start of Python.
 PROMPT = 2.0
-_AT, _TRIGGER, _FORCE = "SCHEDULED_TASKS_AT", "SCHEDULED_TASKS_TRIGGER", "SCHEDULED_TASKS_FORCE"
-_ASKED_AT, _ASKED_UNTIL = "SCHEDULED_TASKS_ASKED_AT", "SCHEDULED_TASKS_ASKED_UNTIL"
 
 
 def find_slot(run: Run, asked: Asked) -> None:
@@ -41,7 +39,7 @@ def find_slot(run: Run, asked: Asked) -> None:
         trigger = nominal.read_schedule(asked.schedule) if asked.schedule is not None else None
         run.zone = trigger.zone if trigger else ""
         run.is_forced = asked.force
-        cause = _ask(run) if _ASKED_AT in os.environ else None
+        cause = _ask(run) if start_request.REQUESTED_AT in os.environ else None
         is_asked = _is_asked(cause)
         at = (_take_what_is_asked(run) if is_asked else "") or asked.at
         if at:
@@ -57,26 +55,21 @@ def find_slot(run: Run, asked: Asked) -> None:
 
 
 def _is_asked(cause: Cause | None) -> bool:
-    """Whether this start is what the file in /run/scheduled-tasks/start-requests asks for, and not one after it.
-
-    The file is part of the service's environment: SCHEDULED_TASKS_AT (RFC 3339), _TRIGGER, _FORCE (1), when it was
-    asked (_ASKED_AT, in seconds of CLOCK_MONOTONIC; releases before this one don't say), and when it is void
-    (_ASKED_UNTIL, in seconds since the epoch).
-    """
-    if not any(os.environ.get(name) for name in (_AT, _TRIGGER, _FORCE)):
+    """Whether this is the start that the request in its environment (run/start_request.py) is for, not one after it."""
+    if not any(os.environ.get(name) for name in (start_request.AT, start_request.TRIGGER, start_request.FORCE)):
         return False
-    if time.time() > float(os.environ.get(_ASKED_UNTIL) or "inf"):
+    if time.time() > float(os.environ.get(start_request.VALID_UNTIL) or "inf"):
         return False
-    return cause is None or float(os.environ.get(_ASKED_AT) or "inf") > cause.over
+    return cause is None or float(os.environ.get(start_request.REQUESTED_AT) or "inf") > cause.over
 
 
 def _take_what_is_asked(run: Run) -> str:
     """Takes it; returns the time that is named, "" for none."""
-    run.trigger = os.environ.get(_TRIGGER) or "manual"
-    run.is_forced = run.is_forced or os.environ.get(_FORCE) == "1"
-    if run.trigger not in TRIGGERS:
-        raise UsageError(f"{_TRIGGER} {run.trigger}: wants one of {', '.join(TRIGGERS)}")
-    return os.environ.get(_AT, "")
+    run.trigger = os.environ.get(start_request.TRIGGER) or "manual"
+    run.is_forced = run.is_forced or os.environ.get(start_request.FORCE) == "1"
+    if run.trigger not in start_request.TRIGGERS:
+        raise UsageError(f"{start_request.TRIGGER} {run.trigger}: wants one of {', '.join(start_request.TRIGGERS)}")
+    return os.environ.get(start_request.AT, "")
 
 
 def _elapsed_for(
@@ -151,12 +144,9 @@ def _note() -> Path | None:
 
 def _instant(text: str) -> datetime:
     try:
-        at = datetime.fromisoformat(text)
+        return parse(text)
     except ValueError as error:
-        raise UsageError(f"--at {text}: wants an instant as 2026-11-24T06:00:00Z: {error}") from error
-    if at.tzinfo is None:
-        raise UsageError(f"--at {text}: wants its offset from UTC too, as 2026-11-24T06:00:00Z")
-    return at.astimezone(UTC)
+        raise UsageError(f"--at {text}: expected an instant such as 2026-11-24T06:00:00Z: {error}") from error
 
 
 def too_late(run: Run, grace: float | None) -> str:

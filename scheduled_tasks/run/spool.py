@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks import files
-from scheduled_tasks.run import settings
+from scheduled_tasks.run import record, settings
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.current import Run
-    from scheduled_tasks.run.record import Result
 
 
-def keep(run: Run, result: Result) -> bool:
+def keep(run: Run, result: record.Result) -> bool:
     """Keeps a result; False where there is no place for it.
 
     The file has all of the row, for a run that couldn't even open it.
@@ -28,23 +28,15 @@ def keep(run: Run, result: Result) -> bool:
     folder = _folder()
     if folder is None:
         return False
-    kept = result._asdict() | {
+    kept = {
+        **record.start_values(run, settings.load().release),
+        **result._asdict(),
         "is_open": run.recorded,
-        "task": run.task,
-        "clock": run.clock or None,
-        "job": run.job or None,
-        "scheduled_at": run.scheduled_at.isoformat() if run.scheduled_at else None,
-        "slot_host": run.slot_host,
-        "host": run.host,
-        "trigger": run.trigger,
-        "started_at": run.began_at.isoformat(),
-        "release": settings.load().release or None,
-        "invocation_id": run.invocation_id or None,
-        "lag": run.lag if run.scheduled_at else None,
+        "started_at": run.began_at,
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files.write(folder / f"{run.run_id}-{run.attempt}.json", json.dumps(kept))
+        files.write(folder / f"{run.run_id}-{run.attempt}.json", json.dumps(kept, default=datetime.isoformat))
     except OSError:
         return False
     return True

@@ -1,7 +1,7 @@
 """Why systemd started this service: its own account of when the timer elapsed and when the run before was over.
 
 `$TRIGGER_UNIT` doesn't tell: systemd (252 to 261) sets it, and `$TRIGGER_TIMER_…` as of the first time, in every start
-after a timer's first one (decision 0025). Imported only by starts that their environment leaves in doubt: it costs a
+after a timer's first one (decision 0007). Imported only by starts that their environment leaves in doubt: it costs a
 call of systemctl.
 """
 
@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
+
+from scheduled_tasks.instants import parse_systemd
 
 SHOWN = "LastTriggerUSec,LastTriggerUSecMonotonic,ActiveExitTimestampMonotonic,InactiveEnterTimestampMonotonic"
 ANSWER_SECONDS = 10.0  # that systemd may take in a crowd
@@ -65,7 +67,7 @@ def read(shown: str) -> Cause | None:
     try:
         return Cause(
             _seconds(facts.get("LastTriggerUSecMonotonic", "")),
-            _instant(facts.get("LastTriggerUSec", "")),
+            parse_systemd(facts.get("LastTriggerUSec", "")),
             _over(
                 int(facts.get("ActiveExitTimestampMonotonic", 0)) / 1e6,
                 int(facts.get("InactiveEnterTimestampMonotonic", 0)) / 1e6,
@@ -87,9 +89,3 @@ def _over(left: float, ended: float) -> float:
 def _seconds(span: str) -> float:
     """A span of time as systemctl shows it (16min 23.915056s)."""
     return sum(float(number) * SECONDS[unit] for number, unit in re.findall(r"([0-9.]+)([a-z]+)", span))
-
-
-def _instant(shown: str) -> datetime | None:
-    """An instant as systemctl shows it in UTC (Thu 2026-11-26 01:28:32 UTC); None for none."""
-    _day, _, rest = shown.partition(" ")
-    return datetime.strptime(rest, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC) if rest else None

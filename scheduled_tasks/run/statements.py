@@ -7,10 +7,12 @@ goes stale.
 
 from __future__ import annotations
 
-# A switch for a time (expires_at) is over by itself: the flag is then what it was before, which is the opposite.
+from scheduled_tasks.run.columns import END, SLOT, START, TERMS, listed, typed, without
+
+# A switch for a time (reverts_at) is over by itself: the flag is then what it was before, which is the opposite.
 _FLAG = """
-    SELECT is_active <> coalesce(expires_at <= clock_timestamp(), false) AS is_active,
-           coalesce(expires_at <= clock_timestamp(), false) AS has_expired
+    SELECT is_active <> coalesce(reverts_at <= clock_timestamp(), false) AS is_active,
+           coalesce(reverts_at <= clock_timestamp(), false) AS has_expired
       FROM feature WHERE name = %(feature)s
 """
 FLAG = _FLAG
@@ -25,14 +27,10 @@ _PAUSED = """
      ORDER BY host NULLS FIRST, clock NULLS FIRST, job NULLS FIRST LIMIT 1
 """
 
-_ROW = """
-    INSERT INTO task_run AS run (
-        run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, attempt, release,
-        invocation_id, lag, expires_at, is_idempotent, is_alone)
-    SELECT %(run_id)s::uuid, %(task)s::text, %(clock)s::text, %(job)s::text, %(scheduled_at)s::timestamptz,
-           %(slot_host)s::text, %(host)s::text, %(trigger)s::text, 'started', clock_timestamp(), %(attempt)s::integer,
-           %(release)s::text, %(invocation_id)s::uuid, %(lag)s::double precision,
-           clock_timestamp() + make_interval(secs => %(expires_in)s), %(is_idempotent)s::boolean, %(is_alone)s::boolean
+_ROW = f"""
+    INSERT INTO task_run AS run ({listed(START | TERMS)}, status, started_at, expires_at)
+    SELECT {typed(START | TERMS, "%({})s::{}")}, 'started', clock_timestamp(),
+           clock_timestamp() + make_interval(secs => %(expires_in)s)
 """
 
 # Without a slot there is nothing to claim. ON CONFLICT: sent again after a lost connection, the row may be there.
@@ -52,7 +50,7 @@ SELECT (SELECT is_active FROM flag), coalesce((SELECT has_expired FROM flag), fa
 CLAIM = f"""
 WITH flag AS ({_FLAG}), paused AS ({_PAUSED}), gone AS (
     UPDATE task_run SET status = 'lost', ended_at = clock_timestamp(), reason = 'its time was over'
-     WHERE %(is_alone)s AND clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_alone
+     WHERE %(is_exclusive)s AND clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_exclusive
        AND expires_at < clock_timestamp() AND scheduled_at <> %(scheduled_at)s
     RETURNING 1
 ), claimed AS (
@@ -60,11 +58,9 @@ WITH flag AS ({_FLAG}), paused AS ({_PAUSED}), gone AS (
       FROM (SELECT count(*) FROM gone) AS first
      WHERE %(slot_host)s <> '' OR %(is_forced)s OR NOT EXISTS (SELECT FROM paused WHERE is_here_alone)
     ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO UPDATE
-       SET run_id = excluded.run_id, task = excluded.task, host = excluded.host, trigger = excluded.trigger,
-           status = 'started', started_at = excluded.started_at, ended_at = NULL, duration = NULL, exit_code = NULL,
-           error_type = NULL, error_message = NULL, release = excluded.release, invocation_id = excluded.invocation_id,
-           lag = excluded.lag, expires_at = excluded.expires_at, is_idempotent = excluded.is_idempotent,
-           is_alone = excluded.is_alone, memory_peak = NULL, cpu_seconds = NULL,
+       SET {listed(without(START | TERMS, *SLOT, "attempt"), "{0} = excluded.{0}")}, status = 'started',
+           started_at = excluded.started_at, expires_at = excluded.expires_at, ended_at = NULL,
+           {listed(without(END, "status", "reason"), "{} = NULL")},
            attempt = CASE WHEN run.run_id = excluded.run_id THEN greatest(run.attempt, excluded.attempt)
                           ELSE run.attempt + 1 END,
            reason = CASE WHEN run.run_id = excluded.run_id THEN NULL
@@ -83,36 +79,30 @@ SELECT (SELECT attempt FROM claimed), (SELECT is_active FROM flag), coalesce((SE
        (SELECT why FROM paused), coalesce((SELECT is_here_alone FROM paused), false) AND %(slot_host)s = ''
 """  # noqa: S608 - our own text
 
-_SLOT = """
-    clock = %(clock)s AND job = %(job)s AND scheduled_at = %(scheduled_at)s AND slot_host = %(slot_host)s
-"""
+_SLOT = " AND ".join(f"{name} = %({name})s" for name in SLOT)
 
 WINNER = f"SELECT host, status FROM task_run WHERE {_SLOT}"  # noqa: S608 - our own text
 
-SKIP_FOR_ANOTHER = """
+SKIP_FOR_ANOTHER = f"""
 WITH other AS (
     SELECT 'the run due at ' || to_char(scheduled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || ' on ' || host
            || ' is not over' AS reason
-      FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_alone
+      FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_exclusive
 )
-INSERT INTO task_run (
-    run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, ended_at, attempt, release,
-    invocation_id, lag, reason)
-VALUES (%(run_id)s, %(task)s, %(clock)s, %(job)s, %(scheduled_at)s, %(slot_host)s, %(host)s, %(trigger)s, 'skipped',
-        clock_timestamp(), clock_timestamp(), %(attempt)s, %(release)s, %(invocation_id)s, %(lag)s,
+INSERT INTO task_run ({listed(START)}, status, started_at, ended_at, reason)
+VALUES ({listed(START, "%({})s")}, 'skipped', clock_timestamp(), clock_timestamp(),
         coalesce((SELECT reason FROM other), 'another run of the job was not over'))
 ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO NOTHING
 RETURNING reason
-"""
+"""  # noqa: S608 - our own text
 
 # A run that was taken for lost may tell better; one whose slot another has taken over may not.
-CLOSE = """
+CLOSE = f"""
 UPDATE task_run
-   SET status = %(status)s, ended_at = clock_timestamp(), duration = %(duration)s, exit_code = %(exit_code)s,
-       error_type = %(error_type)s, error_message = %(error_message)s, reason = coalesce(%(reason)s, reason),
-       memory_peak = %(memory_peak)s, cpu_seconds = %(cpu_seconds)s
+   SET {listed(without(END, "reason"), "{0} = %({0})s")}, ended_at = clock_timestamp(),
+       reason = coalesce(%(reason)s, reason)
  WHERE run_id = %(run_id)s AND attempt = %(attempt)s
    AND (status IN ('started', 'lost')
         OR (status = %(status)s AND duration = %(duration)s))  -- sent again, it is done already
 RETURNING 1
-"""
+"""  # noqa: S608 - our own text

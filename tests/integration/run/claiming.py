@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from scheduled_tasks.run import database, record, statements
 from scheduled_tasks.run.current import Run
+from scheduled_tasks.run.status import RunStatus
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -33,7 +34,7 @@ def main(host: str, first: int, jobs: int, rounds: int) -> None:
                 "INSERT INTO effect VALUES (%(job)s, %(at)s)", {"job": run.job, "at": run.scheduled_at}, retry=False
             )
             assert database.execute(
-                statements.CLOSE, record.Result(run.run_id, opened.attempt, "ended", 0, 0.1)._asdict()
+                statements.CLOSE, record.Result(run.run_id, opened.attempt, RunStatus.ENDED, 0, 0.1)._asdict()
             )
     sys.stdout.write(str(won))
 

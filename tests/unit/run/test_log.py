@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduled_tasks.run import current, log
+from scheduled_tasks.run.status import RunStatus
 from tests.integration.run.support import SCHEMA
 
 JOURNAL = 48 * 1024  # bytes: journald's LineMax=
@@ -178,7 +179,7 @@ def test_the_runs_own_line_fits_too_whatever_the_reason() -> None:
     ],
 )
 def test_the_classic_form_holds_for_any_name(name: str, message: str) -> None:
-    assert log.cron_message(name, "failed") == message
+    assert log.cron_message(name, RunStatus.FAILED) == message
 
 
 _TEXT = st.text(st.characters(codec=None), max_size=30)
