@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import subprocess
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -206,12 +205,9 @@ def _systemd_version(configuration: settings.Settings) -> int:
     """This machine's, or the one that the configuration says, for an image or a set rendered elsewhere."""
     said = configuration.get("systemd")
     if not said:
-        command = ["systemctl", "--version"]
-        try:
-            words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-            said = words[1]
-        except (OSError, subprocess.CalledProcessError, IndexError):
-            return OLDEST_SYSTEMD  # what it writes every later one reads too
+        from scheduled_tasks.deploy import systemd
+
+        said = systemd.version() or str(OLDEST_SYSTEMD)  # which every later one can read
     if not said.isascii() or not said.isdigit() or int(said) < OLDEST_SYSTEMD:
         raise ConfigurationError(f"systemd {said} is not supported: {OLDEST_SYSTEMD} is the oldest")
     return int(said)

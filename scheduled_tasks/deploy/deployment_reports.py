@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.unit_set import UnitSet
 
@@ -24,26 +24,26 @@ def digest(manifest: str) -> str:
     return hashlib.sha256(manifest.encode()).hexdigest()
 
 
-def write_report(units: UnitSet, at: float, places: Places, system: System) -> Path:
+def write_report(units: UnitSet, at: float, places: Places, effects: Effects) -> Path:
     """Report a set before it becomes current: a killed apply leaves a report too many, never one too few.
 
     Args:
         units: the set; empty if everything is removed.
         at: from when its changes count, in seconds since the epoch.
         places: where reports are kept.
-        system: performs the writes.
+        effects: performs the writes.
     """
-    system.folder(places.reports)
+    effects.folder(places.reports)
     for old in sorted(places.reports.glob("*-jobs.json"))[:-MAX_PENDING_REPORTS]:
-        system.remove(old)
+        effects.remove(old)
     path = places.reports / f"{time.time_ns():020d}-jobs.json"
-    _write(path, units, at, None, system)
+    _write(path, units, at, None, effects)
     return path
 
 
-def complete_report(path: Path, units: UnitSet, at: float, new_from: float, system: System) -> None:
+def complete_report(path: Path, units: UnitSet, at: float, new_from: float, effects: Effects) -> None:
     """Add to a report the instant at which the timers of new jobs were started."""
-    _write(path, units, at, new_from, system)
+    _write(path, units, at, new_from, effects)
 
 
 def read_report(text: str) -> dict[str, Any]:
@@ -61,6 +61,6 @@ def read_report(text: str) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, units: UnitSet, at: float, new_from: float | None, system: System) -> None:
+def _write(path: Path, units: UnitSet, at: float, new_from: float | None, effects: Effects) -> None:
     report = {"at": at, "new_from": new_from, "digest": digest(units.jobs_manifest), "jobs": units.jobs}
-    system.keep(path, json.dumps(report))
+    effects.keep(path, json.dumps(report))

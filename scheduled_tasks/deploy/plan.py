@@ -102,8 +102,8 @@ class Plan:
     Attributes:
         reload: whether systemd has to read its units again.
         unfinished: the timers that an apply stopped before it was killed.
-        expired: the services that have a limits override although the run is over.
-        effects: a sentence for each running job that the plan touches.
+        stale_overrides: the services that have a limits override although the run is over.
+        on_running: a sentence for each running job that the plan touches.
     """
 
     created: tuple[str, ...] = ()
@@ -116,19 +116,21 @@ class Plan:
     start: tuple[str, ...] = ()
     reload: bool = False
     unfinished: StoppedTimers | None = None
-    expired: tuple[str, ...] = ()
-    effects: Mapping[str, str] = field(default_factory=dict)
+    stale_overrides: tuple[str, ...] = ()
+    on_running: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def switches(self) -> bool:
+    def flips(self) -> bool:
         """Whether another set becomes current."""
         return bool(self.created or self.changed or self.removed)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        steps = self.missing_links or self.stale_links or self.stop or self.restart or self.start or self.expired
-        return not (self.switches or steps or self.reload or self.unfinished)
+        steps = (
+            self.missing_links or self.stale_links or self.stop or self.restart or self.start or self.stale_overrides
+        )
+        return not (self.flips or links or timers or self.reload or self.unfinished or self.stale_overrides)
 
 
 def plan(units: UnitSet, facts: Facts) -> Plan:
@@ -147,7 +149,7 @@ def plan(units: UnitSet, facts: Facts) -> Plan:
     }
     outdated = any(unit.outdated for unit in facts.loaded.values())
     missing = tuple(sorted(link for link in units.links if not facts.links.get(link)))
-    expired = tuple(sorted(facts.overrides.keys() - facts.running))
+    stale_overrides = tuple(sorted(facts.overrides.keys() - facts.running))
     return Plan(
         created=tuple(sorted(units.keys() - old.keys())),
         changed=changed,
@@ -158,10 +160,10 @@ def plan(units: UnitSet, facts: Facts) -> Plan:
         restart=tuple(sorted(restart)),
         start=tuple(sorted(unit for unit in started if not facts.is_active(unit))),
         # A unit that was masked by hand and unmasked again lacks its link, and systemd doesn't know it any more.
-        reload=units.units != old.units or bool(missing or expired) or outdated,
+        reload=units.units != old.units or bool(missing or stale_overrides) or outdated,
         unfinished=facts.unfinished,
-        expired=expired,
-        effects=dict(_effects_on_running(units, facts, restart)),
+        stale_overrides=stale_overrides,
+        on_running=dict(_effects_on_running(units, facts, restart)),
     )
 
 

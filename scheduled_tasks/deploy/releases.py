@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.set_folders import release_of, sets
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.unit_set import UnitSet
@@ -35,19 +35,19 @@ class Pruned:
         return bool(self.sets or self.releases or self.files)
 
 
-def prepare(units: UnitSet, places: Places, system: System | None = None) -> None:
+def prepare(units: UnitSet, places: Places, effects: Effects | None = None) -> None:
     """Create the path at which services see their release, before the first of them is started."""
     release = units.release
     if release and not os.path.lexists(_inside(places, release.mount)):
-        (system or System()).link(_inside(places, release.mount), _relative(release.folder, release.mount))
+        (effects or Effects()).link(_inside(places, release.mount), _relative(release.folder, release.mount))
 
 
-def update_links(places: Places, system: System | None = None) -> tuple[str, ...]:
+def update_links(places: Places, effects: Effects | None = None) -> tuple[str, ...]:
     """Point the links that people use at what the current set runs; return those that changed."""
     release = release_of(places.current)
     if release is None:
         return ()
-    system = system or System()
+    effects = effects or Effects()
     wanted = {
         release.mount: _relative(release.folder, release.mount),
         release.configuration.with_name("config.toml"): release.configuration.name,
@@ -58,24 +58,24 @@ def update_links(places: Places, system: System | None = None) -> tuple[str, ...
     for path, target in wanted.items():
         link = _inside(places, path)
         if target != path.name and not (link.is_symlink() and str(link.readlink()) == target):
-            system.link(link, target)
+            effects.link(link, target)
             changed.append(str(path))
     return tuple(changed)
 
 
-def prune_releases(places: Places, keep: int, *, act: bool = True, system: System | None = None) -> Pruned:
+def prune_releases(places: Places, keep: int, *, act: bool = True, effects: Effects | None = None) -> Pruned:
     """Remove old releases, the sets that would go back to them, and what only those need.
 
     Args:
         places: where units live.
         keep: how many releases to keep, the current one included. One that a running job was started from stays too.
         act: whether to remove them, or only to find them.
-        system: performs the side effects.
+        effects: performs the side effects.
     """
     current = release_of(places.current)
     if current is None:
         return Pruned()
-    system = system or System()
+    effects = effects or Effects()
     kept: list[Path] = []
     kept_sets: list[Path] = []
     old_sets: list[Path] = []
@@ -100,9 +100,9 @@ def prune_releases(places: Places, keep: int, *, act: bool = True, system: Syste
     if act:
         for path in (*old_sets, *files, *releases):  # sets first: none of them may ever name what is gone
             if path.is_dir():
-                system.remove_folder(path)
+                effects.remove_folder(path)
             else:
-                system.remove(path)
+                effects.remove(path)
     return Pruned(_names(old_sets), _names(releases), _names(files))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scheduled_tasks.deploy import machine_state
 from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, locked
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import edited, read_facts, read_set
 from scheduled_tasks.deploy.plan import plan
 from scheduled_tasks.deploy.set_folders import applied_at, sets
@@ -52,13 +52,13 @@ def kept_sets(places: Places) -> list[KeptSet]:
     ]
 
 
-def rollback(name: str, places: Places, system: System | None = None) -> Applied:
+def rollback(name: str, places: Places, effects: Effects | None = None) -> Applied:
     """Make a kept set current again, by an apply like any other.
 
     Args:
         name: the set's name or its beginning; "" for the one that was current before.
         places: where units live.
-        system: performs the side effects.
+        effects: performs the side effects.
 
     Raises:
         UsageError: there is no such set, or several names begin so.
@@ -68,7 +68,7 @@ def rollback(name: str, places: Places, system: System | None = None) -> Applied
     units = read_set(folder)
     if conflicts := tuple(edited(folder, units)):
         raise ForeignUnitError(conflicts)
-    return apply(units, places, system)
+    return apply(units, places, effects)
 
 
 def _find(name: str, places: Places) -> Path:
@@ -83,14 +83,14 @@ def _find(name: str, places: Places) -> Path:
     raise UsageError(f"{problem}: those to go back to are {kept}; see 'clocks sets'")
 
 
-def remove_all(places: Places, system: System | None = None) -> Applied:
+def remove_all(places: Places, effects: Effects | None = None) -> Applied:
     """Remove every unit, link, set, stamp and pause; running jobs go on to their end.
 
     Raises:
         ForeignUnitError: units were edited by hand; nothing was changed.
     """
-    system = system or System(places.manager)
-    with locked(places, system):
+    effects = effects or Effects(places.manager)
+    with locked(places, effects):
         facts = read_facts(places, UnitSet())
         if facts.conflicts:
             raise ForeignUnitError(facts.conflicts)
@@ -99,24 +99,24 @@ def remove_all(places: Places, system: System | None = None) -> Applied:
         is_removed = todo.is_empty and not places.sets.exists()
         units = {path.name for folder in kept for path in folder.glob("clock*.*") if path.is_file()}
         if not is_removed:
-            Switch(UnitSet(), facts, todo, places, system).carry_out()
+            Switch(UnitSet(), facts, todo, places, effects).carry_out()
             for timer in sorted(units):  # while the sets still show which stamps are ours
                 if (places.stamps / f"stamp-{timer}").exists():
-                    system.remove(places.stamps / f"stamp-{timer}")
-            system.remove_folder(places.sets)
-        _remove_the_rest(units, places, system)
+                    effects.remove(places.stamps / f"stamp-{timer}")
+            effects.remove_folder(places.sets)
+        _remove_the_rest(units, places, effects)
     return Applied() if is_removed else Applied(stopped=todo.stop, changed_files=todo.removed, changed=True)
 
 
-def _remove_the_rest(units: set[str], places: Places, system: System) -> None:
+def _remove_the_rest(units: set[str], places: Places, effects: Effects) -> None:
     """Remove what belongs to no set: this machine's pauses, files that last until a boot, failed states."""
     if not places.home:
-        system.remove_folder(places.paused)
+        effects.remove_folder(places.paused)
     if not places.sets.parent.is_mount():
-        system.remove_if_empty(places.sets.parent)
+        effects.remove_if_empty(places.sets.parent)
     if not places.is_running:
         return
     failed = [unit for unit in machine_state.failed_units(places) if unit in units or unit.startswith(FAILED_INSTANCES)]
-    system.systemctl("reset-failed", sorted(failed))
+    effects.systemctl("reset-failed", sorted(failed))
     # Running jobs still have their locks and start requests there; the next boot removes them.
-    system.remove_folder(places.blocked_starts if machine_state.running(places) else places.runtime)
+    effects.remove_folder(places.blocked if machine_state.running(places) else places.runtime)

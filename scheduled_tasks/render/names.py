@@ -15,7 +15,7 @@ PARENT_SLICE = "clock.slice"
 # rise from level to level; an operator's 90-local.conf comes last at any level.
 ALL_SERVICES = "clock-.service.d/10-every-job.conf"
 # The limits override of a run: after all of a set, before an operator's.
-LIMITS_OVERRIDE = "40-this-run.conf"
+OVERRIDE_DROP_IN = "40-this-run.conf"
 
 # Our own units. A job's unit has two dashes, and a clock's slice and target are neither services nor timers, so no name
 # can clash with these.
@@ -136,9 +136,9 @@ class Places:
         return (self.home.runtime if self.home else self.root / "run") / "scheduled-tasks"
 
     @property
-    def blocked_starts(self) -> Path:
+    def blocked(self) -> Path:
         """Links named after services; while one's target exists, the service can't start (all-services.conf.j2)."""
-        return self.runtime / "blocked-starts"
+        return self.runtime / "blocked"
 
     @property
     def paused(self) -> Path:

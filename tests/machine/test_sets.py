@@ -106,7 +106,7 @@ def test_a_second_apply_is_told_who_has_the_lock(project: SmallProject) -> None:
     )
     done = project.code(holding, check=False)
     assert done.returncode == 75
-    assert done.stderr == "clocks: another apply is at work: process 4711, since noon; wait for its end\n"
+    assert done.stderr == "clocks: another apply is running: process 4711, since noon; wait until it has finished\n"
 
 
 def test_a_set_that_systemd_finds_fault_with_changes_nothing(project: SmallProject) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduled_tasks.deploy.doctor import (
-    Commands,
+    ManagerCommands,
     clock_findings,
     horizon_findings,
     journal_findings,
@@ -100,7 +100,7 @@ def test_what_is_left_in_systemd_or_on_the_disk_is_an_orphan() -> None:
 
 
 def test_for_ones_own_systemd_the_commands_say_so() -> None:
-    findings = machine_findings(timer(Loaded()), ["clock-a-x.service"], commands=Commands(" --user"))
+    findings = machine_findings(timer(Loaded()), ["clock-a-x.service"], commands=ManagerCommands(" --user"))
     assert [each.mend for each in findings] == [
         "journalctl --user-unit=clock-a-x.service; systemctl --user reset-failed clock-a-x.service",
         "systemctl --user start clock-a-x.timer",
