@@ -38,7 +38,7 @@ _WITHOUT_MEANING = {
 
 
 @dataclass(frozen=True)
-class Project:
+class ReadingContext:
     """What a clock file is read for.
 
     Attributes:
@@ -56,7 +56,7 @@ class Project:
     lines: bool = True
 
 
-def read_job(call: JobCall, clock: str, project: Project, timezone: str, inherited: Options) -> Job:
+def read_job(call: JobCall, clock: str, project: ReadingContext, timezone: str, inherited: Options) -> Job:
     """Judges one call of a clock whose times are in `timezone`, and whose jobs inherit options.
 
     Raises:

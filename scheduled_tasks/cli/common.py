@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
-from scheduled_tasks.clock_job import Project
+from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.options import read_options
@@ -81,7 +81,7 @@ def configured_clocks(*, lines: bool = True) -> list[ClockSpec]:
         ConfigurationError: `enabled_clocks` names a clock that there isn't.
     """
     configuration = make_importable()
-    project = Project(
+    project = ReadingContext(
         domains=configuration.require("domains"),
         timezone=configuration.get("timezone"),
         now=datetime.now(UTC),

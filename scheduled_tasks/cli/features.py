@@ -41,7 +41,7 @@ def list_flags(*, as_json: bool) -> None:
     rows = (
         (
             flag.name,
-            _state(flag.is_active, flag.expires_at),
+            _state(flag.is_active, flag.reverts_at),
             f"{flag.updated_at:%Y-%m-%d %H:%M}",
             flag.updated_by,
             flag.reason or "",
@@ -110,7 +110,7 @@ def log(*, name: str | None, count: int, as_json: bool) -> None:
         (
             shown(change.changed_at),
             change.name,
-            _state(change.is_active, change.expires_at),
+            _state(change.is_active, change.reverts_at),
             change.changed_by,
             change.reason or "",
         )

@@ -83,7 +83,9 @@ def _finish_apply(places: Places) -> bool:
 
 
 def _last_word(database: Connection, host: str) -> datetime | None:
-    row = database.execute("SELECT seen_at FROM watched_host WHERE host = %s AND since IS NOT NULL", [host]).fetchone()
+    row = database.execute(
+        "SELECT heartbeat_at FROM host WHERE name = %s AND heartbeats_since IS NOT NULL", [host]
+    ).fetchone()
     return row[0] if row else None
 
 

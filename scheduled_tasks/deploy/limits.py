@@ -1,6 +1,6 @@
 """What a running job would lose by another set's units: its limits, or its unit. Pure, from the texts of two sets.
 
-systemd holds a running service to what a reload brings (decision 0024 has what was measured): these directives are
+systemd holds a running service to what a reload brings (decision 0005 has what was measured): these directives are
 what it takes from there. kept_runs writes down what is to be kept.
 """
 

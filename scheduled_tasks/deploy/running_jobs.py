@@ -1,7 +1,7 @@
 """What a job that runs keeps of its unit when an apply changes the unit or takes it away, until the run is over.
 
 systemd holds a running service to what a reload brings: a time limit that shrank ends it there and then (decision
-0024). What comes in: the sets before and after. What goes out: files below /run for systemd to read, which the end of
+0005). What comes in: the sets before and after. What goes out: files below /run for systemd to read, which the end of
 the run takes away. `limits` decides what they have, `Keeper` acts.
 """
 

@@ -88,7 +88,7 @@ def gate(files: Mapping[str, str]) -> None:
                 more = f" and {len(units) - 1} more" if len(units) > 1 else ""
                 faults.append(
                     f"{units[0]}{more}: exposed to {score:.1f} where {limit:.1f} is the most: {worst}; "
-                    "a relaxation has a name, see relax in docs/clocks.md"
+                    "a relaxation has a name, see relax in docs/reference/clock-files.md"
                 )
     if faults:
         raise ExposedUnitError("\n".join(("systemd-analyze security finds too much, nothing was changed:", *faults)))

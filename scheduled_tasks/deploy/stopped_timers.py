@@ -1,6 +1,6 @@
 """The time in which an apply has timers stopped: that nothing fires because of it, and nothing is lost in it.
 
-Decision 0012 has the facts about systemd. In short: from the moment that a timer is stopped its new schedule counts.
+Decision 0005 has the facts about systemd. In short: from the moment that a timer is stopped its new schedule counts.
 A persistent timer's stamp is set to that moment, and systemd itself starts what fell due since. A plain timer would
 be given runs that lie before it; so its service is held while it starts, and what fell due is started afterwards.
 """

@@ -1,7 +1,7 @@
 """From one set to another, in an order in which a machine that stops anywhere has the old set or the new.
 
 A rendered set is an immutable folder named by the hash of its content; `current` points to the one in force, and
-/etc/systemd/system links through it. One rename takes the machine from one set to the other; decision 0012 tells
+/etc/systemd/system links through it. One rename takes the machine from one set to the other; decision 0005 tells
 why each step stands where it does. Every act goes through `System`.
 """
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class FlagState(NamedTuple):
     """A flag as it stands in the table.
 
-    `updated_by` is who set it last, and `reason` why; `expires_at` is when it is what it was before, by itself;
+    `updated_by` is who set it last, and `reason` why; `reverts_at` is when it is what it was before, by itself;
     `declared` is whether the enum still has it.
     """
 
@@ -34,7 +34,7 @@ class FlagState(NamedTuple):
     updated_by: str
     declared: bool
     reason: str | None = None
-    expires_at: datetime | None = None
+    reverts_at: datetime | None = None
 
 
 class FlagChange(NamedTuple):
@@ -46,7 +46,7 @@ class FlagChange(NamedTuple):
     was_active: bool | None
     is_active: bool
     reason: str | None
-    expires_at: datetime | None
+    reverts_at: datetime | None
 
 
 class Synchronized(NamedTuple):
@@ -103,15 +103,15 @@ def is_there(connection: Connection[Any]) -> bool:
 def list_flags(connection: Connection[Any], declared: type[Enum]) -> list[FlagState]:
     """The flags in the table, by name, as they are now: a switch whose time is over as if that was written down."""
     rows = connection.execute(
-        "SELECT name, description, is_active <> is_over, CASE WHEN is_over THEN expires_at ELSE updated_at END,"
-        " updated_by, CASE WHEN is_over THEN %s ELSE reason END, CASE WHEN NOT is_over THEN expires_at END"
-        " FROM feature, LATERAL (SELECT coalesce(expires_at <= clock_timestamp(), false) AS is_over) AS time"
+        "SELECT name, description, is_active <> is_over, CASE WHEN is_over THEN reverts_at ELSE updated_at END,"
+        " updated_by, CASE WHEN is_over THEN %s ELSE reason END, CASE WHEN NOT is_over THEN reverts_at END"
+        " FROM feature, LATERAL (SELECT coalesce(reverts_at <= clock_timestamp(), false) AS is_over) AS time"
         " ORDER BY name",
         [EXPIRED],
     ).fetchall()
     return [
-        FlagState(name, description, is_active, at, actor, name in declared.__members__, reason, expires_at)
-        for name, description, is_active, at, actor, reason, expires_at in rows
+        FlagState(name, description, is_active, at, actor, name in declared.__members__, reason, reverts_at)
+        for name, description, is_active, at, actor, reason, reverts_at in rows
     ]
 
 
@@ -119,8 +119,8 @@ def end_expired(connection: Connection[Any]) -> list[str]:
     """Writes down that switches for a time are over, and returns the flags; runs have gone by it already."""
     with connection.transaction():
         rows = connection.execute(
-            "UPDATE feature SET is_active = NOT is_active, updated_at = expires_at, reason = %s, expires_at = NULL"
-            " WHERE expires_at <= clock_timestamp() RETURNING name, is_active, updated_at, updated_by",
+            "UPDATE feature SET is_active = NOT is_active, updated_at = reverts_at, reason = %s, reverts_at = NULL"
+            " WHERE reverts_at <= clock_timestamp() RETURNING name, is_active, updated_at, updated_by",
             [EXPIRED],
         ).fetchall()
         for name, is_active, at, actor in rows:
@@ -135,7 +135,7 @@ def end_expired(connection: Connection[Any]) -> list[str]:
 def history(connection: Connection[Any], name: str | None = None, *, most: int = 50) -> list[FlagChange]:
     """The last changes of a flag, or of all, the newest first."""
     rows = connection.execute(
-        "SELECT name, changed_at, changed_by, was_active, is_active, reason, expires_at FROM feature_change"
+        "SELECT name, changed_at, changed_by, was_active, is_active, reason, reverts_at FROM feature_change"
         " WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY changed_at DESC, id DESC LIMIT %(most)s",
         {"name": name, "most": most},
     ).fetchall()
@@ -145,7 +145,7 @@ def history(connection: Connection[Any], name: str | None = None, *, most: int =
 def ends_at(connection: Connection[Any], name: str) -> datetime | None:
     """When a flag is the opposite by itself; None where it is as it is for good."""
     row = connection.execute(
-        "SELECT expires_at FROM feature WHERE name = %s AND expires_at > clock_timestamp()", [name]
+        "SELECT reverts_at FROM feature WHERE name = %s AND reverts_at > clock_timestamp()", [name]
     ).fetchone()
     return row[0] if row else None
 
@@ -177,7 +177,7 @@ def set_active(  # noqa: PLR0913 - what an operator says of a switch
     with connection.transaction():
         end_expired(connection)
         row = connection.execute(
-            "SELECT is_active, expires_at FROM feature WHERE name = %s FOR UPDATE", [name]
+            "SELECT is_active, reverts_at FROM feature WHERE name = %s FOR UPDATE", [name]
         ).fetchone()
         if row is None:
             known = [found for (found,) in connection.execute("SELECT name FROM feature ORDER BY name")]
@@ -193,7 +193,7 @@ def set_active(  # noqa: PLR0913 - what an operator says of a switch
                 " itself: switch it without --until, or give its switch another end"
             )
         connection.execute(
-            "UPDATE feature SET is_active = %s, updated_at = now(), updated_by = %s, reason = %s, expires_at = %s"
+            "UPDATE feature SET is_active = %s, updated_at = now(), updated_by = %s, reason = %s, reverts_at = %s"
             " WHERE name = %s",
             [active, actor, reason, until, name],
         )
@@ -212,7 +212,7 @@ def _write_change(  # noqa: PLR0913 - a row of the audit table has these columns
     until: datetime | None = None,
 ) -> None:
     connection.execute(
-        "INSERT INTO feature_change (name, changed_by, was_active, is_active, reason, expires_at)"
+        "INSERT INTO feature_change (name, changed_by, was_active, is_active, reason, reverts_at)"
         " VALUES (%s, %s, %s, %s, %s, %s)",
         [name, actor, was, active, reason, until],
     )

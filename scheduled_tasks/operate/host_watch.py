@@ -27,7 +27,7 @@ from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-WAITS = (*ledger.KEPT, "untold/*.json")  # what the state folder has until the database is told
+WAITS = (*ledger.KEPT, "reports/*.json")  # what the state folder has until the database is told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 def is_ours(places: Places) -> bool:
     """Whether this process may speak for the machine, and there is something to say."""
-    return os.geteuid() == 0 and (places.current.is_dir() or places.untold.is_dir())
+    return os.geteuid() == 0 and (places.current.is_dir() or places.reports.is_dir())
 
 
 def finish_apply(places: Places) -> Applied | None:
@@ -62,7 +62,7 @@ def tell_deployed(connection: Connection, places: Places, host: str, now: dateti
     """
     in_force = _jobs_in_force(places)
     digest = jobs_manifest.digest(in_force)
-    paths = sorted(places.untold.glob("*-jobs.json"))
+    paths = sorted(places.reports.glob("*-jobs.json"))
     if paths and _an_apply_is_at_work(places):
         paths.pop()
     notes = [(path, noted) for path in paths if (noted := files.read(path, jobs_manifest.read_note))]
@@ -73,7 +73,7 @@ def tell_deployed(connection: Connection, places: Places, host: str, now: dateti
             told = deployments.Told(noted["jobs"], noted["digest"], _utc(noted["at"]), _utc(noted["new_from"]))
             changes += deployments.tell(connection, host, told)
         path.unlink()
-    if not list(places.untold.glob("*-jobs.json")) and deployments.told_digest(connection, host) != digest:
+    if not list(places.reports.glob("*-jobs.json")) and deployments.told_digest(connection, host) != digest:
         # Never noted: a set that an image brought, or a database from before it.
         told = deployments.Told(json.loads(in_force)["jobs"], digest, now, now)
         changes += deployments.tell(connection, host, told)
@@ -85,7 +85,7 @@ def tell_pauses(connection: Connection, places: Places, host: str, now: datetime
     for row in host_pauses.in_force(places, host):
         if row.until and row.until <= now:
             host_pauses.end(places, row, by="until", at=now)
-    paths = sorted(places.untold.glob("*-pause.json"))
+    paths = sorted(places.reports.glob("*-pause.json"))
     over = [ended for path in paths if (ended := files.read(path, host_pauses.read_note))]
     here = host_pauses.in_force(places, host)
     settled = not _an_apply_is_at_work(places)
@@ -94,7 +94,7 @@ def tell_pauses(connection: Connection, places: Places, host: str, now: datetime
     for path in paths:
         path.unlink(missing_ok=True)
     if settled:
-        pauses.end_gone(connection, host, [row.note for row in here + stopped if row.note], now)
+        pauses.end_gone(connection, host, [row.local_id for row in here + stopped if row.local_id], now)
 
 
 def catch_up(connection: Connection, places: Places, host: str, since: datetime, now: datetime) -> list[str]:
@@ -210,9 +210,11 @@ def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
         if timer in stopped and not each["options"]["paused"]:
             since = stopped[timer]
             at = _utc(since) if since else now
-            note = f"{host}:{timer}:{since or BOOT_ID.read_text().strip()}"
+            local_id = f"{host}:{timer}:{since or BOOT_ID.read_text().strip()}"
             reason = f"its timer is stopped on {host}"
-            rows.append(pauses.PauseRow(pauses.Scope(clock, job, host), at, pauses.STOPPED, reason, None, note=note))
+            rows.append(
+                pauses.PauseRow(pauses.Scope(clock, job, host), at, pauses.STOPPED, reason, None, local_id=local_id)
+            )
     return rows
 
 

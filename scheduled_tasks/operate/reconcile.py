@@ -2,7 +2,7 @@
 
 In come a connection, this host's files and what its systemd says; out go completed rows of `task_run`, and the slots
 that are to be taken over. Called by a job's failure (units/clock-failed@.service.j2) and by the watch, as often as one
-likes: each step may be done twice. docs/ledger.md has the rules.
+likes: each step may be done twice. docs/explanation/ledger.md has the rules.
 """
 
 from __future__ import annotations

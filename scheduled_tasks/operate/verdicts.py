@@ -1,7 +1,7 @@
 """What is due and what became of it: pure, from the schedules as they were deployed to a verdict on each slot.
 
 In come deployed jobs, pauses and runs as the database has them, and an instant; out come slots, and for a slot that no
-run accounted for what to write: `skipped` and why, or `missed`. Decision 0031 has the formula and its reasons.
+run accounted for what to write: `skipped` and why, or `missed`. Decision 0009 has the formula and its reasons.
 """
 
 from __future__ import annotations

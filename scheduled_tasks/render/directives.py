@@ -128,7 +128,7 @@ def left_out_of(options: Options, systemd: int) -> list[str]:
     """What this systemd has no directive for: a sentence for each option."""
     return [
         f"{name}={value}: {OPTIONS[name].directive}= came with systemd {OPTIONS[name].since}, this host has {systemd}: "
-        f"{OPTIONS[name].without}"
+        f"{OPTIONS[name].if_older}"
         for name, value in options.in_order()
         if OPTIONS[name].since > systemd
     ]

@@ -1,7 +1,7 @@
 """What a job's failure starts: a note of it on disk first, in a few words of sh, so that nothing else has to work.
 
 systemd tells the note's facts to what OnFailure= starts (MONITOR_*, systemd.exec(5)); the rest it is asked for while it
-still knows. operate/reconcile.py reads the notes, decision 0022 has the reasons.
+still knows. operate/reconcile.py reads the notes, decision 0008 has the reasons.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a set deploys, for programs: the list of its jobs, and the account of when it came into force.
 
 In come clocks that have been read; out goes the text of a set's jobs.json. An apply notes the list on disk at the
-moment it comes into force, in `Places.untold`; the database is told from there, whenever it can be reached
+moment it comes into force, in `Places.reports`; the database is told from there, whenever it can be reached
 (operate/host_watch.py). So an apply needs no database, and the database gets the true instants.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.options import INHERITED, RETRY_DELAY, Options, seconds_of
+from scheduled_tasks.options import DEFAULT_OPTIONS, RETRY_DELAY, Options, seconds_of
 from scheduled_tasks.render import names
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def jobs_json(clocks: Iterable[ClockSpec]) -> str:
 
 
 def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
-    options = job.options.over(clock.options.over(INHERITED))
+    options = job.options.over(clock.options.over(DEFAULT_OPTIONS))
     return {
         "clock": clock.name,
         "job": job.id,
@@ -78,10 +78,10 @@ def note(files: Mapping[str, str], at: float, places: Places, system: System) ->
         places: where the notes are.
         system: the hands that act.
     """
-    system.folder(places.untold)
-    for old in sorted(places.untold.glob("*-jobs.json"))[:-MOST_NOTES]:
+    system.folder(places.reports)
+    for old in sorted(places.reports.glob("*-jobs.json"))[:-MOST_NOTES]:
         system.remove(old)  # a host that never has a database
-    path = places.untold / f"{time.time_ns():020d}-jobs.json"
+    path = places.reports / f"{time.time_ns():020d}-jobs.json"
     _write(path, files, at, None, system)
     return path
 

@@ -152,7 +152,7 @@ class Places:
 
     @property
     def state(self) -> Path:
-        """What is kept on disk until the database has it: `untold`, results of runs, notes of failures."""
+        """What is kept on disk until the database has it: `reports`, results of runs, notes of failures."""
         return self.root / "var/lib/scheduled-tasks"
 
     @property
@@ -161,9 +161,9 @@ class Places:
         return self.state.parent / "private" / self.state.name
 
     @property
-    def untold(self) -> Path:
-        """What the database is to be told, one file each, in the order of their names."""
-        return self.state / "untold"
+    def reports(self) -> Path:
+        """Deployments and pauses that the database does not know yet: one file each, in the order of their names."""
+        return self.state / "reports"
 
     def link_target(self, path: str) -> Path:
         """Where the link of a set's file points, as systemd will see it."""

@@ -1,7 +1,7 @@
 """What a set of units runs: the release and the configuration that it names. Pure, from a set's files.
 
 Both stand in one file, the drop-in that every service inherits: with a set, code and configuration come into force and
-go back (docs/decisions/0018).
+go back (docs/decisions/0006).
 """
 
 from __future__ import annotations

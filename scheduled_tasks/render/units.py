@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from scheduled_tasks.options import INHERITED, OPTIONS, Options, seconds_of
+from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, seconds_of
 from scheduled_tasks.render import names
 from scheduled_tasks.render.directives import left_out_of, lines, require_safe
 from scheduled_tasks.render.escape import Written, command_line, escaped, name, whole, without, word
@@ -184,7 +184,7 @@ def left_out(clocks: Iterable[ClockSpec], host: Host) -> list[str]:
 
 def _render_clock(clock: ClockSpec, host: Host) -> dict[str, str]:
     timers = " ".join(names.timer_name(clock.name, job.id) for job in clock.jobs if not job.paused)
-    inherited = clock.options.over(INHERITED)
+    inherited = clock.options.over(DEFAULT_OPTIONS)
     turns = _turns(clock, host)
     files = {
         names.slice_name(clock.name): _text(

@@ -110,7 +110,7 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
             cursor = _connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
     except psycopg.errors.UniqueViolation as error:
-        if error.diag.constraint_name == "task_run_alone":
+        if error.diag.constraint_name == "task_run_exclusive":
             raise OverlapError from None
         raise ConfigurationError(f"PostgreSQL refuses: {_one_line(error)}") from error
     except psycopg.errors.UndefinedTable:

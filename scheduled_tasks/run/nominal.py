@@ -1,6 +1,6 @@
 """The nominal time of a run that its timer started, from the job's schedule and the instant at which the timer elapsed.
 
-systemd doesn't pass it on; decision 0020 has the rule. Of the schedule room only the evaluator is imported, and only by
+systemd doesn't pass it on; decision 0007 has the rule. Of the schedule room only the evaluator is imported, and only by
 runs that need it.
 """
 

@@ -1,8 +1,8 @@
 """Record a run in PostgreSQL, the ledger: a row at its start, completed at its end.
 
 One statement at the start claims the slot and reads what decides whether the task runs (its flag, pauses); one at the
-end completes the row. The row is the claim: the host that inserts it runs the slot. docs/ledger.md has the rules,
-statements.py the SQL.
+end completes the row. The row is the claim: the host that inserts it runs the slot. docs/explanation/ledger.md has the
+rules, statements.py the SQL.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def open_run(run: Run, terms: ClaimTerms, release: str) -> ClaimResult:
         **start_values(run, release),
         "expires_in": (terms.timeout or DEFAULT_TIMEOUT) + STOP_SECONDS,
         "is_idempotent": terms.is_idempotent,
-        "is_alone": bool(terms.overlap) and not run.slot_host,  # on one host systemd starts no second run
+        "is_exclusive": bool(terms.overlap) and not run.slot_host,  # on one host systemd starts no second run
         "is_requested": run.is_requested,
         "is_repeated": run.is_requested and run.trigger in {"manual", "backfill"},
         "is_forced": run.is_forced,
@@ -140,7 +140,7 @@ def _skip_for_other_run(values: dict[str, Any]) -> ClaimResult:
 
 
 class Result(NamedTuple):
-    """A run's result: the columns that its end fills (`columns.END`). It stays on disk until PostgreSQL is reachable."""
+    """A run's result: the columns that its end fills (`columns.END`), kept on disk while PostgreSQL is unreachable."""
 
     run_id: str
     attempt: int

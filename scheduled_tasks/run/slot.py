@@ -1,7 +1,7 @@
 """Work out which slot this process is running: the timer's, an explicitly requested one, or none.
 
 Reads the command line, systemd's environment and, if those leave a doubt, systemd's own account of the start (decision
-0025). Sets the run's `trigger`, `scheduled_at`, `slot_host` and `lag`; an attempt after the first gets its identity.
+0007). Sets the run's `trigger`, `scheduled_at`, `slot_host` and `lag`; an attempt after the first gets its identity.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What started this service, by systemd's own account of when its timer elapsed and when the previous run ended.
 
 `$TRIGGER_UNIT` doesn't tell: after a timer's first start, systemd (252 to 261) sets it, and `$TRIGGER_TIMER_…` with the
-values of that first start, for every later start (decision 0025). Imported only for starts that their environment
+values of that first start, for every later start (decision 0007). Imported only for starts that their environment
 leaves in doubt, because it costs a call of systemctl.
 """
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from scheduled_tasks.run.columns import END, SLOT, START, TERMS, listed, typed, without
 
-# A temporary switch (expires_at) reverts automatically: after it the flag has its former state, the opposite.
+# A temporary switch (reverts_at) reverts automatically: after it the flag has its former state, the opposite.
 FLAG = """
-    SELECT is_active <> coalesce(expires_at <= clock_timestamp(), false) AS is_active,
-           coalesce(expires_at <= clock_timestamp(), false) AS switch_expired
+    SELECT is_active <> coalesce(reverts_at <= clock_timestamp(), false) AS is_active,
+           coalesce(reverts_at <= clock_timestamp(), false) AS switch_expired
       FROM feature WHERE name = %(feature)s
 """
 
@@ -51,7 +51,7 @@ SELECT (SELECT is_active FROM flag), coalesce((SELECT switch_expired FROM flag),
 CLAIM = f"""
 WITH flag AS ({FLAG}), paused AS ({_PAUSED}), expired AS (
     UPDATE task_run SET status = 'lost', ended_at = clock_timestamp(), reason = 'it ran longer than its time limit'
-     WHERE %(is_alone)s AND clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_alone
+     WHERE %(is_exclusive)s AND clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_exclusive
        AND expires_at < clock_timestamp() AND scheduled_at <> %(scheduled_at)s
     RETURNING 1
 ), claimed AS (
@@ -88,7 +88,7 @@ SKIP_FOR_OTHER_RUN = f"""
 WITH other AS (
     SELECT 'the run due at ' || to_char(scheduled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || ' on ' || host
            || ' is not over' AS reason
-      FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_alone
+      FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_exclusive
 )
 INSERT INTO task_run ({listed(START)}, status, started_at, ended_at, reason)
 VALUES ({listed(START, "%({})s")}, 'skipped', clock_timestamp(), clock_timestamp(),

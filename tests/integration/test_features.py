@@ -169,7 +169,7 @@ def test_a_switch_for_a_time_ends_as_it_was_and_the_history_says_so(connection: 
     over = datetime(2026, 11, 24, 6, tzinfo=UTC)
     assert feature_flags.set_active(connection, "SELL", active=False, actor="anna", reason="stocktaking", until=over)
     [_, sell] = feature_flags.list_flags(connection, Toggle)
-    assert (sell.is_active, sell.reason, sell.updated_at, sell.expires_at) == (True, "its time was over", over, None)
+    assert (sell.is_active, sell.reason, sell.updated_at, sell.reverts_at) == (True, "its time was over", over, None)
     assert feature_flags.end_expired(connection) == ["SELL"]
     assert feature_flags.list_flags(connection, Toggle)[1] == sell  # written down, it is as it was
     assert feature_flags.end_expired(connection) == []
@@ -185,12 +185,12 @@ def test_what_is_so_for_a_time_gets_another_end_and_what_is_so_for_good_stays(co
     assert not feature_flags.set_active(connection, "SELL", active=True, actor="anna", until=soon)
     assert feature_flags.set_active(connection, "SELL", active=False, actor="anna", until=soon)
     assert feature_flags.set_active(connection, "SELL", active=False, actor="anna", until=later)
-    assert connection.execute("SELECT is_active, expires_at FROM feature WHERE name = 'SELL'").fetchone() == (
+    assert connection.execute("SELECT is_active, reverts_at FROM feature WHERE name = 'SELL'").fetchone() == (
         False,
         later,
     )
     assert feature_flags.set_active(connection, "SELL", active=False, actor="anna")
-    assert connection.execute("SELECT is_active, expires_at FROM feature WHERE name = 'SELL'").fetchone() == (
+    assert connection.execute("SELECT is_active, reverts_at FROM feature WHERE name = 'SELL'").fetchone() == (
         False,
         None,
     )
@@ -232,7 +232,7 @@ def test_clocks_features_says_how_long_a_switch_is_for_and_that_it_is_over(conne
     assert f"inactive until {until}" in _clocks("list").stdout
     assert _clocks("enable", "GIVE_AWAY").stdout == "GIVE_AWAY is active now\n"
     assert _clocks("enable", "GIVE_AWAY", "--until", "1h").stdout == "GIVE_AWAY was active already, for good\n"
-    connection.execute("UPDATE feature SET expires_at = %s WHERE name = 'SELL'", [datetime.now(UTC)])
+    connection.execute("UPDATE feature SET reverts_at = %s WHERE name = 'SELL'", [datetime.now(UTC)])
     [sell] = [line.split() for line in _clocks("list").stdout.splitlines() if line.startswith("SELL")]
     assert sell[1] == "active"
     assert "until" not in sell

@@ -48,14 +48,14 @@ def test_what_raised_it_by_name_is_what_the_unit_says() -> None:
 
 def test_taking_turns_by_locks_costs_what_the_documentation_says() -> None:
     assert exposure("Type=notify", "NotifyAccess=all").score - exposure().score == pytest.approx(0.2)
-    page = (GOLDEN.parents[1] / "docs/clocks.md").read_text()
+    page = (GOLDEN.parents[1] / "docs/reference/clock-files.md").read_text()
     assert "which costs 0.2 (any process of a run may notify systemd)" in page
 
 
 @pytest.mark.parametrize("name", RELAXATIONS)
 def test_a_relaxation_costs_what_the_documentation_says(name: str) -> None:
     assert exposure(*RELAXATIONS[name].lines).score - exposure().score == pytest.approx(MEASURED[name])
-    page = (GOLDEN.parents[1] / "docs/clocks.md").read_text()
+    page = (GOLDEN.parents[1] / "docs/reference/clock-files.md").read_text()
     [row] = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
     assert (f"| {MEASURED[name]};" if MEASURED[name] else "| under 0.1;") in row
     assert COSTS[name] >= MEASURED[name]  # or the gate would refuse what is relaxed by name

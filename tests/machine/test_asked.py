@@ -1,6 +1,6 @@
 """Who started a run is never mistaken: its timer, somebody who asked for a slot, or `systemctl start`.
 
-systemd tells a service of its timer in every start after the timer's first one; see docs/decisions/0025.
+systemd tells a service of its timer in every start after the timer's first one; see docs/decisions/0007.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.clock_job import Project
+from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.deploy.switch import write_set
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.options import OPTIONS, RELAXATIONS
@@ -31,7 +31,7 @@ HOST = Host(
     user="scheduled-tasks",
     credentials=("database_url",),
 )
-PROJECT = Project(domains="shop.tasks", timezone="", now=datetime(2026, 11, 23, tzinfo=UTC))
+PROJECT = ReadingContext(domains="shop.tasks", timezone="", now=datetime(2026, 11, 23, tzinfo=UTC))
 
 
 @pytest.fixture(autouse=True)

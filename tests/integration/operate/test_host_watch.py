@@ -68,7 +68,7 @@ def test_applies_that_the_database_missed_are_told_in_their_order_with_their_ins
     for _ in range(2):
         host_watch.tell_deployed(connection, places, "app1", minutes(60))
         assert told(connection) == [("count", minutes(1), minutes(20)), ("sell", minutes(11), None)]
-    assert list(places.untold.iterdir()) == []
+    assert list(places.reports.iterdir()) == []
 
 
 def test_the_note_of_an_apply_that_was_killed_before_its_set_came_into_force_is_dropped(

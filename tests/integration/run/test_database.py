@@ -168,9 +168,7 @@ def test_an_undeployed_project_gets_its_tables_and_flags_on_first_use(tmp_path: 
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert finished.messages(level="warning") == []
     assert finished.stderr.splitlines() == [
-        "applied scheduled_tasks.migrations/0001_flags_and_runs.sql",
-        "applied scheduled_tasks.migrations/0002_ledger.sql",
-        "applied scheduled_tasks.migrations/0004_watch.sql",
+        "applied scheduled_tasks.migrations/0001_flags_and_ledger.sql",
         "flag SELL added",
         "flag GIVE_AWAY added",
     ]

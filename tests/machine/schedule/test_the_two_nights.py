@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.clock_job import Project
+from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.deploy.switch import write_set
 from scheduled_tasks.render.units import Host, render
 from tests.machine.vm import OVER, REPORT, virtual_machine
@@ -85,7 +85,7 @@ def rendered(jobs: Jobs, shift: datetime) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "night.py"
         path.write_text("\n".join(lines))
-        clock = read_clock(path, "night", Project("shop.tasks", "UTC", shift - timedelta(days=90)))
+        clock = read_clock(path, "night", ReadingContext("shop.tasks", "UTC", shift - timedelta(days=90)))
     return render([clock], Host(run_task="/bin/echo", configuration=Path("/etc/scheduled-tasks/config.toml")))
 
 
