@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import subprocess
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -204,12 +203,9 @@ def _systemd_version(configuration: settings.Settings) -> int:
     """This machine's, or the one that the configuration says, for an image or a set rendered elsewhere."""
     said = configuration.get("systemd")
     if not said:
-        command = ["systemctl", "--version"]
-        try:
-            words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-            said = words[1]
-        except (OSError, subprocess.CalledProcessError, IndexError):
-            return OLDEST  # what it writes every later one reads too
+        from scheduled_tasks.deploy import systemd
+
+        said = systemd.version() or str(OLDEST)  # which every later one can read
     if not said.isascii() or not said.isdigit() or int(said) < OLDEST:
         raise ConfigurationError(f"systemd {said} is not one that units are written for: {OLDEST} is the oldest")
     return int(said)

@@ -65,7 +65,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
                 "to_do": not todo.is_empty,
                 **acts,
                 "timers": timers,
-                "running": dict(todo.effects),
+                "running": dict(todo.on_running),
                 "left_out": lacking,
                 **differences,
             }
@@ -122,7 +122,7 @@ def _show_plan(todo: Plan, timers: list[dict[str, Any]]) -> None:
             ("TIMER", "NEXT RUN", "NEW NEXT RUN"),
             ((each["timer"], each["next"] or "-", each["new_next"] or "-") for each in timers),
         )
-    for service, effect in todo.effects.items():
+    for service, effect in todo.on_running.items():
         click.echo(f"{service} runs now: it {effect}")
     if todo.unfinished:
         click.echo("an earlier apply did not come to its end: this one finishes it")

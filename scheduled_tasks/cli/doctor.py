@@ -23,8 +23,8 @@ from scheduled_tasks.cli.common import (
     user_option,
 )
 from scheduled_tasks.deploy.doctor import (
-    Commands,
     Finding,
+    ManagerCommands,
     clock_findings,
     horizon_findings,
     journal_findings,
@@ -48,7 +48,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
 
     places = chosen_places(Path("/"), user=user)
     files = read_set(places.current.resolve()) if places.current.is_dir() else {}
-    commands = Commands(" --user" if user else "")
+    commands = ManagerCommands(" --user" if user else "")
     findings = [
         *_of_the_machine(places, files, commands),
         *(_of_the_user() if user else ()),
@@ -64,7 +64,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
     sys.exit(UNHEALTHY if findings else 0)
 
 
-def _of_the_machine(places: names.Places, files: Mapping[str, str], commands: Commands) -> Iterator[Finding]:
+def _of_the_machine(places: names.Places, files: Mapping[str, str], commands: ManagerCommands) -> Iterator[Finding]:
     from scheduled_tasks.deploy.machine_state import failed_units, orphaned_stamps, read_facts
     from scheduled_tasks.operate.host_watch import refused
 

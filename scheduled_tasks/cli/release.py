@@ -106,13 +106,13 @@ def _speak_to_the_database() -> None:
 def prune(*, keep: int, check: bool, as_json: bool) -> None:
     """Take away old releases, with the sets of units that need them; not one that a job still runs. Needs root."""
     from scheduled_tasks.deploy.apply import locked
-    from scheduled_tasks.deploy.effects import System
+    from scheduled_tasks.deploy.effects import Effects
     from scheduled_tasks.deploy.releases import forget
 
     if check:
         done = forget(Places(), keep, act=False)
     else:
-        with locked(Places(), System()):
+        with locked(Places(), Effects()):
             done = forget(Places(), keep)
     if as_json:
         show_json({"changed": done.changed, **asdict(done)})

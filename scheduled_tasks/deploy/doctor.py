@@ -37,7 +37,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Commands:
+class ManagerCommands:
     """How the commands that mend are written: for the system's systemd, or with --user for one's own."""
 
     option: str = ""
@@ -51,11 +51,11 @@ class Commands:
         return f"systemctl{self.option} {rest}"
 
 
-SYSTEMS = Commands()
+SYSTEMS = ManagerCommands()
 
 
 def machine_findings(
-    facts: Facts, failed: Iterable[str], stamps: Iterable[str] = (), *, commands: Commands = SYSTEMS
+    facts: Facts, failed: Iterable[str], stamps: Iterable[str] = (), *, commands: ManagerCommands = SYSTEMS
 ) -> Iterator[Finding]:
     """What differs between the set in force and the machine.
 
@@ -73,7 +73,7 @@ def machine_findings(
     yield from _of_the_units(facts, failed, commands)
 
 
-def _of_the_files(facts: Facts, commands: Commands) -> Iterator[Finding]:
+def _of_the_files(facts: Facts, commands: ManagerCommands) -> Iterator[Finding]:
     todo = plan(facts.files, facts)
     for refusal in facts.refusals:
         if refusal.command:
@@ -84,7 +84,7 @@ def _of_the_files(facts: Facts, commands: Commands) -> Iterator[Finding]:
         yield Finding("units", "an apply did not come to its end", commands.clocks("apply"))
     if any(unit.outdated for unit in facts.loaded.values()):
         yield Finding("units", "systemd has not read the units that are in force", commands.clocks("apply"))
-    for service in todo.over:
+    for service in todo.stale_overrides:
         yield Finding(service, "has the limits of a run that is over", commands.clocks("apply"))
     in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
     for link in todo.missing_links:
@@ -92,7 +92,9 @@ def _of_the_files(facts: Facts, commands: Commands) -> Iterator[Finding]:
             yield Finding(link, "the link to it is missing", commands.clocks("apply"))
 
 
-def _orphans(facts: Facts, failed: frozenset[str], stamps: Iterable[str], commands: Commands) -> Iterator[Finding]:
+def _orphans(
+    facts: Facts, failed: frozenset[str], stamps: Iterable[str], commands: ManagerCommands
+) -> Iterator[Finding]:
     links = sorted(facts.links.keys() - links_of(facts.files))
     for link in links:
         yield Finding(link, "a link to a unit that is no more", commands.clocks("apply"))
@@ -107,7 +109,7 @@ def _orphans(facts: Facts, failed: frozenset[str], stamps: Iterable[str], comman
         yield Finding(stamp, "the stamp of a timer that is no more, in no set that is kept", f"rm {stamp}")
 
 
-def _of_the_units(facts: Facts, failed: frozenset[str], commands: Commands) -> Iterator[Finding]:
+def _of_the_units(facts: Facts, failed: frozenset[str], commands: ManagerCommands) -> Iterator[Finding]:
     elsewhere = " --namespace='*'" if namespaces(facts.files) != [""] else ""
     in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
     for unit in sorted((failed & facts.files.keys()) - in_the_way):
@@ -125,7 +127,9 @@ def _of_the_units(facts: Facts, failed: frozenset[str], commands: Commands) -> I
             yield Finding(unit, "has no next run", commands.systemctl(f"cat {unit}"), advice)
 
 
-def horizon_findings(files: Mapping[str, str], now: datetime, *, commands: Commands = SYSTEMS) -> Iterator[Finding]:
+def horizon_findings(
+    files: Mapping[str, str], now: datetime, *, commands: ManagerCommands = SYSTEMS
+) -> Iterator[Finding]:
     """The timers in force that are to be rendered anew before the corrections for their nights of change end."""
     for timer, text in sorted(files.items()):
         found = EXACT_UNTIL.search(text) if timer.endswith(".timer") else None

@@ -37,7 +37,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Window:
+class StoppedTimers:
     """The time in which an apply has timers stopped, as it noted it before it stopped them.
 
     Attributes:
@@ -73,7 +73,7 @@ class Facts:
         refusals: what stands in the way of the links that are wanted.
         loaded: the clocks' timers and targets as systemd has them.
         running: the services that run now.
-        kept: what runs keep of units that changed while they ran: service → its file below /run.
+        overrides: what runs keep of units that changed while they ran: service → its file below /run.
         unfinished: what an earlier apply left undone.
         is_running: whether there is a systemd at all; an image has none, and nothing is started or stopped there.
     """
@@ -83,8 +83,8 @@ class Facts:
     refusals: tuple[Refusal, ...] = ()
     loaded: Mapping[str, Loaded] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
-    kept: Mapping[str, str] = field(default_factory=dict)
-    unfinished: Window | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    unfinished: StoppedTimers | None = None
     is_running: bool = True
 
 
@@ -92,8 +92,8 @@ class Facts:
 class Plan:
     """What is to be done, in words of files and units; empty where the machine has the set already.
 
-    `over` are the services for which something is kept although the run is over. `effects` says what the plan means for
-    each job that runs now and is touched by it.
+    `stale_overrides` are the services with an override although their run is over. `on_running` says what the plan
+    means for each running job that it touches.
     """
 
     created: tuple[str, ...] = ()
@@ -105,9 +105,9 @@ class Plan:
     restart: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
     reload: bool = False
-    unfinished: Window | None = None
-    over: tuple[str, ...] = ()
-    effects: Mapping[str, str] = field(default_factory=dict)
+    unfinished: StoppedTimers | None = None
+    stale_overrides: tuple[str, ...] = ()
+    on_running: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def flips(self) -> bool:
@@ -117,7 +117,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        acts = self.missing_links or self.stale_links or self.stop or self.restart or self.start or self.over
+        acts = self.missing_links or self.stale_links or self.stop or self.restart or self.start or self.stale_overrides
         return not (self.flips or acts or self.reload or self.unfinished)
 
 
@@ -136,7 +136,7 @@ def plan(files: Mapping[str, str], facts: Facts) -> Plan:
     }
     outdated = any(unit.outdated for unit in facts.loaded.values())
     missing = tuple(sorted(link for link in wanted_links if not facts.links.get(link)))
-    over = tuple(sorted(facts.kept.keys() - facts.running))
+    stale = tuple(sorted(facts.overrides.keys() - facts.running))
     return Plan(
         created=tuple(sorted(files.keys() - old.keys())),
         changed=changed,
@@ -147,15 +147,15 @@ def plan(files: Mapping[str, str], facts: Facts) -> Plan:
         restart=tuple(sorted(restart)),
         start=tuple(sorted(unit for unit in started if not is_active(facts, unit))),
         # A unit that is masked by hand and unmasked again has lost its link, and systemd doesn't know it by now.
-        reload=_units(files) != _units(old) or bool(missing or over) or outdated,
+        reload=_units(files) != _units(old) or bool(missing or stale) or outdated,
         unfinished=facts.unfinished,
-        over=over,
-        effects=dict(_effects_on_running(files, facts, restart)),
+        stale_overrides=stale,
+        on_running=dict(_effects_on_running(files, facts, restart)),
     )
 
 
 def _effects_on_running(files: Mapping[str, str], facts: Facts, restart: set[str]) -> Iterator[tuple[str, str]]:
-    compared = Comparison(facts.files, files, facts.kept)
+    compared = Comparison(facts.files, files, facts.overrides)
     for service in sorted(facts.running):
         if compared.touches(service):
             yield service, compared.effect(service)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.set_folders import sets
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.release import deployed, deployed_by
@@ -35,19 +35,19 @@ class Forgotten:
         return bool(self.sets or self.releases or self.files)
 
 
-def prepare(files: Mapping[str, str], places: Places, system: System | None = None) -> None:
+def prepare(files: Mapping[str, str], places: Places, effects: Effects | None = None) -> None:
     """Has the place there that services see their release at, before the first of them is started."""
     found = deployed(files)
     if found and not os.path.lexists(_inside(places, found.seen_as)):
-        (system or System()).link(_inside(places, found.seen_as), _relative(found.release, found.seen_as))
+        (effects or Effects()).link(_inside(places, found.seen_as), _relative(found.release, found.seen_as))
 
 
-def follow(places: Places, system: System | None = None) -> tuple[str, ...]:
+def follow(places: Places, effects: Effects | None = None) -> tuple[str, ...]:
     """Has the links that people use lead to what the set in force runs; returns those that did not."""
     found = deployed_by(places.current)
     if found is None:
         return ()
-    system = system or System()
+    effects = effects or Effects()
     wanted = {
         found.seen_as: _relative(found.release, found.seen_as),
         found.configuration.with_name("config.toml"): found.configuration.name,
@@ -58,24 +58,24 @@ def follow(places: Places, system: System | None = None) -> tuple[str, ...]:
     for path, target in wanted.items():
         link = _inside(places, path)
         if target != path.name and not (link.is_symlink() and str(link.readlink()) == target):
-            system.link(link, target)
+            effects.link(link, target)
             moved.append(str(path))
     return tuple(moved)
 
 
-def forget(places: Places, keep: int, *, act: bool = True, system: System | None = None) -> Forgotten:
+def forget(places: Places, keep: int, *, act: bool = True, effects: Effects | None = None) -> Forgotten:
     """Takes away old releases, with the sets that would go back to them and what only those need.
 
     Args:
         places: where units live.
         keep: so many releases are kept, the one in force among them. One that a running job was started from stays.
         act: whether it is done, or only found out.
-        system: the hands that act.
+        effects: through which the machine is changed.
     """
     in_force = deployed_by(places.current)
     if in_force is None:
         return Forgotten()
-    system = system or System()
+    effects = effects or Effects()
     kept: list[Path] = []
     kept_sets: list[Path] = []
     old_sets: list[Path] = []
@@ -95,12 +95,12 @@ def forget(places: Places, keep: int, *, act: bool = True, system: System | None
     files = [*_old_files(_inside(places, in_force.configuration.parent), configurations), *stamps]
     if act:
         for folder in old_sets:  # before all else: none of them ever names what is gone
-            system.remove_folder(folder)
+            effects.remove_folder(folder)
         for path in (*files, *releases):
             if path.is_dir():
-                system.remove_folder(path)
+                effects.remove_folder(path)
             else:
-                system.remove(path)
+                effects.remove(path)
     return Forgotten(_names(old_sets), _names(releases), _names(files))
 
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scheduled_tasks.deploy import machine_state
-from scheduled_tasks.deploy import plan as planning
 from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, locked
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import edited, read_facts, read_set
+from scheduled_tasks.deploy.plan import plan
 from scheduled_tasks.deploy.set_folders import applied_at, sets
 from scheduled_tasks.deploy.switch import Switch
 from scheduled_tasks.errors import UsageError
@@ -51,13 +51,13 @@ def kept_sets(places: Places) -> list[KeptSet]:
     ]
 
 
-def rollback(name: str, places: Places, system: System | None = None) -> Applied:
+def rollback(name: str, places: Places, effects: Effects | None = None) -> Applied:
     """Brings a kept set back into force, by an apply like any other.
 
     Args:
         name: the set's name or its beginning; "" is the one that was in force before.
         places: where units live.
-        system: the hands that act.
+        effects: through which the machine is changed.
 
     Raises:
         UsageError: there is no such set, or several begin so.
@@ -67,7 +67,7 @@ def rollback(name: str, places: Places, system: System | None = None) -> Applied
     files = read_set(folder)
     if refusals := tuple(edited(folder, files)):
         raise ForeignUnitError(refusals)
-    return apply(files, places, system)
+    return apply(files, places, effects)
 
 
 def _find(name: str, places: Places) -> Path:
@@ -81,44 +81,44 @@ def _find(name: str, places: Places) -> Path:
     raise UsageError(f"{problem}: those to go back to are {kept}; see 'clocks sets'")
 
 
-def remove_all(places: Places, system: System | None = None) -> Applied:
+def remove_all(places: Places, effects: Effects | None = None) -> Applied:
     """Takes away every unit, link, set, stamp and pause; jobs that run go on to their end.
 
     Raises:
         ForeignUnitError: units were edited by hand; nothing was changed.
     """
-    system = system or System(places.manager)
-    with locked(places, system):
+    effects = effects or Effects(places.manager)
+    with locked(places, effects):
         facts = read_facts(places, {})
         if facts.refusals:
             raise ForeignUnitError(facts.refusals)
-        todo = planning.plan({}, facts)
+        todo = plan({}, facts)
         kept = sets(places)
         is_gone = todo.is_empty and not places.sets.exists()
         units = {path.name for folder in kept for path in folder.glob("clock*.*") if path.is_file()}
         if not is_gone:
-            Switch({}, facts, todo, places, system).carry_out()
+            Switch({}, facts, todo, places, effects).carry_out()
             for timer in sorted(units):  # while the sets tell which are ours
                 if (places.stamps / f"stamp-{timer}").exists():
-                    system.remove(places.stamps / f"stamp-{timer}")
-            system.remove_folder(places.sets)
-        _remove_the_rest(units, places, system)
+                    effects.remove(places.stamps / f"stamp-{timer}")
+            effects.remove_folder(places.sets)
+        _remove_the_rest(units, places, effects)
     return Applied() if is_gone else Applied(stopped=todo.stop, changed_files=todo.removed, changed=True)
 
 
-def _remove_the_rest(units: set[str], places: Places, system: System) -> None:
+def _remove_the_rest(units: set[str], places: Places, effects: Effects) -> None:
     """What isn't a set's: pauses of this machine, what lasts until a boot, what systemd remembers of failures."""
     if not places.home:
-        system.remove_folder(places.paused)
+        effects.remove_folder(places.paused)
     if not places.sets.parent.is_mount():
-        system.remove_if_empty(places.sets.parent)
+        effects.remove_if_empty(places.sets.parent)
     if not places.is_running:
         return
     failed = [unit for unit in machine_state.failed_units(places) if unit in units or unit.startswith(FAILED_INSTANCES)]
-    system.systemctl("reset-failed", sorted(failed))
+    effects.systemctl("reset-failed", sorted(failed))
     if machine_state.running(
         places
-    ):  # they have locks there, and what is asked of them; at the latest a boot takes it away
-        system.remove_folder(places.held)
+    ):  # running jobs have locks and start requests there; a boot removes them at the latest
+        effects.remove_folder(places.blocked)
     else:
-        system.remove_folder(places.runtime)
+        effects.remove_folder(places.runtime)

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks import files
-from scheduled_tasks.deploy import start_requests
+from scheduled_tasks.deploy import start_requests, systemd
 from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
-from scheduled_tasks.deploy.machine_state import read_facts, read_set, read_window, show, stopped_timers
+from scheduled_tasks.deploy.machine_state import inactive_timers, read_facts, read_set, read_stopped_timers
 from scheduled_tasks.operate import deployments, host_pauses, pauses
 from scheduled_tasks.operate import reconcile as ledger
 from scheduled_tasks.operate.verdicts import DeployedJob
@@ -47,7 +47,7 @@ def finish_apply(places: Places) -> Applied | None:
 
     What is in force stays so, the old set or the new one: what an operator wanted is not known here.
     """
-    if not (is_ours(places) and places.current.is_dir() and read_window(places)):
+    if not (is_ours(places) and places.current.is_dir() and read_stopped_timers(places)):
         return None
     try:
         return apply(read_set(places.current.resolve()), places)
@@ -120,7 +120,7 @@ def catch_up(connection: Connection, places: Places, host: str, since: datetime,
     for unit in start_requests.busy(list(wanted)):
         del wanted[unit]  # its run goes on; a second start would be none
     for unit, slot in wanted.items():
-        start_requests.ask(places, unit, at=slot, trigger="watch")
+        start_requests.write(places, unit, at=slot, trigger="watch")
     if wanted:
         start_requests.start(wanted)
     return sorted(wanted)
@@ -143,7 +143,7 @@ def take_over(places: Places, lost: Iterable[ledger.Lost], host: str) -> list[st
     for unit in start_requests.busy(list(wanted)):
         del wanted[unit]
     for unit, slot in wanted.items():
-        start_requests.ask(places, unit, at=slot, trigger="watch")
+        start_requests.write(places, unit, at=slot, trigger="watch")
     if wanted:
         start_requests.start(wanted)
     return sorted(wanted)
@@ -151,11 +151,11 @@ def take_over(places: Places, lost: Iterable[ledger.Lost], host: str) -> list[st
 
 def _invocations(units: Iterable[str]) -> dict[str, str | None]:
     """The invocation of each service that runs; None where it waits to be tried again."""
-    shown = show(names.Places(), "Id,ActiveState,SubState,InvocationID", *units)
+    shown = systemd.show("Id,ActiveState,SubState,InvocationID", *units)
     return {
         unit["Id"]: None if unit["SubState"].startswith("auto-restart") else unit["InvocationID"]
         for unit in shown
-        if unit["ActiveState"] in start_requests.BUSY
+        if unit["ActiveState"] in systemd.RUNNING_STATES
     }
 
 
@@ -201,7 +201,7 @@ def _jobs_in_force(places: Places) -> str:
 
 def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
     """Jobs whose timer is deployed and stopped: somebody's pause in all but name."""
-    stopped = stopped_timers(places) if places.is_running else {}
+    stopped = inactive_timers(places) if places.is_running else {}
     if not stopped:
         return []
     rows = []

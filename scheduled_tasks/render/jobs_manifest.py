@@ -19,7 +19,7 @@ from scheduled_tasks.render import names
 
 if TYPE_CHECKING:
     from scheduled_tasks.clock import ClockSpec, Job
-    from scheduled_tasks.deploy.effects import System
+    from scheduled_tasks.deploy.effects import Effects
     from scheduled_tasks.render.names import Places
 
 MOST_NOTES = 50  # that wait for a database
@@ -69,26 +69,26 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def note(files: Mapping[str, str], at: float, places: Places, system: System) -> Path:
+def note(files: Mapping[str, str], at: float, places: Places, effects: Effects) -> Path:
     """Notes what is about to come into force, before it does: a killed apply leaves a note too many, never one too few.
 
     Args:
         files: the set; empty where all is taken away.
         at: from when what it changes counts, in seconds since the epoch.
         places: where the notes are.
-        system: the hands that act.
+        effects: through which the machine is changed.
     """
-    system.folder(places.reports)
+    effects.folder(places.reports)
     for old in sorted(places.reports.glob("*-jobs.json"))[:-MOST_NOTES]:
-        system.remove(old)  # a host that never has a database
+        effects.remove(old)  # a host that never has a database
     path = places.reports / f"{time.time_ns():020d}-jobs.json"
-    _write(path, files, at, None, system)
+    _write(path, files, at, None, effects)
     return path
 
 
-def complete(path: Path, files: Mapping[str, str], at: float, new_from: float, system: System) -> None:
+def complete(path: Path, files: Mapping[str, str], at: float, new_from: float, effects: Effects) -> None:
     """Completes a note by the instant at which the timers of new jobs were started."""
-    _write(path, files, at, new_from, system)
+    _write(path, files, at, new_from, effects)
 
 
 def read_note(text: str) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def read_note(text: str) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, files: Mapping[str, str], at: float, new_from: float | None, system: System) -> None:
+def _write(path: Path, files: Mapping[str, str], at: float, new_from: float | None, effects: Effects) -> None:
     text = files.get(names.JOBS, NO_JOBS)
     noted = {"at": at, "new_from": new_from, "digest": digest(text), "jobs": json.loads(text)["jobs"]}
-    system.keep(path, json.dumps(noted))
+    effects.keep(path, json.dumps(noted))

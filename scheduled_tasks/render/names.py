@@ -16,7 +16,7 @@ PARENT_SLICE = "clock.slice"
 ALL_SERVICES = "clock-.service.d/10-every-job.conf"
 
 # What a run keeps while its unit changes: after all of a set, before an operator's.
-KEPT_DROP_IN = "40-this-run.conf"
+OVERRIDE_DROP_IN = "40-this-run.conf"
 
 # Our own: a job's units have two dashes, a clock's slice and target are no timers, so that no name can be these.
 WATCH = "clock-watch.service"
@@ -136,9 +136,9 @@ class Places:
         return (self.home.runtime if self.home else self.root / "run") / "scheduled-tasks"
 
     @property
-    def held(self) -> Path:
+    def blocked(self) -> Path:
         """Links named after jobs; while one leads somewhere, its service is not started (see all-services.conf.j2)."""
-        return self.runtime / "held"
+        return self.runtime / "blocked"
 
     @property
     def paused(self) -> Path:
@@ -146,9 +146,9 @@ class Places:
         return self.root / "etc/scheduled-tasks/paused"
 
     @property
-    def asked(self) -> Path:
+    def start_requests(self) -> Path:
         """What somebody asks of a service's next start, a file for each, named after the unit."""
-        return self.runtime / "asked"
+        return self.runtime / "start-requests"
 
     @property
     def state(self) -> Path:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from scheduled_tasks.cli import main
 from scheduled_tasks.deploy.analyze import UnsoundUnitError
 from scheduled_tasks.deploy.apply import ForeignUnitError, apply
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.plan import set_name
 from scheduled_tasks.deploy.sets import kept_sets, remove_all, rollback
 from scheduled_tasks.errors import ScheduledTasksError, UsageError
@@ -73,7 +73,7 @@ class Killed(Exception):  # noqa: N818 - no error: the end of an apply
     """Stands for a SIGKILL."""
 
 
-class BeforeTheFlip(System):
+class BeforeTheFlip(Effects):
     """Hands that are stopped right before another set comes into force."""
 
     def step(self, operation: str, what: object) -> None:
@@ -98,7 +98,7 @@ def test_a_set_that_an_apply_was_killed_before_it_flipped_to_is_not_the_one_befo
 
 
 def test_an_apply_that_was_killed_after_its_flip_leaves_the_order_as_it_was(places: Places) -> None:
-    class AfterTheFlip(System):
+    class AfterTheFlip(Effects):
         def rename(self, path: Path, to: Path) -> None:
             super().rename(path, to)
             if to.name == "current":

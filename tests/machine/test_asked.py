@@ -96,7 +96,7 @@ def test_a_run_for_a_named_slot_is_that_slots_and_the_timers_next_run_is_the_tim
     yesterday -= timedelta(days=1)
     fleet.clocks("app1", "run", "asked/tick", "--at", shown(yesterday))
     wait_for("its end", lambda: rows(fleet, "tick")[-1] == ("manual", yesterday, "ended", 1), seconds=10)
-    fleet.machines["app1"].run("test", "-e", "/run/scheduled-tasks/asked/clock-asked-tick")
+    fleet.machines["app1"].run("test", "-e", "/run/scheduled-tasks/start-requests/clock-asked-tick")
     wait_for("the timer's run", lambda: rows(fleet, "tick")[-1][0] == "timer", seconds=40)
     assert rows(fleet, "tick")[-1] == ("timer", slot + THIRD - SECOND, "ended", 1)
 

@@ -30,14 +30,14 @@ import sys
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 
-class Telling(System):
+class Telling(Effects):
     def step(self, operation, what):
         with open(sys.argv[1], "w") as report:
             print("step", operation, what, file=report)
 
-apply(render(configured_clocks(), configured_host()), system=Telling())
+apply(render(configured_clocks(), configured_host()), effects=Telling())
 """
 # What stands on the disk and in systemd's memory, a section each.
 LOOK = f"""look() {{

@@ -26,16 +26,16 @@ import subprocess, sys
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 
-class Meanwhile(System):
+class Meanwhile(Effects):
     done = False
     def step(self, operation, what):
         if operation == "systemctl daemon-reload" and not self.done:
             self.done = True
             subprocess.run(["systemctl", sys.argv[1], "{SERVICE}"], check=True)
 
-apply(render(configured_clocks(), configured_host()), system=Meanwhile())
+apply(render(configured_clocks(), configured_host()), effects=Meanwhile())
 """
 
 

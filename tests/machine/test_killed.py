@@ -53,11 +53,11 @@ import errno, os, sys
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 
 how, last = sys.argv[1], int(sys.argv[2])
 
-class Stopping(System):
+class Stopping(Effects):
     count = 0
     def step(self, operation, what):
         self.count += 1
@@ -67,7 +67,7 @@ class Stopping(System):
                 os._exit(137)
             raise OSError(errno.ENOSPC, "No space left on device")
 
-apply(render(configured_clocks(), configured_host()), system=Stopping())
+apply(render(configured_clocks(), configured_host()), effects=Stopping())
 """
 
 # Applies, and kills itself so many seconds after its first operation; says how long it took otherwise.
@@ -76,9 +76,9 @@ import os, signal, sys, threading, time
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 
-class Mortal(System):
+class Mortal(Effects):
     begun = None
     def step(self, operation, what):
         if self.begun is None and not str(what).endswith("/lock"):
@@ -86,7 +86,7 @@ class Mortal(System):
             threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGKILL)).start()
 
 hands = Mortal()
-apply(render(configured_clocks(), configured_host()), system=hands)
+apply(render(configured_clocks(), configured_host()), effects=hands)
 print(time.monotonic() - hands.begun)
 """
 
@@ -106,7 +106,7 @@ systemctl show "clock-*.timer" --all --property=Id,LoadState,ActiveState,TimersC
 echo "$1"
 [ -z "$2" ] || { systemctl daemon-reload; systemctl show "clock-*.timer" --all --property=Id,LoadState,TimersCalendar; }
 echo "$1"
-ls -A /run/scheduled-tasks/held 2>/dev/null
+ls -A /run/scheduled-tasks/blocked 2>/dev/null
 ls -A /etc/scheduled-tasks/units 2>/dev/null | grep -v -x -E '[0-9a-f]{64}|current'
 cat /run/small/runs 2>/dev/null
 true

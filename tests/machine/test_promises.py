@@ -109,12 +109,12 @@ def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: Sm
         "from scheduled_tasks.cli.common import configured_clocks, configured_host\n"
         "from scheduled_tasks.deploy.apply import apply\n"
         "from scheduled_tasks.render.units import render\n"
-        "from scheduled_tasks.deploy.effects import System\n"
-        "class Slow(System):\n"
+        "from scheduled_tasks.deploy.effects import Effects\n"
+        "class Slow(Effects):\n"
         "    def step(self, operation, what):\n"
         "        if operation == 'systemctl daemon-reload':\n"
         f"            time.sleep(max(0, {due + 1.5} - time.time()))\n"
-        "print(apply(render(configured_clocks(), configured_host()), system=Slow()))\n"
+        "print(apply(render(configured_clocks(), configured_host()), effects=Slow()))\n"
     )
     said = project.code(slow).stdout
     assert "restarted=('clock-one-kept.timer', 'clock-one-plain.timer')" in said
@@ -133,12 +133,12 @@ def test_what_fell_due_after_an_apply_was_killed_is_started_once_by_the_next(pro
         "from scheduled_tasks.cli.common import configured_clocks, configured_host\n"
         "from scheduled_tasks.deploy.apply import apply\n"
         "from scheduled_tasks.render.units import render\n"
-        "from scheduled_tasks.deploy.effects import System\n"
-        "class Dying(System):\n"
+        "from scheduled_tasks.deploy.effects import Effects\n"
+        "class Dying(Effects):\n"
         "    def step(self, operation, what):\n"
         "        if operation == 'systemctl daemon-reload':\n"
         "            os._exit(137)\n"
-        "apply(render(configured_clocks(), configured_host()), system=Dying())\n"
+        "apply(render(configured_clocks(), configured_host()), effects=Dying())\n"
     )
     assert project.code(dying, check=False).returncode == 137
     sleep_until(due + 2)

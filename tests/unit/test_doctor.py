@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduled_tasks.deploy.doctor import (
-    Commands,
+    ManagerCommands,
     clock_findings,
     horizon_findings,
     journal_findings,
     machine_findings,
 )
 from scheduled_tasks.deploy.journal import Journal, namespaces
-from scheduled_tasks.deploy.plan import Facts, Loaded, Refusal, Window, links_of
+from scheduled_tasks.deploy.plan import Facts, Loaded, Refusal, StoppedTimers, links_of
 
 FILES = {"clock-a.target": "", "clock-a-x.timer": "", "clock-a-x.service": ""}
 WELL = Loaded(active=True, started_before=True, next_run=1.0)
@@ -43,8 +43,8 @@ def test_a_healthy_machine_has_no_finding() -> None:
 def test_each_fault_comes_with_the_command_that_mends_it() -> None:
     assert found(Facts()) == [("units", "clocks apply")]
     assert found(timer(Loaded())) == [("clock-a-x.timer", "systemctl start clock-a-x.timer")]
-    assert found(machine(unfinished=Window({}))) == [("units", "clocks apply")]
-    assert found(machine(kept={"clock-a-x.service": ""})) == [("clock-a-x.service", "clocks apply")]
+    assert found(machine(unfinished=StoppedTimers({}))) == [("units", "clocks apply")]
+    assert found(machine(overrides={"clock-a-x.service": ""})) == [("clock-a-x.service", "clocks apply")]
     assert found(machine(links={**dict.fromkeys(links_of(FILES), True), "clock-b.target": False})) == [
         ("clock-b.target", "clocks apply")
     ]
@@ -99,7 +99,7 @@ def test_what_is_left_in_systemd_or_on_the_disk_is_an_orphan() -> None:
 
 
 def test_for_ones_own_systemd_the_commands_say_so() -> None:
-    findings = machine_findings(timer(Loaded()), ["clock-a-x.service"], commands=Commands(" --user"))
+    findings = machine_findings(timer(Loaded()), ["clock-a-x.service"], commands=ManagerCommands(" --user"))
     assert [each.mend for each in findings] == [
         "journalctl --user-unit=clock-a-x.service; systemctl --user reset-failed clock-a-x.service",
         "systemctl --user start clock-a-x.timer",

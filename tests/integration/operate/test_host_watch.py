@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.operate import host_pauses, host_watch
 from scheduled_tasks.operate.pauses import PauseRow, Scope
 from scheduled_tasks.render import jobs_manifest
@@ -38,9 +38,9 @@ def jobs_json(*jobs: str, **options: object) -> str:
 
 
 def note(places: Places, at: datetime, text: str, *, new_from: datetime | None = None) -> None:
-    path = jobs_manifest.note({JOBS: text}, at.timestamp(), places, System())
+    path = jobs_manifest.note({JOBS: text}, at.timestamp(), places, Effects())
     if new_from:
-        jobs_manifest.complete(path, {JOBS: text}, at.timestamp(), new_from.timestamp(), System())
+        jobs_manifest.complete(path, {JOBS: text}, at.timestamp(), new_from.timestamp(), Effects())
 
 
 def put_in_force(places: Places, text: str) -> None:
@@ -100,7 +100,7 @@ def test_a_set_that_no_note_speaks_of_counts_from_now(connection: Database, plac
 def test_what_is_taken_away_is_closed(connection: Database, places: Places) -> None:
     put_in_force(places, jobs_json("count"))
     host_watch.tell_deployed(connection, places, "app1", minutes(0))
-    jobs_manifest.note({}, minutes(30).timestamp(), places, System())
+    jobs_manifest.note({}, minutes(30).timestamp(), places, Effects())
     (places.current / JOBS).unlink()
     places.current.rmdir()
     host_watch.tell_deployed(connection, places, "app1", minutes(60))
