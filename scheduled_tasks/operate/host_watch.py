@@ -236,7 +236,7 @@ def refused(places: Places) -> list[Path]:
     """What said nothing and was set aside, of all that waits to be told."""
     if places.home:
         return []
-    aside = (Path(pattern).with_suffix(files.REFUSED) for pattern in WAITS)
+    aside = (Path(pattern).with_suffix(files.QUARANTINED) for pattern in WAITS)
     return sorted(path for pattern in aside for path in places.state.glob(str(pattern)))
 
 
