@@ -127,9 +127,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        steps = (
-            self.missing_links or self.stale_links or self.stop or self.restart or self.start or self.stale_overrides
-        )
+        links, timers = self.missing_links or self.stale_links, self.stop or self.restart or self.start
         return not (self.flips or links or timers or self.reload or self.unfinished or self.stale_overrides)
 
 
