@@ -211,7 +211,7 @@ def _called(
 
     before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
-        main._run(run, task, cast("arguments.Call", call), arguments.Asked(run.task))  # noqa: SLF001 - the whole of a run, in its one home
+        main._run(run, task, cast("arguments.Call", call), arguments.CommandLine(run.task))  # noqa: SLF001 - the whole of a run, in its one home
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)

@@ -35,7 +35,7 @@ class SchemaMissingError(ConfigurationError):
     """The database lacks the project's tables: run `clocks migrate`, then `clocks features sync`."""
 
 
-class NotAloneError(ScheduledTasksError):
+class OverlapError(ScheduledTasksError):
     """Another run of the job goes on."""
 
 
@@ -98,7 +98,7 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
     Raises:
         ServiceUnavailableError: PostgreSQL can't be reached, or doesn't answer.
         SchemaMissingError: it lacks our tables.
-        NotAloneError: the job's other run has to be over first.
+        OverlapError: the job's other run has to be over first.
         ConfigurationError: it refuses the statement, for example to the configured role.
     """
     global _connection  # noqa: PLW0603 - the connection belongs to the process, as the run does
@@ -111,7 +111,7 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
             return cursor.fetchall() if cursor.description else []
     except psycopg.errors.UniqueViolation as error:
         if error.diag.constraint_name == "task_run_exclusive":
-            raise NotAloneError from None
+            raise OverlapError from None
         raise ConfigurationError(f"PostgreSQL refuses: {_one_line(error)}") from error
     except psycopg.errors.UndefinedTable:
         if settings.load().deployed or not retry:

@@ -178,7 +178,7 @@ class LineHandler(logging.Handler):
                 line = f"<{PRIORITIES.get(record.levelname, 6)}>{line}"
             data = f"{line}\n".encode(errors="backslashreplace")
             run = current.current
-            with run.whole() if run is not None else nullcontext():
+            with run.uninterruptible() if run is not None else nullcontext():
                 while data:
                     data = data[os.write(self._descriptor, data) :]
         except OSError:

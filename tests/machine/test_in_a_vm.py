@@ -100,7 +100,7 @@ def put_in(root: Path, folder: Path) -> None:
     jobs.add("forks", "for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait")
     jobs.add("hangs", "sleep 60", "timeout=1")
     jobs.add("busy", BUSY, "cpu_quota='20%'")
-    jobs.write_into(root, folder, host(systemd=257))
+    jobs.write_into(root, folder, host(systemd_version=257))
     write_below(root, "/srv/look.sh", LOOK)
     write_below(root, "/srv/driver.py", DRIVER)
     for name, text in (("first", FIRST), ("second", SECOND)):

@@ -148,7 +148,7 @@ def test_a_flag_that_the_table_lacks_is_its_default_with_a_warning(
     toggle = Enum("toggle", {"SELL": Feature("Sell things", default=default)})
     assert flags.is_active(toggle["SELL"]) is default
     assert lines() == [
-        f"the flag SELL is not in the table, so its default holds ({word}); `clocks features sync` adds it"
+        f"the flag SELL is not in the table and has its default ({word}); `clocks features sync` adds it"
     ]
 
 

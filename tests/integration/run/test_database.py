@@ -60,7 +60,7 @@ def test_a_flag_that_the_table_lacks_is_its_default(shop: Project, task: str, st
     finished = shop.run(task)
     assert (finished.exit_code, finished.statuses) == (0, ["started", status])
     [warning] = finished.messages(level="warning")
-    assert warning.endswith(f"is not in the table, so its default holds ({default}); `clocks features sync` adds it")
+    assert warning.endswith(f"is not in the table and has its default ({default}); `clocks features sync` adds it")
 
 
 def test_other_tasks_that_a_task_calls_ask_for_their_own_flags(shop: Project, connection: Database) -> None:
@@ -141,7 +141,7 @@ def test_an_end_that_can_not_be_recorded_is_said_and_changes_nothing(shop: Proje
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     [warning] = finished.messages(level="warning")
     assert warning == (
-        "the end of this run is not recorded: "
+        "the result of this run is not recorded: "
         "The database lacks the project's tables: run `clocks migrate`, then `clocks features sync`."
     )
 

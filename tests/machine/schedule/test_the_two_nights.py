@@ -19,7 +19,9 @@ import pytest
 from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.deploy.switch import write_set
-from scheduled_tasks.render.units import Host, render
+from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.unit_set import UnitSet
+from scheduled_tasks.render.units import render
 from tests.machine.vm import OVER, REPORT, virtual_machine
 
 pytestmark = pytest.mark.xdist_group("nights")  # one fixture for both nights
@@ -72,7 +74,7 @@ ExecStart=/bin/systemctl poweroff
 """
 
 
-def rendered(jobs: Jobs, shift: datetime) -> dict[str, str]:
+def rendered(jobs: Jobs, shift: datetime) -> UnitSet:
     """The units of a clock with these jobs, each of which echoes its own name."""
     lines = [
         "from shop.tasks.booking import count",
