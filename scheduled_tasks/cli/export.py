@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from scheduled_tasks.cli.common import configured_clocks, configured_host
-from scheduled_tasks.cli.time import instant
+from scheduled_tasks.cli.options import instant
 from scheduled_tasks.errors import ConfigurationError, UsageError
+from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.run import settings
 
 START = click.option("--from", "start", callback=instant, metavar="T", default="now", help="As seen at this instant.")
@@ -35,7 +35,7 @@ def kubernetes(directory: Path, *, start: datetime, **names: Any) -> None:
 
     host = configured_host()
     cluster = Cluster(**names, credentials=(*host.credentials, *host.encrypted_credentials))
-    exported = cron_jobs(configured_clocks(lines=False), cluster, base=_base(), now=start)
+    exported = cron_jobs(enabled_clocks(lines=False), cluster, base=_base(), now=start)
     _require_empty(directory)
     yaml = _yaml()
     directory.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def crontab(*, report: Path | None, timezone: str, start: datetime) -> None:
 
     configuration, host = settings.load(), configured_host()
     text, said = lines(
-        configured_clocks(lines=False), run_task=host.run_task, configuration=str(host.configuration),
+        enabled_clocks(lines=False), run_task=host.run_task, configuration=str(host.configuration),
         user=host.user or "nobody", timezone=timezone or configuration.get("timezone") or "UTC", base=_base(),
         now=start,
     )  # fmt: skip

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks import __version__
-from scheduled_tasks.cli.common import connection, json_option, show_json
-from scheduled_tasks.cli.jobs import database_now, shown
+from scheduled_tasks.cli.options import json_option
+from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.instants import shown
 from scheduled_tasks.operate.feature_flags import end_expired
+from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.run import settings
 
@@ -40,7 +42,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     places, host = Places(), socket.gethostname()
     started: list[str] = []
     finished = _finish_apply(places)  # it needs no database
-    with connection() as database:
+    with open_database() as database:
         now = database_now(database)
         if host_watch.is_ours(places):
             before = _last_word(database, host)
@@ -103,7 +105,7 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
         click.echo("every slot whose time is over is accounted for")
 
 
-def tell(places: Places) -> None:
+def report_host(places: Places) -> None:
     """Tells the database what is deployed and paused here, where it can be reached; else the watch does so later."""
     from scheduled_tasks.operate import host_watch
 
@@ -112,7 +114,7 @@ def tell(places: Places) -> None:
     if not settings.setting("database_url", ""):
         return
     try:
-        with connection() as database:
+        with open_database() as database:
             now = database_now(database)
             host_watch.tell_deployed(database, places, socket.gethostname(), now)
             host_watch.tell_pauses(database, places, socket.gethostname(), now)
@@ -131,7 +133,7 @@ def reconcile() -> None:
     from scheduled_tasks.operate import host_watch
 
     host = socket.gethostname()
-    with connection() as database:
+    with open_database() as database:
         done = host_watch.reconcile(database, Places(), host)
     for each in done.lost:
         click.echo(f"lost {each.clock}/{each.job} on {each.host}")

@@ -148,7 +148,7 @@ def test_the_doctor_looks_at_ones_own_systemd(developer: Developer) -> None:
 
 def test_an_image_has_no_user_and_no_session_has_no_systemd(developer: Developer) -> None:
     assert developer.project.inside is not None
-    assert "leave one out" in developer.clocks("plan", "--root", "/srv/image", code=64).stderr
+    assert "use only one of them" in developer.clocks("plan", "--root", "/srv/image", code=64).stderr
     done = developer.project.inside.clocks("plan", "--user", environment=ENVIRONMENT | PLAIN, uid=UID)
     assert (done.returncode, "XDG_RUNTIME_DIR is not set" in done.stderr) == (64, True)
 
