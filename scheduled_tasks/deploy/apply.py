@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import TextIO
 from scheduled_tasks.deploy.analyze import verify
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import read_facts
-from scheduled_tasks.deploy.plan import Refusal, plan
+from scheduled_tasks.deploy.plan import Conflict, plan
 from scheduled_tasks.deploy.security import gate
 from scheduled_tasks.deploy.switch import Switch
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.unit_set import UnitSet
 
 
 class ForeignUnitError(ScheduledTasksError):
@@ -29,8 +30,8 @@ class ForeignUnitError(ScheduledTasksError):
 
     exit_code = 65
 
-    def __init__(self, refusals: tuple[Refusal, ...]) -> None:
-        super().__init__("\n".join(("nothing was changed:", *map(str, refusals))))
+    def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
+        super().__init__("\n".join(("nothing was changed:", *map(str, conflicts))))
 
 
 class UnwritableError(ScheduledTasksError):
@@ -60,7 +61,7 @@ class Applied:
     changed: bool = False
 
 
-def apply(files: Mapping[str, str], places: Places | None = None, effects: Effects | None = None) -> Applied:
+def apply(files: UnitSet, places: Places | None = None, effects: Effects | None = None) -> Applied:
     """Bring the machine to a set, without starting a job, ending a running one or losing a run.
 
     Raises:
@@ -76,8 +77,8 @@ def apply(files: Mapping[str, str], places: Places | None = None, effects: Effec
     with locked(places, effects):
         facts = read_facts(places, files, whole=False)
         todo = plan(files, facts)
-        if facts.refusals:
-            raise ForeignUnitError(facts.refusals)
+        if facts.conflicts:
+            raise ForeignUnitError(facts.conflicts)
         if todo.is_empty:
             return Applied()
         if todo.flips:
@@ -88,7 +89,7 @@ def apply(files: Mapping[str, str], places: Places | None = None, effects: Effec
     return Applied(timers, todo.restart, todo.stop, changed_files, caught_up, changed=True)
 
 
-def judge(files: Mapping[str, str], places: Places) -> None:
+def judge(files: UnitSet, places: Places) -> None:
     """Let systemd verify a set and measure the exposure of its services, before anything is touched.
 
     An image is judged as far as this machine can; a user's own systemd can't have a part of the hardening, which is no

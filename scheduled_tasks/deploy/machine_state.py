@@ -15,8 +15,9 @@ from math import inf
 from pathlib import Path
 
 from scheduled_tasks.deploy import systemd
-from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Loaded, Refusal, StoppedTimers, links_of, set_name, sums
+from scheduled_tasks.deploy.plan import Conflict, Facts, Loaded, StoppedTimers
 from scheduled_tasks.render.names import OVERRIDE_DROP_IN, Places
+from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 
 SUMS = "SHA256SUMS"
 TIMED = ("clock-*.timer", "clock-*.target")
@@ -25,31 +26,29 @@ COARSE = 5  # CLOCK_REALTIME_COARSE, from which files get their times: the clock
 SHOWN = "Id,ActiveState,NeedDaemonReload,InactiveExitTimestamp,NextElapseUSecRealtime,LoadState,FragmentPath"
 
 
-def read_facts(places: Places, files: Mapping[str, str], *, whole: bool = True) -> Facts:
+def read_facts(places: Places, files: UnitSet, *, whole: bool = True) -> Facts:
     """Read everything that a plan for a set needs to know about the machine.
 
     With `whole=False`, a machine that already has the set is not asked when its timers elapse.
     """
     current = places.current.resolve() if places.current.is_dir() else None
-    current_files = read_set(current) if current else {}
+    current_files = read_set(current) if current else UnitSet()
     links = dict(_our_links(places))
     unfinished = read_stopped_timers(places)
     loaded: Mapping[str, Loaded] = {}
     if places.is_running:
-        is_settled = (
-            not (whole or unfinished) and current_files == files and links == dict.fromkeys(links_of(files), True)
-        )
+        is_settled = not (whole or unfinished) and current_files == files and links == dict.fromkeys(files.links, True)
         loaded = (is_settled and _all_active(places, files)) or _loaded(places)
-    missing = links_of(files).keys() - links.keys()
-    refusals = [*_in_the_way(places, missing), *_packaged(places, missing)]
+    missing = files.links.keys() - links.keys()
+    conflicts = [*_in_the_way(places, missing), *_packaged(places, missing)]
     if current:
-        refusals += edited(current, current_files)
-    if (kept := places.sets / set_name(files)).is_dir() and kept != current:
-        refusals += edited(kept, read_set(kept))  # it would be used again
+        conflicts += edited(current, current_files)
+    if (kept := places.sets / files.name).is_dir() and kept != current:
+        conflicts += edited(kept, read_set(kept))  # it would be used again
     return Facts(
-        files=current_files,
+        units=current_files,
         links=links,
-        refusals=tuple(refusals),
+        conflicts=tuple(conflicts),
         loaded=loaded,
         running=running(places) if places.is_running else frozenset(),
         overrides=dict(_overrides(places)) if places.is_running else {},
@@ -74,10 +73,10 @@ def _overrides(places: Places) -> Iterator[tuple[str, str]]:
                 yield (path.name if path.name != OVERRIDE_DROP_IN else path.parent.name.removesuffix(".d")), text
 
 
-def read_set(folder: Path) -> dict[str, str]:
+def read_set(folder: Path) -> UnitSet:
     """A set's files, by their paths in it."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
-    return {str(path.relative_to(folder)): path.read_text(errors="replace") for path in paths}
+    return UnitSet({str(path.relative_to(folder)): path.read_text(errors="replace") for path in paths})
 
 
 def stopped_timers_path(places: Places) -> Path:
@@ -110,7 +109,7 @@ def _our_links(places: Places) -> Iterator[tuple[str, bool]]:
                     yield path, target == f"{current}{path.removeprefix(f'{WANTED_BY}/')}"
 
 
-def _in_the_way(places: Places, missing: Iterable[str]) -> Iterator[Refusal]:
+def _in_the_way(places: Places, missing: Iterable[str]) -> Iterator[Conflict]:
     """Files and foreign links that have the name of a missing link."""
     for path in sorted(missing):
         link = places.systemd / path
@@ -118,38 +117,38 @@ def _in_the_way(places: Places, missing: Iterable[str]) -> Iterator[Refusal]:
             continue
         if link.is_symlink() and link.readlink() == Path("/dev/null"):
             command = " ".join(("systemctl", *places.manager, "unmask", link.name))
-            yield Refusal(str(link), "masked", f"run '{command}'", command)
+            yield Conflict(str(link), "masked", f"run '{command}'", command)
         elif link.is_symlink():
-            yield Refusal(str(link), f"a link to {link.readlink()}, not made by clocks", "move it away")
+            yield Conflict(str(link), f"a link to {link.readlink()}, not made by clocks", "move it away")
         else:
             text = "a file that clocks did not make, or a unit edited by hand"
-            yield Refusal(str(link), text, "move it away; put your own lines into a drop-in of another name")
+            yield Conflict(str(link), text, "move it away; put your own lines into a drop-in of another name")
 
 
-def _packaged(places: Places, missing: Iterable[str]) -> Iterator[Refusal]:
+def _packaged(places: Places, missing: Iterable[str]) -> Iterator[Conflict]:
     """Units from packages that a unit of ours with the same name would replace."""
     for folder in places.packaged:
         if not folder.is_dir():
             continue
         packaged = {path.name for path in folder.glob("clock*.*") if not path.is_dir()}
         for path in sorted(packaged & set(missing)):
-            yield Refusal(str(folder / path), "a package's unit, which ours would replace", "rename the job")
+            yield Conflict(str(folder / path), "a package's unit, which ours would replace", "rename the job")
 
 
-def edited(folder: Path, files: Mapping[str, str]) -> Iterator[Refusal]:
+def edited(folder: Path, files: UnitSet) -> Iterator[Conflict]:
     """The files of a set that differ from its checksums; a set never changes after it was made."""
-    if set_name(files) == folder.name:
+    if files.name == folder.name:
         return
     try:
         made = set((folder / SUMS).read_text().splitlines())
     except FileNotFoundError:
         made = set()
-    for path in sorted({line.partition("  ")[2] for line in made ^ set(sums(files).splitlines())}):
+    for path in sorted({line.partition("  ")[2] for line in made ^ set(files.checksums.splitlines())}):
         instead = f"put your lines into a drop-in (systemctl edit), then move {folder} away and apply again"
-        yield Refusal(str(folder / path), "edited by hand", instead)
+        yield Conflict(str(folder / path), "edited by hand", instead)
 
 
-def _all_active(places: Places, files: Mapping[str, str]) -> dict[str, Loaded]:
+def _all_active(places: Places, files: UnitSet) -> dict[str, Loaded]:
     """The set's timers and targets, if exactly these are active and loaded as their files say; otherwise nothing."""
     [manager] = systemd.show("UnitPath,UnitsLoadTimestamp", manager=places.manager)
     loaded_at = systemd.timestamp(manager.get("UnitsLoadTimestamp", ""))

@@ -7,7 +7,7 @@ and which the end of the run removes. `limits` decides what they contain, `Runni
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from scheduled_tasks.deploy import machine_state, systemd
@@ -16,6 +16,8 @@ from scheduled_tasks.deploy.limits import Comparison, Limits
 from scheduled_tasks.deploy.plan import Facts
 from scheduled_tasks.render.escape import command_line
 from scheduled_tasks.render.names import OVERRIDE_DROP_IN, Places
+from scheduled_tasks.render.unit_file import UnitFile, section_text
+from scheduled_tasks.render.unit_set import UnitSet
 
 _HEAD = f"{machine_state.OVERRIDE_MARK} the run keeps {{what}}. Removed when the run ends.\n"
 _END = 'rm -f "$1" "$2/{drop_in}"; rmdir "$2" 2>/dev/null; {systemctl} daemon-reload'
@@ -23,31 +25,31 @@ _END = 'rm -f "$1" "$2/{drop_in}"; rmdir "$2" 2>/dev/null; {systemctl} daemon-re
 
 def drop_in_text(lost: Limits, service: str, places: Places) -> str:
     """A drop-in that restores a service's limits."""
-    lines = [f"{name}={value}\n" for name, values in sorted(lost.items()) for value in values]
-    return f"{_HEAD.format(what='its limits')}[Service]\n{''.join(lines)}{_end(service, places)}"
+    directives = ((name, value) for name, values in sorted(lost.items()) for value in values)
+    return _HEAD.format(what="its limits") + section_text("Service", (*directives, _end(service, places)))
 
 
-def unit_text(texts: Iterable[str], service: str, places: Places) -> str:
+def unit_text(unit_files: Iterable[UnitFile], service: str, places: Places) -> str:
     """A unit that replaces a removed one, with all that systemd had read for it; nobody can start it by hand."""
-    whole = "\n".join(texts)
     head = _HEAD.format(what="the unit that it was started from")
-    return f"{head}{whole}\n[Unit]\nRefuseManualStart=yes\n[Service]\n{_end(service, places)}"
+    end = section_text("Unit", [("RefuseManualStart", "yes")]) + section_text("Service", [_end(service, places)])
+    return head + "\n".join((*(unit_file.text for unit_file in unit_files), end))
 
 
-def _end(service: str, places: Places) -> str:
+def _end(service: str, places: Places) -> tuple[str, str]:
     unit = places.transient / service
     script = _END.format(drop_in=OVERRIDE_DROP_IN, systemctl=" ".join(("systemctl", *places.manager)))
     # With full privileges, since the service has few; a user's systemd has none to give.
     mark = "-" if places.home else "-+"
-    return f"ExecStopPost={mark}{command_line('/bin/sh', '-c', script, 'sh', str(unit), f'{unit}.d')}\n"
+    return "ExecStopPost", mark + command_line("/bin/sh", "-c", script, "sh", str(unit), f"{unit}.d")
 
 
 class RunningJobGuard:
     """Writes and removes the overrides of running jobs around a reload."""
 
-    def __init__(self, facts: Facts, files: Mapping[str, str], places: Places, effects: Effects) -> None:
+    def __init__(self, facts: Facts, files: UnitSet, places: Places, effects: Effects) -> None:
         self._facts, self._places, self._effects = facts, places, effects
-        self._comparison = Comparison(facts.files, files, facts.overrides)
+        self._comparison = Comparison(facts.units, files, facts.overrides)
         lost = {service: self._comparison.lost(service) for service in self._comparison.touched()}
         self._at_risk = {service for service, limits in lost.items() if limits != {}}
         self._unharmed = lost.keys() - self._at_risk  # with the new set their runs need no override
@@ -101,7 +103,7 @@ class RunningJobGuard:
             path = _path(service, self._places, whole=lost is None)
             self._effects.folder(path.parent)
             if lost is None:
-                self._effects.write(path, unit_text(self._comparison.unit(service), service, self._places))
+                self._effects.write(path, unit_text(self._comparison.old_files(service), service, self._places))
             else:
                 self._effects.write(path, drop_in_text(lost, service, self._places))
             if unlinked:

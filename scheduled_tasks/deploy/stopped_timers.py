@@ -23,8 +23,8 @@ from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import stopped_timers_path
 from scheduled_tasks.deploy.plan import Facts, Plan, StoppedTimers, calendar, is_persistent
 from scheduled_tasks.deploy.systemd import SystemdError
-from scheduled_tasks.render.jobs_manifest import NO_JOBS
-from scheduled_tasks.render.names import JOBS, Places, service_of, timer_name
+from scheduled_tasks.render.names import Places, service_of, timer_name
+from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
@@ -50,31 +50,31 @@ class Restart:
     stamps: Mapping[str, float]
 
 
-def before_stop(facts: Facts, todo: Plan, files: Mapping[str, str], places: Places, effects: Effects) -> Restart:
+def before_stop(facts: Facts, todo: Plan, files: UnitSet, places: Places, effects: Effects) -> Restart:
     """Record which timers are about to be stopped, for the next apply if this one is killed; plan their restart."""
     for link in places.blocked.glob("*"):  # left by a killed apply
         effects.remove(link)
     now = time.time()
     earlier = todo.unfinished or StoppedTimers({})
     since = {timer: at for timer, at in earlier.timers.items() if timer in files}
-    removed = [unit for unit in todo.stop if unit in facts.files]  # started again only if the apply fails
+    removed = [unit for unit in todo.stop if unit in facts.units]  # started again only if the apply fails
     stopping = (*todo.restart, *(unit for unit in removed if unit.endswith(".timer")))
     since = dict.fromkeys(stopping, now) | since
     start = tuple(dict.fromkeys((*todo.start, *todo.restart, *removed)))
     # Read now, not when the apply began: a run that jitter delayed may have started since, and must not start twice.
     shown = systemd.show("Id,NextElapseUSecRealtime", *todo.restart, manager=places.manager) if todo.restart else ()
     due = {timer["Id"]: systemd.timestamp(timer.get("NextElapseUSecRealtime", "")) for timer in shown}
-    stopped = StoppedTimers(since, tuple(dict.fromkeys((*earlier.pending, *_pending(due, facts.files, now)))))
+    stopped = StoppedTimers(since, tuple(dict.fromkeys((*earlier.pending, *_pending(due, facts.units, now)))))
     if since:
         record = json.dumps({"timers": since, "pending": stopped.pending})
         effects.replace(stopped_timers_path(places), record)
-    texts = {**facts.files, **files}
+    texts = facts.units | files
     before = {unit for unit, loaded in facts.loaded.items() if loaded.started_before}
     timers = [unit for unit in start if unit.endswith(".timer")]
     persistent = {timer: since.get(timer, now) for timer in timers if is_persistent(texts[timer])}
     return Restart(
         stopped=stopped,
-        nominal_times=_nominal_times({timer: due[timer] for timer in stopped.pending if timer in due}, facts.files),
+        nominal_times=_nominal_times({timer: due[timer] for timer in stopped.pending if timer in due}, facts.units),
         start=start,
         blocked=tuple(timer for timer in timers if timer in before and timer not in persistent),
         stamps={
@@ -105,7 +105,7 @@ def _needs_stamp(stamp: Path, text: str, since: float, *, was_started: bool) -> 
     return run is not None and run.timestamp() <= since
 
 
-def restart(plan: Restart, files: Mapping[str, str], places: Places, effects: Effects) -> tuple[str, ...]:
+def restart(plan: Restart, files: UnitSet, places: Places, effects: Effects) -> tuple[str, ...]:
     """Start the timers, and the runs that fell due while they were stopped; return the services of the latter."""
     for timer, since in plan.stamps.items():
         if timer not in files:
@@ -135,11 +135,10 @@ def forget(places: Places, effects: Effects) -> None:
         effects.remove(stopped_timers_path(places))
 
 
-def _nominal_times(due: Mapping[str, float], files: Mapping[str, str]) -> dict[str, datetime]:
+def _nominal_times(due: Mapping[str, float], units: UnitSet) -> dict[str, datetime]:
     """The slots for which timers elapse at some instants, by the schedules of their set."""
-    jobs = json.loads(files.get(JOBS, NO_JOBS))["jobs"] if due else []
     times = {}
-    for job in jobs:
+    for job in units.jobs if due else ():
         timer = timer_name(job["clock"], job["job"])
         if timer in due:
             trigger, at = Trigger.from_json(job["schedule"]), datetime.fromtimestamp(due[timer], UTC)

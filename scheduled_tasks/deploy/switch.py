@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from scheduled_tasks.deploy import stopped_timers
+from scheduled_tasks.deploy import deployment_reports, stopped_timers
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import SUMS
-from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Plan, links_of, set_name, sums
+from scheduled_tasks.deploy.plan import Facts, Plan
 from scheduled_tasks.deploy.running_jobs import RunningJobGuard
 from scheduled_tasks.deploy.set_folders import NEVER, applied_at, superfluous
-from scheduled_tasks.render import jobs_manifest
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 
 FOLLOWING = ".following"  # the link that becomes `current`
 
@@ -46,7 +46,7 @@ class Switch:
         effects: through which the machine is changed.
     """
 
-    files: Mapping[str, str]
+    files: UnitSet
     facts: Facts
     todo: Plan
     places: Places
@@ -74,7 +74,7 @@ class Switch:
 
     @cached_property
     def _folder(self) -> Path:
-        return self.places.sets / set_name(self.files)
+        return self.places.sets / self.files.name
 
     @property
     def _following(self) -> Path:
@@ -90,10 +90,9 @@ class Switch:
         self.effects.folder(self.places.systemd)
         if self.todo.flips and self.files and not self._folder.is_dir():
             self._write_set()
-        links = links_of(self.files)
         for link in self.todo.missing_links:
             self.effects.folder((self.places.systemd / link).parent)
-            self.effects.link(self.places.systemd / link, self.places.link_target(links[link]))
+            self.effects.link(self.places.systemd / link, self.places.link_target(self.files.links[link]))
         if self.todo.flips:
             if os.path.lexists(self._following):
                 self.effects.remove(self._following)  # left by a killed apply, perhaps with another target
@@ -109,7 +108,7 @@ class Switch:
         self.effects.remove_folder(unfinished)
         self.effects.folder(unfinished)
         try:
-            write_set({**self.files, SUMS: sums(self.files)}, unfinished, self.effects)
+            write_set({**self.files, SUMS: self.files.checksums}, unfinished, self.effects)
             self.effects.set_time(unfinished, NEVER)
             self.effects.rename(unfinished, self._folder)
         except OSError:
@@ -123,7 +122,7 @@ class Switch:
         since = max((restart.stopped.timers[timer] for timer in self.todo.restart), default=time.time())
         note = None
         if self.todo.flips and not self.places.home:
-            note = jobs_manifest.note(self.files, since, self.places, self.effects)
+            note = deployment_reports.write_report(self.files, since, self.places, self.effects)
         guard = RunningJobGuard(self.facts, self.files, self.places, self.effects)
         try:
             self.effects.systemctl("stop", [*self.todo.stop, *self.todo.restart])
@@ -131,13 +130,13 @@ class Switch:
         except Exception:
             self._flip_back(before)
             guard.undo()
-            stopped_timers.restart(restart, self.facts.files, self.places, self.effects)
+            stopped_timers.restart(restart, self.facts.units, self.places, self.effects)
             if note:
                 self.effects.remove(note)
             raise
         caught_up = stopped_timers.restart(restart, self.files, self.places, self.effects)
         if note:
-            jobs_manifest.complete(note, self.files, since, time.time(), self.effects)
+            deployment_reports.complete_report(note, self.files, since, time.time(), self.effects)
         return caught_up
 
     def _switch(self, guard: RunningJobGuard) -> None:

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks import files
-from scheduled_tasks.deploy import start_requests, systemd
+from scheduled_tasks.deploy import deployment_reports, start_requests, systemd
 from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
 from scheduled_tasks.deploy.machine_state import inactive_timers, read_facts, read_set, read_stopped_timers
 from scheduled_tasks.operate import deployments, host_pauses, pauses
 from scheduled_tasks.operate import reconcile as ledger
 from scheduled_tasks.operate.verdicts import DeployedJob
-from scheduled_tasks.render import jobs_manifest, names
+from scheduled_tasks.render import names
+from scheduled_tasks.render.unit_set import NO_JOBS, UnitSet
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
@@ -61,11 +62,11 @@ def tell_deployed(connection: Connection, places: Places, host: str, now: dateti
     Each note goes once the database has it. A note of an apply that is still at work waits for the next time.
     """
     in_force = _jobs_in_force(places)
-    digest = jobs_manifest.digest(in_force)
+    digest = deployment_reports.digest(in_force)
     paths = sorted(places.reports.glob("*-jobs.json"))
     if paths and _an_apply_is_at_work(places):
         paths.pop()
-    notes = [(path, noted) for path in paths if (noted := files.read(path, jobs_manifest.read_note))]
+    notes = [(path, noted) for path in paths if (noted := files.read(path, deployment_reports.read_report))]
     changes = 0
     for number, (path, noted) in enumerate(notes, 1):
         came_into_force = number < len(notes) or noted["digest"] == digest
@@ -196,7 +197,7 @@ def _jobs_in_force(places: Places) -> str:
     try:
         return (places.current / names.JOBS).read_text()
     except FileNotFoundError:  # nothing is deployed, or a release before this one did it
-        return jobs_manifest.NO_JOBS
+        return NO_JOBS
 
 
 def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
@@ -246,6 +247,6 @@ def leave(places: Places, *, has_database: bool) -> None:
         return
     if has_database and any(path for pattern in WAITS for path in state.glob(pattern)):
         return
-    if not read_facts(places, {}).running:
+    if not read_facts(places, UnitSet()).running:
         for folder in (state, places.private_state):
             shutil.rmtree(folder, ignore_errors=True)

@@ -251,7 +251,7 @@ def test_ejected_units_live_on_without_the_project(project: SmallProject) -> Non
     for unit in ("clock-one.target", "clock-two.target"):
         assert project.machine.run("systemctl", "is-enabled", unit).stdout == "enabled\n"
 
-    project.machine.run("sh", "-exc", commands_of(readme, "Take away"))
+    project.machine.run("sh", "-exc", commands_of(readme, "Remove"))
     wait_for("its end", lambda: listed(project, "--type=timer,service,target") == set(), seconds=5)
     assert [path.name for path in (project.machine.root / "etc/systemd/system").rglob("clock*")] == []
     project.machine.run("sh", "-c", f"rm -r /srv/ejected /var/lib/systemd/timers/stamp-clock-*; rm -f {RUNS}")
