@@ -41,7 +41,7 @@ class End(NamedTuple):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a task; returns the exit code, see the contract in docs/explanation/runs.md."""
+    """Runs a task; returns the exit code, see the contract in docs/reference/exit-codes.md."""
     try:
         asked = arguments.parse(sys.argv[1:] if argv is None else argv)
     except UsageError as error:

@@ -158,7 +158,7 @@ def test_a_disabled_feature_makes_the_next_run_a_skipped_one(deployed: Machine) 
 
 
 def test_the_ledgers_pauses_are_made_and_ended_as_documented(deployed: Machine) -> None:
-    for command in commands("explanation/ledger.md", "deployed"):
+    for command in commands("how-to/pause-and-run.md", "deployed"):
         deployed.run("sh", "-c", command)
     assert query(deployed, "SELECT count(*), count(resumed_at) FROM pause WHERE note IS NULL") == "2|2"
     assert list((deployed.root / "etc/scheduled-tasks/paused").iterdir()) == []
