@@ -212,7 +212,7 @@ def _tell(connection: psycopg.Connection[Any], world: World, host: str, untold: 
     rows = [
         pauses.PauseRow(
             pauses.Scope("c" if held.job else None, held.job, host), held.span.start, "anna", "the till", None,
-            resumed_at=held.span.end if held.span.end <= now else None, resumed_by="anna", note=f"{host}{number}",
+            resumed_at=held.span.end if held.span.end <= now else None, resumed_by="anna", local_id=f"{host}{number}",
         )
         for number, held in enumerate(world.held)
         if held.host == host and held.span.start <= now

@@ -16,7 +16,7 @@ from scheduled_tasks.schedule.calendar_lines import Dates, NthWeekday, Numbers, 
 from scheduled_tasks.schedule.trigger import ALL, LAST, LAST_YEAR, Cron, month_length
 
 
-class Window(NamedTuple):
+class DateWindow(NamedTuple):
     """Some dates: all of these hold. `years` is None for any, `days` None for all of the month."""
 
     years: Numbers | None = None
@@ -25,7 +25,7 @@ class Window(NamedTuple):
     weekdays: Numbers = ALL["weekday"]
 
 
-ALWAYS = (Window(),)
+ALWAYS = (DateWindow(),)
 
 
 def parts(cron: Cron) -> list[Dates]:
@@ -46,7 +46,7 @@ def parts(cron: Cron) -> list[Dates]:
     return found
 
 
-def between(first: date | None, last: date | None, *, since: int) -> tuple[Window, ...]:
+def between(first: date | None, last: date | None, *, since: int) -> tuple[DateWindow, ...]:
     """Windows over the dates from `first` to `last`, both included; None is no bound. `since` is a year."""
     if first is None and last is None:
         return ALWAYS
@@ -54,25 +54,25 @@ def between(first: date | None, last: date | None, *, since: int) -> tuple[Windo
     if low > high:
         return ()
     if (low.year, low.month) == (high.year, high.month):
-        return (Window((low.year,), (low.month,), tuple(range(low.day, high.day + 1))),)
+        return (DateWindow((low.year,), (low.month,), tuple(range(low.day, high.day + 1))),)
     found = []
     if low.day > 1:
-        found.append(Window((low.year,), (low.month,), tuple(range(low.day, 32))))
+        found.append(DateWindow((low.year,), (low.month,), tuple(range(low.day, 32))))
         low = date(low.year + low.month // 12, low.month % 12 + 1, 1)
     if high.day < month_length(high.year, high.month):
-        found.append(Window((high.year,), (high.month,), tuple(range(1, high.day + 1))))
+        found.append(DateWindow((high.year,), (high.month,), tuple(range(1, high.day + 1))))
         high = date(high.year - (high.month == 1), (high.month - 2) % 12 + 1, 1)
     years: dict[int, Numbers] = {}
     for year in range(low.year, high.year + 1):
         months = range(low.month if year == low.year else 1, (high.month if year == high.year else 12) + 1)
         if months:
             years[year] = tuple(months)
-    found.extend(Window(tuple(group), months) for months, group in by_value(years.items()).items())
+    found.extend(DateWindow(tuple(group), months) for months, group in by_value(years.items()).items())
     return tuple(found)
 
 
 @lru_cache(maxsize=4096)
-def without(dates: frozenset[date], since: int) -> tuple[Window, ...]:
+def without(dates: frozenset[date], since: int) -> tuple[DateWindow, ...]:
     """Windows over all dates from the year `since` on, but for these."""
     if not dates:
         return ALWAYS
@@ -82,7 +82,7 @@ def without(dates: frozenset[date], since: int) -> tuple[Window, ...]:
     found = []
     others = tuple(month for month in ALL["month"] if month not in excluded)
     if others:
-        found.append(Window(None, others))
+        found.append(DateWindow(None, others))
     ruled: list[tuple[int, tuple[NthWeekday, Numbers]]] = []
     for month, years in sorted(excluded.items()):
         of_month = [day for day in dates if day.month == month]
@@ -90,18 +90,18 @@ def without(dates: frozenset[date], since: int) -> tuple[Window, ...]:
             ruled.append((month, (rule, tuple(sorted(years)))))
             continue
         for days, group in by_value((year, frozenset(each)) for year, each in sorted(years.items())).items():
-            found.append(Window(tuple(group), (month,), tuple(d for d in ALL["day"] if d not in days)))
-        found.append(Window(tuple(y for y in range(since, LAST_YEAR + 1) if y not in years), (month,)))
+            found.append(DateWindow(tuple(group), (month,), tuple(d for d in ALL["day"] if d not in days)))
+        found.append(DateWindow(tuple(y for y in range(since, LAST_YEAR + 1) if y not in years), (month,)))
     for (rule, spanned), months in by_value(ruled).items():
         months_of_rule = tuple(months)
-        found.append(Window(spanned, months_of_rule, tuple(d for d in ALL["day"] if d not in rule.days)))
+        found.append(DateWindow(spanned, months_of_rule, tuple(d for d in ALL["day"] if d not in rule.days)))
         weekdays = tuple(each for each in ALL["weekday"] if each != rule.weekday)
-        found.append(Window(spanned, months_of_rule, rule.days, weekdays))
-        found.append(Window(tuple(y for y in range(since, LAST_YEAR + 1) if y not in spanned), months_of_rule))
+        found.append(DateWindow(spanned, months_of_rule, rule.days, weekdays))
+        found.append(DateWindow(tuple(y for y in range(since, LAST_YEAR + 1) if y not in spanned), months_of_rule))
     return tuple(found)
 
 
-def cut(dates: Dates, window: Window) -> Iterator[Dates]:
+def cut(dates: Dates, window: DateWindow) -> Iterator[Dates]:
     """The part of `dates` that lies in the window."""
     years = _both(dates.years, window.years)
     months = tuple(month for month in dates.months if month in window.months)
