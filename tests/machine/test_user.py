@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.inside import standing_in
+from tests.machine.inside import python_inside
 from tests.machine.machine import wait_for
 from tests.machine.project import ENVIRONMENT, FAR_HOUR, LATER_HOUR, PLAIN, RUNS, SmallProject, at, set_up, sleep_until
 
@@ -70,7 +70,7 @@ class Developer:
 
 @pytest.fixture(scope="module")
 def developer(either_machine: Machine) -> Iterator[Developer]:
-    with standing_in(either_machine) as inside:
+    with python_inside(either_machine) as inside:
         yield Developer(set_up(either_machine, inside))
 
 

@@ -117,7 +117,7 @@ def test_a_hook_that_raises_does_not_fail_the_task(lines: Callable[[], list[str]
         return "sold"
 
     assert sell(Shop()) == "sold"
-    assert lines() == ["it can't be told whether something was left uncommitted"]
+    assert lines() == ["unknown whether changes were left uncommitted"]
 
 
 def test_cron_required_is_cron_context() -> None:

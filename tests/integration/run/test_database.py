@@ -94,7 +94,7 @@ def test_without_postgresql_a_task_behind_a_flag_does_not_run(shop: Project, clo
     finished = shop.run("sales.sell", DATABASE_URL=url)
     assert (finished.exit_code, finished.statuses) == (75, ["started", "failed"])
     assert finished.messages(level="info") == []
-    assert finished.end["reason"].startswith("PostgreSQL is not reachable: connection failed")
+    assert finished.end["reason"].startswith("PostgreSQL is unreachable: connection failed")
     assert "hunter2" not in f"{finished.lines}{finished.stderr}"
 
 
@@ -102,7 +102,7 @@ def test_without_postgresql_a_task_without_a_flag_runs_and_says_so(shop: Project
     finished = shop.run("ends.well", DATABASE_URL=f"postgresql://127.0.0.1:{closed_port}/shop")
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     [warning] = finished.messages(level="warning")
-    assert warning.startswith("this run is not recorded: PostgreSQL is not reachable: ")
+    assert warning.startswith("this run is not recorded: PostgreSQL is unreachable: ")
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_a_misused_command_line_is_explained_with_the_usage(shop: Project, argv:
         ),
         ('app = "shop:nothing"', "{file}: domains is not set: write domains = … (the package of task functions"),
         ('colour = "red"', "{file}: unknown colour: the keys are domains, clocks, features"),
-        ("domains = ", "{file}: is not TOML"),
+        ("domains = ", "{file}: not TOML"),
     ],
     ids=["a package that isn't there", "no domains", "an unknown key", "no TOML"],
 )
