@@ -101,7 +101,7 @@ def test_ones_own_jobs_are_planned_applied_run_changed_rolled_back_and_removed(d
     assert developer.clocks("apply").stdout.splitlines()[:2] == [
         "restarted clock-one-nightly.timer", "stopped clock-one-often.timer",
     ]  # fmt: skip
-    assert [line.split()[-1] for line in developer.clocks("sets").stdout.splitlines()[1:]] == ["force", "2"]
+    assert [line.split()[-1] for line in developer.clocks("sets").stdout.splitlines()[1:]] == ["current", "2"]
     developer.clocks("rollback")
     assert developer.timers() == {"clock-one-often.timer", "clock-one-nightly.timer"}
 
