@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.options import instant
-from scheduled_tasks.errors import ConfigurationError, UsageError
+from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.run import settings
 
@@ -36,7 +37,7 @@ def kubernetes(directory: Path, *, start: datetime, **names: Any) -> None:
     host = configured_host()
     cluster = Cluster(**names, credentials=(*host.credentials, *host.encrypted_credentials))
     exported = cron_jobs(enabled_clocks(lines=False), cluster, base=_base(), now=start)
-    _require_empty(directory)
+    require_empty(directory)
     yaml = _yaml()
     directory.mkdir(parents=True, exist_ok=True)
     for name, objects in exported.objects.items():
@@ -70,11 +71,6 @@ def crontab(*, report: Path | None, timezone: str, start: datetime) -> None:
 
 def _base() -> Path:
     return settings.load().path.parent.resolve()
-
-
-def _require_empty(directory: Path) -> None:
-    if directory.is_dir() and any(directory.iterdir()):
-        raise UsageError(f"{directory} is not empty: name a new directory, nothing is overwritten")
 
 
 def _dumped(yaml: Any, objects: list[dict[str, Any]]) -> str:

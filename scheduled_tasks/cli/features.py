@@ -56,7 +56,7 @@ def _switch(name: str, reason: str | None, until: datetime | None, *, active: bo
         raise UsageError(f"--until {shown(until)} is over already")
     with open_database() as database:
         changed = feature_flags.set_active(database, name, active=active, actor=actor(), reason=reason, until=until)
-        ends = feature_flags.ends_at(database, name)
+        ends = feature_flags.reverts_at(database, name)
     if changed:
         click.echo(f"{name} is {_state(active, ends)} now")
     else:
@@ -94,8 +94,8 @@ def disable(name: str, reason: str | None, until: datetime | None) -> None:
 def log(*, name: str | None, count: int, as_json: bool) -> None:
     """Show who switched a flag (or any) when and why, the newest first."""
     with open_database() as database:
-        feature_flags.end_expired(database)
-        changes = feature_flags.history(database, name, most=count)
+        feature_flags.revert_expired(database)
+        changes = feature_flags.history(database, name, limit=count)
     if as_json:
         show_json([change._asdict() for change in changes])
         return
@@ -119,7 +119,7 @@ def sync(*, check: bool, as_json: bool) -> None:
     """Add the flags that the table lacks, with their defaults; what an operator set stays."""
     declared = configured_features()
     with open_database(roll_back=check) as database:
-        if check and not feature_flags.is_there(database):  # the migration that creates it was rehearsed too
+        if check and not feature_flags.table_exists(database):  # the migration that creates it was rehearsed too
             done = feature_flags.Synchronized(tuple(declared.__members__), (), ())
         else:
             done = feature_flags.synchronize(database, declared, actor=actor())

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from datetime import UTC, datetime
 
 import click
 
-from scheduled_tasks.cli.common import actor, report_host
+from scheduled_tasks.cli.common import actor, report_host, require_root
 from scheduled_tasks.cli.options import clock_and_job, future_instant, json_option
 from scheduled_tasks.cli.output import show_json
-from scheduled_tasks.errors import ScheduledTasksError, UsageError
+from scheduled_tasks.errors import UsageError
 from scheduled_tasks.operate import deployments, host_pauses, host_watch, pauses
 from scheduled_tasks.operate.pauses import PauseRow, Scope
 from scheduled_tasks.project import database_now, open_database
@@ -25,19 +24,13 @@ here_option = click.option(
 )
 
 
-class NotRootError(ScheduledTasksError):
-    """Only root may do that."""
-
-    exit_code = 77
-
-
 def _scope(which: str | None, host: str | None, *, everything: bool, here: bool) -> Scope:
     if bool(which) == everything:
         raise UsageError("one of CLOCK[/JOB] and --all")
     if here and host:
         raise UsageError("one of --host and --here")
-    if here and os.geteuid() != 0:
-        raise NotRootError("--here writes a file in /etc: run it as root")
+    if here:
+        require_root("--here writes a file in /etc: run it as root")
     clock, job = clock_and_job(which) if which else (None, None)
     return Scope(clock, job or None, socket.gethostname() if here else host)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.cli.common import NotRootError
+from scheduled_tasks.cli.common import require_root
 from scheduled_tasks.cli.options import json_option, one_job, past_instant
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
@@ -59,8 +58,7 @@ def _pauses_of(job: DeployedJob) -> list[PauseRow]:
 
 
 def _may_run(job: DeployedJob, *, force: bool) -> None:
-    if os.geteuid() != 0:
-        raise NotRootError("starting a service needs root")
+    require_root("starting a service needs root")
     held = _pauses_of(job)
     if held and not force:
         raise PausedError(f"{job.clock}/{job.job} is paused; --force runs it all the same\n  {held[0]}")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks import schedule
+from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import show_json, show_table
 from scheduled_tasks.clock import Job
-from scheduled_tasks.errors import UsageError
 from scheduled_tasks.operate import host_pauses
 from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.render import names
@@ -73,7 +73,7 @@ def render_units(directory: Path) -> None:
     from scheduled_tasks.deploy.switch import write_set  # only what acts imports what acts
 
     files = render(enabled_clocks(), configured_host())
-    _require_empty(directory)
+    require_empty(directory)
     write_set(files, directory)
     click.echo(f"{len(files)} files written to {directory}")
 
@@ -90,14 +90,9 @@ def eject_units(directory: Path, *, user: bool) -> None:
     from scheduled_tasks.render.eject import README, eject
 
     files = eject(enabled_clocks(), configured_host(chosen_places(Path("/"), user=user)))
-    _require_empty(directory)
+    require_empty(directory)
     write_set(files, directory)
     click.echo(f"{len(files)} files written to {directory}; {directory / README} says how to install them")
-
-
-def _require_empty(directory: Path) -> None:
-    if directory.is_dir() and any(directory.iterdir()):
-        raise UsageError(f"{directory} is not empty: name a new directory, nothing is overwritten")
 
 
 COMMANDS = (list_jobs, render_units, eject_units)

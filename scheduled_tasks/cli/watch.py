@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,9 @@ from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
-from scheduled_tasks.operate.feature_flags import end_expired
+from scheduled_tasks.operate.feature_flags import revert_expired
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render.names import Places
-from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,7 +46,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
             before = _last_word(database, host)
             host_watch.tell_deployed(database, places, host, now)
             host_watch.tell_pauses(database, places, host, now)
-            end_expired(database)
+            revert_expired(database)
             settled = host_watch.reconcile(database, places, host)
             done = account(database, host, now, __version__)
             started = host_watch.take_over(places, settled.to_take_over, host)
@@ -103,25 +101,6 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
         click.echo(f"{host} is silent")
     if not (done.written or started):
         click.echo("every slot whose time is over is accounted for")
-
-
-def report_host(places: Places) -> None:
-    """Tells the database what is deployed and paused here, where it can be reached; else the watch does so later."""
-    from scheduled_tasks.operate import host_watch
-
-    if places.home or not places.is_running or not host_watch.is_ours(places):
-        return
-    if not settings.setting("database_url", ""):
-        return
-    try:
-        with open_database() as database:
-            now = database_now(database)
-            host_watch.tell_deployed(database, places, socket.gethostname(), now)
-            host_watch.tell_pauses(database, places, socket.gethostname(), now)
-    except ScheduledTasksError as error:
-        problem = str(error).partition("\n")[0]
-        click.echo(f"clocks: the database is not told yet, the watch will do it: {problem}", err=True)
-        sys.stderr.flush()
 
 
 @click.command("reconcile")

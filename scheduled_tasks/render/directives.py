@@ -11,6 +11,8 @@ from scheduled_tasks.render.escape import UnitText, directive_value, quote_assig
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from scheduled_tasks.render.host import Host
+
 # No unit goes without: a hung or greedy run would hold up its schedule, or take the machine.
 REQUIRED_LIMITS = ("timeout", "memory_max", "tasks_max")
 # Usage and configuration errors (sysexits.h): the next attempt would fail alike. `shell_wrapper` exits with 69 when all
@@ -38,27 +40,17 @@ def require_limits(options: Options, name: str) -> None:
         raise UnsafeUnitError(f"{name} has no {' and no '.join(missing)}: write {OPTIONS[missing[0]].example}")
 
 
-def lines(
-    own: Options, effective: Options, section: str, *, systemd_version: int, allow_network: Sequence[str]
-) -> list[UnitText]:
-    """The lines of a section.
-
-    Args:
-        own: the options to write.
-        effective: these and all inherited ones.
-        section: Unit, Service or Slice.
-        systemd_version: the host's.
-        allow_network: addresses that every job of the host can reach.
-    """
+def lines(own: Options, effective: Options, section: str, host: Host) -> list[UnitText]:
+    """The lines for some options in a section (Unit, Service or Slice); `effective` has all inherited options too."""
     written: list[UnitText] = []
     for name, value in own.in_order():
         option = OPTIONS[name]
-        if option.section != section or option.since > systemd_version:
+        if option.section != section or option.since > host.systemd_version:
             continue
         if isinstance(value, str):
-            written += _of_text(name, value, effective, systemd_version)
+            written += _of_text(name, value, effective, host.systemd_version)
         else:
-            written += _of_list(name, value, allow_network)
+            written += _of_list(name, value, host.allow_network)
     return list(dict.fromkeys(written))
 
 

@@ -34,7 +34,7 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
             "grace": job.grace,
             "jitter": job.trigger.jitter,
             "timeout": _max_duration(options),
-            "turns": bool(clock.options.text("concurrency")),
+            "concurrency_limited": bool(clock.options.text("concurrency")),
             "paused": job.paused,
             "per_host": bool(options.text("per_host")),
             "overlap": options.text("overlap") or None,

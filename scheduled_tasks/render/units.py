@@ -138,7 +138,7 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
     locks = _concurrency_locks(clock, host)
     units = {
         names.slice_name(clock.name): _text(
-            Template.SLICE, clock=clock, lines=_lines(clock.options, inherited, "Slice", host)
+            Template.SLICE, clock=clock, lines=directives.lines(clock.options, inherited, "Slice", host)
         ),
         names.target_name(clock.name): _text(Template.TARGET, clock=clock, timers=timers, host=host),
         names.clock_drop_in(clock.name): _text(
@@ -148,8 +148,8 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
             places=host.places,
             every_clock=names.EVERY_CLOCK,
             slice=names.slice_name(clock.name),
-            unit_lines=_lines(inherited, inherited, "Unit", host),
-            lines=_lines(inherited, inherited, "Service", host),
+            unit_lines=directives.lines(inherited, inherited, "Unit", host),
+            lines=directives.lines(inherited, inherited, "Service", host),
             create_locks=locks.limit and command_line(*locks.create_command),
         ),
     }
@@ -173,8 +173,8 @@ def _job_units(job: Job, clock: ClockSpec, locks: ConcurrencyLocks, host: Host) 
             conditions=[command_line(*command) for command in job.timing.exec_condition],
         )
     }
-    unit_lines = _lines(job.options, effective, "Unit", host)
-    service_lines = _lines(job.options, effective, "Service", host)
+    unit_lines = directives.lines(job.options, effective, "Unit", host)
+    service_lines = directives.lines(job.options, effective, "Service", host)
     if unit_lines or service_lines:
         units[names.job_drop_in(clock.name, job.id)] = _text(
             Template.JOB_SERVICE, **source, unit_lines=unit_lines, lines=service_lines
@@ -183,12 +183,6 @@ def _job_units(job: Job, clock: ClockSpec, locks: ConcurrencyLocks, host: Host) 
         due = {"target": names.target_name(clock.name), "due": describe(job.trigger)}
         units[names.timer_name(clock.name, job.id)] = _text(Template.TIMER, **source, **due)
     return units
-
-
-def _lines(own: Options, effective: Options, section: str, host: Host) -> list[UnitText]:
-    return directives.lines(
-        own, effective, section, systemd_version=host.systemd_version, allow_network=host.allow_network
-    )
 
 
 def _concurrency_locks(clock: ClockSpec, host: Host) -> ConcurrencyLocks:

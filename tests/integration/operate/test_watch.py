@@ -74,9 +74,9 @@ def test_a_slot_is_missed_a_minute_after_its_time_and_not_before(connection: Dat
     [
         ({"jitter": 120}, 3),
         ({"grace": 600}, 11),
-        ({"turns": True}, 11),
+        ({"concurrency_limited": True}, 11),
         ({"overlap": "queue"}, 11),
-        ({"jitter": 60, "grace": 60, "turns": True}, 13),
+        ({"jitter": 60, "grace": 60, "concurrency_limited": True}, 13),
     ],
 )
 def test_jitter_grace_and_waiting_for_a_turn_count_in(

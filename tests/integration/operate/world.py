@@ -72,8 +72,8 @@ class Job(NamedTuple):
 
     def as_deployed(self) -> dict[str, Any]:
         """As jobs.json has it."""
-        options = {"catch_up": self.catch_up, "grace": None, "jitter": None, "timeout": 600.0, "turns": False,
-                   "paused": False, "per_host": self.per_host}  # fmt: skip
+        options = {"catch_up": self.catch_up, "grace": None, "jitter": None, "timeout": 600.0, "paused": False,
+                   "concurrency_limited": False, "per_host": self.per_host}  # fmt: skip
         return {"clock": "c", "job": self.name, "task": f"t.{self.name}", "schedule": self.rule.schedule(),
                 "options": options}  # fmt: skip
 

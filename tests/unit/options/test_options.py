@@ -1,18 +1,19 @@
 """The table of options: what it takes, what becomes of it in a unit, and what its faults propose."""
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, read_options
 from scheduled_tasks.render.directives import UnsafeUnitError, lines, require_limits, unsupported
+from scheduled_tasks.render.host import Host
 
 
 def written(given: dict[str, object], *, version: int = 252, network: tuple[str, ...] = ()) -> list[str]:
     options, faults = read_options(given, of_clock=True)
     assert faults == []
-    host: Any = {"systemd_version": version, "allow_network": network}
-    return [line for section in ("Unit", "Service", "Slice") for line in lines(options, options, section, **host)]
+    host = Host(run_task="", configuration=Path(), systemd_version=version, allow_network=network)
+    return [line for section in ("Unit", "Service", "Slice") for line in lines(options, options, section, host)]
 
 
 @pytest.mark.parametrize(
