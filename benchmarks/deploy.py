@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 import scheduled_tasks
 from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.clock_job import ReadingContext
-from scheduled_tasks.render.units import Host, render
+from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.units import render
 from tests.machine.machine import Machine, booted
 from tests.machine.project import FOLDER, SmallProject, set_up
 

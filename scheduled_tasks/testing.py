@@ -158,7 +158,7 @@ def _captured() -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture
 def log_lines() -> Iterator[list[dict[str, Any]]]:
-    """What is logged while the test runs, as the log lines of docs/explanation/runs.md: a list that grows."""
+    """What is logged while the test runs, as the log lines of docs/reference/log-lines.md: a list that grows."""
     with _captured() as lines:
         yield lines
 
@@ -211,7 +211,7 @@ def _called(
 
     before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
-        main._run(run, task, cast("arguments.Call", call), arguments.Asked(run.task))  # noqa: SLF001 - the whole of a run, in its one home
+        main._run(run, task, cast("arguments.Call", call), arguments.CommandLine(run.task))  # noqa: SLF001 - the whole of a run, in its one home
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +23,8 @@ from scheduled_tasks.cli.common import (
     user_option,
 )
 from scheduled_tasks.deploy.doctor import (
-    Commands,
     Finding,
+    ManagerCommands,
     clock_findings,
     horizon_findings,
     journal_findings,
@@ -33,6 +33,7 @@ from scheduled_tasks.deploy.doctor import (
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.render import names
+from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import settings
 
 UNHEALTHY = 1
@@ -47,8 +48,8 @@ def doctor(*, user: bool, as_json: bool) -> None:
     from scheduled_tasks.deploy.machine_state import read_set
 
     places = chosen_places(Path("/"), user=user)
-    files = read_set(places.current.resolve()) if places.current.is_dir() else {}
-    commands = Commands(" --user" if user else "")
+    files = read_set(places.current.resolve()) if places.current.is_dir() else UnitSet()
+    commands = ManagerCommands(" --user" if user else "")
     findings = [
         *_of_the_machine(places, files, commands),
         *(_of_the_user() if user else ()),
@@ -64,7 +65,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
     sys.exit(UNHEALTHY if findings else 0)
 
 
-def _of_the_machine(places: names.Places, files: Mapping[str, str], commands: Commands) -> Iterator[Finding]:
+def _of_the_machine(places: names.Places, files: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:
     from scheduled_tasks.deploy.machine_state import failed_units, orphaned_stamps, read_facts
     from scheduled_tasks.operate.host_watch import refused
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from scheduled_tasks.deploy.journal import Journal, namespaces
-from scheduled_tasks.deploy.plan import Facts, links_of, plan
+from scheduled_tasks.deploy.plan import Facts, plan
 from scheduled_tasks.render.names import service_of
+from scheduled_tasks.render.unit_set import UnitSet
 
 LEAST_HORIZON = timedelta(days=2 * 365)  # what remains of the years that a timer's corrections are written for
-EXACT_UNTIL = re.compile(r"^X-ExactUntil=(\S+)$", re.MULTILINE)  # systemd leaves keys that begin with X- to others
 LEAST_DISK = 0.05
 LEAST_JOURNAL = timedelta(days=7)  # who looks after a weekend finds the run that failed before it
 
@@ -37,7 +36,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Commands:
+class ManagerCommands:
     """How the commands that mend are written: for the system's systemd, or with --user for one's own."""
 
     option: str = ""
@@ -51,11 +50,11 @@ class Commands:
         return f"systemctl{self.option} {rest}"
 
 
-SYSTEMS = Commands()
+SYSTEMS = ManagerCommands()
 
 
 def machine_findings(
-    facts: Facts, failed: Iterable[str], stamps: Iterable[str] = (), *, commands: Commands = SYSTEMS
+    facts: Facts, failed: Iterable[str], stamps: Iterable[str] = (), *, commands: ManagerCommands = SYSTEMS
 ) -> Iterator[Finding]:
     """What differs between the set in force and the machine.
 
@@ -65,7 +64,7 @@ def machine_findings(
         stamps: the paths of stamps of clocks' timers that no kept set has.
         commands: how the commands that mend are written.
     """
-    if not facts.files:
+    if not facts.units:
         yield Finding("units", "no set is in force", commands.clocks("apply"))
     yield from _of_the_files(facts, commands)
     failed = frozenset(failed)
@@ -73,31 +72,33 @@ def machine_findings(
     yield from _of_the_units(facts, failed, commands)
 
 
-def _of_the_files(facts: Facts, commands: Commands) -> Iterator[Finding]:
-    todo = plan(facts.files, facts)
-    for refusal in facts.refusals:
-        if refusal.command:
-            yield Finding(refusal.path, refusal.found, f"{refusal.command}; {commands.clocks('apply')}")
+def _of_the_files(facts: Facts, commands: ManagerCommands) -> Iterator[Finding]:
+    todo = plan(facts.units, facts)
+    for conflict in facts.conflicts:
+        if conflict.command:
+            yield Finding(conflict.path, conflict.problem, f"{conflict.command}; {commands.clocks('apply')}")
         else:
-            yield Finding(refusal.path, refusal.found, advice=refusal.instead)
+            yield Finding(conflict.path, conflict.problem, advice=conflict.instead)
     if todo.unfinished:
         yield Finding("units", "an apply did not come to its end", commands.clocks("apply"))
     if any(unit.outdated for unit in facts.loaded.values()):
         yield Finding("units", "systemd has not read the units that are in force", commands.clocks("apply"))
-    for service in todo.over:
+    for service in todo.stale_overrides:
         yield Finding(service, "has the limits of a run that is over", commands.clocks("apply"))
-    in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
+    in_the_way = {conflict.path.rpartition("/")[2] for conflict in facts.conflicts}
     for link in todo.missing_links:
         if link.rpartition("/")[2] not in in_the_way:
             yield Finding(link, "the link to it is missing", commands.clocks("apply"))
 
 
-def _orphans(facts: Facts, failed: frozenset[str], stamps: Iterable[str], commands: Commands) -> Iterator[Finding]:
-    links = sorted(facts.links.keys() - links_of(facts.files))
+def _orphans(
+    facts: Facts, failed: frozenset[str], stamps: Iterable[str], commands: ManagerCommands
+) -> Iterator[Finding]:
+    links = sorted(facts.links.keys() - facts.units.links)
     for link in links:
         yield Finding(link, "a link to a unit that is no more", commands.clocks("apply"))
     for unit, loaded in sorted(facts.loaded.items()):
-        if not loaded.without_file or unit in facts.files or unit in links:
+        if not loaded.without_file or unit in facts.units or unit in links:
             continue
         if unit in failed:  # what systemd makes of a timer that is started when its file goes
             yield Finding(unit, "its file went while it was started", commands.systemctl(f"reset-failed {unit}"))
@@ -107,30 +108,30 @@ def _orphans(facts: Facts, failed: frozenset[str], stamps: Iterable[str], comman
         yield Finding(stamp, "the stamp of a timer that is no more, in no set that is kept", f"rm {stamp}")
 
 
-def _of_the_units(facts: Facts, failed: frozenset[str], commands: Commands) -> Iterator[Finding]:
-    elsewhere = " --namespace='*'" if namespaces(facts.files) != [""] else ""
-    in_the_way = {refusal.path.rpartition("/")[2] for refusal in facts.refusals}
-    for unit in sorted((failed & facts.files.keys()) - in_the_way):
+def _of_the_units(facts: Facts, failed: frozenset[str], commands: ManagerCommands) -> Iterator[Finding]:
+    elsewhere = " --namespace='*'" if namespaces(facts.units) != [""] else ""
+    in_the_way = {conflict.path.rpartition("/")[2] for conflict in facts.conflicts}
+    for unit in sorted((failed & facts.units.keys()) - in_the_way):
         if unit.endswith(".timer"):
             yield Finding(unit, "failed: its job is not run", commands.systemctl(f"restart {unit}"))
         else:
             log = f"journalctl{elsewhere}{commands.option} --unit={unit}".replace("--user --unit", "--user-unit")
             yield Finding(unit, "failed", f"{log}; {commands.systemctl(f'reset-failed {unit}')}")
-    for unit in sorted(set(plan(facts.files, facts).start) - failed - in_the_way):
+    for unit in sorted(set(plan(facts.units, facts).start) - failed - in_the_way):
         yield Finding(unit, "not started: its jobs are not run", commands.systemctl(f"start {unit}"))
     for unit, loaded in sorted(facts.loaded.items()):
         due = loaded.next_run or service_of(unit) in facts.running  # a timer waits while its job runs
-        if unit.endswith(".timer") and unit in facts.files and loaded.active and not due:
+        if unit.endswith(".timer") and unit in facts.units and loaded.active and not due:
             advice = f"mend the clock file, then {commands.clocks('apply')}"
             yield Finding(unit, "has no next run", commands.systemctl(f"cat {unit}"), advice)
 
 
-def horizon_findings(files: Mapping[str, str], now: datetime, *, commands: Commands = SYSTEMS) -> Iterator[Finding]:
+def horizon_findings(units: UnitSet, now: datetime, *, commands: ManagerCommands = SYSTEMS) -> Iterator[Finding]:
     """The timers in force that are to be rendered anew before the corrections for their nights of change end."""
-    for timer, text in sorted(files.items()):
-        found = EXACT_UNTIL.search(text) if timer.endswith(".timer") else None
-        if found and datetime.fromisoformat(found[1]).replace(tzinfo=UTC) - now < LEAST_HORIZON:
-            yield Finding(timer, f"its due times are exact until {found[1]} only", commands.clocks("apply"))
+    for timer in sorted(units):
+        for date in units.file(timer).values("X-ExactUntil") if timer.endswith(".timer") else ():
+            if datetime.fromisoformat(date).replace(tzinfo=UTC) - now < LEAST_HORIZON:
+                yield Finding(timer, f"its due times are exact until {date} only", commands.clocks("apply"))
 
 
 def clock_findings(shown: Mapping[str, str]) -> Iterator[Finding]:

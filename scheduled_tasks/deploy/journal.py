@@ -10,9 +10,10 @@ import os
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from scheduled_tasks.render.unit_set import UnitSet
 
 PERSISTENT = Path("/var/log/journal")
 # systemd.journal-fields(7), MESSAGE_ID=: "Suppressed 127 messages from clock-booking-x.service"
@@ -42,10 +43,9 @@ class Journal:
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def namespaces(files: Mapping[str, str]) -> list[str]:
+def namespaces(units: UnitSet) -> list[str]:
     """The journals that a set's services write to: the machine's own, "", and those of its LogNamespace= lines."""
-    found = (re.findall(r"^LogNamespace=(\S+)$", text, re.MULTILINE) for text in files.values())
-    return sorted({"", *(name for names in found for name in names)})
+    return sorted({"", *(name for path in units for name in units.file(path).values("LogNamespace"))})
 
 
 def read_journal(namespace: str = "") -> Journal | None:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class FlagState(NamedTuple):
-    """A flag as it stands in the table.
+    """A flag in the table.
 
-    `updated_by` is who set it last, and `reason` why; `expires_at` is when it is what it was before, by itself;
-    `declared` is whether the enum still has it.
+    `updated_by` is who set it last, and `reason` why; `reverts_at` is when a temporary switch reverts; `declared` is
+    whether the enum still has it.
     """
 
     name: str
@@ -34,11 +34,11 @@ class FlagState(NamedTuple):
     updated_by: str
     declared: bool
     reason: str | None = None
-    expires_at: datetime | None = None
+    reverts_at: datetime | None = None
 
 
 class FlagChange(NamedTuple):
-    """A change of a flag, as its history has it. `was_active` is None where the flag came into being."""
+    """A change of a flag in its history. `was_active` is None if the flag was added."""
 
     name: str
     changed_at: datetime
@@ -46,11 +46,11 @@ class FlagChange(NamedTuple):
     was_active: bool | None
     is_active: bool
     reason: str | None
-    expires_at: datetime | None
+    reverts_at: datetime | None
 
 
 class Synchronized(NamedTuple):
-    """What `synchronize` did: the flags it added, those whose description it renewed, and those the enum lacks."""
+    """The flags that `synchronize` added, those whose description it updated, and those that the enum lacks."""
 
     added: tuple[str, ...]
     described: tuple[str, ...]
@@ -58,7 +58,7 @@ class Synchronized(NamedTuple):
 
 
 ADDED = "added with its default"  # the reason of a flag's first row in its history
-EXPIRED = "its time was over"  # the reason of the row that ends a switch for a time
+EXPIRED = "the temporary switch expired"  # the reason of the row that reverts one
 
 
 class UnknownFeatureError(UsageError):
@@ -66,10 +66,10 @@ class UnknownFeatureError(UsageError):
 
 
 def synchronize(connection: Connection[Any], declared: type[Enum], *, actor: str) -> Synchronized:
-    """Brings the table up to the enum: adds what is missing with its default, renews descriptions.
+    """Bring the table up to the enum: add missing flags with their defaults, update descriptions.
 
-    What an operator set stays as it is, and what the enum no longer has is reported and left: a release that
-    still runs may ask for it.
+    What operators set stays. A flag that the enum no longer has is reported but kept, because a release that is still
+    running may read it.
     """
     with connection.transaction():
         added, described = [], []
@@ -84,43 +84,43 @@ def synchronize(connection: Connection[Any], declared: type[Enum], *, actor: str
                 added.append(member.name)
                 _write_change(connection, member.name, was=None, active=feature.default, actor=actor, reason=ADDED)
                 continue
-            renewed = connection.execute(
+            updated = connection.execute(
                 "UPDATE feature SET description = %s WHERE name = %s AND description <> %s RETURNING name",
                 [feature.description, member.name, feature.description],
             ).fetchone()
-            if renewed is not None:
+            if updated is not None:
                 described.append(member.name)
         names = [member.name for member in declared]
         rows = connection.execute("SELECT name FROM feature WHERE name <> ALL (%s) ORDER BY name", [names]).fetchall()
     return Synchronized(tuple(added), tuple(described), tuple(name for (name,) in rows))
 
 
-def is_there(connection: Connection[Any]) -> bool:
+def table_exists(connection: Connection[Any]) -> bool:
     """Whether the database has the table of flags yet."""
     return connection.execute("SELECT to_regclass('feature') IS NOT NULL").fetchall() == [(True,)]
 
 
 def list_flags(connection: Connection[Any], declared: type[Enum]) -> list[FlagState]:
-    """The flags in the table, by name, as they are now: a switch whose time is over as if that was written down."""
+    """The flags in the table, by name; expired switches are shown as reverted, even before that is recorded."""
     rows = connection.execute(
-        "SELECT name, description, is_active <> is_over, CASE WHEN is_over THEN expires_at ELSE updated_at END,"
-        " updated_by, CASE WHEN is_over THEN %s ELSE reason END, CASE WHEN NOT is_over THEN expires_at END"
-        " FROM feature, LATERAL (SELECT coalesce(expires_at <= clock_timestamp(), false) AS is_over) AS time"
+        "SELECT name, description, is_active <> expired, CASE WHEN expired THEN reverts_at ELSE updated_at END,"
+        " updated_by, CASE WHEN expired THEN %s ELSE reason END, CASE WHEN NOT expired THEN reverts_at END"
+        " FROM feature, LATERAL (SELECT coalesce(reverts_at <= clock_timestamp(), false) AS expired) AS time"
         " ORDER BY name",
         [EXPIRED],
     ).fetchall()
     return [
-        FlagState(name, description, is_active, at, actor, name in declared.__members__, reason, expires_at)
-        for name, description, is_active, at, actor, reason, expires_at in rows
+        FlagState(name, description, is_active, at, actor, name in declared.__members__, reason, reverts_at)
+        for name, description, is_active, at, actor, reason, reverts_at in rows
     ]
 
 
-def end_expired(connection: Connection[Any]) -> list[str]:
-    """Writes down that switches for a time are over, and returns the flags; runs have gone by it already."""
+def revert_expired(connection: Connection[Any]) -> list[str]:
+    """Record that temporary switches have reverted, and return the flags; runs have respected it already."""
     with connection.transaction():
         rows = connection.execute(
-            "UPDATE feature SET is_active = NOT is_active, updated_at = expires_at, reason = %s, expires_at = NULL"
-            " WHERE expires_at <= clock_timestamp() RETURNING name, is_active, updated_at, updated_by",
+            "UPDATE feature SET is_active = NOT is_active, updated_at = reverts_at, reason = %s, reverts_at = NULL"
+            " WHERE reverts_at <= clock_timestamp() RETURNING name, is_active, updated_at, updated_by",
             [EXPIRED],
         ).fetchall()
         for name, is_active, at, actor in rows:
@@ -132,25 +132,25 @@ def end_expired(connection: Connection[Any]) -> list[str]:
     return [row[0] for row in rows]
 
 
-def history(connection: Connection[Any], name: str | None = None, *, most: int = 50) -> list[FlagChange]:
-    """The last changes of a flag, or of all, the newest first."""
+def history(connection: Connection[Any], name: str | None = None, *, limit: int = 50) -> list[FlagChange]:
+    """The last changes of a flag, or of all flags, newest first."""
     rows = connection.execute(
-        "SELECT name, changed_at, changed_by, was_active, is_active, reason, expires_at FROM feature_change"
-        " WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY changed_at DESC, id DESC LIMIT %(most)s",
-        {"name": name, "most": most},
+        "SELECT name, changed_at, changed_by, was_active, is_active, reason, reverts_at FROM feature_change"
+        " WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY changed_at DESC, id DESC LIMIT %(limit)s",
+        {"name": name, "limit": limit},
     ).fetchall()
     return [FlagChange(*row) for row in rows]
 
 
-def ends_at(connection: Connection[Any], name: str) -> datetime | None:
-    """When a flag is the opposite by itself; None where it is as it is for good."""
+def reverts_at(connection: Connection[Any], name: str) -> datetime | None:
+    """When a temporary switch reverts; None if the state is permanent."""
     row = connection.execute(
-        "SELECT expires_at FROM feature WHERE name = %s AND expires_at > clock_timestamp()", [name]
+        "SELECT reverts_at FROM feature WHERE name = %s AND reverts_at > clock_timestamp()", [name]
     ).fetchone()
     return row[0] if row else None
 
 
-def set_active(  # noqa: PLR0913 - what an operator says of a switch
+def set_active(  # noqa: PLR0913 - the facts of a switch
     connection: Connection[Any],
     name: str,
     *,
@@ -159,28 +159,28 @@ def set_active(  # noqa: PLR0913 - what an operator says of a switch
     reason: str | None = None,
     until: datetime | None = None,
 ) -> bool:
-    """Switches a flag; the next run sees it. Returns whether that changed anything.
+    """Switch a flag, with effect from the next run. Return whether that changed anything.
 
     Args:
         connection: on which each statement is a transaction of its own.
-        name: the flag's.
+        name: the flag's name.
         active: on or off.
         actor: who does it.
-        reason: why; it is kept.
-        until: from when on the flag is what it was before, by itself. A flag that is so for a time already gets the new
-            end; one that is so for good stays it.
+        reason: why, for the history.
+        until: when the switch reverts. A temporary switch to the same state gets the new end; a permanent one stays
+            permanent.
 
     Raises:
-        UnknownFeatureError: the table has no such flag, with the nearest names.
-        UsageError: it is the opposite for a time, and was so for good before: two ends can't be kept.
+        UnknownFeatureError: the table has no such flag; the message has the nearest names.
+        UsageError: a temporary switch to the opposite state is active: two ends can't be kept.
     """
     with connection.transaction():
-        end_expired(connection)
+        revert_expired(connection)
         row = connection.execute(
-            "SELECT is_active, expires_at FROM feature WHERE name = %s FOR UPDATE", [name]
+            "SELECT is_active, reverts_at FROM feature WHERE name = %s FOR UPDATE", [name]
         ).fetchone()
         if row is None:
-            known = [found for (found,) in connection.execute("SELECT name FROM feature ORDER BY name")]
+            known = [known_name for (known_name,) in connection.execute("SELECT name FROM feature ORDER BY name")]
             near = get_close_matches(name.upper(), known, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
             raise UnknownFeatureError(f"unknown feature {name!r}: {hint}")
@@ -189,11 +189,11 @@ def set_active(  # noqa: PLR0913 - what an operator says of a switch
         if until and row[1] and row[0] != active:
             state = "active" if row[0] else "inactive"
             raise UsageError(
-                f"{name} is {state} until {rfc3339(row[1])}, and the opposite after that by"
-                " itself: switch it without --until, or give its switch another end"
+                f"{name} is {state} until {rfc3339(row[1])} and reverts then: switch it without --until, or give that"
+                " switch another end"
             )
         connection.execute(
-            "UPDATE feature SET is_active = %s, updated_at = now(), updated_by = %s, reason = %s, expires_at = %s"
+            "UPDATE feature SET is_active = %s, updated_at = now(), updated_by = %s, reason = %s, reverts_at = %s"
             " WHERE name = %s",
             [active, actor, reason, until, name],
         )
@@ -212,7 +212,7 @@ def _write_change(  # noqa: PLR0913 - a row of the audit table has these columns
     until: datetime | None = None,
 ) -> None:
     connection.execute(
-        "INSERT INTO feature_change (name, changed_by, was_active, is_active, reason, expires_at)"
+        "INSERT INTO feature_change (name, changed_by, was_active, is_active, reason, reverts_at)"
         " VALUES (%s, %s, %s, %s, %s, %s)",
         [name, actor, was, active, reason, until],
     )

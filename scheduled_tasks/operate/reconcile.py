@@ -102,7 +102,7 @@ def _write_result(connection: Connection, path: Path, host: str) -> bool:
         named = {"kept": json.dumps(kept), "host": host, "clock": clock, "job": job}
         written = connection.execute(statement, named).rowcount
     except (psycopg.DataError, psycopg.IntegrityError) as error:
-        files.set_aside(path, error)
+        files.quarantine(path, error)
         return False
     path.unlink(missing_ok=True)
     return bool(written)

@@ -146,9 +146,9 @@ def _status(hosts: Sequence[DeployedJob], row: Sequence[Any], holding: Iterable[
 def hosts(connection: Connection, now: datetime) -> list[HostStatus]:
     """Each host that has jobs, and whether its watch is silent."""
     rows = connection.execute(
-        "SELECT host, seen_at, number FROM watched_host JOIN"
+        "SELECT name, heartbeat_at, number FROM host JOIN"
         " (SELECT host, count(*) AS number FROM deployed_job WHERE valid_until IS NULL GROUP BY host) AS held"
-        " USING (host) ORDER BY host"
+        " ON held.host = name ORDER BY name"
     )
     return [HostStatus(host, seen_at, now - seen_at > SILENCE, number) for host, seen_at, number in rows]
 

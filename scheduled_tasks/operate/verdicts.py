@@ -60,7 +60,7 @@ class DeployedJob:
     def patience(self) -> timedelta:
         """How long after its time a slot without a row is `missed`."""
         grace = timedelta(seconds=self.options.get("grace") or 0)
-        waits = self.options.get("turns") or self.options.get("overlap") == "queue"
+        waits = self.options.get("concurrency_limited") or self.options.get("overlap") == "queue"
         return self.jitter + grace + START + (self.timeout if waits else timedelta())
 
     def slot(self, at: datetime) -> Slot:

@@ -23,7 +23,7 @@ START = {
     "lag": "double precision",
 }
 # On what terms it holds its slot; PostgreSQL adds `expires_at`.
-TERMS = {"is_idempotent": "boolean", "is_alone": "boolean"}
+TERMS = {"is_idempotent": "boolean", "is_exclusive": "boolean"}
 # What it knows when it ends. PostgreSQL adds `ended_at`.
 END = {
     "status": "text",

@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from scheduled_tasks.cli import main
 from scheduled_tasks.deploy.analyze import UnsoundUnitError
 from scheduled_tasks.deploy.apply import ForeignUnitError, apply
-from scheduled_tasks.deploy.effects import System
-from scheduled_tasks.deploy.plan import set_name
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.sets import kept_sets, remove_all, rollback
 from scheduled_tasks.errors import ScheduledTasksError, UsageError
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import settings
 
 
@@ -25,8 +25,8 @@ HARDENED = (Path(__file__).parents[1] / "golden/limits/expected/clock-.service.d
 SERVICE = HARDENED + "ExecStart=/bin/true\n"
 
 
-def unit_files(hour: int = 6) -> dict[str, str]:
-    return {"clock-a.target": "[Unit]\n", "clock-a-x.timer": timer(hour), "clock-a-x.service": SERVICE}
+def unit_files(hour: int = 6) -> UnitSet:
+    return UnitSet({"clock-a.target": "[Unit]\n", "clock-a-x.timer": timer(hour), "clock-a-x.service": SERVICE})
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_an_image_gets_the_units_and_a_second_apply_writes_nothing(places: Place
 
 def test_a_rollback_brings_back_what_was_removed(places: Places) -> None:
     apply(unit_files(), places)
-    apply({"clock-b.target": "[Unit]\n"}, places)
+    apply(UnitSet({"clock-b.target": "[Unit]\n"}), places)
     assert set(seen(places)) == {"clock-b.target", "timers.target.wants/clock-b.target"}
     rollback("", places)
     assert seen(places)["clock-a-x.timer"] == timer(6)
@@ -65,7 +65,7 @@ def test_five_sets_are_kept(places: Places) -> None:
     for hour in range(8):
         apply(unit_files(hour), places)
     kept = kept_sets(places)
-    assert [each.in_force for each in kept] == [True, False, False, False, False]
+    assert [each.current for each in kept] == [True, False, False, False, False]
     assert (places.sets / kept[-1].name / "clock-a-x.timer").read_text() == timer(3)
 
 
@@ -73,7 +73,7 @@ class Killed(Exception):  # noqa: N818 - no error: the end of an apply
     """Stands for a SIGKILL."""
 
 
-class BeforeTheFlip(System):
+class BeforeTheFlip(Effects):
     """Hands that are stopped right before another set comes into force."""
 
     def step(self, operation: str, what: object) -> None:
@@ -90,7 +90,7 @@ def test_a_set_that_an_apply_was_killed_before_it_flipped_to_is_not_the_one_befo
         apply(unit_files(hour), places, BeforeTheFlip())
     assert kept_sets(places) == listed
     with pytest.raises(UsageError, match="there is no set"):
-        rollback(set_name(unit_files(8)), places)
+        rollback(unit_files(8).name, places)
     rollback("", places)
     assert seen(places)["clock-a-x.timer"] == timer(6)
     folders = [path.name for path in places.sets.iterdir() if not path.is_symlink()]
@@ -98,7 +98,7 @@ def test_a_set_that_an_apply_was_killed_before_it_flipped_to_is_not_the_one_befo
 
 
 def test_an_apply_that_was_killed_after_its_flip_leaves_the_order_as_it_was(places: Places) -> None:
-    class AfterTheFlip(System):
+    class AfterTheFlip(Effects):
         def rename(self, path: Path, to: Path) -> None:
             super().rename(path, to)
             if to.name == "current":
@@ -149,14 +149,15 @@ def test_a_fault_of_any_one_of_many_units_is_found(places: Places) -> None:
     jobs = [f"clock-a-x{number}" for number in range(20)]
     files = {"clock-a.target": f"[Unit]\nWants={' '.join(f'{job}.timer' for job in jobs)}\n"}
     files |= {f"{job}.timer": timer(6) for job in jobs} | {f"{job}.service": SERVICE for job in jobs}
-    apply(files, places)
+    units = UnitSet(files)
+    apply(units, places)
     for path, text in (
         ("clock-a-x7.service", SERVICE + "Umask=0\n"),
         ("clock-a-x7.timer", timer(6).replace("06:00", "26:00")),
         ("clock-a-x7.service", SERVICE.replace("ExecStart=", "ExecStart=relative/")),
     ):
         with pytest.raises(UnsoundUnitError, match=rf"{path}:\d+: "):
-            apply(files | {path: text}, places)
+            apply(units | {path: text}, places)
 
 
 def test_a_unit_that_a_package_brings_is_not_taken_the_place_of(places: Places) -> None:
@@ -226,7 +227,7 @@ def test_the_plan_says_what_an_apply_will_do_and_exits_with_2(tmp_path: Path, mo
     assert clocks("apply", *root)[0] == 0
     assert clocks("plan", *root) == (0, "nothing to do: the timers are as the clock files say\n")
     code, printed = clocks("sets", "--json", *root)
-    assert [each["in_force"] for each in json.loads(printed)] == [True]
+    assert [each["current"] for each in json.loads(printed)] == [True]
     assert clocks("rollback", *root)[0] == 64
     assert clocks("remove", *root)[0] == 64
     assert clocks("remove", "--all", *root)[0] == 0

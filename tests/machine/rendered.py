@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.clock_job import ReadingContext
-from scheduled_tasks.render.units import Host, render
+from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.units import render
 
 if TYPE_CHECKING:
     from tests.machine.machine import Machine

@@ -81,7 +81,7 @@ def test_a_unit_edited_by_hand(project: SmallProject) -> None:
 
 
 def test_an_apply_that_was_killed(project: SmallProject) -> None:
-    shell(project, """echo '{"timers": {}, "pending": []}' >/run/scheduled-tasks/window.json""")
+    shell(project, """echo '{"timers": {}, "pending": []}' >/run/scheduled-tasks/stopped-timers.json""")
     assert found(project) == {"units": ("an apply did not come to its end", "clocks apply")}
     mends(project, "units")
 

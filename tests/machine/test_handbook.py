@@ -306,8 +306,8 @@ def signal_or_exec(host: Host, row: str) -> None:
 def missed(host: Host, row: str) -> None:
     # It was due for two days, and its host was down.
     host.query("UPDATE deployed_job SET valid_from = now() - interval '2 days' WHERE job = 'daily'")
-    told = "seen_at = now(), since = now() - interval '1 hour'"  # its watch has had its word since it is back
-    host.query(f"UPDATE watched_host SET accounted_until = now() - interval '2 days', {told}")
+    heartbeats = "heartbeat_at = now(), heartbeats_since = now() - interval '1 hour'"  # its watch runs again
+    host.query(f"UPDATE host SET accounted_until = now() - interval '2 days', {heartbeats}")
     host.shell("clocks watch")
     slots = [at for status, _, _, _, at in host.rows("daily") if status == "missed"]
     assert slots
@@ -333,7 +333,7 @@ def lost(host: Host, row: str) -> None:
 
 def silent(host: Host, row: str) -> None:
     host.shell("systemctl stop clock-watch.timer")  # which looks every minute
-    host.query("UPDATE watched_host SET seen_at = now() - interval '10 minutes'")
+    host.query("UPDATE host SET heartbeat_at = now() - interval '10 minutes'")
     status = host.shell("clocks status --bad", check=False)
     assert (status.returncode, "silent" in status.stdout) == (1, True)
     assert "inactive (dead)" in host.do(row)[0]
@@ -376,7 +376,7 @@ def nothing_at_its_time(host: Host, row: str) -> None:
 
 def an_interrupted_apply(host: Host, row: str) -> None:
     window = '{"timers": {}, "pending": []}'
-    host.shell(f"mkdir -p /run/scheduled-tasks; echo '{window}' >/run/scheduled-tasks/window.json")
+    host.shell(f"mkdir -p /run/scheduled-tasks; echo '{window}' >/run/scheduled-tasks/stopped-timers.json")
     assert "an apply did not come to its end" in host.shell("clocks doctor", check=False).stdout
     host.do(row)
     assert "an apply did not come to its end" not in host.shell("clocks doctor", check=False).stdout

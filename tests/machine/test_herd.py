@@ -24,7 +24,7 @@ from tests.roots import lacking, require
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.mistreated import Server
+    from tests.own_postgresql import Server
 
 pytestmark = pytest.mark.xdist_group("herd")
 

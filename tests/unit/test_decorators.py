@@ -117,7 +117,7 @@ def test_a_hook_that_raises_does_not_fail_the_task(lines: Callable[[], list[str]
         return "sold"
 
     assert sell(Shop()) == "sold"
-    assert lines() == ["it can't be told whether something was left uncommitted"]
+    assert lines() == ["unknown whether changes were left uncommitted"]
 
 
 def test_cron_required_is_cron_context() -> None:
@@ -148,7 +148,7 @@ def test_a_flag_that_the_table_lacks_is_its_default_with_a_warning(
     toggle = Enum("toggle", {"SELL": Feature("Sell things", default=default)})
     assert flags.is_active(toggle["SELL"]) is default
     assert lines() == [
-        f"the flag SELL is not in the table, so its default holds ({word}); `clocks features sync` adds it"
+        f"the flag SELL is not in the table and has its default ({word}); `clocks features sync` adds it"
     ]
 
 

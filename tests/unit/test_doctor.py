@@ -6,23 +6,24 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduled_tasks.deploy.doctor import (
-    Commands,
+    ManagerCommands,
     clock_findings,
     horizon_findings,
     journal_findings,
     machine_findings,
 )
 from scheduled_tasks.deploy.journal import Journal, namespaces
-from scheduled_tasks.deploy.plan import Facts, Loaded, Refusal, Window, links_of
+from scheduled_tasks.deploy.plan import Conflict, Facts, Loaded, StoppedTimers
+from scheduled_tasks.render.unit_set import UnitSet
 
-FILES = {"clock-a.target": "", "clock-a-x.timer": "", "clock-a-x.service": ""}
+UNITS = UnitSet({"clock-a.target": "", "clock-a-x.timer": "", "clock-a-x.service": ""})
 WELL = Loaded(active=True, started_before=True, next_run=1.0)
 
 
 def machine(**facts: object) -> Facts:
     healthy: dict[str, object] = {
-        "files": FILES,
-        "links": dict.fromkeys(links_of(FILES), True),
+        "units": UNITS,
+        "links": dict.fromkeys(UNITS.links, True),
         "loaded": {"clock-a.target": Loaded(active=True), "clock-a-x.timer": WELL},
     }
     return Facts(**(healthy | facts))  # type: ignore[arg-type]
@@ -43,9 +44,9 @@ def test_a_healthy_machine_has_no_finding() -> None:
 def test_each_fault_comes_with_the_command_that_mends_it() -> None:
     assert found(Facts()) == [("units", "clocks apply")]
     assert found(timer(Loaded())) == [("clock-a-x.timer", "systemctl start clock-a-x.timer")]
-    assert found(machine(unfinished=Window({}))) == [("units", "clocks apply")]
-    assert found(machine(kept={"clock-a-x.service": ""})) == [("clock-a-x.service", "clocks apply")]
-    assert found(machine(links={**dict.fromkeys(links_of(FILES), True), "clock-b.target": False})) == [
+    assert found(machine(unfinished=StoppedTimers({}))) == [("units", "clocks apply")]
+    assert found(machine(overrides={"clock-a-x.service": ""})) == [("clock-a-x.service", "clocks apply")]
+    assert found(machine(links={**dict.fromkeys(UNITS.links, True), "clock-b.target": False})) == [
         ("clock-b.target", "clocks apply")
     ]
     [never] = machine_findings(timer(Loaded(active=True)), ())
@@ -60,16 +61,16 @@ def test_each_fault_comes_with_the_command_that_mends_it() -> None:
 
 
 def test_a_masked_timer_is_told_once() -> None:
-    links = {link: True for link in links_of(FILES) if link != "clock-a-x.timer"}
-    masked = Refusal("/etc/systemd/system/clock-a-x.timer", "masked", "run it", "systemctl unmask clock-a-x.timer")
-    assert found(machine(links=links, refusals=(masked,))) == [
+    links = {link: True for link in UNITS.links if link != "clock-a-x.timer"}
+    masked = Conflict("/etc/systemd/system/clock-a-x.timer", "masked", "run it", "systemctl unmask clock-a-x.timer")
+    assert found(machine(links=links, conflicts=(masked,))) == [
         (masked.path, "systemctl unmask clock-a-x.timer; clocks apply")
     ]
 
 
 def test_what_no_command_mends_is_marked_as_advice() -> None:
-    foreign = Refusal("/etc/systemd/system/clock-b.target", "a file that clocks did not make", "move it away")
-    assert list(map(str, machine_findings(machine(refusals=(foreign,)), ()))) == [
+    foreign = Conflict("/etc/systemd/system/clock-b.target", "a file that clocks did not make", "move it away")
+    assert list(map(str, machine_findings(machine(conflicts=(foreign,)), ()))) == [
         "/etc/systemd/system/clock-b.target: a file that clocks did not make\n    advice: move it away"
     ]
 
@@ -87,7 +88,7 @@ def test_less_than_two_years_of_exact_times_are_too_few() -> None:
     now = datetime(2026, 11, 23, tzinfo=UTC)
     line = "[Unit]\nX-ExactUntil={}\n\n[Timer]\n"
     files = {"a.timer": line.format("2028-11-21"), "b.timer": line.format("2028-11-24"), "c.timer": "[Timer]\n"}
-    assert [finding.where for finding in horizon_findings(files, now)] == ["a.timer"]
+    assert [finding.where for finding in horizon_findings(UnitSet(files), now)] == ["a.timer"]
 
 
 def test_what_is_left_in_systemd_or_on_the_disk_is_an_orphan() -> None:
@@ -99,7 +100,7 @@ def test_what_is_left_in_systemd_or_on_the_disk_is_an_orphan() -> None:
 
 
 def test_for_ones_own_systemd_the_commands_say_so() -> None:
-    findings = machine_findings(timer(Loaded()), ["clock-a-x.service"], commands=Commands(" --user"))
+    findings = machine_findings(timer(Loaded()), ["clock-a-x.service"], commands=ManagerCommands(" --user"))
     assert [each.mend for each in findings] == [
         "journalctl --user-unit=clock-a-x.service; systemctl --user reset-failed clock-a-x.service",
         "systemctl --user start clock-a-x.timer",
@@ -156,5 +157,6 @@ def test_a_journal_namespace_is_mended_by_commands_of_its_own() -> None:
 
 def test_a_set_names_the_journals_that_it_writes_to() -> None:
     drop_in = "[Service]\nLogNamespace=jobs\n"
-    assert namespaces({"clock-.service.d/10-every-job.conf": drop_in, "clock-a-b.timer": "[Timer]\n"}) == ["", "jobs"]
-    assert namespaces({}) == [""]
+    units = UnitSet({"clock-.service.d/10-every-job.conf": drop_in, "clock-a-b.timer": "[Timer]\n"})
+    assert namespaces(units) == ["", "jobs"]
+    assert namespaces(UnitSet()) == [""]

@@ -69,7 +69,7 @@ def test_a_run_needs_no_more_than_the_services_role_has(roles: Database, monkeyp
     run = Run("shop.work", "work", clock="shop", job="work")
     run.feature, run.slot_host, run.scheduled_at = "SELL", "", datetime(2026, 11, 24, 6, tzinfo=UTC)
     with acting(roles, TASKS):
-        assert record.open_run(run, record.Terms(timeout=60, overlap="skip"), "1") == (1, True, False, "", "")
+        assert record.open_run(run, record.ClaimTerms(timeout=60, overlap="skip"), "1") == (1, True, False, "", "")
         result = record.Result(run.run_id, 1, RunStatus.ENDED, 0, 0.1)
         assert roles.execute(statements.CLOSE, result._asdict()).fetchall() == [(1,)]
         roles.execute("INSERT INTO venue (name) SELECT 'x' WHERE false")  # the project's own tables are its tasks'

@@ -25,16 +25,16 @@ def main(host: str, first: int, jobs: int, rounds: int) -> None:
             run = Run("shop.work", "work", clock="herd", job=f"job_{(first + number) % jobs}")
             run.host, run.slot_host, run.trigger = host, "", "timer"
             run.scheduled_at = START + timedelta(minutes=each)
-            opened = record.open_run(run, record.Terms(timeout=60), "")
-            if opened.attempt is None:
-                assert opened.skipped, "a loser knows why"
+            claim = record.open_run(run, record.ClaimTerms(timeout=60), "")
+            if claim.attempt is None:
+                assert claim.skip_reason, "a loser knows why"
                 continue
             won += 1
             database.execute(
                 "INSERT INTO effect VALUES (%(job)s, %(at)s)", {"job": run.job, "at": run.scheduled_at}, retry=False
             )
             assert database.execute(
-                statements.CLOSE, record.Result(run.run_id, opened.attempt, RunStatus.ENDED, 0, 0.1)._asdict()
+                statements.CLOSE, record.Result(run.run_id, claim.attempt, RunStatus.ENDED, 0, 0.1)._asdict()
             )
     sys.stdout.write(str(won))
 

@@ -88,7 +88,7 @@ def test_who_loses_names_the_winner_and_writes_nothing(shop: Project, connection
     write(connection, status="started", expires_at=datetime.now(UTC) + timedelta(hours=1))
     finished = by_watch(shop, "slots.again")
     assert (finished.exit_code, finished.statuses) == (0, ["started", "skipped"])
-    assert finished.end["reason"] == "the host app2 has claimed it, and it has started"
+    assert finished.end["reason"] == "claimed by the host app2, status started"
     assert rows(connection) == [("started", "app2", 1, None)]
 
 
@@ -185,17 +185,17 @@ def test_a_pause_whose_time_is_over_holds_nothing(shop: Project, connection: Dat
 
 def test_a_switch_for_a_time_is_over_by_itself(shop: Project, connection: Database) -> None:
     connection.execute(
-        "INSERT INTO feature (name, is_active, updated_by, expires_at) VALUES ('SELL', false, 'ada', %s)", [SLOT]
+        "INSERT INTO feature (name, is_active, updated_by, reverts_at) VALUES ('SELL', false, 'ada', %s)", [SLOT]
     )
     finished = shop.run("sales.sell")
     assert finished.statuses == ["started", "ended"]
-    assert "the switch of SELL for a time is over: it is active again" in finished.messages(level="info")
+    assert "the temporary switch of SELL has expired: it is active again" in finished.messages(level="info")
 
 
 def test_a_job_that_is_to_be_alone_skips_while_another_slot_runs(shop: Project, connection: Database) -> None:
     other = datetime(2026, 11, 24, 5, tzinfo=UTC)
     soon = datetime.now(UTC) + timedelta(hours=1)
-    write(connection, scheduled_at=other, status="started", expires_at=soon, is_alone=True)
+    write(connection, scheduled_at=other, status="started", expires_at=soon, is_exclusive=True)
     finished = by_watch(shop, "slots.work", "--overlap=skip")
     assert finished.end["reason"] == "the run due at 2026-11-24T05:00:00Z on app2 is not over"
     assert rows(connection, "status, host") == [("started", "app2"), ("skipped", HERE)]
@@ -204,7 +204,7 @@ def test_a_job_that_is_to_be_alone_skips_while_another_slot_runs(shop: Project, 
 def test_a_job_that_queues_runs_once_the_other_slot_is_over(start: Start, connection: Database) -> None:
     other = datetime(2026, 11, 24, 5, tzinfo=UTC)
     soon = datetime.now(UTC) + timedelta(hours=1)
-    write(connection, scheduled_at=other, status="started", expires_at=soon, is_alone=True)
+    write(connection, scheduled_at=other, status="started", expires_at=soon, is_exclusive=True)
     running = start("slots.work", *NAMED, "--overlap=queue")
     assert running.line()["status"] == "started"
     connection.execute("UPDATE task_run SET status = 'ended'")
@@ -214,9 +214,9 @@ def test_a_job_that_queues_runs_once_the_other_slot_is_over(start: Start, connec
 
 def test_a_run_that_can_not_be_alive_keeps_nobody_from_being_alone(shop: Project, connection: Database) -> None:
     other = datetime(2026, 11, 24, 5, tzinfo=UTC)
-    write(connection, scheduled_at=other, status="started", expires_at=SLOT, is_alone=True)
+    write(connection, scheduled_at=other, status="started", expires_at=SLOT, is_exclusive=True)
     assert by_watch(shop, "slots.work", "--overlap=skip").statuses == ["started", "ended"]
-    assert rows(connection, "status, reason") == [("lost", "its time was over"), ("ended", None)]
+    assert rows(connection, "status, reason") == [("lost", "it ran longer than its time limit"), ("ended", None)]
 
 
 @pytest.fixture

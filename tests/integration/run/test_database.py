@@ -60,7 +60,7 @@ def test_a_flag_that_the_table_lacks_is_its_default(shop: Project, task: str, st
     finished = shop.run(task)
     assert (finished.exit_code, finished.statuses) == (0, ["started", status])
     [warning] = finished.messages(level="warning")
-    assert warning.endswith(f"is not in the table, so its default holds ({default}); `clocks features sync` adds it")
+    assert warning.endswith(f"is not in the table and has its default ({default}); `clocks features sync` adds it")
 
 
 def test_other_tasks_that_a_task_calls_ask_for_their_own_flags(shop: Project, connection: Database) -> None:
@@ -94,7 +94,7 @@ def test_without_postgresql_a_task_behind_a_flag_does_not_run(shop: Project, clo
     finished = shop.run("sales.sell", DATABASE_URL=url)
     assert (finished.exit_code, finished.statuses) == (75, ["started", "failed"])
     assert finished.messages(level="info") == []
-    assert finished.end["reason"].startswith("PostgreSQL is not reachable: connection failed")
+    assert finished.end["reason"].startswith("PostgreSQL is unreachable: connection failed")
     assert "hunter2" not in f"{finished.lines}{finished.stderr}"
 
 
@@ -102,7 +102,7 @@ def test_without_postgresql_a_task_without_a_flag_runs_and_says_so(shop: Project
     finished = shop.run("ends.well", DATABASE_URL=f"postgresql://127.0.0.1:{closed_port}/shop")
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     [warning] = finished.messages(level="warning")
-    assert warning.startswith("this run is not recorded: PostgreSQL is not reachable: ")
+    assert warning.startswith("this run is not recorded: PostgreSQL is unreachable: ")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_an_end_that_can_not_be_recorded_is_said_and_changes_nothing(shop: Proje
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     [warning] = finished.messages(level="warning")
     assert warning == (
-        "the end of this run is not recorded: "
+        "the result of this run is not recorded: "
         "The database lacks the project's tables: run `clocks migrate`, then `clocks features sync`."
     )
 
@@ -168,9 +168,7 @@ def test_an_undeployed_project_gets_its_tables_and_flags_on_first_use(tmp_path: 
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert finished.messages(level="warning") == []
     assert finished.stderr.splitlines() == [
-        "applied scheduled_tasks.migrations/0001_flags_and_runs.sql",
-        "applied scheduled_tasks.migrations/0002_ledger.sql",
-        "applied scheduled_tasks.migrations/0004_watch.sql",
+        "applied scheduled_tasks.migrations/0001_flags_and_ledger.sql",
         "flag SELL added",
         "flag GIVE_AWAY added",
     ]

@@ -113,7 +113,7 @@ def test_an_application_that_can_not_be_made_fails_the_run(shop: Project, rows: 
 def test_what_the_application_says_is_uncommitted_is_warned_about(shop: Project) -> None:
     finished = shop.run("ends.with_something_unsaved")
     assert finished.messages(level="warning") == [
-        "left uncommitted, so it is rolled back: the till is open; commit at the end of the task"
+        "uncommitted changes are rolled back: the till is open; commit at the end of the task"
     ]
 
 

@@ -12,7 +12,7 @@ from tests.integration.run import support
 
 Database = psycopg.Connection[Any]
 
-ROLLED_BACK = "left uncommitted, so it is rolled back: {}; commit at the end of the task"
+ROLLED_BACK = "uncommitted changes are rolled back: {}; commit at the end of the task"
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])

@@ -17,7 +17,7 @@ import pytest
 from scheduled_tasks.operate import migrations
 from tests.integration.run import support
 from tests.machine.machine import wait_for
-from tests.mistreated import Server, own_server
+from tests.own_postgresql import Server, own_server
 
 SLOT = ("--clock=shop", "--job=work", "--at=2026-11-24T06:00:00Z")
 CONNECTIONS = 12

@@ -46,12 +46,15 @@ def test_what_can_not_start_is_refused(
 
 
 MISUSED = {
-    "nothing": ((), "wants one task, DOMAIN.TASK, got none"),
-    "two tasks": (("ends.well", "sales.sell"), "wants one task, DOMAIN.TASK, got ends.well sales.sell"),
+    "nothing": ((), "expected one task, DOMAIN.TASK, got none"),
+    "two tasks": (("ends.well", "sales.sell"), "expected one task, DOMAIN.TASK, got ends.well sales.sell"),
     "an unknown option": (("ends.well", "--colour"), "option --colour not recognized"),
-    "args that are no JSON": (("ends.well", "--args", "[1"), "--args [1: is not JSON"),
-    "args that are no list": (("ends.well", "--args", "{}"), "--args {}: wants a JSON list"),
-    "a clock that can't be one": (("ends.well", "--clock", "The Night"), "--clock The Night: a name has a-z, 0-9"),
+    "args that are no JSON": (("ends.well", "--args", "[1"), "--args [1: not JSON"),
+    "args that are no list": (("ends.well", "--args", "{}"), "--args {}: expected a JSON list"),
+    "a clock that can't be one": (
+        ("ends.well", "--clock", "The Night"),
+        "--clock The Night: a name consists of a-z",
+    ),
 }
 
 
@@ -72,7 +75,7 @@ def test_a_misused_command_line_is_explained_with_the_usage(shop: Project, argv:
         ),
         ('app = "shop:nothing"', "{file}: domains is not set: write domains = … (the package of task functions"),
         ('colour = "red"', "{file}: unknown colour: the keys are domains, clocks, features"),
-        ("domains = ", "{file}: is not TOML"),
+        ("domains = ", "{file}: not TOML"),
     ],
     ids=["a package that isn't there", "no domains", "an unknown key", "no TOML"],
 )

@@ -1,16 +1,19 @@
 """The table of options: what it takes, what becomes of it in a unit, and what its faults propose."""
 
+from pathlib import Path
+
 import pytest
 
 from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, read_options
-from scheduled_tasks.render.directives import UnsafeUnitError, left_out_of, lines, require_safe
+from scheduled_tasks.render.directives import UnsafeUnitError, lines, require_limits, unsupported
+from scheduled_tasks.render.host import Host
 
 
-def written(given: dict[str, object], *, systemd: int = 252, network: tuple[str, ...] = ()) -> list[str]:
+def written(given: dict[str, object], *, version: int = 252, network: tuple[str, ...] = ()) -> list[str]:
     options, faults = read_options(given, of_clock=True)
     assert faults == []
-    sections = ("Unit", "Service", "Slice")
-    return [line for name in sections for line in lines(options, options, name, systemd=systemd, network=network)]
+    host = Host(run_task="", configuration=Path(), systemd_version=version, allow_network=network)
+    return [line for section in ("Unit", "Service", "Slice") for line in lines(options, options, section, host)]
 
 
 @pytest.mark.parametrize(
@@ -64,14 +67,14 @@ def test_an_option_that_comes_to_several_lines(given: dict[str, object], expecte
 
 def test_what_a_systemd_does_not_have_is_not_written_but_said() -> None:
     given = {"retry_delay_max": "1h", "concurrency": 2}
-    assert written(given, systemd=252) == []
-    assert written(given, systemd=258) == ["ConcurrencySoftMax=2"]
+    assert written(given, version=252) == []
+    assert written(given, version=258) == ["ConcurrencySoftMax=2"]
     grows = ["RestartSteps=5", "RestartMaxDelaySec=1h"]
-    assert [line for line in written(given | {"retries": 5}, systemd=254) if line in grows] == grows
-    assert not set(grows) & set(written(given | {"retries": 5}, systemd=253))
+    assert [line for line in written(given | {"retries": 5}, version=254) if line in grows] == grows
+    assert not set(grows) & set(written(given | {"retries": 5}, version=253))
     options, _ = read_options(given, of_clock=True)
-    assert left_out_of(options, 258) == []
-    assert left_out_of(options, 257) == [
+    assert unsupported(options, 258) == []
+    assert unsupported(options, 257) == [
         (
             "concurrency=2: ConcurrencySoftMax= came with systemd 258, this host has 257: "
             "the jobs take turns by locks instead"
@@ -162,6 +165,6 @@ def test_a_jobs_lists_add_to_its_clocks_and_its_values_replace_them() -> None:
 
 
 def test_a_job_without_a_limit_that_each_has_is_not_written() -> None:
-    require_safe(DEFAULT_OPTIONS, "job a/b")
+    require_limits(DEFAULT_OPTIONS, "job a/b")
     with pytest.raises(UnsafeUnitError, match="job a/b has no timeout and no tasks_max: write timeout='30min'"):
-        require_safe(Options((("memory_max", "1G"),)), "job a/b")
+        require_limits(Options((("memory_max", "1G"),)), "job a/b")

@@ -2,7 +2,14 @@
 
 import pytest
 
-from scheduled_tasks.render.escape import UnwritableValueError, assignment, command_line, escaped, quoted_path, whole
+from scheduled_tasks.render.escape import (
+    UnwritableValueError,
+    command_line,
+    directive_value,
+    escape,
+    quote_assignment,
+    quote_path,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +25,7 @@ from scheduled_tasks.render.escape import UnwritableValueError, assignment, comm
     ],
 )
 def test_a_value_is_written_so_that_systemd_reads_it_as_it_was(value: object, written: str) -> None:
-    assert escaped(value) == written
+    assert escape(value) == written
 
 
 @pytest.mark.parametrize(
@@ -26,7 +33,7 @@ def test_a_value_is_written_so_that_systemd_reads_it_as_it_was(value: object, wr
 )
 def test_what_a_unit_file_cannot_hold_is_refused_by_name(value: str) -> None:
     with pytest.raises(UnwritableValueError) as refused:
-        escaped(value)
+        escape(value)
     assert repr(value) in str(refused.value)
 
 
@@ -59,14 +66,14 @@ def test_an_argument_of_a_command_is_one_word_with_nothing_expanded(argument: st
     ],
 )
 def test_a_variable_is_one_quoted_word_and_may_have_lines(text: str, written: str) -> None:
-    assert assignment(text) == written
+    assert quote_assignment(text) == written
 
 
 def test_a_path_of_a_list_is_one_quoted_word() -> None:
-    assert quoted_path('/srv/a "b" \\ 5%') == '"/srv/a \\"b\\" \\\\ 5%%"'
+    assert quote_path('/srv/a "b" \\ 5%') == '"/srv/a \\"b\\" \\\\ 5%%"'
 
 
 @pytest.mark.parametrize("value", [" leads", "trails "])
 def test_what_a_line_would_lose_at_its_ends_is_refused(value: str) -> None:
     with pytest.raises(UnwritableValueError, match="begins or ends with a blank"):
-        whole(value)
+        directive_value(value)

@@ -4,7 +4,7 @@ A case for another systemd than the oldest has its version in a file `systemd`, 
 `user`, one that is ejected a file `ejected`, and one for a host that tells a database its command `clocks` in a file
 of that name; what is left out is in left_out.txt.
 
-A new case is a new folder; `pytest tests/unit/test_golden.py --write-golden` writes what it expects, for you to read.
+A new case is a new folder; `pytest tests/unit/render/test_golden.py --write-golden` writes what it expects: read that.
 """
 
 import shutil
@@ -20,10 +20,11 @@ from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.deploy.switch import write_set
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.options import OPTIONS, RELAXATIONS
-from scheduled_tasks.render.eject import ejected
-from scheduled_tasks.render.units import Host, left_out, render
+from scheduled_tasks.render.eject import eject
+from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.units import render, unsupported_options
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 CASES = sorted(path.parent for path in GOLDEN.glob("*/clock.py"))
 HOST = Host(
     run_task="/opt/scheduled-tasks/current/bin/run-task",
@@ -44,14 +45,14 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> None:
 def rendered(case: Path) -> dict[str, str]:
     try:
         version = case / "systemd"
-        host = replace(HOST, systemd=int(version.read_text())) if version.exists() else HOST
+        host = replace(HOST, systemd_version=int(version.read_text())) if version.exists() else HOST
         if (case / "user").exists():
-            host = replace(host, of_user=True, runtime="/run/user/1000")
+            host = replace(host, is_user=True, runtime="/run/user/1000")
         if (command := case / "clocks").exists():
-            host = replace(host, clocks=command.read_text().strip())
+            host = replace(host, clocks_command=command.read_text().strip())
         clocks = [read_clock(case / "clock.py", case.name, PROJECT)]
-        files = ejected(clocks, host) if (case / "ejected").exists() else render(clocks, host)
-        if sentences := left_out(clocks, host):
+        files = eject(clocks, host) if (case / "ejected").exists() else dict(render(clocks, host))
+        if sentences := unsupported_options(clocks, host):
             files["left_out.txt"] = "".join(f"{sentence}\n" for sentence in sentences)
     except FaultsError as error:
         files = {"faults.txt": f"{error}\n"}

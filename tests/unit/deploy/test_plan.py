@@ -2,7 +2,8 @@
 
 import pytest
 
-from scheduled_tasks.deploy.plan import Facts, Loaded, Plan, Window, links_of, plan
+from scheduled_tasks.deploy.plan import Facts, Loaded, Plan, StoppedTimers, plan
+from scheduled_tasks.render.unit_set import UnitSet
 
 TIMER = (
     "# Due daily, line {line}\n[Unit]\nDescription=x\n\n[Timer]\nOnCalendar=*-*-* {hour}:00:00\n# why\nAccuracySec=1s\n"
@@ -10,18 +11,19 @@ TIMER = (
 ACTIVE = Loaded(active=True, started_before=True)
 
 
-def files(line: int = 1, hour: int = 6) -> dict[str, str]:
-    return {
+def files(line: int = 1, hour: int = 6) -> UnitSet:
+    files = {
         "clock-a.target": "[Unit]\n",
         "clock-a-x.timer": TIMER.format(line=line, hour=hour),
         "clock-a-x.service": "[Service]\n",
     }
+    return UnitSet(files)
 
 
-def settled(found: dict[str, str], **facts: object) -> Facts:
+def settled(units: UnitSet, **facts: object) -> Facts:
     """A machine that has a set and runs it."""
-    started = {path: ACTIVE for path in found if path.endswith((".timer", ".target"))}
-    known: dict[str, object] = {"files": found, "links": dict.fromkeys(links_of(found), True), "loaded": started}
+    started = {path: ACTIVE for path in units if path.endswith((".timer", ".target"))}
+    known: dict[str, object] = {"units": units, "links": dict.fromkeys(units.links, True), "loaded": started}
     return Facts(**(known | facts))  # type: ignore[arg-type]
 
 
@@ -48,7 +50,7 @@ def test_a_timer_whose_time_changed_is_restarted() -> None:
 
 
 def test_what_is_gone_is_stopped_and_its_links_are_stale() -> None:
-    todo = plan({}, settled(files()))
+    todo = plan(UnitSet(), settled(files()))
     assert todo.stop == ("clock-a-x.timer", "clock-a.target")
     assert len(todo.stale_links) == 4
 
@@ -57,10 +59,10 @@ def test_a_killed_apply_is_finished() -> None:
     outdated = {"clock-a.target": ACTIVE, "clock-a-x.timer": Loaded(active=False, outdated=True)}
     todo = plan(files(), settled(files(), loaded=outdated))
     assert (todo.reload, todo.start, todo.flips) == (True, ("clock-a-x.timer",), False)
-    assert not plan(files(), settled(files(), unfinished=Window({}))).is_empty
+    assert not plan(files(), settled(files(), unfinished=StoppedTimers({}))).is_empty
     # The set that it had taken away: its links tell which units were ours.
-    after = settled({}, links=dict.fromkeys(links_of(files()), False), loaded={"clock-a-x.timer": ACTIVE})
-    assert plan({}, after).stop == ("clock-a-x.timer",)
+    after = settled(UnitSet(), links=dict.fromkeys(files().links, False), loaded={"clock-a-x.timer": ACTIVE})
+    assert plan(UnitSet(), after).stop == ("clock-a-x.timer",)
 
 
 def test_a_unit_of_another_that_has_our_prefix_is_left_alone() -> None:
@@ -69,13 +71,13 @@ def test_a_unit_of_another_that_has_our_prefix_is_left_alone() -> None:
 
 def test_it_says_what_becomes_of_a_running_job() -> None:
     running = frozenset({"clock-a-x.service"})
-    assert plan({}, settled(files(), running=running)).effects == {
+    assert plan(UnitSet(), settled(files(), running=running)).on_running == {
         "clock-a-x.service": "goes on to its end with its limits, and is not started again"
     }
-    assert plan(files(hour=7), settled(files(), running=running)).effects == {
-        "clock-a-x.service": "goes on; only when it is due next has changed"
+    assert plan(files(hour=7), settled(files(), running=running)).on_running == {
+        "clock-a-x.service": "goes on; only its next due time has changed"
     }
-    assert plan(files(), settled(files(), running=running)).effects == {}
+    assert plan(files(), settled(files(), running=running)).on_running == {}
 
 
 @pytest.mark.parametrize(
@@ -85,15 +87,15 @@ def test_a_change_of_what_a_running_job_inherits_is_said(drop_in: str) -> None:
     found = files() | {drop_in: "[Service]\nNice=1\n"}
     facts = settled(found, running=frozenset({"clock-a-x.service", "clock-b-x.service"}))
     for wanted in (found | {drop_in: "[Service]\nNice=2\n"}, files()):
-        said = plan(wanted, facts).effects["clock-a-x.service"]
+        said = plan(wanted, facts).on_running["clock-a-x.service"]
         assert said == "goes on to its end as it was started; its next run is the new one"
     other = {"clock-c-.service.d/20-clock.conf": "[Service]\nNice=1\n"}
-    assert plan(found | other, facts).effects == {}
+    assert plan(found | other, facts).on_running == {}
 
 
 def test_what_is_kept_for_a_run_that_is_over_is_taken_away() -> None:
-    kept = {"clock-a-x.service": "[Service]\nRuntimeMaxSec=1h\n"}
-    todo = plan(files(), settled(files(), kept=kept))
-    assert (todo.over, todo.reload, todo.flips) == (("clock-a-x.service",), True, False)
-    running = settled(files(), kept=kept, running=frozenset({"clock-a-x.service"}))
+    overrides = {"clock-a-x.service": "[Service]\nRuntimeMaxSec=1h\n"}
+    todo = plan(files(), settled(files(), overrides=overrides))
+    assert (todo.stale_overrides, todo.reload, todo.flips) == (("clock-a-x.service",), True, False)
+    running = settled(files(), overrides=overrides, running=frozenset({"clock-a-x.service"}))
     assert plan(files(), running).is_empty

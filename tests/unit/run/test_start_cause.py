@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduled_tasks.run.start_cause import Cause, read
+from scheduled_tasks.run.start_cause import StartCause, parse
 
 # As systemd 252 and 257 show it.
 BY_TIMER = """\
@@ -33,9 +33,9 @@ def shown(span: str, left: int, ended: int) -> str:
 
 
 def test_what_systemd_shows_is_read() -> None:
-    assert read(BY_TIMER) == Cause(987.915143, datetime(2026, 11, 26, 1, 28, 36, tzinfo=UTC), 984.034548)
-    assert read(NEVER) == Cause(0, None, 0)
-    assert read("LastTriggerUSec=n/a so\n") is None
+    assert parse(BY_TIMER) == StartCause(987.915143, datetime(2026, 11, 26, 1, 28, 36, tzinfo=UTC), 984.034548)
+    assert parse(NEVER) == StartCause(0, None, 0)
+    assert parse("LastTriggerUSec=n/a so\n") is None
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_systemd_shows_is_read() -> None:
     ],
 )
 def test_spans_of_time_are_read(span: str, seconds: float) -> None:
-    found = read(shown(span, 0, 0))
+    found = parse(shown(span, 0, 0))
     assert found is not None
     assert found.elapsed == pytest.approx(seconds)
 
@@ -69,6 +69,6 @@ def test_spans_of_time_are_read(span: str, seconds: float) -> None:
 def test_a_timer_started_what_began_after_it_elapsed_and_after_the_run_before(
     span: str, left: int, ended: int, *, is_timer: bool
 ) -> None:
-    found = read(shown(span, left, ended))
+    found = parse(shown(span, left, ended))
     assert found is not None
     assert found.is_timer == is_timer
