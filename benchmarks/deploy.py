@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 
 import scheduled_tasks
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.clock_job import Project
-from scheduled_tasks.render.units import Host, render
+from scheduled_tasks.clock_job import ReadingContext
+from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.units import render
 from tests.machine.machine import Machine, booted
 from tests.machine.project import FOLDER, SmallProject, set_up
 
@@ -137,7 +138,7 @@ def rendering(jobs: int) -> None:
             "    scheduler.add_job(cancel_expired_bookings, 'cron', [1], id=f'job{number}', hour=number % 24)",
         ]
         path.write_text("\n".join(lines) + "\n")
-        project = Project(domains="scheduled_tasks.domains", timezone="Europe/Paris", now=datetime.now(UTC))
+        project = ReadingContext(domains="scheduled_tasks.domains", timezone="Europe/Paris", now=datetime.now(UTC))
         clocks = [read_clock(path, "many", project)]
     host = Host(run_task="/bin/true", configuration=Path("/etc/scheduled-tasks/config.toml"))
     measured(f"render of {jobs} jobs", lambda: render(clocks, host))

@@ -29,7 +29,7 @@ WITH = "from scheduled_tasks.run import main, record; main.entry()"
 # The flag is read on the same connection, by a statement of its own, as without a ledger it had to be.
 WITHOUT = """
 from scheduled_tasks.run import main, record
-record.open_run = lambda run, *_: record.Opened(1, record.read_flag(run.feature), False, "", "")
+record.open_run = lambda run, *_: record.ClaimResult(1, record.read_flag(run.feature), False, "", "")
 record.close_run = lambda *_: record.database.close() or True
 main.entry()
 """
@@ -62,6 +62,7 @@ def host(name: str) -> tuple[list[float], list[float], list[float]]:
     """One host's claims: seconds of those that it won, of those that it lost, and of the ends."""
     from scheduled_tasks.run import database, record, statements
     from scheduled_tasks.run.current import Run
+    from scheduled_tasks.run.status import RunStatus
 
     won: list[float] = []
     lost: list[float] = []
@@ -71,11 +72,11 @@ def host(name: str) -> tuple[list[float], list[float], list[float]]:
         run.host, run.slot_host, run.trigger = name, "", "timer"
         run.scheduled_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
         began = time.perf_counter()
-        opened = record.open_run(run, record.Terms(timeout=60), "")
-        (lost if opened.attempt is None else won).append(time.perf_counter() - began)
-        if opened.attempt is not None:
+        claim = record.open_run(run, record.ClaimTerms(timeout=60), "")
+        (lost if claim.attempt is None else won).append(time.perf_counter() - began)
+        if claim.attempt is not None:
             began = time.perf_counter()
-            database.execute(statements.CLOSE, record.Result(run.run_id, 1, "ended", 0, 0.1)._asdict())
+            database.execute(statements.CLOSE, record.Result(run.run_id, 1, RunStatus.ENDED, 0, 0.1)._asdict())
             ends.append(time.perf_counter() - began)
     return won, lost, ends
 

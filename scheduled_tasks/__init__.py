@@ -32,7 +32,7 @@ __all__ = [
     "setting",
 ]
 
-_HOME = {
+_MODULES = {
     "Clock": "clock",
     "CurrentRun": "run.current",
     "Feature": "features",
@@ -48,6 +48,6 @@ _HOME = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -117,7 +117,7 @@ class Clock:
     Args:
         timezone: the zone of its jobs' times, for example "Europe/Paris"; else the configured one.
         description: one line for people; else the first line of the clock file's docstring.
-        **options: see docs/clocks.md, for example `timeout="30min"`, `memory_max="512M"`.
+        **options: see docs/reference/clock-files.md, for example `timeout="30min"`, `memory_max="512M"`.
     """
 
     def __init__(self, *, timezone: str = "", description: str = "", **options: object) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.clock import Clock, ClockSpec, JobCall
-from scheduled_tasks.clock_job import Project, is_zone, job_name, read_job
+from scheduled_tasks.clock_job import ReadingContext, is_zone, job_name, read_job
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.options import OPTIONS, Options, read_options
@@ -51,7 +51,7 @@ def clock_files(package: str) -> list[tuple[str, Path]]:
     return [(path.stem, path) for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")]
 
 
-def read_clocks(files: Iterable[tuple[str, Path]], project: Project) -> list[ClockSpec]:
+def read_clocks(files: Iterable[tuple[str, Path]], project: ReadingContext) -> list[ClockSpec]:
     """Reads clock files, as (clock, path).
 
     Raises:
@@ -69,7 +69,7 @@ def read_clocks(files: Iterable[tuple[str, Path]], project: Project) -> list[Clo
     return clocks
 
 
-def read_clock(path: Path, name: str, project: Project) -> ClockSpec:
+def read_clock(path: Path, name: str, project: ReadingContext) -> ClockSpec:
     """Reads one clock file; see `read_clocks`."""
     module, faults = _execute(path, name, project.make_app)
     if not NAME.fullmatch(name):

@@ -18,7 +18,7 @@ from scheduled_tasks import schedule
 from scheduled_tasks.clock import ApplicationPlaceholder, Job, JobCall
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.options import OPTIONS, RETRY_DELAY, Options, read_options, seconds_of
-from scheduled_tasks.run.arguments import APP, NAME, takes_app, with_time
+from scheduled_tasks.run.arguments import APP, NAME, takes_app, with_scheduled_at
 from scheduled_tasks.run.find_task import BUNDLED, is_task
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _WITHOUT_MEANING = {
 
 
 @dataclass(frozen=True)
-class Project:
+class ReadingContext:
     """What a clock file is read for.
 
     Attributes:
@@ -56,7 +56,7 @@ class Project:
     lines: bool = True
 
 
-def read_job(call: JobCall, clock: str, project: Project, timezone: str, inherited: Options) -> Job:
+def read_job(call: JobCall, clock: str, project: ReadingContext, timezone: str, inherited: Options) -> Job:
     """Judges one call of a clock whose times are in `timezone`, and whose jobs inherit options.
 
     Raises:
@@ -140,7 +140,7 @@ def _arguments(call: JobCall, faults: list[Fault]) -> tuple[list[Any] | None, di
         kwargs = {}
     function: Callable[..., Any] = call.function  # type: ignore[assignment]  # _task_name has seen that it is callable
     try:
-        _signature(function).bind(*args, **with_time(_signature(function), args, kwargs))
+        _signature(function).bind(*args, **with_scheduled_at(_signature(function), args, kwargs))
     except TypeError as error:
         needs_app = takes_app(function) and not any(value is not None and _is_app(value) for value in args)
         instead = (

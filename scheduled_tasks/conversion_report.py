@@ -1,6 +1,6 @@
 """The report of an import: each job or line found has one entry, in the order of the files; as Markdown and as JSON.
 
-What comes in: entries. What goes out: two texts. An entry's outcome follows from its findings, so that nothing is
+What comes in: entries. What goes out: two texts. An entry's outcome follows from its differences, so that nothing is
 called exact that has a difference.
 """
 
@@ -33,7 +33,7 @@ RUNS = 100
 
 
 @dataclass(frozen=True)
-class Finding:
+class Difference:
     """One thing to say of an entry.
 
     Attributes:
@@ -46,7 +46,7 @@ class Finding:
 
     kind: str
     text: str
-    weight: str = "difference"
+    weight: str = "different"
     dates: tuple[str, ...] = ()
     instead: str = ""
 
@@ -61,12 +61,12 @@ class Entry:
     outcome: str
     job: str = ""
     due: str = ""
-    findings: tuple[Finding, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
-    def judged(self) -> Entry:
-        """The entry of a job, with the outcome that its findings make."""
-        weights = {finding.weight for finding in self.findings}
-        outcome = "refused" if "refusal" in weights else "different" if "difference" in weights else "exact"
+    def with_outcome(self) -> Entry:
+        """The entry of a job, with the outcome that its differences make."""
+        weights = {difference.weight for difference in self.differences}
+        outcome = "refused" if "refused" in weights else "different" if "different" in weights else "exact"
         return replace(self, outcome=outcome)
 
 
@@ -120,17 +120,17 @@ def _entry(entry: Entry, outcome: str) -> Iterable[str]:
     yield f"- **line {entry.line}**{job}: {outcome}" + (f"; {entry.due}" if entry.due else "")
     if entry.source:
         yield f"  `` {entry.source} ``" if "`" in entry.source else f"  `{entry.source}`"
-    for finding in entry.findings:
-        dates = f" ({_listed(finding.dates)})" if finding.dates else ""
-        instead = f"; {finding.instead}" if finding.instead else ""
-        yield f"  - {finding.kind}: {finding.text}{dates}{instead}"
+    for difference in entry.differences:
+        dates = f" ({_listed(difference.dates)})" if difference.dates else ""
+        instead = f"; {difference.instead}" if difference.instead else ""
+        yield f"  - {difference.kind}: {difference.text}{dates}{instead}"
 
 
 def _listed(dates: tuple[str, ...]) -> str:
     return ", ".join(dates)
 
 
-def horizon(trigger: Trigger, now: datetime) -> datetime:
+def dates_until(trigger: Trigger, now: datetime) -> datetime:
     """Until when dates are said: for two years, and for a hundred runs where they come within ten."""
     last = now
     for each in islice(occurrences(trigger, after=now, until=now + timedelta(days=366 * MOST_YEARS)), RUNS):

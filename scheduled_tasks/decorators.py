@@ -1,8 +1,8 @@
 """The decorators of a task, outermost first: `log_cron`, `cron_context`, `cron_require_feature`.
 
-Each works alone, and each works outside run-task too (called from a shell or a test). Under run-task the run itself
-writes the lines and has read the flag already, so that nothing is said or asked twice. `cron_idempotent`
-only declares something, and stands anywhere among them.
+Each works alone, and also outside run-task, called from a shell or a test. Under run-task the run itself writes the
+lines and has read the flag, so that nothing is logged or read twice. `cron_idempotent` only declares something, and can
+be anywhere among them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from scheduled_tasks.errors import DecoratorOrderError
 from scheduled_tasks.run import context, current, flags, log
+from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,35 +30,35 @@ ORDER = "@log_cron, @cron_context, @cron_require_feature, and then the function"
 
 
 def log_cron(function: Callable[P, R]) -> Callable[P, R]:
-    """Says when the task starts and how it ends, as `type=cron name=… status=…` lines.
+    """Log when the task starts and how it ends, as `type=cron name=… status=…` lines.
 
-    What the task raises is logged as `failed` and goes on to the caller.
+    An exception of the task is logged as `failed` and raised again.
     """
 
     @wraps(function)
     def logged(*args: P.args, **kwargs: P.kwargs) -> R:
-        if current.current is not None:  # run-task has said that it started, and will say how it ends
+        if current.current is not None:  # run-task logs its start and its end
             return function(*args, **kwargs)
         name = logged.__name__
         began = time.monotonic()
-        log.announce(name, "started", logging.INFO)
+        log.announce(name, RunStatus.STARTED, logging.INFO)
         try:
             result = function(*args, **kwargs)
         except BaseException:
             kind, error, where = sys.exc_info()
-            assert kind is not None and error is not None  # noqa: PT018, S101 - in an except block both are there
-            log.announce(name, "failed", logging.ERROR, (kind, error, where), duration=_since(began))
+            assert kind is not None and error is not None  # noqa: PT018, S101 - an except block has both
+            log.announce(name, RunStatus.FAILED, logging.ERROR, (kind, error, where), duration=_since(began))
             raise
-        log.announce(name, "ended", logging.INFO, duration=_since(began))
+        log.announce(name, RunStatus.ENDED, logging.INFO, duration=_since(began))
         return result
 
     return _mark(logged, "log_cron")
 
 
 def cron_context(function: Callable[P, R]) -> Callable[P, R]:
-    """Runs the task in its application's context; the application is the task's first argument.
+    """Run the task in its application's context; the application is the task's first argument.
 
-    What the task leaves uncommitted when it returns is said in a warning: the context's end rolls it back.
+    Changes that the task leaves uncommitted are rolled back when the context ends; a warning says so.
     """
 
     @wraps(function)
@@ -67,29 +68,29 @@ def cron_context(function: Callable[P, R]) -> Callable[P, R]:
             result = function(*args, **kwargs)
             logger = logging.getLogger(function.__module__)
             try:
-                for left in context.uncommitted(app):
-                    logger.warning("left uncommitted, so it is rolled back: %s; commit at the end of the task", left)
+                for change in context.uncommitted(app):
+                    logger.warning("uncommitted changes are rolled back: %s; commit at the end of the task", change)
             except Exception:
-                logger.warning("it can't be told whether something was left uncommitted", exc_info=True)
+                logger.warning("unknown whether changes were left uncommitted", exc_info=True)
             return result
 
     return _mark(in_context, "cron_context")
 
 
 def cron_idempotent(function: C) -> C:
-    """Declares that the task may be run again after any failure, also after it was killed halfway.
+    """Declare that the task can be run again after any failure, even after it was killed halfway.
 
-    Nothing tries it again yet: `retries=3`, in a clock file, does. It works anywhere among the decorators.
+    This alone causes no retries; `retries=3` in a clock file does. It can be anywhere among the decorators.
     """
     function.__cron_idempotent__ = True  # type: ignore[attr-defined]  # read through all wraps()
     return function
 
 
-cron_required = cron_context  # the original's example spells it so in places
+cron_required = cron_context  # the original's example uses this name in places
 
 
 def cron_require_feature(feature: Enum) -> Callable[[Callable[P, R]], Callable[P, R | None]]:
-    """Runs the task only while a feature flag is active; otherwise it returns None at once.
+    """Run the task only while a feature flag is active; otherwise return None at once.
 
     Args:
         feature: a member of the project's enum of flags, for example `FeatureToggle.SYNCHRONIZE_TITELIVE`.
@@ -99,12 +100,12 @@ def cron_require_feature(feature: Enum) -> Callable[[Callable[P, R]], Callable[P
     """
     if not hasattr(feature, "name") or not hasattr(feature.value, "default"):
         raise DecoratorOrderError(
-            f"cron_require_feature wants a member of your enum of flags, got {feature!r}: write "
+            f"cron_require_feature expects a member of your enum of flags, got {feature!r}: write "
             "@cron_require_feature(FeatureToggle.NAME), with NAME = Feature('what it switches') in the enum"
         )
 
     def decorate(function: Callable[P, R]) -> Callable[P, R | None]:
-        _refuse_anything_but_a_plain_function(function)
+        _require_plain_function(function)
 
         @wraps(function)
         def required(*args: P.args, **kwargs: P.kwargs) -> R | None:
@@ -119,21 +120,21 @@ def cron_require_feature(feature: Enum) -> Callable[[Callable[P, R]], Callable[P
     return decorate
 
 
-def _refuse_anything_but_a_plain_function(function: object) -> None:
+def _require_plain_function(function: object) -> None:
     if inspect.isfunction(function) and not hasattr(function, "__wrapped__"):
         return
     name = getattr(function, "__qualname__", repr(function))
     outer = getattr(function, "__cron__", ())
-    found = f"already decorated with {', '.join(outer)}" if outer else "not a plain function"
+    state = f"already decorated with {', '.join(outer)}" if outer else "not a plain function"
     raise DecoratorOrderError(
-        f"{getattr(function, '__module__', '?')}.{name} is {found}: put @cron_require_feature closest to the function, "
+        f"{getattr(function, '__module__', '?')}.{name} is {state}: put @cron_require_feature closest to the function, "
         f"the order from the outside in is {ORDER}"
     )
 
 
 def _mark(wrapper: C, name: str) -> C:
     inner = getattr(wrapper, "__wrapped__", None)
-    wrapper.__cron__ = (name, *getattr(inner, "__cron__", ()))  # type: ignore[attr-defined]  # functions take attributes
+    wrapper.__cron__ = (name, *getattr(inner, "__cron__", ()))  # type: ignore[attr-defined]  # functions can have attributes
     return wrapper
 
 

@@ -1,6 +1,6 @@
-"""The errors of the project, for every room.
+"""The base classes of the project's errors. It imports nothing, because every run imports it.
 
-One base error; each subclass's docstring is its default message. This module imports nothing: every run pays for it.
+Each subclass has an exit code (sysexits.h, where one fits), and its docstring is its default message.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class ScheduledTasksError(Exception):
 
 
 class UsageError(ScheduledTasksError):
-    """The command line is not understood."""
+    """The command line has a fault."""
 
     exit_code = 64
 
@@ -28,7 +28,7 @@ class ConfigurationError(ScheduledTasksError):
 
 
 class ServiceUnavailableError(ScheduledTasksError):
-    """A needed service is not reachable now."""
+    """A needed service is unreachable."""
 
     exit_code = 75
 

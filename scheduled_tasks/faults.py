@@ -1,6 +1,6 @@
-"""Faults: what is wrong with what a person wrote, as values, so that all of a file's are collected and shown at once.
+"""Faults in input that a person wrote, as values, so that all faults of a file are shown at once.
 
-Apart from errors because a run, which imports those, reads nothing that a person has just written.
+Separate from errors.py, because every run imports that, and a run reads no such input.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from scheduled_tasks.errors import ScheduledTasksError
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong in what a person wrote, and what to write instead.
+    """One fault in the input, and what to write instead.
 
-    `field` is the argument or keyword at fault (empty where the whole call is), `value` what stands there
-    as its writer sees it, `problem` a sentence, `instead` what to write. File, line, clock and job are put
-    in where they become known.
+    `field` is the argument or keyword (empty if the whole call is at fault), `value` its value as written in the file,
+    `problem` a sentence, `instead` what to write. File, line, clock and job are added where they are known.
     """
 
     problem: str
@@ -38,7 +37,7 @@ class Fault:
 
 
 class FaultsError(ScheduledTasksError):
-    """What was read has faults."""
+    """The input has faults."""
 
     exit_code = 65
 

@@ -1,7 +1,6 @@
-"""Files that outlive a power cut, whole or not there; and one that says nothing keeps no other from being read.
+"""Crash-safe files: a write is all or nothing, and one corrupt file never blocks the others.
 
-The edge below the rooms that keep something on disk until the database has it. In come paths and texts, and how a text
-is read; out go files, and what they say. Imported by a run only when it has something to keep.
+Used for everything that stays on disk until the database has it. A run imports this only when it has something to keep.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-NO_FILE = {errno.ELOOP, errno.ENXIO}  # what opening says of a link and of a socket
-NO_PLAIN_FILE = "it is no plain file"
-REFUSED = ".refused"  # what says nothing is called so, for a person to look at: `clocks doctor` names it
+NOT_REGULAR = {errno.ELOOP, errno.ENXIO}  # the errors of opening a link and a socket
+NOT_REGULAR_TEXT = "not a regular file"
+QUARANTINED = ".refused"  # suffix of an unreadable file, kept for a person to look at; `clocks doctor` names it
 
 
 def write(path: Path, text: str, mode: int | None = None) -> None:
-    """Writes a file; after a power cut it is there with all of its text, or what was there before is.
+    """Write a file so that after a power cut it has either all of its new text or its old contents.
 
-    A rename alone isn't enough: file systems may have done it and not have written the text.
+    A rename alone isn't enough: file systems may have done it before the text is on disk.
     """
     unfinished = path.with_name(f".{path.name}.new")
     with unfinished.open("w") as file:
@@ -44,48 +43,48 @@ def write(path: Path, text: str, mode: int | None = None) -> None:
         os.close(folder)
 
 
-def read(path: Path, parse: Callable[[str], T], most: int | None = None) -> T | None:
-    """What a file says; None where it says nothing: it is gone, or what it has can't be read, then it is set aside.
+def read(path: Path, parse: Callable[[str], T], max_bytes: int | None = None) -> T | None:
+    """Read and parse a file; None if it is gone or unreadable. An unreadable one is quarantined.
 
-    A job's user may have put anything in its place: no link is followed, and nothing is waited for.
+    A job's user may have put anything in its place, so links aren't followed and nothing blocks.
 
     Args:
         path: the file.
-        parse: reads the text; raises ValueError, KeyError or TypeError where it is none.
-        most: how many bytes such a file can have; None where nobody else could have written it.
+        parse: parses the text; raises ValueError, KeyError or TypeError if it is corrupt.
+        max_bytes: the largest valid size; None if no untrusted user can write the file.
     """
     try:
-        return parse(_text(path, most))
+        return parse(_text(path, max_bytes))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        set_aside(path, error)
+        quarantine(path, error)
         return None
 
 
-def set_aside(path: Path, why: Exception) -> None:
-    """Has a file out of the way that says nothing, and says so once."""
-    aside = path.with_suffix(REFUSED)
-    said = str(why).partition("\n")[0]
-    logger.warning("%s can't be read (%s: %s), and is %s now", path, type(why).__name__, said, aside.name)
+def quarantine(path: Path, error: Exception) -> None:
+    """Quarantine an unreadable file and log it once."""
+    quarantined = path.with_suffix(QUARANTINED)
+    reason = str(error).partition("\n")[0]
+    logger.warning("%s is unreadable (%s: %s); renamed to %s", path, type(error).__name__, reason, quarantined.name)
     with suppress(OSError):
-        path.rename(aside)
+        path.rename(quarantined)
 
 
-def _text(path: Path, most: int | None) -> str:
+def _text(path: Path, max_bytes: int | None) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        if error.errno in NO_FILE:
-            raise ValueError(NO_PLAIN_FILE) from error
+        if error.errno in NOT_REGULAR:
+            raise ValueError(NOT_REGULAR_TEXT) from error
         raise
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(NO_PLAIN_FILE)
+            raise ValueError(NOT_REGULAR_TEXT)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            text = file.read(-1 if most is None else most + 1)
+            text = file.read(-1 if max_bytes is None else max_bytes + 1)
     finally:
         os.close(descriptor)
-    if most is not None and len(text) > most:
-        raise ValueError(f"it has more than {most} bytes")
+    if max_bytes is not None and len(text) > max_bytes:
+        raise ValueError(f"larger than {max_bytes} bytes")
     return text.decode()

@@ -1,7 +1,7 @@
 """A project's first configuration: what `clocks init` finds out of a project, and the few lines it writes there.
 
-In comes a project's folder; out comes a `Plan`: texts by path, each with its explanation. Nothing that is there is
-changed but pyproject.toml, which gets a table at its end.
+A project folder comes in; `InitialFiles` (texts by path, each with its explanation) go out. The only existing file that
+changes is pyproject.toml: a table is added at its end.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ scheduler.add_job(say_hello, "cron", id="say_hello", hour=6)
 
 
 @dataclass(frozen=True)
-class Found:
+class DetectedProject:
     """What a project is: its package, its framework ("" where none is seen), what to write as `app`."""
 
     package: str
@@ -87,14 +87,14 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Plan:
+class InitialFiles:
     """Texts to write by path, relative to the project, each with why; `appended` are put at a file's end."""
 
     files: dict[str, tuple[str, str]]
     appended: dict[str, tuple[str, str]]
 
 
-def find_out(folder: Path, package: str = "") -> Found:
+def detect_project(folder: Path, package: str = "") -> DetectedProject:
     """Looks at a project.
 
     Raises:
@@ -104,14 +104,14 @@ def find_out(folder: Path, package: str = "") -> Found:
     if manage.is_file() and (found := DJANGO_SETTINGS.search(manage.read_text())):
         settings = found[1]
         package = package or settings.partition(".")[0]
-        return Found(package, "Django", f"{package}.scheduled:set_up", settings)
+        return DetectedProject(package, "Django", f"{package}.scheduled:set_up", settings)
     package = package or _package(folder)
     for path in (folder / package / "__init__.py", *sorted((folder / package).glob("*.py"))):
         text = path.read_text() if path.is_file() else ""
         module = package if path.stem == "__init__" else f"{package}.{path.stem}"
         if "flask" in text.lower() and (found := FACTORY.search(text) or FLASK.search(text)):
-            return Found(package, "Flask", f"{module}:{found[1]}")
-    return Found(package)
+            return DetectedProject(package, "Flask", f"{module}:{found[1]}")
+    return DetectedProject(package)
 
 
 def _package(folder: Path) -> str:
@@ -126,7 +126,7 @@ def _package(folder: Path) -> str:
     raise UsageError(f"which package of {folder} is the project's? {found}: name it with --package")
 
 
-def plan(folder: Path, found: Found, timezone: str) -> Plan:
+def initial_files(folder: Path, found: DetectedProject, timezone: str) -> InitialFiles:
     """What to write into a project.
 
     Raises:
@@ -157,10 +157,10 @@ def plan(folder: Path, found: Found, timezone: str) -> Plan:
     missing = {path: each for path, each in files.items() if not (folder / path).exists()}
     table = _table(found, timezone)
     why = "where the tasks, clocks, flags and the application are"
-    return Plan(missing, {"pyproject.toml": (table, why)})
+    return InitialFiles(missing, {"pyproject.toml": (table, why)})
 
 
-def _table(found: Found, timezone: str) -> str:
+def _table(found: DetectedProject, timezone: str) -> str:
     name = found.package
     lines = [
         "",

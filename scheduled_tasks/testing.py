@@ -2,7 +2,7 @@
 
 In a project's conftest.py: `pytest_plugins = ["scheduled_tasks.testing"]`; it needs the extra `testing`. What comes
 in: the project's configuration. What goes out: a real PostgreSQL of the tests' own, tasks that run as under run-task,
-with their log lines, and the times at which jobs fire. docs/testing.md shows each.
+with their log lines, and the times at which jobs fire. docs/how-to/test.md shows each.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from psycopg import sql
 
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.clock_file import clock_files, read_clocks
-from scheduled_tasks.clock_job import Project
+from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.features import set_active, synchronize
 from scheduled_tasks.operate import migrations
+from scheduled_tasks.operate.feature_flags import set_active, synchronize
 from scheduled_tasks.run import arguments, context, current, database, log, main, settings
 from scheduled_tasks.schedule import occurrences
 
-__all__ = ["Flags", "JobTimes", "TaskCall", "flags", "job_times", "log_lines", "run_task", "tasks_database"]  # noqa: F822 - `flags` is the fixture `_flags`
+__all__ = ["Flags", "JobTimes", "TaskResult", "flags", "job_times", "log_lines", "run_task", "tasks_database"]  # noqa: F822 - `flags` is the fixture `_flags`
 
 TEMPLATE = "template_of_the_tests"
 _numbers = count(1)
 
 
 @dataclass(frozen=True)
-class TaskCall:
+class TaskResult:
     """What became of a call of a task.
 
     Attributes:
@@ -158,13 +158,13 @@ def _captured() -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture
 def log_lines() -> Iterator[list[dict[str, Any]]]:
-    """What is logged while the test runs, as the log lines of docs/run-task.md: a list that grows."""
+    """What is logged while the test runs, as the log lines of docs/reference/log-lines.md: a list that grows."""
     with _captured() as lines:
         yield lines
 
 
 @pytest.fixture
-def run_task(tasks_database: str) -> Callable[..., TaskCall]:
+def run_task(tasks_database: str) -> Callable[..., TaskResult]:
     """Runs a task in the test's process as run-task does: `run_task(task, *args, at=None, clock="", job="", **kwargs)`.
 
     The flag is read from the test's database, the run is recorded there, its lines are captured. `at` is its nominal
@@ -174,7 +174,7 @@ def run_task(tasks_database: str) -> Callable[..., TaskCall]:
 
     def call(
         task: Callable[..., Any], *args: Any, at: datetime | None = None, clock: str = "", job: str = "", **kwargs: Any
-    ) -> TaskCall:
+    ) -> TaskResult:
         name = task.__name__
         domain = task.__module__.removeprefix(f"{settings.load().get('domains')}.")
         run = current.Run(f"{domain}.{name}", name, clock=clock, job=job)
@@ -189,7 +189,7 @@ def run_task(tasks_database: str) -> Callable[..., TaskCall]:
             finally:
                 current.current = before
         status = [line["status"] for line in lines if "status" in line][-1]
-        return TaskCall(status, result, error, lines)
+        return TaskResult(status, result, error, lines)
 
     return call
 
@@ -211,7 +211,7 @@ def _called(
 
     before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
-        main._run(run, task, cast("arguments.Call", call), arguments.Asked(run.task))  # noqa: SLF001 - the whole of a run, in its one home
+        main._run(run, task, cast("arguments.Call", call), arguments.CommandLine(run.task))  # noqa: SLF001 - the whole of a run, in its one home
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
@@ -261,7 +261,7 @@ def job_times() -> JobTimes:
     """When jobs fire: `job_times.of("orders/expire", start="2027-03-27", until="2027-03-29")`."""
     configuration = settings.load()
     configuration.make_importable()
-    project = Project(
+    project = ReadingContext(
         domains=configuration.require("domains"),
         timezone=configuration.get("timezone"),
         now=datetime.now(UTC),

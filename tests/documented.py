@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = {
-    path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+# The README, and each page by its path below docs/.
+PAGES = {"README.md": (ROOT / "README.md").read_text(encoding="utf-8")} | {
+    str(path.relative_to(DOCS)): path.read_text(encoding="utf-8")
+    for path in sorted(DOCS.rglob("*.md"))
+    if path.parent.name != "decisions"
 }
 # Who runs commands → the module that does.
 RUNNERS = {
@@ -28,12 +32,12 @@ RUNNERS = {
 # Whose a page's blocks are that say nothing.
 PAGES_RUN_BY = {
     "README.md": "clone",
-    "ansible.md": "controller",
-    "handbook.md": "machine",
-    "ledger.md": "deployed",
-    "migrating.md": "guide",
-    "run-task.md": "clone",
-    "time.md": "clone",
+    "how-to/deploy.md": "controller",
+    "how-to/operate.md": "machine",
+    "how-to/pause-and-run.md": "deployed",
+    "how-to/migrate.md": "guide",
+    "explanation/runs.md": "clone",
+    "explanation/time.md": "clone",
     "tutorial.md": "guide",
 }
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import subprocess
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
-from scheduled_tasks.clock_job import Project
+from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.options import read_options
+from scheduled_tasks.render.host import OLDEST_SYSTEMD, Host
 from scheduled_tasks.render.names import Home, Places
-from scheduled_tasks.render.units import OLDEST, Host
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def configured_clocks(*, lines: bool = True) -> list[ClockSpec]:
         ConfigurationError: `enabled_clocks` names a clock that there isn't.
     """
     configuration = make_importable()
-    project = Project(
+    project = ReadingContext(
         domains=configuration.require("domains"),
         timezone=configuration.get("timezone"),
         now=datetime.now(UTC),
@@ -158,27 +157,29 @@ def configured_host(places: Places | None = None) -> Host:
     own = configuration.path.parent.resolve() / "bin" / "run-task"
     installed = Path(sys.prefix) / "bin" / "run-task"
     run_task = configuration.get("run_task")
+    command = run_task or str(own if own.exists() else installed)
     return Host(
-        run_task=run_task or str(own if own.exists() else installed),
+        run_task=command,
         # A deployed release is called through `current`: its files are named so too, the same in every release.
-        installed=(sys.prefix, str(Path(run_task).parents[1])) if run_task else ("", ""),
+        installed_at=sys.prefix if run_task else "",
+        stable_path=str(Path(run_task).parents[1]) if run_task else "",
         configuration=Path(configuration.get("configuration") or configuration.path.resolve()),
         user=configuration.get("user"),
         credentials=_names(configuration, "credentials"),
         encrypted_credentials=_names(configuration, "encrypted_credentials"),
         credentials_folder=configuration.get("credentials_folder"),
-        network=_network(configuration),
-        systemd=_systemd_version(configuration),
-        of_user=home is not None,
+        allow_network=_network(configuration),
+        systemd_version=_systemd_version(configuration),
+        is_user=home is not None,
         runtime=str(home.runtime) if home else "/run",
         # Nobody watches a developer's own timers.
-        clocks="" if home else _watch_command(configuration, run_task or str(own if own.exists() else installed)),
+        clocks_command="" if home else _clocks_command(configuration, command),
         release=configuration.get("release"),
         log_namespace=configuration.get("log_namespace"),
     )
 
 
-def _watch_command(configuration: settings.Settings, run_task: str) -> str:
+def _clocks_command(configuration: settings.Settings, run_task: str) -> str:
     """`clocks`, which stands beside run-task; empty where a service of this host would know no database."""
     names = {*_names(configuration, "credentials"), *_names(configuration, "encrypted_credentials")}
     names |= set(configuration.values.get("settings", {}))
@@ -204,14 +205,11 @@ def _systemd_version(configuration: settings.Settings) -> int:
     """This machine's, or the one that the configuration says, for an image or a set rendered elsewhere."""
     said = configuration.get("systemd")
     if not said:
-        command = ["systemctl", "--version"]
-        try:
-            words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-            said = words[1]
-        except (OSError, subprocess.CalledProcessError, IndexError):
-            return OLDEST  # what it writes every later one reads too
-    if not said.isascii() or not said.isdigit() or int(said) < OLDEST:
-        raise ConfigurationError(f"systemd {said} is not one that units are written for: {OLDEST} is the oldest")
+        from scheduled_tasks.deploy import systemd
+
+        said = systemd.version() or str(OLDEST_SYSTEMD)  # which every later one can read
+    if not said.isascii() or not said.isdigit() or int(said) < OLDEST_SYSTEMD:
+        raise ConfigurationError(f"systemd {said} is not supported: {OLDEST_SYSTEMD} is the oldest")
     return int(said)
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks import features
 from scheduled_tasks.cli.common import (
     actor,
     check_option,
@@ -18,6 +17,7 @@ from scheduled_tasks.cli.common import (
     show_json,
 )
 from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def setup(*, stop: bool) -> None:
             for name in applied:
                 click.echo(f"applied {name}")
             if configuration.get("features"):
-                done = features.synchronize(database, configured_features(), actor=actor())
+                done = feature_flags.synchronize(database, configured_features(), actor=actor())
                 for name in done.added:
                     click.echo(f"flag {name} added")
             # Sample data comes with a database that is ours, once; into another's only when `clocks demo` asks.

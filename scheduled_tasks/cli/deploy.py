@@ -24,13 +24,14 @@ from scheduled_tasks.cli.common import (
 )
 from scheduled_tasks.cli.watch import tell
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
-from scheduled_tasks.render.units import left_out, render
+from scheduled_tasks.render.units import render, unsupported_options
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.apply import Applied
     from scheduled_tasks.deploy.plan import Plan
     from scheduled_tasks.render.names import Places
+    from scheduled_tasks.render.unit_set import UnitSet
 
 SOMETHING_TO_DO = 2
 
@@ -43,21 +44,21 @@ SOMETHING_TO_DO = 2
 def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
     """Show what `clocks apply` would do; exits 2 where there is something. Changes nothing and needs no root."""
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
-    from scheduled_tasks.deploy.machine_state import read_facts
+    from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.deploy.plan import plan
 
     places = chosen_places(root, user=user)
     clocks, host = configured_clocks(), configured_host(places)
-    files, lacking = render(clocks, host), left_out(clocks, host)
-    facts = read_facts(places, files, whole=False)
-    if facts.refusals:
-        raise ForeignUnitError(facts.refusals)
-    todo = plan(files, facts)
+    files, lacking = render(clocks, host), unsupported_options(clocks, host)
+    state = read_machine_state(places, files, whole=False)
+    if state.conflicts:
+        raise ForeignUnitError(state.conflicts)
+    todo = plan(files, state)
     if todo.flips:
         judge(files, places)
-    timers = _next_runs(todo, facts.files, files)
+    timers = _next_runs(todo, state.units, files)
     if as_json:
-        differences = {"diff": "\n".join(_diff(todo, facts.files, files))} if diff else {}
+        differences = {"diff": "\n".join(_diff(todo, state.units, files))} if diff else {}
         kinds = ("created", "changed", "removed", "stop", "restart", "start", "reload")
         acts = {kind: getattr(todo, kind) for kind in kinds}
         show_json(
@@ -65,7 +66,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
                 "to_do": not todo.is_empty,
                 **acts,
                 "timers": timers,
-                "running": dict(todo.effects),
+                "running": dict(todo.on_running),
                 "left_out": lacking,
                 **differences,
             }
@@ -77,18 +78,18 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
         for sentence in lacking:
             click.echo(f"left out: {sentence}")
         if diff:
-            click.echo("\n".join(("", *_diff(todo, facts.files, files))))
+            click.echo("\n".join(("", *_diff(todo, state.units, files))))
     sys.exit(0 if todo.is_empty else SOMETHING_TO_DO)
 
 
-def _next_runs(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> list[dict[str, Any]]:
+def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
     """Each timer whose calendar comes, goes or changes, with the next run before and after."""
     from scheduled_tasks.deploy.analyze import next_runs
     from scheduled_tasks.deploy.plan import calendar
 
     touched = (*todo.created, *todo.changed, *todo.removed)
     calendars = {
-        timer: (calendar(old.get(timer, "")), calendar(new.get(timer, "")))
+        timer: (calendar(old.file(timer)), calendar(new.file(timer)))
         for timer in sorted(touched)
         if timer.endswith(".timer")
     }
@@ -122,7 +123,7 @@ def _show_plan(todo: Plan, timers: list[dict[str, Any]]) -> None:
             ("TIMER", "NEXT RUN", "NEW NEXT RUN"),
             ((each["timer"], each["next"] or "-", each["new_next"] or "-") for each in timers),
         )
-    for service, effect in todo.effects.items():
+    for service, effect in todo.on_running.items():
         click.echo(f"{service} runs now: it {effect}")
     if todo.unfinished:
         click.echo("an earlier apply did not come to its end: this one finishes it")
@@ -154,16 +155,16 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
     prepare(files, places)
     applied = apply(files, places)
     _finish(applied, places, as_json=as_json)
-    for sentence in left_out(clocks, host) if applied.changed else ():
+    for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
     """Tells the ledger, has people's links follow the set that is in force now, and shows what was done."""
-    from scheduled_tasks.deploy.releases import follow
+    from scheduled_tasks.deploy.releases import update_links
 
     tell(places)
-    links = follow(places)
+    links = update_links(places)
     if as_json:
         show_json(asdict(applied) | {"links": links, "changed": applied.changed or bool(links)})
     elif not applied.changed and not links:
@@ -192,7 +193,7 @@ def list_sets(*, root: Path, user: bool, as_json: bool) -> None:
         show_json([asdict(each) | {"applied_at": _shown(each.applied_at)} for each in kept])
         return
     rows = (
-        (each.name[:12], _shown(each.applied_at) or "", str(each.jobs), "in force" if each.in_force else "")
+        (each.name[:12], _shown(each.applied_at) or "", str(each.jobs), "current" if each.current else "")
         for each in kept
     )
     table(("SET", "APPLIED", "JOBS", ""), rows)

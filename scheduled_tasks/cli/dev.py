@@ -23,7 +23,7 @@ from apscheduler.triggers.base import BaseTrigger
 from scheduled_tasks.cli.common import configured_clocks
 from scheduled_tasks.cli.time import instant, rfc3339
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.options import INHERITED, seconds_of
+from scheduled_tasks.options import DEFAULT_OPTIONS, seconds_of
 from scheduled_tasks.run import settings
 from scheduled_tasks.schedule import Trigger, occurrences
 from scheduled_tasks.schedule.evaluator import latest_occurrence
@@ -148,7 +148,7 @@ def run_once(clock: ClockSpec, job: Job, at: datetime | None = None) -> int:
         command += [f"--at={rfc3339(at)}", "--force"]
     elif found := latest_occurrence(job.trigger, at_or_before=datetime.now(UTC)):
         command.append(f"--at={rfc3339(found.at)}")
-    options = job.options.over(clock.options.over(INHERITED))
+    options = job.options.over(clock.options.over(DEFAULT_OPTIONS))
     variables = options.by_name.get("environment", ())
     named = dict(text.split("=", 1) for text in variables) if isinstance(variables, tuple) else {}
     process = subprocess.Popen(command, env=os.environ | named, cwd=options.text("working_directory") or None)

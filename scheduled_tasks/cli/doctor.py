@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from scheduled_tasks import features
 from scheduled_tasks.cli.common import (
     actor,
     chosen_places,
@@ -24,15 +23,17 @@ from scheduled_tasks.cli.common import (
     user_option,
 )
 from scheduled_tasks.deploy.doctor import (
-    Commands,
     Finding,
+    ManagerCommands,
     clock_findings,
     horizon_findings,
     journal_findings,
     machine_findings,
 )
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
+from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.render import names
+from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import settings
 
 UNHEALTHY = 1
@@ -47,8 +48,8 @@ def doctor(*, user: bool, as_json: bool) -> None:
     from scheduled_tasks.deploy.machine_state import read_set
 
     places = chosen_places(Path("/"), user=user)
-    files = read_set(places.current.resolve()) if places.current.is_dir() else {}
-    commands = Commands(" --user" if user else "")
+    files = read_set(places.current.resolve()) if places.current.is_dir() else UnitSet()
+    commands = ManagerCommands(" --user" if user else "")
     findings = [
         *_of_the_machine(places, files, commands),
         *(_of_the_user() if user else ()),
@@ -64,16 +65,16 @@ def doctor(*, user: bool, as_json: bool) -> None:
     sys.exit(UNHEALTHY if findings else 0)
 
 
-def _of_the_machine(places: names.Places, files: Mapping[str, str], commands: Commands) -> Iterator[Finding]:
-    from scheduled_tasks.deploy.machine_state import failed_units, orphaned_stamps, read_facts
+def _of_the_machine(places: names.Places, files: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:
+    from scheduled_tasks.deploy.machine_state import failed_units, orphaned_stamps, read_machine_state
     from scheduled_tasks.operate.host_watch import refused
 
     try:
-        facts, failed = read_facts(places, files), failed_units(places)
+        state, failed = read_machine_state(places, files), failed_units(places)
     except ScheduledTasksError as error:
         yield Finding("systemd", str(error), commands.systemctl("status"))
         return
-    yield from machine_findings(facts, failed, orphaned_stamps(places), commands=commands)
+    yield from machine_findings(state, failed, orphaned_stamps(places), commands=commands)
     yield from horizon_findings(files, datetime.now(UTC), commands=commands)
     for path in refused(places):
         yield Finding(str(path), "the ledger could not be told what it says", f"rm {path}", "look into it before")
@@ -109,7 +110,7 @@ def _of_the_database() -> Iterator[Finding]:
             if declared is None:
                 database.execute("SELECT 1 FROM task_run LIMIT 1")
                 return
-            known = {flag.name for flag in features.list_flags(database, declared)}
+            known = {flag.name for flag in feature_flags.list_flags(database, declared)}
     except ConfigurationError as error:
         from scheduled_tasks.run.database import SchemaMissingError  # psycopg is there by now
 

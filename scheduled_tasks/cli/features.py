@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import click
 
-from scheduled_tasks import features
 from scheduled_tasks.cli.common import (
     Commands,
     actor,
@@ -20,6 +19,7 @@ from scheduled_tasks.cli.common import (
 )
 from scheduled_tasks.cli.jobs import coming, shown
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.operate import feature_flags
 
 
 @click.group("features", cls=Commands)
@@ -33,7 +33,7 @@ def list_flags(*, as_json: bool) -> None:
     """Show every flag, its state, and who set it last."""
     declared = configured_features()
     with connection() as database:
-        flags = features.list_flags(database, declared)
+        flags = feature_flags.list_flags(database, declared)
     missing = sorted(set(declared.__members__) - {flag.name for flag in flags})
     if as_json:
         show_json({"flags": [flag._asdict() for flag in flags], "missing": missing})
@@ -41,7 +41,7 @@ def list_flags(*, as_json: bool) -> None:
     rows = (
         (
             flag.name,
-            _state(flag.is_active, flag.expires_at),
+            _state(flag.is_active, flag.reverts_at),
             f"{flag.updated_at:%Y-%m-%d %H:%M}",
             flag.updated_by,
             flag.reason or "",
@@ -62,8 +62,8 @@ def _switch(name: str, reason: str | None, until: datetime | None, *, active: bo
     if until and until <= datetime.now(UTC):
         raise UsageError(f"--until {shown(until)} is over already")
     with connection() as database:
-        changed = features.set_active(database, name, active=active, actor=actor(), reason=reason, until=until)
-        ends = features.ends_at(database, name)
+        changed = feature_flags.set_active(database, name, active=active, actor=actor(), reason=reason, until=until)
+        ends = feature_flags.reverts_at(database, name)
     if changed:
         click.echo(f"{name} is {_state(active, ends)} now")
     else:
@@ -101,8 +101,8 @@ def disable(name: str, reason: str | None, until: datetime | None) -> None:
 def log(*, name: str | None, count: int, as_json: bool) -> None:
     """Show who switched a flag (or any) when and why, the newest first."""
     with connection() as database:
-        features.end_expired(database)
-        changes = features.history(database, name, most=count)
+        feature_flags.revert_expired(database)
+        changes = feature_flags.history(database, name, limit=count)
     if as_json:
         show_json([change._asdict() for change in changes])
         return
@@ -110,7 +110,7 @@ def log(*, name: str | None, count: int, as_json: bool) -> None:
         (
             shown(change.changed_at),
             change.name,
-            _state(change.is_active, change.expires_at),
+            _state(change.is_active, change.reverts_at),
             change.changed_by,
             change.reason or "",
         )
@@ -126,10 +126,10 @@ def sync(*, check: bool, as_json: bool) -> None:
     """Add the flags that the table lacks, with their defaults; what an operator set stays."""
     declared = configured_features()
     with connection() as database, rehearsed(database, check=check):
-        if check and not features.is_there(database):  # the migrations that make the table were only looked at, too
-            done = features.Synchronized(tuple(declared.__members__), (), ())
+        if check and not feature_flags.table_exists(database):  # the migration that creates it was rehearsed too
+            done = feature_flags.Synchronized(tuple(declared.__members__), (), ())
         else:
-            done = features.synchronize(database, declared, actor=actor())
+            done = feature_flags.synchronize(database, declared, actor=actor())
     if as_json:
         show_json({"changed": bool(done.added or done.described), **done._asdict()})
         return

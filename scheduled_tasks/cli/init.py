@@ -8,7 +8,7 @@ import click
 
 from scheduled_tasks.clock_job import is_zone
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.new_project import find_out, plan
+from scheduled_tasks.new_project import detect_project, initial_files
 
 
 @click.command("init")
@@ -25,8 +25,8 @@ def init(directory: Path, *, package: str, timezone: str, dry_run: bool) -> None
     """
     if not is_zone(timezone):
         raise UsageError(f"{timezone!r} is not a zone of the tz database: write e.g. --timezone Europe/Paris")
-    found = find_out(directory, package)
-    wanted = plan(directory, found, timezone)
+    found = detect_project(directory, package)
+    wanted = initial_files(directory, found, timezone)
     kind = f"a {found.framework} project" if found.framework else "a project without a framework that is known"
     click.echo(f"{found.package}: {kind}")
     for name, (text, why) in wanted.files.items():

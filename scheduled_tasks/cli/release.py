@@ -84,13 +84,13 @@ def _of_the_tasks(clocks: list[ClockSpec]) -> Iterator[str]:
 
 def _judge_units(clocks: list[ClockSpec]) -> None:
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
-    from scheduled_tasks.deploy.machine_state import read_facts
+    from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.render.units import render
 
     files = render(clocks, configured_host())
-    facts = read_facts(Places(), files, whole=False)
-    if facts.refusals:
-        raise ForeignUnitError(facts.refusals)
+    state = read_machine_state(Places(), files, whole=False)
+    if state.conflicts:
+        raise ForeignUnitError(state.conflicts)
     judge(files, Places())
 
 
@@ -106,14 +106,14 @@ def _speak_to_the_database() -> None:
 def prune(*, keep: int, check: bool, as_json: bool) -> None:
     """Take away old releases, with the sets of units that need them; not one that a job still runs. Needs root."""
     from scheduled_tasks.deploy.apply import locked
-    from scheduled_tasks.deploy.effects import System
-    from scheduled_tasks.deploy.releases import forget
+    from scheduled_tasks.deploy.effects import Effects
+    from scheduled_tasks.deploy.releases import prune_releases
 
     if check:
-        done = forget(Places(), keep, act=False)
+        done = prune_releases(Places(), keep, act=False)
     else:
-        with locked(Places(), System()):
-            done = forget(Places(), keep)
+        with locked(Places(), Effects()):
+            done = prune_releases(Places(), keep)
     if as_json:
         show_json({"changed": done.changed, **asdict(done)})
         return

@@ -17,6 +17,7 @@ from scheduled_tasks.cli.pauses import NotRootError
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.operate import deployments, history, host_pauses, host_watch, pauses
 from scheduled_tasks.render import names
+from scheduled_tasks.run.status import RunStatus
 from scheduled_tasks.schedule.evaluator import latest_occurrence, occurrences
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _slots(job: DeployedJob, first: datetime, last: datetime) -> list[datetime]:
         return []
     with connection() as database:
         known = history.statuses_of_slots(database, job.slot(found[0]), found[-1])
-    return [at for at in found if known.get(at) not in {"ended", "started"}]
+    return [at for at in found if known.get(at) not in {RunStatus.ENDED, RunStatus.STARTED}]
 
 
 def _run_slot(job: DeployedJob, at: datetime, *, force: bool, quiet: bool) -> int:

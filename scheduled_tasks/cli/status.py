@@ -15,6 +15,7 @@ from scheduled_tasks.cli.jobs import database_now, past, shown, split
 from scheduled_tasks.operate import history as runs
 from scheduled_tasks.operate import pauses as paused
 from scheduled_tasks.operate import status as standing
+from scheduled_tasks.run.status import BAD, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 UNWELL = 1
 REFRESH = 2.0  # seconds from look to look of --watch
 COLUMNS = ("JOB", "LAST", "SLOT", "SINCE", "NEXT", "NOTE")
-STYLES = {"failed": "red", "missed": "red", "lost": "red", "ended": "green", "skipped": "yellow"}
+STYLES: dict[str, str] = {**dict.fromkeys(BAD, "red"), RunStatus.ENDED: "green", RunStatus.SKIPPED: "yellow"}
 
 
 class Standing:
@@ -96,7 +97,7 @@ def _note(job: JobStatus) -> str:
     if job.streak > 1:
         more = " or more" if job.streak == standing.LONGEST_STREAK else ""
         said.append(f"{job.streak}{more} bad in a row")
-    if job.reason and job.last != "ended" and not (job.paused and job.last == "skipped"):
+    if job.reason and job.last != RunStatus.ENDED and not (job.paused and job.last == RunStatus.SKIPPED):
         said.append(job.reason.partition("\n")[0])
     return "; ".join(said)
 
@@ -142,7 +143,7 @@ def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
 
 @click.command("history")
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
-@click.option("--status", "status_", type=click.Choice(runs.STATUSES), help="Only those.")
+@click.option("--status", "status_", type=click.Choice([status.value for status in RunStatus]), help="Only those.")
 @click.option("--since", callback=past, metavar="T", help="Not before: 2026-11-24, or 2h ago.")
 @click.option("--until", callback=past, metavar="T", help="Not after.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many at most.")
@@ -170,10 +171,10 @@ def history(  # noqa: PLR0913 - a command's options
 
 def _history_rows(found: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
     for row in found:
-        began = shown(row.started_at) if row.status != "missed" else "-"
+        began = shown(row.started_at) if row.status != RunStatus.MISSED else "-"
         took = f"{row.duration:.1f} s" if row.duration is not None else "-"
         slot = shown(row.scheduled_at) if row.slot_host is not None else "-"
-        why = row.why.partition("\n")[0] if row.status != "ended" else ""
+        why = row.why.partition("\n")[0] if row.status != RunStatus.ENDED else ""
         yield str(row.run_id)[:8], row.name, slot, row.status, row.host or "-", began, took, why
 
 

@@ -24,7 +24,7 @@ from scheduled_tasks.run import settings
 from scheduled_tasks.schedule import Trigger, describe, occurrences, read_trigger, translate
 from scheduled_tasks.schedule.crontab import crontab_fields
 from scheduled_tasks.schedule.evaluator import Occurrence, is_moved
-from scheduled_tasks.schedule.lint import lint as findings_of
+from scheduled_tasks.schedule.lint import schedule_warnings
 
 NEXT_RUNS = 5
 INTERVAL_NUMBERS = ("weeks", "days", "hours", "minutes", "seconds")
@@ -237,7 +237,7 @@ def next_runs(*, which: str | None, start: datetime, until: datetime | None, cou
 def lint(*, start: datetime, days: int, as_json: bool) -> None:
     """What will surprise somebody: moved runs, crowds, overlaps, readings that are seldom meant."""
     jobs = [(each.name, each.trigger, each.timeout) for each in load_jobs()]
-    found = findings_of(jobs, now=start, days=days)
+    found = schedule_warnings(jobs, now=start, days=days)
     if as_json:
         rows = [
             {

@@ -93,9 +93,9 @@ def eject_units(directory: Path, *, user: bool) -> None:
     The machine isn't changed: the README says how to install them, and what they still call.
     """
     from scheduled_tasks.deploy.switch import write_set  # only what acts imports what acts
-    from scheduled_tasks.render.eject import README, ejected
+    from scheduled_tasks.render.eject import README, eject
 
-    files = ejected(configured_clocks(), configured_host(chosen_places(Path("/"), user=user)))
+    files = eject(configured_clocks(), configured_host(chosen_places(Path("/"), user=user)))
     _require_empty(directory)
     write_set(files, directory)
     click.echo(f"{len(files)} files written to {directory}; {directory / README} says how to install them")

@@ -13,7 +13,7 @@ from scheduled_tasks import __version__
 from scheduled_tasks.cli.common import connection, json_option, show_json
 from scheduled_tasks.cli.jobs import database_now, shown
 from scheduled_tasks.errors import ScheduledTasksError
-from scheduled_tasks.features import end_expired
+from scheduled_tasks.operate.feature_flags import revert_expired
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.run import settings
 
@@ -46,7 +46,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
             before = _last_word(database, host)
             host_watch.tell_deployed(database, places, host, now)
             host_watch.tell_pauses(database, places, host, now)
-            end_expired(database)
+            revert_expired(database)
             settled = host_watch.reconcile(database, places, host)
             done = account(database, host, now, __version__)
             started = host_watch.take_over(places, settled.to_take_over, host)
@@ -83,7 +83,9 @@ def _finish_apply(places: Places) -> bool:
 
 
 def _last_word(database: Connection, host: str) -> datetime | None:
-    row = database.execute("SELECT seen_at FROM watched_host WHERE host = %s AND since IS NOT NULL", [host]).fetchone()
+    row = database.execute(
+        "SELECT heartbeat_at FROM host WHERE name = %s AND heartbeats_since IS NOT NULL", [host]
+    ).fetchone()
     return row[0] if row else None
 
 

@@ -1,6 +1,6 @@
-"""What systemd-analyze says: of a whole set, whether it is sound; of OnCalendar lines, when they elapse next.
+"""What systemd-analyze finds: whether a set is sound, and when OnCalendar lines elapse next.
 
-systemd itself is asked, because the units are for it; nothing here changes the machine.
+systemd itself decides, because the units are for it. Nothing here changes the machine.
 """
 
 from __future__ import annotations
@@ -8,17 +8,19 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scheduled_tasks.deploy.service_groups import shapes
+from scheduled_tasks.deploy.service_groups import group_services
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.render.escape import quote_in_command_line
 from scheduled_tasks.render.names import Places, service_of
-from scheduled_tasks.render.release import as_installed_here
+from scheduled_tasks.render.unit_set import UnitSet
 
-LINES_AT_ONCE = 500  # a command line holds two megabytes
+MAX_LINES = 500  # in one command line, which holds two megabytes
 
 
 class UnsoundUnitError(ScheduledTasksError):
@@ -27,83 +29,96 @@ class UnsoundUnitError(ScheduledTasksError):
     exit_code = 65
 
 
-def verify(files: Mapping[str, str], places: Places) -> None:
-    """Has systemd read a complete set, in a folder of its own before all others.
+def verify(units: UnitSet, places: Places) -> None:
+    """Let systemd read a complete set, from a directory of its own that comes before all others.
 
     Raises:
-        UnsoundUnitError: it has something to say; all that it said.
-        ServiceUnavailableError: there is no systemd-analyze.
+        UnsoundUnitError: it has complaints; all of them.
+        ServiceUnavailableError: systemd-analyze is missing.
     """
-    units = _named(files)
-    if not units:
+    named = _units_to_name(units)
+    if not named:
         return
     with tempfile.TemporaryDirectory(prefix="clocks-verify-") as scratch:
-        for path, text in as_installed_here(files).items():
+        for path, text in with_installed_commands(units).items():
             (Path(scratch) / path).parent.mkdir(exist_ok=True)
             (Path(scratch) / path).write_text(text)
-        paths = [f"{scratch}/{path}" for path in units]
-        own = {name: os.environ[name] for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ}
-        done = analyze("verify", *places.manager, "--man=no", *paths, SYSTEMD_UNIT_PATH=f"{scratch}:", **own)
-        # The exit code says nothing: it is 0 for unknown keys too. What is said of the host's own units, that ours
-        # come after, is none of our faults.
-        said = [line.replace(f"{scratch}/", "") for line in done.stderr.splitlines() if not _of_another(line, scratch)]
-    if not places.is_running:  # it looked for the commands here, and not in the image
-        said = [line for line in said if not re.search(r"Command \S+ is not executable", line)]
-    if said:
-        raise UnsoundUnitError("\n".join(("systemd-analyze verify finds fault, nothing was changed:", *said)))
+        paths = [f"{scratch}/{path}" for path in named]
+        user = {name: os.environ[name] for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ}
+        finished = analyze("verify", *places.manager, "--man=no", *paths, SYSTEMD_UNIT_PATH=f"{scratch}:", **user)
+        # The exit code is of no use: it is 0 even for unknown keys. Complaints about units of the host that ours are
+        # ordered after are not faults of ours.
+        complaints = [
+            line.replace(f"{scratch}/", "")
+            for line in finished.stderr.splitlines()
+            if not _is_about_another_unit(line, scratch)
+        ]
+    if not places.is_running:  # it looked for the commands on this machine, not in the image
+        complaints = [line for line in complaints if not re.search(r"Command \S+ is not executable", line)]
+    if complaints:
+        raise UnsoundUnitError("\n".join(("systemd-analyze verify finds fault, nothing was changed:", *complaints)))
 
 
-def _named(files: Mapping[str, str]) -> list[str]:
-    """The units that systemd is asked about by name.
+def with_installed_commands(units: UnitSet) -> UnitSet:
+    """The set with commands of the release that runs this, since only services see a release at its mount."""
+    if units.release is None:
+        return units
+    mount, here = (f"{quote_in_command_line(path)}/bin/" for path in (str(units.release.mount), sys.prefix))
+    return UnitSet({path: text.replace(mount, here) for path, text in units.items()})
 
-    It reads all that these need, a target's timers and their services, and tells every line that it doesn't understand.
-    What it looks at of a unit that is named alone (is the program there, can it be started) is a question of seconds
-    for each hundred, and has the same answer for services that are alike.
+
+def _units_to_name(units: UnitSet) -> list[str]:
+    """The units that `systemd-analyze verify` is given by name.
+
+    It also reads all units that these need, a target's timers and their services, and reports each line that it doesn't
+    understand. Its further checks of a named unit (does the program exist, can it be started) take seconds for each
+    hundred units, and have the same result for all services of a group.
     """
     wanted = {
         unit
-        for path, text in files.items()
-        for line in text.splitlines()
-        if path.endswith(".target") and line.startswith("Wants=")
-        for unit in line.removeprefix("Wants=").split()
+        for path in units
+        if path.endswith(".target")
+        for value in units.file(path).values("Wants")
+        for unit in value.split()
     }
-    read = wanted | {service_of(unit) for unit in wanted}
-    first = {units[0] for units in shapes(files).values()}
+    reached = wanted | {service_of(unit) for unit in wanted}
+    first = {group.services[0] for group in group_services(units)}
     kinds = (".service", ".timer", ".target", ".slice")
-    return [path for path in files if path.endswith(kinds) and (path in first or path not in read)]
+    return [path for path in units if path.endswith(kinds) and (path in first or path not in reached)]
 
 
-def _of_another(line: str, scratch: str) -> bool:
+def _is_about_another_unit(line: str, scratch: str) -> bool:
     place = re.match(r"(/\S+?):\d+: ", line)
-    return bool(place) and not line.startswith(scratch) and not Path(place[1] if place else "").name.startswith("clock")
+    return place is not None and not line.startswith(scratch) and not Path(place[1]).name.startswith("clock")
 
 
 def next_runs(calendars: Mapping[str, Sequence[str]], after: float) -> dict[str, datetime | None]:
-    """When each of some calendars elapses next, strictly after an instant; None for never.
+    """When each calendar elapses next, strictly after an instant; None for never.
 
     Raises:
-        UnsoundUnitError: one of the lines isn't OnCalendar's.
+        UnsoundUnitError: a line isn't valid for OnCalendar=.
     """
     lines = [(name, line) for name, calendar in calendars.items() for line in calendar]
-    found: dict[str, list[datetime]] = {name: [] for name in calendars}
-    for start in range(0, len(lines), LINES_AT_ONCE):
-        some = lines[start : start + LINES_AT_ONCE]
-        done = analyze("calendar", f"--base-time=@{after:.6f}", "--iterations=1", "--", *(line for _, line in some))
-        said = re.findall(r"^ *Next elapse: (.*)$", done.stdout, re.MULTILINE)
-        if done.returncode != 0 or len(said) != len(some):
-            raise UnsoundUnitError(f"systemd-analyze calendar: {done.stderr.strip()}")
-        for (name, _), instant in zip(some, said, strict=True):
+    runs: dict[str, list[datetime]] = {name: [] for name in calendars}
+    for start in range(0, len(lines), MAX_LINES):
+        chunk = lines[start : start + MAX_LINES]
+        values = (line for _, line in chunk)
+        finished = analyze("calendar", f"--base-time=@{after:.6f}", "--iterations=1", "--", *values)
+        instants = re.findall(r"^ *Next elapse: (.*)$", finished.stdout, re.MULTILINE)
+        if finished.returncode != 0 or len(instants) != len(chunk):
+            raise UnsoundUnitError(f"systemd-analyze calendar: {finished.stderr.strip()}")
+        for (name, _), instant in zip(chunk, instants, strict=True):
             if instant != "never":
                 at = datetime.strptime(instant.partition(" ")[2], "%Y-%m-%d %H:%M:%S %Z").replace(tzinfo=UTC)
-                found[name].append(at)
-    return {name: min(runs, default=None) for name, runs in found.items()}
+                runs[name].append(at)
+    return {name: min(instants, default=None) for name, instants in runs.items()}
 
 
 def analyze(verb: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs systemd-analyze in UTC, and returns what it said.
+    """Run systemd-analyze in UTC.
 
     Raises:
-        ServiceUnavailableError: this machine has none.
+        ServiceUnavailableError: it is missing on this machine.
     """
     try:
         return subprocess.run(

@@ -1,38 +1,37 @@
-"""The hands of a deployment: every file operation and every change that systemctl is asked for goes through here.
+"""Side effects of a deployment: every file operation, lock and command that changes something goes through here.
 
-One small object, so that a test can stop an apply before each single operation. It decides nothing.
+One small object that decides nothing, so that a test can stop an apply before each single operation.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from scheduled_tasks import files
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.deploy import systemd
 
 
-class SystemdError(ScheduledTasksError):
-    """systemd refused."""
-
-
-class System:
-    """What an apply does to a machine, one operation a method.
+class Effects:
+    """What a deployment can do to a machine, one operation per method.
 
     Attributes:
-        manager: what tells systemctl which systemd is meant.
+        manager: the option that tells systemctl which systemd is meant, see `Places.manager`.
     """
 
     def __init__(self, manager: tuple[str, ...] = ()) -> None:
         self.manager = manager
 
     def step(self, operation: str, what: object) -> None:
-        """Called before each operation; here a test counts, fails or kills."""
+        """Called before each operation; tests override it to count operations, to fail or to kill the process."""
 
     def folder(self, path: Path) -> None:
-        """Makes a folder that anybody may read, and those above it."""
+        """Make a folder that everybody can read, and its parents."""
         if not path.is_dir():
             self.step("folder", path)
             mask = os.umask(0o022)
@@ -42,18 +41,24 @@ class System:
                 os.umask(mask)
 
     def write(self, path: Path, text: str) -> None:
-        """Writes a file that anybody may read: there is no secret in a unit."""
+        """Write a file that everybody can read: units contain no secrets."""
         self.step("write", path)
         path.write_text(text)
         path.chmod(0o644)
 
+    def replace(self, path: Path, text: str) -> None:
+        """Write a file under another name and rename it, so that a reader never sees half of it."""
+        temporary = path.with_suffix(".new")
+        self.write(temporary, text)
+        self.rename(temporary, path)
+
     def keep(self, path: Path, text: str) -> None:
-        """Writes a file that is whole or as it was before, also after a power cut."""
+        """Write a file that is complete or unchanged, even after a power cut."""
         self.step("keep", path)
         files.write(path, text, mode=0o644)
 
     def link(self, path: Path, target: Path | str) -> None:
-        """Makes a symlink, in place of what has that name, in one rename."""
+        """Make a symlink, replacing what has its name, in one rename."""
         temporary = path.with_name(f".{path.name}.new")
         if os.path.lexists(temporary):
             self.remove(temporary)
@@ -62,47 +67,66 @@ class System:
         self.rename(temporary, path)
 
     def rename(self, path: Path, to: Path) -> None:
-        """Renames, which is done or not done, nothing between."""
+        """Rename atomically."""
         self.step("rename", to)
         path.rename(to)
 
     def remove(self, path: Path) -> None:
-        """Removes a file or link; one that is gone already is no fault."""
+        """Remove a file or link, if it exists."""
         self.step("remove", path)
         path.unlink(missing_ok=True)
 
     def remove_folder(self, path: Path) -> None:
-        """Removes a folder with all that is in it."""
+        """Remove a folder with its contents, if it exists."""
         if path.is_dir():
             self.step("remove folder", path)
             shutil.rmtree(path)
 
     def remove_if_empty(self, path: Path) -> None:
-        """Removes a folder that nobody has anything in."""
+        """Remove a folder if it exists and is empty."""
         if path.is_dir() and not any(path.iterdir()):
             self.step("remove if empty", path)
             path.rmdir()
 
     def set_time(self, path: Path, at: float) -> None:
-        """Gives a file or folder a time of change."""
+        """Set the modification time of a file or folder, in seconds since the epoch."""
         self.step("set time", path)
         os.utime(path, (at, at))
 
     def flush(self) -> None:
-        """Has all that was written on the disk, so that a flip never comes before what it flips to."""
+        """Write everything to the disk, so that a switch never precedes what it switches to."""
         self.step("flush", "")
         os.sync()
 
+    def lock(self, path: Path) -> TextIO | None:
+        """Lock a file until it is closed or the process ends; None if another process has the lock."""
+        self.step("lock", path)
+        file = path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+        return file
+
+    @contextmanager
+    def path_of_this_process(self) -> Iterator[str]:
+        """A path that exists until the end of the block, or of this process if it is killed before."""
+        with Path("/dev/null").open() as null:
+            # If this process is killed and its PID is reused, the new process has no descriptor this high.
+            number = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 900)
+        try:
+            yield f"/proc/{os.getpid()}/fd/{number}"
+        finally:
+            os.close(number)
+
     def systemctl(self, verb: str, units: list[str] | None = None, *options: str) -> None:
-        """Asks systemd for something; of no units, for nothing.
+        """Have systemd do something to units; without `units`, to itself. An empty list does nothing.
 
         Raises:
-            SystemdError: it refused; what it said.
+            SystemdError: systemd refused; with its message.
         """
         if units == []:
             return
         self.step(f"systemctl {verb}", units)
-        command = ["systemctl", *self.manager, verb, *options, *(units or [])]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise SystemdError(f"systemctl {verb}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+        systemd.run(verb, *options, *(units or ()), manager=self.manager)

@@ -1,108 +1,100 @@
-"""The machine as it is: the set in force, our links, what stands in their way, what systemd has loaded. Reads only.
+"""Read the state of the machine: the current set, our links, conflicts with them, and what systemd has loaded.
 
-A handful of calls however many units there are: lists of those that are active, and one `systemctl show` for all timers
-and targets, which takes systemd a third of a second for a thousand and is left out where nothing can be to do.
+Needs a handful of calls however many units there are: lists of the active ones, and one `systemctl show` for all timers
+and targets. That takes systemd a third of a second for a thousand, and is left out if there can't be anything to do.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 
-from scheduled_tasks.deploy.effects import SystemdError
-from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Loaded, Refusal, Window, links_of, set_name, sums
-from scheduled_tasks.render.names import KEPT_DROP_IN, Places
+from scheduled_tasks.deploy import systemd
+from scheduled_tasks.deploy.plan import Conflict, Loaded, MachineState, StoppedTimers
+from scheduled_tasks.render.names import OVERRIDE_DROP_IN, Places
+from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 
 SUMS = "SHA256SUMS"
-RUNNING = "active,activating,deactivating,reloading"
 TIMED = ("clock-*.timer", "clock-*.target")
-KEPT_MARK = "# Made by `clocks apply` while this job ran:"
-COARSE = 5  # CLOCK_REALTIME_COARSE, by which files get their times: the clock at the kernel's last tick
+OVERRIDE_MARK = "# Made by `clocks apply` while this job ran:"
+COARSE = 5  # CLOCK_REALTIME_COARSE, from which files get their times: the clock at the kernel's last tick
 SHOWN = "Id,ActiveState,NeedDaemonReload,InactiveExitTimestamp,NextElapseUSecRealtime,LoadState,FragmentPath"
 
 
-def read_facts(places: Places, files: Mapping[str, str], *, whole: bool = True) -> Facts:
-    """What has to be known of a machine before a set can be planned for it.
+def read_machine_state(places: Places, units: UnitSet, *, whole: bool = True) -> MachineState:
+    """Read everything that a plan for a set needs to know about the machine.
 
-    Of a machine that is as the set says, `whole=False` asks for no more than that: when timers elapse is left out.
+    With `whole=False`, a machine that already has the set is not asked when its timers elapse.
     """
-    in_force = places.current.resolve() if places.current.is_dir() else None
+    current = places.current.resolve() if places.current.is_dir() else None
+    current_units = read_set(current) if current else UnitSet()
     links = dict(_our_links(places))
-    in_force_files = read_set(in_force) if in_force else {}
-    unfinished = read_window(places)
-    running_now: frozenset[str] = frozenset()
-    kept_by_runs: Mapping[str, str] = {}
+    unfinished = read_stopped_timers(places)
     loaded: Mapping[str, Loaded] = {}
     if places.is_running:
-        is_settled = (
-            not (whole or unfinished) and in_force_files == files and links == dict.fromkeys(links_of(files), True)
-        )
-        loaded = (is_settled and _all_active(places, files)) or _loaded(places)
-        running_now = running(places)
-        kept_by_runs = dict(_kept(places))
-    wanted = links_of(files).keys() - links.keys()
-    refusals = [*_in_the_way(places, wanted), *_packaged(places, wanted)]
-    if in_force:
-        refusals += edited(in_force, in_force_files)
-    if (kept := places.sets / set_name(files)).is_dir() and kept != in_force:
-        refusals += edited(kept, read_set(kept))  # it would be used again
-    return Facts(
-        files=in_force_files,
+        is_settled = not (whole or unfinished) and current_units == units and links == dict.fromkeys(units.links, True)
+        loaded = (is_settled and _all_active(places, units)) or _loaded(places)
+    missing = units.links.keys() - links.keys()
+    conflicts = [*_in_the_way(places, missing), *_packaged(places, missing)]
+    if current:
+        conflicts += edited(current, current_units)
+    if (kept := places.sets / units.name).is_dir() and kept != current:
+        conflicts += edited(kept, read_set(kept))  # it would be used again
+    return MachineState(
+        units=current_units,
         links=links,
-        refusals=tuple(refusals),
+        conflicts=tuple(conflicts),
         loaded=loaded,
-        running=running_now,
-        kept=kept_by_runs,
+        running=running(places) if places.is_running else frozenset(),
+        overrides=dict(_overrides(places)) if places.is_running else {},
         unfinished=unfinished,
         is_running=places.is_running,
     )
 
 
 def running(places: Places) -> frozenset[str]:
-    """The clocks' services that run, or are about to."""
-    return frozenset(_lines(places, "list-units", f"--state={RUNNING}", "clock-*.service"))
+    """The clocks' services that run or are about to."""
+    return frozenset(systemd.list_units(systemd.RUNNING_STATES, "clock-*.service", manager=places.manager))
 
 
-def _kept(places: Places) -> Iterator[tuple[str, str]]:
-    """What an apply had runs keep (kept_runs.py): service → text."""
+def _overrides(places: Places) -> Iterator[tuple[str, str]]:
+    """What an apply let running jobs keep (running_jobs.py): service → text."""
     for path in (
         *places.transient.glob("clock-*.service"),
-        *places.transient.glob(f"clock-*.service.d/{KEPT_DROP_IN}"),
+        *places.transient.glob(f"clock-*.service.d/{OVERRIDE_DROP_IN}"),
     ):
         with suppress(FileNotFoundError):  # the run ended meanwhile
-            if (text := path.read_text()).startswith(KEPT_MARK):
-                yield (path.name if path.name != KEPT_DROP_IN else path.parent.name.removesuffix(".d")), text
+            if (text := path.read_text()).startswith(OVERRIDE_MARK):
+                yield (path.name if path.name != OVERRIDE_DROP_IN else path.parent.name.removesuffix(".d")), text
 
 
-def read_set(folder: Path) -> dict[str, str]:
+def read_set(folder: Path) -> UnitSet:
     """A set's files, by their paths in it."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
-    return {str(path.relative_to(folder)): path.read_text(errors="replace") for path in paths}
+    return UnitSet({str(path.relative_to(folder)): path.read_text(errors="replace") for path in paths})
 
 
-def window_path(places: Places) -> Path:
-    """Where an apply notes what it is about to do."""
-    return places.runtime / "window.json"
+def stopped_timers_path(places: Places) -> Path:
+    """Where an apply records which timers it is about to stop."""
+    return places.runtime / "stopped-timers.json"
 
 
-def read_window(places: Places) -> Window | None:
-    """What an apply that was killed left undone; None where the last one came to its end."""
+def read_stopped_timers(places: Places) -> StoppedTimers | None:
+    """The timers that a killed apply had stopped; None if the last apply finished."""
     try:
-        noted = json.loads(window_path(places).read_text())
+        record = json.loads(stopped_timers_path(places).read_text())
     except FileNotFoundError:
         return None
-    return Window(noted["timers"], tuple(noted["pending"]))
+    return StoppedTimers(record["timers"], tuple(record["pending"]))
 
 
 def _our_links(places: Places) -> Iterator[tuple[str, bool]]:
-    """The links that lead into our sets, each with whether it does so through `current` and by its own name."""
+    """The links into our sets, each with whether it goes through `current` and to the file of its own name."""
     folders = [places.systemd, places.systemd / WANTED_BY, *places.systemd.glob("clock-*.service.d")]
     ours, current = f"{places.link_target('').parent}/", f"{places.link_target('')}/"
     for folder in folders:
@@ -111,67 +103,67 @@ def _our_links(places: Places) -> Iterator[tuple[str, bool]]:
             for entry in entries:
                 if not entry.is_symlink():
                     continue
-                target = os.readlink(entry.path)  # noqa: PTH115 - a Path for each of thousands takes ten times as long
+                target = os.readlink(entry.path)  # noqa: PTH115 - ten times as fast as a Path, for thousands of them
                 if target.startswith(ours):
                     path = f"{within}{entry.name}"
                     yield path, target == f"{current}{path.removeprefix(f'{WANTED_BY}/')}"
 
 
-def _in_the_way(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
-    for path in sorted(wanted):
+def _in_the_way(places: Places, missing: Iterable[str]) -> Iterator[Conflict]:
+    """Files and foreign links that have the name of a missing link."""
+    for path in sorted(missing):
         link = places.systemd / path
         if not os.path.lexists(link):
             continue
-        name = link.name
         if link.is_symlink() and link.readlink() == Path("/dev/null"):
-            command = " ".join(("systemctl", *places.manager, "unmask", name))
-            yield Refusal(str(link), "masked", f"run '{command}'", command)
+            command = " ".join(("systemctl", *places.manager, "unmask", link.name))
+            yield Conflict(str(link), "masked", f"run '{command}'", command)
         elif link.is_symlink():
-            yield Refusal(str(link), f"a link to {link.readlink()}, not made by clocks", "move it away")
+            yield Conflict(str(link), f"a link to {link.readlink()}, not made by clocks", "move it away")
         else:
             text = "a file that clocks did not make, or a unit edited by hand"
-            yield Refusal(str(link), text, "move it away; what is yours belongs into a drop-in of another name")
+            yield Conflict(str(link), text, "move it away; put your own lines into a drop-in of another name")
 
 
-def _packaged(places: Places, wanted: Iterable[str]) -> Iterator[Refusal]:
-    """Units that a package brings: ours of the same name would be read in their place."""
+def _packaged(places: Places, missing: Iterable[str]) -> Iterator[Conflict]:
+    """Units from packages that a unit of ours with the same name would replace."""
     for folder in places.packaged:
         if not folder.is_dir():
             continue
-        brought = {path.name for path in folder.glob("clock*.*") if not path.is_dir()}
-        for path in sorted(brought & set(wanted)):
-            yield Refusal(str(folder / path), "a package's unit, which ours would take the place of", "rename the job")
+        packaged = {path.name for path in folder.glob("clock*.*") if not path.is_dir()}
+        for path in sorted(packaged & set(missing)):
+            yield Conflict(str(folder / path), "a package's unit, which ours would replace", "rename the job")
 
 
-def edited(folder: Path, now: Mapping[str, str]) -> Iterator[Refusal]:
-    """What differs now from the set's own sums; a set is never changed after it was made."""
-    if set_name(now) == folder.name:
+def edited(folder: Path, units: UnitSet) -> Iterator[Conflict]:
+    """The files of a set that differ from its checksums; a set never changes after it was made."""
+    if units.name == folder.name:
         return
     try:
         made = set((folder / SUMS).read_text().splitlines())
     except FileNotFoundError:
         made = set()
-    for path in sorted({line.partition("  ")[2] for line in made ^ set(sums(now).splitlines())}):
+    for path in sorted({line.partition("  ")[2] for line in made ^ set(units.checksums.splitlines())}):
         instead = f"put your lines into a drop-in (systemctl edit), then move {folder} away and apply again"
-        yield Refusal(str(folder / path), "edited by hand", instead)
+        yield Conflict(str(folder / path), "edited by hand", instead)
 
 
-def _all_active(places: Places, files: Mapping[str, str]) -> dict[str, Loaded]:
-    """The set's timers and targets, where they and no others are active, and as their files say; else nothing."""
-    [manager] = show(places, "UnitPath,UnitsLoadTimestamp")
-    loaded_at = instant(manager.get("UnitsLoadTimestamp", ""))
-    # What generators write is written while units are loaded, and nothing of it is a clock's.
+def _all_active(places: Places, units: UnitSet) -> dict[str, Loaded]:
+    """The set's timers and targets, if exactly these are active and loaded as their files say; otherwise nothing."""
+    [manager] = systemd.show("UnitPath,UnitsLoadTimestamp", manager=places.manager)
+    loaded_at = systemd.timestamp(manager.get("UnitsLoadTimestamp", ""))
+    # Generators write while units are loaded, and nothing of a clock.
     folders = [folder for folder in manager["UnitPath"].split() if "/generator" not in folder]
     changes = (change for folder in folders for change in _changes(folder))
     if max(changes, default=inf) > loaded_at - time.clock_getres(COARSE):
         return {}
-    active = set(_lines(places, "list-units", "--state=active", *TIMED))
-    wanted = {path for path in files if path.endswith((".timer", ".target"))}
+    active = set(systemd.list_units(["active"], *TIMED, manager=places.manager))
+    wanted = {path for path in units if path.endswith((".timer", ".target"))}
     return dict.fromkeys(active, Loaded(active=True)) if active == wanted else {}
 
 
 def _changes(folder: str) -> Iterator[float]:
-    """When the clocks' timers and targets, and what is dropped in beside them, were changed in a folder of units."""
+    """When the clocks' timers and targets, and their drop-ins, last changed in a folder of units."""
     if not Path(folder).is_dir():
         return
     yield Path(folder).stat().st_ctime
@@ -190,71 +182,29 @@ def _loaded(places: Places) -> dict[str, Loaded]:
             active=unit["ActiveState"] in {"active", "activating"},
             outdated=unit["NeedDaemonReload"] == "yes",
             started_before=bool(unit["InactiveExitTimestamp"]),
-            next_run=instant(unit.get("NextElapseUSecRealtime", "")),
+            next_run=systemd.timestamp(unit.get("NextElapseUSecRealtime", "")),
             without_file=unit["LoadState"] == "not-found" or not Path(unit["FragmentPath"]).exists(),
         )
-        for unit in show(places, SHOWN, *TIMED)
+        for unit in systemd.show(SHOWN, *TIMED, manager=places.manager)
     }
 
 
-def stopped_timers(places: Places) -> dict[str, float]:
-    """The clocks' timers that aren't started: since when, in seconds since the epoch; 0 for since the boot."""
-    names = list(_lines(places, "list-units", "--state=inactive", "clock-*.timer"))
-    shown = show(places, "Id,InactiveEnterTimestamp", *names) if names else []
-    return {unit["Id"]: instant(unit["InactiveEnterTimestamp"]) for unit in shown}
+def inactive_timers(places: Places) -> dict[str, float]:
+    """The clocks' timers that aren't started, and since when in seconds since the epoch; 0 for since the boot."""
+    timers = systemd.list_units(["inactive"], "clock-*.timer", manager=places.manager)
+    shown = systemd.show("Id,InactiveEnterTimestamp", *timers, manager=places.manager) if timers else []
+    return {unit["Id"]: systemd.timestamp(unit["InactiveEnterTimestamp"]) for unit in shown}
 
 
 def failed_units(places: Places) -> frozenset[str]:
-    """The units of clocks that systemd calls failed."""
-    return frozenset(_lines(places, "list-units", "--state=failed", "clock-*"))
+    """The clocks' units in the state failed."""
+    return frozenset(systemd.list_units(["failed"], "clock-*", manager=places.manager))
 
 
 def orphaned_stamps(places: Places) -> list[str]:
-    """The stamps of clocks' timers that neither a kept set has nor anybody else's unit."""
-    known = {path.name for path in places.sets.glob("*/*.timer")} | set(_packaged_names(places))
+    """The stamps of clocks' timers that belong neither to a kept set nor to another unit."""
+    folders = (places.systemd, *places.packaged)
+    known = {path.name for path in places.sets.glob("*/*.timer")}
+    known |= {path.name for folder in folders for path in folder.glob("clock-*.timer")}
     stamps = places.stamps.glob("stamp-clock-*.timer")
     return sorted(str(stamp) for stamp in stamps if stamp.name.removeprefix("stamp-") not in known)
-
-
-def _packaged_names(places: Places) -> Iterator[str]:
-    for folder in (places.systemd, *places.packaged):
-        yield from (path.name for path in folder.glob("clock-*.timer"))
-
-
-def show(places: Places, properties: str, *units: str) -> list[dict[str, str]]:
-    """Properties of units, a dictionary for each; a pattern matches what is loaded."""
-    # Without --all a pattern would match none of the timers that a killed apply had stopped.
-    printed = _systemctl(places, "show", "--all", "--timestamp=us+utc", f"--property={properties}", "--", *units)
-    return [
-        dict(line.partition("=")[::2] for line in block.splitlines())
-        for block in printed.split("\n\n")
-        if block.strip()
-    ]
-
-
-def instant(shown: str) -> float:
-    """An instant as systemctl shows it in UTC, in seconds since the epoch; 0 for none."""
-    if not shown:
-        return 0
-    _, _, rest = shown.partition(" ")
-    form = "%Y-%m-%d %H:%M:%S.%f %Z" if "." in rest else "%Y-%m-%d %H:%M:%S %Z"
-    return datetime.strptime(rest, form).replace(tzinfo=UTC).timestamp()
-
-
-def _lines(places: Places, verb: str, *arguments: str) -> Iterator[str]:
-    """The first word of each line that systemctl prints."""
-    for line in _systemctl(places, verb, "--plain", "--no-legend", "--no-pager", *arguments).splitlines():
-        yield line.split()[0]
-
-
-def _systemctl(places: Places, *arguments: str) -> str:
-    done = subprocess.run(
-        ["systemctl", *places.manager, *arguments],
-        env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SystemdError(f"systemctl {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout

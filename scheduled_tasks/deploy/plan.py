@@ -1,20 +1,17 @@
-"""What an apply would do: pure, from the files wanted and the facts of the machine to a Plan.
+"""What an apply would do: from the wanted set and the state of the machine to a Plan. Pure.
 
-The machine may stand between two sets, where an earlier apply was killed. So files alone don't decide: what systemd
-has loaded and whether it is active is asked for, and the plan is what is missing.
+An apply that was killed may have left the machine between two sets. So files alone don't decide: the plan is what is
+missing, by what systemd has loaded and whether that is active.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from scheduled_tasks.deploy.limits import Comparison
-from scheduled_tasks.render import names
-
-# systemd starts the clocks' targets with its own timers.
-WANTED_BY = "timers.target.wants"
+from scheduled_tasks.render.unit_file import UnitFile
+from scheduled_tasks.render.unit_set import UnitSet
 
 
 @dataclass(frozen=True)
@@ -24,9 +21,9 @@ class Loaded:
     Attributes:
         active: whether it is started.
         outdated: whether its files changed since systemd read them.
-        started_before: whether it was active once, since it was loaded.
+        started_before: whether it was active once since it was loaded.
         next_run: when a timer elapses next, in seconds since the epoch; 0 for never.
-        without_file: whether systemd finds no file for it any more.
+        without_file: whether its file is gone.
     """
 
     active: bool = False
@@ -37,13 +34,12 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Window:
-    """The time in which an apply has timers stopped, as it noted it before it stopped them.
+class StoppedTimers:
+    """The timers that an apply stops, as it noted them before it did.
 
     Attributes:
-        timers: the timers that it stops, each with the instant from which its new schedule counts, in seconds since
-            the epoch.
-        pending: those of them that had a run due already, not yet started (jitter, AccuracySec=).
+        timers: each with the instant from which its new schedule counts, in seconds since the epoch.
+        pending: those that had a run due already, not yet started (jitter, AccuracySec=).
     """
 
     timers: Mapping[str, float]
@@ -51,49 +47,63 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Something in the way that isn't ours, or that somebody edited by hand; `command` does what `instead` says."""
+class Conflict:
+    """A file in the way of an apply that isn't ours or was edited by hand.
+
+    Attributes:
+        path: the file.
+        problem: what is wrong with it.
+        instead: what to do about it.
+        command: the command that does so, if there is one.
+    """
 
     path: str
-    found: str
+    problem: str
     instead: str
     command: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.found}; {self.instead}"
+        return f"{self.path}: {self.problem}; {self.instead}"
 
 
 @dataclass(frozen=True)
-class Facts:
-    """The machine as it was found.
+class MachineState:
+    """The state of the machine.
 
     Attributes:
-        files: the set in force; empty where there is none.
-        links: our links below systemd's folder, each with whether it points where it should.
-        refusals: what stands in the way of the links that are wanted.
+        units: the current set; empty if there is none.
+        links: our links below systemd's directory, each with whether it points where it should.
+        conflicts: what is in the way of the wanted links.
         loaded: the clocks' timers and targets as systemd has them.
         running: the services that run now.
-        kept: what runs keep of units that changed while they ran: service → its file below /run.
-        unfinished: what an earlier apply left undone.
+        overrides: the limits overrides: service → text of its file below /run.
+        unfinished: the timers that an apply stopped before it was killed.
         is_running: whether there is a systemd at all; an image has none, and nothing is started or stopped there.
     """
 
-    files: Mapping[str, str] = field(default_factory=dict)
+    units: UnitSet = field(default_factory=UnitSet)
     links: Mapping[str, bool] = field(default_factory=dict)
-    refusals: tuple[Refusal, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     loaded: Mapping[str, Loaded] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
-    kept: Mapping[str, str] = field(default_factory=dict)
-    unfinished: Window | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    unfinished: StoppedTimers | None = None
     is_running: bool = True
+
+    def is_active(self, unit: str) -> bool:
+        """Whether a timer or target is active; an apply has no interest in services."""
+        return self.loaded.get(unit, Loaded()).active
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, in words of files and units; empty where the machine has the set already.
+    """The steps to take, by the files, links and units that they concern; empty if the machine has the set already.
 
-    `over` are the services for which something is kept although the run is over. `effects` says what the plan means for
-    each job that runs now and is touched by it.
+    Attributes:
+        reload: whether systemd has to read its units again.
+        unfinished: the timers that an apply stopped before it was killed.
+        stale_overrides: the services that have a limits override although the run is over.
+        on_running: a sentence for each running job that the plan touches.
     """
 
     created: tuple[str, ...] = ()
@@ -105,101 +115,70 @@ class Plan:
     restart: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
     reload: bool = False
-    unfinished: Window | None = None
-    over: tuple[str, ...] = ()
-    effects: Mapping[str, str] = field(default_factory=dict)
+    unfinished: StoppedTimers | None = None
+    stale_overrides: tuple[str, ...] = ()
+    on_running: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def flips(self) -> bool:
-        """Whether another set comes into force."""
+        """Whether another set becomes current."""
         return bool(self.created or self.changed or self.removed)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        acts = self.missing_links or self.stale_links or self.stop or self.restart or self.start or self.over
-        return not (self.flips or acts or self.reload or self.unfinished)
+        links, timers = self.missing_links or self.stale_links, self.stop or self.restart or self.start
+        return not (self.flips or links or timers or self.reload or self.unfinished or self.stale_overrides)
 
 
-def plan(files: Mapping[str, str], facts: Facts) -> Plan:
-    """What brings the machine from what was found to a set of files."""
-    old = facts.files
-    wanted_links = links_of(files)
-    timers = {path for path in files if path.endswith(".timer")}
-    started = {path for path in files if facts.is_running and path.endswith((".timer", ".target"))}
-    ours = {link.rpartition("/")[2] for link in facts.links} | old.keys()
-    changed = tuple(sorted(path for path in files.keys() & old.keys() if files[path] != old[path]))
+def plan(units: UnitSet, state: MachineState) -> Plan:
+    """Plan how the machine gets a set."""
+    old = state.units
+    started = {path for path in units if state.is_running and path.endswith((".timer", ".target"))}
+    ours = {link.rpartition("/")[2] for link in state.links} | old.keys()
+    changed = tuple(sorted(path for path in units.keys() & old.keys() if units[path] != old[path]))
     restart = {
         path
-        for path in timers & set(changed)
-        if is_active(facts, path) and directives(files[path]) != directives(old[path])
+        for path in changed
+        if path.endswith(".timer")
+        and state.is_active(path)
+        # A comment or a description that changed is no reason to restart a timer.
+        and units.file(path).section("Timer") != old.file(path).section("Timer")
     }
-    outdated = any(unit.outdated for unit in facts.loaded.values())
-    missing = tuple(sorted(link for link in wanted_links if not facts.links.get(link)))
-    over = tuple(sorted(facts.kept.keys() - facts.running))
+    outdated = any(unit.outdated for unit in state.loaded.values())
+    missing = tuple(sorted(link for link in units.links if not state.links.get(link)))
+    stale_overrides = tuple(sorted(state.overrides.keys() - state.running))
     return Plan(
-        created=tuple(sorted(files.keys() - old.keys())),
+        created=tuple(sorted(units.keys() - old.keys())),
         changed=changed,
-        removed=tuple(sorted(old.keys() - files.keys())),
+        removed=tuple(sorted(old.keys() - units.keys())),
         missing_links=missing,
-        stale_links=tuple(sorted(facts.links.keys() - wanted_links)),
-        stop=tuple(sorted(unit for unit in ours - files.keys() if is_active(facts, unit))),
+        stale_links=tuple(sorted(state.links.keys() - units.links)),
+        stop=tuple(sorted(unit for unit in ours - units.keys() if state.is_active(unit))),
         restart=tuple(sorted(restart)),
-        start=tuple(sorted(unit for unit in started if not is_active(facts, unit))),
-        # A unit that is masked by hand and unmasked again has lost its link, and systemd doesn't know it by now.
-        reload=_units(files) != _units(old) or bool(missing or over) or outdated,
-        unfinished=facts.unfinished,
-        over=over,
-        effects=dict(_effects_on_running(files, facts, restart)),
+        start=tuple(sorted(unit for unit in started if not state.is_active(unit))),
+        # A unit that was masked by hand and unmasked again lacks its link, and systemd doesn't know it any more.
+        reload=units.units != old.units or bool(missing or stale_overrides) or outdated,
+        unfinished=state.unfinished,
+        stale_overrides=stale_overrides,
+        on_running=dict(_effects_on_running(units, state, restart)),
     )
 
 
-def _effects_on_running(files: Mapping[str, str], facts: Facts, restart: set[str]) -> Iterator[tuple[str, str]]:
-    compared = Comparison(facts.files, files, facts.kept)
-    for service in sorted(facts.running):
-        if compared.touches(service):
-            yield service, compared.effect(service)
+def _effects_on_running(units: UnitSet, state: MachineState, restart: set[str]) -> Iterator[tuple[str, str]]:
+    comparison = Comparison(state.units, units, state.overrides)
+    for service in sorted(state.running):
+        if comparison.touches(service):
+            yield service, comparison.effect(service)
         elif f"{service.removesuffix('.service')}.timer" in restart:
-            yield service, "goes on; only when it is due next has changed"
+            yield service, "goes on; only its next due time has changed"
 
 
-def _units(files: Mapping[str, str]) -> dict[str, str]:
-    return {path: text for path, text in files.items() if path != names.JOBS}
-
-
-def is_active(facts: Facts, unit: str) -> bool:
-    """Whether a timer or target is active; services are none of an apply's business."""
-    return facts.loaded.get(unit, Loaded()).active
-
-
-def links_of(files: Iterable[str]) -> dict[str, str]:
-    """Every link of a set, below systemd's folder → the set's file that it leads to."""
-    paths = [path for path in files if path != names.JOBS]
-    wanted = [path for path in paths if path.endswith(".target") or path == names.WATCH_TIMER]
-    return {path: path for path in paths} | {f"{WANTED_BY}/{path}": path for path in wanted}
-
-
-def directives(timer: str) -> list[str]:
-    """What a timer's [Timer] section says: a comment or a description that changed is no reason to restart it."""
-    section = timer.partition("\n[Timer]\n")[2].splitlines()
-    return [line for line in section if line and not line.startswith("#")]
-
-
-def calendar(timer: str) -> tuple[str, ...]:
+def calendar(timer: UnitFile) -> tuple[str, ...]:
     """The values of a timer's OnCalendar= lines."""
-    return tuple(line.removeprefix("OnCalendar=") for line in directives(timer) if line.startswith("OnCalendar="))
+    return timer.values("OnCalendar")
 
 
-def is_persistent(timer: str) -> bool:
+def is_persistent(timer: UnitFile) -> bool:
     """Whether systemd keeps a stamp of the timer's last run."""
-    return "Persistent=true" in directives(timer)
-
-
-def sums(files: Mapping[str, str]) -> str:
-    """A set's SHA256SUMS, as sha256sum(1) reads it: an operator can check a set by hand."""
-    return "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {path}\n" for path, text in sorted(files.items()))
-
-
-def set_name(files: Mapping[str, str]) -> str:
-    """The name of a set: the hash of its SHA256SUMS."""
-    return hashlib.sha256(sums(files).encode()).hexdigest()
+    return "true" in timer.values("Persistent")

@@ -1,7 +1,7 @@
-"""Releases on a machine: the links that follow the set in force, and what may be forgotten.
+"""Releases on a machine: people's links to the current one, and pruning.
 
-What a set runs, `deployment` reads from it. Here are the acts: people's links are brought to it, and releases that no
-kept set runs any more, nor a running job, are taken away.
+`UnitSet.release` says which release a set runs. Here the links that people use are pointed at it, and releases that
+neither a kept set nor a running job needs are removed.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scheduled_tasks.deploy.effects import System
-from scheduled_tasks.deploy.set_folders import sets
+from scheduled_tasks.deploy.effects import Effects
+from scheduled_tasks.deploy.set_folders import release_of, sets
 from scheduled_tasks.render.names import Places
-from scheduled_tasks.render.release import deployed, deployed_by
+from scheduled_tasks.render.unit_set import UnitSet
 
 
 @dataclass(frozen=True)
-class Forgotten:
-    """What was taken away, or would be: sets, releases, files (configurations, credentials, stamps); their names."""
+class Pruned:
+    """The names of what was removed, or would be: sets, releases, files (configurations, credentials, stamps)."""
 
     sets: tuple[str, ...] = ()
     releases: tuple[str, ...] = ()
@@ -31,91 +31,91 @@ class Forgotten:
 
     @property
     def changed(self) -> bool:
-        """Whether it was anything."""
+        """Whether anything was removed."""
         return bool(self.sets or self.releases or self.files)
 
 
-def prepare(files: Mapping[str, str], places: Places, system: System | None = None) -> None:
-    """Has the place there that services see their release at, before the first of them is started."""
-    found = deployed(files)
-    if found and not os.path.lexists(_inside(places, found.seen_as)):
-        (system or System()).link(_inside(places, found.seen_as), _relative(found.release, found.seen_as))
+def prepare(units: UnitSet, places: Places, effects: Effects | None = None) -> None:
+    """Create the path at which services see their release, before the first of them is started."""
+    release = units.release
+    if release and not os.path.lexists(_inside(places, release.mount)):
+        (effects or Effects()).link(_inside(places, release.mount), _relative(release.folder, release.mount))
 
 
-def follow(places: Places, system: System | None = None) -> tuple[str, ...]:
-    """Has the links that people use lead to what the set in force runs; returns those that did not."""
-    found = deployed_by(places.current)
-    if found is None:
+def update_links(places: Places, effects: Effects | None = None) -> tuple[str, ...]:
+    """Point the links that people use at what the current set runs; return those that changed."""
+    release = release_of(places.current)
+    if release is None:
         return ()
-    system = system or System()
+    effects = effects or Effects()
     wanted = {
-        found.seen_as: _relative(found.release, found.seen_as),
-        found.configuration.with_name("config.toml"): found.configuration.name,
+        release.mount: _relative(release.folder, release.mount),
+        release.configuration.with_name("config.toml"): release.configuration.name,
     }
-    if credentials := _values(_inside(places, found.configuration)).get("credentials_folder"):
+    if credentials := _values(_inside(places, release.configuration)).get("credentials_folder"):
         wanted[Path(credentials).with_name("current")] = Path(credentials).name
-    moved = []
+    changed = []
     for path, target in wanted.items():
         link = _inside(places, path)
         if target != path.name and not (link.is_symlink() and str(link.readlink()) == target):
-            system.link(link, target)
-            moved.append(str(path))
-    return tuple(moved)
+            effects.link(link, target)
+            changed.append(str(path))
+    return tuple(changed)
 
 
-def forget(places: Places, keep: int, *, act: bool = True, system: System | None = None) -> Forgotten:
-    """Takes away old releases, with the sets that would go back to them and what only those need.
+def prune_releases(places: Places, keep: int, *, act: bool = True, effects: Effects | None = None) -> Pruned:
+    """Remove old releases, the sets that would go back to them, and what only those need.
 
     Args:
         places: where units live.
-        keep: so many releases are kept, the one in force among them. One that a running job was started from stays.
-        act: whether it is done, or only found out.
-        system: the hands that act.
+        keep: how many releases to keep, the current one included. One that a running job was started from stays too.
+        act: whether to remove them, or only to find them.
+        effects: performs the side effects.
     """
-    in_force = deployed_by(places.current)
-    if in_force is None:
-        return Forgotten()
-    system = system or System()
+    current = release_of(places.current)
+    if current is None:
+        return Pruned()
+    effects = effects or Effects()
     kept: list[Path] = []
     kept_sets: list[Path] = []
     old_sets: list[Path] = []
-    for folder in sets(places):  # the one in force first, then the last applied
-        found = deployed_by(folder)
-        if found and found.release not in kept and len(kept) < keep:
-            kept.append(found.release)
-        (kept_sets if found and found.release in kept else old_sets).append(folder)
-    folders = sorted(path for path in _inside(places, in_force.release.parent).iterdir() if path.is_dir())
-    used = {path.name for path in kept} | set(_used(_names(folders)))
+    configurations = set()
+    for folder in sets(places):  # first the current one, then the last applied
+        release = release_of(folder)
+        if release and release.folder not in kept and len(kept) < keep:
+            kept.append(release.folder)
+        if release and release.folder in kept:
+            kept_sets.append(folder)
+            configurations.add(release.configuration.name)
+        else:
+            old_sets.append(folder)
+    folders = sorted(path for path in _inside(places, current.folder.parent).iterdir() if path.is_dir())
+    used = {path.name for path in kept} | set(_used_by_processes(_names(folders)))
     releases = [path for path in folders if path.name not in used]
-    configurations = {found.configuration.name for folder in kept_sets if (found := deployed_by(folder))}
-    # A job that comes back later would else be held for one that has missed all its runs since.
-    gone = {path.name for folder in old_sets for path in folder.glob("*.timer")}
-    gone -= {path.name for folder in kept_sets for path in folder.glob("*.timer")}
-    stamps = [path for timer in sorted(gone) if (path := places.stamps / f"stamp-{timer}").exists()]
-    files = [*_old_files(_inside(places, in_force.configuration.parent), configurations), *stamps]
+    # With its stamp, a job that comes back later would seem to have missed all runs since.
+    timers = {path.name for folder in old_sets for path in folder.glob("*.timer")}
+    timers -= {path.name for folder in kept_sets for path in folder.glob("*.timer")}
+    stamps = [path for timer in sorted(timers) if (path := places.stamps / f"stamp-{timer}").exists()]
+    files = [*_old_files(_inside(places, current.configuration.parent), configurations), *stamps]
     if act:
-        for folder in old_sets:  # before all else: none of them ever names what is gone
-            system.remove_folder(folder)
-        for path in (*files, *releases):
+        for path in (*old_sets, *files, *releases):  # sets first: none of them may ever name what is gone
             if path.is_dir():
-                system.remove_folder(path)
+                effects.remove_folder(path)
             else:
-                system.remove(path)
-    return Forgotten(_names(old_sets), _names(releases), _names(files))
+                effects.remove(path)
+    return Pruned(_names(old_sets), _names(releases), _names(files))
 
 
 def _old_files(folder: Path, configurations: Iterable[str]) -> Iterator[Path]:
     """Configurations that no kept set has, and credentials that no kept configuration names."""
     wanted = {"current"}  # a link for people
-    for name in configurations:
-        values = _values(folder / name)
+    for configuration in configurations:
+        values = _values(folder / configuration)
         if own := values.get("credentials_folder"):
             wanted.add(Path(own).name)
         else:
-            wanted |= {
-                *values.get("credentials", []),
-                *(f"{each}.cred" for each in values.get("encrypted_credentials", [])),
-            }
+            encrypted = (f"{name}.cred" for name in values.get("encrypted_credentials", []))
+            wanted |= {*values.get("credentials", []), *encrypted}
     for path in sorted(folder.glob("config-*.toml")):
         if path.name not in configurations:
             yield path
@@ -124,20 +124,20 @@ def _old_files(folder: Path, configurations: Iterable[str]) -> Iterator[Path]:
 
 
 def _values(configuration: Path) -> dict[str, Any]:
-    """What a configuration says; nothing where it is gone."""
+    """The values of a configuration; none if it is gone."""
     try:
         return tomllib.loads(configuration.read_text())
     except FileNotFoundError:
         return {}
 
 
-def _used(releases: Iterable[str]) -> Iterator[str]:
-    """The releases that processes were started from: their interpreter's path, or what is mounted for a service."""
+def _used_by_processes(releases: Iterable[str]) -> Iterator[str]:
+    """The releases that processes were started from, by their interpreter's path or what is mounted for a service."""
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it ended meanwhile
-            told = (process / "cmdline").read_bytes() + (process / "mountinfo").read_bytes()
+        with suppress(OSError):  # it has ended
+            paths = (process / "cmdline").read_bytes() + (process / "mountinfo").read_bytes()
             for name in releases:
-                if re.search(rb"/releases/" + re.escape(name.encode()) + rb"[/\s\0]", told):
+                if re.search(rb"/releases/" + re.escape(name.encode()) + rb"[/\s\0]", paths):
                     yield name
 
 

@@ -1,119 +1,121 @@
-"""What a job that runs keeps of its unit when an apply changes the unit or takes it away, until the run is over.
+"""Keep running jobs unharmed while an apply changes or removes their units.
 
-systemd holds a running service to what a reload brings: a time limit that shrank ends it there and then (decision
-0024). What comes in: the sets before and after. What goes out: files below /run for systemd to read, which the end of
-the run takes away. `limits` decides what they have, `Keeper` acts.
+systemd applies what a reload brings to a running service, too: a shorter time limit ends it at once (decision 0005).
+So an apply writes overrides below /run, which give a running job its old limits, or the unit that it was started from,
+and which the end of the run removes. `limits` decides what they contain, `RunningJobGuard` writes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-from scheduled_tasks.deploy import machine_state
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy import machine_state, systemd
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.limits import Comparison, Limits
-from scheduled_tasks.deploy.plan import Facts
+from scheduled_tasks.deploy.plan import MachineState
 from scheduled_tasks.render.escape import command_line
-from scheduled_tasks.render.names import KEPT_DROP_IN, Places
+from scheduled_tasks.render.names import OVERRIDE_DROP_IN, Places
+from scheduled_tasks.render.unit_file import UnitFile, section_text
+from scheduled_tasks.render.unit_set import UnitSet
 
-_HEAD = f"{machine_state.KEPT_MARK} the run keeps {{what}}. Goes when the run is over.\n"
+_HEAD = f"{machine_state.OVERRIDE_MARK} the run keeps {{what}}. Removed when the run ends.\n"
 _END = 'rm -f "$1" "$2/{drop_in}"; rmdir "$2" 2>/dev/null; {systemctl} daemon-reload'
 
 
 def drop_in_text(lost: Limits, service: str, places: Places) -> str:
-    """A drop-in that gives a service's limits back their values."""
-    lines = [f"{name}={value}\n" for name, values in sorted(lost.items()) for value in values]
-    return f"{_HEAD.format(what='its limits')}[Service]\n{''.join(lines)}{_end(service, places)}"
+    """A drop-in that restores a service's limits."""
+    directives = ((name, value) for name, values in sorted(lost.items()) for value in values)
+    return _HEAD.format(what="its limits") + section_text("Service", (*directives, _end(service, places)))
 
 
-def unit_text(texts: Iterable[str], service: str, places: Places) -> str:
-    """A unit in the place of one that goes, with all that systemd had read for it; nobody is to start it."""
-    whole = "\n".join(texts)
+def unit_text(unit_files: Iterable[UnitFile], service: str, places: Places) -> str:
+    """A unit that replaces a removed one, with all that systemd had read for it; nobody can start it by hand."""
     head = _HEAD.format(what="the unit that it was started from")
-    return f"{head}{whole}\n[Unit]\nRefuseManualStart=yes\n[Service]\n{_end(service, places)}"
+    end = section_text("Unit", [("RefuseManualStart", "yes")]) + section_text("Service", [_end(service, places)])
+    return head + "\n".join((*(unit_file.text for unit_file in unit_files), end))
 
 
-def _end(service: str, places: Places) -> str:
+def _end(service: str, places: Places) -> tuple[str, str]:
     unit = places.transient / service
-    systemctl = " ".join(("systemctl", *places.manager))
-    script = _END.format(drop_in=KEPT_DROP_IN, systemctl=systemctl)
-    # With all rights, since the service has few; a user's systemd has none to give.
+    script = _END.format(drop_in=OVERRIDE_DROP_IN, systemctl=" ".join(("systemctl", *places.manager)))
+    # With full privileges, since the service has few; a user's systemd has none to give.
     mark = "-" if places.home else "-+"
-    return f"ExecStopPost={mark}{command_line('/bin/sh', '-c', script, 'sh', str(unit), f'{unit}.d')}\n"
+    return "ExecStopPost", mark + command_line("/bin/sh", "-c", script, "sh", str(unit), f"{unit}.d")
 
 
-class Keeper:
-    """Has the jobs that run at a reload keep what they were started with."""
+class RunningJobGuard:
+    """Writes and removes the overrides of running jobs around a reload."""
 
-    def __init__(self, facts: Facts, files: Mapping[str, str], places: Places, system: System) -> None:
-        self._facts, self._places, self._system = facts, places, system
-        self._compared = Comparison(facts.files, files, facts.kept)
-        lost = {service: self._compared.lost(service) for service in self._compared.touched()}
-        self._at_risk = {service for service, loses in lost.items() if loses != {}}
-        self._settled = lost.keys() - self._at_risk  # what is kept for their runs is what they have
-        self._written: dict[str, bool] = {}  # each with whether its link was taken away
+    def __init__(self, state: MachineState, units: UnitSet, places: Places, effects: Effects) -> None:
+        self._state, self._places, self._effects = state, places, effects
+        self._comparison = Comparison(state.units, units, state.overrides)
+        lost = {service: self._comparison.lost(service) for service in self._comparison.touched()}
+        self._at_risk = {service for service, limits in lost.items() if limits != {}}
+        self._unharmed = lost.keys() - self._at_risk  # with the new set their runs need no override
+        self._written: dict[str, bool] = {}  # service → whether its link was removed
 
-    def keep(self) -> None:
-        """Before the flip: writes what those that run now keep, and takes away what no run needs any more."""
+    def before_switch(self) -> None:
+        """Write overrides for the running jobs, and remove those that no run needs any more."""
         running = self._running()
-        for service in self._facts.kept:
-            if service in self._settled or (service not in self._facts.running and service not in running):
+        for service in self._state.overrides:
+            if service in self._unharmed or (service not in self._state.running and service not in running):
                 self._remove(service)
         self._write(running)
 
     def reload(self) -> None:
-        """Has systemd read the new set; a second time only where a run began or ended at that very moment."""
-        self._system.systemctl("daemon-reload")
+        """Make systemd read the new set; a second time only if a run began or ended at that very moment."""
+        self._effects.systemctl("daemon-reload")
         running = self._running()
-        late = self._started_before_it([service for service in running if service not in self._written])
+        late = self._started_before_reload([service for service in running if service not in self._written])
         ended = [service for service in self._written if service not in running]
         for service in ended:
             self._remove(service)
         self._write(late)
         if late or ended:
-            self._system.systemctl("daemon-reload")
+            self._effects.systemctl("daemon-reload")
 
     def undo(self) -> None:
-        """After a failure: the old set stays in force, which has all this."""
+        """Remove the overrides after a failure: the old set, which has all this, stays current."""
         for service, unlinked in self._written.items():
             self._remove(service)
             if unlinked:
-                self._system.link(self._places.systemd / service, self._places.link_target(service))
+                self._effects.link(self._places.systemd / service, self._places.link_target(service))
 
     def _running(self) -> list[str]:
         return [unit for unit in machine_state.running(self._places) if unit in self._at_risk] if self._at_risk else []
 
-    def _started_before_it(self, services: list[str]) -> list[str]:
+    def _started_before_reload(self, services: list[str]) -> list[str]:
         if not services:
             return []
-        [manager] = machine_state.show(self._places, "UnitsLoadTimestamp")
-        read_at = machine_state.instant(manager["UnitsLoadTimestamp"])
-        shown = machine_state.show(self._places, "Id,InactiveExitTimestamp", *services)
-        return [unit["Id"] for unit in shown if machine_state.instant(unit["InactiveExitTimestamp"]) <= read_at]
+        manager = self._places.manager
+        [loaded] = systemd.show("UnitsLoadTimestamp", manager=manager)
+        loaded_at = systemd.timestamp(loaded["UnitsLoadTimestamp"])
+        shown = systemd.show("Id,InactiveExitTimestamp", *services, manager=manager)
+        return [unit["Id"] for unit in shown if systemd.timestamp(unit["InactiveExitTimestamp"]) <= loaded_at]
 
     def _write(self, services: Iterable[str]) -> None:
         for service in services:
-            lost = self._compared.lost(service)
+            lost = self._comparison.lost(service)
             link = self._places.systemd / service
             unlinked = lost is None and link.is_symlink()
             self._written[service] = unlinked
             path = _path(service, self._places, whole=lost is None)
-            self._system.folder(path.parent)
+            self._effects.folder(path.parent)
             if lost is None:
-                self._system.write(path, unit_text(self._compared.unit(service), service, self._places))
+                self._effects.write(path, unit_text(self._comparison.old_files(service), service, self._places))
             else:
-                self._system.write(path, drop_in_text(lost, service, self._places))
+                self._effects.write(path, drop_in_text(lost, service, self._places))
             if unlinked:
-                self._system.remove(link)  # it leads nowhere soon, and systemd would look no further
+                self._effects.remove(link)  # it will soon dangle, and systemd would look no further
 
     def _remove(self, service: str) -> None:
         for whole in (True, False):
             path = _path(service, self._places, whole=whole)
             if path.exists():
-                self._system.remove(path)
-        self._system.remove_if_empty(path.parent)
+                self._effects.remove(path)
+        self._effects.remove_if_empty(path.parent)
 
 
 def _path(service: str, places: Places, *, whole: bool) -> Path:
-    return places.transient / service if whole else places.transient / f"{service}.d" / KEPT_DROP_IN
+    return places.transient / service if whole else places.transient / f"{service}.d" / OVERRIDE_DROP_IN

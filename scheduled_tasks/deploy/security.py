@@ -1,7 +1,6 @@
-"""How exposed a set's services are, by systemd's own measure, and the gate that no set passes with one too exposed.
+"""How exposed a set's services are, by systemd's own measure, and the gate that stops a set that is too exposed.
 
-What comes in: the files of a set. What goes out: scores with what raised them, or an error that names them. Asks
-`systemd-analyze security --offline`, which reads files and changes nothing.
+Runs `systemd-analyze security --offline`, which reads files and changes nothing.
 """
 
 from __future__ import annotations
@@ -15,31 +14,33 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scheduled_tasks.deploy.analyze import analyze
-from scheduled_tasks.deploy.service_groups import shapes
+from scheduled_tasks.deploy.service_groups import group_services
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.options import COSTS
 from scheduled_tasks.render import names
 from scheduled_tasks.render.directives import RELAXED
+from scheduled_tasks.render.unit_file import Directive
+from scheduled_tasks.render.unit_set import UnitSet
 
-LIMIT = 1.2
-# The watch and the failures' account are root, have systemd start jobs, and write over another's files.
-OWN_LIMIT = 1.7
+MAX_SCORE = 1.2
+# The watch and the reconciliation of failed runs are root: they start jobs and write to files of other users.
+OWN_MAX_SCORE = 1.7
 
 
 class ExposedUnitError(ScheduledTasksError):
-    """A service is more exposed than its clock file says by name."""
+    """A service is more exposed than its clock file's named relaxations allow."""
 
     exit_code = 65
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """What `systemd-analyze security` says of a unit.
+    """What `systemd-analyze security` finds in a unit.
 
     Attributes:
-        score: 0 to 10, the less the better.
-        relaxed: what its clock file relaxes by name, as the unit says it.
-        reasons: what raised it, the worst first: what it is, and by how much.
+        score: 0 to 10, less is better.
+        relaxed: the relaxations that its clock file names, as the unit has them.
+        reasons: what raised the score and by how much, the worst first.
     """
 
     unit: str
@@ -48,85 +49,88 @@ class Exposure:
     reasons: tuple[tuple[str, float], ...]
 
 
-def exposures(files: Mapping[str, str]) -> list[Exposure]:
-    """How exposed the services of a rendered set are; this machine's own drop-ins for them count.
+def exposures(units: UnitSet) -> list[Exposure]:
+    """Measure the services of a set, with this machine's own drop-ins for them.
 
     Raises:
-        ServiceUnavailableError: there is no systemd-analyze, or it failed; with what it said.
+        ServiceUnavailableError: systemd-analyze is missing or failed; with its message.
     """
-    units = [path for path in files if path.endswith(".service")]
-    with _written(files) as folder:
-        scores = _scores(units, f"{folder}:")
-        relaxed = {unit: _relaxed(shape.directives) for shape, alike in shapes(files).items() for unit in alike}
+    with _written(units) as folder:
+        scores = _scores(units.services, f"{folder}:")
         return [
-            Exposure(unit, scores[unit], tuple(sorted(relaxed[unit])), _reasons(unit, f"{folder}:")) for unit in units
+            Exposure(
+                service,
+                scores[service],
+                tuple(sorted(_relaxed(directive for file in units.files_of(service) for directive in file.directives))),
+                _reasons(service, f"{folder}:"),
+            )
+            for service in units.services
         ]
 
 
-def gate(files: Mapping[str, str]) -> None:
-    """Lets a set pass whose services have 1.2 at most, and what each of their named relaxations costs.
+def gate(units: UnitSet) -> None:
+    """Let a set pass whose services score at most 1.2 plus the cost of each relaxation that they name.
 
     Raises:
-        ExposedUnitError: one has more; which, how much, and what raised it.
+        ExposedUnitError: a service scores more: which one, its score, and what raised it.
         ServiceUnavailableError: see `exposures`.
     """
-    alike = shapes(files)
-    first = [units[0] for units in alike.values()]
-    if not first:
+    groups = group_services(units)
+    if not groups:
         return
-    others = {unit for units in alike.values() for unit in units[1:]}
-    judged = {path: text for path, text in files.items() if path not in others and not path.endswith(".timer")}
+    first = [group.services[0] for group in groups]
+    others = {service for group in groups for service in group.services[1:]}
+    measured = {path: text for path, text in units.items() if path not in others and not path.endswith(".timer")}
     faults = []
-    with _written(judged) as folder:
-        # The set alone, without what the machine has: an operator's own drop-in is the operator's business.
+    with _written(measured) as folder:
+        # Without what the machine has: an operator's own drop-ins are the operator's business.
         scores = _scores(first, str(folder))
-        for shape, units in alike.items():
-            least = OWN_LIMIT if units[0] in names.OWN_SERVICES else LIMIT
-            score, limit = scores[units[0]], least + sum(COSTS[name] for name in _relaxed(shape.directives))
+        for group in groups:
+            service = group.services[0]
+            base = OWN_MAX_SCORE if service in names.OWN_SERVICES else MAX_SCORE
+            score, limit = scores[service], base + sum(COSTS[name] for name in _relaxed(group.directives))
             if score > limit + 0.001:
-                worst = "; ".join(f"{what} ({by:.1f})" for what, by in _reasons(units[0], str(folder))[:3])
-                more = f" and {len(units) - 1} more" if len(units) > 1 else ""
+                worst = "; ".join(f"{what} ({by:.1f})" for what, by in _reasons(service, str(folder))[:3])
+                more = f" and {len(group.services) - 1} more" if len(group.services) > 1 else ""
                 faults.append(
-                    f"{units[0]}{more}: exposed to {score:.1f} where {limit:.1f} is the most: {worst}; "
-                    "a relaxation has a name, see relax in docs/clocks.md"
+                    f"{service}{more}: exposed to {score:.1f}, at most {limit:.1f} is allowed: {worst}; "
+                    "a relaxation has a name, see relax in docs/reference/clock-files.md"
                 )
     if faults:
-        raise ExposedUnitError("\n".join(("systemd-analyze security finds too much, nothing was changed:", *faults)))
+        raise ExposedUnitError("\n".join(("systemd-analyze security: too exposed, nothing was changed:", *faults)))
 
 
-def _relaxed(directives: Iterable[str]) -> set[str]:
-    given = (line.removeprefix(f"{RELAXED}=").split() for line in directives if line.startswith(f"{RELAXED}="))
-    return {name for several in given for name in several}
+def _relaxed(directives: Iterable[Directive]) -> set[str]:
+    return {name for directive in directives if directive.name == RELAXED for name in directive.value.split()}
 
 
 @contextmanager
-def _written(files: Mapping[str, str]) -> Iterator[Path]:
+def _written(units: Mapping[str, str]) -> Iterator[Path]:
     with TemporaryDirectory(prefix="clocks-security-") as scratch:
-        for path, text in files.items():
+        for path, text in units.items():
             target = Path(scratch, path)
             target.parent.mkdir(exist_ok=True)
             target.write_text(text)
         yield Path(scratch)
 
 
-def _scores(units: list[str], path: str) -> dict[str, float]:
-    said = _security(path, *units)
-    # It makes an instance of a template, and says that one's name.
-    levels = re.findall(r"exposure level for ([^\s@]+@?)[^\s@]*?(\.service): (\d+\.\d+)", said)
-    found = {f"{name}{kind}": float(score) for name, kind, score in levels}
-    if missing := [unit for unit in units if unit not in found]:
+def _scores(services: list[str], path: str) -> dict[str, float]:
+    # For a template it measures an instance, and names that.
+    levels = re.findall(r"exposure level for ([^\s@]+@?)[^\s@]*?(\.service): (\d+\.\d+)", _security(path, *services))
+    scores = {f"{name}{suffix}": float(score) for name, suffix, score in levels}
+    if missing := [service for service in services if service not in scores]:
         raise ServiceUnavailableError(f"systemd-analyze has no score for {missing[0]}")
-    return found
+    return scores
 
 
-def _reasons(unit: str, path: str) -> tuple[tuple[str, float], ...]:
-    checks = json.loads(_security(path, "--json=short", unit))
-    found = [(str(check["description"]), float(check["exposure"])) for check in checks if check["exposure"]]
-    return tuple(sorted(found, key=lambda reason: (-reason[1], reason[0])))
+def _reasons(service: str, path: str) -> tuple[tuple[str, float], ...]:
+    checks = json.loads(_security(path, "--json=short", service))
+    reasons = [(str(check["description"]), float(check["exposure"])) for check in checks if check["exposure"]]
+    return tuple(sorted(reasons, key=lambda reason: (-reason[1], reason[0])))
 
 
 def _security(path: str, *arguments: str) -> str:
-    done = analyze("security", "--offline=true", "--no-pager", *arguments, SYSTEMD_UNIT_PATH=path)
-    if done.returncode != 0:
-        raise ServiceUnavailableError(f"systemd-analyze security: {done.stderr.strip()}")
-    return done.stdout
+    finished = analyze("security", "--offline=true", "--no-pager", *arguments, SYSTEMD_UNIT_PATH=path)
+    if finished.returncode != 0:
+        raise ServiceUnavailableError(f"systemd-analyze security: {finished.stderr.strip()}")
+    return finished.stdout

@@ -1,60 +1,40 @@
-"""Which services of a set are alike: what is judged of one holds for all of its shape. Pure.
+"""Services that differ only in what they do and where they come from: a judgement of one holds for its group. Pure.
 
-What comes in: the files of a set. What goes out: its services, by all that their units and drop-ins say but what each
-does and where it comes from. A thousand jobs have a dozen shapes.
+A thousand jobs make a dozen groups.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass
 
-_OF_THE_JOB = re.compile(r"^(#|;|$|\[|Description=|SourcePath=|Documentation=|Slice=|Environment=)")
-_PROGRAM = re.compile(r'^Exec\w+=[-@:+!]*"?(\S+)')
+from scheduled_tasks.render.unit_file import Directive
+from scheduled_tasks.render.unit_set import UnitSet
 
-
-class Shape(NamedTuple):
-    """What services that are alike have in common: their directives, and the programs that they run."""
-
-    directives: tuple[str, ...]
-    programs: tuple[str, ...]
+_OF_THE_JOB = {"Description", "SourcePath", "Documentation", "Slice", "Environment"}
+_PROGRAM = re.compile(r'[-@:+!]*"?(\S+)')
 
 
-def shapes(files: Mapping[str, str]) -> dict[Shape, list[str]]:
-    """The services of a set by their shape, in the set's order."""
-    folders = folders_of(files)
-    alike: dict[Shape, list[str]] = {}
-    for unit in files:
-        if unit.endswith(".service"):
-            alike.setdefault(_shape([unit, *drop_ins(unit, folders)], files), []).append(unit)
-    return alike
+@dataclass(frozen=True)
+class ServiceGroup:
+    """Services with the same directives that run the same programs.
 
-
-def _shape(paths: Iterable[str], files: Mapping[str, str]) -> Shape:
-    lines = [line for path in paths for line in files[path].splitlines() if not _OF_THE_JOB.match(line)]
-    programs = (found[1] for line in lines if (found := _PROGRAM.match(line)))
-    return Shape(tuple(line for line in lines if not line.startswith("Exec")), tuple(programs))
-
-
-def folders_of(files: Iterable[str]) -> dict[str, list[str]]:
-    """A set's folders, each with the paths in it."""
-    folders: dict[str, list[str]] = {}
-    for path in files:
-        folder, inside, _ = path.rpartition("/")
-        if inside:
-            folders.setdefault(folder, []).append(path)
-    return folders
-
-
-def drop_ins(unit: str, folders: Mapping[str, list[str]]) -> list[str]:
-    """A service's drop-ins, in the order in which systemd reads them (systemd.unit(5)).
-
-    Args:
-        unit: the service.
-        folders: see `folders_of`.
+    Attributes:
+        services: in the order of the set.
+        directives: what they have in common.
     """
-    parts = unit.removesuffix(".service").split("-")
-    names = [*(f"{'-'.join(parts[:count])}-.service.d" for count in range(1, len(parts))), f"{unit}.d"]
-    return sorted((path for name in names for path in folders.get(name, ())), key=lambda path: Path(path).name)
+
+    services: tuple[str, ...]
+    directives: tuple[Directive, ...]
+
+
+def group_services(units: UnitSet) -> list[ServiceGroup]:
+    """The services of a set in groups."""
+    groups: dict[tuple[tuple[Directive, ...], tuple[str, ...]], list[str]] = {}
+    for service in units.services:
+        directives = [directive for file in units.files_of(service) for directive in file.directives]
+        shared = (line for line in directives if line.name not in _OF_THE_JOB and not line.name.startswith("Exec"))
+        commands = (line.value for line in directives if line.name.startswith("Exec"))
+        programs = tuple(match[1] for command in commands if (match := _PROGRAM.match(command)))
+        groups.setdefault((tuple(shared), programs), []).append(service)
+    return [ServiceGroup(tuple(services), directives) for (directives, _), services in groups.items()]

@@ -1,44 +1,52 @@
-"""The folders of sets on a machine: which were in force and when, and which are kept to go back to. Reads only.
+"""The directories of unit sets on a machine: when each was current, and which are kept for a rollback. Reads only.
 
-A set is stamped with the time at which it came into force when it goes out of it; until then the time of the link
-`current` says so. So a set of an apply that was killed before its flip has no time, and is nothing to go back to.
+When a set stops being the current one, its directory gets as its time the instant at which it became current; until
+then the link `current` has that time. So a set of an apply that was killed before the switch has no time, and is
+nothing to go back to.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from scheduled_tasks.render import names
 from scheduled_tasks.render.names import Places
-from scheduled_tasks.render.release import deployed_by
+from scheduled_tasks.render.unit_set import Release, UnitSet
 
 KEPT_SETS = 5
-NEVER = 0.0  # the time of a set that was never in force
+NEVER = 0.0  # the time of a set that was never current
 
 
 def sets(places: Places) -> list[Path]:
-    """The sets that were in force once: the one that is now, then the others, the last applied first."""
-    in_force = places.current.resolve()
-    found = [folder for folder in _folders(places) if folder == in_force or folder.stat().st_mtime != NEVER]
-    return sorted(found, key=lambda folder: (folder != in_force, -applied_at(folder, places)))
+    """The sets that were current once: first the current one, then the others, the last applied first."""
+    current = places.current.resolve()
+    applied = [folder for folder in _folders(places) if folder == current or folder.stat().st_mtime != NEVER]
+    return sorted(applied, key=lambda folder: (folder != current, -applied_at(folder, places)))
 
 
 def applied_at(folder: Path, places: Places) -> float:
-    """When a set came into force, the last time, in seconds since the epoch."""
+    """When a set last became current, in seconds since the epoch."""
     if places.current.is_symlink() and folder == places.current.resolve():
         return places.current.lstat().st_mtime
     return folder.stat().st_mtime
 
 
+def release_of(folder: Path) -> Release | None:
+    """The release that the set in a directory runs, see `UnitSet.release`."""
+    path = folder / names.ALL_SERVICES
+    return UnitSet({names.ALL_SERVICES: path.read_text()}).release if path.is_file() else None
+
+
 def superfluous(places: Places) -> list[Path]:
-    """The sets that are none to go back to: never in force, or neither one of the last nor a release's last."""
+    """The sets to remove: never current, or neither among the last ones nor the last of an installed release."""
     kept = sets(places)
     releases: set[Path] = set()
     old = []
     for number, folder in enumerate(kept):
-        found = deployed_by(folder)
-        is_first = found is not None and found.release not in releases and _exists(found.release, places)
-        if found is not None:
-            releases.add(found.release)
+        release = release_of(folder)
+        is_first = release is not None and release.folder not in releases and _exists(release.folder, places)
+        if release is not None:
+            releases.add(release.folder)
         if number >= KEPT_SETS and not is_first:
             old.append(folder)
     return [*old, *(folder for folder in _folders(places) if folder not in kept)]

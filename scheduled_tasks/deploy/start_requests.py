@@ -1,25 +1,27 @@
-"""Starting a job's very unit for a slot: what is asked of its next start stands in a file that the unit reads.
+"""Start requests: files that tell a job's next start which slot to run, for whom, and whether a pause counts.
 
-The file is an EnvironmentFile= of every service (units/all-services.conf.j2): which slot run-task is to run, for whom,
-and whether a pause is to count. It is for one start: run-task takes no note of it in those after (run/slot.py). It
-needs root, as every start of a service does.
+A request is an EnvironmentFile= of the job's service (units/all-services.conf.j2), so that the very unit runs, with its
+user, its limits and its log. It is valid for one start: run-task ignores it in later ones (run/slot.py). Needs root, as
+every start of a service does.
 """
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
-from scheduled_tasks.deploy.machine_state import show
+from scheduled_tasks.deploy import systemd
+from scheduled_tasks.deploy.effects import Effects
+from scheduled_tasks.deploy.systemd import SystemdError
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.render.names import WATCH, Places
+from scheduled_tasks.run import start_request
 
 FORCED = ".forced"
-VALID_SECONDS = 600  # a start that waits for its turn longer is as every other
-BUSY = {"active", "activating", "reloading", "deactivating"}
+VALID_SECONDS = 600  # a start that queues for longer ignores its request
 
 
 class StartError(ScheduledTasksError):
@@ -28,75 +30,69 @@ class StartError(ScheduledTasksError):
     exit_code = 75
 
 
-def rfc3339(at: datetime) -> str:
-    """An instant as run-task takes it: in UTC, to the microsecond where it has one."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
-
-
-def text(*, at: datetime | None, trigger: str, force: bool = False) -> str:
-    """What says to a unit's next start what it is for.
+def write(  # noqa: PLR0913 - all that a request says
+    places: Places,
+    unit: str,
+    *,
+    at: datetime | None,
+    trigger: str,
+    force: bool = False,
+    effects: Effects | None = None,
+) -> None:
+    """Write the request for a service's next start.
 
     Args:
-        at: the slot that it is to run; None: the one that its timer would run now, or none where it is by hand.
-        trigger: `timer`, `manual`, `backfill` or `watch`, as the ledger has it.
-        force: whether it runs also while it is paused.
+        places: where requests are.
+        unit: the service.
+        at: the slot to run; None for the one that its timer would run now, or no slot for a start by hand.
+        trigger: `timer`, `manual`, `backfill` or `watch`, as in the ledger.
+        force: run even while the job is paused.
+        effects: through which the machine is changed.
     """
+    effects = effects or Effects()
     lines = [
-        f"SCHEDULED_TASKS_TRIGGER={trigger}",
-        f"SCHEDULED_TASKS_ASKED_AT={time.monotonic():.6f}",
-        f"SCHEDULED_TASKS_ASKED_UNTIL={time.time() + VALID_SECONDS:.0f}",
+        f"{start_request.TRIGGER}={trigger}",
+        f"{start_request.REQUESTED_AT}={time.monotonic():.6f}",
+        f"{start_request.VALID_UNTIL}={time.time() + VALID_SECONDS:.0f}",
     ]
-    lines += [f"SCHEDULED_TASKS_AT={rfc3339(at)}"] if at else []
-    lines += ["SCHEDULED_TASKS_FORCE=1"] if force else []
-    return "\n".join(lines) + "\n"
-
-
-def ask(places: Places, unit: str, *, at: datetime | None, trigger: str, force: bool = False) -> None:
-    """Says what the unit's next start is for, see `text`."""
+    lines += [f"{start_request.AT}={rfc3339(at, 'auto')}"] if at else []
+    lines += [f"{start_request.FORCE}=1"] if force else []
     name = unit.removesuffix(".service")
-    places.asked.mkdir(mode=0o755, parents=True, exist_ok=True)
-    path = places.asked / name
-    path.with_suffix(".new").write_text(text(at=at, trigger=trigger, force=force))
-    path.with_suffix(".new").rename(path)
+    effects.folder(places.start_requests)
+    effects.replace(places.start_requests / name, "\n".join(lines) + "\n")
     if force:
-        (places.asked / f"{name}{FORCED}").touch()
+        effects.write(places.start_requests / f"{name}{FORCED}", "")
 
 
-def forget(places: Places, unit: str) -> None:
-    """The next start is as every other."""
+def remove(places: Places, unit: str, effects: Effects | None = None) -> None:
+    """Remove a service's request, so that its next start is an ordinary one."""
     name = unit.removesuffix(".service")
     for suffix in ("", FORCED):
-        (places.asked / f"{name}{suffix}").unlink(missing_ok=True)
+        (effects or Effects()).remove(places.start_requests / f"{name}{suffix}")
 
 
-def start(units: Iterable[str], *, wait: bool = False) -> None:
-    """Starts services; `wait`: returns when they have begun.
+def start(units: Iterable[str], *, wait: bool = False, effects: Effects | None = None) -> None:
+    """Start services; with `wait`, return once they have started.
 
     Raises:
-        StartError: systemd refuses; what it said.
+        StartError: systemd refused; with its message.
     """
-    command = ["systemctl", "start", *([] if wait else ["--no-block"]), "--", *units]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise StartError(done.stderr.strip() or f"systemctl start: exit code {done.returncode}")
+    try:
+        (effects or Effects()).systemctl("start", [*units], *(() if wait else ("--no-block",)))
+    except SystemdError as error:
+        raise StartError(str(error)) from None
 
 
 def busy(units: Sequence[str]) -> set[str]:
-    """Those of some services that run, or are about to."""
-    if not units:
-        return set()
-    return {unit["Id"] for unit in show(Places(), "Id,ActiveState,Job", *units) if is_busy(unit)}
+    """Those of some services that run or are about to."""
+    shown = systemd.show("Id,ActiveState,Job", *units) if units else []
+    return {unit["Id"] for unit in shown if systemd.is_busy(unit)}
 
 
-def is_busy(unit: dict[str, str]) -> bool:
-    """Whether a service runs or is about to, by its properties ActiveState and Job."""
-    return unit["ActiveState"] in BUSY or unit.get("Job", "0") not in {"", "0"}
-
-
-def sweep(places: Places) -> None:
-    """Removes what was asked of starts that are over: who asked has gone."""
+def sweep(places: Places, effects: Effects | None = None) -> None:
+    """Remove the requests whose start is over: the caller that would have removed them is gone."""
     with suppress(FileNotFoundError):
-        names = {path.name.partition(".")[0] for path in places.asked.iterdir()}
-        units = [f"{name}.service" for name in sorted(names)]
-        for unit in set(units) - busy(units) - {WATCH}:
-            forget(places, unit)
+        names = {path.name.partition(".")[0] for path in places.start_requests.iterdir()}
+        units = {f"{name}.service" for name in names}
+        for unit in units - busy(sorted(units)) - {WATCH}:
+            remove(places, unit, effects)

@@ -1,15 +1,14 @@
-"""The time in which an apply has timers stopped: that nothing fires because of it, and nothing is lost in it.
+"""Stop and restart timers around an apply without firing or losing a run.
 
-Decision 0012 has the facts about systemd. In short: from the moment that a timer is stopped its new schedule counts.
-A persistent timer's stamp is set to that moment, and systemd itself starts what fell due since. A plain timer would
-be given runs that lie before it; so its service is held while it starts, and what fell due is started afterwards.
+Decision 0005 has the facts about systemd. In short: from the moment that a timer is stopped its new schedule counts.
+The stamp of a persistent timer is set to that moment, and systemd itself starts what fell due since. systemd would
+start a plain timer's runs from before it, too; so its service is blocked while the timer starts, and what fell due is
+started afterwards.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -18,77 +17,78 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scheduled_tasks.deploy import machine_state, start_requests
+from scheduled_tasks.deploy import start_requests, systemd
 from scheduled_tasks.deploy.analyze import next_runs
-from scheduled_tasks.deploy.effects import System, SystemdError
-from scheduled_tasks.deploy.plan import Facts, Plan, Window, calendar, is_persistent
-from scheduled_tasks.render.jobs_manifest import NO_JOBS
-from scheduled_tasks.render.names import JOBS, Places, service_of, timer_name
+from scheduled_tasks.deploy.effects import Effects
+from scheduled_tasks.deploy.machine_state import stopped_timers_path
+from scheduled_tasks.deploy.plan import MachineState, Plan, StoppedTimers, calendar, is_persistent
+from scheduled_tasks.deploy.systemd import SystemdError
+from scheduled_tasks.render.names import Places, service_of, timer_name
+from scheduled_tasks.render.unit_file import UnitFile
+from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
-SETTLED_SECONDS = 30.0  # a timer that elapses at its start does so at once; more than this, and systemd is stuck
+SETTLE_TIMEOUT = 30.0  # seconds; a timer with a past run elapses as soon as it starts, or systemd is stuck
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A window that is open.
+class Restart:
+    """How timers are started again after the switch.
 
     Attributes:
-        noted: since when each timer doesn't count on its own, and what was pending then.
-        owed: the timers that had a run due already, each with the nominal time that the old calendar had for it.
-        start: the units that are to be started at its end.
-        held: those whose services must not start by the start alone.
-        stamps: the persistent timers, each with the instant that its stamp gets.
+        stopped: the stopped timers, as recorded on disk.
+        nominal_times: for the timers with a pending run, its nominal time by the old schedule.
+        start: the units to start.
+        blocked: the timers whose services must not start just because the timer does.
+        stamps: for the persistent timers, the instant to set their stamp to, in seconds since the epoch.
     """
 
-    noted: Window
-    owed: Mapping[str, datetime]
+    stopped: StoppedTimers
+    nominal_times: Mapping[str, datetime]
     start: tuple[str, ...]
-    held: tuple[str, ...]
+    blocked: tuple[str, ...]
     stamps: Mapping[str, float]
 
 
-def opened(facts: Facts, todo: Plan, files: Mapping[str, str], places: Places, system: System) -> Opened:
-    """Notes what is about to be stopped, so that an apply after a killed one knows since when."""
-    for left in places.held.glob("*"):  # by an apply that was killed
-        system.remove(left)
+def before_stop(state: MachineState, todo: Plan, units: UnitSet, places: Places, effects: Effects) -> Restart:
+    """Record which timers are about to be stopped, for the next apply if this one is killed; plan their restart."""
+    for link in places.blocked.glob("*"):  # left by a killed apply
+        effects.remove(link)
     now = time.time()
-    earlier = todo.unfinished or Window({})
-    kept = {timer: since for timer, since in earlier.timers.items() if timer in files}
-    gone = [unit for unit in todo.stop if unit in facts.files]  # started again only if the apply fails
-    timers = dict.fromkeys((*todo.restart, *(unit for unit in gone if unit.endswith(".timer"))), now) | kept
-    coming = tuple(dict.fromkeys((*todo.start, *todo.restart, *gone)))
-    texts = {**facts.files, **files}
-    # Asked now, not when the apply began: what jitter held back may have started since, and is not to start twice.
-    shown = machine_state.show(places, "Id,NextElapseUSecRealtime", *todo.restart) if todo.restart else ()
-    due = {timer["Id"]: machine_state.instant(timer.get("NextElapseUSecRealtime", "")) for timer in shown}
-    noted = Window(timers, tuple(dict.fromkeys((*earlier.pending, *_pending(due, facts.files, now)))))
-    before = {unit for unit, loaded in facts.loaded.items() if loaded.started_before}
-    starting = [unit for unit in coming if unit.endswith(".timer")]
-    persistent = {timer: timers.get(timer, now) for timer in starting if is_persistent(texts[timer])}
-    window = Opened(
-        noted=noted,
-        owed=_nominal_times({timer: due[timer] for timer in noted.pending if timer in due}, facts.files),
-        start=coming,
-        held=tuple(timer for timer in starting if timer in before and timer not in persistent),
+    earlier = todo.unfinished or StoppedTimers({})
+    since = {timer: at for timer, at in earlier.timers.items() if timer in units}
+    removed = [unit for unit in todo.stop if unit in state.units]  # started again only if the apply fails
+    stopping = (*todo.restart, *(unit for unit in removed if unit.endswith(".timer")))
+    since = dict.fromkeys(stopping, now) | since
+    start = tuple(dict.fromkeys((*todo.start, *todo.restart, *removed)))
+    # Read now, not when the apply began: a run that jitter delayed may have started since, and must not start twice.
+    shown = systemd.show("Id,NextElapseUSecRealtime", *todo.restart, manager=places.manager) if todo.restart else ()
+    due = {timer["Id"]: systemd.timestamp(timer.get("NextElapseUSecRealtime", "")) for timer in shown}
+    stopped = StoppedTimers(since, tuple(dict.fromkeys((*earlier.pending, *_pending(due, state.units, now)))))
+    if since:
+        record = json.dumps({"timers": since, "pending": stopped.pending})
+        effects.replace(stopped_timers_path(places), record)
+    both = state.units | units
+    before = {unit for unit, loaded in state.loaded.items() if loaded.started_before}
+    timers = [unit for unit in start if unit.endswith(".timer")]
+    persistent = {timer: since.get(timer, now) for timer in timers if is_persistent(both.file(timer))}
+    return Restart(
+        stopped=stopped,
+        nominal_times=_nominal_times({timer: due[timer] for timer in stopped.pending if timer in due}, state.units),
+        start=start,
+        blocked=tuple(timer for timer in timers if timer in before and timer not in persistent),
         stamps={
-            timer: since
-            for timer, since in persistent.items()
-            if _needs_a_stamp(places.stamps / f"stamp-{timer}", texts[timer], since, known=timer in before)
+            timer: at
+            for timer, at in persistent.items()
+            if _needs_stamp(places.stamps / f"stamp-{timer}", both.file(timer), at, was_started=timer in before)
         },
     )
-    if timers:
-        text = json.dumps({"timers": timers, "pending": noted.pending})
-        path = machine_state.window_path(places)
-        system.write(path.with_suffix(".new"), text)
-        system.rename(path.with_suffix(".new"), path)
-    return window
 
 
-def _pending(due: Mapping[str, float], files: Mapping[str, str], now: float) -> list[str]:
-    """The timers that have a run of the past still to start: delayed by jitter, or by less than AccuracySec=."""
-    following = next_runs({timer: calendar(files[timer]) for timer in due}, now)
+def _pending(due: Mapping[str, float], units: UnitSet, now: float) -> list[str]:
+    """The timers with a past run still to start: delayed by jitter, or by less than AccuracySec=."""
+    following = next_runs({timer: calendar(units.file(timer)) for timer in due}, now)
     return [
         timer
         for timer, at in due.items()
@@ -96,121 +96,116 @@ def _pending(due: Mapping[str, float], files: Mapping[str, str], now: float) -> 
     ]
 
 
-def _needs_a_stamp(stamp: Path, text: str, since: float, *, known: bool) -> bool:
-    """Whether systemd would start a run of the time before `since`, by the stamp or, without one, by its memory."""
+def _needs_stamp(stamp: Path, timer: UnitFile, since: float, *, was_started: bool) -> bool:
+    """Whether systemd would start a run from before `since`, by the stamp or, without one, from its memory."""
     try:
         last = stamp.stat().st_mtime
     except FileNotFoundError:
-        return known
-    run = next_runs({"": calendar(text)}, last)[""] if last < since else None
+        return was_started
+    run = next_runs({"": calendar(timer)}, last)[""] if last < since else None
     return run is not None and run.timestamp() <= since
 
 
-def close(window: Opened, files: Mapping[str, str], places: Places, system: System) -> tuple[str, ...]:
-    """Starts what is to be started, and what fell due meanwhile; returns the services of the latter."""
-    for timer, since in window.stamps.items():
-        if timer not in files:
+def restart(plan: Restart, units: UnitSet, places: Places, effects: Effects) -> tuple[str, ...]:
+    """Start the timers, and the runs that fell due while they were stopped; return the services of the latter."""
+    for timer, since in plan.stamps.items():
+        if timer not in units:
             continue
         stamp = places.stamps / f"stamp-{timer}"
         if not stamp.exists():
-            system.write(stamp, "")
+            effects.write(stamp, "")
         elif stamp.stat().st_mtime >= since:  # it elapsed at the last moment
             continue
-        system.set_time(stamp, since)
-    units = [unit for unit in window.start if unit in files]
-    held = [timer for timer in window.held if timer in files]
-    with _held(held, places, system):
-        system.systemctl("start", units)
-        settled = _settle(held, places)
-    owed = _owed(window.noted, files, settled, places)
-    for timer in owed:  # so that it is a timer's run to the ledger, of the slot that is owed
-        system.folder(places.asked)
-        text = start_requests.text(at=window.owed.get(timer), trigger="timer")
-        system.write(places.asked / timer.removesuffix(".timer"), text)
-    services = [service_of(timer) for timer in owed]
-    system.systemctl("start", services, "--no-block")
+        effects.set_time(stamp, since)
+    blocked = [timer for timer in plan.blocked if timer in units]
+    with _blocked(blocked, places, effects):
+        effects.systemctl("start", [unit for unit in plan.start if unit in units])
+        settled = _settle(blocked, places)
+    overdue = _overdue(plan.stopped, units, settled, places)
+    services = [service_of(timer) for timer in overdue]
+    for timer, service in zip(overdue, services, strict=True):  # to the ledger it is the timer's run, of that slot
+        at = plan.nominal_times.get(timer)
+        start_requests.write(places, service, at=at, trigger="timer", effects=effects)
+    effects.systemctl("start", services, "--no-block")
     return tuple(services)
 
 
-def forget_window(places: Places, system: System) -> None:
-    """The last act of an apply: nothing is left undone."""
-    if machine_state.window_path(places).exists():
-        system.remove(machine_state.window_path(places))
+def forget(places: Places, effects: Effects) -> None:
+    """Remove the record of stopped timers: the last step of an apply."""
+    if stopped_timers_path(places).exists():
+        effects.remove(stopped_timers_path(places))
 
 
-def _nominal_times(due: Mapping[str, float], files: Mapping[str, str]) -> dict[str, datetime]:
-    """What timers that elapse at some instants are due for, by the schedules of their set."""
-    jobs = json.loads(files.get(JOBS, NO_JOBS))["jobs"] if due else []
-    schedules = {timer_name(each["clock"], each["job"]): each["schedule"] for each in jobs}
-    found = {}
-    for timer, at in due.items():
-        if timer in schedules:
-            trigger = Trigger.from_json(schedules[timer])
-            if run := latest_occurrence(trigger, at_or_before=datetime.fromtimestamp(at, UTC)):
-                found[timer] = run.at
-    return found
+def _nominal_times(due: Mapping[str, float], units: UnitSet) -> dict[str, datetime]:
+    """The slots for which timers elapse at some instants, by the schedules of their set."""
+    times = {}
+    for job in units.jobs if due else ():
+        timer = timer_name(job["clock"], job["job"])
+        if timer in due:
+            trigger, at = Trigger.from_json(job["schedule"]), datetime.fromtimestamp(due[timer], UTC)
+            if occurrence := latest_occurrence(trigger, at_or_before=at):
+                times[timer] = occurrence.at
+    return times
 
 
 @contextmanager
-def _held(timers: list[str], places: Places, system: System) -> Iterator[None]:
-    """Keeps the timers' services from starting; a killed apply keeps nothing, since the links lead to this process."""
+def _blocked(timers: list[str], places: Places, effects: Effects) -> Iterator[None]:
+    """Keep the timers' services from starting; not after a kill, because the links lead to this process."""
     if not timers:
         yield
         return
-    links = [places.held / timer.removesuffix(".timer") for timer in timers]
-    system.folder(places.held)
-    with Path("/dev/null").open() as alive:
-        # A process that gets this one's number after it was killed has no file open at such a place.
-        number = fcntl.fcntl(alive, fcntl.F_DUPFD_CLOEXEC, 900)
+    links = [places.blocked / timer.removesuffix(".timer") for timer in timers]
+    effects.folder(places.blocked)
     try:
-        for link in links:
-            system.link(link, f"/proc/{os.getpid()}/fd/{number}")
-        yield
+        with effects.path_of_this_process() as target:
+            for link in links:
+                effects.link(link, target)
+            yield
+        # The path is gone, which unblocks all services at once.
     finally:
-        os.close(number)  # which releases them all
         for link in links:
-            system.remove(link)
+            effects.remove(link)
 
 
 def _settle(timers: list[str], places: Places) -> float:
-    """Waits until none of some timers has a run of the past to start; returns an instant at which that was so."""
-    deadline = time.monotonic() + SETTLED_SECONDS
+    """Wait until none of some timers has a past run to start; return an instant at which that was so."""
+    deadline = time.monotonic() + SETTLE_TIMEOUT
     while True:
         now = time.time()
         if not timers:
             return now
         units = [*timers, *map(service_of, timers)]
-        shown = machine_state.show(places, "Id,NextElapseUSecRealtime,Job", *units)
-        due = [unit["Id"] for unit in shown if 0 < machine_state.instant(unit.get("NextElapseUSecRealtime", "")) <= now]
-        if not due and not any(unit.get("Job", "0") not in {"", "0"} for unit in shown):
+        shown = systemd.show("Id,NextElapseUSecRealtime,Job", *units, manager=places.manager)
+        due = [unit["Id"] for unit in shown if 0 < systemd.timestamp(unit.get("NextElapseUSecRealtime", "")) <= now]
+        if not due and not any(map(systemd.has_job, shown)):
             return now
         if time.monotonic() > deadline:
-            raise SystemdError(f"{', '.join(due) or 'the jobs'}: systemd did not settle within {SETTLED_SECONDS:.0f} s")
+            raise SystemdError(f"{', '.join(due) or 'the jobs'}: systemd did not settle within {SETTLE_TIMEOUT:.0f} s")
         time.sleep(0.02)
 
 
-def _owed(noted: Window, files: Mapping[str, str], settled: float, places: Places) -> list[str]:
-    """The timers with a run since they were stopped that nobody started."""
-    timers = {timer: since for timer, since in noted.timers.items() if timer in files}
+def _overdue(stopped: StoppedTimers, units: UnitSet, settled: float, places: Places) -> list[str]:
+    """The timers with a run that fell due since they were stopped and did not start."""
+    timers = {timer: since for timer, since in stopped.timers.items() if timer in units}
     if not timers:
         return []
     services = {service_of(timer): timer for timer in timers}
     started = {
-        services[unit["Id"]]: machine_state.instant(unit["ExecMainStartTimestamp"])
-        for unit in machine_state.show(places, "Id,ExecMainStartTimestamp", *services)
+        services[unit["Id"]]: systemd.timestamp(unit["ExecMainStartTimestamp"])
+        for unit in systemd.show("Id,ExecMainStartTimestamp", *services, manager=places.manager)
     }
     waiting = {timer: since for timer, since in timers.items() if started.get(timer, 0) < since}
-    owed = [timer for timer in waiting if timer in noted.pending]
-    for since in sorted(set(waiting.values())):  # one for an apply; more only after killed ones
-        plain = [each for each, at in waiting.items() if at == since and not is_persistent(files[each])]
-        runs = next_runs({timer: calendar(files[timer]) for timer in plain}, since)
-        owed += [timer for timer, run in runs.items() if run and run.timestamp() <= settled and timer not in owed]
-    return owed
+    overdue = [timer for timer in waiting if timer in stopped.pending]
+    for since in sorted(set(waiting.values())):  # one per apply; several only after killed ones
+        plain = [timer for timer, at in waiting.items() if at == since and not is_persistent(units.file(timer))]
+        runs = next_runs({timer: calendar(units.file(timer)) for timer in plain}, since)
+        overdue += [timer for timer, run in runs.items() if run and run.timestamp() <= settled and timer not in overdue]
+    return overdue
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """A lost connection or Ctrl-C waits until the timers run again."""
+def signals_deferred() -> Iterator[None]:
+    """Defer a lost connection or Ctrl-C until the timers run again."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     try:
         yield

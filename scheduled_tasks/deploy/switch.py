@@ -1,8 +1,8 @@
-"""From one set to another, in an order in which a machine that stops anywhere has the old set or the new.
+"""Switch from one set to another, in an order in which a machine that stops anywhere has the old set or the new one.
 
-A rendered set is an immutable folder named by the hash of its content; `current` points to the one in force, and
-/etc/systemd/system links through it. One rename takes the machine from one set to the other; decision 0012 tells
-why each step stands where it does. Every act goes through `System`.
+A set is an immutable folder named by the hash of its content; `current` points to one, and /etc/systemd/system links
+through it, so one rename switches the machine. Decision 0005 says why each step stands where it does. Every change
+goes through `Effects`.
 """
 
 from __future__ import annotations
@@ -14,174 +14,173 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy import deployment_reports, stopped_timers
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import SUMS
-from scheduled_tasks.deploy.plan import WANTED_BY, Facts, Plan, links_of, set_name, sums
-from scheduled_tasks.deploy.running_jobs import Keeper
+from scheduled_tasks.deploy.plan import MachineState, Plan
+from scheduled_tasks.deploy.running_jobs import RunningJobGuard
 from scheduled_tasks.deploy.set_folders import NEVER, applied_at, superfluous
-from scheduled_tasks.deploy.stopped_timers import close, forget_window, opened, uninterrupted
-from scheduled_tasks.render import jobs_manifest
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 
-FOLLOWING = ".following"  # what becomes `current`
+FOLLOWING = ".following"  # the link that becomes `current`
 
 
-def write_set(files: Mapping[str, str], folder: Path, system: System | None = None) -> None:
-    """Writes a set's files below a folder."""
-    system = system or System()
+def write_set(files: Mapping[str, str], folder: Path, effects: Effects | None = None) -> None:
+    """Write a set's files below a folder."""
+    effects = effects or Effects()
     for path, text in files.items():
-        system.folder((folder / path).parent)
-        system.write(folder / path, text)
+        effects.folder((folder / path).parent)
+        effects.write(folder / path, text)
 
 
 @dataclass(frozen=True)
 class Switch:
-    """What takes a machine from the set in force to another.
+    """A machine's way from its current set to another.
 
     Attributes:
-        files: the set that is wanted; empty where all is to go.
-        facts: the machine as it was found.
-        todo: what is to be done, by these two.
+        units: the set to switch to; empty to remove everything.
+        state: the state of the machine.
+        todo: the plan made from these two.
         places: where units live.
-        system: the hands that act.
+        effects: through which the machine is changed.
     """
 
-    files: Mapping[str, str]
-    facts: Facts
+    units: UnitSet
+    state: MachineState
     todo: Plan
     places: Places
-    system: System
+    effects: Effects
 
     def carry_out(self) -> tuple[str, ...]:
-        """The steps, in their order; returns the services whose run fell due meanwhile.
+        """Take all steps in order; return the services whose run fell due while their timer was stopped.
 
-        Until timers are stopped nothing has an effect, since links to what isn't there are ignored.
+        Nothing takes effect until timers are stopped, because systemd ignores dangling links.
         """
         self._prepare()
         caught_up: tuple[str, ...] = ()
         if self.places.is_running:
-            with uninterrupted():
-                caught_up = self._while_timers_stand()
+            with stopped_timers.signals_deferred():
+                caught_up = self._with_timers_stopped()
         else:
             self._flip()
-        # They tell an apply after a killed one which units were ours, so they go last.
+        # Stale links tell the apply after a killed one which units were ours, so they go last.
         for link in self.todo.stale_links:
             self._remove_link(link)
-        self._forget_old_sets()
+        self._remove_old_sets()
         if self.places.is_running:
-            forget_window(self.places, self.system)
+            stopped_timers.forget(self.places, self.effects)
         return caught_up
 
     @cached_property
     def _folder(self) -> Path:
-        return self.places.sets / set_name(self.files)
+        return self.places.sets / self.units.name
 
     @property
     def _following(self) -> Path:
         return self.places.sets / FOLLOWING
 
     @property
-    def _wants(self) -> list[str]:
-        """The links for which systemd would keep a target that is gone in memory."""
+    def _stale_wants(self) -> list[str]:
+        """The links because of which systemd would keep a removed target in memory."""
         return [link for link in self.todo.stale_links if link.startswith(WANTED_BY)]
 
     def _prepare(self) -> None:
-        """Writes the set, all links, and the link that is to become `current`."""
-        self.system.folder(self.places.systemd)
-        if self.todo.flips and self.files and not self._folder.is_dir():
+        """Write the set, all links, and the link that will become `current`."""
+        self.effects.folder(self.places.systemd)
+        if self.todo.flips and self.units and not self._folder.is_dir():
             self._write_set()
-        wanted = links_of(self.files)
         for link in self.todo.missing_links:
-            self.system.folder((self.places.systemd / link).parent)
-            self.system.link(self.places.systemd / link, self.places.link_target(wanted[link]))
+            self.effects.folder((self.places.systemd / link).parent)
+            self.effects.link(self.places.systemd / link, self.places.link_target(self.units.links[link]))
         if self.todo.flips:
             if os.path.lexists(self._following):
-                self.system.remove(self._following)  # an apply that was killed left it, and it may lead elsewhere
-            if self.places.current.is_dir():  # which goes out of force
-                in_force = self.places.current.resolve()
-                self.system.set_time(in_force, applied_at(in_force, self.places))
-            if self.files:
-                self.system.link(self._following, self._folder.name)
-            self.system.flush()
+                self.effects.remove(self._following)  # left by a killed apply, perhaps with another target
+            if self.places.current.is_dir():  # about to be replaced
+                current = self.places.current.resolve()
+                self.effects.set_time(current, applied_at(current, self.places))
+            if self.units:
+                self.effects.link(self._following, self._folder.name)
+            self.effects.flush()
 
     def _write_set(self) -> None:
         unfinished = self.places.sets / f".unfinished-{self._folder.name}"
-        self.system.remove_folder(unfinished)
-        self.system.folder(unfinished)
+        self.effects.remove_folder(unfinished)
+        self.effects.folder(unfinished)
         try:
-            write_set({**self.files, SUMS: sums(self.files)}, unfinished, self.system)
-            self.system.set_time(unfinished, NEVER)
-            self.system.rename(unfinished, self._folder)
+            write_set({**self.units, SUMS: self.units.checksums}, unfinished, self.effects)
+            self.effects.set_time(unfinished, NEVER)
+            self.effects.rename(unfinished, self._folder)
         except OSError:
-            self.system.remove_folder(unfinished)
+            self.effects.remove_folder(unfinished)
             raise
 
-    def _while_timers_stand(self) -> tuple[str, ...]:
-        """Stops timers, flips, has systemd reload, starts timers; after an error those of the old set, as before."""
-        before = self._in_force()
-        window = opened(self.facts, self.todo, self.files, self.places, self.system)
-        since = max((window.noted.timers[timer] for timer in self.todo.restart), default=time.time())
-        noted = None
+    def _with_timers_stopped(self) -> tuple[str, ...]:
+        """Stop timers, flip, reload, start timers; after an error the old set's, as before."""
+        before = self._current()
+        restart = stopped_timers.before_stop(self.state, self.todo, self.units, self.places, self.effects)
+        since = max((restart.stopped.timers[timer] for timer in self.todo.restart), default=time.time())
+        note = None
         if self.todo.flips and not self.places.home:
-            noted = jobs_manifest.note(self.files, since, self.places, self.system)
-        keeper = Keeper(self.facts, self.files, self.places, self.system)
+            note = deployment_reports.write_report(self.units, since, self.places, self.effects)
+        guard = RunningJobGuard(self.state, self.units, self.places, self.effects)
         try:
-            self.system.systemctl("stop", [*self.todo.stop, *self.todo.restart])
-            self._switch(keeper)
+            self.effects.systemctl("stop", [*self.todo.stop, *self.todo.restart])
+            self._switch(guard)
         except Exception:
             self._flip_back(before)
-            keeper.undo()
-            close(window, self.facts.files, self.places, self.system)
-            if noted:
-                self.system.remove(noted)
+            guard.undo()
+            stopped_timers.restart(restart, self.state.units, self.places, self.effects)
+            if note:
+                self.effects.remove(note)
             raise
-        caught_up = close(window, self.files, self.places, self.system)
-        if noted:
-            jobs_manifest.complete(noted, self.files, since, time.time(), self.system)
+        caught_up = stopped_timers.restart(restart, self.units, self.places, self.effects)
+        if note:
+            deployment_reports.complete_report(note, self.units, since, time.time(), self.effects)
         return caught_up
 
-    def _switch(self, keeper: Keeper) -> None:
+    def _switch(self, guard: RunningJobGuard) -> None:
         if self.todo.reload:
-            keeper.keep()
+            guard.before_switch()
         self._flip()
-        for link in self._wants:
-            self.system.remove(self.places.systemd / link)
+        for link in self._stale_wants:
+            self.effects.remove(self.places.systemd / link)
         if self.todo.reload:
-            keeper.reload()
+            guard.reload()
 
     def _flip(self) -> None:
         if not self.todo.flips:
             return
-        if self.files:
-            self.system.rename(self._following, self.places.current)
+        if self.units:
+            self.effects.rename(self._following, self.places.current)
         else:
-            self.system.remove(self.places.current)
+            self.effects.remove(self.places.current)
 
     def _flip_back(self, before: Path | None) -> None:
-        """Has the files say again what systemd has loaded, so that the timers that were stopped go on by the old."""
-        if self._in_force() == before:
+        """Restore the files that systemd has loaded, so that the stopped timers go on by the old set."""
+        if self._current() == before:
             return
         if before is None:
-            self.system.remove(self.places.current)
+            self.effects.remove(self.places.current)
         else:
-            self.system.link(self.places.current, before)
-        for link in self._wants:
-            self.system.link(self.places.systemd / link, self.places.link_target(Path(link).name))
+            self.effects.link(self.places.current, before)
+        for link in self._stale_wants:
+            self.effects.link(self.places.systemd / link, self.places.link_target(Path(link).name))
 
-    def _in_force(self) -> Path | None:
+    def _current(self) -> Path | None:
         return self.places.current.readlink() if self.places.current.is_symlink() else None
 
     def _remove_link(self, link: str) -> None:
         path = self.places.systemd / link
-        self.system.remove(path)
+        self.effects.remove(path)
         if path.parent.name.endswith(".d"):
-            self.system.remove_if_empty(path.parent)
+            self.effects.remove_if_empty(path.parent)
 
-    def _forget_old_sets(self) -> None:
+    def _remove_old_sets(self) -> None:
         for folder in superfluous(self.places):
-            self.system.remove_folder(folder)
-        for left in self.places.sets.glob(".*"):  # what applies that were killed had begun
+            self.effects.remove_folder(folder)
+        for left in self.places.sets.glob(".*"):  # unfinished work of killed applies
             if left.is_symlink():
-                self.system.remove(left)
+                self.effects.remove(left)
             else:
-                self.system.remove_folder(left)
+                self.effects.remove_folder(left)

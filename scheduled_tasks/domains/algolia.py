@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks import cron_context, cron_require_feature, log_cron
 from scheduled_tasks.domains._search_service import Change, SearchIndex
+from scheduled_tasks.domains.features import FeatureToggle
 from scheduled_tasks.errors import ScheduledTasksError
-from scheduled_tasks.features import FeatureToggle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

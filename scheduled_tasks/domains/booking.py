@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from scheduled_tasks import cron_context, cron_require_feature, log_cron
-from scheduled_tasks.features import FeatureToggle
+from scheduled_tasks.domains.features import FeatureToggle
 
 if TYPE_CHECKING:
     from scheduled_tasks.domains.application import Application

@@ -14,8 +14,8 @@ from scheduled_tasks import cron_context, cron_require_feature, log_cron
 from scheduled_tasks.domains import _titelive_service
 from scheduled_tasks.domains._provider import VenueProvider, provider_by_local_class, venues_of
 from scheduled_tasks.domains._service import ServiceError
+from scheduled_tasks.domains.features import FeatureToggle
 from scheduled_tasks.errors import ScheduledTasksError
-from scheduled_tasks.features import FeatureToggle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """A trigger in cron's five fields, with a guard for what those can't say.
 
 In comes a trigger; out come the fields, a shell condition ("" where none is needed) that holds on the days that are
-wanted, and findings. Cron ORs day and weekday where both are restricted, and knows no `last`, no week, no year.
+wanted, and differences. Cron ORs day and weekday where both are restricted, and knows no `last`, no week, no year.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.conversion_report import Finding, horizon
+from scheduled_tasks.conversion_report import Difference, dates_until
 from scheduled_tasks.schedule import occurrences
 from scheduled_tasks.schedule.calendar_lines import runs
 from scheduled_tasks.schedule.evaluator import is_moved
@@ -30,7 +30,7 @@ class CronWords:
     fields: str = ""
     zone: str = ""
     guard: str = ""
-    findings: tuple[Finding, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
 def cron_words(trigger: Trigger, now: datetime) -> CronWords:
@@ -43,15 +43,15 @@ def cron_words(trigger: Trigger, now: datetime) -> CronWords:
 
 
 def _refused(kind: str, text: str, instead: str) -> CronWords:
-    return CronWords(findings=(Finding(kind, text, "refusal", instead=instead),))
+    return CronWords(differences=(Difference(kind, text, "refused", instead=instead),))
 
 
 def _of_cron(cron: Cron, now: datetime) -> CronWords:
     if len(cron.seconds) > 1:
         return _refused("seconds", "cron's smallest unit is the minute", "run it every minute, or keep it here")
-    findings = []
+    differences = []
     if cron.seconds != (0,):
-        findings.append(Finding("seconds", f"it starts at second 0, not {cron.seconds[0]}"))
+        differences.append(Difference("seconds", f"it starts at second 0, not {cron.seconds[0]}"))
     guard = [*_day_guard(cron), *_bounds(cron, now)]
     plain_days = not cron.positions and not cron.last_day
     days = _numbers(cron.days, ALL["day"]) if plain_days and cron.weekdays == ALL["weekday"] else "*"
@@ -60,10 +60,10 @@ def _of_cron(cron: Cron, now: datetime) -> CronWords:
         _numbers(cron.minutes, ALL["minute"]), _numbers(cron.hours, ALL["hour"]), days,
         _numbers(cron.months, ALL["month"]), weekdays,
     ]  # fmt: skip
-    findings += _nights(cron, now)
+    differences += _nights(cron, now)
     if cron.jitter:
-        findings.append(Finding("jitter", f"it starts at its time, not up to {cron.jitter} s after it"))
-    return CronWords(" ".join(fields), cron.zone, " && ".join(guard), tuple(findings))
+        differences.append(Difference("jitter", f"it starts at its time, not up to {cron.jitter} s after it"))
+    return CronWords(" ".join(fields), cron.zone, " && ".join(guard), tuple(differences))
 
 
 def _numbers(values: Iterable[int], everything: Sequence[int]) -> str:
@@ -115,10 +115,10 @@ def _bounds(trigger: Trigger, now: datetime) -> list[str]:
     return found
 
 
-def _nights(cron: Cron, now: datetime) -> list[Finding]:
+def _nights(cron: Cron, now: datetime) -> list[Difference]:
     """The nights in which it matters that cron knows nothing of them."""
     dates: dict[bool, list[str]] = {True: [], False: []}
-    until = horizon(cron, now)
+    until = dates_until(cron, now)
     for shift in shifts(cron.zone, now.year, until.year):
         if not now < shift.at <= until:
             continue
@@ -128,14 +128,14 @@ def _nights(cron: Cron, now: datetime) -> list[Finding]:
         follows = cron.hours == ALL["hour"]  # cron and Kubernetes go by real time there, as is done here
         if any(map(is_moved, touched)) if shift.is_gap else touched and not follows:
             dates[shift.is_gap].append(f"{shift.first:%Y-%m-%d}")
-    findings = []
+    differences = []
     if dates[True]:
         text = "its time doesn't exist that night: it may not run, where here it runs after the shift"
-        findings.append(Finding("gap", text, dates=tuple(dates[True])))
+        differences.append(Difference("gap", text, dates=tuple(dates[True])))
     if dates[False]:
         text = "its time comes twice that night: it may run twice, or lose an hour's runs, where here it does neither"
-        findings.append(Finding("fold", text, dates=tuple(dates[False])))
-    return findings
+        differences.append(Difference("fold", text, dates=tuple(dates[False])))
+    return differences
 
 
 def _of_interval(interval: Interval, now: datetime) -> CronWords:
@@ -153,5 +153,5 @@ def _of_interval(interval: Interval, now: datetime) -> CronWords:
     else:
         return _refused("interval", f"{every} s go evenly into no hour, day or week, and cron counts nothing", instead)
     text = ("it is said in UTC, so that it is of real time too",) if every > HOUR else ()
-    findings = tuple(Finding("utc", each, "remark") for each in text)
-    return CronWords(fields, "UTC", " && ".join(_bounds(interval, now)), findings)
+    differences = tuple(Difference("utc", each, "remark") for each in text)
+    return CronWords(fields, "UTC", " && ".join(_bounds(interval, now)), differences)

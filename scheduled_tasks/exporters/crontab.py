@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.conversion_report import Entry, Finding, Report
+from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.exporters.cron_words import cron_words
 from scheduled_tasks.exporters.kubernetes import run_task_words
 from scheduled_tasks.schedule import describe
@@ -50,14 +50,14 @@ def export(  # noqa: PLR0913 - what a crontab is written for
         lines += ["", f"# {clock.name}: {clock.description}"]
         for job in clock.jobs:
             words = cron_words(job.trigger, now)
-            findings = [*words.findings, *_not_kept(job)]
+            differences = [*words.differences, *_not_kept(job)]
             abroad = words.zone != timezone
             if words.fields and abroad:
                 text = f"CRON_TZ={words.zone}: cronie reads it; Debian's cron runs the line in the host's zone"
-                findings.append(Finding("zone", text))
+                differences.append(Difference("zone", text))
             shown = job.file.removeprefix(f"{base}/")
-            entry = Entry(shown, job.line, "", "", f"{clock.name}/{job.id}", describe(job.trigger), tuple(findings))
-            entries.append(entry.judged())
+            entry = Entry(shown, job.line, "", "", f"{clock.name}/{job.id}", describe(job.trigger), tuple(differences))
+            entries.append(entry.with_outcome())
             if entries[-1].outcome == "refused":
                 lines.append(f"# {job.id}: can't be said here, the report says why")
                 continue
@@ -75,8 +75,8 @@ def export(  # noqa: PLR0913 - what a crontab is written for
     return "\n".join(lines) + "\n", Report("crontab", tuple(entries), general, verb="exported")
 
 
-def _not_kept(job: Job) -> list[Finding]:
+def _not_kept(job: Job) -> list[Difference]:
     found = []
     if dropped := [name for name in job.options.by_name if name != "timeout"]:
-        found.append(Finding("options", f"{', '.join(dropped)}: cron knows none of them"))
+        found.append(Difference("options", f"{', '.join(dropped)}: cron knows none of them"))
     return found

@@ -13,9 +13,9 @@ from hashlib import sha256
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.conversion_report import Entry, Finding, Report
+from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.exporters.cron_words import CronWords, cron_words
-from scheduled_tasks.options import INHERITED, Options, seconds_of
+from scheduled_tasks.options import DEFAULT_OPTIONS, Options, seconds_of
 from scheduled_tasks.schedule import describe
 
 if TYPE_CHECKING:
@@ -73,10 +73,12 @@ def export(clocks: Iterable[ClockSpec], cluster: Cluster, *, base: Path, now: da
         found = []
         for job in clock.jobs:
             words = cron_words(job.trigger, now)
-            effective = job.options.over(clock.options.over(INHERITED))
-            findings = (*words.findings, *_not_kept(job, effective, words))
+            effective = job.options.over(clock.options.over(DEFAULT_OPTIONS))
+            differences = (*words.differences, *_not_kept(job, effective, words))
             shown = job.file.removeprefix(f"{base}/")
-            entry = Entry(shown, job.line, "", "", f"{clock.name}/{job.id}", describe(job.trigger), findings).judged()
+            entry = Entry(
+                shown, job.line, "", "", f"{clock.name}/{job.id}", describe(job.trigger), differences
+            ).with_outcome()
             entries.append(entry)
             if entry.outcome != "refused":
                 found.append(_cron_job(job, effective, words, cluster, taken))
@@ -90,22 +92,22 @@ def export(clocks: Iterable[ClockSpec], cluster: Cluster, *, base: Path, now: da
     return Exported(objects, Report("Kubernetes", tuple(entries), general, tuple(objects), verb="exported"))
 
 
-def _not_kept(job: Job, options: Options, words: CronWords) -> list[Finding]:
+def _not_kept(job: Job, options: Options, words: CronWords) -> list[Difference]:
     found = []
     own = options.by_name
     for name, text in NOT_KEPT.items():
-        if name in own and name not in INHERITED.by_name:
-            found.append(Finding(name, f"{name} is not kept: {text}"))
+        if name in own and name not in DEFAULT_OPTIONS.by_name:
+            found.append(Difference(name, f"{name} is not kept: {text}"))
     if options.text("memory_max").endswith("%"):
         found.append(
-            Finding("memory_max", "a share of the machine's memory is no limit of a container: none is written")
+            Difference("memory_max", "a share of the machine's memory is no limit of a container: none is written")
         )
     if job.catch_up and job.grace is None:
         text = "after a long outage Kubernetes starts the last missed run at best, and says nothing of the others"
-        found.append(Finding("catch_up", text))
+        found.append(Difference("catch_up", text))
     if words.guard:
         text = "the CronJob starts oftener, and the container looks at the date; a start after midnight would miss it"
-        found.append(Finding("guard", text))
+        found.append(Difference("guard", text))
     return found
 
 

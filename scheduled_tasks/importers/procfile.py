@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.conversion_report import Entry, Finding
+from scheduled_tasks.conversion_report import Difference, Entry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,18 +44,20 @@ def read_procfile(path: Path, shown: str) -> Processes:
         name, command = found[1], found[2]
         source = _python_file(command, path.parent)
         if source is None or "apscheduler" not in source.read_text().lower():
-            finding = Finding("process", "not a clock: it stays with whatever runs it", "remark")
-            entries.append(Entry(shown, number, line.strip(), "kept", findings=(finding,)))
+            difference = Difference("process", "not a clock: it stays with whatever runs it", "remark")
+            entries.append(Entry(shown, number, line.strip(), "kept", differences=(difference,)))
             continue
         where = source.relative_to(path.parent)
         if source in started:
             text = f"{where} is started by {started[source]} too: each of its jobs ran twice; now it is one clock"
-            entries.append(Entry(shown, number, line.strip(), "different", findings=(Finding("replicas", text),)))
+            entries.append(Entry(shown, number, line.strip(), "different", differences=(Difference("replicas", text),)))
             continue
         started[source] = name
         files.append((name, source))
-        finding = Finding("process", f"the clock {name} is {where}; take the line out when its timers run", "remark")
-        entries.append(Entry(shown, number, line.strip(), "kept", findings=(finding,)))
+        difference = Difference(
+            "process", f"the clock {name} is {where}; take the line out when its timers run", "remark"
+        )
+        entries.append(Entry(shown, number, line.strip(), "kept", differences=(difference,)))
     return Processes(tuple(files), tuple(entries))
 
 

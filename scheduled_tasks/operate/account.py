@@ -74,7 +74,7 @@ def account(connection: Connection, host: str | None, now: datetime, release: st
         for name, (after, until) in windows.items():
             # Only from where this look began: a host may have told meanwhile what it did before.
             connection.execute(
-                "UPDATE watched_host SET accounted_until = %(until)s WHERE host = %(host)s"
+                "UPDATE host SET accounted_until = %(until)s WHERE name = %(host)s"
                 " AND coalesce(accounted_until, %(beginning)s) = %(after)s",
                 {"host": name, "until": until, "after": after, "beginning": BEGINNING},
             )
@@ -84,17 +84,18 @@ def account(connection: Connection, host: str | None, now: datetime, release: st
 
 def _have_a_word(connection: Connection, host: str, now: datetime, release: str) -> None:
     connection.execute(
-        "INSERT INTO watched_host AS known (host, seen_at, since, release)"
-        " VALUES (%(host)s, %(now)s, %(now)s, %(release)s) ON CONFLICT (host) DO UPDATE SET"
-        " since = CASE WHEN known.since IS NULL OR excluded.seen_at - known.seen_at > %(gap)s THEN excluded.since"
-        " ELSE known.since END, seen_at = greatest(known.seen_at, excluded.seen_at), release = excluded.release",
+        "INSERT INTO host AS known (name, heartbeat_at, heartbeats_since, release)"
+        " VALUES (%(host)s, %(now)s, %(now)s, %(release)s) ON CONFLICT (name) DO UPDATE SET"
+        " heartbeats_since = CASE WHEN excluded.heartbeat_at - known.heartbeat_at <= %(gap)s"
+        " THEN coalesce(known.heartbeats_since, excluded.heartbeats_since) ELSE excluded.heartbeats_since END,"
+        " heartbeat_at = greatest(known.heartbeat_at, excluded.heartbeat_at), release = excluded.release",
         {"host": host, "now": now, "release": release, "gap": GAP},
     )
 
 
 def _words(connection: Connection) -> list[Word]:
     rows = connection.execute(
-        "SELECT host, seen_at, coalesce(since, seen_at), accounted_until FROM watched_host ORDER BY host"
+        "SELECT name, heartbeat_at, coalesce(heartbeats_since, heartbeat_at), accounted_until FROM host ORDER BY name"
     )
     return [Word(*row) for row in rows]
 

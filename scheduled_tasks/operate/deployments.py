@@ -39,7 +39,7 @@ class Told(NamedTuple):
 
 def told_digest(connection: Connection, host: str) -> str | None:
     """The digest of what a host told last; None where it told nothing yet."""
-    row = connection.execute("SELECT told FROM watched_host WHERE host = %s", [host]).fetchone()
+    row = connection.execute("SELECT jobs_digest FROM host WHERE name = %s", [host]).fetchone()
     return row[0] if row else None
 
 
@@ -50,10 +50,11 @@ def tell(connection: Connection, host: str, told: Told) -> int:
     """
     with connection.transaction():
         connection.execute(
-            "INSERT INTO watched_host (host, seen_at, since) VALUES (%(host)s, %(at)s, %(at)s) ON CONFLICT DO NOTHING",
+            "INSERT INTO host (name, heartbeat_at, heartbeats_since) VALUES (%(host)s, %(at)s, %(at)s)"
+            " ON CONFLICT DO NOTHING",
             {"host": host, "at": told.at},
         )
-        connection.execute("SELECT FROM watched_host WHERE host = %s FOR UPDATE", [host])  # one host tells in turn
+        connection.execute("SELECT FROM host WHERE name = %s FOR UPDATE", [host])  # one host tells in turn
         rows = connection.execute(
             "SELECT id, clock, job, task, schedule, options FROM deployed_job WHERE host = %s AND valid_until IS NULL",
             [host],
@@ -84,8 +85,8 @@ def tell(connection: Connection, host: str, told: Told) -> int:
                 ],
             )  # fmt: skip
         connection.execute(
-            "UPDATE watched_host SET told = %(digest)s, accounted_until ="
-            " CASE WHEN %(changes)s THEN least(accounted_until, %(at)s) ELSE accounted_until END WHERE host = %(host)s",
+            "UPDATE host SET jobs_digest = %(digest)s, accounted_until ="
+            " CASE WHEN %(changes)s THEN least(accounted_until, %(at)s) ELSE accounted_until END WHERE name = %(host)s",
             {"host": host, "digest": told.digest, "at": told.at, "changes": bool(closed or changed)},
         )
         for clock, job in known:
@@ -109,7 +110,7 @@ def reopen(
         {"clock": clock, "job": job, "since": since},
     ).rowcount
     if taken_back:
-        connection.execute("UPDATE watched_host SET accounted_until = least(accounted_until, %s)", [since])
+        connection.execute("UPDATE host SET accounted_until = least(accounted_until, %s)", [since])
 
 
 _DEPLOYED = """

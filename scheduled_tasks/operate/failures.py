@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from scheduled_tasks.deploy.machine_state import instant
+from scheduled_tasks.deploy import systemd
 from scheduled_tasks.run.nominal import nominal_time
 from scheduled_tasks.schedule.trigger import Trigger
 
@@ -127,5 +127,5 @@ def read_failure(note: str) -> Failure:
 
 def _instant(shown: str) -> datetime | None:
     """An instant as `systemctl show` has it: @ and the epoch's seconds, or (LastTriggerUSec=) in words, in UTC."""
-    at = float(shown.removeprefix("@")) if shown.startswith("@") else instant(shown)
+    at = systemd.timestamp(shown)
     return datetime.fromtimestamp(at, UTC) if at else None

@@ -23,7 +23,7 @@ OPERATORS = {
     "pause": "SELECT, INSERT, UPDATE",
     "task_run": "SELECT, INSERT, UPDATE, DELETE",
     "deployed_job": "SELECT, INSERT, UPDATE, DELETE",
-    "watched_host": "SELECT, INSERT, UPDATE, DELETE",
+    "host": "SELECT, INSERT, UPDATE, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.run.status import BAD
 
 if TYPE_CHECKING:
     from psycopg import sql
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.verdicts import Slot
     from scheduled_tasks.run.database import Connection
 
-STATUSES = ("started", "ended", "failed", "skipped", "missed", "lost")
-BAD = ("failed", "missed", "lost")
 SHORTEST_ID = 4  # characters of a run's id that `show` takes
 
 

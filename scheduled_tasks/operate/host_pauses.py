@@ -36,14 +36,14 @@ def write(places: Places, row: PauseRow) -> bool:
     path = path_of(places, row.scope)
     if path.exists():
         return False
-    files.write(path, json.dumps(_to_json(replace(row, note=str(uuid.uuid4()))), indent=1) + "\n", mode=0o644)
+    files.write(path, json.dumps(_to_json(replace(row, local_id=str(uuid.uuid4()))), indent=1) + "\n", mode=0o644)
     return True
 
 
 def end(places: Places, row: PauseRow, *, by: str, at: datetime) -> None:
     """Ends a pause of this host: what it was is noted for the database, then its file goes."""
-    places.untold.mkdir(mode=0o755, parents=True, exist_ok=True)
-    note = places.untold / f"{time.time_ns():020d}-pause.json"
+    places.reports.mkdir(mode=0o755, parents=True, exist_ok=True)
+    note = places.reports / f"{time.time_ns():020d}-pause.json"
     files.write(note, json.dumps(_to_json(replace(row, resumed_at=at, resumed_by=by))))
     path_of(places, row.scope).unlink(missing_ok=True)
 
@@ -68,12 +68,12 @@ def _read(path: Path, host: str) -> PauseRow:
         clock, _, job = path.name.partition(".")
         scope = Scope(None if clock == names.EVERY_CLOCK else clock, job or None, host)
         at = datetime.fromtimestamp(changed // 10**9, UTC)
-        return PauseRow(scope, at, path.owner(), BY_HAND, None, note=f"{host}:{path.name}:{changed}")
+        return PauseRow(scope, at, path.owner(), BY_HAND, None, local_id=f"{host}:{path.name}:{changed}")
 
 
 def _to_json(row: PauseRow) -> dict[str, Any]:
     values = {**row.scope._asdict(), "paused_at": row.at, "paused_by": row.by, "reason": row.reason, "until": row.until,
-              "resumed_at": row.resumed_at, "resumed_by": row.resumed_by, "note": row.note}  # fmt: skip
+              "resumed_at": row.resumed_at, "resumed_by": row.resumed_by, "local_id": row.local_id}  # fmt: skip
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}
 
 
@@ -89,5 +89,5 @@ def _from_json(values: dict[str, Any]) -> PauseRow:
         until=instant("until"),
         resumed_at=instant("resumed_at"),
         resumed_by=values.get("resumed_by"),
-        note=values["note"],
+        local_id=values["local_id"],
     )

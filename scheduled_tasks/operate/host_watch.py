@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks import files
-from scheduled_tasks.deploy import start_requests
+from scheduled_tasks.deploy import deployment_reports, start_requests, systemd
 from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
-from scheduled_tasks.deploy.machine_state import read_facts, read_set, read_window, show, stopped_timers
+from scheduled_tasks.deploy.machine_state import inactive_timers, read_machine_state, read_set, read_stopped_timers
 from scheduled_tasks.operate import deployments, host_pauses, pauses
 from scheduled_tasks.operate import reconcile as ledger
 from scheduled_tasks.operate.verdicts import DeployedJob
-from scheduled_tasks.render import jobs_manifest, names
+from scheduled_tasks.render import names
+from scheduled_tasks.render.unit_set import NO_JOBS, UnitSet
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-WAITS = (*ledger.KEPT, "untold/*.json")  # what the state folder has until the database is told
+WAITS = (*ledger.KEPT, "reports/*.json")  # what the state folder has until the database is told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 def is_ours(places: Places) -> bool:
     """Whether this process may speak for the machine, and there is something to say."""
-    return os.geteuid() == 0 and (places.current.is_dir() or places.untold.is_dir())
+    return os.geteuid() == 0 and (places.current.is_dir() or places.reports.is_dir())
 
 
 def finish_apply(places: Places) -> Applied | None:
@@ -47,7 +48,7 @@ def finish_apply(places: Places) -> Applied | None:
 
     What is in force stays so, the old set or the new one: what an operator wanted is not known here.
     """
-    if not (is_ours(places) and places.current.is_dir() and read_window(places)):
+    if not (is_ours(places) and places.current.is_dir() and read_stopped_timers(places)):
         return None
     try:
         return apply(read_set(places.current.resolve()), places)
@@ -61,11 +62,11 @@ def tell_deployed(connection: Connection, places: Places, host: str, now: dateti
     Each note goes once the database has it. A note of an apply that is still at work waits for the next time.
     """
     in_force = _jobs_in_force(places)
-    digest = jobs_manifest.digest(in_force)
-    paths = sorted(places.untold.glob("*-jobs.json"))
+    digest = deployment_reports.digest(in_force)
+    paths = sorted(places.reports.glob("*-jobs.json"))
     if paths and _an_apply_is_at_work(places):
         paths.pop()
-    notes = [(path, noted) for path in paths if (noted := files.read(path, jobs_manifest.read_note))]
+    notes = [(path, noted) for path in paths if (noted := files.read(path, deployment_reports.read_report))]
     changes = 0
     for number, (path, noted) in enumerate(notes, 1):
         came_into_force = number < len(notes) or noted["digest"] == digest
@@ -73,7 +74,7 @@ def tell_deployed(connection: Connection, places: Places, host: str, now: dateti
             told = deployments.Told(noted["jobs"], noted["digest"], _utc(noted["at"]), _utc(noted["new_from"]))
             changes += deployments.tell(connection, host, told)
         path.unlink()
-    if not list(places.untold.glob("*-jobs.json")) and deployments.told_digest(connection, host) != digest:
+    if not list(places.reports.glob("*-jobs.json")) and deployments.told_digest(connection, host) != digest:
         # Never noted: a set that an image brought, or a database from before it.
         told = deployments.Told(json.loads(in_force)["jobs"], digest, now, now)
         changes += deployments.tell(connection, host, told)
@@ -85,7 +86,7 @@ def tell_pauses(connection: Connection, places: Places, host: str, now: datetime
     for row in host_pauses.in_force(places, host):
         if row.until and row.until <= now:
             host_pauses.end(places, row, by="until", at=now)
-    paths = sorted(places.untold.glob("*-pause.json"))
+    paths = sorted(places.reports.glob("*-pause.json"))
     over = [ended for path in paths if (ended := files.read(path, host_pauses.read_note))]
     here = host_pauses.in_force(places, host)
     settled = not _an_apply_is_at_work(places)
@@ -94,7 +95,7 @@ def tell_pauses(connection: Connection, places: Places, host: str, now: datetime
     for path in paths:
         path.unlink(missing_ok=True)
     if settled:
-        pauses.end_gone(connection, host, [row.note for row in here + stopped if row.note], now)
+        pauses.end_gone(connection, host, [row.local_id for row in here + stopped if row.local_id], now)
 
 
 def catch_up(connection: Connection, places: Places, host: str, since: datetime, now: datetime) -> list[str]:
@@ -120,7 +121,7 @@ def catch_up(connection: Connection, places: Places, host: str, since: datetime,
     for unit in start_requests.busy(list(wanted)):
         del wanted[unit]  # its run goes on; a second start would be none
     for unit, slot in wanted.items():
-        start_requests.ask(places, unit, at=slot, trigger="watch")
+        start_requests.write(places, unit, at=slot, trigger="watch")
     if wanted:
         start_requests.start(wanted)
     return sorted(wanted)
@@ -143,7 +144,7 @@ def take_over(places: Places, lost: Iterable[ledger.Lost], host: str) -> list[st
     for unit in start_requests.busy(list(wanted)):
         del wanted[unit]
     for unit, slot in wanted.items():
-        start_requests.ask(places, unit, at=slot, trigger="watch")
+        start_requests.write(places, unit, at=slot, trigger="watch")
     if wanted:
         start_requests.start(wanted)
     return sorted(wanted)
@@ -151,11 +152,11 @@ def take_over(places: Places, lost: Iterable[ledger.Lost], host: str) -> list[st
 
 def _invocations(units: Iterable[str]) -> dict[str, str | None]:
     """The invocation of each service that runs; None where it waits to be tried again."""
-    shown = show(names.Places(), "Id,ActiveState,SubState,InvocationID", *units)
+    shown = systemd.show("Id,ActiveState,SubState,InvocationID", *units)
     return {
         unit["Id"]: None if unit["SubState"].startswith("auto-restart") else unit["InvocationID"]
         for unit in shown
-        if unit["ActiveState"] in start_requests.BUSY
+        if unit["ActiveState"] in systemd.RUNNING_STATES
     }
 
 
@@ -196,12 +197,12 @@ def _jobs_in_force(places: Places) -> str:
     try:
         return (places.current / names.JOBS).read_text()
     except FileNotFoundError:  # nothing is deployed, or a release before this one did it
-        return jobs_manifest.NO_JOBS
+        return NO_JOBS
 
 
 def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
     """Jobs whose timer is deployed and stopped: somebody's pause in all but name."""
-    stopped = stopped_timers(places) if places.is_running else {}
+    stopped = inactive_timers(places) if places.is_running else {}
     if not stopped:
         return []
     rows = []
@@ -210,9 +211,11 @@ def _stopped(places: Places, host: str, now: datetime) -> list[PauseRow]:
         if timer in stopped and not each["options"]["paused"]:
             since = stopped[timer]
             at = _utc(since) if since else now
-            note = f"{host}:{timer}:{since or BOOT_ID.read_text().strip()}"
+            local_id = f"{host}:{timer}:{since or BOOT_ID.read_text().strip()}"
             reason = f"its timer is stopped on {host}"
-            rows.append(pauses.PauseRow(pauses.Scope(clock, job, host), at, pauses.STOPPED, reason, None, note=note))
+            rows.append(
+                pauses.PauseRow(pauses.Scope(clock, job, host), at, pauses.STOPPED, reason, None, local_id=local_id)
+            )
     return rows
 
 
@@ -233,7 +236,7 @@ def refused(places: Places) -> list[Path]:
     """What said nothing and was set aside, of all that waits to be told."""
     if places.home:
         return []
-    aside = (Path(pattern).with_suffix(files.REFUSED) for pattern in WAITS)
+    aside = (Path(pattern).with_suffix(files.QUARANTINED) for pattern in WAITS)
     return sorted(path for pattern in aside for path in places.state.glob(str(pattern)))
 
 
@@ -244,6 +247,6 @@ def leave(places: Places, *, has_database: bool) -> None:
         return
     if has_database and any(path for pattern in WAITS for path in state.glob(pattern)):
         return
-    if not read_facts(places, {}).running:
+    if not read_machine_state(places, UnitSet()).running:
         for folder in (state, places.private_state):
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Applies numbered SQL migrations: `0001_what_it_does.sql` in a package, each once, each in a transaction of its own.
 
 What comes in: the packages (the project's own, and what the configuration's `migrations` names). What goes out: the
-names of what was applied. Why no library: docs/decisions/0004-migrations-are-sql-files.md.
+names of what was applied. Why no library: docs/decisions/0012-database.md.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 STOPPED = "systemctl"  # by whom a job is paused whose timer somebody has stopped
-# A host's own pause (it has a note) ends with its file, at the next look after its `until`; a dead host's by `until`.
-_END = "CASE WHEN note IS NULL THEN least(resumed_at, until) ELSE coalesce(resumed_at, until) END"
+# A host's own pause (it has a local_id) ends when the watch removes its file, after `until`; a dead host's at `until`.
+_END = "CASE WHEN local_id IS NULL THEN least(resumed_at, until) ELSE coalesce(resumed_at, until) END"
 
 
 class Scope(NamedTuple):
@@ -45,7 +45,7 @@ class PauseRow:
     until: datetime | None
     resumed_at: datetime | None = None
     resumed_by: str | None = None
-    note: str | None = None
+    local_id: str | None = None
 
     def __str__(self) -> str:
         until = f" until {self.until:%Y-%m-%dT%H:%M:%SZ}" if self.until else ""
@@ -57,7 +57,7 @@ class PauseRow:
         return scope.clock in {None, clock} and scope.job in {None, job} and scope.host in {None, host}
 
 
-_COLUMNS = "clock, job, host, paused_at, paused_by, reason, until, resumed_at, resumed_by, note"
+_COLUMNS = "clock, job, host, paused_at, paused_by, reason, until, resumed_at, resumed_by, local_id"
 _SAME = (
     "clock IS NOT DISTINCT FROM %(clock)s AND job IS NOT DISTINCT FROM %(job)s AND host IS NOT DISTINCT FROM %(host)s"
 )
@@ -88,13 +88,13 @@ def resume(connection: Connection, scope: Scope, *, by: str, at: datetime) -> in
 
 
 def tell_pauses(connection: Connection, rows: Iterable[PauseRow]) -> None:
-    """Writes the pauses that a host keeps itself, known by their `note`; told again, nothing changes.
+    """Writes the pauses that a host keeps itself, known by their `local_id`; told again, nothing changes.
 
     What was missed since it began, or called paused since it ended, is judged again.
     """
     for row in rows:
         with connection.transaction():
-            known = connection.execute("SELECT resumed_at FROM pause WHERE note = %s", [row.note]).fetchone()
+            known = connection.execute("SELECT resumed_at FROM pause WHERE local_id = %s", [row.local_id]).fetchone()
             _insert(connection, row)
             if known is None:
                 deployments.reopen(connection, row.scope.clock, row.scope.job, row.at)
@@ -102,12 +102,12 @@ def tell_pauses(connection: Connection, rows: Iterable[PauseRow]) -> None:
                 deployments.reopen(connection, row.scope.clock, row.scope.job, row.resumed_at, paused=True)
 
 
-def end_gone(connection: Connection, host: str, notes: Iterable[str], at: datetime) -> int:
+def end_gone(connection: Connection, host: str, local_ids: Iterable[str], at: datetime) -> int:
     """Ends the pauses that a host kept itself and keeps no longer: the file is gone, the timer runs again."""
     return connection.execute(
         "UPDATE pause SET resumed_at = greatest(paused_at, %(at)s), resumed_by = paused_by WHERE host = %(host)s"
-        " AND resumed_at IS NULL AND note IS NOT NULL AND note <> ALL (%(notes)s)",
-        {"host": host, "at": at, "notes": list(notes)},
+        " AND resumed_at IS NULL AND local_id IS NOT NULL AND local_id <> ALL (%(kept)s)",
+        {"host": host, "at": at, "kept": list(local_ids)},
     ).rowcount
 
 
@@ -142,10 +142,11 @@ def since(connection: Connection, instant: datetime) -> list[Pause]:
 
 def _insert(connection: Connection, row: PauseRow) -> None:
     connection.execute(
-        f"INSERT INTO pause ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (note) DO UPDATE"  # noqa: S608 - our own text
-        " SET until = excluded.until, resumed_at = coalesce(pause.resumed_at, excluded.resumed_at),"
+        f"INSERT INTO pause ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 - our own text
+        " ON CONFLICT (local_id) DO UPDATE SET until = excluded.until,"
+        " resumed_at = coalesce(pause.resumed_at, excluded.resumed_at),"
         " resumed_by = coalesce(pause.resumed_by, excluded.resumed_by)",
-        [*row.scope, row.at, row.by, row.reason, row.until, row.resumed_at, row.resumed_by, row.note],
+        [*row.scope, row.at, row.by, row.reason, row.until, row.resumed_at, row.resumed_by, row.local_id],
     )
 
 
@@ -159,6 +160,6 @@ def _row(  # noqa: PLR0913, PLR0917 - the table's columns
     until: datetime | None,
     resumed_at: datetime | None,
     resumed_by: str | None,
-    note: str | None,
+    local_id: str | None,
 ) -> PauseRow:
-    return PauseRow(Scope(clock, job, host), at, by, reason, until, resumed_at, resumed_by, note)
+    return PauseRow(Scope(clock, job, host), at, by, reason, until, resumed_at, resumed_by, local_id)

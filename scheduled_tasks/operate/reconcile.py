@@ -2,7 +2,7 @@
 
 In come a connection, this host's files and what its systemd says; out go completed rows of `task_run`, and the slots
 that are to be taken over. Called by a job's failure (units/clock-failed@.service.j2) and by the watch, as often as one
-likes: each step may be done twice. docs/ledger.md has the rules.
+likes: each step may be done twice. docs/explanation/ledger.md has the rules.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks import files
 from scheduled_tasks.operate.failures import Failure, read_failure
+from scheduled_tasks.run.columns import END, SLOT, START, listed, typed, without
+from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +102,7 @@ def _write_result(connection: Connection, path: Path, host: str) -> bool:
         named = {"kept": json.dumps(kept), "host": host, "clock": clock, "job": job}
         written = connection.execute(statement, named).rowcount
     except (psycopg.DataError, psycopg.IntegrityError) as error:
-        files.set_aside(path, error)
+        files.quarantine(path, error)
         return False
     path.unlink(missing_ok=True)
     return bool(written)
@@ -114,23 +116,19 @@ def _read_result(clock: str, job: str, text: str) -> dict[str, Any]:
 
 
 # A job writes the file: that each value is of its type is PostgreSQL's to see.
-_RUN = """
+_KEPT = without(START | END, "clock", "job", "host")  # for these its folder speaks, and this host
+_RUN = f"""
 kept AS (
-    SELECT * FROM jsonb_to_record(%(kept)s::jsonb) AS kept (
-        run_id uuid, task text, scheduled_at timestamptz, slot_host text, trigger text, status text,
-        started_at timestamptz, attempt integer, release text, invocation_id uuid, lag double precision,
-        duration double precision, exit_code integer, error_type text, error_message text, reason text,
-        memory_peak bigint, cpu_seconds double precision)
+    SELECT * FROM jsonb_to_record(%(kept)s::jsonb) AS kept ({typed(_KEPT)}, started_at timestamptz)
 )
-"""
+"""  # noqa: S608 - our own text
 
 _COMPLETE = f"""
 WITH {_RUN}
 UPDATE task_run AS run
-   SET status = kept.status, ended_at = run.started_at + make_interval(secs => kept.duration), duration = kept.duration,
-       exit_code = kept.exit_code, error_type = kept.error_type, error_message = kept.error_message,
-       reason = coalesce(kept.reason, CASE WHEN run.status <> 'lost' THEN run.reason END),
-       memory_peak = kept.memory_peak, cpu_seconds = kept.cpu_seconds
+   SET {listed(without(END, "reason"), "{0} = kept.{0}")},
+       ended_at = run.started_at + make_interval(secs => kept.duration),
+       reason = coalesce(kept.reason, CASE WHEN run.status <> 'lost' THEN run.reason END)
   FROM kept
  WHERE run.run_id = kept.run_id AND run.attempt = kept.attempt AND run.clock = %(clock)s AND run.job = %(job)s
    AND run.status IN ('started', 'lost')
@@ -139,20 +137,12 @@ UPDATE task_run AS run
 # A run whose slot has another's row adds nothing: what it found away was away for it alone.
 _LATE = f"""
 WITH {_RUN}
-INSERT INTO task_run AS run (
-    run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, ended_at, attempt, release,
-    invocation_id, lag, duration, exit_code, error_type, error_message, reason, memory_peak, cpu_seconds)
-SELECT run_id, task, %(clock)s, %(job)s, scheduled_at, slot_host, %(host)s, trigger, status, started_at,
-       started_at + make_interval(secs => duration), attempt, release, invocation_id, lag, duration, exit_code,
-       error_type, error_message, reason, memory_peak, cpu_seconds
+INSERT INTO task_run AS run (clock, job, host, started_at, ended_at, {listed(_KEPT)})
+SELECT %(clock)s, %(job)s, %(host)s, started_at, started_at + make_interval(secs => duration), {listed(_KEPT)}
   FROM kept
 ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO UPDATE
-   SET run_id = excluded.run_id, host = excluded.host, trigger = excluded.trigger, status = excluded.status,
-       started_at = excluded.started_at, ended_at = excluded.ended_at, attempt = excluded.attempt,
-       release = excluded.release, invocation_id = excluded.invocation_id, lag = excluded.lag,
-       duration = excluded.duration, exit_code = excluded.exit_code, error_type = excluded.error_type,
-       error_message = excluded.error_message, reason = excluded.reason, memory_peak = excluded.memory_peak,
-       cpu_seconds = excluded.cpu_seconds
+   SET started_at = excluded.started_at, ended_at = excluded.ended_at,
+       {listed(without(START | END, *SLOT, "task"), "{0} = excluded.{0}")}
  WHERE run.status = 'missed' OR (run.attempt = 0 AND run.run_id <> excluded.run_id)
 """  # noqa: S608 - our own text
 
@@ -187,7 +177,7 @@ def _write_failure(
                 "scheduled_at": slot,
                 "slot_host": host if job["options"].get("per_host") else "",
                 "trigger": "timer",
-                "status": "failed",
+                "status": RunStatus.FAILED,
                 "attempt": 0,
                 "lag": (failure.started_at - slot).total_seconds(),
                 "duration": (failure.ended_at - failure.started_at).total_seconds() if failure.ended_at else 0,
@@ -231,7 +221,7 @@ def _close_the_dead(
             " RETURNING clock, job, scheduled_at, slot_host, host, status",
             [run_id, attempt],
         ).fetchone()
-        if found and found[-1] == "lost":
+        if found and found[-1] == RunStatus.LOST:
             lost.append(Lost(*found[:-1]))
     return tuple(lost)
 

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from scheduled_tasks.deploy import start_requests
-from scheduled_tasks.deploy.machine_state import show
+from scheduled_tasks.deploy import start_requests, systemd
 from scheduled_tasks.deploy.start_requests import StartError
 from scheduled_tasks.render.names import Places
 
@@ -39,30 +38,30 @@ def run(  # noqa: PLR0913 - what is asked of a start
     Raises:
         StartError: it isn't deployed here, runs already, or a condition of the unit keeps it from starting.
     """
-    [before] = show(Places(), SHOWN, unit)
+    [before] = systemd.show(SHOWN, unit)
     if before["LoadState"] != "loaded":
         raise StartError(f"{unit} is not deployed on this host: see 'clocks plan'")
-    if start_requests.is_busy(before):
+    if systemd.is_busy(before):
         raise StartError(f"{unit} runs already, and a service never runs twice: wait, or 'systemctl stop {unit}'")
-    start_requests.ask(places, unit, at=at, trigger=trigger, force=force)
+    start_requests.write(places, unit, at=at, trigger=trigger, force=force)
     try:
         start_requests.start([unit], wait=True)
-        [begun] = show(Places(), SHOWN, unit)
+        [begun] = systemd.show(SHOWN, unit)
         if begun["InvocationID"] == before["InvocationID"]:
             raise StartError(f"{unit} was not started: a condition of it does not hold; see 'systemctl status {unit}'")
         return _follow(unit, say) if wait else 0
     finally:
         # Not waited for, its attempts may still be to come: the host's watch removes the file when they are over.
         if wait or not start_requests.busy([unit]):
-            start_requests.forget(places, unit)
+            start_requests.remove(places, unit)
 
 
 def _follow(unit: str, say: Callable[[str], None]) -> int:
     """Says the lines of all attempts as they come, until the last one has ended."""
     cursors: dict[str, str] = {}
     while True:
-        [now] = show(Places(), SHOWN, unit)
-        over = not start_requests.is_busy(now)
+        [now] = systemd.show(SHOWN, unit)
+        over = not systemd.is_busy(now)
         if over:
             of_it = [f"--namespace={now['LogNamespace']}"] if now.get("LogNamespace") else []
             subprocess.run(["journalctl", "--sync", *of_it], check=False, capture_output=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.operate import deployments, pauses
 from scheduled_tasks.operate.account import SILENCE
+from scheduled_tasks.run.status import BAD
 from scheduled_tasks.schedule.evaluator import occurrences
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.verdicts import DeployedJob
     from scheduled_tasks.run.database import Connection
 
-BAD = frozenset({"failed", "missed", "lost"})
 LONGEST_STREAK = 100  # so many are counted; a job that fails so often fails
 WELL = 5  # of a job that is well, so many slots are looked at for since when
 
@@ -146,9 +146,9 @@ def _status(hosts: Sequence[DeployedJob], row: Sequence[Any], holding: Iterable[
 def hosts(connection: Connection, now: datetime) -> list[HostStatus]:
     """Each host that has jobs, and whether its watch is silent."""
     rows = connection.execute(
-        "SELECT host, seen_at, number FROM watched_host JOIN"
+        "SELECT name, heartbeat_at, number FROM host JOIN"
         " (SELECT host, count(*) AS number FROM deployed_job WHERE valid_until IS NULL GROUP BY host) AS held"
-        " USING (host) ORDER BY host"
+        " ON held.host = name ORDER BY name"
     )
     return [HostStatus(host, seen_at, now - seen_at > SILENCE, number) for host, seen_at, number in rows]
 

@@ -1,7 +1,7 @@
 """What is due and what became of it: pure, from the schedules as they were deployed to a verdict on each slot.
 
 In come deployed jobs, pauses and runs as the database has them, and an instant; out come slots, and for a slot that no
-run accounted for what to write: `skipped` and why, or `missed`. Decision 0031 has the formula and its reasons.
+run accounted for what to write: `skipped` and why, or `missed`. Decision 0009 has the formula and its reasons.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from scheduled_tasks.run.status import RunStatus
 from scheduled_tasks.schedule.evaluator import occurrences
 from scheduled_tasks.schedule.trigger import Trigger
 
@@ -59,7 +60,7 @@ class DeployedJob:
     def patience(self) -> timedelta:
         """How long after its time a slot without a row is `missed`."""
         grace = timedelta(seconds=self.options.get("grace") or 0)
-        waits = self.options.get("turns") or self.options.get("overlap") == "queue"
+        waits = self.options.get("concurrency_limited") or self.options.get("overlap") == "queue"
         return self.jitter + grace + START + (self.timeout if waits else timedelta())
 
     def slot(self, at: datetime) -> Slot:
@@ -168,24 +169,24 @@ def _why(
     pauses: Iterable[Pause],
     ran: Sequence[Ran],
     seen: Mapping[str, datetime],
-) -> tuple[str, str]:
+) -> tuple[RunStatus, str]:
     elapses = slot.at + max(each.jitter for each in hosts) + ELAPSES
     names = sorted({each.host for each in hosts})
     holding = {name: [pause for pause in pauses if pause.holds(slot, name, elapses)] for name in names}
     awake = [name for name in names if not holding[name]]
     if not awake:
         pause = max((each for some in holding.values() for each in some), key=lambda each: each.since)
-        return "skipped", f"paused: {pause.reason}"
+        return RunStatus.SKIPPED, f"paused: {pause.reason}"
     for run in ran:  # a service that runs isn't started again: its timer elapses without a trace
         concerns = not slot.host or run.host == slot.host
         if concerns and run.started_at <= elapses and (run.ended_at is None or run.ended_at >= slot.at):
             due = run.scheduled_at if run.scheduled_at != slot.at else None
             which = f"due at {due:%Y-%m-%dT%H:%M:%SZ}" if due else f"of {run.started_at:%Y-%m-%dT%H:%M:%SZ}"
-            return "skipped", f"the run {which} on {run.host} was not over"
+            return RunStatus.SKIPPED, f"the run {which} on {run.host} was not over"
     for run in ran:
         later = run.scheduled_at is not None and run.scheduled_at > slot.at and run.started_at > elapses
         if later and run.scheduled_at and run.started_at > run.scheduled_at + hosts[0].jitter + LATE:
-            return "missed", f"caught up by the run due at {run.scheduled_at:%Y-%m-%dT%H:%M:%SZ}"
+            return RunStatus.MISSED, f"caught up by the run due at {run.scheduled_at:%Y-%m-%dT%H:%M:%SZ}"
         if later:
             break
     said = [
@@ -194,4 +195,4 @@ def _why(
         else f"{name} did not start it"
         for name in awake
     ]
-    return "missed", "; ".join(said)
+    return RunStatus.MISSED, "; ".join(said)

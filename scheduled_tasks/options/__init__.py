@@ -5,13 +5,13 @@ value by value, or faults. How they are written into units is `deploy`'s busines
 """
 
 from scheduled_tasks.options.relaxations import COSTS, RELAXATIONS, Relaxation
-from scheduled_tasks.options.table import DEFAULTS, INHERITED, OPTIONS, RETRY_DELAY, Option, Options, read_options
+from scheduled_tasks.options.table import DEFAULT_OPTIONS, DEFAULTS, OPTIONS, RETRY_DELAY, Option, Options, read_options
 from scheduled_tasks.options.validators import seconds_of, why_unwritable
 
 __all__ = [
     "COSTS",
     "DEFAULTS",
-    "INHERITED",
+    "DEFAULT_OPTIONS",
     "OPTIONS",
     "RELAXATIONS",
     "RETRY_DELAY",

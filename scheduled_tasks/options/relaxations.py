@@ -1,4 +1,4 @@
-"""Relaxations: what a job may have of the hardening lifted, by name; docs/clocks.md says what each one costs."""
+"""Relaxations: named parts of the sandbox that a job can give up; docs/reference/clock-files.md has their costs."""
 
 from __future__ import annotations
 

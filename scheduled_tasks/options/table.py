@@ -21,21 +21,21 @@ class Option(NamedTuple):
 
     Attributes:
         directive: the unit's, without `=`; where one option comes to several, the first.
-        form: judges a value, see `forms`.
+        validate: judges a value, see `forms`.
         example: what a fault proposes to write.
         section: where its lines stand; RUN for what run-task is told.
         since: the first systemd that has it; 252 is the oldest that is served.
-        without: what happens on an older one, said to who deploys there.
+        if_older: what happens on an older one, said to who deploys there.
         adds: whether a job's values come on top of its clock's, instead of in their place.
         of_clock: whether a clock alone has it.
     """
 
     directive: str
-    form: Callable[[object], Value]
+    validate: Callable[[object], Value]
     example: str
     section: str = "Service"
     since: int = 252
-    without: str = ""
+    if_older: str = ""
     adds: bool = False
     of_clock: bool = False
 
@@ -58,7 +58,7 @@ OPTIONS = {
         matching(SPAN),
         "retry_delay_max='1h': the delay grows to it",
         since=254,
-        without="the delay between retries doesn't grow",
+        if_older="the delay between retries doesn't grow",
     ),
     "environment": Option(
         "Environment", validators.environment, "environment={'NAME': 'value'}; a secret is a credential", adds=True
@@ -72,8 +72,10 @@ OPTIONS = {
     "after": Option("After", validators.units, "after=['postgresql.service']", section="Unit", adds=True),
     "requires": Option("Requires", validators.units, "requires=['srv-exports.mount']", section="Unit", adds=True),
     "log_namespace": Option("LogNamespace", matching(r"[A-Za-z0-9_][A-Za-z0-9_-]*"), "log_namespace='shop'"),
-    "relax": Option("", validators.relaxations, "relax=['jit']: each has its cost, see docs/clocks.md", adds=True),
-    "per_host": Option("", validators.truth, "per_host=True: each host has its own run of each time", section=RUN),
+    "relax": Option(
+        "", validators.relaxations, "relax=['jit']: each has its cost, see docs/reference/clock-files.md", adds=True
+    ),
+    "per_host": Option("", validators.boolean, "per_host=True: each host has its own run of each time", section=RUN),
     "overlap": Option(
         "",
         matching(r"skip|queue"),
@@ -88,7 +90,7 @@ OPTIONS = {
     ),
     "catch_up_after_pause": Option(
         "",
-        validators.truth,
+        validators.boolean,
         "catch_up_after_pause=True: when a pause ends, the last slot that it held back runs",
         section=RUN,
     ),
@@ -98,7 +100,7 @@ OPTIONS = {
         "concurrency=2: so many of the clock's jobs at once, the others wait",
         section="Slice",
         since=258,
-        without="the jobs take turns by locks instead",
+        if_older="the jobs take turns by locks instead",
         of_clock=True,
     ),
 }
@@ -153,7 +155,7 @@ def _shown(value: object) -> str:
     return f"{{{', '.join(f'{name!r}: …' for name in value)}}}" if isinstance(value, dict) else repr(value)
 
 
-INHERITED = Options(tuple(DEFAULTS.items()))
+DEFAULT_OPTIONS = Options(tuple(DEFAULTS.items()))
 
 
 def read_options(given: Mapping[str, object], *, of_clock: bool = False) -> tuple[Options, list[Fault]]:
@@ -168,7 +170,7 @@ def read_options(given: Mapping[str, object], *, of_clock: bool = False) -> tupl
             )
             continue
         try:
-            values.append((name, option.form(value)))
+            values.append((name, option.validate(value)))
         except ValueError as error:
             faults.append(Fault(str(error), f"write {option.example}", name, _shown(value)))
     return Options(tuple(values)), faults

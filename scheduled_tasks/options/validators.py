@@ -63,7 +63,7 @@ def matching(pattern: str) -> Callable[[object], str]:
     return judge
 
 
-def truth(value: object) -> str:
+def boolean(value: object) -> str:
     """True or False, kept as "yes" or ""."""
     if not isinstance(value, bool):
         raise ValueError("is neither True nor False")  # noqa: TRY004 - see `environment`

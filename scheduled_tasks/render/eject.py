@@ -1,7 +1,6 @@
 """Plain units that live on without this project's deployment: no sets, no links, nothing that an apply would look at.
 
-What comes in: clocks that have been read, and the host. What goes out: the files of a folder, with a README for
-whoever finds it in years; it says what the units still call.
+They come with a README for whoever finds them in years; it lists what the units still call.
 """
 
 from __future__ import annotations
@@ -10,19 +9,20 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from scheduled_tasks.clock import ClockSpec
-from scheduled_tasks.render.units import Host, render
+from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.units import render
 
 README = "README.md"
 _TEXT = """# Recurring tasks, as plain systemd units
 
-A service and a timer for each job, a slice and a target for each clock. What services share stands in drop-ins
-(`clock-.service.d` for every job, `clock-CLOCK-.service.d` for a clock's), which systemd reads by itself. The units are
-yours now: edit them as any others. {manager} of version {systemd} or newer reads them.
+A service and a timer for each job, a slice and a target for each clock. What services share is in drop-ins
+(`clock-.service.d` for every job, `clock-CLOCK-.service.d` for those of a clock), which systemd reads automatically.
+The units are yours now: edit them as any others. {manager} of version {systemd_version} or newer reads them.
 
 ## Install
 
-Where `clocks` manages this machine's timers, first take those away. Choose a moment in which nothing is due
-(`clocks next`): what falls due in between isn't run. Jobs that run go on to their end.
+If `clocks` manages this machine's timers, remove those first. Choose a moment when nothing is due (`clocks next`):
+what falls due in between isn't run. Running jobs go on to their end.
 
     clocks remove --all{option}
 
@@ -40,9 +40,9 @@ The first start runs no job. `systemctl{option} list-timers 'clock-*'` shows whe
 - `{run_task}`: runs a task. It and the Python packages below it have to stay where they are.
 - `{configuration}`: its configuration, named by SCHEDULED_TASKS_CONFIG in `clock-.service.d/10-every-job.conf`.
 {more}
-A service's ExecStart= says which task it runs, and with which arguments; any other command that does the same will do.
+A service's ExecStart= names the task that it runs, and its arguments; any other command that does the same will do.
 
-## Take away
+## Remove
 
     systemctl{option} disable --now {targets}
     rm -r {folder}/clock.slice {patterns}
@@ -50,28 +50,28 @@ A service's ExecStart= says which task it runs, and with which arguments; any ot
 """
 
 
-def ejected(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
-    """The units as they are, without what only an apply needs, and a README; path → text.
+def eject(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
+    """Render the units without what only an apply needs, and a README; path → text.
 
-    Errors are those of `render`.
+    Raises the errors of `render`.
     """
-    files = render(clocks, replace(host, standalone=True))
-    targets = [path for path in files if path.endswith(".target")]
+    units = render(clocks, replace(host, standalone=True))
+    targets = [path for path in units if path.endswith(".target")]
     more = [
-        *(f"- `{host.credentials_at}/{name}`: a credential, by LoadCredential=." for name in host.credentials),
+        *(f"- `{host.credentials_path}/{name}`: a credential, by LoadCredential=." for name in host.credentials),
         *(
-            f"- `{host.credentials_at}/{name}.cred`: one that only this machine can decrypt."
+            f"- `{host.credentials_path}/{name}.cred`: one that only this machine can decrypt."
             for name in host.encrypted_credentials
         ),
-        *([f"- the system user `{host.user}`."] if host.user and not host.of_user else []),
+        *([f"- the system user `{host.user}`."] if host.user and not host.is_user else []),
     ]
-    folder = "~/.config/systemd/user" if host.of_user else "/etc/systemd/system"
+    folder = "~/.config/systemd/user" if host.is_user else "/etc/systemd/system"
     stems = [target.removesuffix(".target") for target in targets]
     text = _TEXT.format(
-        manager="A user's own systemd" if host.of_user else "A systemd",
-        systemd=host.systemd,
-        option=" --user" if host.of_user else "",
-        as_root="" if host.of_user else ", as root",
+        manager="A user's own systemd" if host.is_user else "A systemd",
+        systemd_version=host.systemd_version,
+        option=" --user" if host.is_user else "",
+        as_root="" if host.is_user else ", as root",
         folder=folder,
         targets=" ".join(targets),
         run_task=host.run_task,
@@ -81,4 +81,4 @@ def ejected(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
             f"{folder}/{pattern}" for pattern in ["clock-.service.d", *(f"{stem}[.-]*" for stem in stems)]
         ),
     )
-    return {**files, README: text}
+    return {**units, README: text}

@@ -1,7 +1,7 @@
-"""The one escaping room of values that reach a unit file.
+"""Write values into unit files: the only place that escapes and quotes.
 
-A template can't forget it: every `{{ … }}` passes `escaped`, except what is marked as `Written` already. What these
-functions return arrives exactly, or they refuse it: a booted systemd says so in tests/machine/test_escaping.py.
+A template can't forget it: every `{{ … }}` passes `escape`, unless it is `UnitText` already. A value arrives exactly as
+it was given or is refused; tests/machine/test_escaping.py asks a booted systemd.
 """
 
 from __future__ import annotations
@@ -18,85 +18,88 @@ class UnwritableValueError(ScheduledTasksError):
     exit_code = 65
 
 
-class Written(str):
-    """Text that is in the form of a unit file already."""
+class UnitText(str):
+    """Text in the form of a unit file."""
 
     __slots__ = ()
 
 
-def escaped(value: object) -> str:
-    """A value as the right-hand side of a directive or a part of it: `%` doubled (systemd.unit(5), specifiers).
+def escape(value: object) -> str:
+    """Escape a value for the right-hand side of a directive: `%` is doubled (systemd.unit(5), specifiers).
 
     Raises:
-        UnwritableValueError: it has a line break or another character that systemd drops lines for, or ends in a
+        UnwritableValueError: it has a line break or another character that makes systemd drop the line, or ends in a
             backslash, which would make the next line part of it.
     """
-    if isinstance(value, Written):
+    if isinstance(value, UnitText):
         return value
     text = str(value)
     if text.endswith("\\"):
         raise UnwritableValueError(f"{text!r} ends in a backslash, which would join the unit's next line: leave it out")
-    return _writable(text)
+    return _double_percents(text)
 
 
-def whole(value: str) -> Written:
-    """A value that is all of a directive's right-hand side, which systemd trims.
+def directive_value(value: str) -> UnitText:
+    """Escape the whole value of a directive, whose ends systemd trims.
 
     Raises:
-        UnwritableValueError: see `escaped`; or it begins or ends with a blank.
+        UnwritableValueError: see `escape`; or it begins or ends with a blank.
     """
     if value != value.strip(" "):
         raise UnwritableValueError(f"{value!r} begins or ends with a blank, which a unit file would lose: leave it out")
-    return Written(escaped(value))
+    return UnitText(escape(value))
 
 
-def command_line(*arguments: str) -> Written:
-    """An `Exec…=` line whose arguments reach the program exactly (systemd.service(5), command lines).
-
-    Raises:
-        UnwritableValueError: see `escaped`.
-    """
-    return Written(" ".join(_argument(argument) for argument in arguments))
-
-
-def assignment(text: str) -> Written:
-    """NAME=value for `Environment=`, quoted (systemd.exec(5)); there a `$` means nothing.
+def command_line(*arguments: str) -> UnitText:
+    """The value of an `Exec…=` line that passes these arguments (systemd.service(5), command lines).
 
     Raises:
-        UnwritableValueError: see `escaped`; line breaks and tabs arrive.
+        UnwritableValueError: see `escape`.
     """
-    plain = text.replace("\\", "\\\\").replace('"', '\\"')
-    parts = [part.split("\t") for part in plain.split("\n")]
-    return Written('"' + "\\n".join("\\t".join(map(_writable, line)) for line in parts) + '"')
+    return UnitText(" ".join(_argument(argument) for argument in arguments))
 
 
-def quoted_path(path: str) -> Written:
-    """One path of a list such as `ReadWritePaths=`, quoted (systemd.exec(5)).
+def quote_assignment(text: str) -> UnitText:
+    """Quote NAME=value for `Environment=` (systemd.exec(5)), where a `$` means nothing.
 
     Raises:
-        UnwritableValueError: see `escaped`.
+        UnwritableValueError: see `escape`; line breaks and tabs are allowed.
     """
-    plain = path.replace("\\", "\\\\").replace('"', '\\"')
-    return Written(f'"{_writable(plain)}"')
+    parts = [part.split("\t") for part in _backslashed(text).split("\n")]
+    return UnitText('"' + "\\n".join("\\t".join(map(_double_percents, line)) for line in parts) + '"')
 
 
-def word(text: str) -> Written:
-    """One word of a directive that takes several, or a part of one up to a colon; quoted only where it has to be.
+def quote_path(path: str) -> UnitText:
+    """Quote one path of a list such as `ReadWritePaths=` (systemd.exec(5)).
 
     Raises:
-        UnwritableValueError: see `escaped`.
+        UnwritableValueError: see `escape`.
     """
-    return Written(text) if _is_plain(text, "-_./=@") else quoted_path(text)
+    return UnitText(f'"{_double_percents(_backslashed(path))}"')
 
 
-def read_word(written: str) -> str:
-    """What `word` was given."""
-    plain = re.sub(r"\\(.)", r"\1", written[1:-1]) if written.startswith('"') else written
-    return plain.replace("%%", "%")
+def quote_word(text: str) -> UnitText:
+    """Quote, if necessary, one word of a directive that takes several, or the part of a word up to a colon.
+
+    Raises:
+        UnwritableValueError: see `escape`.
+    """
+    return UnitText(text) if _is_plain(text, "-_./=@") else quote_path(text)
 
 
-def without(text: str, characters: str, directive: str) -> str:
-    """A text, where it has none of some characters that a systemd reads and then can't pass on to a service.
+def unquote_word(written: str) -> str:
+    """Undo `quote_word`."""
+    text = re.sub(r"\\(.)", r"\1", written[1:-1]) if written.startswith('"') else written
+    return text.replace("%%", "%")
+
+
+def quote_in_command_line(path: str) -> str:
+    """A path as an argument of `command_line` that begins with it has it."""
+    return path if _is_plain(path, "-_./=:@") else _argument(path)[1:-1]
+
+
+def refuse_characters(text: str, characters: str, directive: str) -> str:
+    """Return the text unless it has a character that systemd can read but not pass on to a service.
 
     Raises:
         UnwritableValueError: it has one.
@@ -107,25 +110,15 @@ def without(text: str, characters: str, directive: str) -> str:
     return text
 
 
-def in_command_line(path: str) -> str:
-    """A path as it stands in an argument of `command_line`, where more follows."""
-    return path if _is_plain(path, "-_./=:@") else _argument(path)[1:-1]
-
-
-def name(value: str, of: str, pattern: str) -> Written:
-    """A name whose form leaves nothing to escape.
-
-    Args:
-        value: the name.
-        of: what it names, for the refusal.
-        pattern: its form.
+def require_name(value: str, kind: str, pattern: str) -> UnitText:
+    """Return a name whose form leaves nothing to escape.
 
     Raises:
-        UnwritableValueError: it has another form.
+        UnwritableValueError: it doesn't match the pattern; says that it is not the name of `kind`.
     """
     if not re.fullmatch(pattern, value, re.ASCII):
-        raise UnwritableValueError(f"{value!r} is not the name of {of}")
-    return Written(value)
+        raise UnwritableValueError(f"{value!r} is not the name of {kind}")
+    return UnitText(value)
 
 
 def _is_plain(text: str, others: str) -> bool:
@@ -136,11 +129,14 @@ def _argument(text: str) -> str:
     if _is_plain(text, "-_./=:@"):
         return text
     # Quoted, so that a blank, a ; or a # is part of it.
-    plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
-    return f'"{_writable(plain)}"'
+    return f'"{_double_percents(_backslashed(text).replace("$", "$$"))}"'
 
 
-def _writable(text: str) -> str:
+def _backslashed(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _double_percents(text: str) -> str:
     if reason := why_unwritable(text):
         raise UnwritableValueError(f"{text!r} has {reason}: leave it out")
     return text.replace("%", "%%")

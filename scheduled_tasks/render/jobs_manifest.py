@@ -1,33 +1,19 @@
-"""What a set deploys, for programs: the list of its jobs, and the account of when it came into force.
-
-In come clocks that have been read; out goes the text of a set's jobs.json. An apply notes the list on disk at the
-moment it comes into force, in `Places.untold`; the database is told from there, whenever it can be reached
-(operate/host_watch.py). So an apply needs no database, and the database gets the true instants.
-"""
+"""The jobs manifest of a set, jobs.json: its jobs, for programs. Pure."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import time
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.options import INHERITED, RETRY_DELAY, Options, seconds_of
-from scheduled_tasks.render import names
+from scheduled_tasks.options import DEFAULT_OPTIONS, RETRY_DELAY, Options, seconds_of
 
 if TYPE_CHECKING:
     from scheduled_tasks.clock import ClockSpec, Job
-    from scheduled_tasks.deploy.effects import System
-    from scheduled_tasks.render.names import Places
-
-MOST_NOTES = 50  # that wait for a database
-NO_JOBS = json.dumps({"jobs": []})
 
 
 def jobs_json(clocks: Iterable[ClockSpec]) -> str:
-    """The text of a set's jobs.json: a line for each job, by clock and job."""
+    """The text of the manifest: a line for each job, sorted by clock and job."""
     lines = [
         json.dumps(_job(job, clock), sort_keys=True)
         for clock in sorted(clocks, key=lambda clock: clock.name)
@@ -37,7 +23,7 @@ def jobs_json(clocks: Iterable[ClockSpec]) -> str:
 
 
 def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
-    options = job.options.over(clock.options.over(INHERITED))
+    options = job.options.over(clock.options.over(DEFAULT_OPTIONS))
     return {
         "clock": clock.name,
         "job": job.id,
@@ -47,8 +33,8 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
             "catch_up": job.catch_up,
             "grace": job.grace,
             "jitter": job.trigger.jitter,
-            "timeout": _longest(options),
-            "turns": bool(clock.options.text("concurrency")),
+            "timeout": _max_duration(options),
+            "concurrency_limited": bool(clock.options.text("concurrency")),
             "paused": job.paused,
             "per_host": bool(options.text("per_host")),
             "overlap": options.text("overlap") or None,
@@ -57,56 +43,8 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
     }
 
 
-def _longest(options: Options) -> float:
-    """Seconds that a run may take, all its attempts and the delays between them counted."""
+def _max_duration(options: Options) -> float:
+    """The most seconds that a run can take, with all its attempts and the delays between them."""
     retries = int(options.text("retries", "0"))
     delay = options.text("retry_delay_max") or options.text("retry_delay", RETRY_DELAY)
     return seconds_of(options.timeout) * (retries + 1) + seconds_of(delay) * retries
-
-
-def digest(text: str) -> str:
-    """What tells one list of jobs from another."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def note(files: Mapping[str, str], at: float, places: Places, system: System) -> Path:
-    """Notes what is about to come into force, before it does: a killed apply leaves a note too many, never one too few.
-
-    Args:
-        files: the set; empty where all is taken away.
-        at: from when what it changes counts, in seconds since the epoch.
-        places: where the notes are.
-        system: the hands that act.
-    """
-    system.folder(places.untold)
-    for old in sorted(places.untold.glob("*-jobs.json"))[:-MOST_NOTES]:
-        system.remove(old)  # a host that never has a database
-    path = places.untold / f"{time.time_ns():020d}-jobs.json"
-    _write(path, files, at, None, system)
-    return path
-
-
-def complete(path: Path, files: Mapping[str, str], at: float, new_from: float, system: System) -> None:
-    """Completes a note by the instant at which the timers of new jobs were started."""
-    _write(path, files, at, new_from, system)
-
-
-def read_note(text: str) -> dict[str, Any]:
-    """Reads a note: `at`, `new_from`, `digest` and `jobs`. An apply that was killed had not yet said `new_from`.
-
-    Raises:
-        ValueError, KeyError, TypeError: it isn't one.
-    """
-    noted = json.loads(text)
-    return {
-        "at": float(noted["at"]),
-        "new_from": float(noted["new_from"] or noted["at"]),
-        "digest": str(noted["digest"]),
-        "jobs": list(noted["jobs"]),
-    }
-
-
-def _write(path: Path, files: Mapping[str, str], at: float, new_from: float | None, system: System) -> None:
-    text = files.get(names.JOBS, NO_JOBS)
-    noted = {"at": at, "new_from": new_from, "digest": digest(text), "jobs": json.loads(text)["jobs"]}
-    system.keep(path, json.dumps(noted))

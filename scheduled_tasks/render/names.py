@@ -1,6 +1,6 @@
 """Names and paths of units: made here and nowhere else.
 
-A dash nests slices and tells clock from job, which is why clock and job names have none (`[a-z0-9_]+`).
+A dash nests slices and separates clock from job, which is why names of clocks and jobs have none (`[a-z0-9_]+`).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from pathlib import Path
 
 PARENT_SLICE = "clock.slice"
 
-# Drop-ins (systemd.unit(5)) are read after the unit, by their own names' order whatever their folder, and of two with
-# the same name only the more specific folder's counts. So each level has a name of its own, rising with it; an
-# operator's 90-local.conf comes last at any level.
+# systemd reads drop-ins (systemd.unit(5)) after the unit, sorted by their own names whatever directory they are in, and
+# of two with the same name only that of the more specific directory. So each level has a name of its own, and they
+# rise from level to level; an operator's 90-local.conf comes last at any level.
 ALL_SERVICES = "clock-.service.d/10-every-job.conf"
+# The limits override of a run: after all of a set, before an operator's.
+OVERRIDE_DROP_IN = "40-this-run.conf"
 
-# What a run keeps while its unit changes: after all of a set, before an operator's.
-KEPT_DROP_IN = "40-this-run.conf"
-
-# Our own: a job's units have two dashes, a clock's slice and target are no timers, so that no name can be these.
+# Our own units. A job's unit has two dashes, and a clock's slice and target are neither services nor timers, so no name
+# can clash with these.
 WATCH = "clock-watch.service"
 WATCH_DROP_IN = "clock-watch.service.d/30-watch.conf"
 WATCH_TIMER = "clock-watch.timer"
@@ -26,14 +26,14 @@ FAILED = "clock-failed@.service"
 FAILED_DROP_IN = "clock-failed@.service.d/30-failed.conf"
 OWN_SERVICES = (WATCH, FAILED)
 
-# What a set's timers are due by, for programs; no unit, and nothing links to it.
+# The jobs manifest; not a unit, and no link leads to it.
 JOBS = "jobs.json"
-# What all clocks' pause is called; a dash, so that no clock is.
+# The name of a pause of all clocks; no clock has it, since it has a dash.
 EVERY_CLOCK = "every-clock"
 
 
 def slice_name(clock: str) -> str:
-    """The slice that a clock's services share."""
+    """The slice that contains a clock's services."""
     return f"clock-{clock}.slice"
 
 
@@ -43,12 +43,12 @@ def target_name(clock: str) -> str:
 
 
 def clock_drop_in(clock: str) -> str:
-    """What all services of a clock inherit."""
+    """The drop-in that all services of a clock inherit."""
     return f"clock-{clock}-.service.d/20-clock.conf"
 
 
 def job_drop_in(clock: str, job: str) -> str:
-    """Where a job overrides what it inherits: in its unit, the clock's drop-in would win."""
+    """The drop-in in which a job overrides what it inherits: over its unit the clock's drop-in would win."""
     return f"{service_name(clock, job)}.d/30-job.conf"
 
 
@@ -69,7 +69,7 @@ def service_of(timer: str) -> str:
 
 @dataclass(frozen=True)
 class Home:
-    """A user's own folders, as the XDG Base Directory Specification names them."""
+    """A user's own directories, as the XDG Base Directory Specification names them."""
 
     config: Path
     data: Path
@@ -81,8 +81,8 @@ class Places:
     """Where units live on a machine, in an image, or for a user's own systemd.
 
     Attributes:
-        root: the machine's own root, or the folder that will be one.
-        home: the folders of the user whose systemd it is; None for the system's.
+        root: the machine's own root, or the directory that will be one.
+        home: the directories of the user whose systemd it is; None for the system's.
     """
 
     root: Path = Path("/")
@@ -90,27 +90,27 @@ class Places:
 
     @property
     def is_running(self) -> bool:
-        """Whether a systemd is there to ask; in an image there is none."""
+        """Whether a systemd runs there; in an image none does."""
         return self.root == Path("/")
 
     @property
     def manager(self) -> tuple[str, ...]:
-        """What tells systemctl and systemd-analyze which systemd is meant."""
+        """The option that tells systemctl and systemd-analyze which systemd is meant."""
         return ("--user",) if self.home else ()
 
     @property
     def systemd(self) -> Path:
-        """Where systemd looks for an administrator's, or a user's, units."""
+        """Where systemd looks for units of an administrator or a user."""
         return self.home.config / "systemd/user" if self.home else self.root / "etc/systemd/system"
 
     @property
     def transient(self) -> Path:
-        """Where systemd looks for units that are gone after a boot; an administrator's come before them."""
+        """Where systemd looks for units that are gone after a boot; those of an administrator take precedence."""
         return self.home.runtime / "systemd/user" if self.home else self.root / "run/systemd/system"
 
     @property
     def packaged(self) -> tuple[Path, ...]:
-        """Where systemd looks for the units that packages bring, which ours would take the place of."""
+        """Where systemd looks for the units of packages, over which ours take precedence."""
         kind = "user" if self.home else "system"
         return tuple(self.root / folder / "systemd" / kind for folder in ("usr/local/lib", "usr/lib"))
 
@@ -121,51 +121,51 @@ class Places:
 
     @property
     def sets(self) -> Path:
-        """The rendered sets, one folder each, named by the hash of its content."""
+        """The sets, a directory each, named by the hash of its contents."""
         folder = self.home.config if self.home else self.root / "etc"
         return folder / "scheduled-tasks/units"
 
     @property
     def current(self) -> Path:
-        """The symlink to the set in force."""
+        """The symlink to the current set."""
         return self.sets / "current"
 
     @property
     def runtime(self) -> Path:
-        """What lasts until the machine is switched off: the lock, and an apply's account of what it has begun."""
+        """Files that last until the machine is switched off: the lock, and an apply's note of what it has begun."""
         return (self.home.runtime if self.home else self.root / "run") / "scheduled-tasks"
 
     @property
-    def held(self) -> Path:
-        """Links named after jobs; while one leads somewhere, its service is not started (see all-services.conf.j2)."""
-        return self.runtime / "held"
+    def blocked(self) -> Path:
+        """Links named after services; while one's target exists, the service can't start (all-services.conf.j2)."""
+        return self.runtime / "blocked"
 
     @property
     def paused(self) -> Path:
-        """A file for each pause on this machine: `CLOCK`, `CLOCK.JOB` or every-clock (see clock-services.conf.j2)."""
+        """A file for each pause on this machine: `CLOCK`, `CLOCK.JOB` or every-clock (clock-services.conf.j2)."""
         return self.root / "etc/scheduled-tasks/paused"
 
     @property
-    def asked(self) -> Path:
-        """What somebody asks of a service's next start, a file for each, named after the unit."""
-        return self.runtime / "asked"
+    def start_requests(self) -> Path:
+        """The start requests, each named after its unit."""
+        return self.runtime / "start-requests"
 
     @property
     def state(self) -> Path:
-        """What is kept on disk until the database has it: `untold`, results of runs, notes of failures."""
+        """Files that are kept until the database has them: pending reports, results of runs, failure notes."""
         return self.root / "var/lib/scheduled-tasks"
 
     @property
     def private_state(self) -> Path:
-        """Where systemd keeps of it what belongs to users that it makes."""
+        """Where systemd keeps those of them that belong to users that it makes."""
         return self.state.parent / "private" / self.state.name
 
     @property
-    def untold(self) -> Path:
-        """What the database is to be told, one file each, in the order of their names."""
-        return self.state / "untold"
+    def reports(self) -> Path:
+        """Reports that the database doesn't have yet, a file each, named so that they sort by time."""
+        return self.state / "reports"
 
     def link_target(self, path: str) -> Path:
-        """Where the link of a set's file points, as systemd will see it."""
+        """Where the link to a file of the set points, as systemd will see it."""
         sets = self.sets if self.home else Path("/etc/scheduled-tasks/units")
         return sets / "current" / path

@@ -1,6 +1,6 @@
 """The hot path: one run of one task.
 
-What comes in: a task's name and a job's arguments, from a unit or a person. What goes out: log lines, a row
-in `task_run`, an exit code. It imports no other room, and of the libraries psycopg and pythonjsonlogger alone,
-because every run of every job pays for each import.
+A unit or a person passes a task's name and a job's arguments; the result is log lines, a row in `task_run` and an exit
+code. Every run of every job pays for each import, so of other rooms this one imports only what evaluates a schedule
+(schedule/, when a run needs it), and of libraries only psycopg and pythonjsonlogger.
 """

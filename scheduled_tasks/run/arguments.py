@@ -1,7 +1,7 @@
 """run-task's command line, and the arguments of the task's call.
 
-A job's `args` and `kwargs` come from its unit as JSON. The application, which is only made when a task
-runs, is written there as {"@": "app"}; the same form is what a clock file's `app` is rendered to.
+A job's unit has its `args` and `kwargs` as JSON. {"@": "app"} in it stands for the application, which is made only when
+a task runs; a clock file's `app` is rendered as that.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ Usage: run-task DOMAIN.TASK [--args JSON-LIST] [--kwargs JSON-OBJECT] [--clock C
                 [--overlap skip|queue] [--on-database-error fail|run] [--at INSTANT] [--force]
 
 Runs one task once: checks its feature flag, makes the application's context, runs it, records the run.
-Without --args the task gets the application, if it takes one. {"@": "app"} stands for it in the JSON.
-With --schedule, the job's trigger, a run that its timer starts knows the time it is for, and claims it: one run of it
-on all hosts (--per-host: on each). Later than --grace after it, it is skipped. --at names that time, --force runs it
-though it has run or the job is paused. --timeout: when the claim is over. --overlap: what becomes of it while another
-run of the job goes on. --on-database-error run: it runs although PostgreSQL is away.
-Standard output carries JSON log lines, one a line. Exit codes: 0 ended or skipped, 1 the task raised,
-64 unknown task or wrong usage, 75 PostgreSQL not reachable, 78 configuration, 128+N stopped by signal N.
+Without --args the task gets the application, if it takes one; in the JSON, {"@": "app"} stands for it.
+--schedule is the job's trigger: a run that its timer starts finds its nominal time and claims that slot, so that it
+runs once on all hosts (--per-host: once on each). It is skipped if it starts more than --grace seconds late. --at names
+the nominal time; --force runs it even if it has run or the job is paused. The claim expires after --timeout. --overlap
+applies while another run of the job goes on. --on-database-error run: run even if PostgreSQL is unreachable.
+Standard output carries JSON log lines, one per line. Exit codes: 0 ended or skipped, 1 the task raised,
+64 unknown task or wrong usage, 75 PostgreSQL unreachable, 78 configuration, 128+N stopped by signal N.
 """
 
 
@@ -46,11 +46,11 @@ class BindError(UsageError):
     """The arguments don't fit the task."""
 
 
-class Asked(NamedTuple):
-    """What the command line asks for; what it doesn't say is None.
+class CommandLine(NamedTuple):
+    """A parsed command line; None is what was not given.
 
-    `schedule` is the job's trigger, `grace` how many seconds after its nominal time a timer's run may start,
-    `timeout` how many a run may take; `at` is the nominal time that somebody names.
+    `schedule` is the job's trigger; `grace` how many seconds late a timer's run may start; `timeout` how many seconds a
+    run may take; `at` the nominal time that was requested.
     """
 
     task: str
@@ -69,30 +69,30 @@ class Asked(NamedTuple):
 
 
 class Call(NamedTuple):
-    """The call of a task; the application in it is made when it happens."""
+    """The call of a task; the application in its arguments is made when it is called."""
 
     args: list[Any]
     kwargs: dict[str, Any]
     make_app: Callable[[], object]
-    when: Callable[[], object] = lambda: None
+    scheduled_at: Callable[[], object] = lambda: None
 
     def __call__(self, task: Callable[..., Any]) -> object:
-        """Calls the task."""
-        args = [self._put_in_app(value) for value in self.args]
-        kwargs = {key: self._put_in_app(value) for key, value in self.kwargs.items()}
+        """Call the task."""
+        args = [self._fill_in(value) for value in self.args]
+        kwargs = {key: self._fill_in(value) for key, value in self.kwargs.items()}
         return task(*args, **kwargs)
 
-    def _put_in_app(self, value: Any) -> Any:
+    def _fill_in(self, value: Any) -> Any:
         if value == SCHEDULED_AT:
-            return self.when()
+            return self.scheduled_at()
         return self.make_app() if value == APP else value
 
 
-def parse(argv: list[str]) -> Asked | None:
-    """Reads the command line; None where it asks for help.
+def parse(argv: list[str]) -> CommandLine | None:
+    """Parse the command line; None if it asks for help.
 
     Raises:
-        UsageError: it can't be understood.
+        UsageError: it has a fault.
     """
     try:
         options, names = getopt.gnu_getopt(argv, "h", OPTIONS)
@@ -102,14 +102,14 @@ def parse(argv: list[str]) -> Asked | None:
     if "-h" in given or "--help" in given:
         return None
     if len(names) != 1:
-        raise UsageError(f"wants one task, DOMAIN.TASK, got {' '.join(names) or 'none'}")
+        raise UsageError(f"expected one task, DOMAIN.TASK, got {' '.join(names) or 'none'}")
     for option in ("--clock", "--job"):
         if not NAME.fullmatch(given.get(option, "") or "_"):
-            raise UsageError(f"{option} {given[option]}: a name has a-z, 0-9 and _ only")
+            raise UsageError(f"{option} {given[option]}: a name consists of a-z, 0-9 and _")
     for option, choices in CHOICES.items():
         if given.get(option, choices[0]) not in choices:
-            raise UsageError(f"{option} {given[option]}: wants {' or '.join(choices)}")
-    return Asked(
+            raise UsageError(f"{option} {given[option]}: expected {' or '.join(choices)}")
+    return CommandLine(
         names[0],
         given.get("--clock", ""),
         given.get("--job", ""),
@@ -132,9 +132,9 @@ def _json(given: dict[str, str], option: str, kind: type) -> Any:
     try:
         value = json.loads(given[option])
     except ValueError as error:
-        raise UsageError(f"{option} {given[option]}: is not JSON: {error}") from error
+        raise UsageError(f"{option} {given[option]}: not JSON: {error}") from error
     if not isinstance(value, kind):
-        raise UsageError(f"{option} {given[option]}: wants a JSON {'list' if kind is list else 'object'}")
+        raise UsageError(f"{option} {given[option]}: expected a JSON {'list' if kind is list else 'object'}")
     return value
 
 
@@ -142,24 +142,24 @@ def _seconds(given: dict[str, str], option: str) -> float | None:
     try:
         return float(given[option]) if option in given else None
     except ValueError as error:
-        raise UsageError(f"{option} {given[option]}: wants a number of seconds") from error
+        raise UsageError(f"{option} {given[option]}: expected a number of seconds") from error
 
 
 def takes_app(task: Callable[..., Any]) -> bool:
-    """Whether the task wants the application first: it has a context, or its first parameter is named `app`."""
+    """Whether the task's first argument is the application: it has a context, or its first parameter is `app`."""
     if "cron_context" in getattr(task, "__cron__", ()):
         return True
     return next(iter(inspect.signature(task).parameters), "") == "app"
 
 
-def with_time(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords of a call, with the time that the run works for where the task has a parameter for it, and no value.
+def with_scheduled_at(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of a call, with `scheduled_at` added if the task has that parameter and it was given no value.
 
     Raises:
         TypeError: the arguments don't fit.
     """
-    found = signature.parameters.get("scheduled_at")
-    if found is None or found.kind not in {found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY}:
+    parameter = signature.parameters.get("scheduled_at")
+    if parameter is None or parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
         return dict(kwargs)
     given = signature.bind_partial(*args, **kwargs).arguments
     return dict(kwargs) if "scheduled_at" in given else {**kwargs, "scheduled_at": SCHEDULED_AT}
@@ -167,23 +167,24 @@ def with_time(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping
 
 def bind(
     task: Callable[..., Any],
-    asked: Asked,
+    command_line: CommandLine,
     make_app: Callable[[], object],
-    when: Callable[[], object] = lambda: None,
+    scheduled_at: Callable[[], object] = lambda: None,
 ) -> Call:
-    """The call that was asked for; `when` is asked for the time that the run works for, where the task wants it.
+    """The call that the command line requests; `scheduled_at` gives the value of a task's parameter of that name.
 
     Raises:
         BindError: the arguments don't fit the task's signature.
     """
-    kwargs = asked.kwargs or {}
-    args = asked.args
+    kwargs = command_line.kwargs or {}
+    args = command_line.args
     if args is None:
         args = [APP] if takes_app(task) and "app" not in kwargs else []
     signature = inspect.signature(task)
     try:
-        kwargs = with_time(signature, args, kwargs)
+        kwargs = with_scheduled_at(signature, args, kwargs)
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        raise BindError(f"{asked.task}{signature}: {error}; give them with --args '[…]' or --kwargs '{{…}}'") from error
-    return Call(args, kwargs, make_app, when)
+        hint = "give them with --args '[…]' or --kwargs '{…}'"
+        raise BindError(f"{command_line.task}{signature}: {error}; {hint}") from error
+    return Call(args, kwargs, make_app, scheduled_at)

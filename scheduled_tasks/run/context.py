@@ -1,7 +1,7 @@
-"""The application context that a task runs in, and what the task left uncommitted there.
+"""The application context in which a task runs, and the changes that the task left uncommitted there.
 
-The context is the application's own: an object with `app_context()` (Flask) as it is; Django is set up by the
-configured factory, which calls `django.setup()`; any other object is a plain one and needs none.
+An application with `app_context()` (Flask) has its own context; the configured factory sets Django up by calling
+`django.setup()`; any other object needs no context.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _IDLE, _IN_TRANSACTION = 0, 2  # libpq's PQTRANS_IDLE, PQTRANS_INTRANS
 
 
 def application_factory(path: str) -> Callable[[], object]:
-    """What makes the application that the configuration's `app` names, once, when it is first called.
+    """A function that makes the application which the configuration's `app` names: once, when it is first called.
 
     Args:
-        path: `module:factory`; empty for a project without an application (it is None then).
+        path: `module:factory`; empty for a project without an application, which is then None.
     """
     made: list[object] = []
 
@@ -37,19 +37,19 @@ def application_factory(path: str) -> Callable[[], object]:
 
 
 def load_object(path: str, key: str) -> Any:
-    """The object that a setting names as `module:name`.
+    """The object that a configuration key names as `module:name`.
 
     Raises:
         ConfigurationError: the module can't be imported, or has no such name.
     """
     module, _, name = path.partition(":")
     try:
-        found: Any = import_module(module)
+        value: Any = import_module(module)
         for part in (name or "None").split("."):
-            found = getattr(found, part)
+            value = getattr(value, part)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(f"{key} = {path!r} can't be loaded: {error}; write {key} = 'module:name'") from error
-    return found
+    return value
 
 
 def _make(path: str) -> object:
@@ -59,16 +59,16 @@ def _make(path: str) -> object:
 
 
 def application_context(app: object) -> AbstractContextManager[object]:
-    """The application's own context where it has one."""
+    """The application's own context, if it has one."""
     own: Callable[[], AbstractContextManager[object]] | None = getattr(app, "app_context", None)
     return own() if own is not None else nullcontext()
 
 
 def uncommitted(app: object) -> Iterator[str]:
-    """What the task left uncommitted, one phrase each; to be asked before the context ends.
+    """The changes that the task left uncommitted, a phrase for each; call it before the context ends.
 
-    Knows Flask-SQLAlchemy's session and Django's connections; any application may answer for itself with a
-    method `uncommitted()` that gives such phrases.
+    It knows Flask-SQLAlchemy's session and Django's connections; any application can have a method `uncommitted()` that
+    yields such phrases.
     """
     own = getattr(app, "uncommitted", None)
     if callable(own):
@@ -87,19 +87,19 @@ def uncommitted(app: object) -> Iterator[str]:
 def _session_has_changes(session: Any) -> bool:
     if session.new or session.dirty or session.deleted:
         return True
-    if not session.is_active:  # a flush failed, and the task went on
+    if not session.is_active:  # a flush failed and the task went on
         return True
-    # Flushed changes left the session's lists: the database knows whether the transaction has written.
+    # Flushed changes have left the session's lists; the database knows whether the transaction has written.
     return session.in_transaction() and _has_written(session.connection().connection.dbapi_connection)
 
 
 def _has_written(connection: Any) -> bool:
     """Whether the open transaction of a driver's connection (sqlite3, psycopg, psycopg2) has something to lose."""
-    if hasattr(connection, "in_transaction"):  # sqlite3 opens one for what writes alone
+    if hasattr(connection, "in_transaction"):  # sqlite3 opens a transaction for writing statements only
         return bool(connection.in_transaction)
     status = getattr(getattr(connection, "info", None), "transaction_status", _IDLE)
     if status != _IN_TRANSACTION:
-        return bool(status != _IDLE)  # a failed one lost what it had
+        return bool(status != _IDLE)  # a failed one has lost its changes
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_xact_id_if_assigned()")
         return cursor.fetchone()[0] is not None

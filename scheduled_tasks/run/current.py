@@ -1,7 +1,7 @@
-"""The run that this process is: its identity and, in the end, what became of it.
+"""The run of this process: its identity, how far it has come, and whether a signal may interrupt it.
 
-One process is one run, so it stands in a global rather than in a context variable: threads that a task
-starts log the same run fields as the task itself.
+One process is one run, so it is a global rather than a context variable: threads that a task starts log the same run
+fields as the task.
 """
 
 from __future__ import annotations
@@ -13,19 +13,32 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import Enum, auto
 from typing import NamedTuple, NoReturn
+
+from scheduled_tasks.instants import rfc3339
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked the run to stop.
+    """A signal requested a stop.
 
-    Not an Exception: tasks catch those and go on. A KeyboardInterrupt: psycopg cancels the statement in the server
-    then, which would go on there, and be committed, without anybody who waits for it.
+    Not an Exception, because tasks catch those and go on. A KeyboardInterrupt, because psycopg then cancels the
+    statement in the server, which would otherwise run on and be committed although nobody waits for it.
     """
 
 
+class Phase(Enum):
+    """How far a run has come with its row in `task_run` and its task."""
+
+    STARTING = auto()  # no answer from PostgreSQL yet
+    CLAIMED_ELSEWHERE = auto()  # another run has its slot
+    RECORDED = auto()  # it has a row; its task has not been called
+    RUNNING = auto()  # it has a row, and its task was called
+    RUNNING_UNRECORDED = auto()  # its task was called without a row: PostgreSQL was unreachable
+
+
 def random_uuid() -> str:
-    """A random UUID (RFC 9562, version 4). `uuid` imports `platform` too, and a run needs nothing else of them."""
+    """A random UUID (RFC 9562, version 4). Importing `uuid` would import `platform` as well."""
     octets = bytearray(os.urandom(16))
     octets[6] = octets[6] & 0x0F | 0x40
     octets[8] = octets[8] & 0x3F | 0x80
@@ -39,22 +52,20 @@ class Run:
     Attributes:
         task: `DOMAIN.TASK`, as on the command line.
         name: the function's name.
-        clock, job: where it stands in a clock file; empty for a run by hand.
-        trigger: `timer` where systemd's timer may have started it, else `manual`; run/slot.py finds out who did.
-        feature: the flag that decides whether it runs, empty without one.
+        clock, job: its place in a clock file; empty for a run by hand.
+        trigger: `timer` if systemd's timer may have started it, otherwise `manual`; run/slot.py finds out.
+        feature: the flag that decides whether it runs; empty without one.
         is_active: that flag's state, once it has been read.
-        stopped_by: the signal that asked it to stop, 0 without one.
-        stoppable: whether a signal may cut it off now.
-        recorded: whether it has a row in `task_run`.
-        scheduled_at: its nominal time in UTC, where it has one.
-        zone: the zone of its schedule, empty where that is not known.
-        slot_host: the slot that it claims: "" is one for all hosts, a name that host's own; None: it has none.
+        phase: how far it has come.
+        stopped_by: the first signal that requested a stop; 0 without one.
+        interruptible: whether a signal interrupts it now.
+        scheduled_at: its nominal time in UTC, if it has one.
+        zone: the zone of its schedule; empty if unknown.
+        slot_host: which slot it claims: "" is the slot that all hosts share, a name that host's own; None: no slot.
         lag: seconds between the nominal time and its start.
         attempt: which try at its slot this is.
-        is_asked_for: whether somebody named its slot, instead of a timer.
-        has_begun: whether its task was called.
-        is_anothers: whether its slot is another run's.
-        is_forced: whether it runs although it is paused, or has run before.
+        is_requested: whether its slot was requested explicitly, and not found from its timer.
+        is_forced: whether it runs even if it is paused or has run before.
     """
 
     def __init__(self, task: str, name: str, *, clock: str = "", job: str = "") -> None:
@@ -68,53 +79,57 @@ class Run:
         self.began_at = datetime.now(UTC)
         self.feature = ""
         self.is_active: bool | None = None
+        self.phase = Phase.STARTING
         self.stopped_by = 0
-        self.stoppable = False
-        self.recorded = False
+        self.interruptible = False
         self.scheduled_at: datetime | None = None
         self.zone = ""
         self.slot_host: str | None = None
         self.lag = 0.0
         self.attempt = 1
-        self.is_asked_for = self.is_forced = self.has_begun = self.is_anothers = False
+        self.is_requested = self.is_forced = False
 
-    def let_stop(self) -> None:
-        """From here on a signal may cut the run off; one that came already does it now.
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it has a row in `task_run`."""
+        return self.phase in {Phase.RECORDED, Phase.RUNNING}
+
+    def allow_interrupt(self) -> None:
+        """Let signals interrupt the run from here on; one that has already arrived does so now.
 
         Raises:
-            Stopped: that is how.
+            Stopped: a signal has requested a stop.
         """
-        self.stoppable = True
+        self.interruptible = True
         if self.stopped_by:
-            self.cut_off()
+            self._interrupt()
 
     def stop(self, signum: int) -> None:
-        """Takes a signal's wish; the first one counts, and only one cuts the run off: its end needs its time.
+        """Request a stop. Only the first signal interrupts the run, so that cleanup can finish.
 
         Raises:
-            Stopped: where the run may be cut off now.
+            Stopped: the run may be interrupted now.
         """
         self.stopped_by = self.stopped_by or signum
-        if self.stoppable:
-            self.cut_off()
+        if self.interruptible:
+            self._interrupt()
 
-    def cut_off(self) -> NoReturn:
-        """Raises Stopped, once."""
-        self.stoppable = False
+    def _interrupt(self) -> NoReturn:
+        self.interruptible = False
         raise Stopped(self.stopped_by)
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
-        """A block that no signal cuts in two; what came in between does it at the block's end."""
-        held = self.stoppable and threading.current_thread() is threading.main_thread()  # only there signals arrive
-        if not held:
+    def uninterruptible(self) -> Iterator[None]:
+        """Run a block that no signal cuts in two; a signal that arrives meanwhile interrupts at the block's end."""
+        # Signals arrive in the main thread only.
+        if not (self.interruptible and threading.current_thread() is threading.main_thread()):
             yield
             return
-        self.stoppable = False
+        self.interruptible = False
         try:
             yield
         finally:
-            self.let_stop()
+            self.allow_interrupt()
 
     @property
     def duration(self) -> float:
@@ -122,7 +137,7 @@ class Run:
         return round(time.monotonic() - self.began, 3)
 
     def fields(self) -> dict[str, object]:
-        """What every log line of the run carries."""
+        """The fields that every log line of the run carries."""
         fields: dict[str, object] = {"name": self.name, "task": self.task, "run_id": self.run_id}
         known = {"clock": self.clock, "job": self.job, "invocation_id": self.invocation_id}
         fields |= {key: value for key, value in known.items() if value}
@@ -134,12 +149,12 @@ class Run:
 
     @property
     def due(self) -> str:
-        """Its nominal time, as lines and reasons show it."""
-        return f"{self.scheduled_at:%Y-%m-%dT%H:%M:%SZ}" if self.scheduled_at else ""
+        """Its nominal time, as log lines and reasons show it."""
+        return rfc3339(self.scheduled_at) if self.scheduled_at else ""
 
-    def time_to_work_for(self) -> datetime:
-        """Its nominal time in its schedule's zone (else the project's), or without one the second that it began in."""
-        from zoneinfo import ZoneInfo  # a task that doesn't ask needn't pay for it
+    def scheduled_or_started_at(self) -> datetime:
+        """Its nominal time, otherwise the second in which it began; in its schedule's zone, otherwise the project's."""
+        from zoneinfo import ZoneInfo  # only tasks that use it pay for the import
 
         from scheduled_tasks.run import settings
 
@@ -151,15 +166,15 @@ class CurrentRun(NamedTuple):
     """What a task may know of its run.
 
     Attributes:
-        run_id: of its row and its log lines.
+        run_id: the id in its row and its log lines.
         task: `DOMAIN.TASK`.
-        clock, job: where it stands in a clock file; empty for a run by hand.
-        scheduled_at: the time that it works for, aware, in its schedule's zone: its nominal time, however late or often
-            it runs; without one the second that it began in.
+        clock, job: its place in a clock file; empty for a run by hand.
+        scheduled_at: the time it works for, aware, in its schedule's zone: its nominal time, however late or often it
+            runs; without one, the second in which it began.
         has_slot: whether that is a nominal time.
         attempt: which try at that time this is, from 1.
-        trigger: `timer`, `manual`, `backfill`, or `watch` for one taken over or caught up.
-        host: where it runs.
+        trigger: `timer`, `manual`, `backfill`, or `watch` if it was taken over or caught up.
+        host: the host it runs on.
     """
 
     run_id: str
@@ -183,7 +198,7 @@ def current_run() -> CurrentRun | None:
         run.task,
         run.clock,
         run.job,
-        run.time_to_work_for(),
+        run.scheduled_or_started_at(),
         run.scheduled_at is not None,
         run.attempt,
         run.trigger,

@@ -1,8 +1,7 @@
 """The run's one connection to PostgreSQL: opened when it is first needed, kept until the process ends.
 
-psycopg is imported here and nowhere else in the room. In a project that is not deployed, what is missing (the
-embedded server, the tables) is set up on first use, by the operator's side in a process of its own, so that
-nothing of that is imported here.
+Only this module of the room imports psycopg. In a project that is not deployed, the embedded server and the tables are
+set up on first use, by `clocks setup` in a process of its own, so that none of its code is imported here.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from scheduled_tasks.run import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-CONNECT_TIMEOUT = 10  # seconds; a database that takes longer is not reachable now
-ANSWER_TIMEOUT = 20.0  # seconds; our statements take milliseconds, and a server that was stopped keeps its connections
-EMBEDDED_URL_FILE = "database_url"  # in the state directory: where the embedded PostgreSQL answers
+CONNECT_TIMEOUT = 10  # seconds; a database that takes longer is unreachable
+ANSWER_TIMEOUT = 20.0  # seconds; our statements take milliseconds, and a stopped (SIGSTOP) server keeps its connections
+EMBEDDED_URL_FILE = "database_url"  # in the state directory: the URL of the embedded PostgreSQL
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -35,12 +34,12 @@ class SchemaMissingError(ConfigurationError):
     """The database lacks the project's tables: run `clocks migrate`, then `clocks features sync`."""
 
 
-class NotAloneError(ScheduledTasksError):
-    """Another run of the job goes on."""
+class OverlapError(ScheduledTasksError):
+    """Another run of the job is still running."""
 
 
 def database_url() -> str:
-    """Where PostgreSQL is: the setting `database_url`, else the embedded one of an undeployed project.
+    """The URL of PostgreSQL: the setting `database_url`, otherwise an undeployed project's embedded server.
 
     Raises:
         ConfigurationError: a deployed configuration without the setting.
@@ -59,15 +58,15 @@ def database_url() -> str:
 
 
 def connect(url: str, *, name: str) -> Connection:
-    """Opens a connection on which each statement is a transaction of its own.
+    """Open a connection on which each statement is a transaction of its own.
 
     Args:
         url: a libpq connection string or URI.
-        name: what `pg_stat_activity` shows as `application_name`.
+        name: shown in `pg_stat_activity` as `application_name`.
 
     Raises:
-        ServiceUnavailableError: PostgreSQL can't be reached, or refuses us; the reason is libpq's.
-        ConfigurationError: the connection string is not one.
+        ServiceUnavailableError: PostgreSQL is unreachable or refuses the connection; the reason is libpq's.
+        ConfigurationError: the URL is not a connection string.
     """
     try:
         return psycopg.connect(
@@ -78,28 +77,27 @@ def connect(url: str, *, name: str) -> Connection:
             keepalives_idle=60,
         )
     except psycopg.OperationalError as error:
-        if _looks_misread(url):
+        if _would_quote_password(url):
             raise ServiceUnavailableError(
-                "PostgreSQL is not reachable, and the user or password in DATABASE_URL has one of @ / ? #: write it as "
+                "PostgreSQL is unreachable, and the user or password in DATABASE_URL has one of @ / ? #: write it as "
                 "%40 %2F %3F %23"
             ) from None
-        raise ServiceUnavailableError(f"PostgreSQL is not reachable: {_one_line(error)}") from error
+        raise ServiceUnavailableError(f"PostgreSQL is unreachable: {_one_line(error)}") from error
     except (psycopg.ProgrammingError, ValueError):
-        # libpq's text quotes the string, and with it the password.
+        # libpq's message quotes the string with its password.
         raise ConfigurationError("DATABASE_URL is not a PostgreSQL connection string or URI") from None
 
 
 def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) -> list[tuple[Any, ...]]:
-    """Executes one statement on the run's connection and returns its rows.
+    """Execute one statement on the run's connection and return its rows.
 
-    A connection that was lost since the last statement is replaced once; the statement must be one
-    that may be sent twice.
+    A connection that was lost since the last statement is replaced once, so the statement must be safe to send twice.
 
     Raises:
-        ServiceUnavailableError: PostgreSQL can't be reached, or doesn't answer.
+        ServiceUnavailableError: PostgreSQL is unreachable or doesn't answer.
         SchemaMissingError: it lacks our tables.
-        NotAloneError: the job's other run has to be over first.
-        ConfigurationError: it refuses the statement, for example to the configured role.
+        OverlapError: the job's other run has to end first.
+        ConfigurationError: it refuses the statement, for example for lack of a privilege.
     """
     global _connection  # noqa: PLW0603 - the connection belongs to the process, as the run does
     fresh = _connection is None
@@ -110,22 +108,22 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
             cursor = _connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
     except psycopg.errors.UniqueViolation as error:
-        if error.diag.constraint_name == "task_run_alone":
-            raise NotAloneError from None
+        if error.diag.constraint_name == "task_run_exclusive":
+            raise OverlapError from None
         raise ConfigurationError(f"PostgreSQL refuses: {_one_line(error)}") from error
     except psycopg.errors.UndefinedTable:
         if settings.load().deployed or not retry:
             raise SchemaMissingError from None
         set_up()
         return execute(statement, values, retry=False)
-    except psycopg.errors.ReadOnlySqlTransaction as error:  # a standby: another host is, or will be, the primary
+    except psycopg.errors.ReadOnlySqlTransaction as error:  # a standby; another host is, or will be, the primary
         raise ServiceUnavailableError(f"PostgreSQL refuses: {_one_line(error)}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         _connection = None
         if retry and not fresh:
             return execute(statement, values, retry=False)
         raise ServiceUnavailableError(f"PostgreSQL went away: {_one_line(error)}") from error
-    except psycopg.Error as error:  # no right to the tables, or another release's
+    except psycopg.Error as error:  # a missing privilege, or another release's tables
         raise ConfigurationError(f"PostgreSQL refuses: {_one_line(error)}") from error
 
 
@@ -135,8 +133,8 @@ class _NoAnswerError(psycopg.OperationalError):
 
 @contextmanager
 def _answered_within(seconds: float) -> Iterator[None]:
-    """Gives up waiting. libpq has no such limit: of a server that hangs, the kernel goes on acknowledging."""
-    if threading.current_thread() is not threading.main_thread():  # only there signals arrive
+    """Give up waiting after a time. libpq has no such limit: a hung server's kernel goes on acknowledging."""
+    if threading.current_thread() is not threading.main_thread():  # signals arrive there only
         yield
         return
 
@@ -148,12 +146,12 @@ def _answered_within(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, running, interval)  # a task's own goes on, a little late
+        signal.setitimer(signal.ITIMER_REAL, running, interval)  # a task's own timer continues, a little late
         signal.signal(signal.SIGALRM, before)
 
 
 def close() -> None:
-    """Closes the connection, if there is one."""
+    """Close the connection, if it is open."""
     global _connection  # noqa: PLW0603 - see execute
     if _connection is not None:
         _connection.close()
@@ -161,9 +159,9 @@ def close() -> None:
 
 
 def open_connection(name: str) -> Connection:
-    """Opens a connection to the project's database, setting up what an undeployed project lacks.
+    """Open a connection to the project's database; set up what an undeployed project lacks.
 
-    Errors are those of `database_url` and `connect`.
+    Raises what `database_url` and `connect` do.
     """
     url = database_url()
     try:
@@ -176,20 +174,20 @@ def open_connection(name: str) -> Connection:
 
 
 def set_up() -> None:
-    """Sets up what an undeployed project lacks: embedded PostgreSQL, tables, flags, sample data.
+    """Set up what an undeployed project lacks: embedded PostgreSQL, tables, flags, sample data.
 
     Raises:
-        ServiceUnavailableError: that failed; what it said stands on standard error.
+        ServiceUnavailableError: it failed; the reason is on standard error.
     """
     command = [sys.executable, "-P", "-m", "scheduled_tasks.cli", "setup"]
-    # Standard output is the log lines'. Once more where it says that a service was not ready yet.
+    # Standard output is for log lines. A second try if a service was not ready yet.
     codes = (subprocess.run(command, stdout=2, check=False).returncode for _ in range(2))
     if next((code for code in codes if code != ServiceUnavailableError.exit_code), 1) != 0:
-        raise ServiceUnavailableError("the project could not be set up; the reason stands above")
+        raise ServiceUnavailableError("the project could not be set up; the reason is above")
 
 
-def _looks_misread(url: str) -> bool:
-    """Whether libpq takes a part of the password for the host or the port: its text would quote that."""
+def _would_quote_password(url: str) -> bool:
+    """Whether libpq takes part of the password for the host or the port, and so quotes it in its message."""
     user_and_password = url.partition("://")[2].rpartition("@")[0]
     return any(character in user_and_password for character in "@/?#")
 

@@ -1,6 +1,6 @@
-"""From a task's name to its function: `booking.cancel` is `cancel` of the module `booking` in the domains' package.
+"""Find a task's function by its name: `booking.cancel` is `cancel` of the module `booking` in the domains' package.
 
-Anything that is no public function of a domain is an unknown task; the error gives the nearest names there are.
+Anything but a public function of a domain is an unknown task; the error has the nearest names.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def find_task(name: str, domains: str, make_app: Callable[[], object]) -> Callab
     Args:
         name: `DOMAIN.TASK`.
         domains: the package of the domains.
-        make_app: makes the application; called where a domain can't be imported without it (Django's models
-            can't be before `django.setup()`).
+        make_app: makes the application; called if a domain can't be imported without it, as Django's models before
+            `django.setup()`.
 
     Raises:
-        UnknownTaskError: there is none, with the nearest names.
+        UnknownTaskError: no task has that name; the message has the nearest names.
         TaskImportError: the domain's module raises when it is imported.
         ConfigurationError: the package of the domains can't be imported.
     """
@@ -51,7 +51,7 @@ def find_task(name: str, domains: str, make_app: Callable[[], object]) -> Callab
         ) from error
     domain, _, function = name.rpartition(".")
     module = None
-    if domain and _is_path(domain):  # a domain of the project's own goes before one that comes with the package
+    if domain and _is_path(domain):  # the project's own domains take precedence over the bundled ones
         module = _import_domain(domains, domain, make_app) or _import_domain(BUNDLED, domain, make_app)
     task: Callable[..., Any] | None = getattr(module, function, None)
     if module is None or task is None or not is_task(task, module, function):
@@ -60,8 +60,8 @@ def find_task(name: str, domains: str, make_app: Callable[[], object]) -> Callab
 
 
 def is_task(candidate: object, module: ModuleType, name: str) -> bool:
-    """Whether something found in a domain's module is a task of it: a public function that was written there."""
-    home = f"{getattr(candidate, '__module__', '')}."  # the dot: `booking` is not the home of what `booking_export` has
+    """Whether a name in a domain's module is a task: a public function that is defined there."""
+    home = f"{getattr(candidate, '__module__', '')}."  # the dot: `booking_export` is not inside `booking`
     return (
         callable(candidate)
         and not name.startswith("_")
@@ -81,7 +81,7 @@ def _import_domain(domains: str, domain: str, make_app: Callable[[], object]) ->
     except TaskImportError as error:
         missing = error.__cause__.name if isinstance(error.__cause__, ModuleNotFoundError) else None
         if missing is not None and (missing == path or path.startswith(f"{missing}.")):
-            return None  # it is the domain that there isn't, not something that the domain imports
+            return None  # the domain itself doesn't exist; otherwise something that it imports is missing
         raise
 
 
@@ -103,7 +103,7 @@ def _import(path: str, make_app: Callable[[], object]) -> ModuleType:
 
 
 def _unknown(name: str, domains: str, make_app: Callable[[], object]) -> str:
-    from difflib import get_close_matches  # only an error pays for it
+    from difflib import get_close_matches  # only an error needs it
 
     known = list(all_tasks(domains, make_app))
     near = get_close_matches(name, known, n=3, cutoff=0.5) or sorted(
@@ -114,8 +114,8 @@ def _unknown(name: str, domains: str, make_app: Callable[[], object]) -> str:
 
 
 def all_tasks(domains: str, make_app: Callable[[], object]) -> Iterator[str]:
-    """The names of all the tasks: the decorated functions of every domain that can be imported."""
-    from pkgutil import walk_packages  # only listing pays for it
+    """The names of all tasks: the decorated functions of every domain that can be imported."""
+    from pkgutil import walk_packages  # only listing needs it
 
     yield from _tasks_of(domains, make_app, walk_packages)
     yield from _tasks_of(BUNDLED, make_app, walk_packages)
@@ -123,7 +123,7 @@ def all_tasks(domains: str, make_app: Callable[[], object]) -> Iterator[str]:
 
 def _tasks_of(domains: str, make_app: Callable[[], object], walk_packages: Callable[..., Any]) -> Iterator[str]:
     package = _import(domains, make_app)
-    # onerror: walk_packages imports packages once more, and what they raise is said below already.
+    # onerror: walk_packages imports packages as well; their errors are reported below.
     for entry in walk_packages(getattr(package, "__path__", ()), f"{domains}.", onerror=lambda _name: None):
         domain = entry.name.removeprefix(f"{domains}.")
         if not _is_path(domain):

@@ -1,8 +1,8 @@
-"""Log lines: one JSON object a line on the process's standard output, and nothing else there.
+"""Log lines: one JSON object per line on the process's standard output, and nothing else there.
 
-What comes in: whatever the run and its task log through `logging`. What goes out: lines as
-log_line.schema.json describes them, short enough for journald (it splits at 48 KiB, which would break the JSON).
-The stream is kept in a descriptor of its own, so that a task may print to or close its standard output.
+Everything that the run and its task log through `logging` becomes a line as log_line.schema.json describes it, short
+enough for journald, which splits at 48 KiB and would break the JSON. The stream has a descriptor of its own, so that a
+task can print to or close its standard output.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from scheduled_tasks.instants import from_epoch, rfc3339
 from scheduled_tasks.run import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-MAX_LINE = 40_000  # bytes; journald's LineMax= is 48 KiB, and the priority prefix and UTF-8 want room
-MAX_FIELD = 8_000  # characters of one field, where the line would be longer than that
-MAX_NAME = 100  # characters of a name in the classic form, which is matched by its first words
+    from scheduled_tasks.run.status import RunStatus
+
+MAX_LINE = 40_000  # bytes; journald's LineMax= is 48 KiB, and the priority prefix and UTF-8 need room
+MAX_FIELD = 8_000  # characters of one field, if the line is too long
+MAX_NAME = 100  # characters of a name in the classic form; monitors match its first words
 PRIORITIES = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
 ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
@@ -36,18 +38,18 @@ ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
 cron_logger = logging.getLogger("scheduled_tasks.cron")
 
 
-def cron_message(name: str, status: str, **more: object) -> str:
+def cron_message(name: str, status: RunStatus, **more: object) -> str:
     """The classic form that monitors match: `type=cron name=… status=… duration=…`."""
-    name = "_".join(name.split())[:MAX_NAME] or "?"  # a task that there isn't may have been asked for by any name
+    name = "_".join(name.split())[:MAX_NAME] or "?"  # the name of an unknown task can be anything
     pairs = {"type": "cron", "name": name, "status": status, **more}
     return " ".join(f"{key}={value}" for key, value in pairs.items())
 
 
 class LineFormatter(JsonFormatter):
-    """Turns a log record into one JSON line of at most `MAX_LINE` bytes."""
+    """Turn a log record into one JSON line of at most `MAX_LINE` bytes."""
 
     def __init__(self, *, host: str) -> None:
-        # The run's own names win over what a library happens to log as `extra`.
+        # The run's own fields win over what a library happens to log as `extra`.
         super().__init__(
             json_ensure_ascii=False,
             json_serializer=partial(json.dumps, allow_nan=False),  # NaN is not JSON
@@ -56,14 +58,12 @@ class LineFormatter(JsonFormatter):
         self._host = host
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
-        """Puts the contract's fields first, then whatever else was logged."""
+        """Put the contract's fields first, then everything else that was logged."""
         extra: dict[str, Any] = {}
         super().add_fields(extra, record, message_dict)
         for key in ("exc_info", "message"):
             extra.pop(key, None)
-        log_data["timestamp"] = (
-            datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        )
+        log_data["timestamp"] = rfc3339(from_epoch(record.created), "milliseconds")
         log_data["level"] = record.levelname.lower()
         log_data["logger"] = record.name
         log_data["message"] = record.getMessage()
@@ -76,23 +76,23 @@ class LineFormatter(JsonFormatter):
             log_data["exception"] = describe_exception((record.exc_info[0], record.exc_info[1], record.exc_info[2]))
         is_ours = record.name == cron_logger.name
         for key, value in extra.items():
-            # A task may log extra={"status": …}: monitors would count it as the run's own line.
+            # Monitors would take a task's extra={"status": …} for one of the run's own lines.
             log_data[key if is_ours or key not in RUN_FIELDS else f"extra_{key}"] = value
 
     def formatException(self, ei: Any) -> str:  # noqa: N802, ARG002 - logging's own name
-        """Nothing: `add_fields` describes the exception, and a second traceback would be thrown away."""
+        """Nothing: `add_fields` has described the exception; a second traceback would be thrown away."""
         return ""
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
-        """The line itself; what makes it too long is cut, what JSON can't say is written as text."""
+        """The line itself; fields that make it too long are cut, and values that JSON can't express become text."""
         line = self._dump(log_data)
-        for most in (MAX_FIELD, MAX_FIELD // 4, MAX_FIELD // 40):
+        for limit in (MAX_FIELD, MAX_FIELD // 4, MAX_FIELD // 40):
             if len(line.encode(errors="backslashreplace")) <= MAX_LINE:
                 return line
-            line = self._dump({key: _cut(value, most) for key, value in log_data.items()})
+            line = self._dump({key: _cut(value, limit) for key, value in log_data.items()})
         if len(line.encode(errors="backslashreplace")) <= MAX_LINE:
             return line
-        # Many long fields: the contract's stay, shorter still, and the line says which ones went.
+        # Too many long fields: only the contract's stay, shorter still, and the line names those that were left out.
         kept = {key: _cut(value, MAX_FIELD // 40) for key, value in log_data.items() if key in RUN_FIELDS}
         left_out = sorted(text_of(key)[:50] for key in log_data if key not in kept)
         return self._dump(kept | {"left_out": left_out[:50]})
@@ -100,13 +100,13 @@ class LineFormatter(JsonFormatter):
     def _dump(self, data: dict[str, Any]) -> str:
         try:
             return super().jsonify_log_record(data)
-        except Exception:  # noqa: BLE001 - keys that aren't text, circles, NaN, an object that raises when asked
+        except Exception:  # noqa: BLE001 - keys that aren't text, circular values, NaN, an object whose methods raise
             return super().jsonify_log_record({text_of(key): self._plain(value) for key, value in data.items()})
 
     def _plain(self, value: Any) -> Any:
         try:
             super().jsonify_log_record({"value": value})
-        except Exception:  # noqa: BLE001 - as above; the other fields stay as they are
+        except Exception:  # noqa: BLE001 - as above; the other fields stay unchanged
             return text_of(value, repr)
         return value
 
@@ -120,48 +120,48 @@ RUN_FIELDS = frozenset({
 
 
 def describe_exception(exc_info: ExcInfo) -> dict[str, str]:
-    """An exception as the log lines carry it; of a long traceback the end, which names the fault."""
+    """An exception as log lines carry it; a long traceback is cut at its start, because its end names the error."""
     kind, error, where = exc_info
     try:
         text = "".join(traceback.format_exception(kind, error, where))
-    except Exception as problem:  # noqa: BLE001 - an exception may be anything, and the end line has to come out
+    except Exception as problem:  # noqa: BLE001 - an exception can be any object, and the end line must come out
         text = f"[no traceback: {text_of(problem)}]"
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     return {
         "type": name,
         "message": _cut(text_of(error), MAX_FIELD),
-        "traceback": _cut_from_above(text, MAX_FIELD),
+        "traceback": _cut_start(text, MAX_FIELD),
     }
 
 
-def text_of(value: object, say: Callable[[object], str] = str) -> str:
-    """The text of anything, also of what raises when it is asked: an end line has to come out."""
+def text_of(value: object, convert: Callable[[object], str] = str) -> str:
+    """The text of any object, even one that raises when it is converted: an end line must come out."""
     try:
-        return say(value)
-    except Exception:  # noqa: BLE001 - it is the task's object, and can raise whatever it likes
-        return f"<no text: its __{say.__name__}__ raises>"
+        return convert(value)
+    except Exception:  # noqa: BLE001 - the task's object can raise anything
+        return f"<no text: its __{convert.__name__}__ raises>"
 
 
 def _is_exception(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"type", "message", "traceback"}
 
 
-def _cut(value: Any, most: int) -> Any:
+def _cut(value: Any, limit: int) -> Any:
     if _is_exception(value):
-        return {key: (_cut_from_above if key == "traceback" else _cut)(part, most) for key, part in value.items()}
+        return {key: (_cut_start if key == "traceback" else _cut)(part, limit) for key, part in value.items()}
     text = value if isinstance(value, str) else text_of(value, repr)
-    return value if len(text) <= most else f"{text[:most]}… [cut, {len(text)} characters]"
+    return value if len(text) <= limit else f"{text[:limit]}… [cut, {len(text)} characters]"
 
 
-def _cut_from_above(text: str, most: int) -> str:
-    return text if len(text) <= most else f"[cut, {len(text)} characters] …{text[-most:]}"
+def _cut_start(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"[cut, {len(text)} characters] …{text[-limit:]}"
 
 
 class LineHandler(logging.Handler):
-    """Writes formatted lines to a descriptor, each in one write.
+    """Write formatted lines to a descriptor, each in one write.
 
-    A reader that went away (a closed pipe, a restarted journald) must not fail the task: the line is lost, the
-    run goes on and its row in PostgreSQL still says what became of it.
+    A reader that is gone (a closed pipe, a restarted journald) must not fail the task: the line is lost, the run goes
+    on, and its row in PostgreSQL still has the result.
     """
 
     def __init__(self, descriptor: int, *, host: str, with_priority: bool) -> None:
@@ -171,14 +171,14 @@ class LineHandler(logging.Handler):
         self._with_priority = with_priority
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes one record; what fails is told on standard error."""
+        """Write one record; report errors on standard error."""
         try:
             line = self.format(record)
             if self._with_priority:
                 line = f"<{PRIORITIES.get(record.levelname, 6)}>{line}"
             data = f"{line}\n".encode(errors="backslashreplace")
             run = current.current
-            with run.whole() if run is not None else nullcontext():
+            with run.uninterruptible() if run is not None else nullcontext():
                 while data:
                     data = data[os.write(self._descriptor, data) :]
         except OSError:
@@ -190,7 +190,7 @@ class LineHandler(logging.Handler):
 def writes_to_journal(descriptor: int) -> bool:
     """Whether the descriptor is the journal's stream that systemd passed.
 
-    `$JOURNAL_STREAM` alone doesn't tell: a child whose output goes elsewhere inherits it too (systemd.exec(5)).
+    `$JOURNAL_STREAM` alone isn't enough: a child whose output goes elsewhere inherits it as well (systemd.exec(5)).
     """
     device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
     try:
@@ -204,13 +204,13 @@ _handler: LineHandler | None = None
 
 
 def take_over_stdout(*, host: str) -> None:
-    """Makes standard output the run's own: from here on only log lines reach it.
+    """Reserve standard output for log lines.
 
-    What the task or a program that it starts prints goes to standard error instead.
+    From here on, output of the task and of programs that it starts goes to standard error.
     """
     global _handler  # noqa: PLW0603 - one process has one standard output
     sys.stdout.flush()
-    descriptor = os.dup(1)  # not inherited by what the task starts (PEP 446)
+    descriptor = os.dup(1)  # programs that the task starts don't inherit it (PEP 446)
     os.dup2(2, 1)
     _handler = LineHandler(descriptor, host=host, with_priority=writes_to_journal(descriptor))
     logging.captureWarnings(capture=True)
@@ -219,10 +219,10 @@ def take_over_stdout(*, host: str) -> None:
 
 @contextmanager
 def keep_logging() -> Iterator[None]:
-    """A block in which an application is made, and may configure logging its own way: the run's lines stay.
+    """Keep the run's log lines across a block in which an application is made and may configure logging.
 
-    `dictConfig` disables the loggers that are there before it, unless told otherwise. Under run-task the
-    task's module is there before its application, and what it logs must not be lost by that.
+    `dictConfig` disables existing loggers by default. Under run-task the task's module is imported before the
+    application is made, and its log lines must not be lost by that.
     """
     loggers = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
     enabled = [logger for logger in loggers if not logger.disabled]
@@ -242,11 +242,11 @@ def _take_over_root() -> None:
         root.setLevel(min(root.level or logging.INFO, logging.INFO))
 
 
-def announce(run_name: str, status: str, level: int, exc_info: ExcInfo | None = None, **fields: object) -> None:
-    """Writes one of the run's own lines.
+def announce(run_name: str, status: RunStatus, level: int, exc_info: ExcInfo | None = None, **fields: object) -> None:
+    """Write one of the run's own lines.
 
-    Past the logger tree, because an application may disable loggers that were there before it
-    (`disable_existing_loggers`), and these lines have to come out whatever it does.
+    It bypasses the logger tree, because an application may disable existing loggers (`disable_existing_loggers`), and
+    these lines must come out whatever it does.
     """
     shown = {key: value for key, value in fields.items() if key in {"duration", "feature"}}
     message = cron_message(run_name, status, **shown)

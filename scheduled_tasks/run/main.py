@@ -1,7 +1,7 @@
-"""run-task: runs one task once, as the service of a job does and as a person does by hand.
+"""run-task: run one task once, as a job's service or as a person at a terminal does.
 
-settings → log → find the task → record and flag → context → task → record. Standard output carries the log
-lines alone; whatever becomes of the task, its `started` line gets exactly one end line.
+Settings → log → find the task → row and flag → context → task → row. Standard output carries log lines only, and every
+`started` line gets exactly one end line, whatever happens to the task.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from scheduled_tasks.errors import (
 )
 from scheduled_tasks.run import arguments, current, log, settings, slot
 from scheduled_tasks.run.context import application_factory
-from scheduled_tasks.run.current import Run, Stopped
+from scheduled_tasks.run.current import Phase, Run, Stopped
 from scheduled_tasks.run.find_task import find_task
+from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,26 +31,27 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scheduled_tasks.run")  # not __name__: the module may be __main__
 
 
-class End(NamedTuple):
-    """How a run ended: its end line, its row and its exit code are made of this."""
+class Outcome(NamedTuple):
+    """How a run ended; its end line, its row and its exit code derive from this."""
 
-    status: str
+    status: RunStatus
     exit_code: int = 0
     reason: str = ""
     exc_info: log.ExcInfo | None = None
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a task; returns the exit code, see the contract in docs/run-task.md."""
+    """Run a task and return the exit code; docs/reference/exit-codes.md has the contract."""
     try:
-        asked = arguments.parse(sys.argv[1:] if argv is None else argv)
+        command_line = arguments.parse(sys.argv[1:] if argv is None else argv)
     except UsageError as error:
         sys.stderr.write(f"run-task: {error}\n{arguments.USAGE}")
         return error.exit_code
-    if asked is None:
+    if command_line is None:
         sys.stdout.write(arguments.USAGE)
         return 0
-    run = Run(task=asked.task, name=asked.task.rpartition(".")[2], clock=asked.clock, job=asked.job)
+    name = command_line.task.rpartition(".")[2]
+    run = Run(command_line.task, name, clock=command_line.clock, job=command_line.job)
     log.take_over_stdout(host=run.host)
     current.current = run
     try:
@@ -61,110 +63,113 @@ def main(argv: list[str] | None = None) -> int:
             with log.keep_logging():
                 return factory()
 
-        task = find_task(asked.task, configuration.require("domains"), make_app)
-        call = arguments.bind(task, asked, make_app, run.time_to_work_for)
-        slot.find_slot(run, asked)
+        task = find_task(run.task, configuration.require("domains"), make_app)
+        call = arguments.bind(task, command_line, make_app, run.scheduled_or_started_at)
+        slot.find_slot(run, command_line)
     except ScheduledTasksError as error:
         return _could_not_start(run, error)
-    return _run(run, task, call, asked)
+    return _run(run, task, call, command_line)
 
 
 def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
-    """A run that can't even start is a failed one in the log, and a sentence for the person at the terminal."""
-    log.announce(run.name, "failed", logging.ERROR, reason=str(error), exit_code=error.exit_code)
+    """Report a run that can't even start: a failed line in the log, and a sentence for the person at the terminal."""
+    log.announce(run.name, RunStatus.FAILED, logging.ERROR, reason=str(error), exit_code=error.exit_code)
     if not log.writes_to_journal(2):
         sys.stderr.write(f"run-task: {error}\n")
     return error.exit_code
 
 
-def _run(run: Run, task: Callable[..., Any], call: arguments.Call, asked: arguments.Asked) -> int:
+def _run(run: Run, task: Callable[..., Any], call: arguments.Call, command_line: arguments.CommandLine) -> int:
     feature = getattr(task, "__cron_feature__", None)
     run.feature = feature.name if feature is not None else ""
-    _take_signals(run)  # before the line: a signal that comes right after it must not take the end line away
-    log.announce(run.name, "started", logging.INFO)
+    _handle_signals(run)  # before the started line: a signal right after it must not prevent the end line
+    log.announce(run.name, RunStatus.STARTED, logging.INFO)
     try:
         try:
-            run.let_stop()
-            if skipped := _open(run, task, asked):
-                end = End("skipped", reason=skipped)
+            run.allow_interrupt()
+            if skip_reason := _record_start(run, task, command_line):
+                outcome = Outcome(RunStatus.SKIPPED, reason=skip_reason)
             else:
-                run.has_begun = True
+                run.phase = Phase.RUNNING if run.is_recorded else Phase.RUNNING_UNRECORDED
                 call(task)
-                end = End("ended")
+                outcome = Outcome(RunStatus.ENDED)
         finally:
-            run.stoppable = False
+            run.interruptible = False
     except SystemExit as error:
-        end = End("ended") if error.code in (None, 0) else _failed(error, f"sys.exit({log.text_of(error.code, repr)})")
+        if error.code in (None, 0):  # not a set: sys.exit() takes unhashable values as well
+            outcome = Outcome(RunStatus.ENDED)
+        else:
+            outcome = _failed(error, f"sys.exit({log.text_of(error.code, repr)})")
     except Stopped as error:
-        end = _failed(error, "")
+        outcome = _failed(error, "")
     except BaseException as error:  # noqa: BLE001 - whatever it is, the run gets its end line
-        end = _failed(error, str(error) if isinstance(error, ScheduledTasksError) else "")
-    if run.stopped_by:  # also where the task swallowed it
+        outcome = _failed(error, str(error) if isinstance(error, ScheduledTasksError) else "")
+    if run.stopped_by:  # even if the task swallowed the exception
         reason = f"stopped by {signal.Signals(run.stopped_by).name}"
-        end = End("failed", 128 + run.stopped_by, reason, end.exc_info)
-    if os.getpid() != run.pid:  # a child that the task forked came back up here: the run is its parent's
-        if end.exc_info:
-            logger.error("a child that the task forked failed", exc_info=end.exc_info)
+        outcome = Outcome(RunStatus.FAILED, 128 + run.stopped_by, reason, outcome.exc_info)
+    if os.getpid() != run.pid:  # a child that the task forked has returned here; the run is its parent's
+        if outcome.exc_info:
+            logger.error("a child that the task forked failed", exc_info=outcome.exc_info)
         sys.stdout.flush()
-        os._exit(end.exit_code)
-    _say(run, end)
-    if run.recorded or (run.slot_host is not None and not run.is_anothers):
-        _close(run, end)
-    return end.exit_code
+        os._exit(outcome.exit_code)
+    _log_outcome(run, outcome)
+    if run.is_recorded or (run.slot_host is not None and run.phase is not Phase.CLAIMED_ELSEWHERE):
+        _record_outcome(run, outcome)
+    return outcome.exit_code
 
 
-def _open(run: Run, task: Callable[..., Any], asked: arguments.Asked) -> str:
-    """Opens the record: claims the slot, reads the flag. Returns why the task is not to run; "" where it is.
+def _record_start(run: Run, task: Callable[..., Any], command_line: arguments.CommandLine) -> str:
+    """Claim the slot, write the run's row and read the flag. Return why the task is skipped; "" if it is to run.
 
     Raises:
-        ServiceUnavailableError: PostgreSQL can't be reached, and without it the task doesn't run: it has a slot, which
+        ServiceUnavailableError: PostgreSQL is unreachable, and the task doesn't run without it: it has a slot, which
             another host may be running, or a flag, which may be off.
-        ConfigurationError: the same, for what has to be mended.
+        ConfigurationError: the same, for a fault that somebody has to mend.
     """
-    with run.whole():  # cut in two, an import leaves modules without each other, and the end needs them
-        from scheduled_tasks.run import flags, record  # psycopg after the started line: a fault gets an end
+    with run.uninterruptible():  # an interrupted import leaves half-initialised modules, and the end needs them
+        from scheduled_tasks.run import flags, record  # psycopg after the started line: its faults get an end line
 
     feature = getattr(task, "__cron_feature__", None)
-    terms = record.Terms(asked.timeout, getattr(task, "__cron_idempotent__", False), asked.overlap)
-    slot.note(run)
+    terms = record.ClaimTerms(command_line.timeout, getattr(task, "__cron_idempotent__", False), command_line.overlap)
+    slot.save_for_retry(run)
     try:
-        found = record.open_run(run, terms, settings.load().release)
+        claim = record.open_run(run, terms, settings.load().release)
     except (ServiceUnavailableError, ConfigurationError) as error:
-        if asked.on_database_error != "run" and (feature is not None or run.slot_host is not None):
+        if command_line.on_database_error != "run" and (feature is not None or run.slot_host is not None):
             raise
         logger.warning("this run is not recorded: %s", error)
         return ""
-    if found.attempt is None:
-        run.is_anothers = True
-        return found.skipped
-    if found.attempt != run.attempt:
-        run.attempt = found.attempt
-        slot.note(run)
-    run.recorded = True
+    if claim.attempt is None:
+        run.phase = Phase.CLAIMED_ELSEWHERE
+        return claim.skip_reason
+    if claim.attempt != run.attempt:
+        run.attempt = claim.attempt
+        slot.save_for_retry(run)
+    run.phase = Phase.RECORDED
     if feature is not None:
-        run.is_active = flags.resolve(feature, found.is_active)
-        if found.has_expired:
+        run.is_active = flags.resolve(feature, claim.is_active)
+        if claim.switch_expired:
             state = "active" if run.is_active else "inactive"
-            logger.info("the switch of %s for a time is over: it is %s again", run.feature, state)
-    if late := slot.too_late(run, asked.grace):
-        return late
-    if found.paused and not run.is_forced:
-        return f"paused: {found.paused}"
+            logger.info("the temporary switch of %s has expired: it is %s again", run.feature, state)
+    if reason := slot.too_late(run, command_line.grace):
+        return reason
+    if claim.paused and not run.is_forced:
+        return f"paused: {claim.paused}"
     return f"feature {run.feature} is not active" if run.is_active is False else ""
 
 
-def _close(run: Run, end: End) -> None:
+def _record_outcome(run: Run, outcome: Outcome) -> None:
     from scheduled_tasks.run import record, resource_usage
 
-    error = end.exc_info[1] if end.exc_info else None
-    text = end.reason or (log.text_of(error) if error is not None else "")
-    is_skipped = end.status == "skipped"
+    error = outcome.exc_info[1] if outcome.exc_info else None
+    text = outcome.reason or (log.text_of(error) if error is not None else "")
+    is_skipped = outcome.status == RunStatus.SKIPPED
     memory_peak, cpu_seconds = resource_usage.memory_and_cpu()
     result = record.Result(
         run_id=run.run_id,
-        attempt=run.attempt if run.recorded or run.has_begun else 0,  # 0: another may still begin it
-        status=end.status,
-        exit_code=end.exit_code,
+        attempt=0 if run.phase is Phase.STARTING else run.attempt,  # 0: another run may still have the slot
+        status=outcome.status,
+        exit_code=outcome.exit_code,
         duration=run.duration,
         reason=record.storable(text) or None if is_skipped else None,
         error_type=type(error).__name__ if error is not None else None,
@@ -173,52 +178,52 @@ def _close(run: Run, end: End) -> None:
         cpu_seconds=cpu_seconds,
     )
     try:
-        if not run.recorded and not run.stopped_by:
-            raise ServiceUnavailableError("PostgreSQL was away when it began")
-        # Stopped while it asked for its slot: it may have got it.
-        if not record.close_run(run, result._replace(attempt=run.attempt)) and run.recorded:
-            logger.warning("the end of this run is not recorded: its slot was taken over meanwhile")
+        if not run.is_recorded and not run.stopped_by:
+            raise ServiceUnavailableError("PostgreSQL was unreachable at its start")
+        # A run that was stopped while it claimed its slot may have got it.
+        if not record.close_run(run, result._replace(attempt=run.attempt)) and run.is_recorded:
+            logger.warning("the result of this run is not recorded: another run has taken its slot over")
     except ScheduledTasksError as problem:
         from scheduled_tasks.run import spool
 
         if spool.keep(run, result):
-            logger.warning("the end of this run is recorded later, it is kept on disk: %s", problem)
+            logger.warning("the result of this run is kept on disk and recorded later: %s", problem)
         else:
-            logger.warning("the end of this run is not recorded: %s", problem)
+            logger.warning("the result of this run is not recorded: %s", problem)
 
 
-def _say(run: Run, end: End) -> None:
+def _log_outcome(run: Run, outcome: Outcome) -> None:
     fields: dict[str, object] = {"duration": run.duration}
-    known = {"feature": run.feature, "reason": end.reason, "exit_code": end.exit_code}
+    known = {"feature": run.feature, "reason": outcome.reason, "exit_code": outcome.exit_code}
     fields |= {key: value for key, value in known.items() if value}
-    level = logging.ERROR if end.status == "failed" else logging.INFO
-    log.announce(run.name, end.status, level, end.exc_info, **fields)
+    level = logging.ERROR if outcome.status == RunStatus.FAILED else logging.INFO
+    log.announce(run.name, outcome.status, level, outcome.exc_info, **fields)
 
 
-def _failed(error: BaseException, reason: str) -> End:
+def _failed(error: BaseException, reason: str) -> Outcome:
     exit_code = error.exit_code if isinstance(error, ScheduledTasksError) else 1
-    return End("failed", exit_code, reason, (type(error), error, error.__traceback__))
+    return Outcome(RunStatus.FAILED, exit_code, reason, (type(error), error, error.__traceback__))
 
 
-def _take_signals(run: Run) -> None:
+def _handle_signals(run: Run) -> None:
     def stop(signum: int, _frame: FrameType | None) -> None:
         if os.getpid() == run.pid:
             run.stop(signum)
-        else:  # a child that the task forked: it dies of a signal as any process does
+        else:  # a child that the task forked dies of a signal as any process does
             signal.signal(signum, signal.SIG_DFL)
             os.kill(os.getpid(), signum)
 
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup and a shell's & mean it
+        if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup and a shell's & ignore some on purpose
             signal.signal(signum, stop)
 
 
 def entry() -> NoReturn:
-    """The console script: exits with `main`'s code."""
+    """The console script: exit with `main`'s code."""
     code = main()
     try:
         sys.stdout.flush()
-    except (OSError, ValueError):  # the task closed it under what it had printed; Python would exit with 120 for that
+    except (OSError, ValueError):  # the task closed it with output still buffered; Python would exit with 120
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(code)
 

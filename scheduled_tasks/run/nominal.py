@@ -1,6 +1,6 @@
-"""The nominal time of a run that its timer started: pure, from the job's schedule and the instant of the start.
+"""The nominal time of a run that its timer started, from the job's schedule and the instant at which the timer elapsed.
 
-systemd doesn't tell it. Decision 0020 has the rule. Only the evaluator of the schedule room is imported, and only by
+systemd doesn't pass it on; decision 0007 has the rule. Of the schedule room only the evaluator is imported, and only by
 runs that need it.
 """
 
@@ -20,18 +20,18 @@ def read_schedule(schedule: dict[str, Any]) -> Trigger:
     """The trigger that a unit passes as `--schedule`.
 
     Raises:
-        UsageError: what was passed is none.
+        UsageError: it is not one.
     """
     from scheduled_tasks.schedule.trigger import Trigger
 
     try:
         return Trigger.from_json(schedule)
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"--schedule: is not a job's schedule: {error!r}") from error
+        raise UsageError(f"--schedule: not a job's schedule: {error!r}") from error
 
 
 def nominal_time(trigger: Trigger, at: datetime) -> datetime | None:
-    """The slot that a timer which elapsed at an instant did so for, in UTC: the latest until then; None for none yet.
+    """The slot for which a timer elapsed at an instant: the latest one until then, in UTC; None before the first.
 
     Raises:
         UsageError: the trigger's zone isn't known here.
@@ -39,7 +39,7 @@ def nominal_time(trigger: Trigger, at: datetime) -> datetime | None:
     from scheduled_tasks.schedule.evaluator import latest_occurrence
 
     try:
-        found = latest_occurrence(trigger, at_or_before=at)
+        occurrence = latest_occurrence(trigger, at_or_before=at)
     except (TypeError, ValueError, LookupError) as error:
-        raise UsageError(f"--schedule: is not a job's schedule: {error!r}") from error
-    return found.at if found else None
+        raise UsageError(f"--schedule: not a job's schedule: {error!r}") from error
+    return occurrence.at if occurrence else None

@@ -1,8 +1,8 @@
-"""The account of a run in PostgreSQL, the ledger: a row at its start, completed at its end.
+"""Record a run in PostgreSQL, the ledger: a row at its start, completed at its end.
 
-One statement at the start: it claims the slot, and reads what decides whether the task runs (its flag, pauses). One
-at the end. The row is the claim: who writes it runs the slot, on whatever host. docs/ledger.md tells the rules,
-statements.py has the text.
+One statement at the start claims the slot and reads what decides whether the task runs (its flag, pauses); one at the
+end completes the row. The row is the claim: the host that inserts it runs the slot. docs/explanation/ledger.md has the
+rules, statements.py the SQL.
 """
 
 from __future__ import annotations
@@ -18,38 +18,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scheduled_tasks.run.current import Run
+    from scheduled_tasks.run.status import RunStatus
 
 T = TypeVar("T")
 
-MAX_MESSAGE = 2_000  # characters of an error that the table keeps; the whole is in the journal
-STOP_SECONDS = 90  # what systemd gives a service to stop (DefaultTimeoutStopSec=) before it kills it
-UNKNOWN_TIMEOUT = 86_400  # of a run by hand, which nothing ends
-# How many seconds a slot's run waits for PostgreSQL: it may restart, or have no connection left in a crowd.
-PATIENCE = 30.0
+MAX_MESSAGE = 2_000  # characters of an error's text in the table; the journal has all of it
+STOP_SECONDS = 90  # how long systemd lets a service stop (DefaultTimeoutStopSec=) before it kills it
+DEFAULT_TIMEOUT = 86_400  # seconds after which the claim of a run by hand, which has no time limit, expires
+# How many seconds a run with a slot retries PostgreSQL, which may be restarting or out of connections in a crowd.
+DATABASE_RETRY_TIMEOUT = 30.0
 
 
-class Opened(NamedTuple):
-    """What the statement at the start found.
+class ClaimResult(NamedTuple):
+    """The answer of the statement at the start.
 
     Attributes:
-        attempt: which attempt at its slot this run is; None where it isn't this run's.
-        is_active: the flag's state; None where the table lacks it.
-        has_expired: whether that is so because a switch for a time is over.
-        paused: why, and by whom, the job is paused; empty where it isn't.
-        skipped: why the slot isn't this run's; empty where it is.
+        attempt: which attempt at its slot this run is; None if the slot isn't this run's.
+        is_active: the flag's state; None if the table lacks it.
+        switch_expired: whether it is so because a temporary switch has expired.
+        paused: why, and by whom, the job is paused; empty if it isn't.
+        skip_reason: why the slot isn't this run's; empty if it is.
     """
 
     attempt: int | None
     is_active: bool | None
-    has_expired: bool
+    switch_expired: bool
     paused: str
-    skipped: str
+    skip_reason: str
 
 
-class Terms(NamedTuple):
-    """On what terms a slot is claimed.
+class ClaimTerms(NamedTuple):
+    """The terms on which a slot is claimed.
 
-    `timeout` is in seconds; `overlap` says what becomes of it while another slot's run of the job goes on.
+    `timeout` is in seconds; `overlap` ("skip" or "queue") applies while the job runs for another slot.
     """
 
     timeout: float | None = None
@@ -57,16 +58,35 @@ class Terms(NamedTuple):
     overlap: str = ""
 
 
-def open_run(run: Run, terms: Terms, release: str) -> Opened:
-    """Claims the run's slot and writes its row; reads its flag and its pauses.
+def open_run(run: Run, terms: ClaimTerms, release: str) -> ClaimResult:
+    """Claim the run's slot and write its row; read its flag and its pauses.
 
-    A run with a slot waits for PostgreSQL (`database_retry_timeout`), and, where its job says so, until it is alone.
+    A run with a slot waits for PostgreSQL (`database_retry_timeout`) and, with `overlap="queue"`, for the job's other
+    run to end.
 
     Raises:
-        ServiceUnavailableError: PostgreSQL can't be reached.
+        ServiceUnavailableError: PostgreSQL is unreachable.
         ConfigurationError: no database is configured, or it lacks our tables.
     """
     values = {
+        **start_values(run, release),
+        "expires_in": (terms.timeout or DEFAULT_TIMEOUT) + STOP_SECONDS,
+        "is_idempotent": terms.is_idempotent,
+        "is_exclusive": bool(terms.overlap) and not run.slot_host,  # on one host systemd starts no second run
+        "is_requested": run.is_requested,
+        "is_repeated": run.is_requested and run.trigger in {"manual", "backfill"},
+        "is_forced": run.is_forced,
+        "feature": run.feature,
+    }
+    if run.slot_host is None:
+        [(is_active, switch_expired, paused)] = database.execute(statements.OPEN, values)
+        return ClaimResult(run.attempt, is_active, switch_expired, paused, "")
+    return _with_retries(lambda: _claim(values, terms.overlap))
+
+
+def start_values(run: Run, release: str) -> dict[str, Any]:
+    """The columns that a run knows when it starts (`columns.START`)."""
+    return {
         "run_id": run.run_id,
         "task": run.task,
         "clock": run.clock or None,
@@ -79,64 +99,52 @@ def open_run(run: Run, terms: Terms, release: str) -> Opened:
         "release": release or None,
         "invocation_id": run.invocation_id or None,
         "lag": run.lag if run.scheduled_at else None,
-        "expires_in": (terms.timeout or UNKNOWN_TIMEOUT) + STOP_SECONDS,
-        "is_idempotent": terms.is_idempotent,
-        "is_alone": bool(terms.overlap) and not run.slot_host,  # on one host systemd sees to it
-        "is_asked_for": run.is_asked_for,
-        "is_repeated": run.is_asked_for and run.trigger in {"manual", "backfill"},
-        "is_forced": run.is_forced,
-        "feature": run.feature,
     }
-    if run.slot_host is None:
-        [(is_active, has_expired, paused)] = database.execute(statements.OPEN, values)
-        return Opened(run.attempt, is_active, has_expired, paused, "")
-    return _patiently(lambda: _claim(values, terms.overlap))
 
 
-def _claim(values: dict[str, Any], overlap: str) -> Opened:
-    """One claim; where the job's other slots have to be over first, as often as it takes."""
+def _claim(values: dict[str, Any], overlap: str) -> ClaimResult:
+    """Claim the slot; with `overlap="queue"`, as often as it takes for the job's other run to end."""
     may_be_the_same_slot = True
     while True:
         try:
-            [(attempt, is_active, has_expired, paused, is_here_alone)] = database.execute(statements.CLAIM, values)
-        except database.NotAloneError:
-            # Two hosts in the same instant: it may be this slot that the other has; asked again, its row is seen.
+            [(attempt, is_active, switch_expired, paused, here_only)] = database.execute(statements.CLAIM, values)
+        except database.OverlapError:
+            # Another host may have claimed this slot at the same instant; on a retry its row is visible.
             if may_be_the_same_slot:
                 may_be_the_same_slot = False
                 continue
             if overlap == "queue":
-                time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - so that hosts don't ask all at once
+                time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - so that hosts don't retry all at once
                 continue
-            return _skip_for_another(values)
+            return _skip_for_other_run(values)
         if attempt is not None:
-            return Opened(attempt, is_active, has_expired, paused or "", "")
-        if is_here_alone:
-            return Opened(None, is_active, has_expired, paused, f"paused on this host: {paused}")
-        return Opened(None, is_active, has_expired, paused or "", _why_not_ours(values))
+            return ClaimResult(attempt, is_active, switch_expired, paused or "", "")
+        if here_only:
+            return ClaimResult(None, is_active, switch_expired, paused, f"paused on this host: {paused}")
+        return ClaimResult(None, is_active, switch_expired, paused or "", _claimed_by(values))
 
 
-def _why_not_ours(values: dict[str, Any]) -> str:
-    """Who has the slot. A statement of its own: the one that lost may have begun before the winner's row was there."""
+def _claimed_by(values: dict[str, Any]) -> str:
+    """Say who has the slot. The losing statement can't: it may have begun before the winner's row was visible."""
     rows = database.execute(statements.WINNER, values)
     if not rows:
-        return "another host has run it"
+        return "claimed by another host"
     host, status = rows[0]
-    whose = "this host" if host == values["host"] else f"the host {host}"
-    return f"{whose} has claimed it, and it has {status}"
+    return f"claimed by {'this host' if host == values['host'] else f'the host {host}'}, status {status}"
 
 
-def _skip_for_another(values: dict[str, Any]) -> Opened:
-    rows = database.execute(statements.SKIP_FOR_ANOTHER, values)
-    reason = rows[0][0] if rows else _why_not_ours(values)
-    return Opened(None, None, has_expired=False, paused="", skipped=reason)
+def _skip_for_other_run(values: dict[str, Any]) -> ClaimResult:
+    rows = database.execute(statements.SKIP_FOR_OTHER_RUN, values)
+    reason = rows[0][0] if rows else _claimed_by(values)
+    return ClaimResult(None, None, switch_expired=False, paused="", skip_reason=reason)
 
 
 class Result(NamedTuple):
-    """What became of a run: its row's last columns; they stand on disk so too while PostgreSQL is away."""
+    """A run's result: the columns that its end fills (`columns.END`), kept on disk while PostgreSQL is unreachable."""
 
     run_id: str
     attempt: int
-    status: str
+    status: RunStatus
     exit_code: int
     duration: float
     reason: str | None = None
@@ -147,39 +155,40 @@ class Result(NamedTuple):
 
 
 def close_run(run: Run, result: Result) -> bool:
-    """Completes the run's row; False where it isn't this run's any more. Errors are those of `open_run`."""
+    """Complete the run's row; False if it is no longer this run's. Raises what `open_run` does."""
 
     def close() -> bool:
         return bool(database.execute(statements.CLOSE, result._asdict()))
 
-    done = _patiently(close) if run.slot_host is not None else close()
+    is_closed = _with_retries(close) if run.slot_host is not None else close()
     database.close()
-    return done
+    return is_closed
 
 
-def _patiently(act: Callable[[], T]) -> T:
-    """Does something that needs PostgreSQL; while it can't be reached, again, each time after a longer pause."""
-    deadline, pause = time.monotonic() + float(settings.load().get("database_retry_timeout") or PATIENCE), 0.1
+def _with_retries(act: Callable[[], T]) -> T:
+    """Do something that needs PostgreSQL; while it is unreachable, retry with growing pauses."""
+    timeout = float(settings.load().get("database_retry_timeout") or DATABASE_RETRY_TIMEOUT)
+    deadline, pause = time.monotonic() + timeout, 0.1
     while True:
         try:
             return act()
         except ServiceUnavailableError:
             if time.monotonic() + pause > deadline:
                 raise
-            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - so that a crowd doesn't come again as one
+            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - so that a crowd doesn't return all at once
             pause = min(pause * 2, 5.0)
 
 
 def storable(text: str) -> str:
-    """What the table keeps of an error's text: cut, and without what PostgreSQL's text can't hold or nobody may read.
+    """The part of an error's text that the table keeps: cut, without passwords and what PostgreSQL's text can't hold.
 
-    That is NUL, half of a character, as a strange file's name has, and passwords as errors quote them.
+    It can't hold NUL, nor half a character, as the names of odd files have.
     """
     plain = text.encode(errors="backslashreplace").decode().replace("\0", "")
     return settings.without_secrets(plain)[:MAX_MESSAGE]
 
 
 def read_flag(name: str) -> bool | None:
-    """The state of a flag, or None where the table lacks it. Errors are those of `open_run`."""
+    """The state of a flag; None if the table lacks it. Raises what `open_run` does."""
     rows = database.execute(statements.FLAG, {"feature": name})
     return bool(rows[0][0]) if rows else None

@@ -1,20 +1,20 @@
-"""What a run has taken of the machine, as the kernel counts it.
+"""Memory and CPU time of a run, as the kernel counts them.
 
-Memory is that of its service, from the files of its own cgroup: the sandbox leaves them readable
-(ProtectControlGroups= forbids writing, ProcSubset=pid keeps /proc/self). By hand it isn't known: there the cgroup is
-the shell's too.
+Memory is the whole service's, from the files of its own cgroup, which the sandbox leaves readable
+(ProtectControlGroups= forbids writing, ProcSubset=pid keeps /proc/self). For a run by hand it is unknown, because its
+cgroup is the shell's as well.
 """
 
 from __future__ import annotations
 
 import os
 
-# By the controllers that /proc/self/cgroup names: of the unified hierarchy none. The latter are on older systems.
+# By the controllers in /proc/self/cgroup: the unified hierarchy has none; "memory" is that of older systems.
 PEAKS = {"": "/sys/fs/cgroup{}/memory.peak", "memory": "/sys/fs/cgroup/memory{}/memory.max_usage_in_bytes"}
 
 
 def memory_and_cpu() -> tuple[int | None, float]:
-    """The most bytes of memory that the service took so far, and the seconds of processors that the run did."""
+    """Peak memory of the service in bytes, and CPU seconds used by this run."""
     user, system, children_user, children_system, _ = os.times()
     return _memory(), round(user + system + children_user + children_system, 3)
 
@@ -33,7 +33,7 @@ def _memory() -> int | None:
 
 def _read(path: str) -> str:
     try:
-        with open(path) as file:  # noqa: PTH123 - pathlib costs more than the reading
+        with open(path) as file:  # noqa: PTH123 - importing pathlib costs more than reading
             return file.read()
     except OSError:
         return ""

@@ -1,9 +1,9 @@
-"""Settings: what a run is told, and where it stands.
+"""Settings and the project's configuration.
 
-A setting comes from the environment, else from `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`), else from
-the configuration file. The file is the one that `$SCHEDULED_TASKS_CONFIG` names, else the nearest pyproject.toml
-with a `[tool.scheduled_tasks]` table, else /etc/scheduled-tasks/config.toml. A configuration that is not
-a pyproject.toml is a deployed one: nothing is set up there on first use.
+A setting comes from the environment, then from `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`), then from the
+configuration file. That is the file which `$SCHEDULED_TASKS_CONFIG` names, otherwise the nearest pyproject.toml with a
+`[tool.scheduled_tasks]` table, otherwise /etc/scheduled-tasks/config.toml. A configuration in any file but a
+pyproject.toml is a deployed one: nothing is set up there on first use.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ KEYS = {
     "domains": "the package of task functions, for example shop.tasks",
     "clocks": "the package of clock files, for example shop.clocks",
     "features": "the enum of feature flags, for example shop.features:FeatureToggle",
-    "app": "the application's factory, for example shop:create_app",
+    "app": "the application factory, for example shop:create_app",
     "migrations": "a package with the project's own numbered SQL migrations",
     "demo": "a function that fills the database with sample data",
-    "timezone": "the zone of clocks that name none, for example Europe/Paris",
+    "timezone": "the default time zone of clocks, for example Europe/Paris",
     "user": "the system user that the services run as",
-    "credentials": "the names of the credentials that the services get, files in credentials/ beside the configuration",
-    "credentials_folder": "where those files are, if it is not there; a deployment writes it",
-    "encrypted_credentials": "the same, of files NAME.cred there that systemd-creds encrypted for this host",
-    "allow_network": "addresses that every job may speak to, a database's for example; this machine's own are always",
-    "systemd": "the version of systemd that units are written for, where it isn't this machine's",
-    "enabled_clocks": "the clocks that live on this host, by their names, where that isn't all of them",
-    "log_namespace": "the journal namespace of every job, where it is not the machine's own journal",
-    "release": "the folder of this release, which the services see where run_task says; a deployment writes it",
-    "configuration": "where the services find this file, when it is read from elsewhere; a deployment writes it",
-    "run_task": "the command that the services run, where it is not the project's own",
-    "database_retry_timeout": "seconds for which a job's run retries PostgreSQL, at its start and its end (30)",
-    "tasks_role": "the PostgreSQL role of the services, which `clocks migrate` lets read flags and write runs",
-    "operators_role": "the PostgreSQL role of operators, which `clocks migrate` lets switch flags and pause",
-    "keep_runs": "for how many days `clocks prune-runs` keeps runs, 400 where unset",
-    "settings": "a table of settings for the tasks, read by setting()",
+    "credentials": "names of the services' credentials: files in credentials/ beside the configuration",
+    "credentials_folder": "the folder of those files, if it is another one; a deployment writes it",
+    "encrypted_credentials": "names of credentials in files NAME.cred there, encrypted by systemd-creds on this host",
+    "allow_network": "addresses that every job can reach, such as a database's; this machine's own are always allowed",
+    "systemd": "the systemd version for which units are written; default: this machine's",
+    "enabled_clocks": "names of the clocks that run on this host; default: all",
+    "log_namespace": "the journal namespace of every job; default: the machine's own journal",
+    "release": "the folder of this release, which the services see at the place in run_task; a deployment writes it",
+    "configuration": "the path at which the services find this file, if it is another one; a deployment writes it",
+    "run_task": "the command that the services run; default: the project's own run-task",
+    "database_retry_timeout": "seconds for which a run retries PostgreSQL at its start and its end; default: 30",
+    "tasks_role": "the PostgreSQL role of the services; `clocks migrate` allows it to read flags and write runs",
+    "operators_role": "the PostgreSQL role of operators; `clocks migrate` allows it to switch flags and pause",
+    "keep_runs": "days for which `clocks prune-runs` keeps runs; default: 400",
+    "settings": "a table of settings for the tasks, which setting() reads",
 }
 
 
-class Settings(NamedTuple):  # not a dataclass: making one costs a run 0.3 ms, and there are some
-    """The configuration of the project that a command or a run works for.
+class Settings(NamedTuple):  # not a dataclass: each of those costs a run 0.3 ms
+    """The project's configuration.
 
     Attributes:
-        path: the configuration file; what is relative is relative to its folder.
-        values: the file's own keys, see `KEYS`.
+        path: the configuration file; relative paths in it start at its folder.
+        values: the file's keys, see `KEYS`.
         deployed: whether a deployment wrote it (then nothing is set up on first use).
     """
 
@@ -61,21 +61,21 @@ class Settings(NamedTuple):  # not a dataclass: making one costs a run 0.3 ms, a
 
     @property
     def state_directory(self) -> Path:
-        """Where an undeployed project keeps its embedded PostgreSQL."""
+        """The folder in which an undeployed project has its embedded PostgreSQL."""
         return self.path.parent / ".scheduled-tasks"
 
     def make_importable(self) -> None:
-        """Lets the project's own modules be imported from its checkout; a deployed one is installed."""
+        """Make the project's modules importable from its checkout; a deployed project is installed."""
         folder = str(self.path.parent.resolve())
         if not self.deployed and folder not in sys.path:
             sys.path.insert(0, folder)
 
     def get(self, key: str) -> str:
-        """The value of a key of the configuration file, overridden by `SCHEDULED_TASKS_<KEY>`; "" where unset."""
+        """The value of a configuration key, or of `SCHEDULED_TASKS_<KEY>` in the environment; "" if unset."""
         return os.environ.get(f"SCHEDULED_TASKS_{key.upper()}") or str(self.values.get(key, ""))
 
     def require(self, key: str) -> str:
-        """As `get`, but what is unset is an error that says what to write where.
+        """As `get`, but an unset key is an error that says what to write where.
 
         Raises:
             ConfigurationError: the key has no value.
@@ -86,12 +86,12 @@ class Settings(NamedTuple):  # not a dataclass: making one costs a run 0.3 ms, a
 
     @property
     def release(self) -> str:
-        """Which release this is: the folder that a deployment installed it in; empty in a checkout."""
-        return os.path.basename(sys.prefix) if self.deployed else ""  # noqa: PTH119 - every run asks
+        """The name of this release: of the folder in which a deployment installed it; empty in a checkout."""
+        return os.path.basename(sys.prefix) if self.deployed else ""  # noqa: PTH119 - cheaper, and every run needs it
 
 
 def without_secrets(text: str) -> str:
-    """A text without the passwords that it quotes: of a URL, and what is named as one."""
+    """A text with the passwords in it masked: those of URLs, and values whose name says that they are secret."""
     import re  # psycopg has imported it already
 
     text = re.sub(r"(://[^/\s:@]*:)[^@\s]+@", r"\1***@", text)
@@ -101,10 +101,10 @@ def without_secrets(text: str) -> str:
 
 @cache
 def load() -> Settings:
-    """Reads the configuration once in a process.
+    """Read the configuration, once per process.
 
     Raises:
-        ConfigurationError: there is none, it can't be read, or it has a key that nobody reads.
+        ConfigurationError: there is none, it can't be read, or it has an unknown key.
     """
     path = _find()
     try:
@@ -112,7 +112,7 @@ def load() -> Settings:
     except OSError as error:
         raise ConfigurationError(f"{path}: can't be read: {error.strerror}") from error
     except ValueError as error:
-        raise ConfigurationError(f"{path}: is not TOML: {error}") from error
+        raise ConfigurationError(f"{path}: not TOML: {error}") from error
     undeployed = path.name == "pyproject.toml"
     values = document.get("tool", {}).get("scheduled_tasks", {}) if undeployed else document
     if unknown := sorted(set(values) - set(KEYS)):
@@ -143,15 +143,15 @@ def _find() -> Path:
 
 
 def setting(name: str, default: str | None = None) -> str:
-    """A setting for a task or the runner: environment, then credential, then the file's `[settings]` table.
+    """A setting for a task or the runner: from the environment, a credential, or the file's `[settings]` table.
 
     Args:
-        name: in lower case, as the credential's file is named; the environment's variable is the same in
-            upper case (`algolia_api_key` is `ALGOLIA_API_KEY`).
-        default: what to answer where it is set nowhere.
+        name: in lower case, which is the name of the credential's file; the environment variable has the same name in
+            upper case (`algolia_api_key`: `ALGOLIA_API_KEY`).
+        default: the value if it is unset.
 
     Raises:
-        ConfigurationError: it is set nowhere and there is no default.
+        ConfigurationError: it is unset and has no default.
     """
     if value := os.environ.get(name.upper()):
         return value

@@ -1,8 +1,7 @@
-"""Which slot a process runs: the one that its job's timer elapsed for, the one it is asked for, or none.
+"""Work out which slot this process is running: the timer's, an explicitly requested one, or none.
 
-What comes in: the command line, systemd's environment, and, where that leaves a doubt, systemd's account of the start
-(decision 0025). What goes out: the run's `trigger`, `scheduled_at`, `slot_host`, `lag`, and, for an attempt after the
-first, the identity of the run that it goes on with.
+Reads the command line, systemd's environment and, if those leave a doubt, systemd's own account of the start (decision
+0007). Sets the run's `trigger`, `scheduled_at`, `slot_host` and `lag`; an attempt after the first gets its identity.
 """
 
 from __future__ import annotations
@@ -15,152 +14,144 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.run import nominal
+from scheduled_tasks.instants import parse
+from scheduled_tasks.run import nominal, start_request
 
 if TYPE_CHECKING:
-    from scheduled_tasks.run.arguments import Asked
+    from scheduled_tasks.run.arguments import CommandLine
     from scheduled_tasks.run.current import Run
-    from scheduled_tasks.run.start_cause import Cause
+    from scheduled_tasks.run.start_cause import StartCause
     from scheduled_tasks.schedule.trigger import Trigger
 
-TRIGGERS = ("timer", "manual", "backfill", "watch")
-# Seconds after a slot within which a start is its timer's, without asking: AccuracySec=1s, and the start of Python.
+# Seconds after a slot within which a start is taken for its timer's without asking systemd: AccuracySec=1s, and the
+# start of Python.
 PROMPT = 2.0
-_AT, _TRIGGER, _FORCE = "SCHEDULED_TASKS_AT", "SCHEDULED_TASKS_TRIGGER", "SCHEDULED_TASKS_FORCE"
-_ASKED_AT, _ASKED_UNTIL = "SCHEDULED_TASKS_ASKED_AT", "SCHEDULED_TASKS_ASKED_UNTIL"
 
 
-def find_slot(run: Run, asked: Asked) -> None:
-    """Sets what the run is to know of its slot.
+def find_slot(run: Run, command_line: CommandLine) -> None:
+    """Set what the run knows of its slot.
 
     Raises:
-        UsageError: the schedule or the time is none.
+        UsageError: the schedule or the requested time is not one.
     """
     now = datetime.now(UTC)
-    if not _go_on(run):
-        trigger = nominal.read_schedule(asked.schedule) if asked.schedule is not None else None
+    if not _resume(run):
+        trigger = nominal.read_schedule(command_line.schedule) if command_line.schedule is not None else None
         run.zone = trigger.zone if trigger else ""
-        run.is_forced = asked.force
-        cause = _ask(run) if _ASKED_AT in os.environ else None
-        is_asked = _is_asked(cause)
-        at = (_take_what_is_asked(run) if is_asked else "") or asked.at
+        run.is_forced = command_line.force
+        cause = _start_cause(run) if start_request.REQUESTED_AT in os.environ else None
+        is_requested = _is_for_this_start(cause)
+        at = (_apply_request(run) if is_requested else "") or command_line.at
         if at:
-            run.scheduled_at, run.is_asked_for = _instant(at), True
+            run.scheduled_at, run.is_requested = _parse_at(at), True
         elif trigger and run.trigger == "timer":
-            slot = nominal.nominal_time(trigger, now)
-            run.scheduled_at = slot if is_asked else _elapsed_for(run, trigger, slot, now, cause)
+            latest = nominal.nominal_time(trigger, now)
+            run.scheduled_at = latest if is_requested else _timers_slot(run, trigger, latest, now, cause)
     if run.scheduled_at is None:
         return
     run.lag = round((now - run.scheduled_at).total_seconds(), 3)
     if run.clock and run.job:
-        run.slot_host = run.host if asked.per_host else ""
+        run.slot_host = run.host if command_line.per_host else ""
 
 
-def _is_asked(cause: Cause | None) -> bool:
-    """Whether this start is what the file in /run/scheduled-tasks/asked asks for, and not one after it.
-
-    The file is part of the service's environment: SCHEDULED_TASKS_AT (RFC 3339), _TRIGGER, _FORCE (1), when it was
-    asked (_ASKED_AT, in seconds of CLOCK_MONOTONIC; releases before this one don't say), and when it is void
-    (_ASKED_UNTIL, in seconds since the epoch).
-    """
-    if not any(os.environ.get(name) for name in (_AT, _TRIGGER, _FORCE)):
+def _is_for_this_start(cause: StartCause | None) -> bool:
+    """Whether the environment has a start request (run/start_request.py) that is for this start, not an earlier one."""
+    if not any(os.environ.get(name) for name in (start_request.AT, start_request.TRIGGER, start_request.FORCE)):
         return False
-    if time.time() > float(os.environ.get(_ASKED_UNTIL) or "inf"):
+    if time.time() > float(os.environ.get(start_request.VALID_UNTIL) or "inf"):
         return False
-    return cause is None or float(os.environ.get(_ASKED_AT) or "inf") > cause.over
+    return cause is None or float(os.environ.get(start_request.REQUESTED_AT) or "inf") > cause.previous_ended
 
 
-def _take_what_is_asked(run: Run) -> str:
-    """Takes it; returns the time that is named, "" for none."""
-    run.trigger = os.environ.get(_TRIGGER) or "manual"
-    run.is_forced = run.is_forced or os.environ.get(_FORCE) == "1"
-    if run.trigger not in TRIGGERS:
-        raise UsageError(f"{_TRIGGER} {run.trigger}: wants one of {', '.join(TRIGGERS)}")
-    return os.environ.get(_AT, "")
+def _apply_request(run: Run) -> str:
+    """Take over the start request; return the time that it names, "" for none."""
+    run.trigger = os.environ.get(start_request.TRIGGER) or "manual"
+    run.is_forced = run.is_forced or os.environ.get(start_request.FORCE) == "1"
+    if run.trigger not in start_request.TRIGGERS:
+        triggers = ", ".join(start_request.TRIGGERS)
+        raise UsageError(f"{start_request.TRIGGER} {run.trigger}: expected one of {triggers}")
+    return os.environ.get(start_request.AT, "")
 
 
-def _elapsed_for(
-    run: Run, trigger: Trigger, latest: datetime | None, now: datetime, cause: Cause | None
+def _timers_slot(
+    run: Run, trigger: Trigger, latest: datetime | None, now: datetime, cause: StartCause | None
 ) -> datetime | None:
-    """The slot that the run's timer elapsed for; None where it wasn't the timer that started it, which the run is told.
+    """The slot that the run's timer elapsed for; None, and a `manual` run, if something else started it.
 
-    `latest` is the latest slot by now, `cause` systemd's account where it was asked for already.
+    `latest` is the latest slot by now; `cause` is systemd's account, if it was asked already.
     """
     if cause is None and not (latest and (now - latest).total_seconds() <= PROMPT):
-        cause = _ask(run)
+        cause = _start_cause(run)
     if cause is None:
         return latest
     if not cause.is_timer:
         run.trigger = "manual"
         return None
-    # By the clock as it was then: it may have been set since.
+    # By the host's clock as it was then: it may have been set since.
     return nominal.nominal_time(trigger, cause.elapsed_at) if cause.elapsed_at else latest
 
 
-def _ask(run: Run) -> Cause | None:
+def _start_cause(run: Run) -> StartCause | None:
     if not (run.clock and run.job):
         return None
     from scheduled_tasks.run import start_cause
 
     unit = f"clock-{run.clock}-{run.job}"
     timer = os.environ.get("TRIGGER_UNIT", "")
-    return start_cause.ask(f"{unit}.service", timer if timer.endswith(".timer") else f"{unit}.timer")
+    return start_cause.ask_systemd(f"{unit}.service", timer if timer.endswith(".timer") else f"{unit}.timer")
 
 
-def _go_on(run: Run) -> bool:
-    """Goes on with the run that an attempt before this one noted."""
-    file = _note()
+def _resume(run: Run) -> bool:
+    """Take over the identity that the attempt before this one saved."""
+    file = _retry_file()
     try:
-        noted = json.loads(file.read_text()) if file else None
+        saved = json.loads(file.read_text()) if file else None
     except (OSError, ValueError):
         return False
-    if noted is None:
+    if saved is None:
         return False
     run.run_id, run.attempt, run.trigger, run.zone = (
-        noted["run_id"],
-        noted["attempt"] + 1,
-        noted["trigger"],
-        noted["zone"],
+        saved["run_id"],
+        saved["attempt"] + 1,
+        saved["trigger"],
+        saved["zone"],
     )
-    run.is_asked_for, run.is_forced = noted["is_asked_for"], noted["is_forced"]
-    run.scheduled_at = datetime.fromisoformat(noted["scheduled_at"]) if noted["scheduled_at"] else None
+    run.is_requested, run.is_forced = saved["is_requested"], saved["is_forced"]
+    run.scheduled_at = parse(saved["scheduled_at"]) if saved["scheduled_at"] else None
     return True
 
 
-def note(run: Run) -> None:
-    """Notes the run for an attempt after this one, where the service has retries."""
-    if (file := _note()) is None:
+def save_for_retry(run: Run) -> None:
+    """Save the run's identity for the next attempt, if the service has retries."""
+    if (file := _retry_file()) is None:
         return
-    noted = {
+    saved = {
         "run_id": run.run_id,
         "attempt": run.attempt,
         "trigger": run.trigger,
         "zone": run.zone,
-        "is_asked_for": run.is_asked_for,
+        "is_requested": run.is_requested,
         "is_forced": run.is_forced,
         "scheduled_at": run.scheduled_at.isoformat() if run.scheduled_at else None,
     }
-    file.write_text(json.dumps(noted))
+    file.write_text(json.dumps(saved))
 
 
-def _note() -> Path | None:
-    """The file of that; the folder is there for services that are tried again, and gone with the last attempt."""
+def _retry_file() -> Path | None:
+    """The file for that. Its folder exists for services with retries, and goes with the last attempt."""
     folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     return Path(folder, "run.json") if folder and os.path.exists(f"{folder}/attempts") else None  # noqa: PTH110 - cheaper
 
 
-def _instant(text: str) -> datetime:
+def _parse_at(text: str) -> datetime:
     try:
-        at = datetime.fromisoformat(text)
+        return parse(text)
     except ValueError as error:
-        raise UsageError(f"--at {text}: wants an instant as 2026-11-24T06:00:00Z: {error}") from error
-    if at.tzinfo is None:
-        raise UsageError(f"--at {text}: wants its offset from UTC too, as 2026-11-24T06:00:00Z")
-    return at.astimezone(UTC)
+        raise UsageError(f"--at {text}: expected an instant such as 2026-11-24T06:00:00Z: {error}") from error
 
 
 def too_late(run: Run, grace: float | None) -> str:
-    """Why a run that its timer started is not to run any more; "" where it is."""
+    """Why a run that its timer started is too late to run; "" if it isn't."""
     if grace is None or run.scheduled_at is None or run.trigger != "timer" or run.attempt > 1 or run.lag <= grace:
         return ""
-    return f"due at {run.due}, {run.lag:.0f} s ago, and may start {grace:g} s late at most"
+    return f"due at {run.due}, {run.lag:.0f} s ago; it may start at most {grace:g} s late"

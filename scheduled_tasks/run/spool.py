@@ -1,50 +1,42 @@
-"""What became of a run, on disk while PostgreSQL can't be told; only a run that needs it imports this.
+"""Keep a run's result on disk while PostgreSQL is unreachable. Only a run that needs it imports this.
 
 In a service the folder is the job's own below /var/lib/scheduled-tasks/results (StateDirectory=); the host's reconciler
-(operate/reconcile.py) writes what it finds there and takes it away. By hand in a checkout it is below the state
-directory; by hand on a deployed host there is none.
+(operate/reconcile.py) records the results in it and removes them. For a run by hand in a checkout it is below the state
+directory; on a deployed host a run by hand has none.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks import files
-from scheduled_tasks.run import settings
+from scheduled_tasks.run import record, settings
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.current import Run
-    from scheduled_tasks.run.record import Result
 
 
-def keep(run: Run, result: Result) -> bool:
-    """Keeps a result; False where there is no place for it.
+def keep(run: Run, result: record.Result) -> bool:
+    """Keep a result; False if there is no place for it.
 
-    The file has all of the row, for a run that couldn't even open it.
+    The file has all columns of the row, because the run may not have been able to insert one.
     """
     folder = _folder()
     if folder is None:
         return False
-    kept = result._asdict() | {
-        "is_open": run.recorded,
-        "task": run.task,
-        "clock": run.clock or None,
-        "job": run.job or None,
-        "scheduled_at": run.scheduled_at.isoformat() if run.scheduled_at else None,
-        "slot_host": run.slot_host,
-        "host": run.host,
-        "trigger": run.trigger,
-        "started_at": run.began_at.isoformat(),
-        "release": settings.load().release or None,
-        "invocation_id": run.invocation_id or None,
-        "lag": run.lag if run.scheduled_at else None,
+    columns = {
+        **record.start_values(run, settings.load().release),
+        **result._asdict(),
+        "is_open": run.is_recorded,
+        "started_at": run.began_at,
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files.write(folder / f"{run.run_id}-{run.attempt}.json", json.dumps(kept))
+        files.write(folder / f"{run.run_id}-{run.attempt}.json", json.dumps(columns, default=datetime.isoformat))
     except OSError:
         return False
     return True

@@ -1,8 +1,8 @@
-"""Why systemd started this service: its own account of when the timer elapsed and when the run before was over.
+"""What started this service, by systemd's own account of when its timer elapsed and when the previous run ended.
 
-`$TRIGGER_UNIT` doesn't tell: systemd (252 to 261) sets it, and `$TRIGGER_TIMER_…` as of the first time, in every start
-after a timer's first one (decision 0025). Imported only by starts that their environment leaves in doubt: it costs a
-call of systemctl.
+`$TRIGGER_UNIT` doesn't tell: after a timer's first start, systemd (252 to 261) sets it, and `$TRIGGER_TIMER_…` with the
+values of that first start, for every later start (decision 0007). Imported only for starts that their environment
+leaves in doubt, because it costs a call of systemctl.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
-SHOWN = "LastTriggerUSec,LastTriggerUSecMonotonic,ActiveExitTimestampMonotonic,InactiveEnterTimestampMonotonic"
-ANSWER_SECONDS = 10.0  # that systemd may take in a crowd
+from scheduled_tasks.instants import parse_systemd
+
+PROPERTIES = "LastTriggerUSec,LastTriggerUSecMonotonic,ActiveExitTimestampMonotonic,InactiveEnterTimestampMonotonic"
+ANSWER_TIMEOUT = 10.0  # seconds that systemd may take in a crowd
 STOP_SECONDS = 100.0  # longer than a service takes to stop
 # As systemd writes spans of time; see systemd.time(7).
 SECONDS = {
@@ -23,73 +25,67 @@ SECONDS = {
 }  # fmt: skip
 
 
-class Cause(NamedTuple):
+class StartCause(NamedTuple):
     """What can have started a service, in seconds of CLOCK_MONOTONIC, which systemd and Python share; 0 for never.
 
     Attributes:
         elapsed: when its timer elapsed last.
         elapsed_at: the same by the host's clock, as it was then, to the second; None for never.
-        over: when the run before this one was over: what happened earlier has not started this one.
+        previous_ended: when the previous run ended: what happened earlier has not started this one.
     """
 
     elapsed: float
     elapsed_at: datetime | None
-    over: float
+    previous_ended: float
 
     @property
     def is_timer(self) -> bool:
-        """Whether the timer elapsed since the run before was over. While a service runs an elapse starts nothing."""
-        return bool(self.elapsed) and self.elapsed >= self.over
+        """Whether the timer has elapsed since the previous run ended; while a service runs, that starts nothing."""
+        return bool(self.elapsed) and self.elapsed >= self.previous_ended
 
 
-def ask(service: str, timer: str) -> Cause | None:
-    """Asks systemd; None where it doesn't answer, as in a sandbox without its socket."""
-    manager = ["--user"] if "MANAGERPID" in os.environ else []  # systemd.exec(5): set by a user's manager alone
+def ask_systemd(service: str, timer: str) -> StartCause | None:
+    """Ask systemd; None if it doesn't answer, as in a sandbox without its socket."""
+    manager = ["--user"] if "MANAGERPID" in os.environ else []  # systemd.exec(5): only a user's manager sets it
     try:
         done = subprocess.run(
-            ["systemctl", *manager, "show", f"--property={SHOWN}", "--", timer, service],
+            ["systemctl", *manager, "show", f"--property={PROPERTIES}", "--", timer, service],
             env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
             capture_output=True,
             text=True,
             check=False,
-            timeout=ANSWER_SECONDS,
+            timeout=ANSWER_TIMEOUT,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return read(done.stdout) if done.returncode == 0 else None
+    return parse(done.stdout) if done.returncode == 0 else None
 
 
-def read(shown: str) -> Cause | None:
-    """Reads what systemctl shows of a timer and its service; None where that is not what it has to be."""
-    facts = dict(line.partition("=")[::2] for line in shown.splitlines() if not line.endswith("Monotonic=0"))
+def parse(shown: str) -> StartCause | None:
+    """Parse what systemctl shows of a timer and its service; None if it is something else."""
+    properties = dict(line.partition("=")[::2] for line in shown.splitlines() if not line.endswith("Monotonic=0"))
     try:
-        return Cause(
-            _seconds(facts.get("LastTriggerUSecMonotonic", "")),
-            _instant(facts.get("LastTriggerUSec", "")),
-            _over(
-                int(facts.get("ActiveExitTimestampMonotonic", 0)) / 1e6,
-                int(facts.get("InactiveEnterTimestampMonotonic", 0)) / 1e6,
+        return StartCause(
+            _seconds(properties.get("LastTriggerUSecMonotonic", "")),
+            parse_systemd(properties.get("LastTriggerUSec", "")),
+            _ended(
+                int(properties.get("ActiveExitTimestampMonotonic", 0)) / 1e6,
+                int(properties.get("InactiveEnterTimestampMonotonic", 0)) / 1e6,
             ),
         )
     except (KeyError, ValueError):
         return None
 
 
-def _over(left: float, ended: float) -> float:
-    """When a run was over, by when its service was active and when anything last.
+def _ended(active_exit: float, inactive_enter: float) -> float:
+    """When a run ended, by when its service was last active and when it last became inactive.
 
-    A timer that elapses while a service stops has it started afterwards. A run that was never active has an older
-    run's `left`.
+    A timer that elapses while a service stops starts it again afterwards, so a run ends when it begins to stop. For a
+    run that never became active, `active_exit` is an older run's.
     """
-    return left if left and left <= ended < left + STOP_SECONDS else ended
+    return active_exit if active_exit and active_exit <= inactive_enter < active_exit + STOP_SECONDS else inactive_enter
 
 
 def _seconds(span: str) -> float:
     """A span of time as systemctl shows it (16min 23.915056s)."""
     return sum(float(number) * SECONDS[unit] for number, unit in re.findall(r"([0-9.]+)([a-z]+)", span))
-
-
-def _instant(shown: str) -> datetime | None:
-    """An instant as systemctl shows it in UTC (Thu 2026-11-26 01:28:32 UTC); None for none."""
-    _day, _, rest = shown.partition(" ")
-    return datetime.strptime(rest, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC) if rest else None

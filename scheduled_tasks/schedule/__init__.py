@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scheduled_tasks.schedule.description import describe
     from scheduled_tasks.schedule.evaluator import Occurrence, latest_occurrence, occurrences
     from scheduled_tasks.schedule.parser import read_trigger
     from scheduled_tasks.schedule.timing import Timing
     from scheduled_tasks.schedule.translation import translate
     from scheduled_tasks.schedule.trigger import Trigger
-    from scheduled_tasks.schedule.words import describe
 
 __all__ = [
     "Occurrence",
@@ -28,11 +28,11 @@ __all__ = [
     "translate",
 ]
 
-HOMES = {
+MODULES = {
     "Occurrence": "evaluator",
     "Timing": "timing",
     "Trigger": "trigger",
-    "describe": "words",
+    "describe": "description",
     "latest_occurrence": "evaluator",
     "occurrences": "evaluator",
     "read_trigger": "parser",
@@ -41,6 +41,6 @@ HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in HOMES:
+    if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)

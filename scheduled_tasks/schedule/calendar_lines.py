@@ -21,8 +21,8 @@ Key = TypeVar("Key", bound=Hashable)
 Member = TypeVar("Member", bound=Hashable)
 
 
-class Times(NamedTuple):
-    """Times of a day: every combination of the three."""
+class TimesOfDay(NamedTuple):
+    """TimesOfDay of a day: every combination of the three."""
 
     hours: Numbers
     minutes: Numbers
@@ -39,7 +39,7 @@ class Dates(NamedTuple):
     from_end: int = 0
 
 
-def line(dates: Dates, times: Times, zone: str) -> str:
+def line(dates: Dates, times: TimesOfDay, zone: str) -> str:
     """One OnCalendar value."""
     weekdays = "" if dates.weekdays == ALL["weekday"] else f"{_weekdays(dates.weekdays)} "
     years = "*" if dates.years is None else numbers(dates.years, None, 4)
@@ -103,21 +103,21 @@ def by_value(pairs: Iterable[tuple[Member, Key]]) -> dict[Key, list[Member]]:
     return found
 
 
-def rectangles(seconds_of_day: Collection[int]) -> tuple[Times, ...]:
-    """Times of a day, in seconds since midnight, as combinations of hours, minutes and seconds."""
+def rectangles(seconds_of_day: Collection[int]) -> tuple[TimesOfDay, ...]:
+    """TimesOfDay of a day, in seconds since midnight, as combinations of hours, minutes and seconds."""
     minutes: dict[int, list[int]] = defaultdict(list)
     for value in sorted(set(seconds_of_day)):
         minutes[value // 60].append(value % 60)
     hours: dict[int, list[tuple[int, Numbers]]] = defaultdict(list)
     for minute, seconds in minutes.items():
         hours[minute // 60].append((minute % 60, tuple(seconds)))
-    found: list[Times] = []
+    found: list[TimesOfDay] = []
     alike = by_value(
         (hour, tuple((tuple(minutes), seconds) for seconds, minutes in by_value(inside).items()))
         for hour, inside in hours.items()
     )
     for shapes, members in alike.items():
-        found.extend(Times(tuple(members), minutes, seconds) for minutes, seconds in shapes)
+        found.extend(TimesOfDay(tuple(members), minutes, seconds) for minutes, seconds in shapes)
     return tuple(found)
 
 
@@ -181,7 +181,7 @@ def _by_rule(days: Collection[tuple[int, int, int]]) -> tuple[list[Dates], list[
     ], sorted(others)
 
 
-def absolute(instants: Iterable[datetime]) -> tuple[str, ...]:
+def absolute_lines(instants: Iterable[datetime]) -> tuple[str, ...]:
     """UTC lines which fire at exactly these UTC instants."""
     days: dict[tuple[int, int, int], set[int]] = defaultdict(set)
     for at in instants:

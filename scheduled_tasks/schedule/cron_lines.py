@@ -1,7 +1,7 @@
 """Cron triggers as lines: zoned where no shift of the clock touches them, absolute UTC where one does.
 
 In come a Cron and a Period; out comes a Timing. Where a UTC line alone is exact, it is used. What systemd makes of a
-zone's gaps and folds was measured (252 and 257); decision 0011 lists it.
+zone's gaps and folds was measured (252 and 257); decision 0004 lists it.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from functools import lru_cache
 
 from scheduled_tasks.schedule.calendar_lines import (
     Numbers,
-    Times,
-    absolute,
+    TimesOfDay,
+    absolute_lines,
     by_value,
     dates_in_groups,
     line,
     rectangles,
 )
+from scheduled_tasks.schedule.date_windows import ALWAYS, DateWindow, between, cut, parts, without
 from scheduled_tasks.schedule.evaluator import Occurrence, resolve_days, resolve_hour
 from scheduled_tasks.schedule.timing import Period, Timing
 from scheduled_tasks.schedule.trigger import ALL, Cron
-from scheduled_tasks.schedule.windows import ALWAYS, Window, between, cut, parts, without
 from scheduled_tasks.schedule.zone import DAY, Shift, offset_at, shifts, zone_info
 
 DAY_SECONDS = 86400
@@ -55,10 +55,10 @@ def pattern(cron: Cron, period: Period) -> tuple[tuple[str, ...], bool]:
     whole, edges = _bounds(cron, period)
     if not hours:
         lines = _zoned(cron, cron.hours, whole)
-        return lines + absolute(each.at for each in edges), False
+        return lines + absolute_lines(each.at for each in edges), False
     instants = [each.at for each in edges]
     # A line in the zone never names a time that does not exist or comes twice: what systemd then does depends on the
-    # instant at which it looks, on the zone and on the line's other hours, up to failing (decision 0011).
+    # instant at which it looks, on the zone and on the line's other hours, up to failing (decision 0004).
     moved: dict[int, set[date]] = {hour: set() for hour in cron.hours}
     for day, hour in touched.places:
         if hour in moved and cron.wants(day):
@@ -71,15 +71,17 @@ def pattern(cron: Cron, period: Period) -> tuple[tuple[str, ...], bool]:
         if not (cron.days == ALL["day"] and cron.weekdays == ALL["weekday"]):
             others = tuple(_until(each, period.last) for each in others)
         lines += _zoned(cron, tuple(group), whole, others)
-    return lines + absolute(instants), True
+    return lines + absolute_lines(instants), True
 
 
-def _until(window: Window, last: int) -> Window:
+def _until(window: DateWindow, last: int) -> DateWindow:
     return window._replace(years=window.years and tuple(year for year in window.years if year <= last))
 
 
-def _zoned(cron: Cron, hours: Numbers, whole: Iterable[Window], others: tuple[Window, ...] = ALWAYS) -> tuple[str, ...]:
-    times = Times(hours, cron.minutes, cron.seconds)
+def _zoned(
+    cron: Cron, hours: Numbers, whole: Iterable[DateWindow], others: tuple[DateWindow, ...] = ALWAYS
+) -> tuple[str, ...]:
+    times = TimesOfDay(hours, cron.minutes, cron.seconds)
     return tuple(
         line(last, times, cron.zone)
         for window in whole
@@ -90,7 +92,7 @@ def _zoned(cron: Cron, hours: Numbers, whole: Iterable[Window], others: tuple[Wi
     )
 
 
-def _bounds(cron: Cron, period: Period) -> tuple[tuple[Window, ...], list[Occurrence]]:
+def _bounds(cron: Cron, period: Period) -> tuple[tuple[DateWindow, ...], list[Occurrence]]:
     """The windows of whole days between start and end, and the runs of the two days that are cut."""
     if not cron.start and not cron.end:
         return ALWAYS, []
@@ -147,9 +149,9 @@ def _as_utc(cron: Cron, period: Period) -> Cron | None:
 
 
 @lru_cache(maxsize=4096)
-def _moved_in_hour(minutes: Numbers, seconds: Numbers, offset: int) -> tuple[Times, ...]:
+def _moved_in_hour(minutes: Numbers, seconds: Numbers, offset: int) -> tuple[TimesOfDay, ...]:
     if offset == 0:
-        return (Times((0,), minutes, seconds),)
+        return (TimesOfDay((0,), minutes, seconds),)
     return rectangles([(minute * 60 + second - offset) % 3600 for minute in minutes for second in seconds])
 
 
@@ -194,8 +196,8 @@ def _weeks(cron: Cron, period: Period) -> Timing:
     instants = [run.at for day, hour in touched for run in resolve_hour(cron, day, hour) if cron.within(run.at)]
     instants += [run.at for each in cut_days for run in resolve_days(cron, each, each) if cron.within(run.at)]
     lines = tuple(
-        line(group, Times(hours, cron.minutes, cron.seconds), cron.zone)
+        line(group, TimesOfDay(hours, cron.minutes, cron.seconds), cron.zone)
         for hours, groups in dates_in_groups(plain).items()
         for group in groups
-    ) + absolute(instants)
+    ) + absolute_lines(instants)
     return Timing(lines, exact_until=_exact_until(cron, period))

@@ -1,7 +1,7 @@
 """The one evaluator: when does a trigger fire?
 
 In comes a trigger value; out come its occurrences, lazily and in order, by the rule of the design's section 4 and of
-decision 0010. Preview, linter, ledger and the tests of the rendered lines all ask here. The hot path
+decision 0004. Preview, linter, ledger and the tests of the rendered lines all ask here. The hot path
 imports this module, so it and what it imports are of the standard library only.
 """
 

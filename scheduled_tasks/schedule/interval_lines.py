@@ -13,7 +13,7 @@ from itertools import islice
 from math import gcd
 
 from scheduled_tasks.faults import Fault, FaultsError
-from scheduled_tasks.schedule.calendar_lines import Numbers, absolute, rectangles
+from scheduled_tasks.schedule.calendar_lines import Numbers, absolute_lines, rectangles
 from scheduled_tasks.schedule.cron_lines import pattern
 from scheduled_tasks.schedule.evaluator import occurrences
 from scheduled_tasks.schedule.timing import Period, Timing
@@ -38,7 +38,7 @@ def interval_timing(trigger: Interval, period: Period) -> Timing:
     first = (trigger.start or period.start) - timedelta(seconds=1)
     runs = [each.at for each in islice(occurrences(original, after=first, until=period.until), MOST_INSTANTS + 1)]
     if len(runs) <= MOST_INSTANTS:
-        lines = absolute(runs)
+        lines = absolute_lines(runs)
         if len(lines) <= MOST_LINES:
             ended = trigger.end and trigger.end < period.until
             return Timing(lines, exact_until=None if ended else period.until)

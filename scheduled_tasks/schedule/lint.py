@@ -1,6 +1,6 @@
 """The linter of schedules: what will surprise somebody, with exact dates.
 
-In come the jobs (name, trigger, timeout in seconds or None) and the present instant; out come findings, as values.
+In come the jobs (name, trigger, timeout in seconds or None) and the present instant; out come warnings, as values.
 It asks the evaluator and nothing else.
 """
 
@@ -22,7 +22,7 @@ LOOKED_AT = 400  # runs of one job, for the shortest distance between two
 
 
 @dataclass(frozen=True)
-class Finding:
+class ScheduleWarning:
     """One surprise: its kind, the jobs it is about, when it happens (UTC instants), and what to do."""
 
     kind: str
@@ -32,12 +32,12 @@ class Finding:
     instead: str = ""
 
 
-def lint(jobs: Iterable[Job], *, now: datetime, days: int = 366) -> list[Finding]:
+def schedule_warnings(jobs: Iterable[Job], *, now: datetime, days: int = 366) -> list[ScheduleWarning]:
     """Everything that will surprise within so many days, most urgent kinds first."""
     known = list(jobs)
     now = now.astimezone(UTC)
     until = now + timedelta(days=days)
-    found = [Finding("reading", (name,), note) for name, trigger, _ in known for note in trigger.notes]
+    found = [ScheduleWarning("reading", (name,), note) for name, trigger, _ in known for note in trigger.warnings]
     for name, trigger, timeout in known:
         found += _overlap(name, trigger, timeout, now, until)
     found += _crowds(known, now)
@@ -47,26 +47,26 @@ def lint(jobs: Iterable[Job], *, now: datetime, days: int = 366) -> list[Finding
     return found + _told_once(moved)
 
 
-def _told_once(findings: Iterable[Finding]) -> list[Finding]:
+def _told_once(warnings: Iterable[ScheduleWarning]) -> list[ScheduleWarning]:
     """What is the same for several jobs, once, with all their names; by date."""
-    jobs: dict[Finding, list[str]] = defaultdict(list)
-    for each in findings:
+    jobs: dict[ScheduleWarning, list[str]] = defaultdict(list)
+    for each in warnings:
         jobs[replace(each, jobs=())].extend(each.jobs)
     return sorted((replace(each, jobs=tuple(names)) for each, names in jobs.items()), key=lambda each: each.at)
 
 
-def _moved(name: str, trigger: Cron, now: datetime, until: datetime) -> list[Finding]:
+def _moved(name: str, trigger: Cron, now: datetime, until: datetime) -> list[ScheduleWarning]:
     """The next gap and the next fold that touch the trigger's runs."""
-    found: dict[bool, Finding] = {}
+    found: dict[bool, ScheduleWarning] = {}
     for shift in shifts(trigger.zone, now.year, until.year):
         if now < shift.at <= until and shift.is_gap not in found:
-            finding = _at_shift(name, trigger, shift)
-            if finding:
-                found[shift.is_gap] = finding
+            warning = _at_shift(name, trigger, shift)
+            if warning:
+                found[shift.is_gap] = warning
     return sorted(found.values(), key=lambda each: each.at)
 
 
-def _at_shift(name: str, trigger: Cron, shift: Shift) -> Finding | None:
+def _at_shift(name: str, trigger: Cron, shift: Shift) -> ScheduleWarning | None:
     wanted = [(day, hour) for day, hour in shift.hours if hour in trigger.hours and trigger.wants(day)]
     if not wanted:
         return None
@@ -78,13 +78,13 @@ def _at_shift(name: str, trigger: Cron, shift: Shift) -> Finding | None:
     wall = touched[0].nominal
     if shift.is_gap:
         shown = touched[0].at.astimezone(wall.tzinfo)
-        return Finding(
+        return ScheduleWarning(
             "gap", (name,),
             f"{wall:%H:%M} does not exist on {wall:%a %Y-%m-%d} in {trigger.zone}: the run is at {shown:%H:%M}", at,
         )  # fmt: skip
     if all(hour in trigger.repeating_hours for _, hour in wanted):
         return None  # it follows the clock: nothing is moved, nothing is left out
-    return Finding(
+    return ScheduleWarning(
         "fold", (name,),
         f"{wall:%H:%M} comes twice on {wall:%a %Y-%m-%d} in {trigger.zone}: the job runs the first time only", at,
     )  # fmt: skip
@@ -95,7 +95,9 @@ def _runs_of(trigger: Cron, shift: Shift) -> list[Occurrence]:
     return resolve_days(trigger, min(days), max(days))
 
 
-def _overlap(name: str, trigger: Trigger, timeout: float | None, now: datetime, until: datetime) -> list[Finding]:
+def _overlap(
+    name: str, trigger: Trigger, timeout: float | None, now: datetime, until: datetime
+) -> list[ScheduleWarning]:
     """Two runs nearer to each other than the job may take: systemd then starts the second one late, or not."""
     if not timeout:
         return []
@@ -105,7 +107,7 @@ def _overlap(name: str, trigger: Trigger, timeout: float | None, now: datetime, 
         return []
     distance, at = min(near)
     return [
-        Finding(
+        ScheduleWarning(
             "overlap", (name,),
             f"a run may take {timeout:g} s, and the next is due {distance.total_seconds():g} s after the one at "
             f"{at:%Y-%m-%d %H:%M:%S} UTC; one that is due while the last still runs is not started",
@@ -115,7 +117,7 @@ def _overlap(name: str, trigger: Trigger, timeout: float | None, now: datetime, 
     ]  # fmt: skip
 
 
-def _crowds(jobs: Sequence[Job], now: datetime) -> list[Finding]:
+def _crowds(jobs: Sequence[Job], now: datetime) -> list[ScheduleWarning]:
     """Jobs that start in the same second of the next day, and where they would have more room."""
     starts: dict[datetime, list[str]] = defaultdict(list)
     load: dict[int, int] = defaultdict(int)  # minute of the day, in UTC → starts
@@ -136,7 +138,7 @@ def _crowds(jobs: Sequence[Job], now: datetime) -> list[Finding]:
             continue
         seen.add(together)
         found.append(
-            Finding(
+            ScheduleWarning(
                 "crowd", together, f"{len(names)} jobs start in the same second, next at {at:%Y-%m-%d %H:%M:%S} UTC",
                 (at,), _spread(at, together, load),
             )

@@ -47,12 +47,12 @@ OFFSET_HOURS = range(-14, 13)
 HOSTS_OWN = frozenset({"localtime", "posixrules"})  # files among the zones that say whatever the host says
 
 
-class _Reader:
+class _TriggerReader:
     """Collects the faults of one trigger while its parts are read."""
 
     def __init__(self, timezone: str) -> None:
         self.faults: list[Fault] = []
-        self.notes: list[str] = []
+        self.warnings: list[str] = []
         self.zone = "UTC"  # until one is read: its faults don't hide those of the dates
         self.read_zone(timezone)
 
@@ -111,7 +111,7 @@ def read_trigger(trigger: object, fields: Mapping[str, object], *, timezone: str
     `trigger` is 'cron', 'interval', 'date' or an APScheduler object of one of these; `timezone` is the zone of a job
     that names none. Raises FaultsError with every fault found.
     """
-    reader = _Reader(timezone)
+    reader = _TriggerReader(timezone)
     if isinstance(trigger, str):
         if trigger not in KNOWN:
             near = difflib.get_close_matches(trigger, KNOWN, 1)
@@ -137,7 +137,7 @@ def _nearest(trigger: str, name: str) -> str:
     return f"write {meant}=" if meant else f"it has {', '.join(known)}"
 
 
-def _read_cron(reader: _Reader, given: Mapping[str, object]) -> Trigger:
+def _read_cron(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
     read: dict[str, Field] = {}
     lowest = max((CRON_FIELDS.index(name) for name in given if name in CRON_FIELDS), default=None)
     for index, name in enumerate(CRON_FIELDS):
@@ -152,7 +152,9 @@ def _read_cron(reader: _Reader, given: Mapping[str, object]) -> Trigger:
     return _cron(reader, read, bounds, given)
 
 
-def _cron(reader: _Reader, read: Mapping[str, Field], bounds: dict[str, Any], given: Mapping[str, object]) -> Cron:
+def _cron(
+    reader: _TriggerReader, read: Mapping[str, Field], bounds: dict[str, Any], given: Mapping[str, object]
+) -> Cron:
     day = read["day"]
     _note_oftener(reader, read, given)
     cron = Cron(
@@ -167,7 +169,7 @@ def _cron(reader: _Reader, read: Mapping[str, Field], bounds: dict[str, Any], gi
         hours=read["hour"].numbers,
         minutes=read["minute"].numbers,
         seconds=read["second"].numbers,
-        notes=tuple(reader.notes),
+        warnings=tuple(reader.warnings),
         **bounds,
     )
     if next(occurrences(cron, after=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - timedelta(days=1)), None) is None:
@@ -177,19 +179,19 @@ def _cron(reader: _Reader, read: Mapping[str, Field], bounds: dict[str, Any], gi
     return cron
 
 
-def _note_oftener(reader: _Reader, read: Mapping[str, Field], given: Mapping[str, object]) -> None:
+def _note_oftener(reader: _TriggerReader, read: Mapping[str, Field], given: Mapping[str, object]) -> None:
     """Notes what runs far oftener than its writer is likely to mean."""
     if not any(name in given for name in CRON_FIELDS):
-        reader.notes.append("no cron field is given, so it runs every second; write e.g. minute='*/5'")
+        reader.warnings.append("no cron field is given, so it runs every second; write e.g. minute='*/5'")
     elif len(read["second"].numbers) == len(ALL["second"]):
-        reader.notes.append("second='*' runs it every second; leave second out to run at second 0")
+        reader.warnings.append("second='*' runs it every second; leave second out to run at second 0")
     elif len(read["minute"].numbers) == len(ALL["minute"]):
         hours = read["hour"].numbers
         if len(hours) < len(ALL["hour"]) and len(hours) <= 3:  # noqa: PLR2004 - a longer list is a window
-            reader.notes.append("it runs in every minute of its hours; write minute=0 to run once in each")
+            reader.warnings.append("it runs in every minute of its hours; write minute=0 to run once in each")
 
 
-def _read_interval(reader: _Reader, given: Mapping[str, object]) -> Trigger:
+def _read_interval(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
     every = 0.0
     for unit, seconds in UNITS.items():
         value = given.get(unit, 0)
@@ -204,30 +206,30 @@ def _read_interval(reader: _Reader, given: Mapping[str, object]) -> Trigger:
     bounds = reader.bounds(given)
     reader.finish()
     if not any(unit in given for unit in UNITS) or not every:
-        reader.notes.append("no interval is given, so it runs every second; write e.g. minutes=5")
+        reader.warnings.append("no interval is given, so it runs every second; write e.g. minutes=5")
     return _interval(reader, int(every) or 1, bounds)
 
 
-def _interval(reader: _Reader, every: int, bounds: dict[str, Any]) -> Interval:
+def _interval(reader: _TriggerReader, every: int, bounds: dict[str, Any]) -> Interval:
     if bounds["start"] is None:
-        reader.notes.append(
+        reader.warnings.append(
             "no start_date: the interval is counted from Monday 1970-01-05 00:00 UTC; "
             "write start_date to choose its phase"
         )
-    return Interval(zone=reader.zone, every=every, notes=tuple(reader.notes), **bounds)
+    return Interval(zone=reader.zone, every=every, warnings=tuple(reader.warnings), **bounds)
 
 
-def _read_date(reader: _Reader, given: Mapping[str, object]) -> Trigger:
+def _read_date(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
     if "run_date" not in given:
         reader.fault("run_date", None, "a date trigger needs its date", "write run_date='2027-01-31 06:00:00'")
     run_at = reader.instant("run_date", given.get("run_date"))
     reader.finish()
     if run_at is None:
         raise AssertionError("an instant that was read without a fault")
-    return Date(zone=reader.zone, run_at=_ceil(run_at), notes=tuple(reader.notes))
+    return Date(zone=reader.zone, run_at=_ceil(run_at), warnings=tuple(reader.warnings))
 
 
-def _read_object(reader: _Reader, trigger: object) -> Trigger:
+def _read_object(reader: _TriggerReader, trigger: object) -> Trigger:
     """An APScheduler object. Its zone is its own; only exact classes, since a subclass may fire at will."""
     kind = type(trigger)
     if kind not in OBJECTS:
@@ -240,7 +242,7 @@ def _read_object(reader: _Reader, trigger: object) -> Trigger:
     zone = held["run_date"].tzinfo if kind is DateTrigger else held["timezone"]
     reader.read_zone(zone)
     if reader.zone != default and not reader.faults:
-        reader.notes.append(
+        reader.warnings.append(
             f"the {kind.__name__} object is in {reader.zone}, not in {default}: its own timezone, or the host's "
             f"where it was made without one; write timezone={default!r} in it if that was meant"
         )
@@ -260,11 +262,11 @@ def _read_object(reader: _Reader, trigger: object) -> Trigger:
     return _cron_object(reader, held)
 
 
-def _cron_object(reader: _Reader, held: Mapping[str, Any]) -> Trigger:
+def _cron_object(reader: _TriggerReader, held: Mapping[str, Any]) -> Trigger:
     read = {each.name: numbers_of(each.name, each.expressions) for each in held["fields"]}
     given = {each.name: str(each) for each in held["fields"] if not each.is_default}
     if read["day_of_week"].numeric:
-        reader.notes.append(
+        reader.warnings.append(
             f"day_of_week={given['day_of_week']!r} counts from Monday as 0, in from_crontab too, where a crontab "
             "counts from Sunday; write names (mon, tue, …)"
         )

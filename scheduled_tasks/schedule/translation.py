@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from scheduled_tasks.faults import Fault, FaultsError
-from scheduled_tasks.schedule.calendar_lines import absolute
+from scheduled_tasks.schedule.calendar_lines import absolute_lines
 from scheduled_tasks.schedule.cron_lines import cron_timing
 from scheduled_tasks.schedule.evaluator import occurrences
 from scheduled_tasks.schedule.interval_lines import interval_timing
@@ -37,13 +37,13 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
     elif isinstance(trigger, Interval):
         timing = interval_timing(trigger, period)
     elif isinstance(trigger, Date):
-        timing = Timing(absolute([trigger.run_at]))
+        timing = Timing(absolute_lines([trigger.run_at]))
     else:
         raise TypeError(f"{trigger!r} is no trigger of this room")
     if not timing.on_calendar:
         problem = f"its first run lies behind the horizon, which is {period.until:%Y-%m-%d}"
         raise FaultsError([Fault(problem, "add the job when it is nearer")])
-    notes = list(trigger.notes)
+    notes = list(trigger.warnings)
     if trigger.jitter:
         notes.append(
             f"jitter={trigger.jitter}: systemd delays a run by 0 to {trigger.jitter} s, "

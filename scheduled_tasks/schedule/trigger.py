@@ -34,21 +34,21 @@ ANCHOR = datetime(1970, 1, 5, tzinfo=UTC)
 class Trigger:
     """What every trigger has. `start` and `end` are instants, in UTC, both inclusive.
 
-    `jitter` is in seconds. `notes` is what its writer should hear: things that are allowed and seldom meant.
+    `jitter` is in seconds. `warnings` is what its writer should hear: things that are allowed and seldom meant.
     """
 
     zone: str
     start: datetime | None = None
     end: datetime | None = None
     jitter: int | None = None
-    notes: tuple[str, ...] = field(default=(), compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The trigger as a small dict of JSON's own types, defaults left out; `from_json` makes it again."""
         values = {}
         for each in fields(self):
             value = getattr(self, each.name)
-            if value != each.default and each.name != "notes":
+            if value != each.default and each.name != "warnings":
                 values[each.name] = value.isoformat() if isinstance(value, datetime) else value
         return {"kind": type(self).__name__.lower(), **values}
 
@@ -105,7 +105,7 @@ class Cron(Trigger):
     def repeating_hours(self) -> frozenset[int]:
         """The hours that are part of a repetition: both neighbours stand in the hour field too.
 
-        Decision 0010. `*` makes all 24 such hours, `0-4` makes 1, 2 and 3; a list or `*/6` makes none.
+        Decision 0004. `*` makes all 24 such hours, `0-4` makes 1, 2 and 3; a list or `*/6` makes none.
         """
         hours = frozenset(self.hours)
         return frozenset(h for h in hours if {(h - 1) % 24, (h + 1) % 24} <= hours)

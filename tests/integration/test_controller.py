@@ -1,4 +1,4 @@
-"""A project locks what its releases need and gathers its wheels by the commands of docs/ansible.md.
+"""A project locks what its releases need and gathers its wheels by the commands of docs/how-to/deploy.md.
 
 No index is asked: the wheels that the machines' tests keep are all there is.
 """
@@ -20,7 +20,7 @@ def test_a_project_is_locked_and_its_wheels_gathered_as_documented(tmp_path: Pat
     (controller.project / "requirements.txt").unlink()
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(kept), "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(kept)}
-    for command in commands("ansible.md", "controller"):
+    for command in commands("how-to/deploy.md", "controller"):
         done = subprocess.run(
             command, shell=True, cwd=controller.project, capture_output=True, text=True, check=False,
             env=plain | controller.environment() | offline,

@@ -17,7 +17,7 @@ import pytest
 from scheduled_tasks.cli import main as clocks
 from scheduled_tasks.options import DEFAULTS, OPTIONS, RELAXATIONS
 from scheduled_tasks.run.settings import KEYS
-from tests.documented import PAGES, ROOT, blocks
+from tests.documented import DOCS, PAGES, ROOT, blocks
 
 STEPS = {page: [step for block in blocks(page, "clone") for step in block.steps] for page in PAGES}
 
@@ -89,7 +89,7 @@ def table(page: str, first_column: str) -> dict[str, list[str]]:
 
 
 def test_the_table_of_options_is_the_codes_own() -> None:
-    documented = {name: (cells[0], cells[2]) for name, cells in table("clocks.md", "option").items()}
+    documented = {name: (cells[0], cells[2]) for name, cells in table("reference/clock-files.md", "option").items()}
     assert documented == {
         name: (f"`{option.directive}=`" if option.directive else "", f"`{DEFAULTS[name]}`" if name in DEFAULTS else "")
         for name, option in OPTIONS.items()
@@ -97,15 +97,15 @@ def test_the_table_of_options_is_the_codes_own() -> None:
 
 
 def test_the_table_of_relaxations_is_the_codes_own() -> None:
-    documented = {name: cells[0] for name, cells in table("clocks.md", "relax").items()}
+    documented = {name: cells[0] for name, cells in table("reference/clock-files.md", "relax").items()}
     assert documented == {name: relaxation.purpose for name, relaxation in RELAXATIONS.items()}
 
 
 def test_the_table_of_configuration_keys_is_the_codes_own() -> None:
-    assert set(table("run-task.md", "key")) == set(KEYS)
+    assert set(table("reference/configuration.md", "key")) == set(KEYS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_links_lead_to_files(page: str) -> None:
-    folder = ROOT if page == "README.md" else ROOT / "docs"
+    folder = ROOT if page == "README.md" else (DOCS / page).parent
     assert [link for link in re.findall(r"\]\(([^)#:]+)\)", PAGES[page]) if not (folder / link).exists()] == []

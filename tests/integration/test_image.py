@@ -31,7 +31,7 @@ NOBODY = 65532
 CONFIGURATION = """\
 domains = "scheduled_tasks.domains"
 clocks = "scheduled_tasks.clocks"
-features = "scheduled_tasks.features:FeatureToggle"
+features = "scheduled_tasks.domains.features:FeatureToggle"
 app = "scheduled_tasks.domains.application:create_app"
 timezone = "Europe/Paris"
 """

@@ -1,4 +1,4 @@
-"""The examples of docs/testing.md are run as they stand, by pytest, in a stranger's project."""
+"""The examples of docs/how-to/test.md are run as they stand, by pytest, in a stranger's project."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_documented_examples_pass_in_a_strangers_project(tmp_path: Path) -> 
     project = Path(shutil.copytree(ROOT / "tests/strangers/flask_bakery", tmp_path / "flask_bakery"))
     done = CliRunner().invoke(main, ["init", str(project), "--timezone", "Europe/Paris"])
     assert done.exit_code == 0, done.output
-    blocks = re.findall(r"```python\n# (\S+)\n(.*?)```", (ROOT / "docs/testing.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n# (\S+)\n(.*?)```", (ROOT / "docs/how-to/test.md").read_text(), re.DOTALL)
     assert [name for name, _ in blocks] == ["tests/conftest.py", "tests/test_example.py"]
     (project / "tests").mkdir()
     for name, text in blocks:

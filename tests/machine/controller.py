@@ -98,7 +98,7 @@ class Controller:
         (self.project / path).write_text(text.replace(old, new))
 
     def play(self, step: str, *options: str, playbook: str = "site", fails: bool = False) -> Play:
-        """Runs a playbook of the collection, as docs/ansible.md says."""
+        """Runs a playbook of the collection, as docs/how-to/deploy.md says."""
         begun = time.monotonic()
         with self.started(*options, playbook=playbook) as process:
             output, _ = process.communicate(timeout=600)
@@ -127,7 +127,8 @@ class Controller:
         (self.folder / "vault.json").write_text(json.dumps(self.variables))
         process = subprocess.Popen(
             [
-                *command("ansible.md", "plays", "ansible-playbook", f"scheduled_tasks.deploy.{playbook}"), *options,
+                *command("how-to/deploy.md", "plays", "ansible-playbook", f"scheduled_tasks.deploy.{playbook}"),
+                *options,
                 f"--inventory={self.folder}/machines.json", f"--extra-vars=@{self.folder}/vault.json",
             ],
             cwd=self.project,
@@ -166,7 +167,7 @@ def set_up(folder: Path, machines: dict[str, Machine], variables: dict[str, obje
     controller = Controller(folder, machines, variables)
     for each in (
         [*galaxy, "build", str(source), f"--output-path={dist}"],
-        [*command("ansible.md", "plays", "ansible-galaxy"), "--offline"],
+        [*command("how-to/deploy.md", "plays", "ansible-galaxy"), "--offline"],
     ):
         done = subprocess.run(
             each, cwd=folder / "shop", capture_output=True, text=True, check=False,

@@ -23,7 +23,7 @@ import psycopg
 from scheduled_tasks.operate import migrations
 from tests.machine import vm_python
 from tests.machine.machine import REPOSITORY, Machine, booted
-from tests.mistreated import Server, own_server
+from tests.own_postgresql import Server, own_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

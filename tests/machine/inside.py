@@ -1,8 +1,9 @@
-"""A Python that stands inside a machine with all of `clocks` loaded: each call is a fork of it, ready at once.
+"""A Python process inside a machine with all of `clocks` loaded: each call is a fork of it, ready at once.
 
 It is the tests' own Python, moved into the machine's namespaces after it has imported what it needs. So hundreds of
-applies take their own time only, a test may kill each at any moment, and a machine without a Python of its own (Debian
-13's, with systemd 257) is deployed to like any other. What it calls, systemctl and systemd-analyze, is the machine's.
+applies pay for no start of Python, a test can kill each at any moment, and a machine without a Python of its own
+(Debian 13's, with systemd 257) can be deployed to like any other. The commands that it runs, systemctl and
+systemd-analyze, are the machine's.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PR_SET_DUMPABLE = 4
 
 @dataclass(frozen=True)
 class Done:
-    """A call that ended; a negative return code is the signal that ended it."""
+    """A finished call; a negative return code is the signal that ended it."""
 
     returncode: int
     stdout: str
@@ -38,17 +39,17 @@ class Done:
 
 
 class Inside:
-    """The test's end of that Python."""
+    """The test's connection to that process."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def clocks(self, *arguments: str, environment: dict[str, str], uid: int = 0) -> Done:
-        """Runs `clocks` as a user."""
+        """Run `clocks` as a user."""
         return self._call({"clocks": arguments, "environment": environment, "uid": uid})
 
     def code(self, source: str, *arguments: str, environment: dict[str, str]) -> Done:
-        """Runs a program, as `python -c` does."""
+        """Run a program, as `python -c` does."""
         return self._call({"code": source, "arguments": arguments, "environment": environment, "uid": 0})
 
     def _call(self, request: dict[str, Any]) -> Done:
@@ -62,8 +63,8 @@ class Inside:
 
 
 @contextmanager
-def standing_in(machine: Machine) -> Iterator[Inside]:
-    """A Python inside a machine, until the end of the block."""
+def python_inside(machine: Machine) -> Iterator[Inside]:
+    """A Python process inside a machine, until the end of the block."""
     command = [sys.executable, "-m", "tests.machine.inside", str(machine.leader)]
     root = Path(__file__).parents[2]
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -77,7 +78,7 @@ def standing_in(machine: Machine) -> Iterator[Inside]:
 
 
 def _load() -> None:
-    """Imports all that a call may need: what isn't there yet would be looked for in the machine, by any user."""
+    """Import all that a call can need: a later import would be looked up in the machine, by any user."""
     import contextlib
     import difflib  # noqa: F401
     import io
@@ -95,7 +96,7 @@ def _load() -> None:
         units._environment().get_template(template.value)
     with contextlib.redirect_stdout(io.StringIO()):
         common.table(("A",), [("table",)])
-    datetime.strptime("2026", "%Y")  # noqa: DTZ007 - which imports a module of its own
+    datetime.strptime("2026", "%Y")  # noqa: DTZ007 - imports a module
 
 
 def _enter(leader: int) -> None:
@@ -118,7 +119,7 @@ def _child(request: dict[str, Any], out: int, err: int) -> NoReturn:
             os.setgroups([])
             os.setresgid(*[request["uid"]] * 3)
             os.setresuid(*[request["uid"]] * 3)
-            ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as after an exec: /proc/PID is the user's own
+            ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as after an exec: the user owns /proc/PID
         os.environ.clear()
         os.environ.update(request["environment"])
         sys.path[:0] = request["environment"].get("PYTHONPATH", "").split(":")
@@ -133,7 +134,7 @@ def _child(request: dict[str, Any], out: int, err: int) -> NoReturn:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - the child must not go on as a second server
+    except BaseException:  # noqa: BLE001 - the child must not continue as a second server
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -141,7 +142,7 @@ def _child(request: dict[str, Any], out: int, err: int) -> NoReturn:
         os._exit(code)
 
 
-def _served(request: dict[str, Any]) -> dict[str, object]:
+def _answer(request: dict[str, Any]) -> dict[str, object]:
     out, err = os.memfd_create("out", 0), os.memfd_create("err", 0)
     pid = os.fork()
     if pid == 0:
@@ -159,7 +160,7 @@ def _serve() -> None:
     sys.stdout.write(READY)
     sys.stdout.flush()
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(_served(json.loads(line))) + "\n")
+        sys.stdout.write(json.dumps(_answer(json.loads(line))) + "\n")
         sys.stdout.flush()
 
 

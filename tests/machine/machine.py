@@ -1,6 +1,6 @@
-"""A throwaway machine: a real systemd as PID 1 over this machine's own files or another's, gone after the test.
+"""A throwaway machine: a real systemd as PID 1 over the files of this host or another system, removed after the test.
 
-systemd-nspawn boots an overlay whose lower layer is the host's root and whose upper one is a tmpfs: the machine has
+systemd-nspawn boots an overlay with the host's root as its lower layer and a tmpfs as its upper one: the machine has
 what the host has installed, and changes none of it. Network and clock are the host's: never set the time in it.
 """
 
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REPOSITORY = Path(__file__).parents[2]
-MACHINES = Path("/run/scheduled-tasks-machines")  # a folder for each machine, and a lock that its owner holds
-BOOT_SECONDS = 30.0  # a boot takes one or two; more than this and it won't come
-# Those that systemd inside writes to.
+MACHINES = Path("/run/scheduled-tasks-machines")  # a folder per machine, and a lock file that its owner has locked
+BOOT_SECONDS = 30.0  # a boot takes one or two; after this it has failed
+# The control group hierarchies that systemd inside writes to.
 HIERARCHIES = {"", "unified", "systemd", "memory", "pids", "cpu", "cpuacct", "cpu,cpuacct"}
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-_restarted: list[tuple[Path, subprocess.Popen[bytes]]] = []  # each machine's systemd-nspawn after its first one
+_restarted: list[tuple[Path, subprocess.Popen[bytes]]] = []  # each machine's systemd-nspawn processes after its first
 
 
-def wait_for(what: str, ask: Callable[[], T], *, seconds: float) -> T:
-    """Asks until the answer is true, and returns it.
+def wait_for(what: str, condition: Callable[[], T], *, seconds: float) -> T:
+    """Call a condition until it is true, and return its answer.
 
     Raises:
-        AssertionError: it wasn't within the time; says what was waited for.
+        AssertionError: it stayed false for so many seconds; names `what`.
     """
     deadline = time.monotonic() + seconds
-    while not (answer := ask()):
+    while not (answer := condition()):
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
         time.sleep(0.1)
     return answer
@@ -68,10 +68,10 @@ class Machine:
     def run(
         self, *command: str, check: bool = True, stdin: str = "", folder: str = "/", seconds: float = 60
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a command as the machine's root, in an environment of its own, and returns what it printed.
+        """Run a command as the machine's root, in a clean environment, and return its output.
 
         Raises:
-            AssertionError: it failed and `check` is set; with all that it printed.
+            AssertionError: it failed and `check` is set; with its output.
         """
         clean = ["env", "--ignore-environment", f"--chdir={folder}", *environment()]
         done = subprocess.run(
@@ -87,7 +87,7 @@ class Machine:
         return done
 
     def copy_in(self, source: Path, target: str) -> None:
-        """Copies a file or a folder of the host to a path in the machine."""
+        """Copy a file or folder of the host to a path in the machine."""
         inside = self.root / target.lstrip("/")
         inside.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
@@ -96,25 +96,25 @@ class Machine:
             shutil.copy2(source, inside, follow_symlinks=False)
 
     def journal(self, unit: str) -> list[dict[str, Any]]:
-        """The journal's entries of a unit, oldest first."""
+        """The journal entries of a unit, oldest first."""
         printed = self.run("journalctl", "--unit", unit, "--output=json", "--no-pager").stdout
         return [json.loads(line) for line in printed.splitlines()]
 
     def log_lines(self, unit: str) -> list[dict[str, Any]]:
-        """What a unit's processes printed, read as what it has to be: a JSON object a line."""
+        """The standard output of a unit's processes: one JSON object per line."""
         printed = [entry["MESSAGE"] for entry in self.journal(unit) if entry.get("_TRANSPORT") == "stdout"]
         return [json.loads(message) for message in printed]
 
 
 def rebooted(machine: Machine) -> Machine:
-    """The same machine after a power cut: its disk is as it was, what was in its memory is gone."""
+    """The same machine after a power cut: its disk is unchanged, its memory is lost."""
     folder = machine.root.parent
     _kill(folder)
     for group in _cgroups(folder):
         _remove_group(group)
     nspawn = _nspawn(machine.name, folder)
     _restarted.append((folder, nspawn))
-    return _come_up(machine.name, folder, nspawn)
+    return _wait_for_boot(machine.name, folder, nspawn)
 
 
 def restarted(machine: Machine) -> Machine:
@@ -127,17 +127,17 @@ def restarted(machine: Machine) -> Machine:
 
 @contextmanager
 def booted(name: str, base: Path = Path("/")) -> Iterator[Machine]:
-    """A machine, from its boot to its end.
+    """A machine, until the end of the block.
 
     Args:
         name: its hostname.
-        base: the root whose files it has, this machine's own or another system's.
+        base: the root directory with its files, this host's or another system's.
 
     Raises:
-        AssertionError: it doesn't come up; with what it said on its console.
+        AssertionError: it doesn't boot; with the output on its console.
     """
     MACHINES.mkdir(exist_ok=True)
-    _sweep()
+    _remove_abandoned()
     folder = MACHINES / f"{name}-{os.getpid()}"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -145,11 +145,11 @@ def booted(name: str, base: Path = Path("/")) -> Iterator[Machine]:
             _make_root(name, folder, base)
             with _nspawn(name, folder) as nspawn:
                 try:
-                    yield _come_up(name, folder, nspawn)
+                    yield _wait_for_boot(name, folder, nspawn)
                 finally:
                     _kill(folder)
         finally:
-            _forget(folder)
+            _remove(folder)
             for other, restarted in _restarted:
                 if other == folder:
                     restarted.wait()
@@ -163,15 +163,15 @@ def _make_root(name: str, folder: Path, base: Path) -> None:
     layers = f"lowerdir={base},upperdir={folder}/upper,workdir={folder}/work"
     _mount("-t", "overlay", "overlay", "-o", layers, str(folder / "root"))
     (folder / "root/etc/hostname").write_text(f"{name}\n")
-    # Container images forbid packages to start services; a machine with an init does not.
+    # Container images forbid packages to start services; a machine with an init allows it.
     (folder / "root/usr/sbin/policy-rc.d").unlink(missing_ok=True)
     machine_id = folder / "root/etc/machine-id"
-    machine_id.unlink(missing_ok=True)  # it may be a link to what isn't there
+    machine_id.unlink(missing_ok=True)  # it may be a dangling link
     machine_id.write_text(f"{uuid.uuid4().hex}\n")
 
 
-def _come_up(name: str, folder: Path, nspawn: subprocess.Popen[bytes]) -> Machine:
-    def up() -> Machine | None:
+def _wait_for_boot(name: str, folder: Path, nspawn: subprocess.Popen[bytes]) -> Machine:
+    def booted_machine() -> Machine | None:
         assert nspawn.poll() is None, "systemd-nspawn ended"
         leader = _leader(nspawn.pid)
         machine = Machine(name, folder / "root", leader)
@@ -181,12 +181,12 @@ def _come_up(name: str, folder: Path, nspawn: subprocess.Popen[bytes]) -> Machin
         return machine if state in {"running", "degraded"} else None
 
     try:
-        machine = wait_for("the machine's boot", up, seconds=BOOT_SECONDS)
+        machine = wait_for("the machine's boot", booted_machine, seconds=BOOT_SECONDS)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{(folder / 'console.log').read_text()}") from None
-    assert machine is not None  # wait_for's answer is true
+    assert machine is not None  # wait_for returns no false answer
     if not _has_unified_cgroups():
-        # nspawn mounts these read-only; without them MemoryMax= and TasksMax= would be words.
+        # nspawn mounts these read-only; without them MemoryMax= and TasksMax= would have no effect.
         for controller in ("memory", "pids", "cpu", "cpuacct"):
             machine.run("mount", "-o", "remount,bind,rw", f"/sys/fs/cgroup/{controller}")
         machine.run("systemctl", "daemon-reexec")
@@ -204,21 +204,21 @@ def _nspawn(name: str, folder: Path) -> subprocess.Popen[bytes]:
         "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe", f"--machine={name}",
         "--drop-capability=CAP_SYS_TIME",  # the clock is the host's
         f"--directory={folder}/root",
-        # The tests' Python and its tools, also where they lie on another file system than the root.
+        # The tests' Python and its tools, which may be on another file system than the root.
         f"--bind-ro={sys.prefix}",
-        # And the repository, which may lie in /tmp: a machine has one of its own.
+        # And the repository, which may be in /tmp: a machine has its own /tmp.
         f"--bind-ro={REPOSITORY}",
     ]  # fmt: skip
-    # And what Python itself is made of, where the base has none (see inside.py).
+    # And Python's standard library if the base lacks it (see inside.py).
     library = sysconfig.get_path("stdlib")
     if not (folder / "root" / library.lstrip("/")).exists():
         command += [f"--bind-ro={library}"]
-    # Of the host's own services none, only what systemd itself needs. In the environment, not behind the command: the
-    # variable is what systemd reads, and where it is set, it reads nothing else.
+    # None of the host's services, only what systemd itself needs. In the environment, not as arguments: if the
+    # variable is set, systemd reads nothing else.
     boot = ["systemd.unit=basic.target", "systemd.mask=systemd-udevd.service"]
     if not _has_unified_cgroups():
         boot += ["systemd.unified_cgroup_hierarchy=0"]
-        # systemd 256 and newer boot on such a host only when told; older ones don't know the variable.
+        # systemd 256 and newer boot on such a host only if asked; older ones don't know the variable.
         command += ["--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
     command += [f"--setenv=SYSTEMD_PROC_CMDLINE={' '.join(boot)}"]
     with (folder / "console.log").open("w") as console:
@@ -234,7 +234,7 @@ def _has_unified_cgroups() -> bool:
 
 
 def environment() -> list[str]:
-    """A root's plain environment, and of the host's what it takes to reach a package index."""
+    """A plain environment for root, with the host's variables for reaching a package index."""
     kept = {
         name: value for name, value in os.environ.items() if re.match("PIP_|(https?|no)_proxy", name, re.IGNORECASE)
     }
@@ -243,7 +243,7 @@ def environment() -> list[str]:
 
 
 def _cgroups(folder: Path) -> list[Path]:
-    """The machine's own control groups, below this process's in each hierarchy that systemd inside writes to."""
+    """The machine's control groups, below this process's in each hierarchy that systemd inside writes to."""
     groups = []
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
@@ -257,8 +257,8 @@ def _cgroups(folder: Path) -> list[Path]:
 def _leader(nspawn: int) -> int:
     """The machine's PID 1, as the host numbers it; 0 before there is one.
 
-    A child of systemd-nspawn that has the number 1 inside: its first child is a helper that is in part still in the
-    host's namespaces, and what is run there is run on the host.
+    It is the child of systemd-nspawn with the number 1 inside: the first child is a helper that is partly still in
+    the host's namespaces, so that a command run there would run on the host.
     """
     with suppress(FileNotFoundError, ProcessLookupError):
         for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
@@ -268,19 +268,19 @@ def _leader(nspawn: int) -> int:
     return 0
 
 
-def _sweep() -> None:
-    """Forgets the machines whose owner was killed: nobody holds their lock."""
+def _remove_abandoned() -> None:
+    """Remove the machines whose owner was killed: their lock is free."""
     for path in MACHINES.glob("*.lock"):
         with path.open("w") as lock, suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _forget(path.with_suffix(""))
+            _remove(path.with_suffix(""))
 
 
 def _kill(folder: Path) -> None:
-    """Ends a machine as a power cut does: systemd-nspawn ends with its child."""
+    """End a machine as a power cut does: systemd-nspawn ends with its child."""
     with suppress(FileNotFoundError):
         nspawn = int((folder / "nspawn.pid").read_text())
-        # By now the number may be another process's.
+        # By now the number may belong to another process.
         if str(folder) in Path(f"/proc/{nspawn}/cmdline").read_text():
             with suppress(ProcessLookupError):
                 os.kill(_leader(nspawn) or nspawn, signal.SIGKILL)
@@ -288,15 +288,15 @@ def _kill(folder: Path) -> None:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a process is gone, or only waits for its parent to take note."""
+    """Whether a process is gone, or is a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
 
 
-def _forget(folder: Path) -> None:
-    """Ends a machine, and all that it wrote with it."""
+def _remove(folder: Path) -> None:
+    """End a machine and remove all that it wrote."""
     _kill(folder)
     for mount in (folder / "root", folder):
         if mount.is_mount():

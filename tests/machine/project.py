@@ -1,7 +1,7 @@
-"""A small project in a machine, whose clocks a test writes and whose jobs only say when they ran.
+"""A small project in a machine: a test writes its clocks, and its jobs only record that they ran.
 
-`run_task` is a shell script: it writes `start JOB` and `end JOB` to a file, and stays as long as the job's second
-argument says. So hundreds of applies are quick, and no database is needed.
+`run_task` is a shell script that writes `start JOB` and `end JOB` to a file, and sleeps in between for as long as
+/run/small.long says. So hundreds of applies are quick and need no database.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.machine.machine import Machine
 
 REPOSITORY = Path(__file__).parents[2]
-FAR_HOUR = (datetime.now(UTC).hour + 12) % 24  # an hour of the day, in UTC, that doesn't come while the tests run
+FAR_HOUR = (datetime.now(UTC).hour + 12) % 24  # an hour of the day, in UTC, that does not occur while the tests run
 LATER_HOUR = (FAR_HOUR + 1) % 24
 FOLDER = "/srv/small"
 RUNS = "/run/small/runs"
@@ -47,7 +47,7 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
 }  # fmt: skip
 PLAIN = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"}
-# A job may write its account; else it runs as every job does.
+# A job can write its record; otherwise it runs as every job does.
 WRITABLE = "[Service]\nReadWritePaths=/run\n"
 
 
@@ -56,22 +56,22 @@ class SmallProject:
     """The project in a machine.
 
     Attributes:
-        inside: the Python that stands in the machine, which runs `clocks` without its start; where there is none, each
-            call is a process of its own, as an operator's is.
+        inside: the Python process in the machine that runs `clocks` with everything loaded; without it, each call is a
+            process of its own, like an operator's.
     """
 
     machine: Machine
     inside: Inside | None = None
 
     def write(self, options: str = "", /, **clocks: dict[str, tuple[str, bool]]) -> None:
-        """Writes the clock files: for each clock its jobs, each with its fields and whether it is caught up.
+        """Write the clock files: for each clock its jobs, each with its fields and whether it catches up.
 
-        `options` is what each `Clock(…)` gets.
+        `options` are the arguments of every `Clock(…)`.
         """
         write_clocks(self.machine.root / f"{FOLDER}/small/clocks".lstrip("/"), clocks, options)
 
     def clocks(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str] | Done:
-        """Runs `clocks` in the machine."""
+        """Run `clocks` in the machine."""
         if self.inside is None:
             env = ["env", *(f"{name}={value}" for name, value in ENVIRONMENT.items())]
             return self.machine.run(*env, sys.executable, "-m", "scheduled_tasks.cli", *arguments, check=check)
@@ -80,19 +80,19 @@ class SmallProject:
         return done
 
     def code(self, source: str, *arguments: str, check: bool = True) -> Done:
-        """Runs a program in the machine, with the project importable."""
+        """Run a program in the machine, with the project importable."""
         assert self.inside is not None
         done = self.inside.code(source, *arguments, environment=ENVIRONMENT | PLAIN)
         assert done.returncode == 0 or not check, str(done)
         return done
 
     def apply(self) -> dict[str, Any]:
-        """Applies, and returns what was done."""
+        """Run `clocks apply`, and return what it did."""
         done: dict[str, Any] = json.loads(self.clocks("apply", "--json").stdout)
         return done
 
     def runs(self) -> list[str]:
-        """What the jobs wrote."""
+        """The lines that the jobs wrote."""
         path = self.machine.run("sh", "-c", f"cat {RUNS} 2>/dev/null || true").stdout
         return path.splitlines()
 
@@ -102,19 +102,19 @@ class SmallProject:
         return dict(line.partition("=")[::2] for line in printed.splitlines())
 
     def reset(self) -> None:
-        """A machine without a unit of ours and without a run."""
+        """Remove the record of runs."""
         self.machine.run("sh", "-c", f"rm -f {RUNS} /run/small.long")
 
 
 def set_up(machine: Machine, inside: Inside | None = None) -> SmallProject:
-    """Puts the project into a machine."""
+    """Put the project into a machine."""
     furnish(machine.root)
     machine.run("install", "--directory", "--mode=777", str(Path(RUNS).parent))
     return SmallProject(machine, inside)
 
 
 def furnish(base: Path) -> None:
-    """Puts the project's files below a root directory."""
+    """Put the project's files below a root directory."""
     root = base / FOLDER.lstrip("/")
     for folder in ("bin", "small/tasks", "small/clocks"):
         (root / folder).mkdir(parents=True)
@@ -128,7 +128,7 @@ def furnish(base: Path) -> None:
 
 
 def write_clocks(folder: Path, clocks: Mapping[str, Mapping[str, tuple[str, bool]]], options: str = "") -> None:
-    """Writes clock files: for each clock its jobs, each with its fields and whether it is caught up."""
+    """Write clock files: for each clock its jobs, each with its fields and whether it catches up."""
     for path in folder.glob("*.py"):
         path.unlink()
     (folder / "__init__.py").touch()
@@ -138,25 +138,25 @@ def write_clocks(folder: Path, clocks: Mapping[str, Mapping[str, tuple[str, bool
             "from small.tasks.jobs import task",
             f"scheduler = Clock({options})",
         ]
-        for job, (fields, caught_up) in jobs.items():
-            grace = "None" if caught_up else "1"
+        for job, (fields, catches_up) in jobs.items():
+            grace = "None" if catches_up else "1"
             lines.append(f"scheduler.add_job(task, 'cron', id={job!r}, misfire_grace_time={grace}, **dict({fields}))")
         (folder / f"{clock}.py").write_text("\n".join(lines) + "\n")
 
 
 def write_local(base: Path) -> None:
-    """Lets the jobs write their account, as an operator would."""
+    """Let the jobs write their record, with an operator's drop-in."""
     drop_in = base / "etc/systemd/system/clock-.service.d/90-local.conf"
     drop_in.parent.mkdir(parents=True, exist_ok=True)
     drop_in.write_text(WRITABLE)
 
 
 def at(seconds: float) -> str:
-    """The cron fields of a time of day, some seconds from now, in UTC."""
+    """The cron fields of the time of day so many seconds from now, in UTC."""
     when = datetime.now(UTC) + timedelta(seconds=seconds)
     return f"hour={when.hour}, minute={when.minute}, second={when.second}"
 
 
 def sleep_until(instant: float) -> None:
-    """The passing of a due time is what is tested: there is nothing else to wait for."""
+    """Sleep: the test is about a due time that passes, so there is nothing else to wait for."""
     time.sleep(max(0.0, instant - time.time()))

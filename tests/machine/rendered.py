@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.clock_job import Project
-from scheduled_tasks.render.units import Host, render
+from scheduled_tasks.clock_job import ReadingContext
+from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.units import render
 
 if TYPE_CHECKING:
     from tests.machine.machine import Machine
@@ -60,7 +61,7 @@ class Jobs:
         path.write_text(f'{text}scheduler = Clock(timezone="UTC", {self.options})\n' + "\n".join(self.lines) + "\n")
         if str(GOLDEN) not in sys.path:
             sys.path.insert(0, str(GOLDEN))
-        project = Project(domains="shop.tasks", timezone="", now=datetime.now(UTC))
+        project = ReadingContext(domains="shop.tasks", timezone="", now=datetime.now(UTC))
         for name, content in render([read_clock(path, self.clock, project)], host).items():
             if not (root / "etc/systemd/system" / name).is_symlink():  # on a deployed machine what all share is
                 write_below(root, f"/etc/systemd/system/{name}", content)

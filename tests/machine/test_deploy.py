@@ -1,4 +1,4 @@
-"""The whole, front to back: a fresh machine, one command, and a timer that changes rows in PostgreSQL."""
+"""End to end: a fresh machine, one command, and a timer whose job changes rows in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.machine.rendered import OUT, Jobs, host, start
 if TYPE_CHECKING:
     from tests.machine.machine import Machine
 
-pytestmark = pytest.mark.xdist_group("deploy")  # one deployment for all of them
+pytestmark = pytest.mark.xdist_group("deploy")  # one deployment for all tests
 
 REPOSITORY = Path(__file__).parents[2]
-PROJECT = "/srv/project"  # where the repository lies in the machine
+PROJECT = "/srv/project"  # the repository in the machine
 PLAYBOOK, LIST_TIMERS = commands("README.md", "deployed")
 
-# A clock of the test's own, because the example's are due at night.
+# An additional clock, because the example's jobs are due at night.
 OFTEN = """
 from scheduled_tasks import Clock, app
 from scheduled_tasks.domains.booking import cancel_expired_bookings
@@ -33,12 +33,12 @@ from scheduled_tasks.domains.booking import cancel_expired_bookings
 scheduler = Clock()
 scheduler.add_job(cancel_expired_bookings, "cron", [app], id="cancel", second="*/2")
 """
-# psycopg by its socket, httpx by TCP, to a name that a resolver has to find.
-SPEAKS = f"""
+# psycopg connects to a socket, httpx by TCP to a name that has to be resolved.
+CONNECTS = f"""
 import httpx, psycopg
 with psycopg.connect("postgresql:///scheduled_tasks?host=/run/postgresql") as connection:
     [user] = connection.execute("SELECT current_user").fetchone()
-open("{OUT}/spoke", "w").write(f"{{httpx.get('http://localhost:8097/').status_code}} {{user}}")
+open("{OUT}/connected", "w").write(f"{{httpx.get('http://localhost:8097/').status_code}} {{user}}")
 """
 SERVICE = "clock-often-cancel.service"
 CANCELLED = "SELECT count(*) FROM booking WHERE status = 'cancelled' AND cancellation_reason = 'expired'"
@@ -50,8 +50,8 @@ def project(machine: Machine) -> Machine:
     for name in listed_files():
         machine.copy_in(REPOSITORY / name, f"{PROJECT}/{name}")
     (machine.root / PROJECT.lstrip("/") / "scheduled_tasks/clocks/often.py").write_text(OFTEN)
-    # What the host has installed is in the machine too. A fresh one has no PostgreSQL, and this one's cluster
-    # would want the host's port.
+    # The machine has what the host has installed. A fresh one has no PostgreSQL, and the host's cluster would want the
+    # host's port.
     installed = machine.run(
         "dpkg-query", "--show", "--showformat=${Package} ", "postgresql*", check=False
     ).stdout.split()
@@ -62,28 +62,28 @@ def project(machine: Machine) -> Machine:
 
 @pytest.fixture(scope="module")
 def predicted(project: Machine) -> list[str]:
-    """The tasks that a dry run on the fresh machine says would change something."""
+    """The tasks that would change something, according to a dry run on the fresh machine."""
     return play(project, "--check", "--diff")
 
 
 @pytest.fixture(scope="module")
 def changed(project: Machine, predicted: list[str]) -> list[str]:
-    """Those that did, when the one command ran after it."""
+    """The tasks that changed something when the command ran afterwards."""
     return play(project)
 
 
 @pytest.fixture(scope="module")
 def deployed(project: Machine, changed: list[str]) -> Machine:
-    """The same machine after the one command."""
+    """The machine after the command."""
     assert changed
     return project
 
 
 def play(machine: Machine, *options: str) -> list[str]:
-    """Runs the playbook as the README says, with the tests' own Ansible; returns the tasks that changed something."""
+    """Run the README's command with the tests' own Ansible; return the tasks that changed something."""
     command = [f"{Path(sys.prefix, 'bin')}/{PLAYBOOK}", *options]
     done = machine.run("sh", "-c", " ".join(command), folder=PROJECT, seconds=600)
-    sys.stdout.write(done.stdout)  # pytest shows it where a test fails
+    sys.stdout.write(done.stdout)  # pytest shows it if a test fails
     return read_play(done.returncode, done.stdout, 0).changed["localhost"]
 
 
@@ -109,7 +109,7 @@ def test_a_dry_run_on_a_fresh_machine_predicts_exactly_what_the_run_changes(
     assert predicted == changed
 
 
-def test_a_timer_fires_a_job_that_changes_rows_and_says_so_in_the_journal(deployed: Machine) -> None:
+def test_a_timer_starts_a_job_that_changes_rows_and_logs_it_to_the_journal(deployed: Machine) -> None:
     assert SERVICE.replace(".service", ".timer") in deployed.run("sh", "-c", LIST_TIMERS).stdout
     wait_for("a run that ended", lambda: own_lines(deployed, "ended"), seconds=30)
     assert int(query(deployed, CANCELLED)) > 0
@@ -118,38 +118,38 @@ def test_a_timer_fires_a_job_that_changes_rows_and_says_so_in_the_journal(deploy
     lines = deployed.log_lines(SERVICE)
     for line in lines:
         jsonschema.validate(line, schema)
-    of_the_first_run = [line for line in lines if line["run_id"] == lines[0]["run_id"]]
-    assert [line["status"] for line in of_the_first_run if "status" in line] == ["started", "ended"]
+    first_run = [line for line in lines if line["run_id"] == lines[0]["run_id"]]
+    assert [line["status"] for line in first_run if "status" in line] == ["started", "ended"]
     assert {line["job"] for line in lines} == {"cancel"}
     assert {line["host"] for line in lines} == {"machine"}
-    [summary] = [line for line in of_the_first_run if "cancelled" in line]
+    [summary] = [line for line in first_run if "cancelled" in line]
     assert summary["cancelled"] == int(query(deployed, CANCELLED))
 
 
-def test_no_job_is_exposed_to_more_than_1_2(deployed: Machine) -> None:
-    ours = {unit["unit"]: unit["score"] for unit in json.loads(deployed.run("clocks", "security", "--json").stdout)}
-    assert len(ours) == 9
-    above = {unit for unit, score in ours.items() if score > 1.2}
-    assert above == {"clock-watch.service", "clock-failed@.service"}  # our own, which are root
-    assert all(ours[unit] <= 1.7 for unit in above)
+def test_no_job_has_an_exposure_above_1_2(deployed: Machine) -> None:
+    scores = {unit["unit"]: unit["score"] for unit in json.loads(deployed.run("clocks", "security", "--json").stdout)}
+    assert len(scores) == 9
+    above = {unit for unit, score in scores.items() if score > 1.2}
+    assert above == {"clock-watch.service", "clock-failed@.service"}  # they run as root
+    assert all(scores[unit] <= 1.7 for unit in above)
     loaded = deployed.run("systemd-analyze", "security", "--no-pager", SERVICE).stdout
-    assert [float(score) for score in re.findall(r"level for \S+: ([\d.]+)", loaded)] == [ours[SERVICE]]
+    assert [float(score) for score in re.findall(r"level for \S+: ([\d.]+)", loaded)] == [scores[SERVICE]]
 
 
-def test_under_that_hardening_a_job_speaks_to_postgresql_and_http(deployed: Machine, tmp_path: Path) -> None:
-    jobs = Jobs("speaks", f'user="scheduled-tasks", read_write_paths=["{OUT}"]')
-    jobs.add("to_others", SPEAKS, shell="/opt/scheduled-tasks/current/bin/python")
+def test_a_hardened_job_can_connect_to_postgresql_and_http(deployed: Machine, tmp_path: Path) -> None:
+    jobs = Jobs("connects", f'user="scheduled-tasks", read_write_paths=["{OUT}"]')
+    jobs.add("to_others", CONNECTS, shell="/opt/scheduled-tasks/current/bin/python")
     jobs.put_on(deployed, tmp_path, host())
     deployed.run("systemd-run", "--unit=web", "python3", "-m", "http.server", "8097", "--bind=127.0.0.1")
     probe = ("python3", "-c", "import socket; socket.create_connection(('127.0.0.1', 8097))")
     wait_for("the web server", lambda: deployed.run(*probe, check=False).returncode == 0, seconds=10)
     start(deployed, jobs.service("to_others"))
-    assert (deployed.root / OUT.lstrip("/") / "spoke").read_text() == "200 scheduled-tasks", deployed.journal(
+    assert (deployed.root / OUT.lstrip("/") / "connected").read_text() == "200 scheduled-tasks", deployed.journal(
         jobs.service("to_others")
     )
 
 
-def test_a_disabled_feature_makes_the_next_run_a_skipped_one(deployed: Machine) -> None:
+def test_a_disabled_feature_makes_the_next_run_skipped(deployed: Machine) -> None:
     deployed.run("clocks", "features", "disable", "CANCEL_EXPIRED_BOOKINGS", "--reason", "the machine test")
     [line, *_] = wait_for("a skipped run", lambda: own_lines(deployed, "skipped"), seconds=30)
     assert line["feature"] == "CANCEL_EXPIRED_BOOKINGS"
@@ -157,14 +157,16 @@ def test_a_disabled_feature_makes_the_next_run_a_skipped_one(deployed: Machine) 
     assert result == ["Result=success", "ExecMainStatus=0"]
 
 
-def test_the_ledgers_pauses_are_made_and_ended_as_documented(deployed: Machine) -> None:
-    for command in commands("ledger.md", "deployed"):
+def test_the_documented_commands_pause_and_resume_jobs(deployed: Machine) -> None:
+    for command in commands("how-to/pause-and-run.md", "deployed"):
         deployed.run("sh", "-c", command)
-    assert query(deployed, "SELECT count(*), count(resumed_at) FROM pause WHERE note IS NULL") == "2|2"
+    assert query(deployed, "SELECT count(*), count(resumed_at) FROM pause WHERE local_id IS NULL") == "2|2"
     assert list((deployed.root / "etc/scheduled-tasks/paused").iterdir()) == []
 
 
-def test_the_second_run_of_the_playbook_changes_nothing_nor_what_the_operator_switched(deployed: Machine) -> None:
+def test_a_second_run_of_the_playbook_changes_nothing_not_even_switched_flags(
+    deployed: Machine,
+) -> None:
     assert play(deployed) == []
     flags = json.loads(deployed.run("clocks", "features", "list", "--json").stdout)["flags"]
     assert {flag["name"]: flag["is_active"] for flag in flags}["CANCEL_EXPIRED_BOOKINGS"] is False

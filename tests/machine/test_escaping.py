@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from scheduled_tasks.options.validators import path as judged_path
 from scheduled_tasks.render.escape import (
+    UnitText,
     UnwritableValueError,
-    Written,
-    assignment,
     command_line,
-    quoted_path,
-    whole,
+    directive_value,
+    quote_assignment,
+    quote_path,
 )
-from scheduled_tasks.render.units import Host
+from scheduled_tasks.render.host import Host
 from tests.machine.machine import wait_for
 from tests.machine.rendered import Jobs, write
 
@@ -66,7 +66,7 @@ def values(number: int = CASES) -> list[str]:
     return list(dict.fromkeys([*HOSTILE, *made]))
 
 
-def written(value: str, how: Callable[[str], Written]) -> Written | None:
+def written(value: str, how: Callable[[str], UnitText]) -> UnitText | None:
     """The value as a unit has it; None where it is refused."""
     try:
         return how(value)
@@ -115,7 +115,7 @@ def test_arguments_arrive_exactly_or_are_refused(teller: Machine) -> None:
 
 def test_variables_arrive_exactly_or_are_refused(teller: Machine) -> None:
     cases = dict(enumerate(values()))
-    lines = {n: written(f"VALUE={value}", assignment) for n, value in cases.items()}
+    lines = {n: written(f"VALUE={value}", quote_assignment) for n, value in cases.items()}
     accepted = {n: f"Environment={line}" for n, line in lines.items() if line is not None}
     tell(teller, "variable", accepted)
     assert {n: got(teller, f"variable{n}")[1] for n in accepted} == {n: cases[n] for n in accepted}
@@ -124,7 +124,7 @@ def test_variables_arrive_exactly_or_are_refused(teller: Machine) -> None:
 
 def test_descriptions_arrive_exactly_or_are_refused(teller: Machine) -> None:
     cases = dict(enumerate(value for value in values() if value))  # an empty one is the unit's name
-    lines = {n: written(value, whole) for n, value in cases.items()}
+    lines = {n: written(value, directive_value) for n, value in cases.items()}
     accepted = {n: line for n, line in lines.items() if line is not None}
     for n, line in accepted.items():
         unit = f"[Unit]\nDescription={line}\n[Service]\nExecStart=/bin/true\n"
@@ -142,8 +142,10 @@ def test_descriptions_arrive_exactly_or_are_refused(teller: Machine) -> None:
 
 def test_paths_arrive_exactly_or_are_refused(teller: Machine) -> None:
     cases = dict(enumerate(f"/srv/odd/{value}" for value in values()))
-    plain = {n: path for n, path in cases.items() if written(path, lambda p: Written(judged_path(p)))}
-    lines = {n: f"WorkingDirectory={whole(path)}\nReadWritePaths={quoted_path(path)}" for n, path in plain.items()}
+    plain = {n: path for n, path in cases.items() if written(path, lambda p: UnitText(judged_path(p)))}
+    lines = {
+        n: f"WorkingDirectory={directive_value(path)}\nReadWritePaths={quote_path(path)}" for n, path in plain.items()
+    }
     assert len(lines) > 50
     for path in plain.values():
         (teller.root / path.lstrip("/")).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Two fresh hosts, Debian 13 and 12, through the life of a user's own project: the role as docs/ansible.md says.
+"""Two fresh hosts, Debian 13 and 12, through the life of a user's own project: the role as docs/how-to/deploy.md says.
 
 The project is `shop`, the role comes with the collection, built and installed from its file. The hosts share a
 database. Each test is a step, and follows the one before.

@@ -101,7 +101,7 @@ EXIT_CODES["systemctl status clock-watch.timer"] = {3}
 HOUR = (datetime.now(UTC) - timedelta(hours=3)).hour
 ROWS = {
     cells[0]: cells[2]
-    for line in re.findall(r"^\| (.+) \|$", PAGES["handbook.md"].split("| you see |")[1], re.MULTILINE)
+    for line in re.findall(r"^\| (.+) \|$", PAGES["how-to/operate.md"].split("| you see |")[1], re.MULTILINE)
     if len(cells := [cell.strip() for cell in line.split("|")]) == 3 and not cells[0].startswith("-")
 }
 
@@ -193,7 +193,7 @@ def test_the_tutorials_clock_is_deployed_as_it_says(host: Host) -> None:
 
 def test_the_handbooks_commands_run_in_their_order(host: Host) -> None:
     names = {"SLOT": "2026-11-21T05:00Z", "FROM": "2026-11-19", "TO": "2026-11-20"}
-    for command in commands("handbook.md", "machine"):
+    for command in commands("how-to/operate.md", "machine"):
         if by_the_unit := [run for *_, run, at in host.rows("say_hello") if at]:
             names["RUN"] = by_the_unit[0]
         done = host.shell(placed(command, "example", "say_hello", **names), check=False)
@@ -286,7 +286,7 @@ def exit_code_137(host: Host, row: str) -> None:
     assert host.run("greedy")[0] != 0
     # Without unified cgroups systemd isn't told of the kernel's reason.
     wait_for("the failure's word", lambda: host.rows("greedy")[0][1] in {"oom-kill", "signal"}, seconds=20)
-    [edit] = [command for command in commands("handbook.md", "machine") if "edit" in command]
+    [edit] = [command for command in commands("how-to/operate.md", "machine") if "edit" in command]
     host.shell(placed(edit, "alarms", "greedy"))
     assert host.run("greedy")[0] == 0
 
@@ -306,8 +306,8 @@ def signal_or_exec(host: Host, row: str) -> None:
 def missed(host: Host, row: str) -> None:
     # It was due for two days, and its host was down.
     host.query("UPDATE deployed_job SET valid_from = now() - interval '2 days' WHERE job = 'daily'")
-    told = "seen_at = now(), since = now() - interval '1 hour'"  # its watch has had its word since it is back
-    host.query(f"UPDATE watched_host SET accounted_until = now() - interval '2 days', {told}")
+    heartbeats = "heartbeat_at = now(), heartbeats_since = now() - interval '1 hour'"  # its watch runs again
+    host.query(f"UPDATE host SET accounted_until = now() - interval '2 days', {heartbeats}")
     host.shell("clocks watch")
     slots = [at for status, _, _, _, at in host.rows("daily") if status == "missed"]
     assert slots
@@ -333,7 +333,7 @@ def lost(host: Host, row: str) -> None:
 
 def silent(host: Host, row: str) -> None:
     host.shell("systemctl stop clock-watch.timer")  # which looks every minute
-    host.query("UPDATE watched_host SET seen_at = now() - interval '10 minutes'")
+    host.query("UPDATE host SET heartbeat_at = now() - interval '10 minutes'")
     status = host.shell("clocks status --bad", check=False)
     assert (status.returncode, "silent" in status.stdout) == (1, True)
     assert "inactive (dead)" in host.do(row)[0]
@@ -376,10 +376,10 @@ def nothing_at_its_time(host: Host, row: str) -> None:
 
 def an_interrupted_apply(host: Host, row: str) -> None:
     window = '{"timers": {}, "pending": []}'
-    host.shell(f"mkdir -p /run/scheduled-tasks; echo '{window}' >/run/scheduled-tasks/window.json")
-    assert "an apply did not come to its end" in host.shell("clocks doctor", check=False).stdout
+    host.shell(f"mkdir -p /run/scheduled-tasks; echo '{window}' >/run/scheduled-tasks/stopped-timers.json")
+    assert "an apply did not finish" in host.shell("clocks doctor", check=False).stdout
     host.do(row)
-    assert "an apply did not come to its end" not in host.shell("clocks doctor", check=False).stdout
+    assert "an apply did not finish" not in host.shell("clocks doctor", check=False).stdout
 
 
 def a_bad_release(host: Host, row: str) -> None:

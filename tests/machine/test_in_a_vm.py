@@ -1,7 +1,7 @@
 """What a container can't show: limits on control groups v2, and a power cut in the middle of an apply.
 
-One virtual machine with systemd 257 lives through it all; it is switched off while it applies, right behind the flip.
-What it says of each boot goes to a serial line.
+One virtual machine with systemd 257 does it all; its power is cut during an apply, right after the switch. It reports
+on a serial line.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("vm")
 
-BOOT_SECONDS = 300.0  # of this machine, for a boot and what is done in it; half a minute is usual
-# Applies, and says each operation before it is done.
+BOOT_SECONDS = 300.0  # seconds of the host for a boot and its work; half a minute is usual
+# Applies, and reports each operation before it happens.
 DRIVER = """
 import sys
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 
-class Telling(System):
+class Reporting(Effects):
     def step(self, operation, what):
         with open(sys.argv[1], "w") as report:
             print("step", operation, what, file=report)
 
-apply(render(configured_clocks(), configured_host()), system=Telling())
+apply(render(configured_clocks(), configured_host()), effects=Reporting())
 """
-# What stands on the disk and in systemd's memory, a section each.
+# Shell functions: report what is on the disk and what systemd has loaded; choose a set; apply it with a report.
 LOOK = f"""look() {{
     {{
         echo "looks: $1"
@@ -49,10 +49,10 @@ LOOK = f"""look() {{
     }} >{REPORT} 2>&1
 }}
 use() {{ rm -rf {FOLDER}/small/clocks; cp -r {FOLDER}/$1 {FOLDER}/small/clocks; }}
-tell_apply() {{ use $1; sync; {PYTHON} /srv/driver.py {REPORT} >{REPORT} 2>&1; }}
+apply_with_report() {{ use $1; sync; {PYTHON} /srv/driver.py {REPORT} >{REPORT} 2>&1; }}
 """
 LIMITED = ("greedy", "modest", "forks", "hangs", "busy")
-# The first boot: the limits; then the old set, and on the way to the new one the power goes.
+# The first boot: the limits; then the old set; the power is cut on the way to the new one.
 FIRST = f"""#!/bin/sh
 . /srv/look.sh
 mkdir -p -m 777 {OUT}
@@ -67,9 +67,9 @@ cd /etc/systemd/system && rm -r clock-limits* clock.slice clock-.service.d/10-ev
 rm /etc/systemd/system/probe.sh && ln -s /srv/second.sh /etc/systemd/system/probe.sh
 use old; {PYTHON} -m scheduled_tasks.cli apply >{REPORT} 2>&1
 look applied
-tell_apply new
+apply_with_report new
 """
-# The second: what the cut left, and the next apply.
+# The second boot: what the power cut left, and the next apply.
 SECOND = f"""#!/bin/sh
 . /srv/look.sh
 look booted
@@ -88,7 +88,7 @@ ExecStart=/etc/systemd/system/probe.sh
 
 
 def put_in(root: Path, folder: Path) -> None:
-    """All that the machine needs."""
+    """Put all that the machine needs into its root directory."""
     give_python(root)
     furnish(root)
     for name, clocks in (("old", OLD), ("new", NEW)):
@@ -100,7 +100,7 @@ def put_in(root: Path, folder: Path) -> None:
     jobs.add("forks", "for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait")
     jobs.add("hangs", "sleep 60", "timeout=1")
     jobs.add("busy", BUSY, "cpu_quota='20%'")
-    jobs.write_into(root, folder, host(systemd=257))
+    jobs.write_into(root, folder, host(systemd_version=257))
     write_below(root, "/srv/look.sh", LOOK)
     write_below(root, "/srv/driver.py", DRIVER)
     for name, text in (("first", FIRST), ("second", SECOND)):
@@ -112,8 +112,8 @@ def put_in(root: Path, folder: Path) -> None:
     (units / "multi-user.target.wants/probe.service").symlink_to("../probe.service")
 
 
-def cut(machine: VirtualMachine, at: str) -> str:
-    """Boots the machine, and has the power go at the first operation that is told with these words."""
+def cut_power(machine: VirtualMachine, at: str) -> str:
+    """Boot the machine and cut its power at the first reported operation that contains `at`; return the report."""
     machine.cut(at, lambda: at in machine.report or "Traceback" in machine.report, seconds=BOOT_SECONDS)
     assert at in machine.report, machine.report[-3000:]
     return machine.report
@@ -121,11 +121,11 @@ def cut(machine: VirtualMachine, at: str) -> str:
 
 @pytest.fixture(scope="module")
 def boots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """What the machine said in each of its two boots."""
+    """The reports of the machine's two boots."""
     folder = tmp_path_factory.mktemp("clock")
     with virtual_machine(lambda root: put_in(root, folder)) as machine:
-        # `current` is the new set by now, and nothing has made sure that this came to the disk.
-        yield [cut(machine, "step systemctl daemon-reload"), machine.live()]
+        # `current` points to the new set by now, and nothing has flushed that to the disk.
+        yield [cut_power(machine, "step systemctl daemon-reload"), machine.live()]
 
 
 def results(report: str) -> dict[str, str]:
@@ -138,12 +138,12 @@ def results(report: str) -> dict[str, str]:
 
 
 def looks(report: str, when: str) -> tuple[bool, dict[str, str]]:
-    """Whether the set in force is whole, and which timers systemd has, each with its hour."""
+    """Whether the current set is complete, and which timers systemd has loaded, with their hours."""
     section = report.replace("\r", "").partition(f"looks: {when}\n")[2].partition("looked\n")[0]
     return section.startswith("sound\n"), loaded(section)
 
 
-def test_limits_bind_on_control_groups_v2(boots: list[str]) -> None:
+def test_limits_are_enforced_on_control_groups_v2(boots: list[str]) -> None:
     report = boots[0].replace("\r", "")
     assert "cgroups: cgroup2fs\n" in report
     assert results(report) == {
@@ -152,13 +152,13 @@ def test_limits_bind_on_control_groups_v2(boots: list[str]) -> None:
     assert 0.1 < share(report) < 0.3
 
 
-def test_a_power_cut_leaves_the_old_set_or_the_new_and_the_next_apply_converges(boots: list[str]) -> None:
+def test_a_power_cut_leaves_the_old_set_or_the_new_and_the_next_apply_completes_it(boots: list[str]) -> None:
     first, second = boots
     assert looks(first, "applied") == (True, TIMES["old"])
-    told = first.rpartition("looked\n")[2]
-    assert "/etc/scheduled-tasks/units/current" in told  # the flip
-    sound, found = looks(second, "booted")
+    operations = first.rpartition("looked\n")[2]
+    assert "/etc/scheduled-tasks/units/current" in operations  # the switch
+    sound, timers = looks(second, "booted")
     assert sound
-    assert found in TIMES.values()
+    assert timers in TIMES.values()
     assert looks(second, "converged") == (True, TIMES["new"])
     assert "nothing to do: the machine is so already" in second

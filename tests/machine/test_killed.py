@@ -1,4 +1,4 @@
-"""An apply that stops anywhere leaves the old set or the new, and the next one converges."""
+"""An apply that is stopped anywhere leaves the old set or the new one, and the next apply completes it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.machine.project import FAR_HOUR, SmallProject
 pytestmark = pytest.mark.xdist_group("killed")
 
 ROUNDS = 34  # on each systemd
-KILLS = 3  # of applies in a row in each, so that there are some hundred
+KILLS = 3  # applies killed in a row per round: about a hundred in all
 
-# Hours of the day, in UTC, that don't come while the tests run.
+# Hours of the day, in UTC, that do not occur while the tests run.
 HOURS = {number: (FAR_HOUR - 6 + number) % 24 for number in range(3, 10)}
-# Each changes something of every kind: a timer's time, a job that comes, one that goes, a clock that comes and goes.
+# Between them, one change of every kind: a timer's time, a job added and removed, a clock added and removed.
 OLD = {
     "one": {
         "kept": (f"hour={HOURS[3]}", True),
@@ -47,17 +47,17 @@ TIMES = {
         "clock-come-first": f"{HOURS[9]:02}",
     },
 }
-# Applies with hands that stop before their nth operation; says how many there were.
+# Applies, and is killed or fails before the nth operation.
 DRIVER = """
 import errno, os, sys
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 
 how, last = sys.argv[1], int(sys.argv[2])
 
-class Stopping(System):
+class Stopping(Effects):
     count = 0
     def step(self, operation, what):
         self.count += 1
@@ -67,30 +67,30 @@ class Stopping(System):
                 os._exit(137)
             raise OSError(errno.ENOSPC, "No space left on device")
 
-apply(render(configured_clocks(), configured_host()), system=Stopping())
+apply(render(configured_clocks(), configured_host()), effects=Stopping())
 """
 
-# Applies, and kills itself so many seconds after its first operation; says how long it took otherwise.
+# Applies, and kills itself so many seconds after its first operation; if it ends before that, prints the time it took.
 MORTAL = """
 import os, signal, sys, threading, time
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy.effects import Effects
 
-class Mortal(System):
+class Mortal(Effects):
     begun = None
     def step(self, operation, what):
         if self.begun is None and not str(what).endswith("/lock"):
             self.begun = time.monotonic()
             threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGKILL)).start()
 
-hands = Mortal()
-apply(render(configured_clocks(), configured_host()), system=hands)
-print(time.monotonic() - hands.begun)
+effects = Mortal()
+apply(render(configured_clocks(), configured_host()), effects=effects)
+print(time.monotonic() - effects.begun)
 """
 
-# The sets that aren't in force go, so that each apply has to write its own; so does what lasts until a boot.
+# Removes all sets but the current one, so that each apply has to write its own, and all files that a boot would remove.
 FORGET = """
 rm -rf /run/scheduled-tasks
 cd /etc/scheduled-tasks/units
@@ -100,13 +100,13 @@ done
 """
 
 
-# The timers as systemd has them in memory now, and what is left of an apply.
+# The timers that systemd has loaded, and what is left of an apply.
 LOOK = """
 systemctl show "clock-*.timer" --all --property=Id,LoadState,ActiveState,TimersCalendar
 echo "$1"
 [ -z "$2" ] || { systemctl daemon-reload; systemctl show "clock-*.timer" --all --property=Id,LoadState,TimersCalendar; }
 echo "$1"
-ls -A /run/scheduled-tasks/held 2>/dev/null
+ls -A /run/scheduled-tasks/blocked 2>/dev/null
 ls -A /etc/scheduled-tasks/units 2>/dev/null | grep -v -x -E '[0-9a-f]{64}|current'
 cat /run/small/runs 2>/dev/null
 true
@@ -115,9 +115,9 @@ MARK = "-- next --"
 
 
 def look(project: SmallProject, *, reload: bool = False) -> tuple[dict[str, str], dict[str, str], set[str], str]:
-    """What is loaded (a timer and its hour), the same after a reload, which timers are started, and what is left."""
-    said = project.machine.run("sh", "-c", LOOK, "sh", MARK, "reload" if reload else "").stdout
-    now, after, left = said.split(f"{MARK}\n")
+    """The loaded timers and their hours, the same after a reload, the started timers, and leftovers of an apply."""
+    printed = project.machine.run("sh", "-c", LOOK, "sh", MARK, "reload" if reload else "").stdout
+    now, after, left = printed.split(f"{MARK}\n")
     units = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in now.split("\n\n")]
     started = {unit["Id"].removesuffix(".timer") for unit in units if unit.get("ActiveState") == "active"}
     return loaded(now), loaded(after), started, left
@@ -133,36 +133,36 @@ def loaded(shown: str) -> dict[str, str]:
 
 
 def assert_old_or_new(project: SmallProject, what: str, *, reload: bool = True) -> None:
-    """As systemd has them, and as it will have them after a reload, which a package's installation may bring."""
+    """Both as systemd has loaded the units and as it would after a reload, which installing a package can cause."""
     now, after, *_ = look(project, reload=reload)
     assert now in TIMES.values(), what
     assert after in TIMES.values() or not reload, what
 
 
-def assert_converged(project: SmallProject, to: str, what: str) -> None:
+def assert_completed(project: SmallProject, to: str, what: str) -> None:
     project.apply()
     now, _, started, left = look(project)
     assert started == set(TIMES[to]), what
     assert now == TIMES[to], what
-    assert left == "", what  # nothing held, no half set, and no job was run
+    assert left == "", what  # no blocked service, no incomplete set, and no run
 
 
 def assert_nothing_to_do(project: SmallProject) -> None:
     assert project.apply()["changed"] is False
 
 
-def test_killed_at_every_operation(project: SmallProject) -> None:
+def test_an_apply_killed_before_any_operation_leaves_the_old_set_or_the_new(project: SmallProject) -> None:
     stop_at_every_operation(project, "killed", 0)
 
 
-# What follows a failing operation is ours alone: one systemd will do.
+# What follows a failing operation does not depend on systemd's version: one is enough.
 @pytest.mark.parametrize("either_machine", ["this machine's"], indirect=True)
-def test_with_a_failure_of_every_operation(project: SmallProject) -> None:
+def test_a_failure_of_any_operation_leaves_the_old_set_or_the_new(project: SmallProject) -> None:
     stop_at_every_operation(project, "failing", 1)
 
 
 def stop_at_every_operation(project: SmallProject, how: str, direction: int) -> None:
-    """Each number of an operation once, there and back by turns; the end is reached when neither way has so many."""
+    """Stop before each operation once, switching there and back in turn, until neither way has so many operations."""
     ways = (("old", OLD), ("new", NEW))
     project.write(**ways[direction][1])
     project.apply()
@@ -177,13 +177,13 @@ def stop_at_every_operation(project: SmallProject, how: str, direction: int) -> 
         what = f"{how} {done.stdout}{done.stderr}"
         assert completed or done.stdout.startswith("stopped before"), what
         assert_old_or_new(project, what)
-        assert_converged(project, to, what)
+        assert_completed(project, to, what)
     assert_nothing_to_do(project)
     assert operation > 60
 
 
-def test_by_sigkill_at_random_moments(project: SmallProject) -> None:
-    """What the kill leaves half done inside an operation, too; systemctl itself goes on, as it would."""
+def test_an_apply_killed_at_a_random_moment_leaves_the_old_set_or_the_new(project: SmallProject) -> None:
+    """Unlike the test above, this also kills it within an operation; systemctl itself goes on, as it really would."""
     project.write(**OLD)
     project.apply()
     chance = random.Random(20261123)
@@ -191,7 +191,7 @@ def test_by_sigkill_at_random_moments(project: SmallProject) -> None:
     for clocks in (NEW, OLD, NEW):
         project.write(**clocks)
         took.append(float(project.code(MORTAL, "3600").stdout))
-    longest = min(took)  # of what may be slow for a moment
+    longest = min(took)  # the host may have been slow for a moment
     killed = 0
     for number in range(ROUNDS):
         for attempt in range(KILLS):
@@ -200,21 +200,21 @@ def test_by_sigkill_at_random_moments(project: SmallProject) -> None:
             after = chance.uniform(0, longest)
             what = f"the kill {attempt} of round {number}, after {after} s"
             killed += project.code(MORTAL, str(after), check=False).returncode == -signal.SIGKILL
-            # A reload in between would do a part of the next apply's work, so that it isn't had every time.
+            # A reload in between does a part of the next apply's work, so it is made only sometimes.
             assert_old_or_new(project, what, reload=attempt == KILLS - 1 and number % 2 == 0)
-        assert_converged(project, to, what)
+        assert_completed(project, to, what)
     assert_nothing_to_do(project)
     assert killed > ROUNDS * KILLS / 2
 
 
 @pytest.mark.parametrize("free", [0, 4, 16, 32])
-def test_on_a_full_disk_the_old_set_stays_and_runs(project: SmallProject, free: int) -> None:
+def test_on_a_full_disk_the_old_set_stays_current_and_active(project: SmallProject, free: int) -> None:
     project.clocks("remove", "--all")
     project.machine.run("mkdir", "-p", "/etc/scheduled-tasks")
     project.machine.run("mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", "/etc/scheduled-tasks")
     try:
         project.write(**OLD)
-        assert_converged(project, "old", "before")
+        assert_completed(project, "old", "before")
         project.write(**NEW)
         fill = f"cat /dev/zero >/etc/scheduled-tasks/full; truncate -s -{free}K /etc/scheduled-tasks/full"
         project.machine.run("sh", "-c", fill)
@@ -223,15 +223,15 @@ def test_on_a_full_disk_the_old_set_stays_and_runs(project: SmallProject, free: 
         assert look(project)[2] == set(TIMES["old"])
         assert_old_or_new(project, "full")
         project.machine.run("rm", "/etc/scheduled-tasks/full")
-        assert_converged(project, "new", "after")
+        assert_completed(project, "new", "after")
     finally:
         project.clocks("remove", "--all")
         project.machine.run("umount", "/etc/scheduled-tasks")
 
 
-def test_on_a_read_only_etc_the_old_set_stays_and_runs(project: SmallProject) -> None:
+def test_on_a_read_only_etc_the_old_set_stays_current_and_active(project: SmallProject) -> None:
     project.write(**OLD)
-    assert_converged(project, "old", "before")
+    assert_completed(project, "old", "before")
     project.write(**NEW)
     project.machine.run("sh", "-c", "mount --bind /etc /etc && mount -o remount,ro,bind /etc")
     try:
@@ -241,4 +241,4 @@ def test_on_a_read_only_etc_the_old_set_stays_and_runs(project: SmallProject) ->
         assert_old_or_new(project, "read-only")
     finally:
         project.machine.run("umount", "/etc")
-    assert_converged(project, "new", "after")
+    assert_completed(project, "new", "after")

@@ -158,12 +158,12 @@ import os
 from scheduled_tasks.cli.common import configured_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
-from scheduled_tasks.deploy.effects import System
-class Dying(System):
+from scheduled_tasks.deploy.effects import Effects
+class Dying(Effects):
     def step(self, operation, what):
         if operation == 'systemctl daemon-reload':
             os._exit(137)
-apply(render(configured_clocks(), configured_host()), system=Dying())
+apply(render(configured_clocks(), configured_host()), effects=Dying())
 """
 
 
@@ -185,13 +185,13 @@ def test_the_watch_brings_an_apply_to_its_end_that_was_killed_while_timers_stood
         return machine.run("systemctl", "is-active", *timers, "clock-watch.timer", check=False).stdout.split()
 
     assert states() == ["inactive"] * 3
-    machine.run("test", "-e", "/run/scheduled-tasks/window.json")
+    machine.run("test", "-e", "/run/scheduled-tasks/stopped-timers.json")
     sleep_until(time.time() + 10)
     machine.run("systemctl", "start", "clock-watch.service")
     wait_for("the timers", lambda: states() == ["active"] * 3, seconds=20)
     effects = "SELECT what FROM effect WHERE what = ANY (%s) ORDER BY what"
     wait_for("both runs", lambda: fleet.query(effects, list(kinds)) == [("kept",), ("plain",)], seconds=20)
-    window = ("test", "-e", "/run/scheduled-tasks/window.json")
+    window = ("test", "-e", "/run/scheduled-tasks/stopped-timers.json")
     wait_for("the window's end", lambda: machine.run(*window, check=False).returncode == 1, seconds=10)
     assert fleet.ask("app1", "apply")["changed"] is False
 

@@ -1,4 +1,4 @@
-"""The fixture itself: what the other machine tests rely on."""
+"""The machine fixture itself: what the other machine tests rely on."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pytest
 if TYPE_CHECKING:
     from tests.machine.machine import Machine
 
-pytestmark = pytest.mark.xdist_group("machine")  # one machine for all of them
+pytestmark = pytest.mark.xdist_group("machine")  # one machine for all tests
 
 
 def test_it_boots_without_a_failed_unit(machine: Machine) -> None:
     assert machine.run("systemctl", "is-system-running", check=False).stdout == "running\n"
 
 
-def test_it_has_a_name_and_an_identity_of_its_own(machine: Machine) -> None:
+def test_it_has_its_own_name_and_machine_id(machine: Machine) -> None:
     assert machine.run("hostname").stdout == "machine\n" != f"{platform.node()}\n"
     assert machine.run("cat", "/etc/machine-id").stdout != Path("/etc/machine-id").read_text()
 
 
-def test_what_it_writes_stays_in_it(machine: Machine) -> None:
+def test_files_that_it_writes_do_not_reach_the_host(machine: Machine) -> None:
     machine.run("sh", "-c", "echo written >/opt/by-the-machine")
     assert not Path("/opt/by-the-machine").exists()
 

@@ -52,7 +52,7 @@ def limits(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Jobs:
     jobs.add("always_fails", f"echo >>{OUT}/always; exit 1", "retries=2")
     jobs.add("is_misconfigured", f"echo >>{OUT}/misconfigured; exit 78", "retries=2")
     jobs.add("hangs_again", f"echo >>{OUT}/hangs; sleep 60", "timeout=1, retries=1")
-    jobs.put_on(machine, tmp_path_factory.mktemp("clock"), host(systemd=version))
+    jobs.put_on(machine, tmp_path_factory.mktemp("clock"), host(systemd_version=version))
     return jobs
 
 

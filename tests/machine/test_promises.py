@@ -1,4 +1,4 @@
-"""A deploy fires nothing, kills nothing, loses nothing: each for persistent timers and for plain ones."""
+"""An apply starts no job, ends none and loses no run: each shown for persistent timers and for plain ones."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("promises")
 
-KINDS = {"kept": True, "plain": False}  # a job of each kind: one with a persistent timer, one with a plain one
-SLACK = 2.5  # AccuracySec=1s, and the time that a start takes on a busy machine
+KINDS = {"kept": True, "plain": False}  # a job of each kind: with a persistent timer, and with a plain one
+SLACK = 2.5  # seconds: AccuracySec=1s, and a start on a busy host
 
 
 @pytest.fixture(autouse=True)
 def fresh(project: SmallProject) -> Iterator[None]:
-    """Each test begins on a machine without our units, and without a run."""
+    """Each test begins on a machine without our units and without a recorded run."""
     yield
     project.write()
     project.machine.run("sh", "-c", "rm -f /run/small.long")
@@ -36,7 +36,7 @@ def both(fields: str) -> dict[str, tuple[str, bool]]:
     return {job: (fields, kept) for job, kept in KINDS.items()}
 
 
-def test_a_first_deploy_starts_no_job_and_the_second_does_nothing(project: SmallProject) -> None:
+def test_a_first_apply_starts_no_job_and_a_second_one_changes_nothing(project: SmallProject) -> None:
     project.write(one=both(at(-2)))
     assert project.apply()["started"] == ["clock-one-kept.timer", "clock-one-plain.timer"]
     before = project.machine.run(
@@ -60,7 +60,7 @@ def test_a_new_time_between_the_last_run_and_now_starts_no_job(project: SmallPro
     project.apply()
     wait_for("both runs", lambda: len(project.runs()) == 4, seconds=due - time.time() + 5)
     sleep_until(due + 5)
-    for _ in range(2):  # also where the last run was none of the schedule's
+    for _ in range(2):  # the second time, the last run is not one of the old schedule
         project.write(one=both(at(-2)))
         assert project.apply()["restarted"] == ["clock-one-kept.timer", "clock-one-plain.timer"]
         time.sleep(SLACK)
@@ -71,7 +71,7 @@ def test_a_new_time_between_the_last_run_and_now_starts_no_job(project: SmallPro
         }  # fmt: skip
 
 
-def test_the_new_time_is_the_one_that_fires(project: SmallProject) -> None:
+def test_a_job_runs_at_its_new_time(project: SmallProject) -> None:
     project.write(one=both(at(3600)))
     project.apply()
     project.write(one=both(at(6)))
@@ -80,7 +80,7 @@ def test_the_new_time_is_the_one_that_fires(project: SmallProject) -> None:
     wait_for("both runs", lambda: len(project.runs()) == 4, seconds=12)
 
 
-def test_a_running_job_goes_on_when_its_unit_changes_and_when_it_goes(project: SmallProject) -> None:
+def test_a_running_job_continues_when_its_unit_changes_and_when_it_is_removed(project: SmallProject) -> None:
     project.write(one=both(at(3600)))
     project.apply()
     project.machine.run("sh", "-c", "echo 8 >/run/small.long")
@@ -96,10 +96,10 @@ def test_a_running_job_goes_on_when_its_unit_changes_and_when_it_goes(project: S
 
 @pytest.mark.parametrize("edit", ["the same time", "another time"])
 def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: SmallProject, edit: str) -> None:
-    """The apply is slowed down, so that the time passes between the timer's stop and its start."""
+    """The apply is slowed down, so that the due time passes while the timer is stopped."""
     due = time.time() + 8
     slot = at(8)
-    # The timer changes in either case: at first it has an hour more, or quite another one.
+    # The timer changes in either case: before the apply it has one hour more, or a different one.
     with_an_hour_more = re.sub(r"hour=(\d+)", lambda hour: f"hour='{hour[1]},{(int(hour[1]) + 2) % 24}'", slot)
     project.write(one=both(with_an_hour_more if edit == "the same time" else at(-3600)))
     project.apply()
@@ -109,21 +109,21 @@ def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: Sm
         "from scheduled_tasks.cli.common import configured_clocks, configured_host\n"
         "from scheduled_tasks.deploy.apply import apply\n"
         "from scheduled_tasks.render.units import render\n"
-        "from scheduled_tasks.deploy.effects import System\n"
-        "class Slow(System):\n"
+        "from scheduled_tasks.deploy.effects import Effects\n"
+        "class Slow(Effects):\n"
         "    def step(self, operation, what):\n"
         "        if operation == 'systemctl daemon-reload':\n"
         f"            time.sleep(max(0, {due + 1.5} - time.time()))\n"
-        "print(apply(render(configured_clocks(), configured_host()), system=Slow()))\n"
+        "print(apply(render(configured_clocks(), configured_host()), effects=Slow()))\n"
     )
-    said = project.code(slow).stdout
-    assert "restarted=('clock-one-kept.timer', 'clock-one-plain.timer')" in said
+    printed = project.code(slow).stdout
+    assert "restarted=('clock-one-kept.timer', 'clock-one-plain.timer')" in printed
     wait_for("both runs", lambda: len(project.runs()) >= 4, seconds=5)
     time.sleep(SLACK)
     assert sorted(project.runs()) == ["end kept", "end plain", "start kept", "start plain"]
 
 
-def test_what_fell_due_after_an_apply_was_killed_is_started_once_by_the_next(project: SmallProject) -> None:
+def test_a_run_that_fell_due_after_an_apply_was_killed_is_started_once_by_the_next(project: SmallProject) -> None:
     due = time.time() + 6
     project.write(one=both(at(-3600)))
     project.apply()
@@ -133,25 +133,25 @@ def test_what_fell_due_after_an_apply_was_killed_is_started_once_by_the_next(pro
         "from scheduled_tasks.cli.common import configured_clocks, configured_host\n"
         "from scheduled_tasks.deploy.apply import apply\n"
         "from scheduled_tasks.render.units import render\n"
-        "from scheduled_tasks.deploy.effects import System\n"
-        "class Dying(System):\n"
+        "from scheduled_tasks.deploy.effects import Effects\n"
+        "class Dying(Effects):\n"
         "    def step(self, operation, what):\n"
         "        if operation == 'systemctl daemon-reload':\n"
         "            os._exit(137)\n"
-        "apply(render(configured_clocks(), configured_host()), system=Dying())\n"
+        "apply(render(configured_clocks(), configured_host()), effects=Dying())\n"
     )
     assert project.code(dying, check=False).returncode == 137
     sleep_until(due + 2)
     assert project.runs() == []
-    assert project.apply()["caught_up"] == ["clock-one-plain.service"]  # the other's stamp has systemd start it
+    assert project.apply()["caught_up"] == ["clock-one-plain.service"]  # systemd starts the other, by its stamp
     wait_for("both runs", lambda: len(project.runs()) >= 4, seconds=5)
     assert project.apply()["changed"] is False
     time.sleep(SLACK)
     assert sorted(project.runs()) == ["end kept", "end plain", "start kept", "start plain"]
 
 
-def test_runs_that_their_jitter_still_holds_back_start_once_although_their_timers_change(project: SmallProject) -> None:
-    """Of timers due in one second some have started their job when the apply comes, and others still wait."""
+def test_runs_delayed_by_jitter_start_once_even_if_their_timers_change(project: SmallProject) -> None:
+    """Of timers due at the same time, some have started their job when the apply comes, and others still wait."""
     jobs = [f"{kind}{number}" for kind in KINDS for number in range(4)]
     due = time.time() + 5
 

@@ -1,4 +1,4 @@
-"""A credential reaches its job, and shows nowhere else."""
+"""A credential reaches its job and is visible nowhere else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.machine.rendered import OUT, Jobs, host, write
 if TYPE_CHECKING:
     from tests.machine.machine import Machine
 
-pytestmark = pytest.mark.xdist_group("secrets")  # one machine for all of them
+pytestmark = pytest.mark.xdist_group("secrets")  # one machine for all tests
 
 PLAIN, ENCRYPTED = "open-sesame-7391", "shut-sesame-8264"
 CREDENTIALS = "/etc/scheduled-tasks/credentials"
@@ -20,8 +20,8 @@ READS = f"""cat "$CREDENTIALS_DIRECTORY/plain" "$CREDENTIALS_DIRECTORY/sealed" >
 echo read
 mv {OUT}/read {OUT}/done
 exec sleep 60"""
-PS = "command -v ps >/dev/null && exec ps axeww; exec cat /proc/[0-9]*/cmdline"  # a minimal system has none
-# Every process's environment and command line, but the one that looks.
+PS = "command -v ps >/dev/null && exec ps axeww; exec cat /proc/[0-9]*/cmdline"  # a minimal system has no ps
+# The environments and command lines of all processes.
 EVERY_PROCESS = (
     "for file in /proc/[0-9]*/environ /proc/[0-9]*/cmdline; do tr '\\0' '\\n' <$file; done 2>/dev/null; true"
 )
@@ -34,7 +34,7 @@ def machine(either_machine: Machine) -> Machine:
 
 @pytest.fixture(scope="module")
 def running(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A job that has read its credentials and goes on."""
+    """A running job that has read its credentials."""
     write(machine, f"{CREDENTIALS}/plain", PLAIN, mode=0o600)
     sealed = ("systemd-creds", "encrypt", "--with-key=host", "--name=sealed", "-", f"{CREDENTIALS}/sealed.cred")
     machine.run(*sealed, stdin=ENCRYPTED)
@@ -48,11 +48,11 @@ def running(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> str:
     return jobs.service("reads")
 
 
-def test_a_job_reads_its_credentials_plain_and_encrypted(machine: Machine, running: str) -> None:
+def test_a_job_reads_plain_and_encrypted_credentials(machine: Machine, running: str) -> None:
     assert (machine.root / OUT.lstrip("/") / "done").read_text() == PLAIN + ENCRYPTED
 
 
-def test_an_encrypted_credential_is_not_readable_where_it_lies(machine: Machine, running: str) -> None:
+def test_an_encrypted_credential_is_not_readable_in_its_file(machine: Machine, running: str) -> None:
     assert ENCRYPTED not in (machine.root / CREDENTIALS.lstrip("/") / "sealed.cred").read_text()
 
 
@@ -69,14 +69,14 @@ def test_an_encrypted_credential_is_not_readable_where_it_lies(machine: Machine,
     ],
     ids=["show", "cat", "status", "journal", "ps", "proc", "units"],
 )
-def test_a_credential_is_not_seen_by_who_looks_there(machine: Machine, running: str, look: list[str]) -> None:
+def test_a_credential_is_not_visible_in(machine: Machine, running: str, look: list[str]) -> None:
     shown = machine.run(*(word.format(unit=running) if word == "{unit}" else word for word in look), check=False).stdout
-    assert "clock" in shown or "sleep" in shown  # it has looked at the job
+    assert "clock" in shown or "sleep" in shown  # the command did show the job
     assert PLAIN not in shown
     assert ENCRYPTED not in shown
 
 
-def test_no_other_user_reads_a_credential(machine: Machine, running: str) -> None:
+def test_no_other_user_can_read_a_credential(machine: Machine, running: str) -> None:
     other = ("setpriv", "--reuid=nobody", "--clear-groups", "cat")
     for path in (f"/run/credentials/{running}/plain", f"{CREDENTIALS}/plain"):
         assert "Permission denied" in machine.run(*other, path, check=False).stderr

@@ -83,7 +83,7 @@ def test_remove_all_takes_pauses_locks_and_failures_along(project: SmallProject)
     script = (
         f"mkdir {breaks}; printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{breaks}/99.conf\n"
         "systemctl daemon-reload; systemctl start --wait clock-two-breaks.service clock-one-kept.service\n"
-        f"rm -r {breaks}; mkdir /run/scheduled-tasks/asked; touch /run/scheduled-tasks/asked/clock-one-kept\n"
+        f"rm -r {breaks}; cd /run/scheduled-tasks; mkdir start-requests; touch start-requests/clock-one-kept\n"
     )
     project.machine.run("sh", "-c", script)
     project.clocks("pause", "one/kept", "--here", "--reason", "a test")
@@ -106,7 +106,7 @@ def test_a_second_apply_is_told_who_has_the_lock(project: SmallProject) -> None:
     )
     done = project.code(holding, check=False)
     assert done.returncode == 75
-    assert done.stderr == "clocks: another apply is at work: process 4711, since noon; wait for its end\n"
+    assert done.stderr == "clocks: another apply is running: process 4711, since noon; wait until it has finished\n"
 
 
 def test_a_set_that_systemd_finds_fault_with_changes_nothing(project: SmallProject) -> None:
@@ -251,7 +251,7 @@ def test_ejected_units_live_on_without_the_project(project: SmallProject) -> Non
     for unit in ("clock-one.target", "clock-two.target"):
         assert project.machine.run("systemctl", "is-enabled", unit).stdout == "enabled\n"
 
-    project.machine.run("sh", "-exc", commands_of(readme, "Take away"))
+    project.machine.run("sh", "-exc", commands_of(readme, "Remove"))
     wait_for("its end", lambda: listed(project, "--type=timer,service,target") == set(), seconds=5)
     assert [path.name for path in (project.machine.root / "etc/systemd/system").rglob("clock*")] == []
     project.machine.run("sh", "-c", f"rm -r /srv/ejected /var/lib/systemd/timers/stamp-clock-*; rm -f {RUNS}")

@@ -1,4 +1,4 @@
-"""The example of log shipping, with the real rsyslog on a booted machine: a job's line arrives as it was written."""
+"""The log shipping example with a real rsyslog on a booted machine: a job's line arrives unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.machine.conftest import COMMANDS
 from tests.machine.machine import Machine, booted
 from tests.roots import debian_13, lacking, require
 
-pytestmark = pytest.mark.xdist_group("shipping")  # one machine for all of them
+pytestmark = pytest.mark.xdist_group("shipping")  # one machine for all tests
 
 EXAMPLE = Path(__file__).parents[2] / "ansible/examples/rsyslog.conf"
 CONF = "/etc/shipping.conf"
@@ -32,13 +32,13 @@ def shipping() -> Iterator[Machine]:
         yield machine
 
 
-def test_rsyslog_finds_no_fault_in_it(shipping: Machine) -> None:
+def test_rsyslog_accepts_the_configuration(shipping: Machine) -> None:
     shipping.copy_in(EXAMPLE, CONF)
     done = shipping.run("rsyslogd", "-N1", "-f", CONF)
     assert [line for line in done.stderr.splitlines() if "error" in line or "warning" in line] == []
 
 
-def test_a_jobs_line_arrives_as_it_was_written_and_no_other(shipping: Machine) -> None:
+def test_only_jobs_lines_arrive_and_they_are_unchanged(shipping: Machine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as collector:
         collector.settimeout(30)
         port = collector.getsockname()[1]

@@ -73,7 +73,7 @@ def effects(fleet: Fleet, host: str) -> list[datetime]:
 
 def lost_to(fleet: Fleet, host: str, winner: str) -> int:
     """How many slots a host came to after another."""
-    reason = f"the host {winner} has claimed it, and it has ended"
+    reason = f"claimed by the host {winner}, status ended"
     return sum(line.get("reason") == reason for line in fleet.machines[host].log_lines("clock-skewed-tick.service"))
 
 

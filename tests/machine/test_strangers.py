@@ -1,7 +1,7 @@
 """Other people's projects, a Flask bakery and a Django library, moved in and deployed by Ansible: a job of each fires.
 
-Each is set up as docs/tutorial.md and docs/ansible.md say, from a copy that knows nothing of this project: `clocks
-init`, a task of its own, an inventory; then the collection's one command onto a fresh machine.
+Each is set up as docs/tutorial.md and docs/how-to/deploy.md say, from a copy that knows nothing of this project:
+`clocks init`, a task of its own, an inventory; then the collection's one command onto a fresh machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.machine.conftest import COMMANDS
 from tests.machine.machine import Machine, booted, wait_for
 from tests.roots import debian_13, lacking, require
 
-# They come with the role for a project of one's own (docs/ansible.md).
+# They come with the role for a project of one's own (docs/how-to/deploy.md).
 controller: Any = pytest.importorskip("tests.machine.controller", reason="the role deploys no project of one's own yet")
 server: Any = pytest.importorskip("tests.machine.postgresql", reason="as above")
 

@@ -92,7 +92,7 @@ def test_a_pause_by_file_holds_on_its_host_alone(fleet: Fleet) -> None:
         assert (fleet.machines["app1"].root / "etc/scheduled-tasks/paused/beat").exists()
     finally:
         fleet.clocks("app1", "resume", "beat", "--here")
-    assert fleet.query("SELECT host, reason FROM pause WHERE note IS NOT NULL AND resumed_at IS NOT NULL") == [
+    assert fleet.query("SELECT host, reason FROM pause WHERE local_id IS NOT NULL AND resumed_at IS NOT NULL") == [
         ("app1", "a disk is changed")
     ]
 
@@ -167,7 +167,7 @@ def test_each_hosts_timer_has_its_watch_look_every_minute(fleet: Fleet) -> None:
 
     for machine in fleet.machines.values():
         wait_for("the watch's look", lambda m=machine: has_looked(m), seconds=120)  # type: ignore[misc]
-    assert {host for (host,) in fleet.query("SELECT host FROM watched_host WHERE release <> ''")} == {"app1", "app2"}
+    assert {host for (host,) in fleet.query("SELECT name FROM host WHERE release <> ''")} == {"app1", "app2"}
 
 
 def test_what_a_host_that_died_can_not_tell_the_other_one_writes(fleet: Fleet) -> None:
@@ -176,7 +176,7 @@ def test_what_a_host_that_died_can_not_tell_the_other_one_writes(fleet: Fleet) -
     fleet.kill("app2")
     died = now(fleet)
     # The time that it takes to be taken for dead, and for its run to be over, has not to be waited for.
-    fleet.query("UPDATE watched_host SET seen_at = seen_at - interval '10 minutes' WHERE host = 'app2'")
+    fleet.query("UPDATE host SET heartbeat_at = heartbeat_at - interval '10 minutes' WHERE name = 'app2'")
     fleet.query("UPDATE task_run SET expires_at = clock_timestamp() WHERE job = 'lasts' AND status = 'started'")
     missed = "status = 'missed' AND slot_host = 'app2' AND scheduled_at > '%s'"
 

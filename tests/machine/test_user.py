@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.inside import standing_in
+from tests.machine.inside import python_inside
 from tests.machine.machine import wait_for
 from tests.machine.project import ENVIRONMENT, FAR_HOUR, LATER_HOUR, PLAIN, RUNS, SmallProject, at, set_up, sleep_until
 
@@ -70,7 +70,7 @@ class Developer:
 
 @pytest.fixture(scope="module")
 def developer(either_machine: Machine) -> Iterator[Developer]:
-    with standing_in(either_machine) as inside:
+    with python_inside(either_machine) as inside:
         yield Developer(set_up(either_machine, inside))
 
 
@@ -101,7 +101,7 @@ def test_ones_own_jobs_are_planned_applied_run_changed_rolled_back_and_removed(d
     assert developer.clocks("apply").stdout.splitlines()[:2] == [
         "restarted clock-one-nightly.timer", "stopped clock-one-often.timer",
     ]  # fmt: skip
-    assert [line.split()[-1] for line in developer.clocks("sets").stdout.splitlines()[1:]] == ["force", "2"]
+    assert [line.split()[-1] for line in developer.clocks("sets").stdout.splitlines()[1:]] == ["current", "2"]
     developer.clocks("rollback")
     assert developer.timers() == {"clock-one-often.timer", "clock-one-nightly.timer"}
 
@@ -143,7 +143,7 @@ def test_the_doctor_looks_at_ones_own_systemd(developer: Developer) -> None:
     developer.systemctl("stop", "clock-one-kept.timer")
     assert found()["clock-one-kept.timer"] == "systemctl --user start clock-one-kept.timer"
     developer.clocks("remove", "--all")
-    assert "no set is in force" in developer.clocks("doctor", code=1).stdout
+    assert "there is no current set" in developer.clocks("doctor", code=1).stdout
 
 
 def test_an_image_has_no_user_and_no_session_has_no_systemd(developer: Developer) -> None:

@@ -1,8 +1,8 @@
-"""A virtual machine: a kernel, control groups v2 and a clock of its own, for what a container can't show.
+"""A virtual machine: its own kernel, control groups v2 and clock, for what a container can't show.
 
-qemu emulates it, since CI has no KVM. Its clock counts the instructions that it executes and jumps over the time that
-it would idle (`-icount sleep=off`): an hour of waiting takes half a minute, and what happens in it is the same
-however busy the machine is that runs the tests. That machine's own clock is never set.
+qemu emulates it, since CI has no KVM. Its clock counts the instructions that it executes and skips idle time (`-icount
+sleep=off`): an hour of waiting takes half a minute, and everything happens at the same time of its clock however busy
+the host is. The host's clock is never set.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from tests.roots import debian_13, lacking, require
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-REPORT = "/dev/ttyS1"  # a serial line of its own, for the kernel writes on the first
-OVER = "over\n"  # what a report ends with
-WITHIN = 1500  # seconds of this machine; two minutes is usual, and CI's machine may be a busy one
+REPORT = "/dev/ttyS1"  # a second serial line: the kernel writes to the first
+OVER = "over\n"  # the last line of a report
+LIFE_TIMEOUT = 1500  # seconds of the host; two minutes are usual, and CI's host may be busy
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class VirtualMachine:
     """A machine that can be booted, switched off and booted again.
 
     Attributes:
-        folder: its disk's image, what it has to say, and its console.
-        has_network: whether it reaches this machine's loopback, as 10.0.2.2.
+        folder: its disk image, its report and its console output.
+        has_network: whether it reaches the host's loopback, as 10.0.2.2.
     """
 
     folder: Path
@@ -41,15 +41,15 @@ class VirtualMachine:
 
     @property
     def report(self) -> str:
-        """What it wrote to REPORT since it was last booted."""
+        """What it has written to REPORT since its last boot."""
         path = self.folder / "report"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def boot(self, at: datetime | None = None) -> subprocess.Popen[bytes]:
-        """Switches it on. Killing the process is a power cut.
+        """Switch it on. Killing the process is a power cut.
 
         Args:
-            at: what its clock says then (UTC). Without one it lives in this machine's time, on two processors.
+            at: the time of its clock at boot, in UTC. Without one it runs in real time, on two processors.
         """
         (self.folder / "report").unlink(missing_ok=True)
         pace = ["-accel", "tcg,thread=multi", "-smp", "2", "-rtc", "base=utc"]
@@ -67,15 +67,15 @@ class VirtualMachine:
         ]  # fmt: skip
         return subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
-    def cut(self, what: str, is_so: Callable[[], bool], *, seconds: float) -> None:
-        """Boots it, waits until something is so, and cuts its power.
+    def cut(self, what: str, condition: Callable[[], bool], *, seconds: float) -> None:
+        """Boot it, wait for a condition, and cut its power.
 
         Raises:
-            AssertionError: it wasn't within the time; with the ends of its report and its console.
+            AssertionError: the condition stayed false; with the ends of its report and its console output.
         """
         process = self.boot()
         try:
-            wait_for(what, is_so, seconds=seconds)
+            wait_for(what, condition, seconds=seconds)
         except AssertionError as error:
             console = (self.folder / "console").read_text(errors="replace")
             raise AssertionError(f"{error}:\n{self.report[-3000:]}\n{console[-2000:]}") from None
@@ -84,14 +84,14 @@ class VirtualMachine:
             process.wait()
 
     def live(self, at: datetime | None = None) -> str:
-        """Boots it, waits until it switches itself off, and returns its report.
+        """Boot it, wait until it switches itself off, and return its report.
 
         Raises:
-            AssertionError: it didn't, or not with its report complete; with the end of its console.
+            AssertionError: it stayed on, or its report is incomplete; with the end of its console output.
         """
         process = self.boot(at)
         try:
-            process.wait(WITHIN)
+            process.wait(LIFE_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -106,7 +106,7 @@ def virtual_machine(furnish: Callable[[Path], None], *, has_network: bool = Fals
 
     Args:
         furnish: puts what the machine needs into its root directory.
-        has_network: whether it reaches this machine's loopback, as 10.0.2.2.
+        has_network: whether it reaches the host's loopback, as 10.0.2.2.
     """
     require(lacking("a virtual machine", {"mke2fs": "e2fsprogs", "qemu-system-x86_64": "qemu-system-x86"}))
     base = debian_13()

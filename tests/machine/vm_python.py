@@ -1,7 +1,7 @@
-"""The tests' own Python, put into a root directory that has none: its interpreter, library, and what `clocks` imports.
+"""Put the tests' own Python into a root directory without one: interpreter, standard library, and `clocks`'s imports.
 
-A virtual machine can't be entered from outside as a container can (see inside.py): what runs there has to lie there.
-The libraries of the C runtime are the machine's own, which is newer than any that the tests run on.
+A virtual machine can't be entered from outside as a container can (see inside.py): what runs there has to be stored
+there. The libraries of the C runtime are the machine's own, which are newer than any that the tests run on.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 FOLDER = "/opt/python"
-# As a shell runs it. The libraries are named to the loader, not in the environment: what Python calls has its own.
+# As a shell command. The loader gets the path of the libraries as an option, not by the environment: the commands that
+# Python runs must use the machine's.
 INTERPRETER = f"/lib64/ld-linux-x86-64.so.2 --library-path {FOLDER}/lib {FOLDER}/bin/python"
 SITE = f"{FOLDER}/site"
 PYTHON = (
     f"env PYTHONHOME={FOLDER} PYTHONPATH={SITE}:/srv/small SCHEDULED_TASKS_CONFIG=/srv/small/config.toml {INTERPRETER}"
 )
-# What the library has for others.
+# Parts of the standard library that `clocks` doesn't need.
 UNUSED = shutil.ignore_patterns(
     "test",
     "tests",
@@ -43,7 +44,7 @@ IMPORTED = (
 
 
 def give_python(root: Path) -> None:
-    """Puts it below FOLDER."""
+    """Put Python below FOLDER."""
     home = root / FOLDER.lstrip("/")
     library = Path(sysconfig.get_path("stdlib"))
     copied = home / "lib" / library.name
@@ -62,7 +63,7 @@ def give_python(root: Path) -> None:
         Path(path).relative_to(packages).parts[0] for path in done.stdout.splitlines() if _is_in(path, packages)
     }:
         site.mkdir(exist_ok=True)
-        for source in (packages / name, packages / f"{name}.libs"):  # a wheel's own libraries lie beside it
+        for source in (packages / name, packages / f"{name}.libs"):  # the shared libraries of a wheel are beside it
             if source.is_dir():
                 shutil.copytree(source, site / source.name)
             elif source.exists():

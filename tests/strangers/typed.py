@@ -21,7 +21,7 @@ from scheduled_tasks import (
 )
 from scheduled_tasks.bundled import command
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
-from scheduled_tasks.testing import Flags, JobTimes, TaskCall
+from scheduled_tasks.testing import Flags, JobTimes, TaskResult
 
 
 class FeatureToggle(Enum):
@@ -62,7 +62,7 @@ def nothing() -> None: ...
 
 
 def test_it(
-    run_task: Callable[..., TaskCall], flags: Flags, job_times: JobTimes, log_lines: list[dict[str, object]], tasks_database: str
+    run_task: Callable[..., TaskResult], flags: Flags, job_times: JobTimes, log_lines: list[dict[str, object]], tasks_database: str
 ) -> None:
     flags.enable("EXPIRE")
     call = run_task(expire, at=datetime(2027, 1, 1), clock="night", job="expire")

@@ -109,7 +109,7 @@ def test_the_inventory_has_the_project_as_pyproject_has_it() -> None:
 def test_the_collection_has_the_version_of_the_package() -> None:
     version = read(REPOSITORY / "galaxy.yml")["version"]
     assert version == scheduled_tasks.__version__
-    files = ("docs/ansible.md", "tests/machine/shop/deploy/requirements.yml")
+    files = ("docs/how-to/deploy.md", "tests/machine/shop/deploy/requirements.yml")
     assert [
         name for name in files if f"scheduled_tasks-deploy-{version}.tar.gz" not in (REPOSITORY / name).read_text()
     ] == []
@@ -122,6 +122,6 @@ def test_the_collections_folders_are_the_repositorys(name: str) -> None:
 
 
 def test_the_documented_inventory_is_the_one_that_a_test_deploys() -> None:
-    page = (REPOSITORY / "docs/ansible.md").read_text()
+    page = (REPOSITORY / "docs/how-to/deploy.md").read_text()
     inventory = (REPOSITORY / "tests/machine/shop/deploy/inventory.yml").read_text()
     assert inventory.removeprefix("---\n") in page

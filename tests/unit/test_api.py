@@ -1,4 +1,4 @@
-"""docs/api.md is complete: every public name stands on it, and none that isn't there."""
+"""docs/reference/api.md is complete: every public name stands on it, and none that isn't there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scheduled_tasks.bundled import command
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = dict(
-    re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "docs/api.md").read_text(), re.MULTILINE | re.DOTALL)
+    re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "docs/reference/api.md").read_text(), re.MULTILINE | re.DOTALL)
 )
 
 

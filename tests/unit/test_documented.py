@@ -54,5 +54,5 @@ def test_a_block_of_python_is_python(block: Block) -> None:
 
 
 def test_the_inventory_that_is_shown_is_the_one_that_the_fleets_test_deploys_with() -> None:
-    shown = [yaml.safe_load(block.text) for block in blocks("ansible.md") if block.language == "yaml"]
+    shown = [yaml.safe_load(block.text) for block in blocks("how-to/deploy.md") if block.language == "yaml"]
     assert yaml.safe_load((ROOT / "tests/machine/shop/deploy/inventory.yml").read_text()) in shown

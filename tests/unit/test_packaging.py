@@ -23,7 +23,7 @@ def test_a_wheel_has_templates_migrations_schema_and_types(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {
         "scheduled_tasks/units/clock-CLOCK-JOB.service.j2",
-        "scheduled_tasks/migrations/0001_flags_and_runs.sql",
+        "scheduled_tasks/migrations/0001_flags_and_ledger.sql",
         "scheduled_tasks/run/log_line.schema.json",
         "scheduled_tasks/py.typed",
     } <= names

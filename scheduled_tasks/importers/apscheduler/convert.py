@@ -13,7 +13,7 @@ import tokenize
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.conversion_report import Entry, Finding, Report
+from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.importers.apscheduler.clock_source import read_source
 from scheduled_tasks.importers.apscheduler.execute import record
@@ -141,14 +141,20 @@ def _import_one(  # noqa: PLR0913, PLR0917 - what one file adds to
             )
             general.append(f"{shown}: {text}")
     if not with_jobs:
-        found.append(Entry(shown, 1, "", "note", findings=(Finding("empty", "it adds no job", "remark"),)))
+        found.append(Entry(shown, 1, "", "note", differences=(Difference("empty", "it adds no job", "remark"),)))
     found += [
-        Entry(shown, each.line, each.source, "note", findings=(Finding("scheduler", each.text, "remark"),))
+        Entry(shown, each.line, each.source, "note", differences=(Difference("scheduler", each.text, "remark"),))
         for each in dict.fromkeys(source.asides)
     ]
     if with_jobs:
         found += [
-            Entry(shown, node.lineno, ast.unparse(node), "note", findings=(Finding("left_out", NOT_TAKEN, "remark"),))
+            Entry(
+                shown,
+                node.lineno,
+                ast.unparse(node),
+                "note",
+                differences=(Difference("left_out", NOT_TAKEN, "remark"),),
+            )
             for node in not_taken_over(source, taken)
             if node.lineno not in source.applied
         ]
@@ -172,7 +178,7 @@ def _with(entry: Entry, variables: str | None) -> Entry:
     if not variables:
         return entry
     text = f"what {variables} said in the environment of this import now stands in the clock file"
-    return replace(entry, findings=(*entry.findings, Finding("environment", text))).judged()
+    return replace(entry, differences=(*entry.differences, Difference("environment", text))).with_outcome()
 
 
 def _unique(name: str, files: dict[str, str]) -> str:

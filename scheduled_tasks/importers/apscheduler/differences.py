@@ -1,6 +1,6 @@
 """Where an imported job runs at other times than it did: compared with APScheduler itself, over the nights of change.
 
-In come APScheduler's own trigger and ours; out come findings with dates. Everywhere else the two are the same, which
+In come APScheduler's own trigger and ours; out come differences with dates. Everywhere else the two are the same, which
 the schedule room's tests show.
 """
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.conversion_report import Finding, horizon
+from scheduled_tasks.conversion_report import Difference, dates_until
 from scheduled_tasks.schedule import latest_occurrence, occurrences
 from scheduled_tasks.schedule.trigger import Cron, Trigger
 from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
@@ -31,16 +31,16 @@ def fire_times(trigger: Any, after: datetime, previous: datetime | None) -> Iter
         found = trigger.get_next_fire_time(found, found)
 
 
-def differences(original: Any, trigger: Trigger, now: datetime) -> list[Finding]:
+def find_differences(original: Any, trigger: Trigger, now: datetime) -> list[Difference]:
     """What differs on the nights of change within two years, and within the next hundred runs."""
     if not isinstance(trigger, Cron):
         return []
-    until = horizon(trigger, now)
+    until = dates_until(trigger, now)
     nights = (each for each in shifts(trigger.zone, now.year, until.year) if now < each.at <= until)
-    return gathered([finding for shift in nights if (finding := _at(original, trigger, shift))])
+    return gathered([difference for shift in nights if (difference := _at(original, trigger, shift))])
 
 
-def _at(original: Any, trigger: Cron, shift: Shift) -> Finding | None:
+def _at(original: Any, trigger: Cron, shift: Shift) -> Difference | None:
     first = [each.at for each in islice(occurrences(trigger, after=shift.at - AROUND), 2)]
     is_dense = len(first) > 1 and first[1] - first[0] < timedelta(minutes=1)
     around = CLOSE if is_dense else AROUND
@@ -54,7 +54,7 @@ def _at(original: Any, trigger: Cron, shift: Shift) -> Finding | None:
     return changed("APScheduler", before, here, trigger.zone, shift) if before != here else None
 
 
-def changed(who: str, before: set[datetime], here: set[datetime], zone: str, shift: Shift) -> Finding:
+def changed(who: str, before: set[datetime], here: set[datetime], zone: str, shift: Shift) -> Difference:
     """What a night of change has of other runs than `who` had."""
     gone, new = sorted(before - here), sorted(here - before)
     kind = "gap" if shift.is_gap else "fold"
@@ -64,7 +64,7 @@ def changed(who: str, before: set[datetime], here: set[datetime], zone: str, shi
     if new:
         parts.append(f"it runs at {_times(new, zone)}, as {who} did not")
     local = {at.astimezone(zone_info(zone)).date() for at in (*gone, *new)}
-    return Finding(kind, "; ".join(parts), dates=tuple(f"{day:%Y-%m-%d}" for day in sorted(local)))
+    return Difference(kind, "; ".join(parts), dates=tuple(f"{day:%Y-%m-%d}" for day in sorted(local)))
 
 
 def _times(instants: list[datetime], zone: str) -> str:
@@ -73,9 +73,9 @@ def _times(instants: list[datetime], zone: str) -> str:
     return ", ".join(shown) + more
 
 
-def gathered(findings: list[Finding]) -> list[Finding]:
+def gathered(differences: list[Difference]) -> list[Difference]:
     """The same sentence once, with all of its dates."""
     dates: dict[tuple[str, str], list[str]] = {}
-    for each in findings:
+    for each in differences:
         dates.setdefault((each.kind, each.text), []).extend(each.dates)
-    return [Finding(kind, text, dates=tuple(found)) for (kind, text), found in dates.items()]
+    return [Difference(kind, text, dates=tuple(found)) for (kind, text), found in dates.items()]

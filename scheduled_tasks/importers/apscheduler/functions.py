@@ -1,6 +1,6 @@
 """The functions that jobs call: where each is, whether its arguments fit, how its decorators stand.
 
-In come values of a clock file's reading; out come a `Target` that the clock can name, and findings. Sources are read,
+In: values read from a clock file. Out: a `Target` that the clock can name, and differences. Sources are read,
 never imported.
 """
 
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.conversion_report import Finding
+from scheduled_tasks.conversion_report import Difference
 from scheduled_tasks.importers.apscheduler.values import (
     CallResult,
     LocalFunction,
@@ -53,12 +53,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What `func` came to: the target, arguments that it brings (a partial's), findings."""
+    """What `func` came to: the target, arguments that it brings (a partial's), differences."""
 
     target: Target | None
     args: tuple[Value, ...] = ()
     kwargs: tuple[tuple[str, Value], ...] = ()
-    findings: tuple[Finding, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
 def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:
@@ -134,7 +134,7 @@ def _source_of(module: str, root: Path) -> Path | None:
 
 
 def _refused(kind: str, text: str, instead: str) -> Resolved:
-    return Resolved(None, findings=(Finding(kind, text, "refusal", instead=instead),))
+    return Resolved(None, differences=(Difference(kind, text, "refused", instead=instead),))
 
 
 def absolute(dotted: str, path: Path) -> str:
@@ -169,7 +169,7 @@ def decorator_name(node: ast.expr) -> str:
     return ast.unparse(plain).rpartition(".")[2]
 
 
-def findings_of_definition(target: Target, args: list[Value], kwargs: dict[str, Value]) -> list[Finding]:
+def definition_differences(target: Target, args: list[Value], kwargs: dict[str, Value]) -> list[Difference]:
     """Whether the arguments fit, and whether the decorators stand in their order, where the definition is known."""
     if target.node is None:
         return []
@@ -178,19 +178,19 @@ def findings_of_definition(target: Target, args: list[Value], kwargs: dict[str, 
     ours = [ORDER.index(name) for name in decorators if name in ORDER]
     if ours != sorted(ours):
         found.append(
-            Finding(
+            Difference(
                 "order",
                 f"the decorators of {target.name} are in the wrong order: @{', @'.join(decorators)}",
-                "refusal",
+                "refused",
                 instead="from the outside in: @log_cron, @cron_context, @cron_require_feature, then the function",
             )
         )
-    if set(decorators) <= UNDERSTOOD and (finding := _misfit(target, args, kwargs)):
-        found.append(finding)
+    if set(decorators) <= UNDERSTOOD and (difference := _misfit(target, args, kwargs)):
+        found.append(difference)
     return found
 
 
-def _misfit(target: Target, args: list[Value], kwargs: dict[str, Value]) -> Finding | None:
+def _misfit(target: Target, args: list[Value], kwargs: dict[str, Value]) -> Difference | None:
     assert target.node is not None  # noqa: S101 - the caller has looked
     signature = _signature(target.node.args)
     try:
@@ -198,11 +198,11 @@ def _misfit(target: Target, args: list[Value], kwargs: dict[str, Value]) -> Find
     except TypeError as error:
         first = next(iter(signature.parameters), "")
         if first in {"app", "application"} and not args and first not in kwargs:
-            return Finding(
-                "app", f"{target.name} takes {first}, and the job gives none; APScheduler refuses it", "refusal",
+            return Difference(
+                "app", f"{target.name} takes {first}, and the job gives none; APScheduler refuses it", "refused",
                 instead="write args=[app]",
             )  # fmt: skip
-        return Finding("arguments", f"the arguments don't fit {target.name}{signature}: {error}", "refusal",
+        return Difference("arguments", f"the arguments don't fit {target.name}{signature}: {error}", "refused",
                        instead="give what it takes in args and kwargs")  # fmt: skip
     return None
 

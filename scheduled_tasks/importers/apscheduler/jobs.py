@@ -1,7 +1,7 @@
 """One job of a clock file, judged: what is written for it, and its entry in the report.
 
 In comes a `AddJobCall` as it was read or recorded; out come `ImportedJob`s (an OrTrigger makes several, a refused one
-has no code). Every finding of a job is collected before it is refused.
+has no code). Every difference of a job is collected before it is refused.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.conversion_report import Entry, Finding
+from scheduled_tasks.conversion_report import Difference, Entry
 from scheduled_tasks.importers.apscheduler import triggers
-from scheduled_tasks.importers.apscheduler.functions import Target, findings_of_definition, resolve
+from scheduled_tasks.importers.apscheduler.functions import Target, definition_differences, resolve
 from scheduled_tasks.importers.apscheduler.values import (
     AddJobCall,
     Scheduler,
@@ -77,56 +77,56 @@ class ImportedJob:
 def judge(call: AddJobCall, clock: ClockContext) -> list[ImportedJob]:
     """Judges one call."""
     arguments = _defaults(clock.scheduler) | call.arguments
-    findings = _doubts(call)
+    differences = _doubts(call)
     resolved = resolve(arguments.get("func"), clock.path, clock.roots)
-    findings += resolved.findings
-    args, kwargs = _arguments(arguments, findings)
+    differences += resolved.differences
+    args, kwargs = _arguments(arguments, differences)
     args, kwargs = [*resolved.args, *args], dict(resolved.kwargs) | kwargs
     target = resolved.target
     if target is not None:
-        findings += findings_of_definition(target, args, kwargs)
-        findings += _needs(target, clock.source)
+        differences += definition_differences(target, args, kwargs)
+        differences += _needs(target, clock.source)
     if call.above:
         names = ", ".join(f"@{each}" for each in call.above)
         text = f"{names} stands above @scheduled_job, so that the job ran without it; now it holds"
-        findings.append(Finding("order", text))
-    findings += _plain_values(args, kwargs)
-    kept, option_findings = _options(arguments)
-    findings += option_findings
+        differences.append(Difference("order", text))
+    differences += _plain_values(args, kwargs)
+    kept, option_differences = _options(arguments)
+    differences += option_differences
     unread = (call.undecided or call.refused) and "trigger" not in arguments
     read = [] if unread else triggers.read(arguments, clock.zones, clock.now)
     jobs = []
     for index, each in enumerate(read or [triggers.ReadTrigger("")], 1):
         if index > 1 and isinstance(arguments.get("id"), str):  # the further parts of an OrTrigger
             arguments = arguments | {"id": f"{call.arguments['id']}_{index}"}
-        jobs.append(_assembled(call, clock, arguments, target, args, kwargs, kept, findings, each))
+        jobs.append(_assembled(call, clock, arguments, target, args, kwargs, kept, differences, each))
     return jobs
 
 
-def _doubts(call: AddJobCall) -> list[Finding]:
+def _doubts(call: AddJobCall) -> list[Difference]:
     """What is to be said of a call before it is looked into."""
     found = []
     if call.undecided:
-        found.append(Finding("undecided", call.undecided, "refusal", instead="import with --execute"))
+        found.append(Difference("undecided", call.undecided, "refused", instead="import with --execute"))
     if call.problem:
-        found.append(Finding("arguments", call.problem, "refusal", instead="import with --execute"))
+        found.append(Difference("arguments", call.problem, "refused", instead="import with --execute"))
     if call.refused:
-        found.append(Finding("apscheduler", f"APScheduler refuses it: {call.refused}", "refusal"))
+        found.append(Difference("apscheduler", f"APScheduler refuses it: {call.refused}", "refused"))
     if call.doubt:
-        found.append(Finding("scheduler", call.doubt))
+        found.append(Difference("scheduler", call.doubt))
     return found
 
 
-def _needs(target: Target, source: ClockSource) -> list[Finding]:
+def _needs(target: Target, source: ClockSource) -> list[Difference]:
     """What a function of the file needs that it won't have as a task."""
     if target.module:
         return []
     if name := uses_scheduler(source, target):
         text = f"{target.name} uses {name} itself, and no scheduler runs here"
-        return [Finding("scheduler", text, "refusal", instead="take that out of the task")]
+        return [Difference("scheduler", text, "refused", instead="take that out of the task")]
     if names := unset(source, target):
         text = f"{target.name} uses {', '.join(names)}, which only a run of the file as a program sets"
-        return [Finding("needs", text, "refusal", instead="set it in the module, or give it as an argument")]
+        return [Difference("needs", text, "refused", instead="set it in the module, or give it as an argument")]
     return []
 
 
@@ -142,20 +142,20 @@ def _defaults(scheduler: Scheduler) -> dict[str, Value]:
     return found
 
 
-def _arguments(arguments: dict[str, Value], findings: list[Finding]) -> tuple[list[Value], dict[str, Value]]:
+def _arguments(arguments: dict[str, Value], differences: list[Difference]) -> tuple[list[Value], dict[str, Value]]:
     args, kwargs = arguments.get("args"), arguments.get("kwargs")
     if args is not None and not isinstance(args, list | tuple):
         text = why_unknown(args) or f"args={args!r} is not a list"
-        findings.append(Finding("arguments", text, "refusal", instead="write args=[…]"))
+        differences.append(Difference("arguments", text, "refused", instead="write args=[…]"))
         args = []
     if kwargs is not None and not isinstance(kwargs, dict):
         text = why_unknown(kwargs) or f"kwargs={kwargs!r} is not a dictionary"
-        findings.append(Finding("arguments", text, "refusal", instead="write kwargs={…}"))
+        differences.append(Difference("arguments", text, "refused", instead="write kwargs={…}"))
         kwargs = {}
     return list(args or []), dict(kwargs or {})
 
 
-def _plain_values(args: list[Value], kwargs: dict[str, Value]) -> list[Finding]:
+def _plain_values(args: list[Value], kwargs: dict[str, Value]) -> list[Difference]:
     found = []
     for value in [*args, *kwargs.values()]:
         if isinstance(value, WebApplication):
@@ -163,7 +163,7 @@ def _plain_values(args: list[Value], kwargs: dict[str, Value]) -> list[Finding]:
         if not _is_json(value):
             reason = why_unknown(value) if not is_plain(value) else f"{value!r} is no number, text, list or dictionary"
             instead = triggers.EXECUTE if isinstance(value, UnknownValue) else "let the task make it"
-            found.append(Finding("arguments", f"a unit can't pass it: {reason}", "refusal", instead=instead))
+            found.append(Difference("arguments", f"a unit can't pass it: {reason}", "refused", instead=instead))
     return found
 
 
@@ -175,9 +175,9 @@ def _is_json(value: Value) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
-def _options(arguments: dict[str, Value]) -> tuple[list[str], list[Finding]]:
+def _options(arguments: dict[str, Value]) -> tuple[list[str], list[Difference]]:
     """What is kept of APScheduler's options, as words, and what is to be said of them."""
-    kept, findings = [], []
+    kept, differences = [], []
     for name in ("misfire_grace_time", "coalesce", "max_instances", "next_run_time", *LEFT_OUT):
         if name not in arguments:
             continue
@@ -187,19 +187,23 @@ def _options(arguments: dict[str, Value]) -> tuple[list[str], list[Finding]]:
                 kept.append(f"{name}={value}")
             else:
                 text = f"misfire_grace_time={value!r} is no number of seconds above 0: APScheduler refuses it"
-                findings.append(Finding("grace", text))
+                differences.append(Difference("grace", text))
         elif name == "coalesce" and value is not True:
-            findings.append(Finding("coalesce", "runs that were missed several times are caught up once, not each"))
+            differences.append(
+                Difference("coalesce", "runs that were missed several times are caught up once, not each")
+            )
         elif name == "max_instances" and value != 1:
             text = f"max_instances={value!r}: a second run never starts beside the first; one that falls due is not run"
-            findings.append(Finding("instances", text))
+            differences.append(Difference("instances", text))
         elif name == "next_run_time" and value is None:
             kept.append("next_run_time=None")
         elif name == "next_run_time":
-            findings.append(Finding("first_run", "it ran at its next_run_time first; here it runs when it is due"))
+            differences.append(
+                Difference("first_run", "it ran at its next_run_time first; here it runs when it is due")
+            )
         elif name in LEFT_OUT:
-            findings.append(Finding("left_out", f"{name} is left out: {LEFT_OUT[name]}", "remark"))
-    return kept, findings
+            differences.append(Difference("left_out", f"{name} is left out: {LEFT_OUT[name]}", "remark"))
+    return kept, differences
 
 
 def _assembled(  # noqa: PLR0913, PLR0917 - the parts of one call
@@ -210,14 +214,14 @@ def _assembled(  # noqa: PLR0913, PLR0917 - the parts of one call
     args: list[Value],
     kwargs: dict[str, Value],
     kept: list[str],
-    findings: list[Finding],
+    differences: list[Difference],
     read: ReadTrigger,
 ) -> ImportedJob:
-    wanted, id_findings = _id(arguments.get("id"), target, clock)
-    every = (*findings, *id_findings, *read.findings)
+    wanted, id_differences = _id(arguments.get("id"), target, clock)
+    every = (*differences, *id_differences, *read.differences)
     due = describe(read.trigger) if read.trigger is not None else ""
     entry = Entry(clock.shown, call.line, call.source, "", f"{clock.name}/{wanted}" if wanted else "", due, every)
-    entry = entry.judged()
+    entry = entry.with_outcome()
     if entry.outcome == "refused" or target is None:
         return ImportedJob((), entry)
     clock.ids.add(wanted)
@@ -234,22 +238,22 @@ def _assembled(  # noqa: PLR0913, PLR0917 - the parts of one call
     return ImportedJob(tuple(code_of_call("scheduler.add_job", words)), entry, read.original)
 
 
-def _id(given: Value, target: Target | None, clock: ClockContext) -> tuple[str, list[Finding]]:
-    findings = []
+def _id(given: Value, target: Target | None, clock: ClockContext) -> tuple[str, list[Difference]]:
+    differences = []
     if isinstance(given, UnknownValue):
-        findings.append(Finding("id", f"its id isn't known: {given.text} depends on {given.why}", "remark"))
+        differences.append(Difference("id", f"its id isn't known: {given.text} depends on {given.why}", "remark"))
         given = None
     base = str(given) if given is not None else target.task if target else ""
     wanted = re.sub(r"[^a-z0-9_]+", "_", base.lower()).strip("_") if base else ""
     if given is not None and wanted != given:
-        findings.append(Finding("id", f"its id was {given!r}; units are named with a-z, 0-9 and _", "remark"))
+        differences.append(Difference("id", f"its id was {given!r}; units are named with a-z, 0-9 and _", "remark"))
     number, name = 2, wanted
     while name and name in clock.ids:
         name = f"{wanted}_{number}"
         number += 1
     if given is not None and name != wanted:
-        findings.append(Finding("id", f"the id {given!r} is another job's already, and APScheduler refuses it"))
-    return name, findings
+        differences.append(Difference("id", f"the id {given!r} is another job's already, and APScheduler refuses it"))
+    return name, differences
 
 
 def _function_word(target: Target, clock: ClockContext) -> str:

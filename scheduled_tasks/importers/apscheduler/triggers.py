@@ -1,7 +1,7 @@
 """The triggers of imported jobs: what APScheduler makes of them, what is written in the clock file, what differs.
 
 In come a job's arguments as they were read; out come `ReadTrigger`s (several for an OrTrigger), each with
-APScheduler's own trigger, ours, the words to write, and findings.
+APScheduler's own trigger, ours, the words to write, and differences.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduled_tasks.conversion_report import Finding
+from scheduled_tasks.conversion_report import Difference
 from scheduled_tasks.faults import FaultsError
-from scheduled_tasks.importers.apscheduler.differences import differences
+from scheduled_tasks.importers.apscheduler.differences import find_differences
 from scheduled_tasks.importers.apscheduler.values import (
     TriggerObject,
     UnknownValue,
@@ -50,13 +50,13 @@ class Zones:
 
 @dataclass(frozen=True)
 class ReadTrigger:
-    """One trigger: what to write (`kind`, `words`), APScheduler's and ours where it can be had, findings."""
+    """One trigger: what to write (`kind`, `words`), APScheduler's and ours where it can be had, differences."""
 
     kind: str
     words: tuple[str, ...] = ()
     original: Any = None
     trigger: Trigger | None = None
-    findings: tuple[Finding, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
 def read(arguments: Mapping[str, Value], zones: Zones, now: datetime) -> list[ReadTrigger]:
@@ -77,7 +77,7 @@ def read(arguments: Mapping[str, Value], zones: Zones, now: datetime) -> list[Re
 
 
 def _refused(kind: str, text: str, instead: str) -> ReadTrigger:
-    return ReadTrigger("", findings=(Finding(kind, text, "refusal", instead=instead),))
+    return ReadTrigger("", differences=(Difference(kind, text, "refused", instead=instead),))
 
 
 def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[ReadTrigger]:
@@ -86,14 +86,15 @@ def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[Re
         for part in trigger.parts:
             found += read({"trigger": part}, zones, now)
         text = "an OrTrigger becomes a job for each of its parts; where two fire together, both run"
-        return [ReadTrigger(each.kind, each.words, each.original, each.trigger, (*each.findings, Finding("or", text)))
-                for each in found]  # fmt: skip
+        difference = Difference("or", text)
+        return [ReadTrigger(part.kind, part.words, part.original, part.trigger, (*part.differences, difference))
+                for part in found]  # fmt: skip
     if trigger.kind == "and":
         return [
             _refused("and", "an AndTrigger can't be said to a timer", "write one cron trigger: its fields all hold")
         ]
     fields = dict(trigger.fields)
-    more: tuple[Finding, ...] = ()
+    more: tuple[Difference, ...] = ()
     if trigger.crontab:
         try:
             parsed = CronTrigger.from_crontab(trigger.crontab, timezone="UTC")
@@ -109,18 +110,18 @@ def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[Re
                 f"APScheduler counts weekdays from Monday as 0: it ran on {given['day_of_week']}, where a crontab "
                 f"means {_named_days(weekday, first=-1)}; what ran is kept"
             )
-            more = (Finding("weekday", text, "remark"),)
+            more = (Difference("weekday", text, "remark"),)
         if given.get("day", "*") != "*" and given.get("day_of_week", "*") != "*":
             text = "APScheduler holds day and weekday both, where a crontab means either; what ran is kept"
-            more = (*more, Finding("either", text, "remark"))
+            more = (*more, Difference("either", text, "remark"))
         fields = given | fields
     zone = fields.pop("timezone", None) or zones.host
     found_one = _read(trigger.kind, fields | {"timezone": zone}, zones.clock, zones, now)
     if "timezone" not in trigger.fields and zones.clock != zones.host:
         text = f"an object made without a zone is in the host's ({zones.host}), not in the scheduler's ({zones.clock})"
-        more = (*more, Finding("zone", text, "remark"))
+        more = (*more, Difference("zone", text, "remark"))
     return [ReadTrigger(trigger.kind, found_one.words, found_one.original, found_one.trigger,
-                        (*found_one.findings, *more))]  # fmt: skip
+                        (*found_one.differences, *more))]  # fmt: skip
 
 
 def _named_days(text: str, first: int = 0) -> str:
@@ -139,24 +140,24 @@ def _read(kind: str, given: dict[str, Value], clock_zone: str, zones: Zones, now
     for name, value in fields.items():
         if not is_plain(value):
             reason = why_unknown(value)
-            finding = Finding("undecided", f"{name}={written(value)}: {reason}", "refusal", instead=EXECUTE)
-            return ReadTrigger(kind, findings=(finding,))
+            difference = Difference("undecided", f"{name}={written(value)}: {reason}", "refused", instead=EXECUTE)
+            return ReadTrigger(kind, differences=(difference,))
     if fields.get("timezone") == zones.clock:
         del fields["timezone"]
     try:
         trigger = read_trigger(kind, fields, timezone=clock_zone)
     except FaultsError as error:
-        return ReadTrigger(kind, findings=tuple(
-            Finding("field", f"{fault.field}={fault.value}: {fault.problem}" if fault.field else fault.problem,
-                    "refusal", instead=fault.instead)
+        return ReadTrigger(kind, differences=tuple(
+            Difference("field", f"{fault.field}={fault.value}: {fault.problem}" if fault.field else fault.problem,
+                    "refused", instead=fault.instead)
             for fault in error.faults
         ))  # fmt: skip
     try:
         original = MAKERS[kind](**{"timezone": clock_zone} | fields | ({"jitter": None} if "jitter" in fields else {}))
     except (TypeError, ValueError) as error:
-        return ReadTrigger(kind, findings=(Finding("field", f"APScheduler refuses it: {error}", "refusal"),))
+        return ReadTrigger(kind, differences=(Difference("field", f"APScheduler refuses it: {error}", "refused"),))
     words = tuple(f"{name}={literal(_writable(value))}" for name, value in fields.items())
-    return ReadTrigger(kind, words, original, trigger, tuple(_findings(trigger, original, now)))
+    return ReadTrigger(kind, words, original, trigger, tuple(_differences(trigger, original, now)))
 
 
 def _writable(value: Value) -> Value:
@@ -165,21 +166,23 @@ def _writable(value: Value) -> Value:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _findings(trigger: Trigger, original: Any, now: datetime) -> list[Finding]:
-    found = differences(original, trigger, now)
+def _differences(trigger: Trigger, original: Any, now: datetime) -> list[Difference]:
+    found = find_differences(original, trigger, now)
     if isinstance(trigger, Interval) and trigger.start is None:
         text = (
             "without start_date APScheduler counted from each start of the clock; here it counts from Monday 00:00 UTC"
         )
         if trigger.every >= LONG:
             text += ", so that a restart no longer puts it off"
-        found.append(Finding("phase", text, instead="write start_date to choose the phase"))
+        found.append(Difference("phase", text, instead="write start_date to choose the phase"))
     if isinstance(trigger, Date) and trigger.run_at <= now:
         found.append(
-            Finding("past", f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which is past: it never runs")
+            Difference("past", f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which is past: it never runs")
         )
     if trigger.jitter:
         text = f"APScheduler starts it up to {trigger.jitter} s early or late; here it is late, by the same each time"
-        found.append(Finding("jitter", text))
-    found += [Finding("reading", note, "remark") for note in trigger.notes if not note.startswith("no start_date")]
+        found.append(Difference("jitter", text))
+    found += [
+        Difference("reading", note, "remark") for note in trigger.warnings if not note.startswith("no start_date")
+    ]
     return found

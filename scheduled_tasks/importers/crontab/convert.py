@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.conversion_report import Entry, Finding, Report
+from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.importers.codegen import call, literal
 from scheduled_tasks.importers.crontab.lines import ANACRON, Line, format_of, read_lines
 from scheduled_tasks.importers.crontab.times import Times, anacron_times, times_of
@@ -93,7 +93,7 @@ def import_files(paths: Iterable[Path], request: Request) -> Imported:
             text = (
                 "cron reads no file of cron.d whose name has anything but letters, digits, _ and -: nothing is imported"
             )
-            entries.append(Entry(shown, 1, "", "note", findings=(Finding("name", text, "remark"),)))
+            entries.append(Entry(shown, 1, "", "note", differences=(Difference("name", text, "remark"),)))
             continue
         name = re.sub(r"[^a-z0-9_]+", "_", path.name.lower()).strip("_") or "crontab"
         name = name if f"clocks/{name}.py" not in files else f"{name}_{len(files) + 1}"
@@ -114,7 +114,7 @@ def import_files(paths: Iterable[Path], request: Request) -> Imported:
 def _holds_for_all(empty: int) -> list[str]:
     limits = (
         "a run has limits and hardening: its file system is read-only but for read_write_paths, it reaches this "
-        "machine alone unless allow_network says more (docs/clocks.md)"
+        "machine alone unless allow_network says more (docs/reference/clock-files.md)"
     )
     missed = (
         "a run that fell due while the machine was off was lost with cron; here it is caught up once: write "
@@ -127,8 +127,8 @@ def _holds_for_all(empty: int) -> list[str]:
 def _note(  # noqa: PLR0913, PLR0917 - an entry has these parts
     line: Line, file: _File, outcome: str, kind: str, text: str, weight: str = "remark"
 ) -> None:
-    finding = Finding(kind, text, weight)
-    file.entries.append(Entry(file.shown, line.number, line.text.strip(), outcome, findings=(finding,)))
+    difference = Difference(kind, text, weight)
+    file.entries.append(Entry(file.shown, line.number, line.text.strip(), outcome, differences=(difference,)))
 
 
 def _read_comment(line: Line, file: _File) -> None:
@@ -140,7 +140,7 @@ def _read_comment(line: Line, file: _File) -> None:
 
 
 def _read_wrong(line: Line, file: _File) -> None:
-    _note(line, file, "refused", "line", line.problem, "refusal")
+    _note(line, file, "refused", "line", line.problem, "refused")
 
 
 def _read_variable(line: Line, file: _File) -> None:
@@ -169,9 +169,9 @@ def _read_variable(line: Line, file: _File) -> None:
     elif SECRET_NAME.search(name) or SECRET_VALUE.search(value):
         file.secrets.add(name)
         text = f"{name} looks like a secret, and everybody can read a unit: left out; give the job a credential"
-        finding = Finding("secret", text, "refusal")
+        difference = Difference("secret", text, "refused")
         shown = f"{name}=…"
-        file.entries.append(Entry(file.shown, line.number, shown, "refused", findings=(finding,)))
+        file.entries.append(Entry(file.shown, line.number, shown, "refused", differences=(difference,)))
     else:
         file.variables[name] = value
         text = "in the environment of the jobs below"
@@ -184,30 +184,34 @@ def _read_entry(line: Line, file: _File) -> None:
     anacron = file.form == ANACRON
     zone, now = file.zone, file.request.now
     found = anacron_times(line, file.start_hour, zone, now) if anacron else times_of(line, zone, now)
-    findings = []
+    differences = []
     if len(found) > 1:
-        findings.append(Finding("or", "cron runs it when day or weekday matches: two jobs, which never meet", "remark"))
+        differences.append(
+            Difference("or", "cron runs it when day or weekday matches: two jobs, which never meet", "remark")
+        )
     if line.user == "root":
-        findings.append(
-            Finding("user", "it ran as root; a job never does: it runs as the configured user, or as user= says")
+        differences.append(
+            Difference("user", "it ran as root; a job never does: it runs as the configured user, or as user= says")
         )
     if line.stdin:
         text = "a % that has no \\ before it ends the command: what follows is its standard input, as with cron"
-        findings.append(Finding("stdin", text, "remark"))
+        differences.append(Difference("stdin", text, "remark"))
     if file.secrets:
-        findings.append(Finding("secret", f"it doesn't get {', '.join(sorted(file.secrets))}"))
+        differences.append(Difference("secret", f"it doesn't get {', '.join(sorted(file.secrets))}"))
     name = _name(line)
     for each in found:
-        _add(line, file, each, name, (*findings, *each.findings))
+        _add(line, file, each, name, (*differences, *each.differences))
     file.comments.clear()
 
 
-def _add(line: Line, file: _File, times: Times, name: str, findings: tuple[Finding, ...]) -> None:
+def _add(line: Line, file: _File, times: Times, name: str, differences: tuple[Difference, ...]) -> None:
     wanted, number = name, 2
     while wanted in file.ids:
         wanted, number = f"{name}_{number}", number + 1
     due = describe(times.trigger) if times.trigger is not None else ""
-    entry = Entry(file.shown, line.number, line.text.strip(), "", f"{file.clock}/{wanted}", due, findings).judged()
+    entry = Entry(
+        file.shown, line.number, line.text.strip(), "", f"{file.clock}/{wanted}", due, differences
+    ).with_outcome()
     file.entries.append(entry)
     if entry.outcome == "refused":
         file.code.append(f"# Not imported, the report says why: {file.shown}:{line.number} {line.when} {line.command}")

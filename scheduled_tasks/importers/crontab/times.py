@@ -1,6 +1,6 @@
 """When a crontab's line runs: cron's fields as a trigger's, and what cron did otherwise in the nights of change.
 
-In come a line's time and its zone; out come `Times` (two where day OR weekday matches), with findings.
+In come a line's time and its zone; out come `Times` (two where day OR weekday matches), with differences.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from scheduled_tasks.conversion_report import Finding, horizon
+from scheduled_tasks.conversion_report import Difference, dates_until
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.importers.apscheduler.differences import AROUND, changed, gathered
 from scheduled_tasks.schedule import Trigger, occurrences, read_trigger
@@ -34,7 +34,7 @@ class Times:
     kind: str = "cron"
     fields: tuple[tuple[str, int | str], ...] = ()
     trigger: Trigger | None = None
-    findings: tuple[Finding, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
 def times_of(line: Line, zone: str, now: datetime) -> list[Times]:
@@ -43,22 +43,22 @@ def times_of(line: Line, zone: str, now: datetime) -> list[Times]:
     if when == "@reboot":
         text = "it runs when the machine starts, which is no time: a timer can't say it"
         instead = "write a service of systemd's for it, WantedBy=multi-user.target"
-        return [Times(findings=(Finding("reboot", text, "refusal", instead=instead),))]
+        return [Times(differences=(Difference("reboot", text, "refused", instead=instead),))]
     if when.startswith("@") and when not in MACROS:
-        return [Times(findings=(Finding("time", f"cron has no {line.when}", "refusal"),))]
+        return [Times(differences=(Difference("time", f"cron has no {line.when}", "refused"),))]
     words = MACROS.get(when, line.when).split()
-    findings = []
+    differences = []
     if words[0].startswith("-"):
         words[0] = words[0][1:]
-        findings.append(
-            Finding("syslog", "the leading - kept cronie from logging it; each run is logged here", "remark")
+        differences.append(
+            Difference("syslog", "the leading - kept cronie from logging it; each run is logged here", "remark")
         )
     fields = dict(zip(NAMES, words, strict=True))
-    jitter = _random(fields, line.text, findings)
-    return [_read(each, jitter, zone, now, findings) for each in _either(fields)]
+    jitter = _random(fields, line.text, differences)
+    return [_read(each, jitter, zone, now, differences) for each in _either(fields)]
 
 
-def _random(fields: dict[str, str], seed: str, findings: list[Finding]) -> int:
+def _random(fields: dict[str, str], seed: str, differences: list[Difference]) -> int:
     """Takes `a~b` out of the fields; gives the jitter in seconds that says it of minutes and hours."""
     jitter = 0
     for name, text in fields.items():
@@ -76,7 +76,7 @@ def _random(fields: dict[str, str], seed: str, findings: list[Finding]) -> int:
         else:
             fields[name] = str(first + crc32(seed.encode()) % (last - first + 1))
             said = f"cron chose {name}={text} anew at each start; here it is {fields[name]}"
-        findings.append(Finding("random", said))
+        differences.append(Difference("random", said))
     return jitter
 
 
@@ -104,8 +104,8 @@ def _ranges(numbers: list[int]) -> str:
     return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in parts)
 
 
-def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, said: list[Finding]) -> Times:
-    findings = list(said)
+def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, said: list[Difference]) -> Times:
+    differences = list(said)
     stars = fields["minute"].startswith("*") or fields["hour"].startswith("*")
     days = fields.pop("day") if fields.pop("both", "") else ""
     try:
@@ -124,24 +124,24 @@ def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, said: l
         found = []
         for each in error.faults:
             text = f"{each.field}={each.value}: {each.problem}" if each.field else each.problem
-            found.append(Finding("time", text, "refusal", instead=each.instead))
-        return Times(findings=(*findings, *found))
+            found.append(Difference("time", text, "refused", instead=each.instead))
+        return Times(differences=(*differences, *found))
     if isinstance(trigger, Cron) and not jitter:
-        findings += cron_differences(trigger, now, stars=stars)
+        differences += cron_differences(trigger, now, stars=stars)
     ordered = {
         name: words[name] for name in ("month", "day", "day_of_week", "hour", "minute", "jitter") if name in words
     }
-    return Times("cron", tuple(ordered.items()), trigger, tuple(findings))
+    return Times("cron", tuple(ordered.items()), trigger, tuple(differences))
 
 
-def cron_differences(trigger: Cron, now: datetime, *, stars: bool) -> list[Finding]:
+def cron_differences(trigger: Cron, now: datetime, *, stars: bool) -> list[Difference]:
     """Where cron runs a line at other times, on the nights of change: cron(8) of Debian.
 
     A line with * for minute or hour follows the wall clock. Any other is run right after a gap that it falls into, and
     once in a fold.
     """
     found = []
-    until = horizon(trigger, now)
+    until = dates_until(trigger, now)
     for shift in shifts(trigger.zone, now.year, until.year):
         if now < shift.at <= until:
             low, high = shift.at - AROUND, shift.at + AROUND + shift.length
@@ -177,9 +177,9 @@ def anacron_times(line: Line, start_hour: int, zone: str, now: datetime) -> list
     """The trigger of an anacrontab's line: once in its period, its delay after the first hour that anacron runs in."""
     hour, minute = divmod(start_hour * 60 + line.delay, 60)
     text = "anacron counts its days from the last run; here it runs at this time, or once when the machine is back"
-    findings = (Finding("anacron", text),)
+    differences = (Difference("anacron", text),)
     if not line.when.isdigit() and line.when not in {"@daily", "@weekly", "@monthly"}:
-        return [Times(findings=(Finding("time", f"anacron has no period {line.when}", "refusal"),))]
+        return [Times(differences=(Difference("time", f"anacron has no period {line.when}", "refused"),))]
     days = int(line.when) if line.when.isdigit() else {"@daily": 1, "@weekly": 7, "@monthly": 30}[line.when]
     fields: dict[str, int | str] = {"hour": hour % 24, "minute": minute}
     if line.when == "@monthly":
@@ -191,4 +191,4 @@ def anacron_times(line: Line, start_hour: int, zone: str, now: datetime) -> list
         fields = {"days": days, "start_date": start.replace(tzinfo=None).isoformat(sep=" ")}
     kind = "interval" if "days" in fields else "cron"
     trigger = read_trigger(kind, fields, timezone=zone)
-    return [Times(kind, tuple(fields.items()), trigger, findings)]
+    return [Times(kind, tuple(fields.items()), trigger, differences)]

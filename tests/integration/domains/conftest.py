@@ -17,8 +17,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import stamina
 
-from scheduled_tasks import features
 from scheduled_tasks.domains.application import Application, create_app
+from scheduled_tasks.domains.features import FeatureToggle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _flags(connection: psycopg.Connection[Any]) -> None:
-    for feature in features.FeatureToggle:
+    for feature in FeatureToggle:
         connection.execute(
             "INSERT INTO feature (name, is_active, updated_by) VALUES (%s, true, 'test')", [feature.name]
         )

@@ -45,7 +45,7 @@ def test_failed_transaction_is_told(app: Application) -> None:
 
 def test_unreachable_database_is_an_unavailable_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/nowhere")
-    with pytest.raises(ServiceUnavailableError, match="PostgreSQL is not reachable"):
+    with pytest.raises(ServiceUnavailableError, match="PostgreSQL is unreachable"):
         _ = create_app().connection
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
-from scheduled_tasks.clock_job import Project
+from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.domains import demo
 from scheduled_tasks.schedule import describe
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clocks() -> list[ClockSpec]:
-    project = Project("scheduled_tasks.domains", "Europe/Paris", datetime(2026, 1, 1, tzinfo=UTC))
+    project = ReadingContext("scheduled_tasks.domains", "Europe/Paris", datetime(2026, 1, 1, tzinfo=UTC))
     return read_clocks(clock_files("scheduled_tasks.clocks"), project)
 
 

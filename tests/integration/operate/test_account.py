@@ -136,6 +136,6 @@ def worlds(draw: st.DrawFn) -> World:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_whatever_happens_each_slot_has_its_one_answer(connection: psycopg.Connection[Any], world: World) -> None:
-    connection.execute("TRUNCATE task_run, deployed_job, watched_host, pause")
+    connection.execute("TRUNCATE task_run, deployed_job, host, pause")
     live_through(world, connection)
     assert_each_slot_has_its_one_answer(connection, world)

@@ -106,7 +106,7 @@ def test_status_shows_what_runs_and_what_is_paused_and_by_whom(connection: Datab
 
 
 def test_a_silent_host_is_bad(connection: Database, hour: datetime) -> None:
-    connection.execute("UPDATE watched_host SET seen_at = seen_at - interval '6 minutes'")
+    connection.execute("UPDATE host SET heartbeat_at = heartbeat_at - interval '6 minutes'")
     found = clocks("status")
     assert found.exit_code == 1
     assert "app1 is silent since" in found.stdout
@@ -180,7 +180,7 @@ def test_show_finds_a_run_by_the_beginning_of_its_id(connection: Database, hour:
 
 def test_watch_as_somebody_else_than_root_of_a_host_only_judges(connection: Database, hour: datetime) -> None:
     assert ask("watch")["written"] == []
-    assert [host for (host,) in connection.execute("SELECT host FROM watched_host")] == ["app1"]
+    assert [host for (host,) in connection.execute("SELECT name FROM host")] == ["app1"]
 
 
 def test_questions_about_many_jobs_walk_down_indices(connection: Database) -> None:

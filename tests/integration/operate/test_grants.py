@@ -10,12 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from scheduled_tasks import features
 from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.operate.grants import grant
 from scheduled_tasks.operate.prune import prune
 from scheduled_tasks.run import database, record, statements
 from scheduled_tasks.run.current import Run
+from scheduled_tasks.run.status import RunStatus
 
 Database = psycopg.Connection[Any]
 TASKS, OPERATORS = "test_tasks", "test_operators"
@@ -68,10 +69,9 @@ def test_a_run_needs_no_more_than_the_services_role_has(roles: Database, monkeyp
     run = Run("shop.work", "work", clock="shop", job="work")
     run.feature, run.slot_host, run.scheduled_at = "SELL", "", datetime(2026, 11, 24, 6, tzinfo=UTC)
     with acting(roles, TASKS):
-        assert record.open_run(run, record.Terms(timeout=60, overlap="skip"), "1") == (1, True, False, "", "")
-        assert roles.execute(statements.CLOSE, record.Result(run.run_id, 1, "ended", 0, 0.1)._asdict()).fetchall() == [
-            (1,)
-        ]
+        assert record.open_run(run, record.ClaimTerms(timeout=60, overlap="skip"), "1") == (1, True, False, "", "")
+        result = record.Result(run.run_id, 1, RunStatus.ENDED, 0, 0.1)
+        assert roles.execute(statements.CLOSE, result._asdict()).fetchall() == [(1,)]
         roles.execute("INSERT INTO venue (name) SELECT 'x' WHERE false")  # the project's own tables are its tasks'
 
 
@@ -82,7 +82,7 @@ def test_an_operator_switches_pauses_and_prunes(roles: Database) -> None:
         " FROM unnest(ARRAY['ended', 'started', 'ended'], ARRAY[500, 500, 300]) AS run (status, days)"
     )
     with acting(roles, OPERATORS):
-        assert features.set_active(roles, "SELL", active=False, actor="ada", reason="stocktaking")
+        assert feature_flags.set_active(roles, "SELL", active=False, actor="ada", reason="stocktaking")
         roles.execute("INSERT INTO pause (clock, paused_by, reason) VALUES ('shop', 'ada', 'stocktaking')")
         assert prune(roles, 400) == 1
         assert roles.execute("SELECT status FROM task_run ORDER BY started_at").fetchall() == [("started",), ("ended",)]

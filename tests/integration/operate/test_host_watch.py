@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from scheduled_tasks.deploy.effects import System
+from scheduled_tasks.deploy import deployment_reports
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.operate import host_pauses, host_watch
 from scheduled_tasks.operate.pauses import PauseRow, Scope
-from scheduled_tasks.render import jobs_manifest
 from scheduled_tasks.render.names import JOBS, Places
+from scheduled_tasks.render.unit_set import UnitSet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,9 +39,10 @@ def jobs_json(*jobs: str, **options: object) -> str:
 
 
 def note(places: Places, at: datetime, text: str, *, new_from: datetime | None = None) -> None:
-    path = jobs_manifest.note({JOBS: text}, at.timestamp(), places, System())
+    units = UnitSet({JOBS: text})
+    path = deployment_reports.write_report(units, at.timestamp(), places, Effects())
     if new_from:
-        jobs_manifest.complete(path, {JOBS: text}, at.timestamp(), new_from.timestamp(), System())
+        deployment_reports.complete_report(path, units, at.timestamp(), new_from.timestamp(), Effects())
 
 
 def put_in_force(places: Places, text: str) -> None:
@@ -68,7 +70,7 @@ def test_applies_that_the_database_missed_are_told_in_their_order_with_their_ins
     for _ in range(2):
         host_watch.tell_deployed(connection, places, "app1", minutes(60))
         assert told(connection) == [("count", minutes(1), minutes(20)), ("sell", minutes(11), None)]
-    assert list(places.untold.iterdir()) == []
+    assert list(places.reports.iterdir()) == []
 
 
 def test_the_note_of_an_apply_that_was_killed_before_its_set_came_into_force_is_dropped(
@@ -100,7 +102,7 @@ def test_a_set_that_no_note_speaks_of_counts_from_now(connection: Database, plac
 def test_what_is_taken_away_is_closed(connection: Database, places: Places) -> None:
     put_in_force(places, jobs_json("count"))
     host_watch.tell_deployed(connection, places, "app1", minutes(0))
-    jobs_manifest.note({}, minutes(30).timestamp(), places, System())
+    deployment_reports.write_report(UnitSet(), minutes(30).timestamp(), places, Effects())
     (places.current / JOBS).unlink()
     places.current.rmdir()
     host_watch.tell_deployed(connection, places, "app1", minutes(60))

@@ -121,12 +121,12 @@ def test_notes_of_applies_and_pauses_that_say_nothing_keep_the_watch_from_nothin
     connection: Database, tmp_path: Path
 ) -> None:
     places, now = Places(tmp_path), datetime(2026, 11, 24, 12, tzinfo=UTC)
-    places.untold.mkdir(parents=True)
+    places.reports.mkdir(parents=True)
     for name in ("00000000000000000001-jobs.json", "00000000000000000002-pause.json"):
-        (places.untold / name).touch()
+        (places.reports / name).touch()
     host_watch.tell_deployed(connection, places, "app1", now)
     host_watch.tell_pauses(connection, places, "app1", now)
-    assert names(places.untold) == [
+    assert names(places.reports) == [
         "00000000000000000001-jobs.refused",
         "00000000000000000002-pause.refused",
     ]

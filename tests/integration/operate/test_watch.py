@@ -74,9 +74,9 @@ def test_a_slot_is_missed_a_minute_after_its_time_and_not_before(connection: Dat
     [
         ({"jitter": 120}, 3),
         ({"grace": 600}, 11),
-        ({"turns": True}, 11),
+        ({"concurrency_limited": True}, 11),
         ({"overlap": "queue"}, 11),
-        ({"jitter": 60, "grace": 60, "turns": True}, 13),
+        ({"jitter": 60, "grace": 60, "concurrency_limited": True}, 13),
     ],
 )
 def test_jitter_grace_and_waiting_for_a_turn_count_in(
@@ -188,7 +188,7 @@ def test_many_watches_at_once_write_each_slot_once(connection: Database, databas
             account(own, "app1", minutes(1))
             return len(account(own, "app1", minutes(2)).written)
 
-    connection.execute("UPDATE watched_host SET since = %s", [minutes(-600)])
+    connection.execute("UPDATE host SET heartbeats_since = %s", [minutes(-600)])
     with ThreadPoolExecutor(6) as pool:
         numbers = list(pool.map(look, range(6)))
     assert sum(numbers) <= 200 * 10
@@ -219,7 +219,7 @@ def test_a_pause_of_the_host_that_is_judged_first_does_not_excuse_the_other_one(
 
 def test_what_was_called_paused_after_a_pause_that_a_host_ended_unheard_is_judged_again(connection: Database) -> None:
     deploy(connection, "app1", minutes(-30), "count")
-    held = PauseRow(Scope("shop", None, "app1"), minutes(-20), "anna", "a disk", None, note="one")
+    held = PauseRow(Scope("shop", None, "app1"), minutes(-20), "anna", "a disk", None, local_id="one")
     pauses.tell_pauses(connection, [held])
     look_regularly(connection, "app1", minutes(-20), minutes(2))
     assert [row[2] for row in written(connection)] == ["skipped"]

@@ -72,8 +72,8 @@ class Job(NamedTuple):
 
     def as_deployed(self) -> dict[str, Any]:
         """As jobs.json has it."""
-        options = {"catch_up": self.catch_up, "grace": None, "jitter": None, "timeout": 600.0, "turns": False,
-                   "paused": False, "per_host": self.per_host}  # fmt: skip
+        options = {"catch_up": self.catch_up, "grace": None, "jitter": None, "timeout": 600.0, "paused": False,
+                   "concurrency_limited": False, "per_host": self.per_host}  # fmt: skip
         return {"clock": "c", "job": self.name, "task": f"t.{self.name}", "schedule": self.rule.schedule(),
                 "options": options}  # fmt: skip
 
@@ -212,7 +212,7 @@ def _tell(connection: psycopg.Connection[Any], world: World, host: str, untold: 
     rows = [
         pauses.PauseRow(
             pauses.Scope("c" if held.job else None, held.job, host), held.span.start, "anna", "the till", None,
-            resumed_at=held.span.end if held.span.end <= now else None, resumed_by="anna", note=f"{host}{number}",
+            resumed_at=held.span.end if held.span.end <= now else None, resumed_by="anna", local_id=f"{host}{number}",
         )
         for number, held in enumerate(world.held)
         if held.host == host and held.span.start <= now

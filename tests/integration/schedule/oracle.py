@@ -50,7 +50,7 @@ class Made:
 
     @property
     def repeating(self) -> frozenset[int]:
-        """Decision 0010: the hours with both neighbours in the hour field."""
+        """Decision 0004: the hours with both neighbours in the hour field."""
         return frozenset(h for h in self.hours if (h - 1) % 24 in self.hours and (h + 1) % 24 in self.hours)
 
 

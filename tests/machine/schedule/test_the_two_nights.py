@@ -1,7 +1,8 @@
-"""The two nights for real: a virtual machine lives through each shift, and its journal shows what fired.
+"""The two nights of change for real: a virtual machine runs through each shift, and its journal shows what fired.
 
-It boots forty minutes before the shift and ends as long after it, so that a fixed time in the hour that is skipped
-or repeated and every quarter past fall into it. In the midst systemd is made to look again, as by a deploy.
+It boots forty minutes before the shift and stops forty minutes after it, which includes a fixed time in the skipped or
+repeated hour, and every quarter. Twenty seconds after the shift systemd is reloaded and the timers are restarted, as by
+a deploy.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ from pathlib import Path
 import pytest
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.clock_job import Project
+from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.deploy.switch import write_set
-from scheduled_tasks.render.units import Host, render
+from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.unit_set import UnitSet
+from scheduled_tasks.render.units import render
 from tests.machine.vm import OVER, REPORT, virtual_machine
 
-pytestmark = pytest.mark.xdist_group("nights")  # one fixture for both
+pytestmark = pytest.mark.xdist_group("nights")  # one fixture for both nights
 
 BEFORE = AFTER = timedelta(minutes=40)
 TIME = "%Y-%m-%d %H:%M:%S UTC"
 
 Jobs = tuple[tuple[str, dict[str, object], str, list[str]], ...]
 
-# Around 01:00 UTC on both nights: a job, its fields, its zone, and when it fires between 00:25 and 01:40 UTC.
+# The shift is at 01:00 UTC in both nights. A job, its fields, its zone, and when it fires between 00:25 and 01:40 UTC.
 SPRING: Jobs = (
     ("in_the_gap", {"hour": 2, "minute": 30}, "Europe/Paris", ["01:30"]),
     ("before_the_gap", {"hour": 1, "minute": 45}, "Europe/Paris", ["00:45"]),
@@ -71,7 +74,7 @@ ExecStart=/bin/systemctl poweroff
 """
 
 
-def rendered(jobs: Jobs, shift: datetime) -> dict[str, str]:
+def rendered(jobs: Jobs, shift: datetime) -> UnitSet:
     """The units of a clock with these jobs, each of which echoes its own name."""
     lines = [
         "from shop.tasks.booking import count",
@@ -85,12 +88,12 @@ def rendered(jobs: Jobs, shift: datetime) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "night.py"
         path.write_text("\n".join(lines))
-        clock = read_clock(path, "night", Project("shop.tasks", "UTC", shift - timedelta(days=90)))
+        clock = read_clock(path, "night", ReadingContext("shop.tasks", "UTC", shift - timedelta(days=90)))
     return render([clock], Host(run_task="/bin/echo", configuration=Path("/etc/scheduled-tasks/config.toml")))
 
 
-def lived_through(jobs: Jobs, shift: datetime) -> str:
-    """The journal of a machine that lives through a shift."""
+def live_through(jobs: Jobs, shift: datetime) -> str:
+    """The journal of a machine that runs through a shift."""
 
     def furnish(root: Path) -> None:
         units = root / "etc/systemd/system"
@@ -108,21 +111,21 @@ def lived_through(jobs: Jobs, shift: datetime) -> str:
 
 
 def fired(journal: str) -> dict[str, list[str]]:
-    found = defaultdict(list)
+    times = defaultdict(list)
     for line in journal.splitlines():
         if line.startswith("{"):
             entry = json.loads(line)
             at = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
-            found[entry["_SYSTEMD_UNIT"].removeprefix("clock-night-").removesuffix(".service")].append(f"{at:%H:%M}")
-    return found
+            times[entry["_SYSTEMD_UNIT"].removeprefix("clock-night-").removesuffix(".service")].append(f"{at:%H:%M}")
+    return times
 
 
 @pytest.fixture(scope="module")
 def runs() -> dict[str, dict[str, list[str]]]:
-    """What fired in each of the nights, which both are lived through at once."""
+    """What fired in each night; both machines run at the same time."""
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor() as pool:
         patch.syspath_prepend(str(Path(__file__).parents[2] / "golden"))
-        journals = pool.map(lambda night: lived_through(*night), NIGHTS.values())
+        journals = pool.map(lambda night: live_through(*night), NIGHTS.values())
         return {name: fired(journal) for name, journal in zip(NIGHTS, journals, strict=True)}
 
 

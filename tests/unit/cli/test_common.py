@@ -28,12 +28,12 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
 def test_units_are_for_this_machines_systemd(configuration: Path) -> None:
     configuration.write_text("")
     said = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=True).stdout
-    assert configured_host().systemd == int(said.split()[1])
+    assert configured_host().systemd_version == int(said.split()[1])
 
 
 def test_an_image_or_another_host_has_the_systemd_that_it_is_said_to_have(configuration: Path) -> None:
     configuration.write_text("systemd = 258\n")
-    assert configured_host().systemd == 258
+    assert configured_host().systemd_version == 258
 
 
 def test_where_there_is_no_systemd_units_are_for_the_oldest(
@@ -41,7 +41,7 @@ def test_where_there_is_no_systemd_units_are_for_the_oldest(
 ) -> None:
     configuration.write_text("")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert configured_host().systemd == 252
+    assert configured_host().systemd_version == 252
 
 
 @pytest.mark.parametrize("version", ["251", '"new"'])
@@ -57,7 +57,7 @@ def test_what_every_job_gets_is_read_from_the_configuration(configuration: Path)
     )
     host = configured_host()
     assert (host.credentials, host.encrypted_credentials) == (("a",), ("b",))
-    assert host.network == ("10.0.0.5", "2001:db8::/32")
+    assert host.allow_network == ("10.0.0.5", "2001:db8::/32")
 
 
 @pytest.mark.parametrize(

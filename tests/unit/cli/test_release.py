@@ -83,4 +83,4 @@ def test_a_database_that_does_not_answer_is_a_fault(project: Path, monkeypatch: 
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/nobody")
     done = CliRunner().invoke(main, ["check"])
     assert done.exit_code == 65
-    assert "PostgreSQL is not reachable" in done.stdout
+    assert "PostgreSQL is unreachable" in done.stdout

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from scheduled_tasks.deploy.analyze import with_installed_commands
 from scheduled_tasks.deploy.apply import apply
-from scheduled_tasks.deploy.releases import follow, forget, prepare
+from scheduled_tasks.deploy.releases import prepare, prune_releases, update_links
 from scheduled_tasks.deploy.sets import kept_sets, rollback
 from scheduled_tasks.render.escape import UnwritableValueError, command_line
+from scheduled_tasks.render.host import Host
 from scheduled_tasks.render.names import Places
-from scheduled_tasks.render.release import Deployed, as_installed_here, deployed
-from scheduled_tasks.render.units import Host, render
+from scheduled_tasks.render.unit_set import Release, UnitSet
+from scheduled_tasks.render.units import render
 
 OPT, ETC = "opt/scheduled-tasks", "etc/scheduled-tasks"
 HOST = Host(run_task=f"/{OPT}/current/bin/run-task", configuration=Path(f"/{ETC}/config-1.toml"))
@@ -27,7 +29,7 @@ def places(tmp_path: Path) -> Places:
     return Places(tmp_path)
 
 
-def of_release(number: int) -> dict[str, str]:
+def of_release(number: int) -> UnitSet:
     return render(
         [], replace(HOST, release=f"/{OPT}/releases/r{number}", configuration=Path(f"/{ETC}/config-{number}.toml"))
     )
@@ -40,7 +42,7 @@ def deploy(places: Places, number: int, credential: str = "") -> None:
     (places.root / ETC / f"config-{number}.toml").write_text(f'credentials = ["{credential}"]\n')
     prepare(of_release(number), places)
     apply(of_release(number), places)
-    follow(places)
+    update_links(places)
 
 
 def links(places: Places) -> tuple[str, str]:
@@ -55,10 +57,10 @@ def names(folder: Path, pattern: str = "*") -> list[str]:
 
 
 def test_a_set_names_its_release_and_its_configuration() -> None:
-    assert deployed(of_release(7)) == Deployed(
+    assert of_release(7).release == Release(
         Path(f"/{OPT}/releases/r7"), Path(f"/{OPT}/current"), Path(f"/{ETC}/config-7.toml")
     )
-    assert deployed(render([], HOST)) is None
+    assert render([], HOST).release is None
 
 
 # What breaks a unit's line, each in a way of its own.
@@ -68,10 +70,10 @@ ODD = "/srv/two words/100%n/$HOME/a:b/back\\slash/ü"
 def test_a_set_names_paths_of_any_form_and_is_read_as_it_was_meant() -> None:
     configuration = Path(f"{ODD}/\"quoted\" and 'single'.toml")
     odd = Host(run_task=f"{ODD}/current/bin/run-task", configuration=configuration, release=f"{ODD}/r 1")
-    files = render([], odd)
-    assert deployed(files) == Deployed(Path(f"{ODD}/r 1"), Path(f"{ODD}/current"), configuration)
-    files["clock-a-x.service"] = f"ExecStart={command_line(odd.run_task, 'a.b')}\n"
-    assert as_installed_here(files)["clock-a-x.service"] == f'ExecStart="{sys.prefix}/bin/run-task" a.b\n'
+    units = render([], odd)
+    assert units.release == Release(Path(f"{ODD}/r 1"), Path(f"{ODD}/current"), configuration)
+    units |= {"clock-a-x.service": f"ExecStart={command_line(odd.run_task, 'a.b')}\n"}
+    assert with_installed_commands(units)["clock-a-x.service"] == f'ExecStart="{sys.prefix}/bin/run-task" a.b\n'
 
 
 @pytest.mark.parametrize(
@@ -103,9 +105,9 @@ def test_peoples_links_follow_the_set_in_force_forward_and_back(places: Places) 
     deploy(places, 2)
     assert links(places) == ("releases/r2", "config-2.toml")
     rollback("", places)
-    assert follow(places) == (f"/{OPT}/current", f"/{ETC}/config.toml")
+    assert update_links(places) == (f"/{OPT}/current", f"/{ETC}/config.toml")
     assert links(places) == ("releases/r1", "config-1.toml")
-    assert follow(places) == ()
+    assert update_links(places) == ()
 
 
 def test_old_releases_go_with_the_sets_configurations_and_credentials_that_only_they_need(places: Places) -> None:
@@ -113,16 +115,16 @@ def test_old_releases_go_with_the_sets_configurations_and_credentials_that_only_
         deploy(places, number, credential=f"key_{number}")
         (places.root / ETC / f"credentials/key_{number}").touch()
     (places.root / OPT / "releases/broken_off").mkdir()
-    found = forget(places, 2, act=False)
+    found = prune_releases(places, 2, act=False)
     assert names(places.root / OPT / "releases") == ["broken_off", "r1", "r2", "r3"]
-    assert forget(places, 2) == found
+    assert prune_releases(places, 2) == found
     assert (found.releases, found.files, len(found.sets)) == (("broken_off", "r1"), ("config-1.toml", "key_1"), 1)
     assert names(places.root / OPT / "releases") == ["r2", "r3"]
     assert names(places.root / ETC, "config-*") == ["config-2.toml", "config-3.toml"]
     assert names(places.root / ETC / "credentials") == ["key_2", "key_3"]
-    assert not forget(places, 2).changed
+    assert not prune_releases(places, 2).changed
     rollback("", places)  # there is one to go back to, whole
-    follow(places)
+    update_links(places)
     assert links(places) == ("releases/r2", "config-2.toml")
 
 
@@ -134,11 +136,11 @@ def test_there_is_a_set_to_go_back_to_for_each_release_however_many_sets_came_af
         service = {"clock-a-x.service": "[Service]\nExecStart=/bin/true\n"}
         apply(of_release(2) | timer | service, places)
     assert len(kept_sets(places)) == 6  # five, and the other release's
-    assert forget(places, 2).releases == ()
+    assert prune_releases(places, 2).releases == ()
     rollback(kept_sets(places)[-1].name, places)
-    follow(places)
+    update_links(places)
     assert links(places) == ("releases/r1", "config-1.toml")
-    assert forget(places, 1).releases == ("r2",)
+    assert prune_releases(places, 1).releases == ("r2",)
     apply(of_release(1) | service, places)
     assert len(kept_sets(places)) == 2  # none of a release that is gone
 
@@ -152,13 +154,13 @@ def test_credentials_come_and_go_with_the_configuration_that_names_their_folder(
         (places.root / ETC / f"config-{number}.toml").write_text(
             f'credentials_folder = "/{ETC}/credentials/lot{number}"\n'
         )
-        follow(places)
+        update_links(places)
     current = places.root / ETC / "credentials/current"
     assert (current / "key").read_text() == "3"
     rollback("", places)
-    follow(places)
+    update_links(places)
     assert (current / "key").read_text() == "2"
-    assert "lot1" in forget(places, 2).files
+    assert "lot1" in prune_releases(places, 2).files
     assert names(places.root / ETC / "credentials") == ["lot2", "lot3"]
     assert (current / "key").read_text() == "2"
 
@@ -176,8 +178,8 @@ def test_the_stamp_of_a_timer_goes_with_the_last_set_that_has_it(places: Places)
     apply(first, places)
     deploy(places, 2)
     apply(of_release(2) | {path: text for path, text in units.items() if "gone" not in path}, places)
-    assert forget(places, 2).files == ()
-    assert "stamp-clock-a-gone.timer" in forget(places, 1).files
+    assert prune_releases(places, 2).files == ()
+    assert "stamp-clock-a-gone.timer" in prune_releases(places, 1).files
     assert names(places.stamps) == ["stamp-clock-a-stays.timer"]
 
 
@@ -190,6 +192,6 @@ def test_a_release_that_a_process_was_started_from_is_kept(places: Places) -> No
     with subprocess.Popen([interpreter, "-c", wait], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == b"up\n"
-        assert forget(places, 1).releases == ()
+        assert prune_releases(places, 1).releases == ()
         running.communicate()
-    assert forget(places, 1).releases == ("r1",)
+    assert prune_releases(places, 1).releases == ("r1",)

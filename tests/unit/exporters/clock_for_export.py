@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.clock_job import Project
+from scheduled_tasks.clock_job import ReadingContext
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TEXT = '''"""The jobs to export."""
@@ -57,4 +57,4 @@ CANT_BE_SAID = {"every_seven_minutes", "every_twenty_seconds", "once"}
 def read(folder: Path) -> ClockSpec:
     path = folder / "to_export.py"
     path.write_text(TEXT)
-    return read_clock(path, "to_export", Project("scheduled_tasks.domains", "", NOW, lines=False))
+    return read_clock(path, "to_export", ReadingContext("scheduled_tasks.domains", "", NOW, lines=False))

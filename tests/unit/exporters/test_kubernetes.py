@@ -115,7 +115,8 @@ def test_names_fit_and_differ(exported: Exported) -> None:
 
 def test_what_isnt_kept_is_said_of_each_job(exported: Exported) -> None:
     said = {
-        entry.job.partition("/")[2]: {finding.kind for finding in entry.findings} for entry in exported.report.entries
+        entry.job.partition("/")[2]: {difference.kind for difference in entry.differences}
+        for entry in exported.report.entries
     }
     assert "gap" in said["in_the_gap"]
     assert "gap" not in said["daily"]

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.clock_job import Project
+from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.importers.crontab.convert import Request, import_files
 from scheduled_tasks.importers.crontab.lines import Line, read_lines, split_command
 from scheduled_tasks.importers.crontab.times import times_of
@@ -45,7 +45,7 @@ def cronsim_runs(when: str, count: int) -> list[datetime]:
 def our_runs(line: Line, count: int) -> list[datetime]:
     found: set[datetime] = set()
     for times in times_of(line, ZONE, NOW):
-        assert times.trigger is not None, times.findings
+        assert times.trigger is not None, times.differences
         found |= {each.at for each in islice(occurrences(times.trigger, after=NOW), count)}
     return sorted(found)[:count]
 
@@ -75,7 +75,7 @@ def test_the_crontabs_of_a_package_are_imported_line_by_line(package: str, tmp_p
         for name, text in imported.files.items():
             path = tmp_path / Path(name).name
             path.write_text(text)
-            jobs = {job.id: job for job in read_clock(path, path.stem, Project(domains, "", NOW)).jobs}
+            jobs = {job.id: job for job in read_clock(path, path.stem, ReadingContext(domains, "", NOW)).jobs}
         for line in read.values():
             if line.kind != "entry" or line.when == "@reboot":
                 continue
@@ -102,24 +102,27 @@ def test_a_line_runs_when_cronsim_says(minute: str, hour: str, day: str, month: 
     assert ours[: len(theirs)] == theirs
 
 
-def findings(line: str) -> Iterator[str]:
+def differences(line: str) -> Iterator[str]:
     [read] = read_lines(line, "user")
     for times in times_of(read, ZONE, NOW):
-        yield from (f"{finding.kind}: {finding.text} {', '.join(finding.dates)}".strip() for finding in times.findings)
+        yield from (
+            f"{difference.kind}: {difference.text} {', '.join(difference.dates)}".strip()
+            for difference in times.differences
+        )
 
 
 def test_debians_rule_for_the_two_nights_is_compared_with_ours() -> None:
-    assert list(findings("30 2 * * * fixed")) == [
+    assert list(differences("30 2 * * * fixed")) == [
         (
             "gap: cron ran it at 03:00:00+0200, and here it doesn't run then; it runs at 03:30:00+0200, as cron did "
             "not 2027-03-28, 2028-03-26"
         )
     ]
-    assert list(findings("*/30 2 * * * follows the clock")) == [
+    assert list(differences("*/30 2 * * * follows the clock")) == [
         "gap: it runs at 03:00:00+0200, 03:30:00+0200, as cron did not 2027-03-28, 2028-03-26",
         "fold: cron ran it at 02:00:00+0100, 02:30:00+0100, and here it doesn't run then 2027-10-31, 2028-10-29",
     ]
-    assert list(findings("5 * * * * hourly")) == []
+    assert list(differences("5 * * * * hourly")) == []
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,12 @@ from datetime import datetime, timedelta, UTC
 from itertools import islice
 from pathlib import Path
 from scheduled_tasks.clock_file import read_clock
-from scheduled_tasks.clock_job import Project
+from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.schedule import occurrences
 now = datetime.fromisoformat(sys.argv[1])
 found = {}
 for path in sorted(Path("imported/clocks").glob("*.py")):
-    project = Project("shop.tasks", "", now, lines=False)
+    project = ReadingContext("shop.tasks", "", now, lines=False)
     for job in read_clock(path, path.stem, project).jobs:
         runs = occurrences(job.trigger, after=now)
         found[f"{path.stem}/{job.id}"] = {
@@ -88,7 +88,7 @@ def compare(entries: list[Any], jobs: dict[str, Any], by_line: dict[int, list[An
     for entry in entries:
         if entry["outcome"] in {"note", "kept"}:
             continue
-        kinds = {finding["kind"] for finding in entry["findings"]}
+        kinds = {difference["kind"] for difference in entry["differences"]}
         if entry["outcome"] == "refused":
             assert entry["job"] not in jobs
             if kinds & {"undecided", "nested"} or entry["line"] not in by_line:
@@ -111,7 +111,7 @@ def compare(entries: list[Any], jobs: dict[str, Any], by_line: dict[int, list[An
         elif "past" in kinds:
             assert ours == []
         else:
-            dates = {date for finding in entry["findings"] for date in finding["dates"]}
+            dates = {date for difference in entry["differences"] for date in difference["dates"]}
             last = min(*ours[-1:], *before[-1:], now + HORIZON)
             kept = [[at for at in on_other_dates(each, dates, found["zone"]) if at <= last] for each in (ours, before)]
             assert kept[0] == kept[1], entry["job"]
@@ -158,6 +158,6 @@ def test_doubled_autumn_runs_are_named_with_their_dates(tmp_path: Path) -> None:
     case = next(case for case in CLOCKS if case.name == "blocking_in_main")
     report = json.loads((case / "expected/report.json").read_text())
     [entry] = [each for each in report["entries"] if each["job"] == "clock/cancel_expired_bookings"]
-    [fold] = [finding for finding in entry["findings"] if finding["kind"] == "fold"]
+    [fold] = [difference for difference in entry["differences"] if difference["kind"] == "fold"]
     assert fold["dates"] == ["2027-10-31", "2028-10-29"]
     assert list(islice(fold["text"].split(" "), 5)) == ["APScheduler", "ran", "it", "at", "02:00:00+0100,"]

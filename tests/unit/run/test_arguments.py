@@ -1,4 +1,4 @@
-"""run-task's command line, and the call that it asks for."""
+"""run-task's command line, and the call that it requests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 
 from scheduled_tasks import cron_context, log_cron
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.run.arguments import APP, Asked, BindError, bind, parse, takes_app
+from scheduled_tasks.run.arguments import APP, BindError, CommandLine, bind, parse, takes_app
 
 
-def test_a_unit_may_say_everything() -> None:
+def test_a_unit_can_give_every_option() -> None:
     argv = [
         "booking.cancel",
         "--clock",
@@ -23,15 +23,15 @@ def test_a_unit_may_say_everything() -> None:
         "--kwargs",
         '{"a": 2}',
     ]
-    assert parse(argv) == Asked("booking.cancel", "night", "tidy", [{"@": "app"}, 1], {"a": 2})
+    assert parse(argv) == CommandLine("booking.cancel", "night", "tidy", [{"@": "app"}, 1], {"a": 2})
 
 
-def test_a_person_may_say_the_task_alone() -> None:
-    assert parse(["booking.cancel"]) == Asked("booking.cancel")
+def test_a_person_can_give_the_task_alone() -> None:
+    assert parse(["booking.cancel"]) == CommandLine("booking.cancel")
 
 
 @pytest.mark.parametrize("argv", [["-h"], ["--help"], ["booking.cancel", "--help"]])
-def test_help_is_no_task(argv: list[str]) -> None:
+def test_help_is_not_a_task(argv: list[str]) -> None:
     assert parse(argv) is None
 
 
@@ -39,7 +39,7 @@ def test_help_is_no_task(argv: list[str]) -> None:
     ("option", "value"),
     [("--args", '{"a": 1}'), ("--args", "oops"), ("--kwargs", "[]"), ("--job", "a-b"), ("--job", "é")],
 )
-def test_what_is_wrong_names_the_option(option: str, value: str) -> None:
+def test_a_fault_names_the_option(option: str, value: str) -> None:
     with pytest.raises(UsageError, match=option):
         parse(["booking.cancel", option, value])
 
@@ -69,38 +69,38 @@ def test_a_task_takes_the_application_by_its_context_or_its_first_parameters_nam
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("command_line", "expected"),
     [
-        (Asked("x.y"), ("the app", "")),
-        (Asked("x.y", kwargs={"day": "monday"}), ("the app", "monday")),
-        (Asked("x.y", args=[APP, "monday"]), ("the app", "monday")),
-        (Asked("x.y", args=["no app", "monday"]), ("no app", "monday")),
-        (Asked("x.y", kwargs={"day": "monday", "app": APP}), ("the app", "monday")),
+        (CommandLine("x.y"), ("the app", "")),
+        (CommandLine("x.y", kwargs={"day": "monday"}), ("the app", "monday")),
+        (CommandLine("x.y", args=[APP, "monday"]), ("the app", "monday")),
+        (CommandLine("x.y", args=["no app", "monday"]), ("no app", "monday")),
+        (CommandLine("x.y", kwargs={"day": "monday", "app": APP}), ("the app", "monday")),
     ],
 )
-def test_the_application_is_put_where_it_was_asked_for(asked: Asked, expected: tuple[str, str]) -> None:
-    call = bind(_with_app, asked, lambda: "the app")
+def test_the_application_replaces_its_placeholder(command_line: CommandLine, expected: tuple[str, str]) -> None:
+    call = bind(_with_app, command_line, lambda: "the app")
     assert call(_with_app) == expected
 
 
 def test_the_application_is_only_made_when_the_task_is_called() -> None:
     made = []
-    call = bind(_with_app, Asked("x.y"), lambda: made.append("made"))
+    call = bind(_with_app, CommandLine("x.y"), lambda: made.append("made"))
     assert made == []
     call(_with_app)
     assert made == ["made"]
 
 
-def test_a_task_that_wants_no_application_makes_none() -> None:
+def test_a_task_without_an_app_parameter_makes_no_application() -> None:
     def make() -> object:
-        raise AssertionError("nobody wants it")
+        raise AssertionError("the application was made")
 
-    assert bind(_without_app, Asked("x.y", args=["monday"]), make)(_without_app) == "monday"
+    assert bind(_without_app, CommandLine("x.y", args=["monday"]), make)(_without_app) == "monday"
 
 
 def test_arguments_that_do_not_fit_show_the_signature() -> None:
     with pytest.raises(BindError) as error:
-        bind(_with_app, Asked("x.y", args=[APP, 1, 2]), object)
+        bind(_with_app, CommandLine("x.y", args=[APP, 1, 2]), object)
     assert str(error.value) == (
         "x.y(app: 'object', day: 'str' = '') -> 'tuple[object, str]': too many positional arguments; "
         "give them with --args '[…]' or --kwargs '{…}'"

@@ -263,12 +263,12 @@ def test_a_start_date_is_an_instant_in_the_triggers_zone(value: object, expected
     ],
 )
 def test_what_runs_oftener_than_meant_is_noted(fields: dict[str, object], note: str) -> None:
-    assert cron(**fields).notes == (note,)
+    assert cron(**fields).warnings == (note,)
 
 
 @pytest.mark.parametrize("fields", [{"minute": "*"}, {"hour": "8-18", "minute": "*"}, {"minute": "*/5"}, {"hour": 6}])
 def test_what_is_meant_to_run_often_is_not_noted(fields: dict[str, object]) -> None:
-    assert cron(**fields).notes == ()
+    assert cron(**fields).warnings == ()
 
 
 def test_a_cron_object_means_what_its_keywords_mean() -> None:
@@ -283,7 +283,7 @@ def test_from_crontab_keeps_apschedulers_weekdays_and_says_so() -> None:
     found = read_trigger(CronTrigger.from_crontab("11 7 * * 4", timezone=PARIS), {}, timezone="Europe/Paris")
     assert isinstance(found, Cron)
     assert (found.weekdays, found.hours, found.minutes) == ((4,), (7,), (11,))
-    assert found.notes == (
+    assert found.warnings == (
         (
             "day_of_week='4' counts from Monday as 0, in from_crontab too, where a crontab counts from Sunday; "
             "write names (mon, tue, …)"
@@ -294,7 +294,7 @@ def test_from_crontab_keeps_apschedulers_weekdays_and_says_so() -> None:
 def test_an_object_in_another_zone_is_noted_for_it_may_be_the_hosts() -> None:
     found = read_trigger(CronTrigger(hour=1, timezone="Asia/Tokyo"), {}, timezone="Europe/Paris")
     assert found.zone == "Asia/Tokyo"
-    assert found.notes == (
+    assert found.warnings == (
         (
             "the CronTrigger object is in Asia/Tokyo, not in Europe/Paris: its own timezone, or the host's where it "
             "was made without one; write timezone='Europe/Paris' in it if that was meant"

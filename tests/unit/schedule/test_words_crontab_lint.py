@@ -9,7 +9,7 @@ import pytest
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.schedule import Trigger, describe, read_trigger
 from scheduled_tasks.schedule.crontab import crontab_fields
-from scheduled_tasks.schedule.lint import lint
+from scheduled_tasks.schedule.lint import schedule_warnings
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -84,19 +84,19 @@ def test_a_crontab_that_no_trigger_says_is_refused(text: str, problem: str) -> N
 
 def test_a_crowd_is_shown_with_a_smoother_spread() -> None:
     jobs = [(f"c/j{n}", cron(hour=6), None) for n in range(6)] + [("c/other", cron(hour=6, minute=1), None)]
-    (found,) = lint(jobs, now=NOW)
+    (found,) = schedule_warnings(jobs, now=NOW)
     assert (found.kind, found.at) == ("crowd", (datetime(2026, 11, 23, 5, tzinfo=UTC),))
     assert found.message == "6 jobs start in the same second, next at 2026-11-23 05:00:00 UTC"
     assert found.instead.startswith("leave c/j0; later c/j1 by 2 min, c/j2 by 3 min")
 
 
 def test_jobs_that_are_apart_are_no_crowd() -> None:
-    assert lint([(f"c/j{n}", cron(hour=6, minute=n), None) for n in range(30)], now=NOW) == []
+    assert schedule_warnings([(f"c/j{n}", cron(hour=6, minute=n), None) for n in range(30)], now=NOW) == []
 
 
 def test_a_move_of_the_clock_is_told_once_for_all_its_jobs() -> None:
     jobs = [(f"c/j{n}", cron(hour=2, minute=30), None) for n in range(2)]
-    assert [(each.kind, each.jobs, each.message) for each in lint(jobs, now=NOW)] == [
+    assert [(each.kind, each.jobs, each.message) for each in schedule_warnings(jobs, now=NOW)] == [
         ("gap", ("c/j0", "c/j1"), "02:30 does not exist on Sun 2027-03-28 in Europe/Paris: the run is at 03:30"),
         (
             "fold",
@@ -107,11 +107,11 @@ def test_a_move_of_the_clock_is_told_once_for_all_its_jobs() -> None:
 
 
 def test_a_repetition_meets_no_surprise() -> None:
-    assert lint([("c/j", cron(minute="*/15"), 60)], now=NOW) == []
+    assert schedule_warnings([("c/j", cron(minute="*/15"), 60)], now=NOW) == []
 
 
 def test_a_timeout_longer_than_the_distance_is_an_overlap() -> None:
-    (found,) = lint([("c/j", cron(minute="0,50"), 900)], now=NOW)
+    (found,) = schedule_warnings([("c/j", cron(minute="0,50"), 900)], now=NOW)
     assert found.message == (
         "a run may take 900 s, and the next is due 600 s after the one at 2026-11-23 00:50:00 UTC; "
         "one that is due while the last still runs is not started"
@@ -119,7 +119,7 @@ def test_a_timeout_longer_than_the_distance_is_an_overlap() -> None:
 
 
 def test_every_second_by_accident_is_found() -> None:
-    found = lint([("c/j", cron(), None)], now=NOW)
+    found = schedule_warnings([("c/j", cron(), None)], now=NOW)
     assert [(each.kind, each.message[:40]) for each in found] == [
         ("reading", "no cron field is given, so it runs every")
     ]

@@ -1,0 +1,85 @@
+"""The only client of systemctl: list and show units, start and stop them, and read the timestamps that it prints.
+
+It decides nothing about clocks. Commands that change something come through `effects`. Only run/start_cause.py calls
+systemctl on its own: a run may import neither this room nor what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable
+
+from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.instants import parse_systemd
+
+RUNNING_STATES = ("active", "activating", "reloading", "deactivating")
+
+
+class SystemdError(ScheduledTasksError):
+    """systemd refused a command."""
+
+
+def run(verb: str, *arguments: str, manager: Iterable[str] = ()) -> str:
+    """Run systemctl in UTC and return what it printed.
+
+    Args:
+        verb: the command of systemctl(1).
+        arguments: its options and units.
+        manager: the option that names the systemd meant: none for the system's, `--user` for the user's own.
+
+    Raises:
+        SystemdError: it failed; with its message.
+    """
+    done = subprocess.run(
+        ["systemctl", *manager, verb, *arguments],
+        env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SystemdError(f"systemctl {verb}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+    return done.stdout
+
+
+def show(properties: str, *units: str, manager: Iterable[str] = ()) -> list[dict[str, str]]:
+    """Properties of units, one dictionary per unit; of the manager, without units. A pattern matches loaded units."""
+    # Without --all a pattern would match none of the timers that a killed apply had stopped.
+    options = ("--all", "--timestamp=us+utc", f"--property={properties}")
+    printed = run("show", *options, "--", *units, manager=manager)
+    return [
+        dict(line.partition("=")[::2] for line in block.splitlines())
+        for block in printed.split("\n\n")
+        if block.strip()
+    ]
+
+
+def list_units(states: Iterable[str], *patterns: str, manager: Iterable[str] = ()) -> list[str]:
+    """The names of the units in one of some states that match a pattern."""
+    options = ("--plain", "--no-legend", "--no-pager", f"--state={','.join(states)}")
+    return [line.split()[0] for line in run("list-units", *options, *patterns, manager=manager).splitlines()]
+
+
+def is_busy(unit: dict[str, str]) -> bool:
+    """Whether a service runs or is about to, by its properties ActiveState and Job."""
+    return unit["ActiveState"] in RUNNING_STATES or has_job(unit)
+
+
+def has_job(unit: dict[str, str]) -> bool:
+    """Whether systemd has still to start or stop a unit, by its property Job."""
+    return unit.get("Job", "0") not in {"", "0"}
+
+
+def version() -> str:
+    """The version of this machine's systemd, such as "257"; "" if it has none."""
+    try:
+        return run("--version").split()[1]
+    except (OSError, SystemdError, IndexError):
+        return ""
+
+
+def timestamp(shown: str) -> float:
+    """Seconds since the epoch of a timestamp as systemctl prints it in UTC; 0 for none."""
+    at = parse_systemd(shown)
+    return at.timestamp() if at else 0

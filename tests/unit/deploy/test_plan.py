@@ -1,0 +1,101 @@
+"""The plan: pure, from texts and state."""
+
+import pytest
+
+from scheduled_tasks.deploy.plan import Loaded, MachineState, Plan, StoppedTimers, plan
+from scheduled_tasks.render.unit_set import UnitSet
+
+TIMER = (
+    "# Due daily, line {line}\n[Unit]\nDescription=x\n\n[Timer]\nOnCalendar=*-*-* {hour}:00:00\n# why\nAccuracySec=1s\n"
+)
+ACTIVE = Loaded(active=True, started_before=True)
+
+
+def files(line: int = 1, hour: int = 6) -> UnitSet:
+    files = {
+        "clock-a.target": "[Unit]\n",
+        "clock-a-x.timer": TIMER.format(line=line, hour=hour),
+        "clock-a-x.service": "[Service]\n",
+    }
+    return UnitSet(files)
+
+
+def settled(units: UnitSet, **state: object) -> MachineState:
+    """A machine that has a set and runs it."""
+    started = {path: ACTIVE for path in units if path.endswith((".timer", ".target"))}
+    known: dict[str, object] = {"units": units, "links": dict.fromkeys(units.links, True), "loaded": started}
+    return MachineState(**(known | state))  # type: ignore[arg-type]
+
+
+def test_where_the_machine_has_the_set_there_is_nothing_to_do() -> None:
+    assert plan(files(), settled(files())) == Plan()
+    assert plan(files(), settled(files())).is_empty
+
+
+def test_a_first_set_starts_everything_and_restarts_nothing() -> None:
+    todo = plan(files(), MachineState())
+    assert todo.created == ("clock-a-x.service", "clock-a-x.timer", "clock-a.target")
+    assert (todo.start, todo.restart, todo.stop) == (("clock-a-x.timer", "clock-a.target"), (), ())
+    assert "timers.target.wants/clock-a.target" in todo.missing_links
+    assert todo.reload
+
+
+def test_a_timer_whose_comments_alone_changed_is_written_and_not_restarted() -> None:
+    todo = plan(files(line=2), settled(files(line=1)))
+    assert (todo.changed, todo.restart, todo.reload) == (("clock-a-x.timer",), (), True)
+
+
+def test_a_timer_whose_time_changed_is_restarted() -> None:
+    assert plan(files(hour=7), settled(files(hour=6))).restart == ("clock-a-x.timer",)
+
+
+def test_what_is_gone_is_stopped_and_its_links_are_stale() -> None:
+    todo = plan(UnitSet(), settled(files()))
+    assert todo.stop == ("clock-a-x.timer", "clock-a.target")
+    assert len(todo.stale_links) == 4
+
+
+def test_a_killed_apply_is_finished() -> None:
+    outdated = {"clock-a.target": ACTIVE, "clock-a-x.timer": Loaded(active=False, outdated=True)}
+    todo = plan(files(), settled(files(), loaded=outdated))
+    assert (todo.reload, todo.start, todo.flips) == (True, ("clock-a-x.timer",), False)
+    assert not plan(files(), settled(files(), unfinished=StoppedTimers({}))).is_empty
+    # The set that it had taken away: its links tell which units were ours.
+    after = settled(UnitSet(), links=dict.fromkeys(files().links, False), loaded={"clock-a-x.timer": ACTIVE})
+    assert plan(UnitSet(), after).stop == ("clock-a-x.timer",)
+
+
+def test_a_unit_of_another_that_has_our_prefix_is_left_alone() -> None:
+    assert plan(files(), settled(files(), loaded={**settled(files()).loaded, "clock-sync.timer": ACTIVE})).is_empty
+
+
+def test_it_says_what_becomes_of_a_running_job() -> None:
+    running = frozenset({"clock-a-x.service"})
+    assert plan(UnitSet(), settled(files(), running=running)).on_running == {
+        "clock-a-x.service": "goes on to its end with its limits, and is not started again"
+    }
+    assert plan(files(hour=7), settled(files(), running=running)).on_running == {
+        "clock-a-x.service": "goes on; only its next due time has changed"
+    }
+    assert plan(files(), settled(files(), running=running)).on_running == {}
+
+
+@pytest.mark.parametrize(
+    "drop_in", ["clock-.service.d/10-every-job.conf", "clock-a-.service.d/20-clock.conf", "clock-a-x.service.d/30.conf"]
+)
+def test_a_change_of_what_a_running_job_inherits_is_said(drop_in: str) -> None:
+    found = files() | {drop_in: "[Service]\nNice=1\n"}
+    state = settled(found, running=frozenset({"clock-a-x.service", "clock-b-x.service"}))
+    for wanted in (found | {drop_in: "[Service]\nNice=2\n"}, files()):
+        said = plan(wanted, state).on_running["clock-a-x.service"]
+        assert said == "goes on to its end as it was started; its next run is the new one"
+    other = {"clock-c-.service.d/20-clock.conf": "[Service]\nNice=1\n"}
+    assert plan(found | other, state).on_running == {}
+
+
+def test_what_is_kept_for_a_run_that_is_over_is_taken_away() -> None:
+    overrides = {"clock-a-x.service": "[Service]\nRuntimeMaxSec=1h\n"}
+    todo = plan(files(), settled(files(), overrides=overrides))
+    assert (todo.stale_overrides, todo.reload, todo.flips) == (("clock-a-x.service",), True, False)
+    running = settled(files(), overrides=overrides, running=frozenset({"clock-a-x.service"}))
+    assert plan(files(), running).is_empty

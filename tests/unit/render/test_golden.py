@@ -1,0 +1,79 @@
+"""Golden cases: tests/golden/<case>/clock.py renders to expected/*, or is refused with expected/faults.txt.
+
+A case for another systemd than the oldest has its version in a file `systemd`, one for a user's own systemd a file
+`user`, one that is ejected a file `ejected`, and one for a host that tells a database its command `clocks` in a file
+of that name; what is left out is in left_out.txt.
+
+A new case is a new folder; `pytest tests/unit/render/test_golden.py --write-golden` writes what it expects: read that.
+"""
+
+import shutil
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scheduled_tasks.clock_file import read_clock
+from scheduled_tasks.clock_job import ReadingContext
+from scheduled_tasks.deploy.switch import write_set
+from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.options import OPTIONS, RELAXATIONS
+from scheduled_tasks.render.eject import eject
+from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.units import render, unsupported_options
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+CASES = sorted(path.parent for path in GOLDEN.glob("*/clock.py"))
+HOST = Host(
+    run_task="/opt/scheduled-tasks/current/bin/run-task",
+    configuration=Path("/etc/scheduled-tasks/config.toml"),
+    user="scheduled-tasks",
+    credentials=("database_url",),
+)
+PROJECT = ReadingContext(domains="shop.tasks", timezone="", now=datetime(2026, 11, 23, tzinfo=UTC))
+
+
+@pytest.fixture(autouse=True)
+def shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(GOLDEN))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def rendered(case: Path) -> dict[str, str]:
+    try:
+        version = case / "systemd"
+        host = replace(HOST, systemd_version=int(version.read_text())) if version.exists() else HOST
+        if (case / "user").exists():
+            host = replace(host, is_user=True, runtime="/run/user/1000")
+        if (command := case / "clocks").exists():
+            host = replace(host, clocks_command=command.read_text().strip())
+        clocks = [read_clock(case / "clock.py", case.name, PROJECT)]
+        files = eject(clocks, host) if (case / "ejected").exists() else dict(render(clocks, host))
+        if sentences := unsupported_options(clocks, host):
+            files["left_out.txt"] = "".join(f"{sentence}\n" for sentence in sentences)
+    except FaultsError as error:
+        files = {"faults.txt": f"{error}\n"}
+    return {path: text.replace(str(case), "/srv/shop/clocks") for path, text in files.items()}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_clock_file_renders_to_what_its_folder_expects(case: Path, request: pytest.FixtureRequest) -> None:
+    files = rendered(case)
+    if request.config.getoption("--write-golden"):
+        shutil.rmtree(case / "expected", ignore_errors=True)
+        write_set(files, case / "expected")
+    expected = {
+        str(path.relative_to(case / "expected")): path.read_text()
+        for path in (case / "expected").rglob("*")
+        if path.is_file()
+    }
+    assert files == expected
+
+
+def test_every_option_and_every_relaxation_has_a_case() -> None:
+    written = "".join((case / "clock.py").read_text() for case in CASES if (case / "expected/clock.slice").exists())
+    assert [option for option in OPTIONS if f"{option}=" not in written] == []
+    assert [name for name in RELAXATIONS if f'"{name}"' not in written] == []
