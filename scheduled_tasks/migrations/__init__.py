@@ -1,1 +1,1 @@
-"""The tables of the ledger and the feature flags, as numbered SQL files; each is safe while the previous release runs."""
+"""The tables of the project, as numbered SQL files; each is safe while the previous release still runs."""

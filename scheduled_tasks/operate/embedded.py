@@ -55,7 +55,9 @@ def _server(state_directory: Path) -> Any:
         with _parents_unreadable(data):
             return get_server(data, cleanup_mode=None)
     except subprocess.SubprocessError as error:  # pgserver waits 10 s for the start, and a busy machine may take longer
-        raise ServiceUnavailableError(f"the embedded PostgreSQL did not start: {error}; its log is {data}/log") from error
+        raise ServiceUnavailableError(
+            f"the embedded PostgreSQL did not start: {error}; its log is {data}/log"
+        ) from error
 
 
 @contextmanager

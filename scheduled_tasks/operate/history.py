@@ -100,9 +100,7 @@ def history(  # noqa: PLR0913 - the filters
             " ORDER BY started_at DESC LIMIT {limit}"
         )
         values = {"clock": sql.Literal(clock), "jobs": _jobs_of(clock, job)}
-    rows = connection.execute(
-        query.format(columns=_columns(), condition=condition, limit=sql.Literal(limit), **values)
-    )
+    rows = connection.execute(query.format(columns=_columns(), condition=condition, limit=sql.Literal(limit), **values))
     return [RunRow(*row) for row in rows]
 
 
@@ -129,7 +127,9 @@ def find_run(connection: Connection, named: str) -> RunRow:
 
     digits = named.replace("-", "").lower()
     if len(digits) < MIN_ID_LENGTH or any(digit not in "0123456789abcdef" for digit in digits) or len(digits) > 32:  # noqa: PLR2004 - a UUID's
-        raise UsageError(f"{named!r} is not the ID of a run: take it from 'clocks history', at least {MIN_ID_LENGTH} characters")
+        raise UsageError(
+            f"{named!r} is not the ID of a run: take it from 'clocks history', at least {MIN_ID_LENGTH} characters"
+        )
     rows = connection.execute(
         sql.SQL("SELECT {} FROM task_run WHERE run_id BETWEEN %s AND %s ORDER BY run_id LIMIT 2").format(_columns()),
         [UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))],

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from scheduled_tasks import files
 from scheduled_tasks.deploy import deployment_reports, start_requests, systemd
 from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
-from scheduled_tasks.deploy.machine_state import inactive_timers, read_facts, read_set, read_stopped_timers
+from scheduled_tasks.deploy.machine_state import inactive_timers, read_machine_state, read_set, read_stopped_timers
 from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.operate import deployments, host_pauses, pauses, reconcile
 from scheduled_tasks.operate.slots import TICK, DeployedJob, Pause, Scope
@@ -88,7 +88,7 @@ def report_pauses(connection: Connection, places: Places, host: str, now: dateti
         if pause.until and pause.until <= now:
             host_pauses.end(places, pause, by="until", at=now)
     paths = sorted(places.reports.glob("*-pause.json"))
-    ended = [pause for path in paths if (pause := files.read(path, host_pauses.read_report))]
+    ended = [read for path in paths if (read := files.read(path, host_pauses.read_report))]
     active = host_pauses.active(places, host)
     settled = not _apply_is_running(places)
     stopped = _stopped(places, host, now) if settled else []
@@ -242,6 +242,6 @@ def remove_state(places: Places, *, has_database: bool) -> None:
         return
     if has_database and any(path for pattern in PENDING for path in state.glob(pattern)):
         return
-    if not read_facts(places, UnitSet()).running:
+    if not read_machine_state(places, UnitSet()).running:
         for folder in (state, places.private_state):
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Apply numbered SQL migrations: files `0001_what_it_does.sql` of a package, each once, in its own transaction.
 
-The packages are this project's own and those that the configuration names (`migrations`). Why no library: docs/decisions/0012-database.md.
+The packages are this project's own and those that the configuration names (`migrations`). Why no library:
+docs/decisions/0012-database.md.
 """
 
 from __future__ import annotations

@@ -29,7 +29,9 @@ _SAME = (
 def pause(connection: Connection, new: Pause) -> bool:
     """Record a pause; False if the same scope is already paused, which stays as it is."""
     with connection.transaction():
-        connection.execute("LOCK TABLE pause IN SHARE ROW EXCLUSIVE MODE")  # otherwise two at once would both record one
+        connection.execute(
+            "LOCK TABLE pause IN SHARE ROW EXCLUSIVE MODE"
+        )  # otherwise two at once would both record one
         values = {**new.scope._asdict(), "at": new.at}
         same = connection.execute(
             f"SELECT FROM pause WHERE {_SAME} AND resumed_at IS NULL AND (until IS NULL OR until > %(at)s)",

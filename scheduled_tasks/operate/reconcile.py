@@ -1,7 +1,7 @@
 """Record what runs could not: results that were spooled to disk, and runs that were killed.
 
-It reads this host's files and asks its systemd, completes rows of `task_run`, and returns the slots to take over. Called
-when a job fails (units/clock-failed.service.j2) and by the watch; every step can be repeated safely.
+It reads this host's files and asks its systemd, completes rows of `task_run`, and returns the slots to take over. A
+failed job calls it (units/clock-failed.service.j2), and so does the watch; every step can be repeated safely.
 docs/explanation/ledger.md has the rules.
 """
 

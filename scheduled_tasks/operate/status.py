@@ -87,7 +87,8 @@ LEFT JOIN LATERAL (  -- since when: the first slot after the last one with anoth
           FROM (SELECT scheduled_at, status FROM task_run
                  WHERE clock = wanted.clock AND job = wanted.job AND slot_host IS NOT NULL AND status <> 'started'
                  ORDER BY scheduled_at DESC
-                 LIMIT CASE WHEN last.status = 'ended' THEN %(max_healthy)s ELSE %(max_streak)s END) AS recent) AS counted
+                 LIMIT CASE WHEN last.status = 'ended' THEN %(max_healthy)s ELSE %(max_streak)s END) AS recent
+    ) AS counted
     ) AS first ON last.status IS NOT NULL
 LEFT JOIN LATERAL (
     SELECT count(*) AS number FROM (

@@ -96,4 +96,6 @@ def _catching_up(slot: Slot, runs: Iterable[RunInterval], started_by: datetime, 
 
 def _why_not(host: str, heartbeats: Mapping[str, datetime], started_by: datetime) -> str:
     last = heartbeats.get(host)
-    return f"no heartbeat from {host} since {rfc3339(last)}" if last and last < started_by else f"{host} did not start it"
+    return (
+        f"no heartbeat from {host} since {rfc3339(last)}" if last and last < started_by else f"{host} did not start it"
+    )
