@@ -137,7 +137,7 @@ def test_pause_and_resume_say_what_they_did_and_what_still_holds(connection: Dat
         (["pause", "shop", "--reason", "x", "--until", "2020-01-01"], 64, "is over already"),
         (["pause", "shop", "--reason", "x", "--until", "soon"], 2, "'soon' is no instant; write 2026-11-24T06:00Z"),
         (["history", "Shop!"], 64, "is neither CLOCK nor CLOCK/JOB"),
-        (["show", "zz"], 64, "is no run's id"),
+        (["show", "zz"], 64, "is not the ID of a run"),
         (["show", "abcdef01"], 64, "no run begins with abcdef01"),
         (["run", "shop"], 64, "names no job: write CLOCK/JOB"),
         (["run", "shop/count"], 64, "is not deployed on this host; it is on app1"),
