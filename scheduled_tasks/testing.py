@@ -158,7 +158,7 @@ def _captured() -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture
 def log_lines() -> Iterator[list[dict[str, Any]]]:
-    """What is logged while the test runs, as the log lines of docs/explanation/runs.md: a list that grows."""
+    """What is logged while the test runs, as the log lines of docs/reference/log-lines.md: a list that grows."""
     with _captured() as lines:
         yield lines
 

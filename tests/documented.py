@@ -34,7 +34,7 @@ PAGES_RUN_BY = {
     "README.md": "clone",
     "how-to/deploy.md": "controller",
     "how-to/operate.md": "machine",
-    "explanation/ledger.md": "deployed",
+    "how-to/pause-and-run.md": "deployed",
     "how-to/migrate.md": "guide",
     "explanation/runs.md": "clone",
     "explanation/time.md": "clone",

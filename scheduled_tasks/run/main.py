@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a task and return the exit code; docs/explanation/runs.md has the contract."""
+    """Run a task and return the exit code; docs/reference/exit-codes.md has the contract."""
     try:
         command_line = arguments.parse(sys.argv[1:] if argv is None else argv)
     except UsageError as error:

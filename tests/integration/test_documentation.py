@@ -102,7 +102,7 @@ def test_the_table_of_relaxations_is_the_codes_own() -> None:
 
 
 def test_the_table_of_configuration_keys_is_the_codes_own() -> None:
-    assert set(table("explanation/runs.md", "key")) == set(KEYS)
+    assert set(table("reference/configuration.md", "key")) == set(KEYS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

@@ -158,7 +158,7 @@ def test_a_disabled_feature_makes_the_next_run_skipped(deployed: Machine) -> Non
 
 
 def test_the_documented_commands_pause_and_resume_jobs(deployed: Machine) -> None:
-    for command in commands("explanation/ledger.md", "deployed"):
+    for command in commands("how-to/pause-and-run.md", "deployed"):
         deployed.run("sh", "-c", command)
     assert query(deployed, "SELECT count(*), count(resumed_at) FROM pause WHERE local_id IS NULL") == "2|2"
     assert list((deployed.root / "etc/scheduled-tasks/paused").iterdir()) == []

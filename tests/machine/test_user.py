@@ -143,7 +143,7 @@ def test_the_doctor_examines_the_users_own_systemd(developer: Developer) -> None
     developer.systemctl("stop", "clock-one-kept.timer")
     assert fixes()["clock-one-kept.timer"] == "systemctl --user start clock-one-kept.timer"
     developer.clocks("remove", "--all")
-    assert "no set is in force" in developer.clocks("doctor", code=1).stdout
+    assert "there is no current set" in developer.clocks("doctor", code=1).stdout
 
 
 def test_user_and_root_exclude_each_other_and_user_needs_a_session(developer: Developer) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduled_tasks.deploy.plan import Facts, Loaded, Plan, StoppedTimers, plan
+from scheduled_tasks.deploy.plan import Loaded, MachineState, Plan, StoppedTimers, plan
 from scheduled_tasks.render.unit_set import UnitSet
 
 TIMER = (
@@ -20,11 +20,11 @@ def files(line: int = 1, hour: int = 6) -> UnitSet:
     return UnitSet(files)
 
 
-def settled(units: UnitSet, **facts: object) -> Facts:
+def settled(units: UnitSet, **state: object) -> MachineState:
     """A machine that has applied a set."""
     started = {path: ACTIVE for path in units if path.endswith((".timer", ".target"))}
     known: dict[str, object] = {"units": units, "links": dict.fromkeys(units.links, True), "loaded": started}
-    return Facts(**(known | facts))  # type: ignore[arg-type]
+    return MachineState(**(known | state))  # type: ignore[arg-type]
 
 
 def test_the_plan_is_empty_if_the_machine_has_the_set() -> None:
@@ -33,7 +33,7 @@ def test_the_plan_is_empty_if_the_machine_has_the_set() -> None:
 
 
 def test_a_first_set_starts_everything_and_restarts_nothing() -> None:
-    todo = plan(files(), Facts())
+    todo = plan(files(), MachineState())
     assert todo.created == ("clock-a-x.service", "clock-a-x.timer", "clock-a.target")
     assert (todo.start, todo.restart, todo.stop) == (("clock-a-x.timer", "clock-a.target"), (), ())
     assert "timers.target.wants/clock-a.target" in todo.missing_links
@@ -85,12 +85,12 @@ def test_the_effects_on_running_jobs_are_described() -> None:
 )
 def test_a_change_of_an_inherited_drop_in_has_an_effect_on_a_running_job(drop_in: str) -> None:
     old = files() | {drop_in: "[Service]\nNice=1\n"}
-    facts = settled(old, running=frozenset({"clock-a-x.service", "clock-b-x.service"}))
+    state = settled(old, running=frozenset({"clock-a-x.service", "clock-b-x.service"}))
     for wanted in (old | {drop_in: "[Service]\nNice=2\n"}, files()):
-        effect = plan(wanted, facts).on_running["clock-a-x.service"]
+        effect = plan(wanted, state).on_running["clock-a-x.service"]
         assert effect == "goes on to its end as it was started; its next run is the new one"
     other = {"clock-c-.service.d/20-clock.conf": "[Service]\nNice=1\n"}
-    assert plan(old | other, facts).on_running == {}
+    assert plan(old | other, state).on_running == {}
 
 
 def test_an_override_whose_run_is_over_is_removed() -> None:
