@@ -47,15 +47,15 @@ def report_host(places: Places) -> None:
     """Record in the database what this host has deployed and paused; if that fails, the watch does so later."""
     from scheduled_tasks.operate import host_watch
 
-    if places.home or not places.is_running or not host_watch.is_ours(places):
+    if places.home or not places.is_running or not host_watch.can_report(places):
         return
     if not settings.setting("database_url", ""):
         return
     try:
         with open_database() as database:
             now = database_now(database)
-            host_watch.tell_deployed(database, places, socket.gethostname(), now)
-            host_watch.tell_pauses(database, places, socket.gethostname(), now)
+            host_watch.report_deployed(database, places, socket.gethostname(), now)
+            host_watch.report_pauses(database, places, socket.gethostname(), now)
     except ScheduledTasksError as error:
         problem = str(error).partition("\n")[0]
         click.echo(f"clocks: not recorded in the database yet; the watch will retry: {problem}", err=True)
