@@ -81,7 +81,7 @@ def test_a_result_that_says_nothing_is_set_aside_and_the_others_are_told(
     assert reconcile(connection, tmp_path, host="app1") == Reconciled(results=1)
     assert rows(connection) == [("work", "failed", 0, 75, "app1")]
     assert names(folder) == ["a.refused"]
-    assert "a.json can't be read" in caplog.text
+    assert "a.json is unreadable" in caplog.text
     caplog.clear()
     assert reconcile(connection, tmp_path, host="app1") == Reconciled()
     assert caplog.text == ""
