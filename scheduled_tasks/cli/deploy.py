@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.deploy.apply import Applied
     from scheduled_tasks.deploy.plan import Plan
     from scheduled_tasks.render.names import Places
+    from scheduled_tasks.render.unit_set import UnitSet
 
 SOMETHING_TO_DO = 2
 
@@ -43,21 +44,21 @@ SOMETHING_TO_DO = 2
 def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
     """Show what `clocks apply` would do; exits 2 where there is something. Changes nothing and needs no root."""
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
-    from scheduled_tasks.deploy.machine_state import read_facts
+    from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.deploy.plan import plan
 
     places = chosen_places(root, user=user)
     clocks, host = configured_clocks(), configured_host(places)
     files, lacking = render(clocks, host), unsupported_options(clocks, host)
-    facts = read_facts(places, files, whole=False)
-    if facts.conflicts:
-        raise ForeignUnitError(facts.conflicts)
-    todo = plan(files, facts)
+    state = read_machine_state(places, files, whole=False)
+    if state.conflicts:
+        raise ForeignUnitError(state.conflicts)
+    todo = plan(files, state)
     if todo.flips:
         judge(files, places)
-    timers = _next_runs(todo, facts.units, files)
+    timers = _next_runs(todo, state.units, files)
     if as_json:
-        differences = {"diff": "\n".join(_diff(todo, facts.units, files))} if diff else {}
+        differences = {"diff": "\n".join(_diff(todo, state.units, files))} if diff else {}
         kinds = ("created", "changed", "removed", "stop", "restart", "start", "reload")
         acts = {kind: getattr(todo, kind) for kind in kinds}
         show_json(
@@ -77,18 +78,18 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
         for sentence in lacking:
             click.echo(f"left out: {sentence}")
         if diff:
-            click.echo("\n".join(("", *_diff(todo, facts.units, files))))
+            click.echo("\n".join(("", *_diff(todo, state.units, files))))
     sys.exit(0 if todo.is_empty else SOMETHING_TO_DO)
 
 
-def _next_runs(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> list[dict[str, Any]]:
+def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
     """Each timer whose calendar comes, goes or changes, with the next run before and after."""
     from scheduled_tasks.deploy.analyze import next_runs
     from scheduled_tasks.deploy.plan import calendar
 
     touched = (*todo.created, *todo.changed, *todo.removed)
     calendars = {
-        timer: (calendar(old.get(timer, "")), calendar(new.get(timer, "")))
+        timer: (calendar(old.file(timer)), calendar(new.file(timer)))
         for timer in sorted(touched)
         if timer.endswith(".timer")
     }

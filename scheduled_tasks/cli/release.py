@@ -84,13 +84,13 @@ def _of_the_tasks(clocks: list[ClockSpec]) -> Iterator[str]:
 
 def _judge_units(clocks: list[ClockSpec]) -> None:
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
-    from scheduled_tasks.deploy.machine_state import read_facts
+    from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.render.units import render
 
     files = render(clocks, configured_host())
-    facts = read_facts(Places(), files, whole=False)
-    if facts.conflicts:
-        raise ForeignUnitError(facts.conflicts)
+    state = read_machine_state(Places(), files, whole=False)
+    if state.conflicts:
+        raise ForeignUnitError(state.conflicts)
     judge(files, Places())
 
 

@@ -16,7 +16,7 @@ from typing import TextIO
 
 from scheduled_tasks.deploy.analyze import verify
 from scheduled_tasks.deploy.effects import Effects
-from scheduled_tasks.deploy.machine_state import read_facts
+from scheduled_tasks.deploy.machine_state import read_machine_state
 from scheduled_tasks.deploy.plan import Conflict, plan
 from scheduled_tasks.deploy.security import gate
 from scheduled_tasks.deploy.switch import Switch
@@ -61,7 +61,7 @@ class Applied:
     changed: bool = False
 
 
-def apply(files: UnitSet, places: Places | None = None, effects: Effects | None = None) -> Applied:
+def apply(units: UnitSet, places: Places | None = None, effects: Effects | None = None) -> Applied:
     """Bring the machine to a set, without starting a job, ending a running one or losing a run.
 
     Raises:
@@ -75,21 +75,21 @@ def apply(files: UnitSet, places: Places | None = None, effects: Effects | None 
     places = places or Places()
     effects = effects or Effects(places.manager)
     with locked(places, effects):
-        facts = read_facts(places, files, whole=False)
-        todo = plan(files, facts)
-        if facts.conflicts:
-            raise ForeignUnitError(facts.conflicts)
+        state = read_machine_state(places, units, whole=False)
+        todo = plan(units, state)
+        if state.conflicts:
+            raise ForeignUnitError(state.conflicts)
         if todo.is_empty:
             return Applied()
         if todo.flips:
-            judge(files, places)
-        caught_up = Switch(files, facts, todo, places, effects).carry_out()
+            judge(units, places)
+        caught_up = Switch(units, state, todo, places, effects).carry_out()
     timers = tuple(unit for unit in todo.start if unit.endswith(".timer"))
     changed_files = tuple(sorted(todo.created + todo.changed + todo.removed))
     return Applied(timers, todo.restart, todo.stop, changed_files, caught_up, changed=True)
 
 
-def judge(files: UnitSet, places: Places) -> None:
+def judge(units: UnitSet, places: Places) -> None:
     """Let systemd verify a set and measure the exposure of its services, before anything is touched.
 
     An image is judged as far as this machine can; a user's own systemd can't have a part of the hardening, which is no
@@ -100,9 +100,9 @@ def judge(files: UnitSet, places: Places) -> None:
         ExposedUnitError: a service is more exposed than its clock file allows by name.
     """
     try:
-        verify(files, places)
+        verify(units, places)
         if not places.home:
-            gate(files)
+            gate(units)
     except ServiceUnavailableError:
         if places.is_running:
             raise

@@ -1,6 +1,6 @@
-"""What the machine's journal keeps of the jobs' lines: over a reboot or not, since when, and what it dropped.
+"""Read what the machine's journals keep of the jobs' lines: across a reboot or not, since when, and what they dropped.
 
-Judged by the journal's own files and messages, not by what a configuration file asks for. Reads only.
+Taken from a journal's own files and messages, not from the configuration, which may not be what journald does.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _DROPPED = "a596d6fe7bfa4994828e72309e95d61e"
 
 @dataclass(frozen=True)
 class Journal:
-    """The journal, as far as jobs depend on it.
+    """A journal, as far as jobs depend on it.
 
     Attributes:
-        namespace: which of the machine's journals it is (LogNamespace=); "" for the machine's own.
-        persistent: whether it is kept when the machine is switched off.
-        used: bytes that it takes.
-        since: its oldest line, in seconds since the epoch; 0 where it has none.
-        has_lost: whether it had older lines, and dropped them for want of room.
-        disk_free: how much of the disk that it lies on is free, 0 to 1.
-        dropped: services of clocks that wrote faster than they may, with how many lines were dropped in a day.
+        namespace: its LogNamespace=; "" for the machine's default journal.
+        persistent: whether it survives a reboot.
+        used: its size in bytes.
+        since: the time of its oldest line, in seconds since the epoch; 0 if it has none.
+        has_lost: whether it deleted older lines for lack of space.
+        disk_free: the free part of its disk, 0 to 1.
+        dropped: for the clocks' services that exceeded the rate limit, the number of lines dropped in 24 hours.
     """
 
     namespace: str = ""
@@ -44,33 +44,33 @@ class Journal:
 
 
 def namespaces(units: UnitSet) -> list[str]:
-    """The journals that a set's services write to: the machine's own, "", and those of its LogNamespace= lines."""
+    """The journals that a set's services write to: the default one, "", and those of its LogNamespace= lines."""
     return sorted({"", *(name for path in units for name in units.file(path).values("LogNamespace"))})
 
 
 def read_journal(namespace: str = "") -> Journal | None:
-    """A journal of this machine; None where there is none, or this user may not read it."""
-    # journald numbers its lines; of those that it dropped the numbers are missing at the beginning.
+    """Read a journal of this machine; None if it doesn't exist or this user can't read it."""
+    # journald numbers its lines: if it deleted some, the numbers don't begin at 1.
     heads, numbers, tails = {}, {}, {}
     for block in _journalctl(namespace, "--header").split("\n\n"):
-        said = dict(line.partition(": ")[::2] for line in block.splitlines())
-        if "Tail realtime timestamp" in said:
-            path = Path(said["File path"])
-            heads[path] = _number(said["Head realtime timestamp"]) / 1e6
-            tails[path] = _number(said["Tail realtime timestamp"])
-            numbers[path] = _number(said["Head sequential number"])
+        header = dict(line.partition(": ")[::2] for line in block.splitlines())
+        if "Tail realtime timestamp" in header:
+            path = Path(header["File path"])
+            heads[path] = _number(header["Head realtime timestamp"]) / 1e6
+            tails[path] = _number(header["Tail realtime timestamp"])
+            numbers[path] = _number(header["Head sequential number"])
     if not tails:
         return None
-    written = max(tails, key=lambda path: tails[path])
-    kept = [path for path in heads if path.is_relative_to(PERSISTENT) == written.is_relative_to(PERSISTENT)]
-    disk = os.statvfs(written.parent)
+    current = max(tails, key=lambda path: tails[path])
+    files = [path for path in heads if path.is_relative_to(PERSISTENT) == current.is_relative_to(PERSISTENT)]
+    disk = os.statvfs(current.parent)
     return Journal(
         namespace=namespace,
-        persistent=written.is_relative_to(PERSISTENT),
-        used=sum(path.stat().st_blocks * 512 for path in kept if path.exists()),
-        since=min(heads[path] for path in kept),
-        # Room is made by whole files that were put aside, NAME@….journal; one that was begun anew has lost nothing.
-        has_lost=min(numbers[path] for path in kept) > 1 and any("@" in path.name for path in kept),
+        persistent=current.is_relative_to(PERSISTENT),
+        used=sum(path.stat().st_blocks * 512 for path in files if path.exists()),
+        since=min(heads[path] for path in files),
+        # journald deletes whole archived files, NAME@….journal; without one, a new journal has lost nothing.
+        has_lost=min(numbers[path] for path in files) > 1 and any("@" in path.name for path in files),
         disk_free=disk.f_bavail / disk.f_blocks,
         dropped=_dropped(namespace),
     )
@@ -80,21 +80,21 @@ def _dropped(namespace: str) -> Counter[str]:
     dropped: Counter[str] = Counter()
     for line in _journalctl(namespace, "--output=json", "--since=-1day", f"MESSAGE_ID={_DROPPED}").splitlines():
         text = str(json.loads(line).get("MESSAGE"))
-        if found := re.fullmatch(r"Suppressed (\d+) messages from (clock-\S+\.service)", text):
-            dropped[found[2]] += int(found[1])
+        if match := re.fullmatch(r"Suppressed (\d+) messages from (clock-\S+\.service)", text):
+            dropped[match[2]] += int(match[1])
     return dropped
 
 
 def _number(shown: str) -> int:
-    """The number in parentheses, which is hexadecimal, behind one for people."""
+    """The hexadecimal number in parentheses, which follows one for people."""
     return int(shown.rpartition("(")[2].rstrip(")"), 16)
 
 
 def _journalctl(namespace: str, *arguments: str) -> str:
-    which = [f"--namespace={namespace}"] if namespace else []
+    journal = [f"--namespace={namespace}"] if namespace else []
     try:
         return subprocess.run(
-            ["journalctl", "--quiet", "--no-pager", *which, *arguments],
+            ["journalctl", "--quiet", "--no-pager", *journal, *arguments],
             env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"}, capture_output=True, text=True, check=False,
         ).stdout  # fmt: skip
     except OSError:

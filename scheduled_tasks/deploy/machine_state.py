@@ -15,7 +15,7 @@ from math import inf
 from pathlib import Path
 
 from scheduled_tasks.deploy import systemd
-from scheduled_tasks.deploy.plan import Conflict, Facts, Loaded, StoppedTimers
+from scheduled_tasks.deploy.plan import Conflict, Loaded, MachineState, StoppedTimers
 from scheduled_tasks.render.names import OVERRIDE_DROP_IN, Places
 from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 
@@ -26,27 +26,27 @@ COARSE = 5  # CLOCK_REALTIME_COARSE, from which files get their times: the clock
 SHOWN = "Id,ActiveState,NeedDaemonReload,InactiveExitTimestamp,NextElapseUSecRealtime,LoadState,FragmentPath"
 
 
-def read_facts(places: Places, files: UnitSet, *, whole: bool = True) -> Facts:
+def read_machine_state(places: Places, units: UnitSet, *, whole: bool = True) -> MachineState:
     """Read everything that a plan for a set needs to know about the machine.
 
     With `whole=False`, a machine that already has the set is not asked when its timers elapse.
     """
     current = places.current.resolve() if places.current.is_dir() else None
-    current_files = read_set(current) if current else UnitSet()
+    current_units = read_set(current) if current else UnitSet()
     links = dict(_our_links(places))
     unfinished = read_stopped_timers(places)
     loaded: Mapping[str, Loaded] = {}
     if places.is_running:
-        is_settled = not (whole or unfinished) and current_files == files and links == dict.fromkeys(files.links, True)
-        loaded = (is_settled and _all_active(places, files)) or _loaded(places)
-    missing = files.links.keys() - links.keys()
+        is_settled = not (whole or unfinished) and current_units == units and links == dict.fromkeys(units.links, True)
+        loaded = (is_settled and _all_active(places, units)) or _loaded(places)
+    missing = units.links.keys() - links.keys()
     conflicts = [*_in_the_way(places, missing), *_packaged(places, missing)]
     if current:
-        conflicts += edited(current, current_files)
-    if (kept := places.sets / files.name).is_dir() and kept != current:
+        conflicts += edited(current, current_units)
+    if (kept := places.sets / units.name).is_dir() and kept != current:
         conflicts += edited(kept, read_set(kept))  # it would be used again
-    return Facts(
-        units=current_files,
+    return MachineState(
+        units=current_units,
         links=links,
         conflicts=tuple(conflicts),
         loaded=loaded,
@@ -135,20 +135,20 @@ def _packaged(places: Places, missing: Iterable[str]) -> Iterator[Conflict]:
             yield Conflict(str(folder / path), "a package's unit, which ours would replace", "rename the job")
 
 
-def edited(folder: Path, files: UnitSet) -> Iterator[Conflict]:
+def edited(folder: Path, units: UnitSet) -> Iterator[Conflict]:
     """The files of a set that differ from its checksums; a set never changes after it was made."""
-    if files.name == folder.name:
+    if units.name == folder.name:
         return
     try:
         made = set((folder / SUMS).read_text().splitlines())
     except FileNotFoundError:
         made = set()
-    for path in sorted({line.partition("  ")[2] for line in made ^ set(files.checksums.splitlines())}):
+    for path in sorted({line.partition("  ")[2] for line in made ^ set(units.checksums.splitlines())}):
         instead = f"put your lines into a drop-in (systemctl edit), then move {folder} away and apply again"
         yield Conflict(str(folder / path), "edited by hand", instead)
 
 
-def _all_active(places: Places, files: UnitSet) -> dict[str, Loaded]:
+def _all_active(places: Places, units: UnitSet) -> dict[str, Loaded]:
     """The set's timers and targets, if exactly these are active and loaded as their files say; otherwise nothing."""
     [manager] = systemd.show("UnitPath,UnitsLoadTimestamp", manager=places.manager)
     loaded_at = systemd.timestamp(manager.get("UnitsLoadTimestamp", ""))
@@ -158,7 +158,7 @@ def _all_active(places: Places, files: UnitSet) -> dict[str, Loaded]:
     if max(changes, default=inf) > loaded_at - time.clock_getres(COARSE):
         return {}
     active = set(systemd.list_units(["active"], *TIMED, manager=places.manager))
-    wanted = {path for path in files if path.endswith((".timer", ".target"))}
+    wanted = {path for path in units if path.endswith((".timer", ".target"))}
     return dict.fromkeys(active, Loaded(active=True)) if active == wanted else {}
 
 

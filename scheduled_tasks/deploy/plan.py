@@ -67,7 +67,7 @@ class Conflict:
 
 
 @dataclass(frozen=True)
-class Facts:
+class MachineState:
     """The state of the machine.
 
     Attributes:
@@ -131,54 +131,54 @@ class Plan:
         return not (self.flips or links or timers or self.reload or self.unfinished or self.stale_overrides)
 
 
-def plan(units: UnitSet, facts: Facts) -> Plan:
+def plan(units: UnitSet, state: MachineState) -> Plan:
     """Plan how the machine gets a set."""
-    old = facts.units
-    started = {path for path in units if facts.is_running and path.endswith((".timer", ".target"))}
-    ours = {link.rpartition("/")[2] for link in facts.links} | old.keys()
+    old = state.units
+    started = {path for path in units if state.is_running and path.endswith((".timer", ".target"))}
+    ours = {link.rpartition("/")[2] for link in state.links} | old.keys()
     changed = tuple(sorted(path for path in units.keys() & old.keys() if units[path] != old[path]))
     restart = {
         path
         for path in changed
         if path.endswith(".timer")
-        and facts.is_active(path)
+        and state.is_active(path)
         # A comment or a description that changed is no reason to restart a timer.
         and units.file(path).section("Timer") != old.file(path).section("Timer")
     }
-    outdated = any(unit.outdated for unit in facts.loaded.values())
-    missing = tuple(sorted(link for link in units.links if not facts.links.get(link)))
-    stale_overrides = tuple(sorted(facts.overrides.keys() - facts.running))
+    outdated = any(unit.outdated for unit in state.loaded.values())
+    missing = tuple(sorted(link for link in units.links if not state.links.get(link)))
+    stale_overrides = tuple(sorted(state.overrides.keys() - state.running))
     return Plan(
         created=tuple(sorted(units.keys() - old.keys())),
         changed=changed,
         removed=tuple(sorted(old.keys() - units.keys())),
         missing_links=missing,
-        stale_links=tuple(sorted(facts.links.keys() - units.links)),
-        stop=tuple(sorted(unit for unit in ours - units.keys() if facts.is_active(unit))),
+        stale_links=tuple(sorted(state.links.keys() - units.links)),
+        stop=tuple(sorted(unit for unit in ours - units.keys() if state.is_active(unit))),
         restart=tuple(sorted(restart)),
-        start=tuple(sorted(unit for unit in started if not facts.is_active(unit))),
+        start=tuple(sorted(unit for unit in started if not state.is_active(unit))),
         # A unit that was masked by hand and unmasked again lacks its link, and systemd doesn't know it any more.
         reload=units.units != old.units or bool(missing or stale_overrides) or outdated,
-        unfinished=facts.unfinished,
+        unfinished=state.unfinished,
         stale_overrides=stale_overrides,
-        on_running=dict(_effects_on_running(units, facts, restart)),
+        on_running=dict(_effects_on_running(units, state, restart)),
     )
 
 
-def _effects_on_running(units: UnitSet, facts: Facts, restart: set[str]) -> Iterator[tuple[str, str]]:
-    comparison = Comparison(facts.units, units, facts.overrides)
-    for service in sorted(facts.running):
+def _effects_on_running(units: UnitSet, state: MachineState, restart: set[str]) -> Iterator[tuple[str, str]]:
+    comparison = Comparison(state.units, units, state.overrides)
+    for service in sorted(state.running):
         if comparison.touches(service):
             yield service, comparison.effect(service)
         elif f"{service.removesuffix('.service')}.timer" in restart:
             yield service, "goes on; only its next due time has changed"
 
 
-def calendar(timer: str) -> tuple[str, ...]:
-    """The values of a timer's OnCalendar= lines, by its text."""
-    return UnitFile(timer).values("OnCalendar")
+def calendar(timer: UnitFile) -> tuple[str, ...]:
+    """The values of a timer's OnCalendar= lines."""
+    return timer.values("OnCalendar")
 
 
-def is_persistent(timer: str) -> bool:
-    """Whether systemd keeps a stamp of the timer's last run, by its text."""
-    return "true" in UnitFile(timer).values("Persistent")
+def is_persistent(timer: UnitFile) -> bool:
+    """Whether systemd keeps a stamp of the timer's last run."""
+    return "true" in timer.values("Persistent")

@@ -13,7 +13,7 @@ from pathlib import Path
 from scheduled_tasks.deploy import machine_state, systemd
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.limits import Comparison, Limits
-from scheduled_tasks.deploy.plan import Facts
+from scheduled_tasks.deploy.plan import MachineState
 from scheduled_tasks.render.escape import command_line
 from scheduled_tasks.render.names import OVERRIDE_DROP_IN, Places
 from scheduled_tasks.render.unit_file import UnitFile, section_text
@@ -47,9 +47,9 @@ def _end(service: str, places: Places) -> tuple[str, str]:
 class RunningJobGuard:
     """Writes and removes the overrides of running jobs around a reload."""
 
-    def __init__(self, facts: Facts, files: UnitSet, places: Places, effects: Effects) -> None:
-        self._facts, self._places, self._effects = facts, places, effects
-        self._comparison = Comparison(facts.units, files, facts.overrides)
+    def __init__(self, state: MachineState, units: UnitSet, places: Places, effects: Effects) -> None:
+        self._state, self._places, self._effects = state, places, effects
+        self._comparison = Comparison(state.units, units, state.overrides)
         lost = {service: self._comparison.lost(service) for service in self._comparison.touched()}
         self._at_risk = {service for service, limits in lost.items() if limits != {}}
         self._unharmed = lost.keys() - self._at_risk  # with the new set their runs need no override
@@ -58,8 +58,8 @@ class RunningJobGuard:
     def before_switch(self) -> None:
         """Write overrides for the running jobs, and remove those that no run needs any more."""
         running = self._running()
-        for service in self._facts.overrides:
-            if service in self._unharmed or (service not in self._facts.running and service not in running):
+        for service in self._state.overrides:
+            if service in self._unharmed or (service not in self._state.running and service not in running):
                 self._remove(service)
         self._write(running)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from scheduled_tasks.deploy import machine_state
 from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, locked
 from scheduled_tasks.deploy.effects import Effects
-from scheduled_tasks.deploy.machine_state import edited, read_facts, read_set
+from scheduled_tasks.deploy.machine_state import edited, read_machine_state, read_set
 from scheduled_tasks.deploy.plan import plan
 from scheduled_tasks.deploy.set_folders import applied_at, sets
 from scheduled_tasks.deploy.switch import Switch
@@ -91,15 +91,15 @@ def remove_all(places: Places, effects: Effects | None = None) -> Applied:
     """
     effects = effects or Effects(places.manager)
     with locked(places, effects):
-        facts = read_facts(places, UnitSet())
-        if facts.conflicts:
-            raise ForeignUnitError(facts.conflicts)
-        todo = plan(UnitSet(), facts)
+        state = read_machine_state(places, UnitSet())
+        if state.conflicts:
+            raise ForeignUnitError(state.conflicts)
+        todo = plan(UnitSet(), state)
         kept = sets(places)
         is_removed = todo.is_empty and not places.sets.exists()
         units = {path.name for folder in kept for path in folder.glob("clock*.*") if path.is_file()}
         if not is_removed:
-            Switch(UnitSet(), facts, todo, places, effects).carry_out()
+            Switch(UnitSet(), state, todo, places, effects).carry_out()
             for timer in sorted(units):  # while the sets still show which stamps are ours
                 if (places.stamps / f"stamp-{timer}").exists():
                     effects.remove(places.stamps / f"stamp-{timer}")

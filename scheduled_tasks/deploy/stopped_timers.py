@@ -21,9 +21,10 @@ from scheduled_tasks.deploy import start_requests, systemd
 from scheduled_tasks.deploy.analyze import next_runs
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import stopped_timers_path
-from scheduled_tasks.deploy.plan import Facts, Plan, StoppedTimers, calendar, is_persistent
+from scheduled_tasks.deploy.plan import MachineState, Plan, StoppedTimers, calendar, is_persistent
 from scheduled_tasks.deploy.systemd import SystemdError
 from scheduled_tasks.render.names import Places, service_of, timer_name
+from scheduled_tasks.render.unit_file import UnitFile
 from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
@@ -50,44 +51,44 @@ class Restart:
     stamps: Mapping[str, float]
 
 
-def before_stop(facts: Facts, todo: Plan, files: UnitSet, places: Places, effects: Effects) -> Restart:
+def before_stop(state: MachineState, todo: Plan, units: UnitSet, places: Places, effects: Effects) -> Restart:
     """Record which timers are about to be stopped, for the next apply if this one is killed; plan their restart."""
     for link in places.blocked.glob("*"):  # left by a killed apply
         effects.remove(link)
     now = time.time()
     earlier = todo.unfinished or StoppedTimers({})
-    since = {timer: at for timer, at in earlier.timers.items() if timer in files}
-    removed = [unit for unit in todo.stop if unit in facts.units]  # started again only if the apply fails
+    since = {timer: at for timer, at in earlier.timers.items() if timer in units}
+    removed = [unit for unit in todo.stop if unit in state.units]  # started again only if the apply fails
     stopping = (*todo.restart, *(unit for unit in removed if unit.endswith(".timer")))
     since = dict.fromkeys(stopping, now) | since
     start = tuple(dict.fromkeys((*todo.start, *todo.restart, *removed)))
     # Read now, not when the apply began: a run that jitter delayed may have started since, and must not start twice.
     shown = systemd.show("Id,NextElapseUSecRealtime", *todo.restart, manager=places.manager) if todo.restart else ()
     due = {timer["Id"]: systemd.timestamp(timer.get("NextElapseUSecRealtime", "")) for timer in shown}
-    stopped = StoppedTimers(since, tuple(dict.fromkeys((*earlier.pending, *_pending(due, facts.units, now)))))
+    stopped = StoppedTimers(since, tuple(dict.fromkeys((*earlier.pending, *_pending(due, state.units, now)))))
     if since:
         record = json.dumps({"timers": since, "pending": stopped.pending})
         effects.replace(stopped_timers_path(places), record)
-    texts = facts.units | files
-    before = {unit for unit, loaded in facts.loaded.items() if loaded.started_before}
+    both = state.units | units
+    before = {unit for unit, loaded in state.loaded.items() if loaded.started_before}
     timers = [unit for unit in start if unit.endswith(".timer")]
-    persistent = {timer: since.get(timer, now) for timer in timers if is_persistent(texts[timer])}
+    persistent = {timer: since.get(timer, now) for timer in timers if is_persistent(both.file(timer))}
     return Restart(
         stopped=stopped,
-        nominal_times=_nominal_times({timer: due[timer] for timer in stopped.pending if timer in due}, facts.units),
+        nominal_times=_nominal_times({timer: due[timer] for timer in stopped.pending if timer in due}, state.units),
         start=start,
         blocked=tuple(timer for timer in timers if timer in before and timer not in persistent),
         stamps={
             timer: at
             for timer, at in persistent.items()
-            if _needs_stamp(places.stamps / f"stamp-{timer}", texts[timer], at, was_started=timer in before)
+            if _needs_stamp(places.stamps / f"stamp-{timer}", both.file(timer), at, was_started=timer in before)
         },
     )
 
 
-def _pending(due: Mapping[str, float], files: Mapping[str, str], now: float) -> list[str]:
+def _pending(due: Mapping[str, float], units: UnitSet, now: float) -> list[str]:
     """The timers with a past run still to start: delayed by jitter, or by less than AccuracySec=."""
-    following = next_runs({timer: calendar(files[timer]) for timer in due}, now)
+    following = next_runs({timer: calendar(units.file(timer)) for timer in due}, now)
     return [
         timer
         for timer, at in due.items()
@@ -95,20 +96,20 @@ def _pending(due: Mapping[str, float], files: Mapping[str, str], now: float) -> 
     ]
 
 
-def _needs_stamp(stamp: Path, text: str, since: float, *, was_started: bool) -> bool:
+def _needs_stamp(stamp: Path, timer: UnitFile, since: float, *, was_started: bool) -> bool:
     """Whether systemd would start a run from before `since`, by the stamp or, without one, from its memory."""
     try:
         last = stamp.stat().st_mtime
     except FileNotFoundError:
         return was_started
-    run = next_runs({"": calendar(text)}, last)[""] if last < since else None
+    run = next_runs({"": calendar(timer)}, last)[""] if last < since else None
     return run is not None and run.timestamp() <= since
 
 
-def restart(plan: Restart, files: UnitSet, places: Places, effects: Effects) -> tuple[str, ...]:
+def restart(plan: Restart, units: UnitSet, places: Places, effects: Effects) -> tuple[str, ...]:
     """Start the timers, and the runs that fell due while they were stopped; return the services of the latter."""
     for timer, since in plan.stamps.items():
-        if timer not in files:
+        if timer not in units:
             continue
         stamp = places.stamps / f"stamp-{timer}"
         if not stamp.exists():
@@ -116,11 +117,11 @@ def restart(plan: Restart, files: UnitSet, places: Places, effects: Effects) -> 
         elif stamp.stat().st_mtime >= since:  # it elapsed at the last moment
             continue
         effects.set_time(stamp, since)
-    blocked = [timer for timer in plan.blocked if timer in files]
+    blocked = [timer for timer in plan.blocked if timer in units]
     with _blocked(blocked, places, effects):
-        effects.systemctl("start", [unit for unit in plan.start if unit in files])
+        effects.systemctl("start", [unit for unit in plan.start if unit in units])
         settled = _settle(blocked, places)
-    overdue = _overdue(plan.stopped, files, settled, places)
+    overdue = _overdue(plan.stopped, units, settled, places)
     services = [service_of(timer) for timer in overdue]
     for timer, service in zip(overdue, services, strict=True):  # to the ledger it is the timer's run, of that slot
         at = plan.nominal_times.get(timer)
@@ -183,9 +184,9 @@ def _settle(timers: list[str], places: Places) -> float:
         time.sleep(0.02)
 
 
-def _overdue(stopped: StoppedTimers, files: Mapping[str, str], settled: float, places: Places) -> list[str]:
+def _overdue(stopped: StoppedTimers, units: UnitSet, settled: float, places: Places) -> list[str]:
     """The timers with a run that fell due since they were stopped and did not start."""
-    timers = {timer: since for timer, since in stopped.timers.items() if timer in files}
+    timers = {timer: since for timer, since in stopped.timers.items() if timer in units}
     if not timers:
         return []
     services = {service_of(timer): timer for timer in timers}
@@ -196,8 +197,8 @@ def _overdue(stopped: StoppedTimers, files: Mapping[str, str], settled: float, p
     waiting = {timer: since for timer, since in timers.items() if started.get(timer, 0) < since}
     overdue = [timer for timer in waiting if timer in stopped.pending]
     for since in sorted(set(waiting.values())):  # one per apply; several only after killed ones
-        plain = [timer for timer, at in waiting.items() if at == since and not is_persistent(files[timer])]
-        runs = next_runs({timer: calendar(files[timer]) for timer in plain}, since)
+        plain = [timer for timer, at in waiting.items() if at == since and not is_persistent(units.file(timer))]
+        runs = next_runs({timer: calendar(units.file(timer)) for timer in plain}, since)
         overdue += [timer for timer, run in runs.items() if run and run.timestamp() <= settled and timer not in overdue]
     return overdue
 

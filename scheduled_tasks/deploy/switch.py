@@ -17,7 +17,7 @@ from pathlib import Path
 from scheduled_tasks.deploy import deployment_reports, stopped_timers
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import SUMS
-from scheduled_tasks.deploy.plan import Facts, Plan
+from scheduled_tasks.deploy.plan import MachineState, Plan
 from scheduled_tasks.deploy.running_jobs import RunningJobGuard
 from scheduled_tasks.deploy.set_folders import NEVER, applied_at, superfluous
 from scheduled_tasks.render.names import Places
@@ -39,15 +39,15 @@ class Switch:
     """A machine's way from its current set to another.
 
     Attributes:
-        files: the set to switch to; empty to remove everything.
-        facts: the state of the machine.
+        units: the set to switch to; empty to remove everything.
+        state: the state of the machine.
         todo: the plan made from these two.
         places: where units live.
         effects: through which the machine is changed.
     """
 
-    files: UnitSet
-    facts: Facts
+    units: UnitSet
+    state: MachineState
     todo: Plan
     places: Places
     effects: Effects
@@ -64,7 +64,7 @@ class Switch:
                 caught_up = self._with_timers_stopped()
         else:
             self._flip()
-        # Stale links tell the apply after a killed one which units were ours, so they go last.
+        # If this apply is killed, the stale links tell the next one which units were ours. So they are removed last.
         for link in self.todo.stale_links:
             self._remove_link(link)
         self._remove_old_sets()
@@ -74,7 +74,7 @@ class Switch:
 
     @cached_property
     def _folder(self) -> Path:
-        return self.places.sets / self.files.name
+        return self.places.sets / self.units.name
 
     @property
     def _following(self) -> Path:
@@ -88,18 +88,18 @@ class Switch:
     def _prepare(self) -> None:
         """Write the set, all links, and the link that will become `current`."""
         self.effects.folder(self.places.systemd)
-        if self.todo.flips and self.files and not self._folder.is_dir():
+        if self.todo.flips and self.units and not self._folder.is_dir():
             self._write_set()
         for link in self.todo.missing_links:
             self.effects.folder((self.places.systemd / link).parent)
-            self.effects.link(self.places.systemd / link, self.places.link_target(self.files.links[link]))
+            self.effects.link(self.places.systemd / link, self.places.link_target(self.units.links[link]))
         if self.todo.flips:
             if os.path.lexists(self._following):
                 self.effects.remove(self._following)  # left by a killed apply, perhaps with another target
             if self.places.current.is_dir():  # about to be replaced
                 current = self.places.current.resolve()
                 self.effects.set_time(current, applied_at(current, self.places))
-            if self.files:
+            if self.units:
                 self.effects.link(self._following, self._folder.name)
             self.effects.flush()
 
@@ -108,7 +108,7 @@ class Switch:
         self.effects.remove_folder(unfinished)
         self.effects.folder(unfinished)
         try:
-            write_set({**self.files, SUMS: self.files.checksums}, unfinished, self.effects)
+            write_set({**self.units, SUMS: self.units.checksums}, unfinished, self.effects)
             self.effects.set_time(unfinished, NEVER)
             self.effects.rename(unfinished, self._folder)
         except OSError:
@@ -118,25 +118,25 @@ class Switch:
     def _with_timers_stopped(self) -> tuple[str, ...]:
         """Stop timers, flip, reload, start timers; after an error the old set's, as before."""
         before = self._current()
-        restart = stopped_timers.before_stop(self.facts, self.todo, self.files, self.places, self.effects)
+        restart = stopped_timers.before_stop(self.state, self.todo, self.units, self.places, self.effects)
         since = max((restart.stopped.timers[timer] for timer in self.todo.restart), default=time.time())
         note = None
         if self.todo.flips and not self.places.home:
-            note = deployment_reports.write_report(self.files, since, self.places, self.effects)
-        guard = RunningJobGuard(self.facts, self.files, self.places, self.effects)
+            note = deployment_reports.write_report(self.units, since, self.places, self.effects)
+        guard = RunningJobGuard(self.state, self.units, self.places, self.effects)
         try:
             self.effects.systemctl("stop", [*self.todo.stop, *self.todo.restart])
             self._switch(guard)
         except Exception:
             self._flip_back(before)
             guard.undo()
-            stopped_timers.restart(restart, self.facts.units, self.places, self.effects)
+            stopped_timers.restart(restart, self.state.units, self.places, self.effects)
             if note:
                 self.effects.remove(note)
             raise
-        caught_up = stopped_timers.restart(restart, self.files, self.places, self.effects)
+        caught_up = stopped_timers.restart(restart, self.units, self.places, self.effects)
         if note:
-            deployment_reports.complete_report(note, self.files, since, time.time(), self.effects)
+            deployment_reports.complete_report(note, self.units, since, time.time(), self.effects)
         return caught_up
 
     def _switch(self, guard: RunningJobGuard) -> None:
@@ -151,7 +151,7 @@ class Switch:
     def _flip(self) -> None:
         if not self.todo.flips:
             return
-        if self.files:
+        if self.units:
             self.effects.rename(self._following, self.places.current)
         else:
             self.effects.remove(self.places.current)

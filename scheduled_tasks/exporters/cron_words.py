@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from scheduled_tasks.conversion_report import Difference, dates_until
 from scheduled_tasks.schedule import occurrences
-from scheduled_tasks.schedule.calendar_lines import runs
+from scheduled_tasks.schedule.calendar_lines import ranges
 from scheduled_tasks.schedule.evaluator import is_moved
 from scheduled_tasks.schedule.trigger import ALL, LAST, Cron, Interval, Trigger
 from scheduled_tasks.schedule.zone import shifts
@@ -74,7 +74,7 @@ def _numbers(values: Iterable[int], everything: Sequence[int]) -> str:
         step = numbers[1] - numbers[0]
         if numbers == tuple(everything[::step]):
             return f"*/{step}"
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs(numbers))
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in ranges(numbers))
 
 
 def _day_guard(cron: Cron) -> list[str]:

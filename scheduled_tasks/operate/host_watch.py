@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from scheduled_tasks import files
 from scheduled_tasks.deploy import deployment_reports, start_requests, systemd
 from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
-from scheduled_tasks.deploy.machine_state import inactive_timers, read_facts, read_set, read_stopped_timers
+from scheduled_tasks.deploy.machine_state import inactive_timers, read_machine_state, read_set, read_stopped_timers
 from scheduled_tasks.operate import deployments, host_pauses, pauses
 from scheduled_tasks.operate import reconcile as ledger
 from scheduled_tasks.operate.verdicts import DeployedJob
@@ -247,6 +247,6 @@ def leave(places: Places, *, has_database: bool) -> None:
         return
     if has_database and any(path for pattern in WAITS for path in state.glob(pattern)):
         return
-    if not read_facts(places, UnitSet()).running:
+    if not read_machine_state(places, UnitSet()).running:
         for folder in (state, places.private_state):
             shutil.rmtree(folder, ignore_errors=True)

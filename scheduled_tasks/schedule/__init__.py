@@ -1,7 +1,7 @@
-"""The schedule room: what a clock file says about time, and when that is.
+"""Schedules: what a clock file says about time, and at which instants that fires.
 
-In come trigger fields; out come values, OnCalendar lines, occurrences, warnings and faults: no I/O, no reading of the
-clock. Names are loaded when first used, so that the hot path gets the evaluator without importing APScheduler.
+Trigger fields go in; triggers, OnCalendar lines, occurrences, warnings and faults come out. The package does no I/O and
+never asks for the current time. Names are loaded on first use: the hot path gets the evaluator without APScheduler.
 """
 
 from __future__ import annotations

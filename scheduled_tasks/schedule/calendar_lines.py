@@ -1,7 +1,7 @@
-"""OnCalendar text: sets of numbers, and sets of instants, as the lines systemd reads.
+"""Write OnCalendar values: sets of numbers and sets of instants as systemd's lines.
 
-In come sorted numbers or UTC instants; out come as few lines as is easy, in systemd's own grammar (systemd.time(7)).
-Nothing here knows a rule about time zones.
+Sorted numbers or UTC instants go in; lines in the grammar of systemd.time(7) come out, as few as is easy. This module
+knows no rules of time zones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Member = TypeVar("Member", bound=Hashable)
 
 
 class TimesOfDay(NamedTuple):
-    """TimesOfDay of a day: every combination of the three."""
+    """Times of a day: every combination of these hours, minutes and seconds."""
 
     hours: Numbers
     minutes: Numbers
@@ -30,7 +30,7 @@ class TimesOfDay(NamedTuple):
 
 
 class Dates(NamedTuple):
-    """Dates: all of these hold. `years` is None for any; `from_end` is 1 (the last day) or 7 (the last seven)."""
+    """Dates for which all fields match. `years` is None for any; `from_end` is 1 (last day) or 7 (last seven)."""
 
     weekdays: Numbers = ALL["weekday"]
     years: Numbers | None = None
@@ -39,7 +39,7 @@ class Dates(NamedTuple):
     from_end: int = 0
 
 
-def line(dates: Dates, times: TimesOfDay, zone: str) -> str:
+def calendar_line(dates: Dates, times: TimesOfDay, zone: str) -> str:
     """One OnCalendar value."""
     weekdays = "" if dates.weekdays == ALL["weekday"] else f"{_weekdays(dates.weekdays)} "
     years = "*" if dates.years is None else numbers(dates.years, None, 4)
@@ -65,83 +65,85 @@ def numbers(values: Numbers, everything: Numbers | None, width: int) -> str:
     if len(values) > 2:  # noqa: PLR2004 - two numbers are a list
         step = values[1] - values[0]
         if step > 1 and values == tuple(range(values[0], values[-1] + 1, step)):
-            # Never `00/5`: past the last value systemd counts on (25 o'clock), which on the night of a shift loses the
-            # next day's midnight, or fails with "Resource deadlock avoided" (252 and 257).
+            # Never `00/5`: systemd counts on past the last value (25 o'clock), and in the night of a shift it then
+            # skips the next midnight or fails with "Resource deadlock avoided" (252 and 257).
             return f"{values[0]:0{width}}..{values[-1]:0{width}}/{step}"
     return ",".join(
         f"{first:0{width}}" if first == last
         else f"{first:0{width}}..{last:0{width}}" if last - first > 1
         else f"{first:0{width}},{last:0{width}}"
-        for first, last in runs(values)
+        for first, last in ranges(values)
     )  # fmt: skip
 
 
-def runs(values: Iterable[int]) -> list[tuple[int, int]]:
-    """The unbroken runs of sorted numbers, as (first, last)."""
-    found: list[tuple[int, int]] = []
+def ranges(values: Iterable[int]) -> list[tuple[int, int]]:
+    """The ranges of consecutive numbers among sorted ones, as (first, last)."""
+    result: list[tuple[int, int]] = []
     for value in values:
-        if found and value == found[-1][1] + 1:
-            found[-1] = found[-1][0], value
+        if result and value == result[-1][1] + 1:
+            result[-1] = result[-1][0], value
         else:
-            found.append((value, value))
-    return found
+            result.append((value, value))
+    return result
 
 
 def _weekdays(values: Numbers) -> str:
     return ",".join(
         WEEKDAYS[first] if first == last
         else f"{WEEKDAYS[first]}{'..' if last - first > 1 else ','}{WEEKDAYS[last]}"
-        for first, last in runs(values)
+        for first, last in ranges(values)
     )  # fmt: skip
 
 
 def by_value(pairs: Iterable[tuple[Member, Key]]) -> dict[Key, list[Member]]:
-    """The members that share a value, under it, in the order in which they come."""
-    found: dict[Key, list[Member]] = defaultdict(list)
+    """Group members by their value, in their order."""
+    groups: dict[Key, list[Member]] = defaultdict(list)
     for member, value in pairs:
-        found[value].append(member)
-    return found
+        groups[value].append(member)
+    return groups
 
 
-def rectangles(seconds_of_day: Collection[int]) -> tuple[TimesOfDay, ...]:
-    """TimesOfDay of a day, in seconds since midnight, as combinations of hours, minutes and seconds."""
+def time_combinations(seconds_of_day: Collection[int]) -> tuple[TimesOfDay, ...]:
+    """Times of a day, in seconds since midnight, as combinations of hours, minutes and seconds."""
     minutes: dict[int, list[int]] = defaultdict(list)
     for value in sorted(set(seconds_of_day)):
         minutes[value // 60].append(value % 60)
     hours: dict[int, list[tuple[int, Numbers]]] = defaultdict(list)
     for minute, seconds in minutes.items():
         hours[minute // 60].append((minute % 60, tuple(seconds)))
-    found: list[TimesOfDay] = []
     alike = by_value(
         (hour, tuple((tuple(minutes), seconds) for seconds, minutes in by_value(inside).items()))
         for hour, inside in hours.items()
     )
-    for shapes, members in alike.items():
-        found.extend(TimesOfDay(tuple(members), minutes, seconds) for minutes, seconds in shapes)
-    return tuple(found)
+    return tuple(
+        TimesOfDay(tuple(members), minutes, seconds)
+        for minutes_and_seconds, members in alike.items()
+        for minutes, seconds in minutes_and_seconds
+    )
 
 
 class NthWeekday(NamedTuple):
-    """One date a year: the only such weekday among seven days in a row of a month."""
+    """One date a year: a weekday within seven consecutive days of a month."""
 
     weekday: int
     days: Numbers
 
 
 def nth_weekday(dates: Collection[date]) -> NthWeekday | None:
-    """What dates of one month have in common, where they are a rule's: one in each of at least three years in a row.
+    """The rule that yields these dates of one month, if there is one: a date in each of three or more successive years.
 
-    Most zones move their clock by such rules, and one line says for ten years what would be ten lines else.
+    Most zones move their clock by such rules; one line then replaces ten lines for ten years.
     """
-    years = sorted(each.year for each in dates)
+    years = sorted(day.year for day in dates)
     if len(years) < 3 or years != list(range(years[0], years[0] + len(years))):  # noqa: PLR2004
         return None
-    low, high = min(each.day for each in dates), max(each.day for each in dates)
-    weekdays = {each.weekday() for each in dates}
-    if len(weekdays) > 1 or high - low > 6:  # noqa: PLR2004 - seven days in a row have each weekday once
+    low, high = min(day.day for day in dates), max(day.day for day in dates)
+    weekdays = {day.weekday() for day in dates}
+    if len(weekdays) > 1 or high - low > 6:  # noqa: PLR2004 - seven successive days have each weekday once
         return None
-    # Of the weeks that hold them all, the one that a person would name: the month's last, else its first to fourth.
-    length = min(monthrange(each.year, each.month)[1] for each in dates)
+    # Of the weeks that contain them all, take the one that a person would name: the month's last, or its first to
+    # fourth.
+    length = min(monthrange(day.year, day.month)[1] for day in dates)
     weeks = [first for first in range(max(high - 6, 1), low + 1) if first + 6 <= max(length, high)]
     named = [first for first in weeks if first + 6 == length] or [first for first in weeks if first % 7 == 1]
     first = (named or weeks)[0]
@@ -149,25 +151,27 @@ def nth_weekday(dates: Collection[date]) -> NthWeekday | None:
 
 
 def dates_in_groups(days: Mapping[tuple[int, int, int], Key]) -> dict[Key, list[Dates]]:
-    """(year, month, day) → whatever each date goes with, as few Dates for each such value."""
-    found: dict[Key, list[Dates]] = {}
-    for value, every in by_value(sorted(days.items())).items():
-        ruled, members = _by_rule(every)
+    """Invert a mapping from (year, month, day) to values: for each value its dates, as few Dates."""
+    result: dict[Key, list[Dates]] = {}
+    for value, dates in by_value(sorted(days.items())).items():
+        ruled, members = _by_rule(dates)
         lists: dict[tuple[int, int], list[int]] = defaultdict(list)
         for year, month, day in members:
             lists[year, month].append(day)
-        by_days = by_value((place, tuple(each)) for place, each in lists.items())
+        by_days = by_value((year_month, tuple(days_of_month)) for year_month, days_of_month in lists.items())
         groups: list[Dates] = []
-        for each, places in by_days.items():
-            year_months = by_value((month, year) for year, month in places)
-            alike = by_value((year, tuple(months)) for year, months in year_months.items())
-            groups.extend(Dates(years=tuple(years), months=months, days=each) for months, years in alike.items())
-        found[value] = ruled + sorted(groups, key=lambda each: (each.years or (), each.months, each.days))
-    return found
+        for days_of_month, year_months in by_days.items():
+            by_year = by_value((month, year) for year, month in year_months)
+            alike = by_value((year, tuple(months)) for year, months in by_year.items())
+            groups.extend(
+                Dates(years=tuple(years), months=months, days=days_of_month) for months, years in alike.items()
+            )
+        result[value] = ruled + sorted(groups, key=lambda group: (group.years or (), group.months, group.days))
+    return result
 
 
 def _by_rule(days: Collection[tuple[int, int, int]]) -> tuple[list[Dates], list[tuple[int, int, int]]]:
-    """The dates that a rule says, a month each, as Dates; and the others."""
+    """The dates that follow a rule for their month, as Dates; and the others."""
     ruled: list[tuple[int, tuple[NthWeekday, Numbers]]] = []
     others: list[tuple[int, int, int]] = []
     for month, members in by_value((day, day[1]) for day in days).items():
@@ -182,14 +186,14 @@ def _by_rule(days: Collection[tuple[int, int, int]]) -> tuple[list[Dates], list[
 
 
 def absolute_lines(instants: Iterable[datetime]) -> tuple[str, ...]:
-    """UTC lines which fire at exactly these UTC instants."""
+    """UTC lines that fire at exactly these UTC instants."""
     days: dict[tuple[int, int, int], set[int]] = defaultdict(set)
     for at in instants:
         days[at.year, at.month, at.day].add(at.hour * 3600 + at.minute * 60 + at.second)
-    shapes = {day: rectangles(times) for day, times in days.items()}
+    times_by_day = {day: time_combinations(seconds) for day, seconds in days.items()}
     return tuple(
-        line(dates, times, "UTC")
-        for group, found in dates_in_groups(shapes).items()
-        for dates in found
-        for times in group
+        calendar_line(dates, times, "UTC")
+        for times_of_day, groups in dates_in_groups(times_by_day).items()
+        for dates in groups
+        for times in times_of_day
     )

@@ -1,7 +1,7 @@
-"""Cron fields: APScheduler's language, read by APScheduler itself and refused where it would misread.
+"""Read cron fields in APScheduler's language, with APScheduler's own parser.
 
-In comes one field's name and value; out come the numbers it stands for, or a fault that says what to write.
-APScheduler 3.11 parses and validates; what it drops in silence (`mon-fri/2`, `lastly`) is caught here first.
+A field's name and value go in; its numbers come out, or a fault that says what to write. APScheduler 3.11 parses and
+validates; the parts it would silently drop (`mon-fri/2`, `lastly`) are reported as faults first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from apscheduler.triggers.cron.fields import MAX_VALUES, MIN_VALUES
 from scheduled_tasks.faults import Fault
 from scheduled_tasks.schedule.trigger import LAST, LAST_YEAR
 
-# What APScheduler reads to its last character. Its own patterns for names are not anchored at the end.
+# Items that APScheduler reads to the last character. Its own patterns for names are not anchored at the end.
 NUMBERS = r"\*(/\d+)?|\d+(-\d+)?(/\d+)?"
 WHOLE = {
     "month": rf"{NUMBERS}|[a-z]+(-[a-z]+)?",
@@ -45,7 +45,7 @@ EXAMPLES = {
 
 @dataclass(frozen=True)
 class Field:
-    """What one field stands for. `last_day` and `positions` belong to `day` alone."""
+    """The parsed values of one field. Only `day` has `last_day` and `positions`."""
 
     numbers: tuple[int, ...]
     last_day: bool = False
@@ -55,17 +55,17 @@ class Field:
 
 
 def read_field(name: str, value: object) -> Field | Fault:
-    """What `value` says in the field `name`, or what is wrong with it and what to write."""
+    """Parse a field, or return its fault and what to write instead."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         problem = f"{type(value).__name__} is neither a number nor text"
         return Fault(problem, f"write {EXAMPLES[name]}", name, repr(value))
     return _read(name, value)
 
 
-@lru_cache(maxsize=4096, typed=True)  # the jobs of a project say the same few things in most of their fields
+@lru_cache(maxsize=4096, typed=True)  # most fields of a project's jobs have one of a few values
 def _read(name: str, value: int | str) -> Field | Fault:
     shown = repr(value)
-    for item in (each.strip() for each in str(value).split(",")):
+    for item in map(str.strip, str(value).split(",")):
         if fault := _misread(name, item, shown):
             return fault
     try:
@@ -76,29 +76,29 @@ def _read(name: str, value: int | str) -> Field | Fault:
 
 
 def numbers_of(name: str, expressions: list[object]) -> Field:
-    """The numbers that APScheduler's parsed expressions stand for."""
+    """The numbers of the expressions that APScheduler parsed."""
     numbers: set[int] = set()
     positions = []
     last_day = everything = numeric = False
     top = min(MAX_VALUES[name], LAST_YEAR)
-    for each in expressions:
-        if isinstance(each, WeekdayPositionExpression):
-            positions.append((LAST if each.option_num == 5 else each.option_num + 1, each.weekday))  # noqa: PLR2004
-        elif isinstance(each, LastDayOfMonthExpression):
+    for expression in expressions:
+        if isinstance(expression, WeekdayPositionExpression):
+            positions.append((LAST if expression.option_num == 5 else expression.option_num + 1, expression.weekday))  # noqa: PLR2004
+        elif isinstance(expression, LastDayOfMonthExpression):
             last_day = True
-        elif isinstance(each, RangeExpression):
-            last = top if each.last is None else min(each.last, top)
-            numbers.update(range(each.first, last + 1, each.step or 1))
-            numeric = numeric or type(each) is RangeExpression
+        elif isinstance(expression, RangeExpression):
+            last = top if expression.last is None else min(expression.last, top)
+            numbers.update(range(expression.first, last + 1, expression.step or 1))
+            numeric = numeric or type(expression) is RangeExpression
         else:
-            step = getattr(each, "step", None)
+            step = getattr(expression, "step", None)
             numbers.update(range(MIN_VALUES[name], top + 1, step or 1))
             everything = everything or step in (None, 1)
     return Field(tuple(sorted(numbers)), last_day, tuple(sorted(set(positions))), everything, numeric)
 
 
 def _misread(name: str, item: str, shown: str) -> Fault | None:
-    """The fault of an item which APScheduler would accept and read as something else."""
+    """The fault of an item that APScheduler would accept but read differently."""
     start = re.match(r"[a-z]+(-[a-z]+)?", item, re.IGNORECASE)
     if name not in WHOLE or not start or re.fullmatch(WHOLE[name], item, re.IGNORECASE | re.ASCII):
         return None
@@ -108,7 +108,7 @@ def _misread(name: str, item: str, shown: str) -> Fault | None:
         first, last = names.index(stepped[1]), names.index(stepped[2])
         meant = ",".join(names[first : last + 1 : int(stepped[3])])
         return Fault(
-            f"APScheduler reads {item!r} as {start[0]!r} and drops the step in silence",
+            f"APScheduler reads {item!r} as {start[0]!r} and silently drops the step",
             f"write {name}={meant!r}",
             name,
             shown,
@@ -121,7 +121,7 @@ def _sentence(text: str) -> str:
 
 
 def _instead(name: str, value: str) -> str:
-    """What to write; for a range that wraps, the two halves spelled out."""
+    """What to write instead; a range that wraps is written as its two halves."""
     wrapped = re.fullmatch(r"([a-z]+|\d+)-([a-z]+|\d+)", value.strip().lower())
     names = NAMES.get(name)
     if wrapped and names and wrapped[1] in names and wrapped[2] in names:
@@ -135,5 +135,5 @@ def _instead(name: str, value: str) -> str:
     if name == "day_of_week" and value.strip() == "7":
         return "write day_of_week='sun' (0 is Monday here, 6 is Sunday)"
     if name == "hour" and value.strip() == "24":
-        return "write hour=0: midnight begins the day"
+        return "write hour=0: midnight is the start of the day"
     return f"write {EXAMPLES[name]}"

@@ -1,7 +1,7 @@
-"""Cron triggers as lines: zoned where no shift of the clock touches them, absolute UTC where one does.
+"""Translate cron triggers: zoned lines, and absolute UTC lines for the hours that a shift of the clock affects.
 
-In come a Cron and a Period; out comes a Timing. Where a UTC line alone is exact, it is used. What systemd makes of a
-zone's gaps and folds was measured (252 and 257); decision 0004 lists it.
+A Cron and a Period go in; a Timing comes out. If UTC lines alone are exact, they are used. How systemd handles gaps and
+folds was measured (252 and 257); decision 0004 has the results.
 """
 
 from __future__ import annotations
@@ -16,15 +16,22 @@ from scheduled_tasks.schedule.calendar_lines import (
     TimesOfDay,
     absolute_lines,
     by_value,
+    calendar_line,
     dates_in_groups,
-    line,
-    rectangles,
+    time_combinations,
 )
-from scheduled_tasks.schedule.date_windows import ALWAYS, DateWindow, between, cut, parts, without
+from scheduled_tasks.schedule.date_windows import (
+    ALWAYS,
+    DateWindow,
+    date_alternatives,
+    intersection,
+    windows_between,
+    windows_without,
+)
 from scheduled_tasks.schedule.evaluator import Occurrence, resolve_days, resolve_hour
 from scheduled_tasks.schedule.timing import Period, Timing
 from scheduled_tasks.schedule.trigger import ALL, Cron
-from scheduled_tasks.schedule.zone import DAY, Shift, offset_at, shifts, zone_info
+from scheduled_tasks.schedule.zone import DAY, offset_at, shifts, zone_info
 
 DAY_SECONDS = 86400
 
@@ -32,7 +39,7 @@ DAY_SECONDS = 86400
 def cron_timing(cron: Cron, period: Period) -> Timing:
     """The Timing of a cron trigger."""
     if cron.start and cron.start <= period.now:
-        cron = replace(cron, start=None)  # it has long begun: nothing is left to cut
+        cron = replace(cron, start=None)  # it has already begun, so it restricts nothing
     in_utc = _as_utc(cron, period)
     if in_utc:
         return Timing(pattern(in_utc, period)[0])
@@ -49,27 +56,28 @@ def _exact_until(cron: Cron, period: Period) -> datetime | None:
 
 
 def pattern(cron: Cron, period: Period) -> tuple[tuple[str, ...], bool]:
-    """The lines of a trigger without weeks, and whether a shift ever touches its hours."""
-    touched = _touched(cron.zone, period.first, period.last)
-    hours = [hour for hour in cron.hours if hour in touched.hours]
+    """The lines of a trigger without weeks, and whether a shift affects its hours in the period."""
+    shifted = _shifted_hours(cron.zone, period.first, period.last)
     whole, edges = _bounds(cron, period)
-    if not hours:
+    if shifted.hours.isdisjoint(cron.hours):
         lines = _zoned(cron, cron.hours, whole)
-        return lines + absolute_lines(each.at for each in edges), False
-    instants = [each.at for each in edges]
-    # A line in the zone never names a time that does not exist or comes twice: what systemd then does depends on the
-    # instant at which it looks, on the zone and on the line's other hours, up to failing (decision 0004).
+        return lines + absolute_lines(run.at for run in edges), False
+    instants = [run.at for run in edges]
+    # A zoned line must never name a time that does not exist or occurs twice: what systemd does then depends on the
+    # instant at which it evaluates the line, on the zone and on the line's other hours; it can even fail (decision
+    # 0004).
     moved: dict[int, set[date]] = {hour: set() for hour in cron.hours}
-    for day, hour in touched.places:
+    for day, hour in shifted.places:
         if hour in moved and cron.wants(day):
-            instants.extend(each.at for each in resolve_hour(cron, day, hour) if cron.within(each.at))
+            instants.extend(run.at for run in resolve_hour(cron, day, hour) if cron.within(run.at))
             moved[hour].add(day)
     lines = ()
     for excluded, group in by_value((hour, frozenset(days)) for hour, days in moved.items()).items():
-        # A line of single dates may name imaginary times only behind the horizon, and systemd fails: it ends there.
-        others = without(excluded, period.first)
+        # If the only remaining dates of a line are after the horizon and name imaginary times, systemd fails. So a line
+        # of single dates ends at the horizon.
+        others = windows_without(excluded, period.first)
         if not (cron.days == ALL["day"] and cron.weekdays == ALL["weekday"]):
-            others = tuple(_until(each, period.last) for each in others)
+            others = tuple(_until(window, period.last) for window in others)
         lines += _zoned(cron, tuple(group), whole, others)
     return lines + absolute_lines(instants), True
 
@@ -83,68 +91,72 @@ def _zoned(
 ) -> tuple[str, ...]:
     times = TimesOfDay(hours, cron.minutes, cron.seconds)
     return tuple(
-        line(last, times, cron.zone)
+        calendar_line(dates, times, cron.zone)
         for window in whole
         for other in others
-        for part in parts(cron)
-        for first in cut(part, window)
-        for last in cut(first, other)
+        for alternative in date_alternatives(cron)
+        for bounded in intersection(alternative, window)
+        for dates in intersection(bounded, other)
     )
 
 
 def _bounds(cron: Cron, period: Period) -> tuple[tuple[DateWindow, ...], list[Occurrence]]:
-    """The windows of whole days between start and end, and the runs of the two days that are cut."""
+    """The windows of the whole days between start and end, and the runs of the partial days at both ends."""
     if not cron.start and not cron.end:
         return ALWAYS, []
     info = zone_info(cron.zone)
-    edges = {each.astimezone(info).date() for each in (cron.start, cron.end) if each}
+    edges = {bound.astimezone(info).date() for bound in (cron.start, cron.end) if bound}
     first = cron.start.astimezone(info).date() + DAY if cron.start else None
     last = cron.end.astimezone(info).date() - DAY if cron.end else None
     if cron.start and cron.start.astimezone(info).replace(tzinfo=None).time() == datetime.min.time():
         first = cron.start.astimezone(info).date()
         edges -= {first} if not cron.end or cron.end.astimezone(info).date() != first else set()
-    found = [each for day in sorted(edges) for each in resolve_days(cron, day, day) if cron.within(each.at)]
+    runs = [run for day in sorted(edges) for run in resolve_days(cron, day, day) if cron.within(run.at)]
     if last and (first or date(period.first, 1, 1)) > last:
-        return (), found
-    return between(first, last, since=period.first), found
+        return (), runs
+    return windows_between(first, last, since=period.first), runs
 
 
 @dataclass(frozen=True)
-class _Touched:
-    """The wall-clock hours that shifts touch, with their dates and alone."""
+class _ShiftedHours:
+    """The wall-clock hours that shifts affect: with their dates, and as hours of any day."""
 
     places: tuple[tuple[date, int], ...]
     hours: frozenset[int]
 
 
 @lru_cache(maxsize=1024)
-def _touched(zone: str, first: int, last: int) -> _Touched:
-    places = tuple(each for shift in shifts(zone, first - 1, last + 1) for each in shift.hours)
-    inside = tuple(each for each in places if first <= each[0].year <= last)
-    return _Touched(inside, frozenset(hour for _, hour in inside))
+def _shifted_hours(zone: str, first: int, last: int) -> _ShiftedHours:
+    places = tuple(
+        (day, hour)
+        for shift in shifts(zone, first - 1, last + 1)
+        for day, hour in shift.hours
+        if first <= day.year <= last
+    )
+    return _ShiftedHours(places, frozenset(hour for _, hour in places))
 
 
 @lru_cache(maxsize=1024)
 def _offsets(zone: str, first: int, last: int) -> frozenset[int]:
     """Every offset from UTC, in seconds, that the zone has in these years."""
-    found: tuple[Shift, ...] = shifts(zone, first - 1, last + 1)
     start = offset_at(zone, datetime(first, 1, 1, tzinfo=UTC))
-    return frozenset(int(each.total_seconds()) for each in (start, *(shift.after for shift in found)))
+    offsets = (start, *(shift.after for shift in shifts(zone, first - 1, last + 1)))
+    return frozenset(int(offset.total_seconds()) for offset in offsets)
 
 
 def _as_utc(cron: Cron, period: Period) -> Cron | None:
-    """The same trigger in UTC, where that is exact by itself; None where it is not."""
+    """The same trigger in UTC if that is exact without absolute lines, otherwise None."""
     if cron.weeks is not None:
         return None
     offsets = _offsets(cron.zone, period.first, period.last)
     if offsets == {0}:
         return replace(cron, zone="UTC")
     if cron.every_day and cron.hours == ALL["hour"]:
-        found = {_moved_in_hour(cron.minutes, cron.seconds, offset % 3600) for offset in offsets}
-        shape = found.pop()
-        if found or len(shape) != 1:
+        variants = {_moved_in_hour(cron.minutes, cron.seconds, offset % 3600) for offset in offsets}
+        times = variants.pop()
+        if variants or len(times) != 1:
             return None
-        return replace(cron, zone="UTC", minutes=shape[0].minutes, seconds=shape[0].seconds)
+        return replace(cron, zone="UTC", minutes=times[0].minutes, seconds=times[0].seconds)
     return _moved_in_day(cron, next(iter(offsets))) if len(offsets) == 1 else None
 
 
@@ -152,11 +164,11 @@ def _as_utc(cron: Cron, period: Period) -> Cron | None:
 def _moved_in_hour(minutes: Numbers, seconds: Numbers, offset: int) -> tuple[TimesOfDay, ...]:
     if offset == 0:
         return (TimesOfDay((0,), minutes, seconds),)
-    return rectangles([(minute * 60 + second - offset) % 3600 for minute in minutes for second in seconds])
+    return time_combinations([(minute * 60 + second - offset) % 3600 for minute in minutes for second in seconds])
 
 
 def _moved_in_day(cron: Cron, offset: int) -> Cron | None:
-    """The trigger of a zone with one fixed offset in UTC, where its dates stay what they are."""
+    """The trigger of a zone with one fixed offset, in UTC, if its dates stay the same."""
     if offset % 3600 and len(cron.seconds) * len(cron.minutes) * len(cron.hours) > DAY_SECONDS // 60:
         return None
     hours = [hour * 3600 - offset for hour in cron.hours]
@@ -166,37 +178,40 @@ def _moved_in_day(cron: Cron, offset: int) -> Cron | None:
     if offset % 3600 == 0:
         moved = tuple(sorted(hour % DAY_SECONDS // 3600 for hour in hours))
         return replace(cron, zone="UTC", hours=moved)
-    shape = rectangles([(h + m * 60 + s) % DAY_SECONDS for h in hours for m in cron.minutes for s in cron.seconds])
-    return (
-        replace(cron, zone="UTC", hours=shape[0].hours, minutes=shape[0].minutes, seconds=shape[0].seconds)
-        if len(shape) == 1
-        else None
+    times = time_combinations(
+        [(h + m * 60 + s) % DAY_SECONDS for h in hours for m in cron.minutes for s in cron.seconds]
     )
+    if len(times) != 1:
+        return None
+    return replace(cron, zone="UTC", hours=times[0].hours, minutes=times[0].minutes, seconds=times[0].seconds)
 
 
 def _weeks(cron: Cron, period: Period) -> Timing:
-    """ISO weeks, which OnCalendar does not know: their dates, for as long as the period lasts."""
+    """ISO weeks, which OnCalendar does not support: their dates, one by one until the end of the period."""
     day, dates = date(period.first, 1, 1), []
     while day.year <= period.last:
         if cron.wants(day):
             dates.append(day)
         day += DAY
-    touched = [(day, hour) for day, hour in _touched(cron.zone, period.first, period.last).places
-               if hour in cron.hours and cron.wants(day)]  # fmt: skip
-    moved = set(touched)
+    shifted = [
+        (day, hour)
+        for day, hour in _shifted_hours(cron.zone, period.first, period.last).places
+        if hour in cron.hours and cron.wants(day)
+    ]
+    moved = set(shifted)
     info = zone_info(cron.zone)
-    cut_days = {each.astimezone(info).date() for each in (cron.start, cron.end) if each}
+    partial_days = {bound.astimezone(info).date() for bound in (cron.start, cron.end) if bound}
     low = cron.start.astimezone(info).date() if cron.start else date.min
     high = cron.end.astimezone(info).date() if cron.end else date.max
     plain = {}
-    for each in dates:
-        hours = tuple(hour for hour in cron.hours if (each, hour) not in moved)
-        if hours and low <= each <= high and each not in cut_days:
-            plain[each.year, each.month, each.day] = hours
-    instants = [run.at for day, hour in touched for run in resolve_hour(cron, day, hour) if cron.within(run.at)]
-    instants += [run.at for each in cut_days for run in resolve_days(cron, each, each) if cron.within(run.at)]
+    for day in dates:
+        hours = tuple(hour for hour in cron.hours if (day, hour) not in moved)
+        if hours and low <= day <= high and day not in partial_days:
+            plain[day.year, day.month, day.day] = hours
+    instants = [run.at for day, hour in shifted for run in resolve_hour(cron, day, hour) if cron.within(run.at)]
+    instants += [run.at for day in partial_days for run in resolve_days(cron, day, day) if cron.within(run.at)]
     lines = tuple(
-        line(group, TimesOfDay(hours, cron.minutes, cron.seconds), cron.zone)
+        calendar_line(group, TimesOfDay(hours, cron.minutes, cron.seconds), cron.zone)
         for hours, groups in dates_in_groups(plain).items()
         for group in groups
     ) + absolute_lines(instants)

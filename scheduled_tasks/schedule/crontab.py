@@ -1,7 +1,7 @@
-"""A crontab's five fields, read as cron means them.
+"""Read a crontab's five fields as cron does.
 
-In comes text such as `11 7 * * 4`; out come cron-trigger fields for `read_trigger`. Not `CronTrigger.from_crontab`:
-that one takes weekday 4 for Friday, where every crontab since the seventh edition means Thursday (crontab(5)).
+Text such as `11 7 * * 4` goes in; cron-trigger fields for `read_trigger` come out. `CronTrigger.from_crontab` is not
+used: it reads weekday 4 as Friday, while every crontab since the seventh edition means Thursday (crontab(5)).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ MACROS = {
 
 
 def crontab_fields(text: str) -> dict[str, str]:
-    """The cron trigger's fields for a crontab expression. Raises FaultsError where no one trigger says the same."""
+    """The cron trigger's fields for a crontab expression. Raises FaultsError if no single trigger is equivalent."""
     words = MACROS.get(text.strip().lower(), text).split()
     if len(words) != len(NAMES):
         raise FaultsError([
             Fault(
-                f"{len(words)} fields, where a crontab has five",
+                f"{len(words)} fields; a crontab line has five",
                 "write minute, hour, day of month, month and day of week, as in '11 7 * * 4'",
                 "crontab",
                 repr(text),
@@ -39,28 +39,28 @@ def crontab_fields(text: str) -> dict[str, str]:
     if not fields["day"].startswith("*") and not fields["day_of_week"].startswith("*"):
         raise FaultsError([
             Fault(
-                "a crontab runs when day or weekday matches, a trigger when both do",
+                "a crontab line runs when day or weekday matches, a trigger only when both do",
                 "write two jobs, one with day= and one with day_of_week=",
                 "crontab",
                 repr(text),
             )
         ])  # fmt: skip
-    fields["day_of_week"] = ",".join(_weekdays(each) for each in fields["day_of_week"].split(","))
+    fields["day_of_week"] = ",".join(_weekdays(item) for item in fields["day_of_week"].split(","))
     return fields
 
 
 def _weekdays(item: str) -> str:
-    """One item of the weekday field, numbers as names; ranges are spelled out, for Sunday is first or last."""
-    found = re.fullmatch(r"(\*|[0-7]|[a-z]{3})(?:-([0-7]|[a-z]{3}))?(?:/(\d+))?", item.lower())
-    if not found or (found[1] == "*" and not found[3]):
+    """One item of the weekday field with names for numbers; ranges are spelled out, since Sunday is first or last."""
+    match = re.fullmatch(r"(\*|[0-7]|[a-z]{3})(?:-([0-7]|[a-z]{3}))?(?:/(\d+))?", item.lower())
+    if not match or (match[1] == "*" and not match[3]):
         return item
-    step = int(found[3] or 1)
-    first = 0 if found[1] == "*" else _number(found[1])
-    last = _number(found[2]) if found[2] else 6 if found[3] else first
-    if found[2] in {"0", "sun"}:
+    step = int(match[3] or 1)
+    first = 0 if match[1] == "*" else _number(match[1])
+    last = _number(match[2]) if match[2] else 6 if match[3] else first
+    if match[2] in {"0", "sun"}:
         last = 7
     if step == 0 or first < 0 or last < first:
-        return item  # the parser says what is wrong with it
+        return item  # the parser reports what is wrong with it
     return ",".join(dict.fromkeys(WEEKDAYS[day] for day in range(first, last + 1, step)))
 
 

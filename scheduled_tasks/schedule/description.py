@@ -1,7 +1,7 @@
-"""A trigger in plain English, for people who read plans and previews.
+"""Describe a trigger in plain English, for plans and previews.
 
-In comes a trigger value; out comes one sentence without its full stop. Our own, because cron-descriptor knows
-crontab's fields, not ISO weeks, `last sun`, bounds or zones.
+One sentence without its full stop. Written for this project, since cron-descriptor knows the fields of a crontab but
+not ISO weeks, `last sun`, bounds or zones.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from scheduled_tasks.schedule.calendar_lines import Numbers, runs
+from scheduled_tasks.schedule.calendar_lines import Numbers, ranges
 from scheduled_tasks.schedule.trigger import ALL, LAST, Cron, Date, Interval, Trigger
 from scheduled_tasks.schedule.zone import zone_info
 
@@ -24,32 +24,32 @@ FEW = 6
 
 
 def describe(trigger: Trigger) -> str:
-    """What the trigger says, in words: `at 06:00 on Monday to Friday, Europe/Paris time`."""
+    """Describe a trigger: `at 06:00 on Monday to Friday, Europe/Paris time`."""
     if isinstance(trigger, Date):
-        return f"once, on {_moment(trigger.run_at, trigger.zone)}"
+        return f"once, on {_local(trigger.run_at, trigger.zone)}"
     if isinstance(trigger, Interval):
-        start = f" from {_moment(trigger.anchor, trigger.zone)}" if trigger.start else ""
-        end = f" until {_moment(trigger.end, trigger.zone)}" if trigger.end else ""
+        start = f" from {_local(trigger.anchor, trigger.zone)}" if trigger.start else ""
+        end = f" until {_local(trigger.end, trigger.zone)}" if trigger.end else ""
         return f"every {_length(trigger.every)} of real time{start}{end}"
     if not isinstance(trigger, Cron):
-        raise TypeError(f"{trigger!r} is no trigger of this room")
-    said = " ".join(filter(None, (_times(trigger), _dates(trigger))))
-    start = f", from {_moment(trigger.start, trigger.zone)}" if trigger.start else ""
-    end = f", until {_moment(trigger.end, trigger.zone)}" if trigger.end else ""
-    return f"{said}, {trigger.zone} time{start}{end}"
+        raise TypeError(f"{trigger!r} is not a trigger of this package")
+    times_and_dates = " ".join(filter(None, (_times(trigger), _dates(trigger))))
+    start = f", from {_local(trigger.start, trigger.zone)}" if trigger.start else ""
+    end = f", until {_local(trigger.end, trigger.zone)}" if trigger.end else ""
+    return f"{times_and_dates}, {trigger.zone} time{start}{end}"
 
 
-def _moment(at: datetime, zone: str) -> str:
+def _local(at: datetime, zone: str) -> str:
     return f"{at.astimezone(zone_info(zone)):%Y-%m-%d %H:%M:%S} {zone}"
 
 
 def _length(seconds: int) -> str:
-    found = []
+    lengths = []
     for unit, size in UNITS:
         count, seconds = divmod(seconds, size)
         if count:
-            found.append(unit if count == 1 else f"{count} {unit}s")
-    return _and(found) if len(found) > 1 else found[0]
+            lengths.append(unit if count == 1 else f"{count} {unit}s")
+    return _and(lengths)
 
 
 def _and(items: Sequence[str]) -> str:
@@ -57,7 +57,7 @@ def _and(items: Sequence[str]) -> str:
 
 
 def _step(values: Numbers, everything: Numbers) -> int | None:
-    """The step of values which go evenly through all of a field, from its first number on."""
+    """The step of values that are evenly spaced over all of a field, from its first number on."""
     if len(values) < 3 or values[0] != everything[0]:  # noqa: PLR2004 - two are a list
         return None
     step = values[1] - values[0]
@@ -68,13 +68,13 @@ def _listed(values: Numbers, names: Sequence[str] | None = None) -> str:
     def name(value: int) -> str:
         return names[value] if names else str(value)
 
-    found = []
-    for first, last in runs(values):
+    items = []
+    for first, last in ranges(values):
         if last - first > 1:
-            found.append(f"{name(first)} to {name(last)}")
+            items.append(f"{name(first)} to {name(last)}")
         else:
-            found.extend(name(each) for each in range(first, last + 1))
-    return _and(found)
+            items.extend(map(name, range(first, last + 1)))
+    return _and(items)
 
 
 def _times(cron: Cron) -> str:
@@ -118,7 +118,7 @@ def _hours(cron: Cron) -> str:
 
 
 def _dates(cron: Cron) -> str:
-    found = []
+    phrases = []
     days = []
     step = _step(cron.days, ALL["day"])
     if step and step > 1:
@@ -129,13 +129,13 @@ def _dates(cron: Cron) -> str:
     if cron.last_day:
         days.append("the last day")
     if days:
-        found.append(f"on {_and(days)} of the month")
+        phrases.append(f"on {_and(days)} of the month")
     if len(cron.weekdays) < len(WEEKDAYS):
-        found.append(("if that is a " if days else "on ") + _listed(cron.weekdays, WEEKDAYS))
+        phrases.append(("if that is a " if days else "on ") + _listed(cron.weekdays, WEEKDAYS))
     if cron.weeks is not None:
-        found.append(f"in ISO week {_listed(cron.weeks)}")
+        phrases.append(f"in ISO week {_listed(cron.weeks)}")
     if len(cron.months) < len(MONTHS) - 1:
-        found.append(f"in {_listed(cron.months, MONTHS)}")
+        phrases.append(f"in {_listed(cron.months, MONTHS)}")
     if cron.years is not None:
-        found.append(f"in {_listed(cron.years)}")
-    return " ".join(found) or "every day" * (len(cron.hours) < len(ALL["hour"]))
+        phrases.append(f"in {_listed(cron.years)}")
+    return " ".join(phrases) or "every day" * (len(cron.hours) < len(ALL["hour"]))

@@ -1,8 +1,8 @@
-"""The one evaluator: when does a trigger fire?
+"""Evaluate triggers: when does a job run?
 
-In comes a trigger value; out come its occurrences, lazily and in order, by the rule of the design's section 4 and of
-decision 0004. Preview, linter, ledger and the tests of the rendered lines all ask here. The hot path
-imports this module, so it and what it imports are of the standard library only.
+Occurrences come lazily and in order; decision 0004 has the rule for gaps and folds. The preview, the linter, the ledger
+and the tests of the rendered lines all use this module. The hot path imports it, so it and its imports use only the
+standard library.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ TICK = timedelta(microseconds=1)
 
 
 class Occurrence(NamedTuple):
-    """One run: the wall time that was wanted (aware, fold-aware), and the UTC instant at which it fires.
+    """One run: its nominal wall time (aware, with fold), and the UTC instant at which it fires.
 
-    The two differ only for a nominal time in a gap, which fires later by the gap's length.
+    They are the same instant, except for a nominal time in a gap: that fires later by the length of the gap.
     """
 
     nominal: datetime
@@ -31,27 +31,27 @@ class Occurrence(NamedTuple):
 def occurrences(trigger: Trigger, *, after: datetime, until: datetime | None = None) -> Iterator[Occurrence]:
     """The runs strictly after one instant, up to and including another, lazily and in order.
 
-    Both instants must be aware. No instant comes twice: where a run moved out of a gap meets a run of its own time,
-    as `2,3` o'clock does, that is one run.
+    Both instants must be aware. No instant comes twice: if a run that a gap moved coincides with another run, as with
+    hours `2,3`, they are one run.
     """
     low = after.astimezone(UTC)
     if trigger.start and trigger.start > low:
         low = trigger.start - TICK
-    ends = [each.astimezone(UTC) for each in (until, trigger.end) if each]
+    ends = [end.astimezone(UTC) for end in (until, trigger.end) if end]
     high = min(ends) if ends else None
-    for found in _all_after(trigger, low):
-        if high and found.at > high:
+    for occurrence in _all_after(trigger, low):
+        if high and occurrence.at > high:
             return
-        yield found
+        yield occurrence
 
 
 def latest_occurrence(trigger: Trigger, *, at_or_before: datetime) -> Occurrence | None:
-    """The last run at or before an instant (aware), or None where there is none."""
+    """The last run at or before an instant (aware), or None."""
     high = at_or_before.astimezone(UTC)
     if trigger.end:
         high = min(high, trigger.end)
-    found = _last_before(trigger, high)
-    return found if found and not (trigger.start and found.at < trigger.start) else None
+    latest = _last_before(trigger, high)
+    return latest if latest and not (trigger.start and latest.at < trigger.start) else None
 
 
 def _all_after(trigger: Trigger, low: datetime) -> Iterator[Occurrence]:
@@ -88,7 +88,7 @@ def _cron_after(trigger: Cron, low: datetime) -> Iterator[Occurrence]:
     while day and day <= EDGE_LAST:
         block = blocks_of_year(trigger.zone, day.year).get(day)
         if block:
-            yield from (found for found in resolve_days(trigger, *block) if found.at > low)
+            yield from (occurrence for occurrence in resolve_days(trigger, *block) if occurrence.at > low)
             day = block[1] + DAY
             continue
         if trigger.wants(day):
@@ -103,9 +103,9 @@ def _cron_before(trigger: Cron, high: datetime) -> Occurrence | None:
     while day >= EDGE_FIRST:
         block = blocks_of_year(trigger.zone, day.year).get(day)
         if block:
-            found = [each for each in resolve_days(trigger, *block) if each.at <= high]
-            if found:
-                return found[-1]
+            earlier = [occurrence for occurrence in resolve_days(trigger, *block) if occurrence.at <= high]
+            if earlier:
+                return earlier[-1]
             day = block[0] - DAY
             continue
         if trigger.wants(day):
@@ -124,7 +124,7 @@ def _plain(trigger: Cron, day: date, start: datetime, second: int) -> Occurrence
 
 
 def _times(trigger: Cron, first: int) -> Iterator[int]:
-    """The wanted times of a day in seconds since midnight, from `first` on."""
+    """The times of a day that match, in seconds since midnight, from `first` on."""
     for hour in trigger.hours:
         if hour * 3600 + 3599 < first:
             continue
@@ -138,7 +138,7 @@ def _times(trigger: Cron, first: int) -> Iterator[int]:
 
 
 def _last_time(trigger: Cron, last: int) -> int | None:
-    """The last wanted time of a day at or before `last`, in seconds since midnight."""
+    """The last time of a day that matches and is at or before `last`, in seconds since midnight."""
     for hour in reversed(trigger.hours):
         if hour * 3600 > last:
             continue
@@ -153,9 +153,9 @@ def _last_time(trigger: Cron, last: int) -> int | None:
 
 
 def _next_day(trigger: Cron, day: date) -> date | None:
-    """The next day that year and month don't rule out."""
+    """The next day that can match by year and month."""
     if trigger.years is not None and day.year not in trigger.years:
-        year = next((each for each in trigger.years if each > day.year), None)
+        year = next((year for year in trigger.years if year > day.year), None)
         return date(year, 1, 1) if year else None
     if day.month not in trigger.months:
         year, month = divmod(day.year * 12 + day.month, 12)
@@ -164,33 +164,33 @@ def _next_day(trigger: Cron, day: date) -> date | None:
 
 
 def _previous_day(trigger: Cron, day: date) -> date:
-    """The day before, or the last of the month before where this month is not wanted."""
+    """The day before, or the last day of the previous month if this month does not match."""
     if trigger.years is not None and day.year not in trigger.years:
         return date(day.year, 1, 1) - DAY
     return (day.replace(day=1) if day.month not in trigger.months else day) - DAY
 
 
 def resolve_days(trigger: Cron, first: date, last: date) -> list[Occurrence]:
-    """The runs whose nominal date lies between two dates, both included, whatever the clock does in them."""
+    """The runs whose nominal date lies between two dates, both inclusive; shifts are taken into account."""
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
     return _in_order(
-        found
+        occurrence
         for day in days
         if trigger.wants(day)
         for hour in trigger.hours
-        for found in resolve_hour(trigger, day, hour)
+        for occurrence in resolve_hour(trigger, day, hour)
     )
 
 
 def resolve_hour(trigger: Cron, day: date, hour: int) -> Iterator[Occurrence]:
-    """The runs of one wall-clock hour of a wanted date. Here stands the rule about gap and fold."""
+    """The runs in one wall-clock hour of a matching date. The rule for gaps and folds is here."""
     info = zone_info(trigger.zone)
     repeating = hour in trigger.repeating_hours
     for minute in trigger.minutes:
         for second in trigger.seconds:
             early = datetime(day.year, day.month, day.day, hour, minute, second, tzinfo=info)
             late = early.replace(fold=1)
-            # PEP 495: in a gap, fold=0 has the offset from before it, so that astimezone shifts by its length.
+            # PEP 495: in a gap, fold=0 has the offset from before it, so astimezone shifts by its length.
             before, after = early.utcoffset(), late.utcoffset()
             if before is None or after is None or before >= after:
                 yield Occurrence(early, early.astimezone(UTC))
@@ -200,20 +200,17 @@ def resolve_hour(trigger: Cron, day: date, hour: int) -> Iterator[Occurrence]:
                 yield Occurrence(early, early.astimezone(UTC))
 
 
-def _in_order(found: Iterable[Occurrence]) -> list[Occurrence]:
-    """By instant; of several at one instant the one whose wall time is real, else the first."""
+def _in_order(unsorted: Iterable[Occurrence]) -> list[Occurrence]:
+    """Sort by instant; of several at one instant, keep one that no gap moved, otherwise the last."""
     by_instant: dict[datetime, Occurrence] = {}
-    for each in found:
-        known = by_instant.get(each.at)
-        if known is None or not _is_real(known):
-            by_instant[each.at] = each
+    for occurrence in unsorted:
+        known = by_instant.get(occurrence.at)
+        if known is None or is_moved(known):
+            by_instant[occurrence.at] = occurrence
     return [by_instant[at] for at in sorted(by_instant)]
 
 
-def _is_real(each: Occurrence) -> bool:
-    return each.at.astimezone(each.nominal.tzinfo).replace(tzinfo=None) == each.nominal.replace(tzinfo=None)
-
-
-def is_moved(each: Occurrence) -> bool:
-    """Whether a gap moved the run: the wall clock shows another time than the nominal one when it fires."""
-    return not _is_real(each)
+def is_moved(occurrence: Occurrence) -> bool:
+    """Whether a gap moved the run: when it fires, the wall clock shows another time than the nominal one."""
+    nominal = occurrence.nominal
+    return occurrence.at.astimezone(nominal.tzinfo).replace(tzinfo=None) != nominal.replace(tzinfo=None)

@@ -1,8 +1,8 @@
-"""Interval triggers as lines: real time, hence UTC throughout.
+"""Translate interval triggers: real time, so every line is in UTC.
 
-In come an Interval and a Period; out comes a Timing. Whole days and their divisors are patterns, few runs are written
-out one by one, and what is left is a denser pattern with a guard in sh that counts. A guard judges the latest elapse
-of its pattern: after downtime it lets the catch-up run through only if that elapse was one of the interval's own.
+An Interval and a Period go in; a Timing comes out. Whole days and divisors of a day become patterns, a few runs are
+written one by one, and anything else becomes a denser pattern with a guard, in sh, that counts. A guard judges the
+latest elapse of its pattern: after downtime it allows the catch-up run only if that elapse belonged to the interval.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from itertools import islice
 from math import gcd
 
 from scheduled_tasks.faults import Fault, FaultsError
-from scheduled_tasks.schedule.calendar_lines import Numbers, absolute_lines, rectangles
+from scheduled_tasks.schedule.calendar_lines import Numbers, absolute_lines, time_combinations
 from scheduled_tasks.schedule.cron_lines import pattern
 from scheduled_tasks.schedule.evaluator import occurrences
 from scheduled_tasks.schedule.timing import Period, Timing
 from scheduled_tasks.schedule.trigger import ALL, Cron, Interval
 
 DAY_SECONDS, WEEK_SECONDS = 86400, 604800
-MOST_INSTANTS = 5000  # beyond that no list of lines is short enough
-MOST_LINES = 400  # beyond that a guard counts: PID 1 evaluates each line anew at each elapse
+MAX_INSTANTS = 5000  # with more, no list of lines is short enough
+MAX_LINES = 400  # with more, a guard counts instead: PID 1 evaluates every line at every elapse
 
 
 def interval_timing(trigger: Interval, period: Period) -> Timing:
-    """The Timing of an interval. Raises FaultsError where not even a guard each minute could count it."""
+    """The Timing of an interval. Raises FaultsError if not even a guard that runs every minute could count it."""
     every, anchor = trigger.every, int(trigger.anchor.timestamp())
     if trigger.start and trigger.start <= period.now:
         trigger = replace(trigger, start=None)
@@ -36,18 +36,18 @@ def interval_timing(trigger: Interval, period: Period) -> Timing:
         return Timing(_daily(trigger, DAY_SECONDS, anchor, (weekday,), period))
     original = replace(trigger, start=datetime.fromtimestamp(anchor, UTC))
     first = (trigger.start or period.start) - timedelta(seconds=1)
-    runs = [each.at for each in islice(occurrences(original, after=first, until=period.until), MOST_INSTANTS + 1)]
-    if len(runs) <= MOST_INSTANTS:
+    runs = [run.at for run in islice(occurrences(original, after=first, until=period.until), MAX_INSTANTS + 1)]
+    if len(runs) <= MAX_INSTANTS:
         lines = absolute_lines(runs)
-        if len(lines) <= MOST_LINES:
+        if len(lines) <= MAX_LINES:
             ended = trigger.end and trigger.end < period.until
             return Timing(lines, exact_until=None if ended else period.until)
     step = gcd(every, DAY_SECONDS)
-    if step < 60:  # noqa: PLR2004 - a guard oftener than each minute costs more than the job
+    if step < 60:  # noqa: PLR2004 - a guard more often than every minute costs more than the job
         raise FaultsError([
             Fault(
-                f"an interval of {every} s neither divides a day nor is made of whole minutes, so no calendar says it",
-                f"write {_near(every)} seconds",
+                f"an interval of {every} s neither divides a day nor is whole minutes, so OnCalendar can't express it",
+                f"write {_nearest_divisor(every)} seconds",
                 "seconds",
                 str(every),
             )
@@ -55,8 +55,8 @@ def interval_timing(trigger: Interval, period: Period) -> Timing:
     if trigger.jitter and trigger.jitter >= step:
         raise FaultsError([
             Fault(
-                f"a guard counts the steps of {step} s that this interval's timer takes: the jitter is as long",
-                f"write a jitter below {step}, or {_near(every)} seconds, which divide a day",
+                f"this interval's timer elapses every {step} s and a guard counts: the jitter has to be shorter",
+                f"write a jitter below {step}, or {_nearest_divisor(every)} seconds, which divides a day",
                 "jitter",
                 str(trigger.jitter),
             )
@@ -73,17 +73,19 @@ def interval_timing(trigger: Interval, period: Period) -> Timing:
 
 def _daily(trigger: Interval, every: int, anchor: int, weekdays: Numbers, period: Period) -> tuple[str, ...]:
     """Lines for an interval that divides a day, between the trigger's start and end."""
-    found: tuple[str, ...] = ()
-    for times in rectangles(range(anchor % every, DAY_SECONDS, every) if every < DAY_SECONDS else [anchor % every]):
+    lines: tuple[str, ...] = ()
+    for times in time_combinations(
+        range(anchor % every, DAY_SECONDS, every) if every < DAY_SECONDS else [anchor % every]
+    ):
         cron = Cron(
             zone="UTC", start=trigger.start, end=trigger.end, weekdays=weekdays,
             hours=times.hours, minutes=times.minutes, seconds=times.seconds,
         )  # fmt: skip
-        found += pattern(cron, period)[0]
-    return found
+        lines += pattern(cron, period)[0]
+    return lines
 
 
-def _near(every: int) -> int:
+def _nearest_divisor(every: int) -> int:
     """The divisor of a day that is nearest to `every`."""
-    divisors = (each for each in range(1, DAY_SECONDS + 1) if DAY_SECONDS % each == 0)
-    return min(divisors, key=lambda each: abs(each - every))
+    divisors = (seconds for seconds in range(1, DAY_SECONDS + 1) if DAY_SECONDS % seconds == 0)
+    return min(divisors, key=lambda seconds: abs(seconds - every))

@@ -1,7 +1,7 @@
-"""The linter of schedules: what will surprise somebody, with exact dates.
+"""The linter of schedules: warn of what will surprise somebody, with exact dates.
 
-In come the jobs (name, trigger, timeout in seconds or None) and the present instant; out come warnings, as values.
-It asks the evaluator and nothing else.
+The jobs (name, trigger, timeout in seconds or None) and the current instant go in; `ScheduleWarning`s come out. All
+times come from the evaluator.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
 
-from scheduled_tasks.schedule.evaluator import Occurrence, occurrences, resolve_days
+from scheduled_tasks.schedule.evaluator import occurrences, resolve_days
 from scheduled_tasks.schedule.trigger import ALL, Cron, Interval, Trigger
 from scheduled_tasks.schedule.zone import Shift, shifts
 
 Job = tuple[str, Trigger, float | None]
-CROWD = 5  # so many starts in one second are worth a word
-LOOKED_AT = 400  # runs of one job, for the shortest distance between two
+MIN_CROWD = 5  # starts in one second that are worth a warning
+MAX_RUNS = 400  # runs of a job among which the shortest distance is looked for
 
 
 @dataclass(frozen=True)
 class ScheduleWarning:
-    """One surprise: its kind, the jobs it is about, when it happens (UTC instants), and what to do."""
+    """A warning: its kind, the jobs it is about, when it happens (UTC instants), and what to do."""
 
     kind: str
     jobs: tuple[str, ...]
@@ -33,75 +33,70 @@ class ScheduleWarning:
 
 
 def schedule_warnings(jobs: Iterable[Job], *, now: datetime, days: int = 366) -> list[ScheduleWarning]:
-    """Everything that will surprise within so many days, most urgent kinds first."""
+    """All warnings about the next `days` days, most urgent kinds first."""
     known = list(jobs)
     now = now.astimezone(UTC)
     until = now + timedelta(days=days)
-    found = [ScheduleWarning("reading", (name,), note) for name, trigger, _ in known for note in trigger.warnings]
+    warnings = [ScheduleWarning("reading", (name,), text) for name, trigger, _ in known for text in trigger.warnings]
     for name, trigger, timeout in known:
-        found += _overlap(name, trigger, timeout, now, until)
-    found += _crowds(known, now)
-    moved = [
-        each for name, trigger, _ in known if isinstance(trigger, Cron) for each in _moved(name, trigger, now, until)
-    ]
-    return found + _told_once(moved)
+        warnings += _overlap(name, trigger, timeout, now, until)
+    warnings += _crowds(known, now)
+    crons = [(name, trigger) for name, trigger, _ in known if isinstance(trigger, Cron)]
+    return warnings + _merged(warning for name, cron in crons for warning in _nights_of_change(name, cron, now, until))
 
 
-def _told_once(warnings: Iterable[ScheduleWarning]) -> list[ScheduleWarning]:
-    """What is the same for several jobs, once, with all their names; by date."""
+def _merged(warnings: Iterable[ScheduleWarning]) -> list[ScheduleWarning]:
+    """Merge the warnings that are the same for several jobs, and sort by date."""
     jobs: dict[ScheduleWarning, list[str]] = defaultdict(list)
-    for each in warnings:
-        jobs[replace(each, jobs=())].extend(each.jobs)
-    return sorted((replace(each, jobs=tuple(names)) for each, names in jobs.items()), key=lambda each: each.at)
+    for warning in warnings:
+        jobs[replace(warning, jobs=())].extend(warning.jobs)
+    merged = (replace(warning, jobs=tuple(names)) for warning, names in jobs.items())
+    return sorted(merged, key=lambda warning: warning.at)
 
 
-def _moved(name: str, trigger: Cron, now: datetime, until: datetime) -> list[ScheduleWarning]:
-    """The next gap and the next fold that touch the trigger's runs."""
-    found: dict[bool, ScheduleWarning] = {}
+def _nights_of_change(name: str, trigger: Cron, now: datetime, until: datetime) -> list[ScheduleWarning]:
+    """Warn of the next gap and the next fold that affect the trigger's runs."""
+    warnings: dict[bool, ScheduleWarning] = {}
     for shift in shifts(trigger.zone, now.year, until.year):
-        if now < shift.at <= until and shift.is_gap not in found:
+        if now < shift.at <= until and shift.is_gap not in warnings:
             warning = _at_shift(name, trigger, shift)
             if warning:
-                found[shift.is_gap] = warning
-    return sorted(found.values(), key=lambda each: each.at)
+                warnings[shift.is_gap] = warning
+    return sorted(warnings.values(), key=lambda warning: warning.at)
 
 
 def _at_shift(name: str, trigger: Cron, shift: Shift) -> ScheduleWarning | None:
-    wanted = [(day, hour) for day, hour in shift.hours if hour in trigger.hours and trigger.wants(day)]
-    if not wanted:
+    matching = [(day, hour) for day, hour in shift.hours if hour in trigger.hours and trigger.wants(day)]
+    if not matching:
         return None
-    runs = [each for each in _runs_of(trigger, shift) if trigger.within(each.at)]
-    touched = [each for each in runs if shift.first <= each.nominal.replace(tzinfo=None) < shift.end]
-    if not touched:
+    days: set[date] = {day for day, _ in shift.hours}
+    runs = [run for run in resolve_days(trigger, min(days), max(days)) if trigger.within(run.at)]
+    affected = [run for run in runs if shift.first <= run.nominal.replace(tzinfo=None) < shift.end]
+    if not affected:
         return None
-    at = tuple(each.at for each in touched[:3])
-    wall = touched[0].nominal
+    at = tuple(run.at for run in affected[:3])
+    wall = affected[0].nominal
     if shift.is_gap:
-        shown = touched[0].at.astimezone(wall.tzinfo)
+        shown = affected[0].at.astimezone(wall.tzinfo)
         return ScheduleWarning(
             "gap", (name,),
             f"{wall:%H:%M} does not exist on {wall:%a %Y-%m-%d} in {trigger.zone}: the run is at {shown:%H:%M}", at,
         )  # fmt: skip
-    if all(hour in trigger.repeating_hours for _, hour in wanted):
-        return None  # it follows the clock: nothing is moved, nothing is left out
+    if all(hour in trigger.repeating_hours for _, hour in matching):
+        return None  # it repeats every hour: no run is moved or left out
     return ScheduleWarning(
         "fold", (name,),
-        f"{wall:%H:%M} comes twice on {wall:%a %Y-%m-%d} in {trigger.zone}: the job runs the first time only", at,
+        f"{wall:%H:%M} occurs twice on {wall:%a %Y-%m-%d} in {trigger.zone}: the job runs only the first time", at,
     )  # fmt: skip
-
-
-def _runs_of(trigger: Cron, shift: Shift) -> list[Occurrence]:
-    days: set[date] = {day for day, _ in shift.hours}
-    return resolve_days(trigger, min(days), max(days))
 
 
 def _overlap(
     name: str, trigger: Trigger, timeout: float | None, now: datetime, until: datetime
 ) -> list[ScheduleWarning]:
-    """Two runs nearer to each other than the job may take: systemd then starts the second one late, or not."""
+    """Warn if two runs are closer together than a run can take: systemd then starts the second late or not at all."""
     if not timeout:
         return []
-    runs = [each.at for each in islice(occurrences(trigger, after=now, until=until), LOOKED_AT)]
+    runs = [run.at for run in islice(occurrences(trigger, after=now, until=until), MAX_RUNS)]
     near = [(late - early, early) for early, late in pairwise(runs) if (late - early).total_seconds() < timeout]
     if not near:
         return []
@@ -109,8 +104,8 @@ def _overlap(
     return [
         ScheduleWarning(
             "overlap", (name,),
-            f"a run may take {timeout:g} s, and the next is due {distance.total_seconds():g} s after the one at "
-            f"{at:%Y-%m-%d %H:%M:%S} UTC; one that is due while the last still runs is not started",
+            f"a run can take {timeout:g} s, and the next is due {distance.total_seconds():g} s after the one at "
+            f"{at:%Y-%m-%d %H:%M:%S} UTC; a run that is due while the previous one still runs is not started",
             (at,),
             "a shorter timeout, or fewer runs",
         )
@@ -118,39 +113,39 @@ def _overlap(
 
 
 def _crowds(jobs: Sequence[Job], now: datetime) -> list[ScheduleWarning]:
-    """Jobs that start in the same second of the next day, and where they would have more room."""
+    """Warn of jobs that start in the same second of the next day, and suggest quieter minutes."""
     starts: dict[datetime, list[str]] = defaultdict(list)
     load: dict[int, int] = defaultdict(int)  # minute of the day, in UTC → starts
     end = now + timedelta(days=1)
     for name, trigger, _ in jobs:
         if isinstance(trigger, Cron) and len(trigger.seconds) == len(ALL["second"]):
-            continue  # the reading says that already
-        if isinstance(trigger, Interval) and trigger.every < 60:  # noqa: PLR2004 - a minute has seconds
+            continue  # a "reading" warning reports it
+        if isinstance(trigger, Interval) and trigger.every < 60:  # noqa: PLR2004 - less than a minute
             continue
-        for each in occurrences(trigger, after=now, until=end):
-            starts[each.at].append(name)
-            load[each.at.hour * 60 + each.at.minute] += 1
+        for run in occurrences(trigger, after=now, until=end):
+            starts[run.at].append(name)
+            load[run.at.hour * 60 + run.at.minute] += 1
     seen: set[tuple[str, ...]] = set()
-    found = []
+    warnings = []
     for at, names in sorted(starts.items()):
         together = tuple(names)
-        if len(names) < CROWD or together in seen:
+        if len(names) < MIN_CROWD or together in seen:
             continue
         seen.add(together)
-        found.append(
+        warnings.append(
             ScheduleWarning(
                 "crowd", together, f"{len(names)} jobs start in the same second, next at {at:%Y-%m-%d %H:%M:%S} UTC",
                 (at,), _spread(at, together, load),
             )
         )  # fmt: skip
-    return found
+    return warnings
 
 
 def _spread(at: datetime, names: tuple[str, ...], load: dict[int, int]) -> str:
-    """The quietest minutes of the quarter of an hour that follows, one for each job, in turn."""
+    """Suggest the quietest minutes of the next quarter of an hour, one for each job in turn."""
     start = at.hour * 60 + at.minute
-    minutes = sorted(range(start, start + 15), key=lambda each: (load[each % 1440], each))
-    places = [(name, minutes[n % len(minutes)] - start) for n, name in enumerate(names[1:6], 0)]
-    moved = ", ".join(f"{name} by {by} min" for name, by in places if by)
+    minutes = sorted(range(start, start + 15), key=lambda minute: (load[minute % 1440], minute))
+    delays = [(name, minutes[n % len(minutes)] - start) for n, name in enumerate(names[1:6], 0)]
+    later = ", ".join(f"{name} by {delay} min" for name, delay in delays if delay)
     more = f", and so on for the other {len(names) - 6}" if len(names) > 6 else ""  # noqa: PLR2004
-    return f"leave {names[0]}; later {moved}{more}; or jitter=60 for each"
+    return f"keep {names[0]}; delay {later}{more}; or write jitter=60 for each"

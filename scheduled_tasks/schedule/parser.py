@@ -1,8 +1,8 @@
-"""The parser: what `add_job` was given becomes a Trigger, or all of its faults at once.
+"""Parse the arguments of `add_job` into a Trigger, or collect all of their faults.
 
-In come a trigger's name or an APScheduler trigger object, and the trigger's keyword arguments; out comes a frozen
-Trigger in one zone that is never silently the host's. The only module of the room, with cron_fields, that
-imports APScheduler: the hot path must not import it.
+A trigger's name or an APScheduler trigger object goes in, with the trigger's keyword arguments; a frozen Trigger comes
+out. Its zone is never silently the host's. Only this module and cron_fields import APScheduler, since the hot path
+must not.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KNOWN = {
     "interval": (*UNITS, *COMMON),
     "date": ("run_date", "timezone"),
 }
-# What people write who know another scheduler's words, or the other trigger's.
+# Names from other schedulers or from the other triggers, with the field that is probably meant.
 MEANT = {
     "cron": {unit: unit[:-1] for unit in UNITS} | {
         "years": "year", "months": "month", "dow": "day_of_week", "weekday": "day_of_week",
@@ -44,7 +44,7 @@ MEANT = {
 }  # fmt: skip
 OBJECTS = (CronTrigger, IntervalTrigger, DateTrigger)
 OFFSET_HOURS = range(-14, 13)
-HOSTS_OWN = frozenset({"localtime", "posixrules"})  # files among the zones that say whatever the host says
+HOST_ZONES = frozenset({"localtime", "posixrules"})  # files in the tz database that follow the host's setting
 
 
 class _TriggerReader:
@@ -53,7 +53,7 @@ class _TriggerReader:
     def __init__(self, timezone: str) -> None:
         self.faults: list[Fault] = []
         self.warnings: list[str] = []
-        self.zone = "UTC"  # until one is read: its faults don't hide those of the dates
+        self.zone = "UTC"  # until one is read, so that a faulty zone does not hide the faults of dates
         self.read_zone(timezone)
 
     def fault(self, field: str, value: object, problem: str, instead: str) -> None:
@@ -62,34 +62,39 @@ class _TriggerReader:
     def read_zone(self, value: object, field: str = "timezone") -> None:
         name = zone_name(value)
         if name is None:
-            self.fault(field, value, "no zone with a name", "write one such as timezone='Europe/Paris'")
+            self.fault(field, value, "not a zone with a name", "write for example timezone='Europe/Paris'")
             return
-        if name in HOSTS_OWN or name.startswith(("posix/", "right/")):
-            self.fault(field, value, "not a zone but the host's own, or a copy", "write one such as 'Europe/Paris'")
+        if name in HOST_ZONES or name.startswith(("posix/", "right/")):
+            self.fault(
+                field,
+                value,
+                "the host's own zone, or a copy",
+                "write for example timezone='Europe/Paris'",
+            )
             return
         try:
             zone_info(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.fault(field, value, "unknown time zone", "write one such as timezone='Europe/Paris'")
+            self.fault(field, value, "unknown time zone", "write for example timezone='Europe/Paris'")
         else:
             self.zone = name
 
-    def instant(self, field: str, value: object) -> datetime | None:
-        """A date, a datetime or text as a UTC instant; what has no zone is in the trigger's."""
+    def read_instant(self, field: str, value: object) -> datetime | None:
+        """A date, a datetime or text as a UTC instant; without a zone of its own it is in the trigger's."""
         if value is None:
             return None
         try:
-            found = convert_to_datetime(value, zone_info(self.zone), field)
+            local = convert_to_datetime(value, zone_info(self.zone), field)
         except (ValueError, TypeError) as error:
             self.fault(field, value, str(error).rstrip("."), f"write {field}='2027-01-31' or '2027-01-31 06:00:00'")
             return None
-        return None if found is None else found.astimezone(UTC)
+        return None if local is None else local.astimezone(UTC)
 
-    def bounds(self, fields: Mapping[str, object]) -> dict[str, Any]:
-        start = self.instant("start_date", fields.get("start_date"))
-        end = self.instant("end_date", fields.get("end_date"))
+    def read_bounds(self, fields: Mapping[str, object]) -> dict[str, Any]:
+        start = self.read_instant("start_date", fields.get("start_date"))
+        end = self.read_instant("end_date", fields.get("end_date"))
         if start and end and start > end:
-            self.fault("end_date", fields["end_date"], "it lies before start_date, so nothing ever runs", "swap them")
+            self.fault("end_date", fields["end_date"], "is before start_date, so the job would never run", "swap them")
         return {"start": start and _ceil(start), "end": end, "jitter": self.read_jitter(fields.get("jitter"))}
 
     def read_jitter(self, value: object) -> int | None:
@@ -100,31 +105,30 @@ class _TriggerReader:
             return None
         return value or None
 
-    def finish(self) -> None:
+    def raise_faults(self) -> None:
         if self.faults:
             raise FaultsError(self.faults)
 
 
 def read_trigger(trigger: object, fields: Mapping[str, object], *, timezone: str) -> Trigger:
-    """The Trigger that `add_job(task, trigger, **fields)` means.
+    """The Trigger of `add_job(task, trigger, **fields)`.
 
-    `trigger` is 'cron', 'interval', 'date' or an APScheduler object of one of these; `timezone` is the zone of a job
-    that names none. Raises FaultsError with every fault found.
+    `trigger` is 'cron', 'interval', 'date' or such an APScheduler object; `timezone` is the zone of a job that names
+    none. Raises FaultsError with every fault.
     """
     reader = _TriggerReader(timezone)
     if isinstance(trigger, str):
         if trigger not in KNOWN:
             near = difflib.get_close_matches(trigger, KNOWN, 1)
-            reader.fault("trigger", trigger, "no such trigger", f"write {', '.join(map(repr, near or KNOWN))}")
-            reader.finish()
+            reader.fault("trigger", trigger, "unknown trigger", f"write {', '.join(map(repr, near or KNOWN))}")
+            reader.raise_faults()
         given = {name: value for name, value in fields.items() if value is not None}
         for name in fields:
             if name not in KNOWN[trigger]:
-                reader.fault(name, fields[name], f"the {trigger} trigger has no such field", _nearest(trigger, name))
+                reader.fault(name, fields[name], f"not a field of the {trigger} trigger", _nearest(trigger, name))
         if given.get("timezone") is not None:
             reader.read_zone(given["timezone"])
-        read = {"cron": _read_cron, "interval": _read_interval, "date": _read_date}[trigger]
-        return read(reader, given)
+        return {"cron": _read_cron, "interval": _read_interval, "date": _read_date}[trigger](reader, given)
     if type(trigger) in OBJECTS:
         for name in fields:
             reader.fault(name, fields[name], "a trigger object takes no further fields", "write it in the object")
@@ -142,13 +146,13 @@ def _read_cron(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
     lowest = max((CRON_FIELDS.index(name) for name in given if name in CRON_FIELDS), default=None)
     for index, name in enumerate(CRON_FIELDS):
         below = lowest is not None and index > lowest
-        found = read_field(name, given.get(name, DEFAULT_VALUES[name] if below else "*"))
-        if isinstance(found, Fault):
-            reader.faults.append(found)
+        field = read_field(name, given.get(name, DEFAULT_VALUES[name] if below else "*"))
+        if isinstance(field, Fault):
+            reader.faults.append(field)
         else:
-            read[name] = found
-    bounds = reader.bounds(given)
-    reader.finish()
+            read[name] = field
+    bounds = reader.read_bounds(given)
+    reader.raise_faults()
     return _cron(reader, read, bounds, given)
 
 
@@ -156,7 +160,7 @@ def _cron(
     reader: _TriggerReader, read: Mapping[str, Field], bounds: dict[str, Any], given: Mapping[str, object]
 ) -> Cron:
     day = read["day"]
-    _note_oftener(reader, read, given)
+    _warn_of_frequent_runs(reader, read, given)
     cron = Cron(
         zone=reader.zone,
         years=None if read["year"].everything else read["year"].numbers,
@@ -174,21 +178,21 @@ def _cron(
     )
     if next(occurrences(cron, after=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - timedelta(days=1)), None) is None:
         shown = ", ".join(f"{name}={value!r}" for name, value in given.items() if name in CRON_FIELDS)
-        reader.fault("", "", f"the trigger never fires ({shown})", "no such date exists within its bounds")
-        reader.finish()
+        reader.fault("", "", f"the trigger never fires ({shown})", "its bounds contain no such date")
+        reader.raise_faults()
     return cron
 
 
-def _note_oftener(reader: _TriggerReader, read: Mapping[str, Field], given: Mapping[str, object]) -> None:
-    """Notes what runs far oftener than its writer is likely to mean."""
+def _warn_of_frequent_runs(reader: _TriggerReader, read: Mapping[str, Field], given: Mapping[str, object]) -> None:
+    """Warn if the trigger fires far more often than is likely to be intended."""
     if not any(name in given for name in CRON_FIELDS):
         reader.warnings.append("no cron field is given, so it runs every second; write e.g. minute='*/5'")
     elif len(read["second"].numbers) == len(ALL["second"]):
         reader.warnings.append("second='*' runs it every second; leave second out to run at second 0")
     elif len(read["minute"].numbers) == len(ALL["minute"]):
         hours = read["hour"].numbers
-        if len(hours) < len(ALL["hour"]) and len(hours) <= 3:  # noqa: PLR2004 - a longer list is a window
-            reader.warnings.append("it runs in every minute of its hours; write minute=0 to run once in each")
+        if len(hours) < len(ALL["hour"]) and len(hours) <= 3:  # noqa: PLR2004 - a longer list is likely to be intended
+            reader.warnings.append("it runs every minute of its hours; write minute=0 to run once in each")
 
 
 def _read_interval(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
@@ -200,11 +204,11 @@ def _read_interval(reader: _TriggerReader, given: Mapping[str, object]) -> Trigg
         else:
             every += value * seconds
     if every != int(every):
-        reader.fault("seconds", every, "the interval is no whole number of seconds", "round it")
+        reader.fault("seconds", every, "the interval is not a whole number of seconds", "round it")
     if every > 100 * 366 * 86400:
         reader.fault("", "", "the interval is longer than a hundred years", "write a shorter one")
-    bounds = reader.bounds(given)
-    reader.finish()
+    bounds = reader.read_bounds(given)
+    reader.raise_faults()
     if not any(unit in given for unit in UNITS) or not every:
         reader.warnings.append("no interval is given, so it runs every second; write e.g. minutes=5")
     return _interval(reader, int(every) or 1, bounds)
@@ -222,67 +226,67 @@ def _interval(reader: _TriggerReader, every: int, bounds: dict[str, Any]) -> Int
 def _read_date(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
     if "run_date" not in given:
         reader.fault("run_date", None, "a date trigger needs its date", "write run_date='2027-01-31 06:00:00'")
-    run_at = reader.instant("run_date", given.get("run_date"))
-    reader.finish()
+    run_at = reader.read_instant("run_date", given.get("run_date"))
+    reader.raise_faults()
     if run_at is None:
-        raise AssertionError("an instant that was read without a fault")
+        raise AssertionError("read_instant returned neither an instant nor a fault")
     return Date(zone=reader.zone, run_at=_ceil(run_at), warnings=tuple(reader.warnings))
 
 
 def _read_object(reader: _TriggerReader, trigger: object) -> Trigger:
-    """An APScheduler object. Its zone is its own; only exact classes, since a subclass may fire at will."""
+    """Read an APScheduler object, which has its own zone. Subclasses are faults: they can fire at any time."""
     kind = type(trigger)
     if kind not in OBJECTS:
         reader.fault(
             "trigger", trigger, "no trigger is given" if trigger is None else f"{kind.__name__} can't be rendered",
             "write 'cron', 'interval', 'date', or a CronTrigger, IntervalTrigger or DateTrigger",
         )  # fmt: skip
-        reader.finish()
-    default, held = reader.zone, vars_of(trigger)
-    zone = held["run_date"].tzinfo if kind is DateTrigger else held["timezone"]
+        reader.raise_faults()
+    default, attributes = reader.zone, attributes_of(trigger)
+    zone = attributes["run_date"].tzinfo if kind is DateTrigger else attributes["timezone"]
     reader.read_zone(zone)
     if reader.zone != default and not reader.faults:
         reader.warnings.append(
-            f"the {kind.__name__} object is in {reader.zone}, not in {default}: its own timezone, or the host's "
-            f"where it was made without one; write timezone={default!r} in it if that was meant"
+            f"the {kind.__name__} object is in {reader.zone}, not in {default}: that is its own timezone, or the "
+            f"host's if it was made without one; write timezone={default!r} in it if that is intended"
         )
     if kind is DateTrigger:
-        return _read_date(reader, {"run_date": held["run_date"]})
+        return _read_date(reader, {"run_date": attributes["run_date"]})
     if kind is IntervalTrigger:
-        start = held["start_date"]
-        # Without start_date the object counts from the moment it was made: that is nobody's intention here.
-        given = {**held, "start_date": None if start and start.microsecond else start}
-        bounds = reader.bounds(given)
-        reader.finish()
-        every = held["interval"].total_seconds()
+        start = attributes["start_date"]
+        # Without start_date the object counts from the instant at which it was made, which can't be intended here.
+        given = {**attributes, "start_date": None if start and start.microsecond else start}
+        bounds = reader.read_bounds(given)
+        reader.raise_faults()
+        every = attributes["interval"].total_seconds()
         if every != int(every) or every < 1:
-            reader.fault("interval", held["interval"], "no whole number of seconds", "round it")
-            reader.finish()
+            reader.fault("interval", attributes["interval"], "not a whole number of seconds", "round it")
+            reader.raise_faults()
         return _interval(reader, int(every), bounds)
-    return _cron_object(reader, held)
+    return _cron_object(reader, attributes)
 
 
-def _cron_object(reader: _TriggerReader, held: Mapping[str, Any]) -> Trigger:
-    read = {each.name: numbers_of(each.name, each.expressions) for each in held["fields"]}
-    given = {each.name: str(each) for each in held["fields"] if not each.is_default}
+def _cron_object(reader: _TriggerReader, attributes: Mapping[str, Any]) -> Trigger:
+    read = {field.name: numbers_of(field.name, field.expressions) for field in attributes["fields"]}
+    given = {field.name: str(field) for field in attributes["fields"] if not field.is_default}
     if read["day_of_week"].numeric:
         reader.warnings.append(
-            f"day_of_week={given['day_of_week']!r} counts from Monday as 0, in from_crontab too, where a crontab "
+            f"day_of_week={given['day_of_week']!r} counts from Monday as 0, even in from_crontab, while a crontab "
             "counts from Sunday; write names (mon, tue, …)"
         )
-    bounds = reader.bounds(held)
-    reader.finish()
+    bounds = reader.read_bounds(attributes)
+    reader.raise_faults()
     return _cron(reader, read, bounds, given)
 
 
-def vars_of(trigger: object) -> dict[str, Any]:
+def attributes_of(trigger: object) -> dict[str, Any]:
     """The attributes of an APScheduler trigger, which has slots."""
     names = {"timezone", "start_date", "end_date", "jitter", "fields", "interval", "run_date"}
     return {name: getattr(trigger, name) for name in names if hasattr(trigger, name)}
 
 
 def zone_name(value: object) -> str | None:
-    """A zone's IANA name, from text, ZoneInfo, pytz or a fixed offset of whole hours; None where it has none."""
+    """The IANA name of a zone given as text, ZoneInfo, pytz or a fixed offset of whole hours; None if it has none."""
     name = value if isinstance(value, str) else getattr(value, "key", None) or getattr(value, "zone", None)
     if isinstance(name, str):
         return name
@@ -296,5 +300,5 @@ def zone_name(value: object) -> str | None:
 
 
 def _ceil(value: datetime) -> datetime:
-    """The next whole second, as APScheduler rounds."""
+    """Round up to a whole second, as APScheduler does."""
     return value + timedelta(seconds=1, microseconds=-value.microsecond) if value.microsecond else value

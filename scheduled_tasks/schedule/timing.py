@@ -1,4 +1,4 @@
-"""What a translation gives: the Timing of a timer and its service, and the years it is worked out for."""
+"""The result of a translation: the Timing of a timer and its service, and the years for which it is computed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True)
 class Timing:
-    """What a timer and its service need so as to fire at a trigger's occurrences.
+    """What a timer and its service need to fire at a trigger's occurrences.
 
     `on_calendar` are values of `OnCalendar=`. `exec_condition` are argument lists for `ExecCondition=`, not escaped:
-    the renderer's escape function does that. The lines are exact until `exact_until`, None being for ever.
+    the renderer does that. The lines are exact until `exact_until`, or forever if that is None.
     `jitter` is in seconds, for `RandomizedDelaySec=`.
     """
 
@@ -24,7 +24,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Period:
-    """The years for which corrections are written, and the present instant."""
+    """The years for which absolute lines are written, and the current instant."""
 
     first: int
     last: int
@@ -37,5 +37,5 @@ class Period:
 
     @property
     def until(self) -> datetime:
-        """The first instant behind it."""
+        """The first instant after the period."""
         return datetime(self.last + 1, 1, 1, tzinfo=UTC)

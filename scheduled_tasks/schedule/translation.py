@@ -1,8 +1,8 @@
-"""Translation: a trigger becomes the OnCalendar lines and guards that fire at exactly its occurrences.
+"""Translate a trigger into the OnCalendar lines and guards that fire at exactly its occurrences.
 
-In come a Trigger, the present instant and a horizon; out comes a Timing, or the faults of a trigger that never fires
-again or can't be said exactly. The lines depend on the present year and on nothing finer, so that rendering the same
-clock twice gives the same text.
+A Trigger, the current instant and a horizon go in; a Timing comes out, or the faults of a trigger that never fires
+again or that systemd can't express exactly. The lines depend on the current year and on nothing finer, so that
+rendering the same clock twice gives the same text.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ HORIZON = timedelta(days=3653)
 
 
 def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) -> Timing:
-    """The Timing of a trigger. `now` must be aware.
+    """Translate a trigger. `now` must be aware.
 
-    Raises FaultsError where the trigger never fires again, or where systemd can't be told exactly what it says.
+    Raises FaultsError if the trigger never fires again, or if systemd can't express it exactly.
     """
     now = now.astimezone(UTC)
     if next(occurrences(trigger, after=now), None) is None:
@@ -39,14 +39,14 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
     elif isinstance(trigger, Date):
         timing = Timing(absolute_lines([trigger.run_at]))
     else:
-        raise TypeError(f"{trigger!r} is no trigger of this room")
+        raise TypeError(f"{trigger!r} is not a trigger of this package")
     if not timing.on_calendar:
-        problem = f"its first run lies behind the horizon, which is {period.until:%Y-%m-%d}"
-        raise FaultsError([Fault(problem, "add the job when it is nearer")])
-    notes = list(trigger.warnings)
+        problem = f"the first run is after the horizon, {period.until:%Y-%m-%d}"
+        raise FaultsError([Fault(problem, "add the job closer to that date")])
+    warnings = [*trigger.warnings]
     if trigger.jitter:
-        notes.append(
-            f"jitter={trigger.jitter}: systemd delays a run by 0 to {trigger.jitter} s, "
-            "where APScheduler moves it by as much either way"
+        warnings.append(
+            f"jitter={trigger.jitter}: systemd delays a run by 0 to {trigger.jitter} s; APScheduler moves it by up to "
+            "that much in either direction"
         )
-    return replace(timing, warnings=(*notes, *timing.warnings), jitter=trigger.jitter)
+    return replace(timing, warnings=(*warnings, *timing.warnings), jitter=trigger.jitter)

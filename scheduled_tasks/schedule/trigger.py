@@ -1,7 +1,7 @@
-"""The values of the schedule room: what a trigger says, read and normalised.
+"""The values of this package: triggers, parsed and normalised.
 
-In come sets of numbers that the parser has checked; out come frozen, hashable values which every other module
-of the room walks over, and which go to JSON and back for the hot path. Imports the standard library only.
+The parser makes them from checked numbers. They are frozen and hashable, and can be written as JSON and read back,
+which the hot path does. Imports only the standard library.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
-LAST_YEAR = 2199  # systemd evaluates no calendar expression beyond it (252 and 257)
+LAST_YEAR = 2199  # systemd evaluates no calendar expression after it (252 and 257)
 FIRST_YEAR = 1970
 ALL = {
     "month": tuple(range(1, 13)),
@@ -26,15 +26,15 @@ WEEK = 7
 FEBRUARY = 2
 LAST = -1  # the "last" of `last fri`, beside 1..5
 
-# What an interval without start_date is counted from: a Monday's midnight, so that a week starts on Monday.
+# Intervals without start_date are counted from here: midnight of a Monday, so that weeks start on Monday.
 ANCHOR = datetime(1970, 1, 5, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
-    """What every trigger has. `start` and `end` are instants, in UTC, both inclusive.
+    """What every trigger has. `start` and `end` are instants in UTC, both inclusive.
 
-    `jitter` is in seconds. `warnings` is what its writer should hear: things that are allowed and seldom meant.
+    `jitter` is in seconds. `warnings` name what is allowed but rarely intended.
     """
 
     zone: str
@@ -44,17 +44,17 @@ class Trigger:
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """The trigger as a small dict of JSON's own types, defaults left out; `from_json` makes it again."""
+        """The trigger as a small dict of JSON types, without defaults; `from_json` reads it."""
         values = {}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value != each.default and each.name != "warnings":
-                values[each.name] = value.isoformat() if isinstance(value, datetime) else value
+        for attribute in fields(self):
+            value = getattr(self, attribute.name)
+            if value != attribute.default and attribute.name != "warnings":
+                values[attribute.name] = value.isoformat() if isinstance(value, datetime) else value
         return {"kind": type(self).__name__.lower(), **values}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> Trigger:
-        """The trigger that `to_json` wrote, straight or through JSON text."""
+        """The trigger that `to_json` returned, whether or not it has been through JSON text."""
         kind: type[Trigger] = {"cron": Cron, "interval": Interval, "date": Date}[values["kind"]]
         return kind(**{name: _frozen(name, value) for name, value in values.items() if name != "kind"})
 
@@ -67,16 +67,16 @@ def _frozen(name: str, value: Any) -> Any:
     if name in {"start", "end", "run_at"}:
         return datetime.fromisoformat(value)
     if isinstance(value, list | tuple):
-        return tuple(_frozen("", each) for each in value)
+        return tuple(_frozen("", item) for item in value)
     return value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cron(Trigger):
-    """A cron trigger: all of its fields hold at once.
+    """A cron trigger: it fires when all of its fields match.
 
-    `years` and `weeks` are None where any will do. A day is wanted if it is one of `days`, or the last of its
-    month and `last_day`, or one of `positions`: (1..5 or LAST, weekday), Monday being 0.
+    `years` and `weeks` are None for any. A day of the month matches if it is in `days`, or is the last one and
+    `last_day` is set, or is at one of `positions`: (1..5 or LAST, weekday), where Monday is 0.
     """
 
     years: tuple[int, ...] | None = None
@@ -103,15 +103,15 @@ class Cron(Trigger):
 
     @cached_property
     def repeating_hours(self) -> frozenset[int]:
-        """The hours that are part of a repetition: both neighbours stand in the hour field too.
+        """The hours that belong to a repetition: the hour field has both neighbours too.
 
-        Decision 0004. `*` makes all 24 such hours, `0-4` makes 1, 2 and 3; a list or `*/6` makes none.
+        Decision 0004. With `*` that is all 24 hours, with `0-4` it is 1, 2 and 3, with a list or `*/6` none.
         """
         hours = frozenset(self.hours)
-        return frozenset(h for h in hours if {(h - 1) % 24, (h + 1) % 24} <= hours)
+        return frozenset(hour for hour in hours if {(hour - 1) % 24, (hour + 1) % 24} <= hours)
 
     def wants(self, day: date) -> bool:
-        """Whether the fields from year to day_of_week all hold on `day`."""
+        """Whether the fields from year to day_of_week all match `day`."""
         if self.every_day:
             return True
         if day.month not in self.months or (self.years is not None and day.year not in self.years):
@@ -130,20 +130,20 @@ class Cron(Trigger):
         if self.last_day and left == 0:
             return True
         return any(
-            weekday == wanted and (left < WEEK if nth == LAST else (day.day - 1) // WEEK + 1 == nth)
-            for nth, wanted in self.positions
+            weekday == position_weekday and (left < WEEK if nth == LAST else (day.day - 1) // WEEK + 1 == nth)
+            for nth, position_weekday in self.positions
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval(Trigger):
-    """Every `every` seconds of real time, counted from `start`, or from ANCHOR where none is given."""
+    """Every `every` seconds of real time, counted from `start`, or from ANCHOR without one."""
 
     every: int
 
     @property
     def anchor(self) -> datetime:
-        """The instant that all others are a whole number of intervals away from."""
+        """The instant from which intervals are counted; every occurrence is a whole number of them away."""
         return self.start or ANCHOR
 
 

@@ -1,7 +1,7 @@
-"""Time zones, as the schedule room needs them: when the clock is moved, and which wall times that touches.
+"""Time zones: when a zone's offset changes, and which wall times that affects.
 
-In comes a zone's name; out come its shifts, computed once a zone and year. `Shift` is a gap where the clock goes
-forward and a fold where it goes back. Imports the standard library only: the hot path uses it.
+A zone's shifts are computed once for each year. A `Shift` is a gap if the clock goes forward and a fold if it goes
+back. Imports only the standard library: the hot path uses it.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ class Shift:
 
     @cached_property
     def is_gap(self) -> bool:
-        """Whether wall times are skipped; else they are shown twice."""
+        """Whether wall times are skipped; otherwise they occur twice."""
         return self.after > self.before
 
     @cached_property
     def length(self) -> timedelta:
-        """By how much the clock is moved, always positive."""
+        """How far the clock is moved, always positive."""
         return abs(self.after - self.before)
 
     @cached_property
     def first(self) -> datetime:
-        """The first wall time (naive) that is skipped, or shown twice."""
+        """The first wall time (naive) that is skipped or occurs twice."""
         return self.at.replace(tzinfo=None) + min(self.before, self.after)
 
     @cached_property
     def end(self) -> datetime:
-        """The wall time (naive) just behind the last that is skipped, or shown twice."""
+        """The first wall time (naive) after those that are skipped or occur twice."""
         return self.first + self.length
 
     @cached_property
     def hours(self) -> tuple[tuple[date, int], ...]:
-        """The wall-clock hours that are touched, whole or in part."""
+        """The wall-clock hours that are affected, in whole or in part."""
         hour = self.first.replace(minute=0, second=0)
-        found = []
+        hours = []
         while hour < self.end:
-            found.append((hour.date(), hour.hour))
+            hours.append((hour.date(), hour.hour))
             hour += timedelta(hours=1)
-        return tuple(found)
+        return tuple(hours)
 
     @cached_property
     def block(self) -> tuple[date, date]:
@@ -62,7 +62,7 @@ class Shift:
 
 @lru_cache(maxsize=1024)
 def zone_info(zone: str) -> ZoneInfo:
-    """The zone of that name. Raises ZoneInfoNotFoundError or ValueError."""
+    """The zone with this name. Raises ZoneInfoNotFoundError or ValueError."""
     return ZoneInfo(zone)
 
 
@@ -77,12 +77,12 @@ def offset_at(zone: str, at: datetime) -> timedelta:
 def shifts_of_year(zone: str, year: int) -> tuple[Shift, ...]:
     """The zone's shifts in one year (UTC), in order.
 
-    zoneinfo has no list of transitions: each day is looked at, and a change is bisected to its second. No zone has
-    moved its clock twice within a day.
+    zoneinfo has no list of transitions, so each day is compared with the next and a change is bisected to its second.
+    No zone has ever had two shifts within a day.
     """
     info = zone_info(zone)
     at, stop = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
-    found = []
+    result: list[Shift] = []
     before = at.astimezone(info).utcoffset() or timedelta(0)
     while at < stop:
         after = (at + DAY).astimezone(info).utcoffset() or timedelta(0)
@@ -92,23 +92,23 @@ def shifts_of_year(zone: str, year: int) -> tuple[Shift, ...]:
                 middle = (low + high) // 2
                 moved = (at + timedelta(seconds=middle)).astimezone(info).utcoffset() != before
                 low, high = (low, middle) if moved else (middle, high)
-            found.append(Shift(at + timedelta(seconds=high), before, after))
+            result.append(Shift(at + timedelta(seconds=high), before, after))
             before = after
         at += DAY
-    return tuple(found)
+    return tuple(result)
 
 
 @lru_cache(maxsize=1024)
 def shifts(zone: str, first_year: int, last_year: int) -> tuple[Shift, ...]:
-    """The zone's shifts from one year through another, in order."""
-    return tuple(each for year in range(first_year, last_year + 1) for each in shifts_of_year(zone, year))
+    """The zone's shifts from the first year to the last, inclusive, in order."""
+    return tuple(shift for year in range(first_year, last_year + 1) for shift in shifts_of_year(zone, year))
 
 
 @lru_cache(maxsize=4096)
 def blocks_of_year(zone: str, year: int) -> dict[date, tuple[date, date]]:
-    """Each local date whose runs a shift may move, with the first and last date of its block.
+    """Each local date whose runs a shift can move, with the first and last date of its block.
 
-    Blocks that touch are one: within a block, runs of different dates may change places.
+    Adjacent blocks are joined: within a block, the runs of different dates can change their order.
     """
     blocks: list[tuple[date, date]] = []
     for shift in shifts(zone, year - 1, year + 1):
@@ -122,6 +122,6 @@ def blocks_of_year(zone: str, year: int) -> dict[date, tuple[date, date]]:
 
 @lru_cache(maxsize=16384)
 def midnight(zone: str, day: date) -> datetime:
-    """The UTC instant of a local date's 00:00, for a date that no shift touches."""
+    """The UTC instant of 00:00 on a local date that no shift affects."""
     local = datetime(day.year, day.month, day.day, tzinfo=zone_info(zone))
     return local.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""`clocks plan`, `apply`, `sets`, `rollback`, `remove` on an image (`--root`): no systemd runs, no root is needed."""
+"""`clocks plan`, `apply`, `sets`, `rollback` and `remove` on an image (`--root`): without systemd and without root."""
 
 import json
 from pathlib import Path
@@ -34,8 +34,8 @@ def places(tmp_path: Path) -> Places:
     return Places(tmp_path)
 
 
-def seen(places: Places) -> dict[str, str]:
-    """What systemd will read when the image is booted: the links lead to absolute paths of the image's own."""
+def linked(places: Places) -> dict[str, str]:
+    """What systemd will read when the image is booted: the links have absolute paths, inside the image."""
     return {
         str(link.relative_to(places.systemd)): (places.root / str(link.readlink()).lstrip("/")).read_text()
         for link in places.systemd.rglob("*")
@@ -45,18 +45,18 @@ def seen(places: Places) -> dict[str, str]:
 
 def test_an_image_gets_the_units_and_a_second_apply_writes_nothing(places: Places) -> None:
     assert apply(unit_files(), places).changed
-    assert seen(places) == unit_files() | {"timers.target.wants/clock-a.target": "[Unit]\n"}
+    assert linked(places) == unit_files() | {"timers.target.wants/clock-a.target": "[Unit]\n"}
     before = {path: path.lstat().st_ctime_ns for path in places.root.rglob("*")}
     assert not apply(unit_files(), places).changed
     assert {path: path.lstat().st_ctime_ns for path in places.root.rglob("*")} == before
 
 
-def test_a_rollback_brings_back_what_was_removed(places: Places) -> None:
+def test_a_rollback_restores_removed_units(places: Places) -> None:
     apply(unit_files(), places)
     apply(UnitSet({"clock-b.target": "[Unit]\n"}), places)
-    assert set(seen(places)) == {"clock-b.target", "timers.target.wants/clock-b.target"}
+    assert set(linked(places)) == {"clock-b.target", "timers.target.wants/clock-b.target"}
     rollback("", places)
-    assert seen(places)["clock-a-x.timer"] == timer(6)
+    assert linked(places)["clock-a-x.timer"] == timer(6)
     with pytest.raises(UsageError, match="there is no set 12345"):
         rollback("12345", places)
 
@@ -65,24 +65,24 @@ def test_five_sets_are_kept(places: Places) -> None:
     for hour in range(8):
         apply(unit_files(hour), places)
     kept = kept_sets(places)
-    assert [each.current for each in kept] == [True, False, False, False, False]
+    assert [kept_set.current for kept_set in kept] == [True, False, False, False, False]
     assert (places.sets / kept[-1].name / "clock-a-x.timer").read_text() == timer(3)
 
 
-class Killed(Exception):  # noqa: N818 - no error: the end of an apply
+class Killed(Exception):  # noqa: N818 - not an error but the end of an apply
     """Stands for a SIGKILL."""
 
 
 class BeforeTheFlip(Effects):
-    """Hands that are stopped right before another set comes into force."""
+    """Stops right before another set becomes current."""
 
     def step(self, operation: str, what: object) -> None:
         if operation == "rename" and str(what).endswith("/current"):
             raise Killed
 
 
-@pytest.mark.parametrize("hour", [5, 8])  # a set that was in force before the last two, and one that never was
-def test_a_set_that_an_apply_was_killed_before_it_flipped_to_is_not_the_one_before(places: Places, hour: int) -> None:
+@pytest.mark.parametrize("hour", [5, 8])  # a set that was current before the last two, and one that never was
+def test_a_rollback_skips_a_set_whose_apply_was_killed_before_the_switch(places: Places, hour: int) -> None:
     for earlier in (5, 6, 7):
         apply(unit_files(earlier), places)
     listed = kept_sets(places)
@@ -92,12 +92,12 @@ def test_a_set_that_an_apply_was_killed_before_it_flipped_to_is_not_the_one_befo
     with pytest.raises(UsageError, match="there is no set"):
         rollback(unit_files(8).name, places)
     rollback("", places)
-    assert seen(places)["clock-a-x.timer"] == timer(6)
+    assert linked(places)["clock-a-x.timer"] == timer(6)
     folders = [path.name for path in places.sets.iterdir() if not path.is_symlink()]
-    assert sorted(folders) == sorted(each.name for each in listed)  # and it is tidied
+    assert sorted(folders) == sorted(kept_set.name for kept_set in listed)  # and the rollback removes its folder
 
 
-def test_an_apply_that_was_killed_after_its_flip_leaves_the_order_as_it_was(places: Places) -> None:
+def test_an_apply_killed_after_the_switch_keeps_the_order_of_sets(places: Places) -> None:
     class AfterTheFlip(Effects):
         def rename(self, path: Path, to: Path) -> None:
             super().rename(path, to)
@@ -110,10 +110,10 @@ def test_an_apply_that_was_killed_after_its_flip_leaves_the_order_as_it_was(plac
         apply(unit_files(5), places, AfterTheFlip())
     apply(unit_files(8), places)
     rollback("", places)
-    assert seen(places)["clock-a-x.timer"] == timer(5)
+    assert linked(places)["clock-a-x.timer"] == timer(5)
 
 
-def test_nothing_is_left_of_what_is_removed_but_what_an_operator_wrote(places: Places) -> None:
+def test_remove_all_leaves_only_an_operators_files(places: Places) -> None:
     local = places.systemd / "clock-.service.d/90-local.conf"
     local.parent.mkdir(parents=True)
     local.write_text("[Service]\n")
@@ -127,7 +127,7 @@ def test_nothing_is_left_of_what_is_removed_but_what_an_operator_wrote(places: P
 
 
 @pytest.mark.parametrize(
-    ("service", "said"),
+    ("service", "message"),
     [
         (SERVICE.replace("UMask=0077", "Umask=77"), "Unknown key"),
         (SERVICE.replace("PrivateUsers=yes\n", "").replace("ProtectSystem=strict\n", ""), "x.service: exposed to 1"),
@@ -135,17 +135,17 @@ def test_nothing_is_left_of_what_is_removed_but_what_an_operator_wrote(places: P
     ],
     ids=["unsound", "less hardened", "not hardened"],
 )
-def test_a_set_that_fails_its_judges_changes_nothing(places: Places, service: str, said: str) -> None:
+def test_a_set_that_fails_verification_changes_nothing(places: Places, service: str, message: str) -> None:
     apply(unit_files(6), places)
-    before = seen(places)
-    with pytest.raises(ScheduledTasksError, match=said):
+    before = linked(places)
+    with pytest.raises(ScheduledTasksError, match=message):
         apply(unit_files(7) | {"clock-a-x.service": service}, places)
-    assert seen(places) == before
+    assert linked(places) == before
     assert len(kept_sets(places)) == 1
 
 
-def test_a_fault_of_any_one_of_many_units_is_found(places: Places) -> None:
-    """Also of one that systemd isn't asked about by name."""
+def test_a_fault_in_any_of_many_units_is_found(places: Places) -> None:
+    """Even in one whose name is not given to systemd."""
     jobs = [f"clock-a-x{number}" for number in range(20)]
     files = {"clock-a.target": f"[Unit]\nWants={' '.join(f'{job}.timer' for job in jobs)}\n"}
     files |= {f"{job}.timer": timer(6) for job in jobs} | {f"{job}.service": SERVICE for job in jobs}
@@ -160,7 +160,7 @@ def test_a_fault_of_any_one_of_many_units_is_found(places: Places) -> None:
             apply(units | {path: text}, places)
 
 
-def test_a_unit_that_a_package_brings_is_not_taken_the_place_of(places: Places) -> None:
+def test_a_packages_unit_is_not_replaced(places: Places) -> None:
     packaged = places.root / "usr/lib/systemd/system/clock-a-x.timer"
     packaged.parent.mkdir(parents=True)
     packaged.write_text(timer(3))
@@ -170,33 +170,33 @@ def test_a_unit_that_a_package_brings_is_not_taken_the_place_of(places: Places) 
 
 
 @pytest.mark.parametrize("path", ["clock-a-x.timer", "clock-a-x.service"])
-def test_what_is_not_ours_is_refused_and_nothing_changed(places: Places, path: str) -> None:
+def test_a_foreign_file_is_a_conflict_and_nothing_changes(places: Places, path: str) -> None:
     places.systemd.mkdir(parents=True)
     (places.systemd / path).write_text("by hand")
     with pytest.raises(ForeignUnitError, match=f"{path}: a file that clocks did not make"):
         apply(unit_files(), places)
-    assert [each.name for each in places.root.rglob("*") if not each.is_dir()] == [path]
+    assert [entry.name for entry in places.root.rglob("*") if not entry.is_dir()] == [path]
 
 
-def test_a_masked_unit_is_refused_with_the_command_that_mends_it(places: Places) -> None:
+def test_a_masked_unit_is_a_conflict_with_the_command_that_unmasks_it(places: Places) -> None:
     places.systemd.mkdir(parents=True)
     (places.systemd / "clock-a-x.timer").symlink_to("/dev/null")
     with pytest.raises(ForeignUnitError, match=r"masked; run 'systemctl unmask clock-a-x\.timer'"):
         apply(unit_files(), places)
 
 
-def test_a_set_that_was_edited_by_hand_is_refused_with_the_file(places: Places) -> None:
+def test_an_edited_current_set_is_a_conflict_that_names_the_file(places: Places) -> None:
     apply(unit_files(), places)
     (places.current / "clock-a-x.timer").write_text(timer(9))
-    with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand") as refused:
+    with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand") as raised:
         apply(unit_files(7), places)
-    assert str(refused.value).count("edited by hand") == 1
+    assert str(raised.value).count("edited by hand") == 1
     with pytest.raises(ForeignUnitError, match=r"clock-a-x\.timer: edited by hand"):
         remove_all(places)
     assert (places.current / "clock-a-x.timer").read_text() == timer(9)
 
 
-def test_an_edited_set_is_not_gone_back_to(places: Places) -> None:
+def test_a_rollback_to_an_edited_set_is_a_conflict(places: Places) -> None:
     apply(unit_files(6), places)
     first = places.current.resolve()
     apply(unit_files(7), places)
@@ -211,7 +211,7 @@ def clocks(*arguments: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def test_the_plan_says_what_an_apply_will_do_and_exits_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_shows_what_an_apply_will_do_and_exits_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(Path(__file__).parents[2] / "pyproject.toml"))
     settings.load.cache_clear()
     root = ("--root", str(tmp_path))
@@ -220,14 +220,14 @@ def test_the_plan_says_what_an_apply_will_do_and_exits_with_2(tmp_path: Path, mo
     planned = json.loads(printed)
     assert list(tmp_path.iterdir()) == []
     assert "clock-booking.target" in planned["created"]
-    assert {each["next"] for each in planned["timers"]} == {None}
-    assert all(each["new_next"] for each in planned["timers"])
+    assert {timer["next"] for timer in planned["timers"]} == {None}
+    assert all(timer["new_next"] for timer in planned["timers"])
     assert "+++ clock-booking.target" in planned["diff"]
     assert clocks("plan", *root)[0] == 2
     assert clocks("apply", *root)[0] == 0
     assert clocks("plan", *root) == (0, "nothing to do: the timers are as the clock files say\n")
     code, printed = clocks("sets", "--json", *root)
-    assert [each["current"] for each in json.loads(printed)] == [True]
+    assert [kept_set["current"] for kept_set in json.loads(printed)] == [True]
     assert clocks("rollback", *root)[0] == 64
     assert clocks("remove", *root)[0] == 64
     assert clocks("remove", "--all", *root)[0] == 0

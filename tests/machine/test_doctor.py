@@ -1,4 +1,4 @@
-"""Each thing that `clocks doctor` looks for, brought about on a booted machine; its command mends it."""
+"""Every finding of `clocks doctor`, caused on a booted machine and mended by the command that it prints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("doctor")
 
 UNITS = "/etc/systemd/system"
 SET = "/etc/scheduled-tasks/units/current"
-# All that this file's tests leave behind, whatever became of them.
+# Removes all that these tests can leave behind, even if they failed.
 WIPE = f"""
 systemctl stop 'clock-*.timer' 'clock-*.target' 'clock-*.service'
 rm -rf {UNITS}/clock-* {UNITS}/clock.slice {UNITS}/timers.target.wants/clock-* /run/systemd/system/clock-* \\
@@ -24,23 +24,27 @@ systemctl reset-failed
 
 
 @pytest.fixture(autouse=True)
-def applied(project: SmallProject) -> None:
+def deployed(project: SmallProject) -> None:
     """A healthy deployment."""
     project.machine.run("sh", "-c", WIPE)
     project.write(one={"kept": (f"hour={FAR_HOUR}", True), "plain": (f"hour={LATER_HOUR}", False)})
     project.apply()
-    assert found(project) == {}
+    assert findings(project) == {}
 
 
-def found(project: SmallProject, prefix: str = "") -> dict[str, tuple[str, str]]:
-    """What is found of units (or of what else begins so): where → problem and what mends it, or advice."""
+def findings(project: SmallProject, prefix: str = "") -> dict[str, tuple[str, str]]:
+    """The findings about units, or those whose place begins with a prefix: where → problem, and command or advice."""
     done = project.clocks("doctor", "--json", check=False)
-    findings = json.loads(done.stdout)
-    assert done.returncode == bool(findings), done
+    reported = json.loads(done.stdout)
+    assert done.returncode == bool(reported), done
     return {
-        each["where"].rpartition("/")[2]: (each["problem"], each["mend"] or each["advice"])
-        for each in findings
-        if (each["where"].startswith(prefix) if prefix else "clock-" in each["where"] or each["where"] == "units")
+        finding["where"].rpartition("/")[2]: (finding["problem"], finding["mend"] or finding["advice"])
+        for finding in reported
+        if (
+            finding["where"].startswith(prefix)
+            if prefix
+            else "clock-" in finding["where"] or finding["where"] == "units"
+        )
     }
 
 
@@ -48,45 +52,45 @@ def shell(project: SmallProject, command: str) -> None:
     project.machine.run("sh", "-exc", command)
 
 
-def mends(project: SmallProject, where: str) -> None:
-    """Does what the doctor says, as it says it; what a person decides (advice) aside."""
-    _, command = found(project)[where]
+def repair(project: SmallProject, where: str) -> None:
+    """Run the command of a finding, without its advice, and see the finding gone."""
+    _, command = findings(project)[where]
     if command == "clocks apply":
         project.apply()
     else:
         shell(project, command)
-    assert where not in found(project)
+    assert where not in findings(project)
 
 
-def test_drift_between_the_set_and_the_machine(project: SmallProject) -> None:
+def test_differences_between_the_set_and_the_machine_are_found(project: SmallProject) -> None:
     shell(
         project,
         f"rm {UNITS}/clock-one-kept.service; systemctl stop clock-one-plain.timer; touch -d 2030-01-01 {SET}/*.timer",
     )
-    assert found(project) == {
+    assert findings(project) == {
         "clock-one-kept.service": ("the link to it is missing", "clocks apply"),
-        "clock-one-plain.timer": ("not started: its jobs are not run", "systemctl start clock-one-plain.timer"),
-        "units": ("systemd has not read the units that are in force", "clocks apply"),
+        "clock-one-plain.timer": ("not started: its jobs do not run", "systemctl start clock-one-plain.timer"),
+        "units": ("systemd has not loaded the current units", "clocks apply"),
     }
-    mends(project, "clock-one-plain.timer")
-    mends(project, "units")
-    assert found(project) == {}
+    repair(project, "clock-one-plain.timer")
+    repair(project, "units")
+    assert findings(project) == {}
 
 
-def test_a_unit_edited_by_hand(project: SmallProject) -> None:
+def test_a_unit_edited_by_hand_is_found(project: SmallProject) -> None:
     shell(project, f"echo '# mine' >>{SET}/clock-one-kept.timer; systemctl daemon-reload")
-    [(where, (problem, mend))] = found(project).items()
+    [(where, (problem, mend))] = findings(project).items()
     assert (where, problem) == ("clock-one-kept.timer", "edited by hand")
     assert mend.startswith("put your lines into a drop-in (systemctl edit), then move /etc/scheduled-tasks/units/")
 
 
-def test_an_apply_that_was_killed(project: SmallProject) -> None:
+def test_a_killed_apply_is_found(project: SmallProject) -> None:
     shell(project, """echo '{"timers": {}, "pending": []}' >/run/scheduled-tasks/stopped-timers.json""")
-    assert found(project) == {"units": ("an apply did not come to its end", "clocks apply")}
-    mends(project, "units")
+    assert findings(project) == {"units": ("an apply did not finish", "clocks apply")}
+    repair(project, "units")
 
 
-def test_orphans(project: SmallProject) -> None:
+def test_links_units_and_stamps_of_removed_timers_are_found(project: SmallProject) -> None:
     shell(
         project,
         f"ln -s {SET}/clock-two.target {UNITS}/; touch /var/lib/systemd/timers/stamp-clock-two-old.timer\n"
@@ -94,37 +98,40 @@ def test_orphans(project: SmallProject) -> None:
         f"cp {SET}/clock-one-plain.service /run/systemd/system/clock-two-old.service\n"
         "systemctl start clock-two-old.timer; rm /run/systemd/system/clock-two-old.*; systemctl daemon-reload",
     )
-    assert found(project) == {
-        "clock-two.target": ("a link to a unit that is no more", "clocks apply"),
-        "clock-two-old.timer": ("its file went while it was started", "systemctl reset-failed clock-two-old.timer"),
+    assert findings(project) == {
+        "clock-two.target": ("a link to a unit that no longer exists", "clocks apply"),
+        "clock-two-old.timer": (
+            "its file was removed while it was active",
+            "systemctl reset-failed clock-two-old.timer",
+        ),
         "stamp-clock-two-old.timer": (
-            "the stamp of a timer that is no more, in no set that is kept",
+            "the stamp of a timer that no kept set contains",
             "rm /var/lib/systemd/timers/stamp-clock-two-old.timer",
         ),
     }
     for where in ("clock-two.target", "clock-two-old.timer", "stamp-clock-two-old.timer"):
-        mends(project, where)
+        repair(project, where)
 
 
-def test_a_note_for_the_ledger_that_says_nothing(project: SmallProject) -> None:
+def test_an_unreadable_failure_note_is_found(project: SmallProject) -> None:
     folder = "/var/lib/scheduled-tasks/failed"
     note = f"{folder}/clock-one-kept.service.1.refused"
     shell(project, f"mkdir -p {folder}; touch {note}")
-    assert found(project)[note.rpartition("/")[2]] == ("the ledger could not be told what it says", f"rm {note}")
-    mends(project, note.rpartition("/")[2])
+    assert findings(project)[note.rpartition("/")[2]] == ("the ledger could not be told what it says", f"rm {note}")
+    repair(project, note.rpartition("/")[2])
 
 
-def test_a_masked_timer(project: SmallProject) -> None:
+def test_a_masked_timer_is_found(project: SmallProject) -> None:
     shell(project, f"ln -sf /dev/null {UNITS}/clock-one-kept.timer; systemctl daemon-reload")
-    assert found(project)["clock-one-kept.timer"] == (
+    assert findings(project)["clock-one-kept.timer"] == (
         "masked", "systemctl unmask clock-one-kept.timer; clocks apply",
     )  # fmt: skip
     shell(project, "systemctl unmask clock-one-kept.timer")
     project.apply()
-    assert found(project) == {}
+    assert findings(project) == {}
 
 
-def test_a_job_and_a_timer_that_failed(project: SmallProject) -> None:
+def test_a_failed_job_and_a_failed_timer_are_found(project: SmallProject) -> None:
     shell(project, f"printf '#!/bin/sh\\nexit 1\\n' >{FOLDER}/bin/fails; chmod +x {FOLDER}/bin/fails")
     drop_in = f"{UNITS}/clock-one-plain.service.d"
     shell(
@@ -138,36 +145,36 @@ def test_a_job_and_a_timer_that_failed(project: SmallProject) -> None:
         seconds=5,
     )
     service = "clock-one-plain.service"
-    assert found(project) == {service: ("failed", f"journalctl --unit={service}; systemctl reset-failed {service}")}
+    assert findings(project) == {service: ("failed", f"journalctl --unit={service}; systemctl reset-failed {service}")}
     shell(project, f"rm -r {drop_in}; systemctl daemon-reload")
-    mends(project, service)
+    repair(project, service)
 
-    # A timer fails where its service can't be started at all.
+    # A timer fails if its service can't be started at all.
     project.write(one={"kept": (at(3), True)})
     project.apply()
     shell(project, f"ln -sf /dev/null {UNITS}/clock-one-kept.service; systemctl daemon-reload")
     timer = "clock-one-kept.timer"
     wait_for("its failure", lambda: project.show(timer, "ActiveState")["ActiveState"] == "failed", seconds=10)
-    assert found(project)[timer] == ("failed: its job is not run", f"systemctl restart {timer}")
+    assert findings(project)[timer] == ("failed: its job does not run", f"systemctl restart {timer}")
     shell(project, "systemctl unmask clock-one-kept.service")
     project.apply()
-    assert found(project) == {}
+    assert findings(project) == {}
 
 
-def test_a_timer_that_has_no_next_run(project: SmallProject) -> None:
+def test_a_timer_without_a_next_run_is_found(project: SmallProject) -> None:
     drop_in = f"{UNITS}/clock-one-plain.timer.d"
     past = "[Timer]\\nOnCalendar=\\nOnCalendar=2020-01-01\\n"
     read = "systemctl daemon-reload; systemctl restart clock-one-plain.timer"
     shell(project, f"mkdir {drop_in}; printf '{past}' >{drop_in}/90.conf; {read}")
-    [(where, (problem, mend))] = found(project).items()
+    [(where, (problem, mend))] = findings(project).items()
     assert (where, problem) == ("clock-one-plain.timer", "has no next run")
     assert mend == "systemctl cat clock-one-plain.timer"
     shell(project, f"rm -r {drop_in}; {read}")
-    assert found(project) == {}
+    assert findings(project) == {}
 
 
-def test_a_horizon_that_is_near(project: SmallProject) -> None:
-    """The set in force was rendered nine years ago."""
+def test_a_near_horizon_is_found(project: SmallProject) -> None:
+    """The current set was rendered nine years ago."""
     long_ago = (
         "from datetime import UTC, datetime\n"
         "import scheduled_tasks.cli.common as common\n"
@@ -182,57 +189,57 @@ def test_a_horizon_that_is_near(project: SmallProject) -> None:
     )
     project.write(one={"kept": ("hour=2, minute=30, timezone='Europe/Paris'", True)})
     project.code(long_ago)
-    [(where, (problem, mend))] = found(project).items()
+    [(where, (problem, mend))] = findings(project).items()
     assert (where, mend) == ("clock-one-kept.timer", "clocks apply")
-    assert problem.startswith("its due times are exact until 20")
-    mends(project, where)
+    assert problem.startswith("its due times are exact only until 20")
+    repair(project, where)
 
 
-def test_no_database(project: SmallProject) -> None:
-    assert found(project, "database")["database"][1] == f"edit {FOLDER}/config.toml"
+def test_a_missing_database_is_found(project: SmallProject) -> None:
+    assert findings(project, "database")["database"][1] == f"edit {FOLDER}/config.toml"
 
 
-def test_a_clock_that_is_not_synchronised(project: SmallProject) -> None:
-    """It is the host's, which no test sets: whatever systemd says of it."""
+def test_a_clock_that_is_not_synchronised_is_found(project: SmallProject) -> None:
+    """The clock is the host's, which no test sets: expect whatever systemd reports about it."""
     shown = project.machine.run("timedatectl", "show", "--property=NTPSynchronized", "--value").stdout
-    assert ("clock" in found(project, "clock")) is (shown == "no\n")
+    assert ("clock" in findings(project, "clock")) is (shown == "no\n")
 
 
-# Oftener than its start limit allows.
+# The tests restart journald more often than its start limit allows.
 RESTART = "systemctl reset-failed systemd-journald; systemctl restart systemd-journald"
 
 
 def journal(project: SmallProject, *lines: str) -> None:
-    """journald, with these lines of configuration."""
+    """Restart journald with these lines of configuration."""
     folder = project.machine.root / "etc/systemd/journald.conf.d"
     folder.mkdir(exist_ok=True)
     (folder / "test.conf").write_text("\n".join(["[Journal]", *lines, ""]))
     shell(project, RESTART)
 
 
-def test_a_journal_that_loses_what_jobs_write(project: SmallProject) -> None:
+def test_a_journal_that_loses_lines_is_found(project: SmallProject) -> None:
     journal(project, "Storage=persistent")
     shell(project, "journalctl --flush")
-    assert found(project, "journal") == {}
+    assert findings(project, "journal") == {}
 
     journal(project, "Storage=volatile")
-    assert found(project, "journal")["journal"] == (
-        "kept in memory only: a reboot takes all that the jobs wrote",
+    assert findings(project, "journal")["journal"] == (
+        "kept in memory only: a reboot loses all log lines of the jobs",
         "mkdir -p /var/log/journal; systemctl restart systemd-journald; journalctl --flush",
     )
     journal(project, "Storage=persistent", "SystemMaxUse=16M", "SystemMaxFileSize=4M")
-    # Each line is another, since journald keeps what is the same once.
+    # All lines differ, since journald stores equal ones once.
     shell(
         project,
         "journalctl --flush; head --bytes=24M /dev/urandom | base64 --wrap=1000 | systemd-cat; journalctl --sync",
     )
-    problem, mend = found(project, "journal")["journal"]
+    problem, mend = findings(project, "journal")["journal"]
     assert problem.startswith("full: its 16 MiB reach back 0.0 hours")
     shell(project, f"systemctl reset-failed systemd-journald; {mend}")
     shell(project, f"rm -r /var/log/journal; {RESTART}")
     journal(project, "Storage=persistent", "SystemMaxUse=64M")
     shell(project, "journalctl --flush")
-    assert found(project, "journal") == {}
+    assert findings(project, "journal") == {}
 
     service = "clock-one-plain.service"
     drop_in = project.machine.root / UNITS.lstrip("/") / f"{service}.d/90.conf"
@@ -242,10 +249,10 @@ def test_a_journal_that_loses_what_jobs_write(project: SmallProject) -> None:
     shell(project, "systemctl daemon-reload")
 
     def dropped() -> tuple[str, str] | None:
-        """After a run; journald tells how many lines it dropped with the first one of the next interval."""
+        """The finding after a run; journald reports dropped lines together with the first line of the next interval."""
         shell(project, f"systemctl start --wait {service}; journalctl --sync")
-        return found(project).get(service)
+        return findings(project).get(service)
 
-    problem, mend = wait_for("what journald dropped", dropped, seconds=30) or ("", "")
+    problem, mend = wait_for("a report of dropped lines", dropped, seconds=30) or ("", "")
     assert problem.endswith("of its lines were dropped in the last 24 hours")
     assert mend == f"systemctl edit {service}"

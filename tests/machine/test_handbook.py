@@ -377,9 +377,9 @@ def nothing_at_its_time(host: Host, row: str) -> None:
 def an_interrupted_apply(host: Host, row: str) -> None:
     window = '{"timers": {}, "pending": []}'
     host.shell(f"mkdir -p /run/scheduled-tasks; echo '{window}' >/run/scheduled-tasks/stopped-timers.json")
-    assert "an apply did not come to its end" in host.shell("clocks doctor", check=False).stdout
+    assert "an apply did not finish" in host.shell("clocks doctor", check=False).stdout
     host.do(row)
-    assert "an apply did not come to its end" not in host.shell("clocks doctor", check=False).stdout
+    assert "an apply did not finish" not in host.shell("clocks doctor", check=False).stdout
 
 
 def a_bad_release(host: Host, row: str) -> None:

@@ -64,15 +64,15 @@ def restarted(server: Server) -> None:
 
 def stands_still(server: Server) -> None:
     """It is stopped for a while."""
-    with server.standing_still():
+    with server.suspended():
         time.sleep(FAULT_SECONDS)  # the fault's length: there is nothing to wait for
 
 
 def full(server: Server) -> None:
     """It has no connection left for a while."""
-    with server.without_connections():
-        before = server.refusals
-        wait_for("a refusal", lambda: server.refusals > before, seconds=60)
+    with server.without_free_connections():
+        before = server.refused_connections
+        wait_for("a refusal", lambda: server.refused_connections > before, seconds=60)
         time.sleep(FAULT_SECONDS)
 
 

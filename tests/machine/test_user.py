@@ -143,7 +143,7 @@ def test_the_doctor_looks_at_ones_own_systemd(developer: Developer) -> None:
     developer.systemctl("stop", "clock-one-kept.timer")
     assert found()["clock-one-kept.timer"] == "systemctl --user start clock-one-kept.timer"
     developer.clocks("remove", "--all")
-    assert "no set is in force" in developer.clocks("doctor", code=1).stdout
+    assert "there is no current set" in developer.clocks("doctor", code=1).stdout
 
 
 def test_an_image_has_no_user_and_no_session_has_no_systemd(developer: Developer) -> None:

@@ -1,4 +1,4 @@
-"""The decorators of a task, each alone and together, outside run-task."""
+"""The decorators of a task, each alone and all together, outside run-task."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
-    """The flags as a database would have them; the real one is read in the integration tests."""
+    """The flags as the database would have them; integration tests read a real one."""
     table: dict[str, bool] = {}
     monkeypatch.setattr(record, "read_flag", table.get)
     return table
 
 
-def test_log_cron_says_start_and_end(lines: Callable[[], list[str]]) -> None:
+def test_log_cron_logs_start_and_end(lines: Callable[[], list[str]]) -> None:
     @log_cron
     def sell(number: int) -> int:
         return number + 1
@@ -67,7 +67,7 @@ def test_log_cron_says_start_and_end(lines: Callable[[], list[str]]) -> None:
     assert ended.startswith("type=cron name=sell status=ended duration=0.")
 
 
-def test_log_cron_says_failed_and_lets_the_error_through(
+def test_log_cron_logs_a_failure_and_raises_it_again(
     lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
     @log_cron
@@ -96,7 +96,7 @@ def test_cron_context_runs_the_task_in_the_applications_context() -> None:
     assert app.events == ["in", "sold", "out", "in", "sold", "out"]
 
 
-def test_cron_context_takes_a_plain_object_as_it_is() -> None:
+def test_cron_context_passes_a_plain_object_on_unchanged() -> None:
     @cron_context
     def sell(app: object) -> object:
         return app
@@ -105,7 +105,7 @@ def test_cron_context_takes_a_plain_object_as_it_is() -> None:
     assert sell(plain) is plain
 
 
-def test_a_hook_that_raises_does_not_fail_the_task(lines: Callable[[], list[str]]) -> None:
+def test_an_uncommitted_method_that_raises_does_not_fail_the_task(lines: Callable[[], list[str]]) -> None:
     class Shop:
         extensions = ("not", "a", "dict")
 
@@ -139,7 +139,7 @@ def test_cron_require_feature_runs_the_task_while_the_flag_is_on(
 
 
 @pytest.mark.parametrize(("default", "word"), [(True, "active"), (False, "inactive")])
-def test_a_flag_that_the_table_lacks_is_its_default_with_a_warning(
+def test_a_flag_that_the_table_lacks_has_its_default_with_a_warning(
     default: bool,  # noqa: FBT001 - a column of the table above
     word: str,
     table: dict[str, bool],
@@ -177,7 +177,7 @@ def _plain() -> None: ...
 
 
 @pytest.mark.parametrize(
-    ("decorated", "found"),
+    ("decorated", "state"),
     [
         (log_cron(_plain), "already decorated with log_cron"),
         (cron_context(_plain), "already decorated with cron_context"),
@@ -187,22 +187,20 @@ def _plain() -> None: ...
         (Application, "not a plain function"),
     ],
 )
-def test_cron_require_feature_is_refused_on_anything_but_the_function(
-    decorated: Callable[..., Any], found: str
-) -> None:
+def test_cron_require_feature_accepts_only_a_plain_function(decorated: Callable[..., Any], state: str) -> None:
     with pytest.raises(DecoratorOrderError) as error:
         cron_require_feature(FeatureToggle.SELL)(decorated)
-    assert found in str(error.value)
+    assert state in str(error.value)
     assert str(error.value).endswith(ORDER)
 
 
 @pytest.mark.parametrize("feature", ["SELL", NoToggle.SELL, _plain])
-def test_cron_require_feature_wants_a_member_of_the_flags(feature: Any) -> None:
+def test_cron_require_feature_accepts_only_a_member_of_the_flags(feature: Any) -> None:
     with pytest.raises(DecoratorOrderError, match=r"write @cron_require_feature\(FeatureToggle.NAME\)"):
         cron_require_feature(feature)
 
 
-def test_signatures_survive() -> None:
+def test_decorators_keep_the_signature() -> None:
     def sell(app: Application, day: str = "monday", *, fast: bool = False) -> int:
         """Sells."""
         return 1
@@ -250,7 +248,7 @@ def test_a_type_checker_sees_the_tasks_own_signature(tmp_path: Path) -> None:
     ]
 
 
-def test_a_task_is_declared_idempotent_anywhere_among_the_decorators() -> None:
+def test_cron_idempotent_works_anywhere_among_the_decorators() -> None:
     def task(app: object) -> None: ...
 
     for declared in (
@@ -261,5 +259,5 @@ def test_a_task_is_declared_idempotent_anywhere_among_the_decorators() -> None:
         assert getattr(declared, "__cron_idempotent__", False) is True
 
 
-def test_a_task_is_not_idempotent_of_itself() -> None:
+def test_a_task_is_not_idempotent_by_default() -> None:
     assert not hasattr(log_cron(lambda: None), "__cron_idempotent__")

@@ -1,8 +1,8 @@
-"""One of many: claims the same slots as the others, does a slot's work where it got it, and says what it did.
+"""One of many claimants of the same slots: do the work of each slot that it gets, and print how many it got.
 
 DATABASE_URL=… python claiming.py HOST FIRST-JOB JOBS ROUNDS
 
-It says that it is ready, and begins when it reads a line.
+It prints that it is ready, and begins when it reads a line.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def main(host: str, first: int, jobs: int, rounds: int) -> None:
-    """Round by round, job by job, from its own first on."""
+    """Claim all slots, round by round and job by job, starting with its own first job."""
     won = 0
-    for each in range(rounds):
+    for minute in range(rounds):
         for number in range(jobs):
             run = Run("shop.work", "work", clock="herd", job=f"job_{(first + number) % jobs}")
             run.host, run.slot_host, run.trigger = host, "", "timer"
-            run.scheduled_at = START + timedelta(minutes=each)
+            run.scheduled_at = START + timedelta(minutes=minute)
             claim = record.open_run(run, record.ClaimTerms(timeout=60), "")
             if claim.attempt is None:
-                assert claim.skip_reason, "a loser knows why"
+                assert claim.skip_reason, "a lost claim has a reason"
                 continue
             won += 1
             database.execute(

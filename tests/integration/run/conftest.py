@@ -1,4 +1,4 @@
-"""The project that the tests run tasks of, with a database of its own."""
+"""The project whose tasks the tests run, with a database of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shop(tmp_path: Path, database_url: str) -> support.Project:
 
 @pytest.fixture
 def start(shop: support.Project) -> Iterator[Callable[..., support.Running]]:
-    """Starts a run of the shop that the test talks to while it goes on."""
+    """Start a run of the shop with which the test interacts while it runs."""
     started: list[support.Running] = []
 
     def start(*argv: str, **options: Any) -> support.Running:
@@ -36,7 +36,7 @@ def start(shop: support.Project) -> Iterator[Callable[..., support.Running]]:
 
 @pytest.fixture
 def rows(connection: psycopg.Connection[tuple[Any, ...]]) -> Rows:
-    """What the table of runs says, without what differs from run to run."""
+    """The rows of task_run, without the columns that differ from run to run."""
 
     def rows() -> list[tuple[Any, ...]]:
         return connection.execute(
@@ -49,7 +49,7 @@ def rows(connection: psycopg.Connection[tuple[Any, ...]]) -> Rows:
 
 @pytest.fixture(autouse=True)
 def no_signal_is_ignored() -> Iterator[None]:
-    """What a run inherits: tests under nohup ignore SIGHUP, in the background SIGINT, and so would their children."""
+    """Undo what runs would inherit: tests ignore SIGHUP under nohup, and SIGINT in the background."""
     ignored = [
         signum
         for signum in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Runs run-task as a service of a job would: a process of its own, in a project's folder, its lines read and judged."""
+"""Run run-task as a job's service does: in a process of its own, in a project's folder; read and validate its lines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_line(text: str | bytes) -> Line:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that is over."""
+    """A run that has ended."""
 
     exit_code: int
     lines: list[Line]
@@ -53,13 +53,13 @@ class Finished:
         return self.own[-1]
 
     def messages(self, *, level: str) -> list[str]:
-        """What was logged at a level beside the run's own lines."""
+        """The messages at a level, except the run's own lines."""
         return [line["message"] for line in self.lines if line["level"] == level and "status" not in line]
 
 
 @dataclass
 class Running:
-    """A run that goes on: `line()` waits for its next line."""
+    """A run in progress: `line()` waits for its next line."""
 
     process: subprocess.Popen[bytes]
     lines: list[Line] = field(default_factory=list)
@@ -113,7 +113,7 @@ class Project:
         process = subprocess.Popen(
             command, cwd=self.folder, env=self.environment | env, stdin=stdin, stdout=stdout, stderr=stderr
         )
-        process.stderr = stderr  # a file, so that nobody has to read it for the run to go on
+        process.stderr = stderr  # a file, so that the run goes on even if nobody reads it
         return Running(process)
 
     def run(self, *argv: str, **env: str) -> Finished:
@@ -138,7 +138,7 @@ def copy(name: str, folder: Path, **environment: str) -> Project:
 
 
 def close(running: Running) -> None:
-    """Leaves nothing of a run behind, whatever the test made of it."""
+    """Kill the run and close its streams, whatever state the test left it in."""
     running.process.kill()
     running.process.wait(DEADLINE)
     for stream in (running.process.stdin, running.process.stdout, running.process.stderr):

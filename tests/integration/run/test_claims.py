@@ -1,4 +1,4 @@
-"""A slot has one row and one run, whoever asks for it and however often."""
+"""A slot has one row and one run, however many processes claim it and however often."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HERE = socket.gethostname()
 
 
 def write(connection: Database, **columns: object) -> None:
-    """A row of the slot by another host."""
+    """Insert a row of the slot, by another host."""
     row = {
         "run_id": "11111111-1111-4111-8111-111111111111", "task": "slots.again", "clock": "shop", "job": "work",
         "scheduled_at": SLOT, "slot_host": "", "host": "app2", "trigger": "timer", "status": "ended",
@@ -48,7 +48,7 @@ def by_watch(shop: Project, task: str, *argv: str) -> Finished:
     return shop.run(task, *NAMED, *argv, SCHEDULED_TASKS_TRIGGER="watch")
 
 
-def test_of_many_that_claim_each_slot_one_gets_it(connection: Database, database_url: str) -> None:
+def test_each_slot_goes_to_exactly_one_of_many_claimants(connection: Database, database_url: str) -> None:
     connection.execute("CREATE TABLE effect (job text, at timestamptz)")
     jobs, rounds = 200, 4
     root = str(Path(scheduled_tasks.__file__).parents[1])
@@ -65,14 +65,14 @@ def test_of_many_that_claim_each_slot_one_gets_it(connection: Database, database
             for first in (0, 0, 100)
             for host in ("app1", "app2")
         ]  # fmt: skip
-        for each in claiming:
-            assert each.stdout is not None
-            assert each.stdout.readline() == "ready\n"
-        for each in claiming:
-            assert each.stdin is not None
-            each.stdin.write("go\n")
-            each.stdin.flush()
-        won = [int(each.communicate()[0]) for each in claiming]
+        for process in claiming:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in claiming:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        won = [int(process.communicate()[0]) for process in claiming]
     assert sum(won) == jobs * rounds
     assert connection.execute(
         "SELECT count(*), count(DISTINCT (job, scheduled_at)), min(status), max(status) FROM task_run"
@@ -84,7 +84,7 @@ def test_of_many_that_claim_each_slot_one_gets_it(connection: Database, database
     assert set(hosts) == {"app1", "app2"}
 
 
-def test_who_loses_names_the_winner_and_writes_nothing(shop: Project, connection: Database) -> None:
+def test_a_run_that_loses_the_claim_names_the_winner_and_records_nothing(shop: Project, connection: Database) -> None:
     write(connection, status="started", expires_at=datetime.now(UTC) + timedelta(hours=1))
     finished = by_watch(shop, "slots.again")
     assert (finished.exit_code, finished.statuses) == (0, ["started", "skipped"])
@@ -102,13 +102,13 @@ def test_who_loses_names_the_winner_and_writes_nothing(shop: Project, connection
     ],
     ids=["missed", "missed, with a reason", "could not begin", "idempotent and expired"],
 )
-def test_what_nobody_began_or_whose_host_died_is_run(
+def test_a_slot_that_no_run_began_or_whose_host_died_is_run(
     shop: Project, connection: Database, columns: dict[str, object], task: str, reason: str | None
 ) -> None:
     write(connection, **columns)
     assert by_watch(shop, task).statuses == ["started", "ended"]
-    [(status, host, attempt, said)] = rows(connection)
-    assert (status, host, said) == ("ended", HERE, reason)
+    [(status, host, attempt, why)] = rows(connection)
+    assert (status, host, why) == ("ended", HERE, reason)
     assert attempt == (1 if columns.get("attempt") == 0 else 2)
 
 
@@ -123,7 +123,7 @@ def test_what_nobody_began_or_whose_host_died_is_run(
     ],
     ids=["ended", "failed", "lost", "expired and not idempotent", "no longer idempotent"],
 )
-def test_what_was_begun_is_never_run_twice_by_itself(
+def test_a_slot_that_a_run_began_is_never_run_again_automatically(
     shop: Project, connection: Database, columns: dict[str, object], task: str
 ) -> None:
     write(connection, **columns)
@@ -131,7 +131,7 @@ def test_what_was_begun_is_never_run_twice_by_itself(
     assert rows(connection, "status, host") == [(columns["status"], "app2")]
 
 
-def test_a_person_may_repeat_what_failed_and_forces_what_ended(shop: Project, connection: Database) -> None:
+def test_a_person_can_repeat_a_failed_slot_and_force_an_ended_one(shop: Project, connection: Database) -> None:
     write(connection, status="failed")
     assert shop.run("slots.work", *NAMED).statuses == ["started", "ended"]
     assert shop.run("slots.work", *NAMED).statuses == ["started", "skipped"]
@@ -145,7 +145,7 @@ def test_the_attempts_of_one_run_share_its_row(shop: Project, connection: Databa
     schedule = json.dumps({"kind": "interval", "zone": "UTC", "every": 3600})
     named = ("--clock=shop", "--job=work", f"--schedule={schedule}")
     first = shop.run("slots.fail", *named, TRIGGER_UNIT="clock-shop-work.timer", **runtime)
-    second = shop.run("slots.again", *named, **runtime)  # systemd says nothing of a timer in a restart
+    second = shop.run("slots.again", *named, **runtime)  # in a restart systemd sets no TRIGGER_UNIT
     assert (first.exit_code, second.exit_code) == (1, 0)
     assert second.end["run_id"] == first.end["run_id"]
     assert second.end["scheduled_at"] == first.end["scheduled_at"]
@@ -153,16 +153,16 @@ def test_the_attempts_of_one_run_share_its_row(shop: Project, connection: Databa
     assert rows(connection, "status, attempt, trigger, error_type") == [("ended", 2, "timer", None)]
 
 
-def test_a_task_is_told_the_time_it_works_for_in_its_schedules_zone(shop: Project) -> None:
+def test_a_task_gets_its_nominal_time_in_its_schedules_zone(shop: Project) -> None:
     schedule = json.dumps({"kind": "cron", "zone": "Europe/Paris", "hours": [0], "minutes": [30]})
     named = ("--clock=shop", "--job=work", f"--schedule={schedule}", "--at=2026-11-23T23:30:00Z")
     finished = shop.run("slots.work", *named)
     assert finished.messages(level="info") == ["2026-11-24T00:30:00+01:00, attempt 1, slot True"]
-    [said] = shop.run("slots.work").messages(level="info")
-    assert said.endswith(", attempt 1, slot False")
+    [message] = shop.run("slots.work").messages(level="info")
+    assert message.endswith(", attempt 1, slot False")
 
 
-def test_a_pause_for_all_skips_the_slot_and_one_of_this_host_leaves_it_to_others(
+def test_a_pause_of_all_hosts_skips_the_slot_and_one_of_this_host_leaves_it_to_others(
     shop: Project, connection: Database
 ) -> None:
     connection.execute(
@@ -178,12 +178,12 @@ def test_a_pause_for_all_skips_the_slot_and_one_of_this_host_leaves_it_to_others
     assert rows(connection, "status") == [("ended",)]
 
 
-def test_a_pause_whose_time_is_over_holds_nothing(shop: Project, connection: Database) -> None:
+def test_an_expired_pause_skips_nothing(shop: Project, connection: Database) -> None:
     connection.execute("INSERT INTO pause (paused_by, reason, until) VALUES ('ada', 'lunch', %s)", [SLOT])
     assert by_watch(shop, "slots.work").statuses == ["started", "ended"]
 
 
-def test_a_switch_for_a_time_is_over_by_itself(shop: Project, connection: Database) -> None:
+def test_a_temporary_switch_reverts_automatically(shop: Project, connection: Database) -> None:
     connection.execute(
         "INSERT INTO feature (name, is_active, updated_by, reverts_at) VALUES ('SELL', false, 'ada', %s)", [SLOT]
     )
@@ -192,7 +192,7 @@ def test_a_switch_for_a_time_is_over_by_itself(shop: Project, connection: Databa
     assert "the temporary switch of SELL has expired: it is active again" in finished.messages(level="info")
 
 
-def test_a_job_that_is_to_be_alone_skips_while_another_slot_runs(shop: Project, connection: Database) -> None:
+def test_a_job_with_overlap_skip_is_skipped_while_another_slot_runs(shop: Project, connection: Database) -> None:
     other = datetime(2026, 11, 24, 5, tzinfo=UTC)
     soon = datetime.now(UTC) + timedelta(hours=1)
     write(connection, scheduled_at=other, status="started", expires_at=soon, is_exclusive=True)
@@ -201,7 +201,7 @@ def test_a_job_that_is_to_be_alone_skips_while_another_slot_runs(shop: Project, 
     assert rows(connection, "status, host") == [("started", "app2"), ("skipped", HERE)]
 
 
-def test_a_job_that_queues_runs_once_the_other_slot_is_over(start: Start, connection: Database) -> None:
+def test_a_job_with_overlap_queue_runs_once_the_other_slot_has_ended(start: Start, connection: Database) -> None:
     other = datetime(2026, 11, 24, 5, tzinfo=UTC)
     soon = datetime.now(UTC) + timedelta(hours=1)
     write(connection, scheduled_at=other, status="started", expires_at=soon, is_exclusive=True)
@@ -212,7 +212,7 @@ def test_a_job_that_queues_runs_once_the_other_slot_is_over(start: Start, connec
     assert rows(connection, "status, host") == [("ended", "app2"), ("ended", HERE)]
 
 
-def test_a_run_that_can_not_be_alive_keeps_nobody_from_being_alone(shop: Project, connection: Database) -> None:
+def test_an_expired_run_does_not_count_as_overlapping(shop: Project, connection: Database) -> None:
     other = datetime(2026, 11, 24, 5, tzinfo=UTC)
     write(connection, scheduled_at=other, status="started", expires_at=SLOT, is_exclusive=True)
     assert by_watch(shop, "slots.work", "--overlap=skip").statuses == ["started", "ended"]
@@ -226,7 +226,7 @@ def closed_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
-def test_without_postgresql_a_slot_waits_and_then_leaves_word_that_it_did_not_begin(
+def test_without_postgresql_a_run_retries_and_then_spools_that_it_did_not_begin(
     shop: Project, connection: Database, closed_port: int, tmp_path: Path
 ) -> None:
     state = tmp_path / "scheduled-tasks"
@@ -244,7 +244,7 @@ def test_without_postgresql_a_slot_waits_and_then_leaves_word_that_it_did_not_be
     assert by_watch(shop, "slots.work").statuses == ["started", "ended"]
 
 
-def test_a_job_that_may_runs_although_postgresql_is_away(
+def test_a_job_with_on_database_error_run_runs_although_postgresql_is_unreachable(
     shop: Project, connection: Database, closed_port: int, tmp_path: Path
 ) -> None:
     state = tmp_path / "scheduled-tasks"
@@ -259,7 +259,7 @@ def test_a_job_that_may_runs_although_postgresql_is_away(
     assert rows(connection, "status, attempt, exit_code") == [("ended", 1, 0)]
 
 
-def test_an_end_that_postgresql_can_not_be_told_is_kept_on_disk(
+def test_a_result_that_can_not_be_recorded_is_kept_on_disk(
     start: Start, shop: Project, connection: Database, tmp_path: Path
 ) -> None:
     state = tmp_path / "scheduled-tasks"
@@ -277,7 +277,9 @@ def test_an_end_that_postgresql_can_not_be_told_is_kept_on_disk(
     assert not list(state.glob("results/*/*"))
 
 
-def test_what_is_kept_speaks_for_its_own_job_alone(shop: Project, connection: Database, tmp_path: Path) -> None:
+def test_a_spooled_result_counts_only_for_the_job_of_its_folder(
+    shop: Project, connection: Database, tmp_path: Path
+) -> None:
     write(connection, status="started", expires_at=datetime.now(UTC) + timedelta(hours=1))
     folder = tmp_path / "results/clock-shop-other"
     folder.mkdir(parents=True)
@@ -287,13 +289,13 @@ def test_what_is_kept_speaks_for_its_own_job_alone(shop: Project, connection: Da
     assert rows(connection, "status") == [("started",)]
 
 
-def test_a_run_whose_time_is_over_is_lost_unless_it_may_be_taken_over(connection: Database, tmp_path: Path) -> None:
+def test_an_expired_run_is_lost_unless_it_can_be_taken_over(connection: Database, tmp_path: Path) -> None:
     write(connection, status="started", expires_at=SLOT)
     write(
         connection, run_id="22222222-2222-4222-8222-222222222222", job="again", status="started", expires_at=SLOT,
         is_idempotent=True,
     )  # fmt: skip
     done = reconcile(connection, tmp_path, host=HERE)
-    assert [each.job for each in done.lost] == ["work"]
-    assert [each.job for each in done.to_take_over] == ["again"]
+    assert [slot.job for slot in done.lost] == ["work"]
+    assert [slot.job for slot in done.to_take_over] == ["again"]
     assert rows(connection, "job, status") == [("again", "started"), ("work", "lost")]

@@ -1,4 +1,4 @@
-"""The bundled `command` task: what a crontab ran, under run-task, in a project that has no such domain."""
+"""The bundled `command` task runs a crontab's command under run-task, in a project that has no such domain."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def lines(finished: support.Finished) -> list[tuple[str, str]]:
     return [(line["stream"], line["message"]) for line in finished.lines if "stream" in line]
 
 
-def test_what_a_command_writes_becomes_log_lines_of_its_run(shop: support.Project, rows: Rows) -> None:
+def test_a_commands_output_becomes_log_lines_of_its_run(shop: support.Project, rows: Rows) -> None:
     finished = shop.run(*arguments("/bin/sh", "-c", "echo one; echo two >&2; cat", stdin="three\n"))
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert sorted(lines(finished)) == [("stderr", "two"), ("stdout", "one"), ("stdout", "three")]
@@ -36,7 +36,7 @@ def test_what_a_command_writes_becomes_log_lines_of_its_run(shop: support.Projec
         ("kill -9 $$", 137, "/bin/sh was killed by signal 9"),
     ],
 )
-def test_a_commands_status_is_the_runs_and_in_its_row(
+def test_a_commands_exit_status_is_the_runs_exit_code(
     shop: support.Project, rows: Rows, script: str, exit_code: int, message: str
 ) -> None:
     finished = shop.run(*arguments("/bin/sh", "-c", script))
@@ -44,24 +44,24 @@ def test_a_commands_status_is_the_runs_and_in_its_row(
     assert rows() == [("command.run", "failed", exit_code, "CommandFailedError", message)]
 
 
-def test_a_command_sees_crons_environment_and_no_secret(shop: support.Project) -> None:
+def test_a_command_gets_crons_environment_and_no_secret(shop: support.Project) -> None:
     finished = shop.run(*arguments("/usr/bin/env", environment={"LANG": "C", "PATH": "/bin"}, directory="/"))
-    seen = dict(message.split("=", 1) for _, message in lines(finished))
-    assert set(seen) - {"PWD", "_"} == {"HOME", "LOGNAME", "USER", "SHELL", "PATH", "LANG"}
-    assert (seen["PATH"], seen["LANG"], seen["SHELL"]) == ("/bin", "C", "/bin/sh")
+    variables = dict(message.split("=", 1) for _, message in lines(finished))
+    assert set(variables) - {"PWD", "_"} == {"HOME", "LOGNAME", "USER", "SHELL", "PATH", "LANG"}
+    assert (variables["PATH"], variables["LANG"], variables["SHELL"]) == ("/bin", "C", "/bin/sh")
 
 
-def test_arguments_pass_no_shell(shop: support.Project) -> None:
+def test_no_shell_expands_the_arguments(shop: support.Project) -> None:
     assert lines(shop.run(*arguments("/bin/echo", "$HOME", "a  b", "*"))) == [("stdout", "$HOME a  b *")]
 
 
-def test_what_cant_be_started_is_a_fault_of_the_configuration(shop: support.Project) -> None:
+def test_a_program_that_can_not_be_started_is_a_wrong_configuration(shop: support.Project) -> None:
     finished = shop.run(*arguments("/no/such/program"))
     assert finished.exit_code == 78
     assert "/no/such/program can't be started" in finished.end["reason"]
 
 
-def test_a_run_that_is_stopped_ends_its_command(start: Callable[..., support.Running]) -> None:
+def test_stopping_a_run_stops_its_command(start: Callable[..., support.Running]) -> None:
     running = start(*arguments("/bin/sh", "-c", "echo $$; exec sleep 600"))
     while "stream" not in (line := running.line()):
         pass
@@ -72,7 +72,7 @@ def test_a_run_that_is_stopped_ends_its_command(start: Callable[..., support.Run
         os.kill(child, 0)
 
 
-def test_a_bundled_task_is_found_near_a_mistyped_name(shop: support.Project) -> None:
+def test_a_bundled_task_is_suggested_for_a_mistyped_name(shop: support.Project) -> None:
     finished = shop.run("command.runn")
     assert finished.exit_code == 64
     assert "did you mean command.run" in finished.end["reason"]

@@ -1,4 +1,4 @@
-"""What a run does with its flag and its row, and where PostgreSQL isn't there, goes away, or is empty."""
+"""A run reads its flag and writes its row; what it does if PostgreSQL is unreachable, goes away, or is empty."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _set(connection: Database, name: str, *, active: bool) -> None:
 
 
 def _deployed(shop: Project) -> Project:
-    """The same project as a deployment leaves it: its package installed, its configuration apart."""
+    """The same project as if deployed: its package installed, its configuration elsewhere."""
     config = shop.folder / "config.toml"
     config.write_text(
         'domains = "shop.tasks"\nfeatures = "shop.features:FeatureToggle"\napp = "shop.application:create_app"\n'
@@ -56,21 +56,21 @@ def test_a_task_whose_flag_is_off_is_skipped(shop: Project, connection: Database
 @pytest.mark.parametrize(
     ("task", "status", "default"), [("sales.sell", "ended", "active"), ("sales.give_away", "skipped", "inactive")]
 )
-def test_a_flag_that_the_table_lacks_is_its_default(shop: Project, task: str, status: str, default: str) -> None:
+def test_a_flag_that_the_table_lacks_has_its_default(shop: Project, task: str, status: str, default: str) -> None:
     finished = shop.run(task)
     assert (finished.exit_code, finished.statuses) == (0, ["started", status])
     [warning] = finished.messages(level="warning")
     assert warning.endswith(f"is not in the table and has its default ({default}); `clocks features sync` adds it")
 
 
-def test_other_tasks_that_a_task_calls_ask_for_their_own_flags(shop: Project, connection: Database) -> None:
+def test_other_tasks_that_a_task_calls_check_their_own_flags(shop: Project, connection: Database) -> None:
     _set(connection, "GIVE_AWAY", active=False)
     _set(connection, "SELL", active=True)
     finished = shop.run("sales.ask_for_other_flags")
     assert finished.messages(level="info") == ["GIVE_AWAY is not active", "sold"]
 
 
-def test_the_row_tells_job_host_and_trigger(shop: Project, connection: Database) -> None:
+def test_the_row_has_job_host_and_trigger(shop: Project, connection: Database) -> None:
     finished = shop.run("ends.well", "--clock", "night", "--job", "tidy", TRIGGER_UNIT="clock-night-tidy.timer")
     shop.run("ends.well")
     rows = connection.execute(
@@ -84,7 +84,7 @@ def test_the_row_tells_job_host_and_trigger(shop: Project, connection: Database)
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    with socket.socket() as taken:  # bound and not listening: nobody else gets it, connections are refused
+    with socket.socket() as taken:  # bound but not listening: nobody else gets the port, and connections are refused
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
 
@@ -98,7 +98,7 @@ def test_without_postgresql_a_task_behind_a_flag_does_not_run(shop: Project, clo
     assert "hunter2" not in f"{finished.lines}{finished.stderr}"
 
 
-def test_without_postgresql_a_task_without_a_flag_runs_and_says_so(shop: Project, closed_port: int) -> None:
+def test_without_postgresql_a_task_without_a_flag_runs_with_a_warning(shop: Project, closed_port: int) -> None:
     finished = shop.run("ends.well", DATABASE_URL=f"postgresql://127.0.0.1:{closed_port}/shop")
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     [warning] = finished.messages(level="warning")
@@ -121,7 +121,9 @@ def test_an_error_never_quotes_the_password(shop: Project, closed_port: int, url
     assert "hunter2" not in f"{finished.lines}{finished.stderr}"
 
 
-def test_a_connection_lost_in_mid_run_is_replaced_for_the_end(start: Start, connection: Database, rows: Rows) -> None:
+def test_a_connection_lost_during_the_run_is_replaced_for_the_end(
+    start: Start, connection: Database, rows: Rows
+) -> None:
     running = start("sales.wait_for_input", stdin=subprocess.PIPE)
     running.wait_for("ready")
     ended = connection.execute(
@@ -136,7 +138,7 @@ def test_a_connection_lost_in_mid_run_is_replaced_for_the_end(start: Start, conn
     assert rows() == [("sales.wait_for_input", "ended", 0, None, None)]
 
 
-def test_an_end_that_can_not_be_recorded_is_said_and_changes_nothing(shop: Project) -> None:
+def test_a_result_that_can_not_be_recorded_is_a_warning_and_changes_nothing_else(shop: Project) -> None:
     finished = _deployed(shop).run("sales.drop_the_table")
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     [warning] = finished.messages(level="warning")
@@ -146,7 +148,7 @@ def test_an_end_that_can_not_be_recorded_is_said_and_changes_nothing(shop: Proje
     )
 
 
-def test_a_database_that_only_reads_is_a_service_that_is_not_there(shop: Project, database_url: str) -> None:
+def test_a_read_only_database_counts_as_unreachable(shop: Project, database_url: str) -> None:
     url = f"{database_url}&options=-c%20default_transaction_read_only%3Don"
     finished = shop.run("sales.sell", DATABASE_URL=url)
     assert (finished.exit_code, finished.statuses) == (75, ["started", "failed"])
@@ -190,7 +192,7 @@ def test_a_deployed_project_without_a_database_is_a_wrong_configuration(shop: Pr
     assert finished.end["reason"].startswith("no database is configured: give the service a credential database_url")
 
 
-def test_the_database_may_come_as_a_credential(shop: Project, database_url: str, tmp_path: Path, rows: Rows) -> None:
+def test_the_database_url_can_be_a_credential(shop: Project, database_url: str, tmp_path: Path, rows: Rows) -> None:
     (tmp_path / "database_url").write_text(f"{database_url}\n")
     finished = shop.run("ends.well", DATABASE_URL="", CREDENTIALS_DIRECTORY=str(tmp_path))
     assert (finished.exit_code, finished.messages(level="warning")) == (0, [])

@@ -32,7 +32,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("argv", "exit_code", "status", "error_type", "message"), ENDS.values(), ids=ENDS)
-def test_each_end_is_said_once_and_recorded(  # noqa: PLR0913, PLR0917 - a row of the table above has these columns
+def test_each_end_is_logged_once_and_recorded(  # noqa: PLR0913, PLR0917 - a row of the table above has these columns
     shop: Project,
     rows: Rows,
     argv: tuple[str, ...],
@@ -56,7 +56,7 @@ def test_the_end_line_of_an_exception_carries_it(shop: Project) -> None:
     assert end["level"] == "error"
 
 
-def test_the_own_lines_have_the_classic_form(shop: Project) -> None:
+def test_the_runs_own_lines_have_the_classic_form(shop: Project) -> None:
     started, ended = shop.run("ends.well", "--clock", "night", "--job", "tidy").own
     assert started["message"] == "type=cron name=well status=started"
     assert ended["message"] == f"type=cron name=well status=ended duration={ended['duration']}"
@@ -78,7 +78,7 @@ def test_a_forked_child_that_raises_does_not_end_the_run(shop: Project, rows: Ro
     assert rows() == [("ends.with_forked_child", "ended", 0, None, None)]
 
 
-def test_what_a_forked_child_raises_is_logged(shop: Project) -> None:
+def test_a_forked_childs_exception_is_logged(shop: Project) -> None:
     finished = shop.run("ends.with_forked_child", "--args", '["said by the child"]')
     [line] = [line for line in finished.lines if "exception" in line]
     assert line["message"] == "a child that the task forked failed"
@@ -110,12 +110,12 @@ def test_an_application_that_can_not_be_made_fails_the_run(shop: Project, rows: 
     assert rows() == [("ends.with_all_saved", "failed", 1, "RuntimeError", "the shop is closed")]
 
 
-def test_what_the_application_says_is_uncommitted_is_warned_about(shop: Project) -> None:
+def test_uncommitted_changes_that_the_application_reports_are_a_warning(shop: Project) -> None:
     finished = shop.run("ends.with_something_unsaved")
     assert finished.messages(level="warning") == [
         "uncommitted changes are rolled back: the till is open; commit at the end of the task"
     ]
 
 
-def test_nothing_uncommitted_nothing_said(shop: Project) -> None:
+def test_without_uncommitted_changes_there_is_no_warning(shop: Project) -> None:
     assert shop.run("ends.with_all_saved").messages(level="warning") == []

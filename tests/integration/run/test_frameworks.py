@@ -1,4 +1,4 @@
-"""A real Flask application and a real Django project run their tasks in their own context; what they leave is said."""
+"""Real Flask and Django applications: tasks run in their context, and uncommitted changes are reported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_flask_task_runs_in_its_applications_context(flask_shop: support.Proje
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("task", ["only_reads", "does_nothing", "rolls_back"])
-def test_a_flask_task_that_leaves_nothing_is_not_warned_about(flask_shop: support.Project, task: str) -> None:
+def test_a_flask_task_without_uncommitted_changes_causes_no_warning(flask_shop: support.Project, task: str) -> None:
     finished = flask_shop.run(f"orders.{task}")
     assert (finished.exit_code, finished.messages(level="warning")) == (0, [])
 
@@ -49,7 +49,7 @@ def test_a_flask_task_that_leaves_nothing_is_not_warned_about(flask_shop: suppor
 @pytest.mark.parametrize(
     "task", ["adds", "flushes", "executes", "goes_on_after_a_failed_flush", "goes_on_after_a_failed_statement"]
 )
-def test_what_a_flask_task_leaves_uncommitted_is_said(
+def test_uncommitted_changes_of_a_flask_task_are_a_warning(
     flask_shop: support.Project, connection: Database, task: str
 ) -> None:
     finished = flask_shop.run(f"orders.{task}")
@@ -58,12 +58,12 @@ def test_what_a_flask_task_leaves_uncommitted_is_said(
     assert connection.execute('SELECT count(*) FROM "order"').fetchone() == (0,)
 
 
-def test_flushed_changes_are_seen_in_either_database(flask_shop: support.Project) -> None:
+def test_flushed_changes_are_noticed_in_either_database(flask_shop: support.Project) -> None:
     [warning] = flask_shop.run("orders.flushes").messages(level="warning")
     assert warning == ROLLED_BACK.format("the SQLAlchemy session has changes")
 
 
-def test_a_django_task_runs_after_the_set_up_that_its_models_need(django_shop: support.Project) -> None:
+def test_a_django_task_runs_after_the_setup_that_its_models_need(django_shop: support.Project) -> None:
     finished = django_shop.run("orders.saves")
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert finished.messages(level="info") == ["Apps is ready: True, order 1"]
@@ -71,18 +71,18 @@ def test_a_django_task_runs_after_the_set_up_that_its_models_need(django_shop: s
 
 
 @pytest.mark.parametrize("task", ["saves_in_a_transaction", "does_nothing", "only_reads", "commits", "closes"])
-def test_a_django_task_that_leaves_nothing_is_not_warned_about(django_shop: support.Project, task: str) -> None:
+def test_a_django_task_without_uncommitted_changes_causes_no_warning(django_shop: support.Project, task: str) -> None:
     finished = django_shop.run(f"orders.{task}")
     assert (finished.exit_code, finished.messages(level="warning")) == (0, [])
 
 
-def test_what_a_django_task_leaves_uncommitted_is_said(django_shop: support.Project) -> None:
+def test_uncommitted_changes_of_a_django_task_are_a_warning(django_shop: support.Project) -> None:
     finished = django_shop.run("orders.does_not_commit")
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert finished.messages(level="warning") == [ROLLED_BACK.format("Django's connection 'default' has changes")]
 
 
-def test_unknown_tasks_of_a_django_project_are_answered_with_the_nearest(tmp_path: Path, database_url: str) -> None:
+def test_an_unknown_django_task_is_reported_with_the_nearest_names(tmp_path: Path, database_url: str) -> None:
     shop = support.copy("django_shop", tmp_path, DATABASE_URL=database_url, SHOP_DATABASE="sqlite")
     finished = shop.run("orders.save")
     assert finished.exit_code == 64

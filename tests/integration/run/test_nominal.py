@@ -1,4 +1,4 @@
-"""The nominal time of a run: known where the unit passes the schedule; a catch-up beyond the grace is skipped."""
+"""A run knows its nominal time if its unit passes the schedule; one that starts after its grace is skipped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BY_TIMER = {"TRIGGER_UNIT": "clock-night-tidy.timer"}
 
 @pytest.fixture
 def due() -> datetime:
-    """Some minutes ago, on the minute."""
+    """Ten minutes ago, on the minute."""
     return (datetime.now(UTC) - timedelta(minutes=10)).replace(second=0, microsecond=0)
 
 
@@ -36,13 +36,13 @@ def test_a_run_within_its_grace_knows_its_nominal_time_and_lag(
     assert connection.execute("SELECT scheduled_at FROM task_run").fetchall() == [(due,)]
 
 
-def test_a_catch_up_beyond_its_grace_is_skipped_with_the_reason(
+def test_a_run_that_starts_after_its_grace_is_skipped_with_the_reason(
     shop: Project, connection: psycopg.Connection[Any], due: datetime
 ) -> None:
     finished = shop.run("ends.with_exception", schedule(due), "--grace=60", **BY_TIMER)
     assert (finished.exit_code, finished.statuses) == (0, ["started", "skipped"])
     assert finished.end["reason"].startswith(f"due at {due:%Y-%m-%dT%H:%M:%SZ}, ")
-    assert finished.end["reason"].endswith(" s ago, and may start 60 s late at most")
+    assert finished.end["reason"].endswith(" s ago; it may start at most 60 s late")
     assert connection.execute("SELECT status, scheduled_at FROM task_run").fetchall() == [("skipped", due)]
 
 
@@ -51,7 +51,7 @@ def test_a_run_by_hand_is_never_too_late(shop: Project, due: datetime) -> None:
 
 
 @pytest.mark.parametrize("text", ["{}", '{"kind": "cron"}', '{"kind": "cron", "zone": "Europe/Pari"}'])
-def test_what_is_no_schedule_is_refused(shop: Project, text: str) -> None:
+def test_an_invalid_schedule_is_refused(shop: Project, text: str) -> None:
     finished = shop.run("ends.well", f"--schedule={text}", "--grace=60", **BY_TIMER)
     assert (finished.exit_code, finished.statuses) == (64, ["failed"])
-    assert finished.end["reason"].startswith("--schedule: is not a job's schedule: ")
+    assert finished.end["reason"].startswith("--schedule: not a job's schedule: ")

@@ -1,6 +1,6 @@
-"""What becomes of a slot's run while PostgreSQL restarts, stands still, or has no connection left: one row, one effect.
+"""A slot's run survives a PostgreSQL that restarts, hangs, or has no connection left: one row, one effect.
 
-The server is the test's own: it is killed, stopped and filled.
+The tests have a server of their own, because they kill, stop and fill it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ Run = Callable[..., support.Running]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with own_server(max_connections=CONNECTIONS, superuser_reserved_connections=0) as one:
-        with closing(psycopg.connect(one.url, autocommit=True)) as connection:
+    with own_server(max_connections=CONNECTIONS, superuser_reserved_connections=0) as own:
+        with closing(psycopg.connect(own.url, autocommit=True)) as connection:
             migrations.migrate(connection, [migrations.OWN])
-        yield one
+        yield own
 
 
 @pytest.fixture
 def run(server: Server, tmp_path: Path) -> Iterator[Run]:
-    """Starts a run of the slot, with a row of nobody yet."""
+    """Start a run of the slot, which has no row yet."""
     server.query("TRUNCATE task_run")
     shop = support.copy("shop", tmp_path, DATABASE_URL=server.url)
     with ExitStack() as stack:
@@ -50,7 +50,7 @@ def run(server: Server, tmp_path: Path) -> Iterator[Run]:
 ROWS = "SELECT status, attempt, exit_code FROM task_run"
 
 
-def test_a_run_ends_in_its_row_though_postgresql_was_restarted_meanwhile(server: Server, run: Run) -> None:
+def test_a_run_is_recorded_even_if_postgresql_restarts_meanwhile(server: Server, run: Run) -> None:
     running = run("slots.wait", stdin=subprocess.PIPE)
     running.wait_for("ready")
     server.crash_and_restart()
@@ -62,8 +62,8 @@ def test_a_run_ends_in_its_row_though_postgresql_was_restarted_meanwhile(server:
     assert server.query(ROWS) == [("ended", 1, 0)]
 
 
-def test_a_run_waits_for_a_postgresql_that_stands_still(server: Server, run: Run) -> None:
-    with server.standing_still():
+def test_a_run_waits_for_a_postgresql_that_hangs(server: Server, run: Run) -> None:
+    with server.suspended():
         running = run("slots.work")
         assert running.line()["status"] == "started"
     finished = running.finish()
@@ -71,12 +71,12 @@ def test_a_run_waits_for_a_postgresql_that_stands_still(server: Server, run: Run
     assert server.query(ROWS) == [("ended", 1, 0)]
 
 
-def test_a_run_waits_for_a_connection_where_none_is_left(server: Server, run: Run) -> None:
-    with server.without_connections():
-        before = server.refusals
+def test_a_run_waits_for_a_connection_if_none_is_left(server: Server, run: Run) -> None:
+    with server.without_free_connections():
+        before = server.refused_connections
         running = run("slots.work")
         assert running.line()["status"] == "started"
-        wait_for("its refusal", lambda: server.refusals > before, seconds=20)
+        wait_for("its refusal", lambda: server.refused_connections > before, seconds=20)
     finished = running.finish()
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert server.query(ROWS) == [("ended", 1, 0)]

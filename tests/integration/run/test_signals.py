@@ -1,4 +1,4 @@
-"""A run that is asked to stop says so in its one end line, records it, and exits with 128 + the signal."""
+"""A run that a signal stops says so in its one end line, records it, and exits with 128 + the signal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STOPPED = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 def _until(true: Callable[[], object]) -> None:
     deadline = time.monotonic() + DEADLINE
     while not true():
-        assert time.monotonic() < deadline, "it never became so"
+        assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.005)
 
 
@@ -50,7 +50,7 @@ def test_the_first_of_two_signals_is_the_reason(shop: Project) -> None:
     assert finished.end["reason"] == "stopped by SIGTERM"
 
 
-def test_what_the_clean_up_raises_does_not_hide_the_signal(shop: Project) -> None:
+def test_an_exception_during_cleanup_does_not_hide_the_signal(shop: Project) -> None:
     finished = shop.run("signals.raises_after_a_signal")
     assert finished.exit_code == 143
     assert finished.end["reason"] == "stopped by SIGTERM"
@@ -75,14 +75,14 @@ def test_a_signal_while_the_driver_is_imported_gets_its_end_line_and_exit_code(s
 
 @contextlib.contextmanager
 def _held(database_url: str) -> Iterator[None]:
-    """The table of runs, locked by another."""
+    """Lock the table of runs from another connection."""
     with psycopg.connect(database_url) as other:
         other.execute("LOCK TABLE task_run")
         yield
         other.rollback()
 
 
-def test_a_second_signal_during_the_end_does_not_cut_off_the_row(
+def test_a_second_signal_does_not_prevent_the_row_of_the_end(
     start: Start, database_url: str, connection: psycopg.Connection[Any], rows: Rows
 ) -> None:
     running = start("signals.waits")
@@ -103,7 +103,7 @@ def test_a_second_signal_during_the_end_does_not_cut_off_the_row(
     assert [row[1] for row in rows()] == ["failed"]
 
 
-def test_a_signal_while_the_database_keeps_it_waiting_stops_the_run(
+def test_a_signal_while_the_run_waits_for_the_database_stops_it(
     start: Start, database_url: str, connection: psycopg.Connection[Any]
 ) -> None:
     with _held(database_url):
@@ -119,7 +119,7 @@ def test_a_signal_while_the_database_keeps_it_waiting_stops_the_run(
     assert finished.messages(level="info") == []
 
 
-def test_a_statement_of_a_stopped_task_does_not_go_on_in_the_server(
+def test_a_stopped_tasks_statement_is_cancelled_in_the_server(
     start: Start, connection: psycopg.Connection[Any]
 ) -> None:
     def sleeping() -> object:
@@ -136,7 +136,7 @@ def test_a_statement_of_a_stopped_task_does_not_go_on_in_the_server(
     assert sleeping() is None
 
 
-def test_a_child_that_the_task_terminates_ends_by_the_signal(shop: Project) -> None:
+def test_a_child_that_the_task_terminates_dies_of_the_signal(shop: Project) -> None:
     finished = shop.run("signals.terminates_a_child")
     [ended] = [line for line in finished.lines if line["message"] == "child ended"]
     assert ended["child_exit_code"] == -signal.SIGTERM
@@ -158,13 +158,13 @@ def test_a_signal_that_is_ignored_from_the_start_stays_ignored(shop: Project, st
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
 
 
-def test_a_signal_in_the_middle_of_a_long_line_leaves_it_whole(start: Start) -> None:
+def test_a_signal_in_the_middle_of_a_long_line_leaves_the_line_complete(start: Start) -> None:
     running = start("streams.logs_for_ever")
     running.line()
     assert running.process.stdout is not None
     pipe = running.process.stdout.fileno()
     size = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
-    # Nobody reads: it waits in the middle of a line, once the pipe is full.
+    # Nobody reads, so it waits in the middle of a line once the pipe is full.
     _until(lambda: _status(running, "State").startswith("S") and _waiting_bytes(pipe) > size - 4_096)
     running.process.send_signal(signal.SIGTERM)
     _until(lambda: "0000000000000000" in _status(running, "ShdPnd"))
@@ -174,7 +174,7 @@ def test_a_signal_in_the_middle_of_a_long_line_leaves_it_whole(start: Start) -> 
 
 
 def _status(running: Running, key: str) -> str:
-    """A line of /proc/PID/status, for example which signals are still on their way."""
+    """A line of /proc/PID/status, for example the pending signals."""
     text = Path(f"/proc/{running.process.pid}/status").read_text()
     [line] = [line for line in text.splitlines() if line.startswith(f"{key}:")]
     return line.partition(":")[2].strip()

@@ -1,4 +1,4 @@
-"""Standard output has JSON lines and nothing else, whatever the task does to it; the lines say what the schema says."""
+"""Standard output has only JSON lines that fit the schema, whatever the task does to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.integration.run.support import DEADLINE, Project, Running, read_line
 Start = Callable[..., Running]
 
 
-def test_what_a_task_prints_goes_to_standard_error(shop: Project) -> None:
+def test_a_tasks_output_goes_to_standard_error(shop: Project) -> None:
     finished = shop.run("streams.prints")
     assert finished.statuses == ["started", "ended"]
     assert [line["message"] for line in finished.lines if "status" not in line] == []
@@ -22,20 +22,20 @@ def test_what_a_task_prints_goes_to_standard_error(shop: Project) -> None:
 
 
 @pytest.mark.parametrize("task", ["streams.closes_stdout", "streams.closes_descriptor"])
-def test_a_task_may_close_its_standard_output(shop: Project, rows: Rows, task: str) -> None:
+def test_a_task_can_close_its_standard_output(shop: Project, rows: Rows, task: str) -> None:
     finished = shop.run(task)
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert rows() == [(task, "ended", 0, None, None)]
 
 
-def test_what_a_child_prints_goes_to_standard_error(shop: Project) -> None:
+def test_a_childs_output_goes_to_standard_error(shop: Project) -> None:
     finished = shop.run("streams.starts_a_child_that_prints")
     assert finished.statuses == ["started", "ended"]
     assert len(finished.lines) == 2
     assert finished.stderr == "from the child\n"
 
 
-def test_a_reader_that_went_away_does_not_fail_the_run(start: Start, rows: Rows) -> None:
+def test_a_reader_that_is_gone_does_not_fail_the_run(start: Start, rows: Rows) -> None:
     running = start("sales.wait_for_input", stdin=subprocess.PIPE)
     running.wait_for("ready")
     assert running.process.stdin is not None
@@ -47,7 +47,7 @@ def test_a_reader_that_went_away_does_not_fail_the_run(start: Start, rows: Rows)
 
 
 @pytest.mark.parametrize("application", ["plain", "configures logging"])
-def test_what_the_task_logs_carries_the_run(shop: Project, application: str) -> None:
+def test_a_tasks_log_lines_carry_the_runs_fields(shop: Project, application: str) -> None:
     finished = shop.run("streams.warns_and_logs", "--clock", "night", "--job", "tidy", SHOP_APP=application)
     started = finished.own[0]
     logged = [line for line in finished.lines if "status" not in line]
@@ -64,14 +64,14 @@ def test_what_the_task_logs_carries_the_run(shop: Project, application: str) -> 
     assert "PLAIN" not in finished.stderr
 
 
-def test_a_status_that_the_task_logs_does_not_look_like_the_runs_own(shop: Project) -> None:
+def test_a_status_that_the_task_logs_does_not_look_like_the_runs(shop: Project) -> None:
     finished = shop.run("streams.logs_a_status")
     assert finished.statuses == ["started", "ended"]
     [order] = [line for line in finished.lines if line["message"] == "order 7 is ended"]
     assert (order["type"], order["extra_status"], order["extra_type"]) == ("cron", "ended", "order")
 
 
-def test_the_invocation_of_systemd_is_in_every_line(shop: Project) -> None:
+def test_systemds_invocation_id_is_in_every_line(shop: Project) -> None:
     finished = shop.run("ends.well", INVOCATION_ID="0123456789abcdef0123456789abcdef", TRIGGER_UNIT="clock-a-b.timer")
     assert {line["invocation_id"] for line in finished.lines} == {"0123456789abcdef0123456789abcdef"}
 
@@ -85,7 +85,7 @@ def _run_into(shop: Project, output: Path, journal_stream: str) -> list[bytes]:
     return output.read_bytes().splitlines()
 
 
-def test_lines_for_the_journal_carry_their_priority(shop: Project, tmp_path: Path) -> None:
+def test_lines_for_the_journal_have_a_priority_prefix(shop: Project, tmp_path: Path) -> None:
     output = tmp_path / "journal"
     output.touch()
     stat = output.stat()
@@ -95,7 +95,7 @@ def test_lines_for_the_journal_carry_their_priority(shop: Project, tmp_path: Pat
 
 
 @pytest.mark.parametrize("journal_stream", ["", "1:2", "nonsense", "{device}:1", "{device}"])
-def test_lines_for_anybody_else_carry_none(shop: Project, tmp_path: Path, journal_stream: str) -> None:
+def test_lines_for_other_readers_have_no_priority_prefix(shop: Project, tmp_path: Path, journal_stream: str) -> None:
     output = tmp_path / "file"
     output.touch()
     lines = _run_into(shop, output, journal_stream.format(device=output.stat().st_dev))

@@ -13,9 +13,9 @@ from .systemd import Systemd
 
 @pytest.fixture(scope="session")
 def systemds() -> tuple[Systemd, ...]:
-    """This machine's (252 on Debian 12) and Debian 13's, 257.
+    """This machine's systemd (252 on Debian 12) and Debian 13's (257).
 
-    Outside of CI the first alone, where the second can't be had.
+    Outside CI only the first, if the second is not available.
     """
     require(lacking("asking systemd-analyze", {"systemd-analyze": "systemd"}, root=False))
     here = Systemd(())

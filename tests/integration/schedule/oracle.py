@@ -1,7 +1,7 @@
-"""What the differential tests share: made-up triggers, an oracle that is not ours, and systemd of two versions.
+"""Shared by the differential tests: generated triggers and an independent oracle.
 
-The oracle is brute force over the minutes of a few days in UTC, with zoneinfo; it shares no code with the product, nor
-does the meaning of the made-up fields: each is made together with the set of numbers that it stands for.
+The oracle is brute force over the minutes of a few days in UTC, with zoneinfo; it shares no code with the package. Nor
+does the meaning of the generated fields: each field is generated together with the set of its numbers.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ settings.register_profile(
 
 
 @dataclass(frozen=True)
-class Made:
-    """A made-up cron trigger: the fields as text, and what they mean."""
+class Generated:
+    """A generated cron trigger: its fields as text, and their meaning."""
 
     fields: dict[str, str]
     hours: frozenset[int]
@@ -54,7 +54,7 @@ class Made:
         return frozenset(h for h in self.hours if (h - 1) % 24 in self.hours and (h + 1) % 24 in self.hours)
 
 
-def of_numbers(low: int, high: int, *, oftener: bool = False) -> st.SearchStrategy[tuple[str, frozenset[int]]]:
+def of_numbers(low: int, high: int, *, frequent: bool = False) -> st.SearchStrategy[tuple[str, frozenset[int]]]:
     """A field of numbers: its text and its meaning."""
     number = st.integers(low, high)
     single = number.map(lambda n: (str(n), frozenset({n})))
@@ -67,7 +67,7 @@ def of_numbers(low: int, high: int, *, oftener: bool = False) -> st.SearchStrate
         .filter(lambda x: x[1] <= x[0][1] - x[0][0])
         .map(lambda x: (f"{x[0][0]}-{x[0][1]}/{x[1]}", frozenset(range(x[0][0], x[0][1] + 1, x[1]))))
     )
-    plain = [single, step, span, stepped] + ([everything, everything] if oftener else [])
+    plain = [single, step, span, stepped] + ([everything, everything] if frequent else [])
     several = st.lists(st.one_of(single, single, span), min_size=2, max_size=4).map(
         lambda many: (",".join(t for t, _ in many), frozenset().union(*(s for _, s in many)))
     )
@@ -91,7 +91,7 @@ def nth(ordinal: str, weekday: str) -> Callable[[date], bool]:
 
 @st.composite
 def dates(draw: st.DrawFn, *, weeks: bool = True) -> tuple[dict[str, str], Callable[[date], bool]]:
-    """Date fields, mostly loose, so that a run meets a shift of the clock often enough."""
+    """Date fields, mostly loose, so that runs coincide with shifts often enough."""
     fields: dict[str, str] = {}
     tests: list[Callable[[date], bool]] = []
     kinds = ["any"] * 6 + ["month", "day", "last", "nth", "weekday", "weekday", "year"] + ["week"] * weeks
@@ -126,34 +126,34 @@ def dates(draw: st.DrawFn, *, weeks: bool = True) -> tuple[dict[str, str], Calla
 
 
 @st.composite
-def triggers(draw: st.DrawFn, *, weeks: bool = True) -> Made:
+def triggers(draw: st.DrawFn, *, weeks: bool = True) -> Generated:
     fields, day = draw(dates(weeks=weeks))
     night = st.lists(st.integers(0, 4), min_size=1, max_size=3, unique=True).map(
         lambda many: (",".join(map(str, many)), frozenset(many))
     )
-    hour, hours = draw(st.one_of(of_numbers(0, 23, oftener=True), night))
-    minute, minutes = draw(of_numbers(0, 59, oftener=True))
+    hour, hours = draw(st.one_of(of_numbers(0, 23, frequent=True), night))
+    minute, minutes = draw(of_numbers(0, 59, frequent=True))
     second, seconds = draw(st.one_of(st.just(("0", frozenset({0}))), of_numbers(0, 59)))
     fields |= {"hour": hour, "minute": minute} | ({"second": second} if second != "0" else {})
-    return Made(fields, hours, minutes, seconds, day)
+    return Generated(fields, hours, minutes, seconds, day)
 
 
 def _among(part: Callable[[date], int], numbers: frozenset[int]) -> Callable[[date], bool]:
     return lambda day: part(day) in numbers
 
 
-def made_of(fields: dict[str, str]) -> Made:
+def literal(fields: dict[str, str]) -> Generated:
     """A literal case: hours and minutes as a number, a list or a step, and days of the week by name."""
 
     def meant(text: str, top: int) -> frozenset[int]:
         start, _, step = text.partition("/")
         if start == "*":
             return frozenset(range(0, top + 1, int(step or 1)))
-        return frozenset(int(each) for each in text.split(","))
+        return frozenset(int(number) for number in text.split(","))
 
     by_position = nth(*fields["day"].split()) if "day" in fields else lambda _: True
-    weekdays = {WEEKDAYS.index(each) for each in fields.get("day_of_week", ",".join(WEEKDAYS)).split(",")}
-    return Made(
+    weekdays = {WEEKDAYS.index(name) for name in fields.get("day_of_week", ",".join(WEEKDAYS)).split(",")}
+    return Generated(
         fields,
         meant(fields.get("hour", "*"), 23),
         meant(fields.get("minute", "0"), 59),
@@ -163,34 +163,34 @@ def made_of(fields: dict[str, str]) -> Made:
 
 
 @cache
-def moves(zone: str, first: int = 2026, last: int = 2036) -> tuple[datetime, ...]:
-    """The days (UTC midnights) in which the zone moves its clock."""
-    info, found = ZoneInfo(zone), []
+def days_of_change(zone: str, first: int = 2026, last: int = 2036) -> tuple[datetime, ...]:
+    """The days (UTC midnights) with a shift of the zone."""
+    info, days = ZoneInfo(zone), []
     day = datetime(first, 11, 23, tzinfo=UTC)
     while day.year <= last:
         if day.astimezone(info).utcoffset() != (day + timedelta(days=1)).astimezone(info).utcoffset():
-            found.append(day)
+            days.append(day)
         day += timedelta(days=1)
-    return tuple(found)
+    return tuple(days)
 
 
 @dataclass(frozen=True)
 class Night:
-    """A made-up trigger whose hours lie about a move of its zone's clock, which is at the UTC instant `at`."""
+    """A generated trigger whose hours are around a shift of its zone, at the UTC instant `at`."""
 
-    made: Made
+    generated: Generated
     zone: str
     at: datetime
 
 
 @st.composite
 def nights(draw: st.DrawFn) -> Night:
-    zone = draw(st.sampled_from([zone for zone in ZONES if moves(zone)]))
-    day = draw(st.sampled_from(moves(zone)))
+    zone = draw(st.sampled_from([zone for zone in ZONES if days_of_change(zone)]))
+    day = draw(st.sampled_from(days_of_change(zone)))
     info = ZoneInfo(zone)
     minutes_of_day = (day + n * MINUTE for n in range(1441))
     before = day.astimezone(info).utcoffset()
-    at = next(each for each in minutes_of_day if each.astimezone(info).utcoffset() != before)
+    at = next(minute for minute in minutes_of_day if minute.astimezone(info).utcoffset() != before)
     about = [((at + timedelta(hours=n)).astimezone(info)).hour for n in (-2, -1, 0, 1)]
     near = sorted({*about, *((hour + 1) % 24 for hour in about), *((hour - 1) % 24 for hour in about)})
     chosen = st.lists(st.sampled_from(near), min_size=1, max_size=4, unique=True).map(
@@ -213,11 +213,13 @@ def nights(draw: st.DrawFn) -> Night:
             dates(),
         )
     )
-    return Night(Made({**fields, "hour": hour, "minute": minute}, hours, minutes, frozenset({0}), wanted), zone, at)
+    return Night(
+        Generated({**fields, "hour": hour, "minute": minute}, hours, minutes, frozenset({0}), wanted), zone, at
+    )
 
 
 def walls(zone: str, start: datetime, minutes: int) -> dict[datetime, list[datetime]]:
-    """Each minute that the wall clock shows, with the UTC minutes in which it shows it."""
+    """Each minute that the wall clock shows, with the UTC minutes at which it does."""
     shown: dict[datetime, list[datetime]] = {}
     for n in range(minutes):
         at = start + n * MINUTE
@@ -225,20 +227,22 @@ def walls(zone: str, start: datetime, minutes: int) -> dict[datetime, list[datet
     return shown
 
 
-def oracle(made: Made, zone: str, start: datetime, end: datetime) -> list[datetime]:
-    """THE RULE, by brute force: the instants in [start, end) at which the trigger fires."""
+def oracle(generated: Generated, zone: str, start: datetime, end: datetime) -> list[datetime]:
+    """Decision 0004 by brute force: the instants in [start, end) at which the trigger fires."""
     margin = timedelta(hours=50)
     shown = walls(zone, start - margin, int((end - start + 2 * margin) / MINUTE))
-    found = set()
+    instants = set()
     wall, latest = min(shown), max(shown)
     before = wall
     while wall <= latest:
-        before = wall if wall in shown else before  # the last minute that the clock did show
-        if made.wants(wall):
-            if wall not in shown:  # a gap: real time runs on from the last minute shown; a repetition goes on anyway
-                minutes = [] if wall.hour in made.repeating else [shown[before][-1] + (wall - before)]
+        before = wall if wall in shown else before  # the last minute that the clock showed
+        if generated.wants(wall):
+            if (
+                wall not in shown
+            ):  # a gap: real time continues from the last minute shown; a repetition needs no substitute
+                minutes = [] if wall.hour in generated.repeating else [shown[before][-1] + (wall - before)]
             else:  # a fold: once, the first time; a repetition both times
-                minutes = shown[wall] if wall.hour in made.repeating else shown[wall][:1]
-            found |= {at + timedelta(seconds=s) for at in minutes for s in made.seconds}
+                minutes = shown[wall] if wall.hour in generated.repeating else shown[wall][:1]
+            instants |= {at + timedelta(seconds=s) for at in minutes for s in generated.seconds}
         wall += MINUTE
-    return sorted(at for at in found if start <= at < end)
+    return sorted(at for at in instants if start <= at < end)

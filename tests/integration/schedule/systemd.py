@@ -1,4 +1,4 @@
-"""`systemd-analyze calendar` of this machine and of Debian 13, asked for many lines at once."""
+"""Run `systemd-analyze calendar` of this machine or of Debian 13 for many lines at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Systemd:
-    """`systemd-analyze calendar` of one version, asked for many lines at once."""
+    """`systemd-analyze calendar` of one version."""
 
     def __init__(self, prefix: Sequence[str]) -> None:
         self.prefix = tuple(prefix)
@@ -36,10 +36,10 @@ class Systemd:
     def fires(
         self, lines: Sequence[str], start: datetime, end: datetime, count: int
     ) -> tuple[list[datetime], datetime]:
-        """The instants in [start, end) at which a timer with these lines elapses, and up to when that is known."""
-        found: set[datetime] = set()
+        """The instants in [start, end) at which a timer with these lines elapses, and until when they are known."""
+        instants: set[datetime] = set()
         for n in range(0, len(lines), 200):
-            for each in self.elapses(lines[n : n + 200], start - timedelta(seconds=1), count):
-                end = min(end, each[-1]) if len(each) == count else end
-                found.update(each)
-        return sorted(at for at in found if start <= at < end), end
+            for elapses in self.elapses(lines[n : n + 200], start - timedelta(seconds=1), count):
+                end = min(end, elapses[-1]) if len(elapses) == count else end
+                instants.update(elapses)
+        return sorted(at for at in instants if start <= at < end), end

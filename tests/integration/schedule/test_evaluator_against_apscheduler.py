@@ -1,4 +1,4 @@
-"""Away from the moves of a zone's clock, the evaluator fires when APScheduler itself would."""
+"""Away from shifts, the evaluator fires when APScheduler does."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from hypothesis import strategies as st
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.schedule import latest_occurrence, occurrences, read_trigger
 
-from .oracle import EXAMPLES, ZONES, Made, moves, triggers
+from .oracle import EXAMPLES, ZONES, Generated, days_of_change, triggers
 
 FIELDS = ("year", "month", "day", "week", "day_of_week", "hour", "minute", "second")
 
 
-def away(zone: str, start: datetime) -> datetime:
-    """A start from which the zone's clock is not moved for a while."""
-    found = [day for day in moves(zone) if start - timedelta(days=3) < day < start + timedelta(days=3)]
-    return found[0] + timedelta(days=3) if found else start
+def away_from_shifts(zone: str, start: datetime) -> datetime:
+    """A start without a shift near it."""
+    near = [day for day in days_of_change(zone) if start - timedelta(days=3) < day < start + timedelta(days=3)]
+    return near[0] + timedelta(days=3) if near else start
 
 
-def until_next_move(zone: str, start: datetime) -> datetime:
-    return next((day for day in moves(zone) if day > start), start + timedelta(days=400)) - timedelta(days=1)
+def until_next_shift(zone: str, start: datetime) -> datetime:
+    return next((day for day in days_of_change(zone) if day > start), start + timedelta(days=400)) - timedelta(days=1)
 
 
 def fired_by(theirs: Any, start: datetime, zone: str, count: int, end: datetime) -> list[datetime]:
-    found: list[datetime] = []
+    fired: list[datetime] = []
     previous, now = None, start.astimezone(ZoneInfo(zone))
-    while len(found) < count:
+    while len(fired) < count:
         previous = theirs.get_next_fire_time(previous, now)
         if previous is None or previous.astimezone(UTC) > end:
             break
-        found.append(previous.astimezone(UTC))
+        fired.append(previous.astimezone(UTC))
         now = previous + timedelta(microseconds=1)
-    return found
+    return fired
 
 
 @settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 1200)
 @given(
-    made=triggers(),
+    generated=triggers(),
     leave=st.sets(st.sampled_from(FIELDS[5:])),
     zone=st.sampled_from(ZONES),
     start=st.datetimes(datetime(2026, 12, 1), datetime(2036, 6, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
-def test_cron_fires_with_apscheduler(made: Made, leave: set[str], zone: str, start: datetime) -> None:
-    fields = {name: value for name, value in made.fields.items() if name not in leave}
-    start = away(zone, start.replace(microsecond=0))
-    end = until_next_move(zone, start)
+def test_cron_fires_when_apscheduler_does(generated: Generated, leave: set[str], zone: str, start: datetime) -> None:
+    fields = {name: value for name, value in generated.fields.items() if name not in leave}
+    start = away_from_shifts(zone, start.replace(microsecond=0))
+    end = until_next_shift(zone, start)
     try:
         ours = read_trigger("cron", fields, timezone=zone)
     except FaultsError:
@@ -61,14 +61,14 @@ def test_cron_fires_with_apscheduler(made: Made, leave: set[str], zone: str, sta
         return
     theirs = CronTrigger(**fields, timezone=zone)
     expected = fired_by(theirs, start, zone, 12, end)
-    found = list(islice(occurrences(ours, after=start - timedelta(microseconds=1), until=end), 12))
-    assert [each.at for each in found] == expected
-    assert [each.nominal.replace(tzinfo=None) for each in found] == [
+    runs = list(islice(occurrences(ours, after=start - timedelta(microseconds=1), until=end), 12))
+    assert [run.at for run in runs] == expected
+    assert [run.nominal.replace(tzinfo=None) for run in runs] == [
         at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for at in expected
     ]
-    for each in found:
-        assert latest_occurrence(ours, at_or_before=each.at + timedelta(microseconds=900)) == each
-    for early, late in pairwise(found):
+    for run in runs:
+        assert latest_occurrence(ours, at_or_before=run.at + timedelta(microseconds=900)) == run
+    for early, late in pairwise(runs):
         assert latest_occurrence(ours, at_or_before=late.at - timedelta(seconds=1)) == early
 
 
@@ -80,14 +80,14 @@ def test_cron_fires_with_apscheduler(made: Made, leave: set[str], zone: str, sta
     phase=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001
     zone=st.sampled_from(ZONES),
 )
-def test_interval_fires_with_apscheduler(units: dict[str, int], phase: datetime, zone: str) -> None:
+def test_interval_fires_when_apscheduler_does(units: dict[str, int], phase: datetime, zone: str) -> None:
     phase = phase.replace(microsecond=0)
     start = datetime(2027, 1, 5, 3, 2, 1, tzinfo=UTC)
     ours = read_trigger("interval", {**units, "start_date": phase}, timezone=zone)
     theirs = IntervalTrigger(**units, start_date=phase, timezone=zone)
     expected = fired_by(theirs, start, zone, 8, datetime(2050, 1, 1, tzinfo=UTC))
-    found = [each.at for each in islice(occurrences(ours, after=start - timedelta(microseconds=1)), 8)]
-    assert found == expected
+    fired = [run.at for run in islice(occurrences(ours, after=start - timedelta(microseconds=1)), 8)]
+    assert fired == expected
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,9 @@ def test_interval_fires_with_apscheduler(units: dict[str, int], phase: datetime,
         ),
     ],
 )
-def test_apschedulers_documented_examples(fields: dict[str, Any], start: datetime, expected: list[str]) -> None:
+def test_apschedulers_documented_examples_fire_at_their_times(
+    fields: dict[str, Any], start: datetime, expected: list[str]
+) -> None:
     trigger = read_trigger("cron", fields, timezone="UTC")
-    found = [f"{each.at:%Y-%m-%dT%H:%M}" for each in islice(occurrences(trigger, after=start), 5)]
-    assert found == expected
+    fired = [f"{run.at:%Y-%m-%dT%H:%M}" for run in islice(occurrences(trigger, after=start), 5)]
+    assert fired == expected

@@ -1,6 +1,6 @@
-"""The rendered lines, evaluated by systemd itself, fire at the oracle's instants exactly; so does the evaluator.
+"""The rendered lines, evaluated by systemd, fire at exactly the oracle's instants; so does the evaluator.
 
-Each example is worked out once, and told to both systemds.
+Each example is computed once and given to both versions of systemd.
 """
 
 from __future__ import annotations
@@ -16,82 +16,92 @@ from hypothesis import strategies as st
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.schedule import Timing, Trigger, occurrences, read_trigger, translate
 
-from .oracle import EXAMPLES, NOW, ZONES, Made, Night, made_of, moves, nights, oracle, triggers
+from .oracle import EXAMPLES, NOW, ZONES, Generated, Night, days_of_change, literal, nights, oracle, triggers
 from .systemd import Systemd
 
-MOST_ITERATIONS = 80
+MAX_ITERATIONS = 80
 Systemds = tuple[Systemd, ...]
-Days = tuple[datetime, datetime]  # from the first up to, without, the second
+Days = tuple[datetime, datetime]  # from the first to the second, exclusive
 
 
 def agree(systemds: Systemds, trigger: Trigger, timing: Timing, expected: list[datetime], days: Days) -> None:
-    """Lines and evaluator both say `expected` for these days, as far as the lines are exact."""
+    """Assert that lines and evaluator both yield `expected` for these days, as far as the lines are exact."""
     start, end = days
     if timing.exact_until:
         end = min(end, timing.exact_until)
         expected = [at for at in expected if at < end]
     tick = timedelta(seconds=1)
-    assert [each.at for each in occurrences(trigger, after=start - tick, until=end - tick)] == expected
+    assert [run.at for run in occurrences(trigger, after=start - tick, until=end - tick)] == expected
     if not timing.exec_condition:
-        count = min(len(expected) + 1, MOST_ITERATIONS)
+        count = min(len(expected) + 1, MAX_ITERATIONS)
         for systemd in systemds:
             fired, known = systemd.fires(timing.on_calendar, start, end, count)
             assert fired == [at for at in expected if at < known], systemd
 
 
-def days_about(zone: str, which: int, before: int) -> Days:
-    """Two or so days about a move of the zone's clock, or any day where it never moves."""
-    found = moves(zone)
-    start = found[which % len(found)] if found else datetime(2027, 1, 1, tzinfo=UTC) + timedelta(days=which * 37)
+def days_around(zone: str, which: int, before: int) -> Days:
+    """About two days around a shift of the zone, or around any day if it has no shifts."""
+    days = days_of_change(zone)
+    start = days[which % len(days)] if days else datetime(2027, 1, 1, tzinfo=UTC) + timedelta(days=which * 37)
     return start - timedelta(minutes=before), start + timedelta(hours=40)
 
 
-# Counterexamples that were found, kept for ever: fields, zone, where systemd begins to look (UTC), what was wrong.
-FOUND = (
+# Counterexamples found earlier: fields, zone, the instant from which systemd evaluates (UTC), what was wrong.
+COUNTEREXAMPLES = (
     ({"hour": "*/7"}, "Europe/Dublin", "2026-10-24T10:00", "an open step: Resource deadlock avoided"),
     ({"hour": "*/5"}, "Europe/Paris", "2027-10-30T10:00", "an open step: the next day's midnight was lost"),
     (
         {"hour": "0,3", "minute": "*/10"},
         "Pacific/Chatham",
         "2026-09-25T10:00",
-        "03:50 behind a gap till 03:45 was lost",
+        "03:50 after a gap until 03:45 was lost",
     ),
     ({"hour": "1,3"}, "Europe/Dublin", "2027-03-27T10:00", "01:00 in the gap made systemd forget 03:00 of that day"),
     ({"hour": "2", "minute": "30"}, "Europe/Paris", "2027-03-27T10:00", "the zoned line skips a time in the gap"),
     ({"hour": "2", "minute": "30"}, "Europe/Paris", "2026-10-25T00:40", "the zoned line fires again in a fold"),
-    ({"day_of_week": "sun", "minute": "15"}, "Europe/Paris", "2026-10-24T10:00", "the repeated hour is lost by it"),
-    ({"hour": "2,3", "minute": "45"}, "Pacific/Chatham", "2027-09-25T13:00", "in the gap: Resource deadlock avoided"),
+    (
+        {"day_of_week": "sun", "minute": "15"},
+        "Europe/Paris",
+        "2026-10-24T10:00",
+        "the zoned line loses the repeated hour",
+    ),
+    (
+        {"hour": "2,3", "minute": "45"},
+        "Pacific/Chatham",
+        "2027-09-25T13:00",
+        "a time in the gap: Resource deadlock avoided",
+    ),
     (
         {"day": "last sun", "hour": "2"},
         "Europe/Paris",
         "2027-03-27T10:00",
-        "nothing but gaps: Resource deadlock avoided",
+        "only times in gaps: Resource deadlock avoided",
     ),
-    ({"minute": "15"}, "Australia/Lord_Howe", "2026-10-03T10:00", "a skipped repetition is not made up for"),
+    ({"minute": "15"}, "Australia/Lord_Howe", "2026-10-03T10:00", "a skipped repetition is not substituted"),
 )
 
 
-@pytest.mark.parametrize(("fields", "zone", "since", "wrong"), FOUND)
-def test_what_once_was_wrong_stays_right(
+@pytest.mark.parametrize(("fields", "zone", "since", "wrong"), COUNTEREXAMPLES)
+def test_earlier_counterexamples_stay_fixed(
     systemds: Systemds, fields: dict[str, str], zone: str, since: str, wrong: str
 ) -> None:
-    made = made_of(fields)
+    generated = literal(fields)
     start = datetime.fromisoformat(since).replace(tzinfo=UTC)
     end = start + timedelta(hours=50)
     trigger = read_trigger("cron", fields, timezone=zone)
-    expected = oracle(made, zone, start, end)
+    expected = oracle(generated, zone, start, end)
     agree(systemds, trigger, translate(trigger, now=start), expected, (start, end))
 
 
 @settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 400)
 @given(night=nights(), before=st.integers(-150, 150))
-def test_lines_fire_as_the_rule_says_in_the_night_itself(systemds: Systemds, night: Night, before: int) -> None:
-    """Hours next to the shift's own, and systemd looking anywhere about it: in the midst of a repeated hour, too."""
+def test_lines_follow_the_rule_in_the_night_of_change(systemds: Systemds, night: Night, before: int) -> None:
+    """Hours next to the shift, with systemd evaluating anywhere around it, even in the middle of a repeated hour."""
     start = night.at - timedelta(minutes=before)
     end = night.at + timedelta(hours=26)
-    expected = oracle(night.made, night.zone, start, end)
+    expected = oracle(night.generated, night.zone, start, end)
     try:
-        trigger = read_trigger("cron", night.made.fields, timezone=night.zone)
+        trigger = read_trigger("cron", night.generated.fields, timezone=night.zone)
     except FaultsError:
         assert not expected
         return
@@ -99,15 +109,15 @@ def test_lines_fire_as_the_rule_says_in_the_night_itself(systemds: Systemds, nig
 
 
 @settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 250)
-@given(made=triggers(), zone=st.sampled_from(ZONES), which=st.integers(0, 30), before=st.integers(-1440, 900))
-def test_lines_fire_as_the_rule_says_about_a_move_of_the_clock(
-    systemds: Systemds, made: Made, zone: str, which: int, before: int
+@given(generated=triggers(), zone=st.sampled_from(ZONES), which=st.integers(0, 30), before=st.integers(-1440, 900))
+def test_lines_follow_the_rule_around_a_shift(
+    systemds: Systemds, generated: Generated, zone: str, which: int, before: int
 ) -> None:
-    """Also where systemd looks in the midst of a repeated hour, as after a reload."""
-    start, end = days_about(zone, which, before)
-    expected = oracle(made, zone, start, end)
+    """Even if systemd evaluates in the middle of a repeated hour, as after a reload."""
+    start, end = days_around(zone, which, before)
+    expected = oracle(generated, zone, start, end)
     try:
-        trigger = read_trigger("cron", made.fields, timezone=zone)
+        trigger = read_trigger("cron", generated.fields, timezone=zone)
     except FaultsError:  # it never fires, or never again
         assert not expected
         return
@@ -116,20 +126,20 @@ def test_lines_fire_as_the_rule_says_about_a_move_of_the_clock(
 
 @settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 100)
 @given(
-    made=triggers(),
+    generated=triggers(),
     zone=st.sampled_from(ZONES),
     place=st.tuples(st.integers(0, 30), st.integers(-1440, 900)),
     cut=st.tuples(st.integers(-3000, 3000), st.integers(0, 90000)),
     open_at=st.sampled_from(("start", "end", "neither")),
 )
-def test_lines_keep_to_start_and_end(  # noqa: PLR0913, PLR0917 - what hypothesis draws
-    systemds: Systemds, made: Made, zone: str, place: tuple[int, int], cut: tuple[int, int], open_at: str
+def test_lines_respect_start_and_end(  # noqa: PLR0913, PLR0917 - what hypothesis draws
+    systemds: Systemds, generated: Generated, zone: str, place: tuple[int, int], cut: tuple[int, int], open_at: str
 ) -> None:
-    low, high = days_about(zone, *place)
+    low, high = days_around(zone, *place)
     first = low.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + timedelta(minutes=cut[0])
     last = first + timedelta(minutes=cut[1])
-    fields: dict[str, object] = {**made.fields}
-    expected = oracle(made, zone, low, high)
+    fields: dict[str, object] = {**generated.fields}
+    expected = oracle(generated, zone, low, high)
     if open_at != "start":
         fields["start_date"] = first
         expected = [at for at in expected if at >= first.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)]
@@ -161,7 +171,7 @@ def test_lines_keep_to_start_and_end(  # noqa: PLR0913, PLR0917 - what hypothesi
 def test_interval_lines_and_guards_keep_real_time(
     systemds: Systemds, units: dict[str, int], phase: datetime | None, lasting: int | None, low: datetime
 ) -> None:
-    """The guards are run by a real sh whose `date` tells each instant at which the timer elapses."""
+    """A real sh runs the guards; its `date` returns each instant at which the timer elapses."""
     low = low.replace(microsecond=0)
     step = timedelta(**units)
     fields: dict[str, object] = dict(units)
@@ -192,12 +202,12 @@ def test_interval_lines_and_guards_keep_real_time(
     agree(systemds, trigger, timing, expected, (low, high))
     if timing.exec_condition:
         for systemd in systemds:
-            fired, known = systemd.fires(timing.on_calendar, low, high, MOST_ITERATIONS)
+            fired, known = systemd.fires(timing.on_calendar, low, high, MAX_ITERATIONS)
             passed = [at for at in fired if passes(timing.exec_condition, at)]
             assert passed == [at for at in expected if at < known], systemd
 
 
 def passes(guards: tuple[tuple[str, ...], ...], at: datetime) -> bool:
-    """Whether the guards let a run through that starts at `at`, three seconds late."""
-    told = f'date() {{ command date -d @{int(at.timestamp()) + 3} "$@"; }}; '
-    return all(not subprocess.run([*argv[:2], told + argv[2]], check=False).returncode for argv in guards)
+    """Whether the guards allow a run that starts three seconds after `at`."""
+    date_function = f'date() {{ command date -d @{int(at.timestamp()) + 3} "$@"; }}; '
+    return all(not subprocess.run([*argv[:2], date_function + argv[2]], check=False).returncode for argv in guards)

@@ -1,8 +1,8 @@
-"""The plan: pure, from texts and facts."""
+"""The plan: pure, from texts and state."""
 
 import pytest
 
-from scheduled_tasks.deploy.plan import Facts, Loaded, Plan, StoppedTimers, plan
+from scheduled_tasks.deploy.plan import Loaded, MachineState, Plan, StoppedTimers, plan
 from scheduled_tasks.render.unit_set import UnitSet
 
 TIMER = (
@@ -20,11 +20,11 @@ def files(line: int = 1, hour: int = 6) -> UnitSet:
     return UnitSet(files)
 
 
-def settled(units: UnitSet, **facts: object) -> Facts:
+def settled(units: UnitSet, **state: object) -> MachineState:
     """A machine that has a set and runs it."""
     started = {path: ACTIVE for path in units if path.endswith((".timer", ".target"))}
     known: dict[str, object] = {"units": units, "links": dict.fromkeys(units.links, True), "loaded": started}
-    return Facts(**(known | facts))  # type: ignore[arg-type]
+    return MachineState(**(known | state))  # type: ignore[arg-type]
 
 
 def test_where_the_machine_has_the_set_there_is_nothing_to_do() -> None:
@@ -33,7 +33,7 @@ def test_where_the_machine_has_the_set_there_is_nothing_to_do() -> None:
 
 
 def test_a_first_set_starts_everything_and_restarts_nothing() -> None:
-    todo = plan(files(), Facts())
+    todo = plan(files(), MachineState())
     assert todo.created == ("clock-a-x.service", "clock-a-x.timer", "clock-a.target")
     assert (todo.start, todo.restart, todo.stop) == (("clock-a-x.timer", "clock-a.target"), (), ())
     assert "timers.target.wants/clock-a.target" in todo.missing_links
@@ -85,12 +85,12 @@ def test_it_says_what_becomes_of_a_running_job() -> None:
 )
 def test_a_change_of_what_a_running_job_inherits_is_said(drop_in: str) -> None:
     found = files() | {drop_in: "[Service]\nNice=1\n"}
-    facts = settled(found, running=frozenset({"clock-a-x.service", "clock-b-x.service"}))
+    state = settled(found, running=frozenset({"clock-a-x.service", "clock-b-x.service"}))
     for wanted in (found | {drop_in: "[Service]\nNice=2\n"}, files()):
-        said = plan(wanted, facts).on_running["clock-a-x.service"]
+        said = plan(wanted, state).on_running["clock-a-x.service"]
         assert said == "goes on to its end as it was started; its next run is the new one"
     other = {"clock-c-.service.d/20-clock.conf": "[Service]\nNice=1\n"}
-    assert plan(found | other, facts).on_running == {}
+    assert plan(found | other, state).on_running == {}
 
 
 def test_what_is_kept_for_a_run_that_is_over_is_taken_away() -> None:

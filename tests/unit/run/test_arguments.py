@@ -1,4 +1,4 @@
-"""run-task's command line, and the call that it asks for."""
+"""run-task's command line, and the call that it requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scheduled_tasks.errors import UsageError
 from scheduled_tasks.run.arguments import APP, BindError, CommandLine, bind, parse, takes_app
 
 
-def test_a_unit_may_say_everything() -> None:
+def test_a_unit_can_give_every_option() -> None:
     argv = [
         "booking.cancel",
         "--clock",
@@ -26,12 +26,12 @@ def test_a_unit_may_say_everything() -> None:
     assert parse(argv) == CommandLine("booking.cancel", "night", "tidy", [{"@": "app"}, 1], {"a": 2})
 
 
-def test_a_person_may_say_the_task_alone() -> None:
+def test_a_person_can_give_the_task_alone() -> None:
     assert parse(["booking.cancel"]) == CommandLine("booking.cancel")
 
 
 @pytest.mark.parametrize("argv", [["-h"], ["--help"], ["booking.cancel", "--help"]])
-def test_help_is_no_task(argv: list[str]) -> None:
+def test_help_is_not_a_task(argv: list[str]) -> None:
     assert parse(argv) is None
 
 
@@ -39,7 +39,7 @@ def test_help_is_no_task(argv: list[str]) -> None:
     ("option", "value"),
     [("--args", '{"a": 1}'), ("--args", "oops"), ("--kwargs", "[]"), ("--job", "a-b"), ("--job", "é")],
 )
-def test_what_is_wrong_names_the_option(option: str, value: str) -> None:
+def test_a_fault_names_the_option(option: str, value: str) -> None:
     with pytest.raises(UsageError, match=option):
         parse(["booking.cancel", option, value])
 

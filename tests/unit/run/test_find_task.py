@@ -1,4 +1,4 @@
-"""From a task's name to its function, in a package of domains made for each test."""
+"""Finding a task's function by its name, in a package of domains made for each test."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_anything_else_is_an_unknown_task(domains: str, task: str) -> None:
         ("zzz", "there are: booking.cancel, booking_export.export, search.index.export"),
     ],
 )
-def test_an_unknown_task_is_answered_with_the_nearest(domains: str, task: str, hint: str) -> None:
+def test_an_unknown_task_is_reported_with_the_nearest_names(domains: str, task: str, hint: str) -> None:
     with pytest.raises(UnknownTaskError) as error:
         find_task(task, domains, object)
     assert hint in str(error.value)
@@ -83,22 +83,22 @@ def test_an_unknown_task_is_answered_with_the_nearest(domains: str, task: str, h
 
 def test_all_tasks_are_the_decorated_functions(domains: str) -> None:
     own = ["booking.cancel", "booking_export.export", "search.index.export"]
-    assert list(all_tasks(domains, object)) == [*own, "command.run"]  # which comes with the package
+    assert list(all_tasks(domains, object)) == [*own, "command.run"]  # the bundled one
 
 
-def test_a_domain_that_comes_with_the_package_is_found_where_the_project_has_none(domains: str) -> None:
+def test_a_bundled_domain_is_found_if_the_project_has_none_of_that_name(domains: str) -> None:
     assert find_task("command.run", domains, object).__module__ == "scheduled_tasks.bundled.command"
     with pytest.raises(UnknownTaskError):
         find_task("command.cancel", domains, object)
 
 
 @pytest.mark.parametrize("task", ["booking.cancel", "cancel"])
-def test_a_package_that_is_not_there_is_a_wrong_configuration(task: str) -> None:
+def test_a_missing_package_is_a_wrong_configuration(task: str) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.tasks can't be imported: No module named 'nowhere'"):
         find_task(task, "nowhere.tasks", object)
 
 
-def test_a_domain_that_lacks_one_of_its_imports_says_which(domains: str, tmp_path: Path) -> None:
+def test_a_domain_with_a_missing_import_names_it(domains: str, tmp_path: Path) -> None:
     (tmp_path / domains / "broken.py").write_text(f"import {domains}.gone\n")
     with pytest.raises(TaskImportError, match=rf"{domains}.broken can't be imported: No module named '{domains}.gone'"):
         find_task("broken.anything", domains, object)

@@ -1,4 +1,4 @@
-"""Every run pays for what run-task imports: it is psycopg, pythonjsonlogger, and the modules named here, no others."""
+"""Every run pays for what run-task imports: psycopg, pythonjsonlogger and the modules named here, no others."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def show():
 """
 RUN = """
 from scheduled_tasks.run import main, record
-record.database.execute = lambda *_: [(True, False, "")]  # the answer of PostgreSQL; all of psycopg has been imported
+record.database.execute = lambda *_: [(True, False, "")]  # PostgreSQL's answer; psycopg is imported completely
 main.main(["tasks.nothing"])
 from tiny.tasks import show
 show()

@@ -1,4 +1,4 @@
-"""One record is one JSON line that the schema accepts and journald takes whole, whatever is logged."""
+"""Whatever is logged, a record is one JSON line that fits the schema and that journald does not split."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.integration.run.support import SCHEMA
 JOURNAL = 48 * 1024  # bytes: journald's LineMax=
 
 
-class Unspeakable:
+class Inexpressible:
     def __repr__(self) -> str:
         raise RuntimeError("no words")
 
 
-class UnspeakableError(Exception):
+class InexpressibleError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no words")
 
@@ -38,7 +38,7 @@ def _run() -> Iterator[None]:
 
 
 def _line(record: logging.LogRecord) -> dict[str, Any]:
-    """What the handler writes for a record, read as a reader of logs would."""
+    """The line that the handler writes for a record, parsed as a reader of logs would."""
     read, write = os.pipe()
     try:
         log.LineHandler(write, host="web1", with_priority=False).emit(record)
@@ -79,20 +79,20 @@ def test_a_line_carries_the_runs_fields() -> None:
     }
 
 
-def test_the_time_is_utc_to_the_millisecond() -> None:
+def test_the_timestamp_is_utc_to_the_millisecond() -> None:
     record = _record()
     record.created = 1_700_000_000.0004
     assert _line(record)["timestamp"] == "2023-11-14T22:13:20.000Z"
 
 
-def test_what_a_task_logs_does_not_overwrite_the_runs_fields() -> None:
+def test_a_tasks_extra_fields_do_not_overwrite_the_runs_fields() -> None:
     line = _line(_record(status="ended", task="mine", reason="none", duration="long"))
     assert (line["task"], line["extra_task"]) == ("booking.cancel", "mine")
     assert "status" not in line
     assert (line["extra_status"], line["extra_reason"], line["extra_duration"]) == ("ended", "none", "long")
 
 
-def test_a_dictionary_as_the_message_does_not_either() -> None:
+def test_a_dictionary_as_the_message_does_not_overwrite_them_either() -> None:
     line = _line(_record({"status": "ended", "message": "x", "number": 1}))
     assert "status" not in line
     assert (line["extra_status"], line["number"]) == ("ended", 1)
@@ -114,26 +114,26 @@ ROUND.append(ROUND)
         ("line one\nline two\u2028\0", "line one\nline two\u2028\0"),
         (10**5_000, "<no text: its __repr__ raises>"),
         (2**63, 9_223_372_036_854_775_808),
-        ({"a": Unspeakable()}, {"a": "__could_not_encode__"}),
+        ({"a": Inexpressible()}, {"a": "__could_not_encode__"}),
         (b"bytes", "Ynl0ZXM="),
         (None, None),
     ],
     ids=["nan", "infinity", "nan inside", "keys", "circle", "surrogate", "newlines", "digits", "big", "object", "bytes",
          "none"],
 )  # fmt: skip
-def test_what_json_can_not_say_is_written_as_text(value: object, written: object) -> None:
+def test_values_that_json_can_not_express_are_written_as_text(value: object, written: object) -> None:
     line = _line(_record(value=value, other=[1, "two"]))
     assert (line["value"], line["other"]) == (written, [1, "two"])
 
 
-def test_an_exception_that_can_not_be_shown_is_still_named() -> None:
-    error = UnspeakableError()
+def test_an_exception_that_can_not_be_converted_to_text_is_still_named() -> None:
+    error = InexpressibleError()
     line = _line(_record("failed", exc_info=(type(error), error, None)))
-    assert line["exception"]["type"] == f"{__name__}.UnspeakableError"
+    assert line["exception"]["type"] == f"{__name__}.InexpressibleError"
     assert line["exception"]["message"] == "<no text: its __str__ raises>"
 
 
-def test_a_long_field_is_cut_and_says_so() -> None:
+def test_a_long_field_is_cut_and_marked() -> None:
     line = _line(_record("x" * 50_000, short="y"))
     assert line["message"] == f"{'x' * 8_000}… [cut, 50000 characters]"
     assert line["short"] == "y"
@@ -143,7 +143,7 @@ def test_a_field_that_fits_the_line_is_not_cut() -> None:
     assert _line(_record("x" * 39_000))["message"] == "x" * 39_000
 
 
-def test_of_a_long_traceback_the_end_is_kept() -> None:
+def test_the_end_of_a_long_traceback_is_kept() -> None:
     try:
         exec("raise ValueError('sold out')" + "\n#" * 10)
     except ValueError as error:
@@ -163,7 +163,7 @@ def test_many_long_fields_fit_a_line(character: str) -> None:
     assert len(line["left_out"]) == 50
 
 
-def test_the_runs_own_line_fits_too_whatever_the_reason() -> None:
+def test_the_runs_own_line_fits_whatever_the_reason() -> None:
     line = _line(_own(status="failed", reason="\x01" * 60_000, exit_code=1, duration=0.1))
     assert line["message"] == "type=cron name=cancel status=failed"
     assert line["reason"].endswith("… [cut, 60000 characters]")
@@ -178,7 +178,7 @@ def test_the_runs_own_line_fits_too_whatever_the_reason() -> None:
         ("x" * 500, f"type=cron name={'x' * 100} status=failed"),
     ],
 )
-def test_the_classic_form_holds_for_any_name(name: str, message: str) -> None:
+def test_the_classic_form_works_with_any_name(name: str, message: str) -> None:
     assert log.cron_message(name, RunStatus.FAILED) == message
 
 
@@ -205,7 +205,7 @@ def test_any_record_is_one_valid_line(message: object, extra: dict[str, object])
     ("level", "priority"),
     [(logging.CRITICAL, "<2>"), (logging.ERROR, "<3>"), (logging.WARNING, "<4>"), (logging.INFO, "<6>"), (5, "<6>")],
 )
-def test_the_priority_is_the_levels(level: int, priority: str) -> None:
+def test_the_priority_is_that_of_the_level(level: int, priority: str) -> None:
     read, write = os.pipe()
     record = logging.getLogger("shop").makeRecord("shop", level, "", 1, "sold", (), None)
     log.LineHandler(write, host="web1", with_priority=True).emit(record)

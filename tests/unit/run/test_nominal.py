@@ -1,4 +1,4 @@
-"""The nominal time of a timer's start: what systemd's timer elapsed for, by whatever the host's clock says."""
+"""The nominal time of a run that a timer started: the slot for which the timer elapsed by its host's clock."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_hourly_jobs_slot(elapsed: str, expected: str) -> None:
     assert nominal_time(HOURLY, at(elapsed)) == at(expected)
 
 
-def test_before_the_first_there_is_none() -> None:
+def test_there_is_no_slot_before_the_first() -> None:
     assert nominal_time(Interval(zone="UTC", every=60, start=SIX), at("05:59")) is None
 
 
@@ -47,7 +47,7 @@ def test_before_the_first_there_is_none() -> None:
 def test_hosts_whose_clocks_differ_find_the_slot_that_their_own_timer_elapsed_for(
     trigger: Trigger, about: datetime, late: float
 ) -> None:
-    """A host's timer elapses by that host's clock: however wrong it is, the slot is the same."""
+    """A host's timer elapses by that host's clock; however wrong that is, the slot is the same."""
     slot = nominal_time(trigger, about)
     assert slot is not None
     assert nominal_time(trigger, slot + timedelta(seconds=late)) == slot

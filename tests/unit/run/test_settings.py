@@ -1,4 +1,4 @@
-"""Where a setting comes from, and what is refused in the configuration file."""
+"""Where a setting comes from, and which faults of the configuration file are reported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scheduled_tasks.run import settings
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A configuration file; none of this process's own settings reach the test."""
+    """A configuration file, isolated from this process's own settings."""
     for name in ("SCHEDULED_TASKS_CONFIG", "CREDENTIALS_DIRECTORY", "ALGOLIA_API_KEY", "SCHEDULED_TASKS_DOMAINS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -36,12 +36,12 @@ def test_a_setting_comes_from_the_environment_then_a_credential_then_the_file(
     assert settings.setting("algolia_api_key") == "of the environment"
 
 
-def test_an_empty_variable_is_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_unset(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALGOLIA_API_KEY", "")
     assert settings.setting("algolia_api_key") == "of the file"
 
 
-def test_a_setting_that_is_nowhere_is_its_default_or_an_error_that_says_where_to_write_it(project: Path) -> None:
+def test_an_unset_setting_has_its_default_or_is_an_error_that_says_where_to_write_it(project: Path) -> None:
     assert settings.setting("colour", "red") == "red"
     with pytest.raises(ConfigurationError) as error:
         settings.setting("colour")
@@ -51,7 +51,7 @@ def test_a_setting_that_is_nowhere_is_its_default_or_an_error_that_says_where_to
     )
 
 
-def test_a_key_may_be_overridden_by_the_environment(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_overrides_a_key(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHEDULED_TASKS_DOMAINS", "other.tasks")
     assert settings.load().get("domains") == "other.tasks"
 
@@ -73,7 +73,7 @@ def test_unknown_keys_are_named_and_their_values_are_not(project: Path) -> None:
         ("[tool.scheduled_tasks]\n", "unknown tool"),
     ],
 )
-def test_a_file_that_is_wrong_is_named_and_not_quoted(
+def test_an_invalid_file_is_named_but_not_quoted(
     project: Path, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
 ) -> None:
     config = project.with_name("config.toml")
@@ -91,9 +91,9 @@ def test_the_nearest_project_above_is_the_configuration(project: Path, monkeypat
     below.mkdir(parents=True)
     (below / "pyproject.toml").write_text("[project]\nname = 'other'\n")
     monkeypatch.chdir(below)
-    found = settings.load()
-    assert (found.path, found.deployed) == (project, False)
-    assert found.state_directory == project.parent / ".scheduled-tasks"
+    configuration = settings.load()
+    assert (configuration.path, configuration.deployed) == (project, False)
+    assert configuration.state_directory == project.parent / ".scheduled-tasks"
 
 
 def test_a_file_of_another_name_is_a_deployed_configuration(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_a_file_of_another_name_is_a_deployed_configuration(project: Path, monke
     assert settings.load().require("domains") == "shop.tasks"
 
 
-def test_a_file_that_is_not_there_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", "/nowhere/config.toml")
     with pytest.raises(ConfigurationError, match=r"^/nowhere/config.toml: can't be read: No such file or directory$"):
         settings.load()

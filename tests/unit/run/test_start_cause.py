@@ -1,4 +1,4 @@
-"""Who started a service, by what systemd shows of it and of its timer."""
+"""What started a service, by what systemd shows of it and its timer."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ InactiveEnterTimestampMonotonic=0
 """
 
 
-def shown(span: str, left: int, ended: int) -> str:
+def shown(span: str, active_exit: int, inactive_enter: int) -> str:
     return (
         f"LastTriggerUSec=Thu 2026-11-26 01:28:36 UTC\nLastTriggerUSecMonotonic={span}\n\n"
-        f"ActiveExitTimestampMonotonic={left}\nInactiveEnterTimestampMonotonic={ended}\n"
+        f"ActiveExitTimestampMonotonic={active_exit}\nInactiveEnterTimestampMonotonic={inactive_enter}\n"
     )
 
 
-def test_what_systemd_shows_is_read() -> None:
+def test_systemds_output_is_parsed() -> None:
     assert parse(BY_TIMER) == StartCause(987.915143, datetime(2026, 11, 26, 1, 28, 36, tzinfo=UTC), 984.034548)
     assert parse(NEVER) == StartCause(0, None, 0)
     assert parse("LastTriggerUSec=n/a so\n") is None
@@ -48,27 +48,27 @@ def test_what_systemd_shows_is_read() -> None:
         ("1y 1month 1d", 34_273_800),
     ],
 )
-def test_spans_of_time_are_read(span: str, seconds: float) -> None:
-    found = parse(shown(span, 0, 0))
-    assert found is not None
-    assert found.elapsed == pytest.approx(seconds)
+def test_spans_of_time_are_parsed(span: str, seconds: float) -> None:
+    cause = parse(shown(span, 0, 0))
+    assert cause is not None
+    assert cause.elapsed == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
-    ("span", "left", "ended", "is_timer"),
+    ("span", "active_exit", "inactive_enter", "is_timer"),
     [
         ("10s", 0, 0, True),  # its first run
         ("10s", 9_000_000, 9_000_000, True),
-        ("10s", 11_000_000, 11_000_000, False),  # the run before was the timer's
-        ("10s", 9_000_000, 12_000_000, True),  # it elapsed while the run before stopped, and waited for that
-        ("10s", 0, 11_000_000, False),  # the run before was the timer's, and never came to be active
-        ("200s", 90_000_000, 201_000_000, False),  # the same, after one that did long ago
+        ("10s", 11_000_000, 11_000_000, False),  # the timer started the previous run
+        ("10s", 9_000_000, 12_000_000, True),  # it elapsed while the previous run stopped, and waited for that
+        ("10s", 0, 11_000_000, False),  # the timer started the previous run, which never became active
+        ("200s", 90_000_000, 201_000_000, False),  # the same, after one that became active long ago
         ("0", 0, 0, False),
     ],
 )
-def test_a_timer_started_what_began_after_it_elapsed_and_after_the_run_before(
-    span: str, left: int, ended: int, *, is_timer: bool
+def test_a_timer_started_a_run_if_it_elapsed_after_the_previous_run_ended(
+    span: str, active_exit: int, inactive_enter: int, *, is_timer: bool
 ) -> None:
-    found = parse(shown(span, left, ended))
-    assert found is not None
-    assert found.is_timer == is_timer
+    cause = parse(shown(span, active_exit, inactive_enter))
+    assert cause is not None
+    assert cause.is_timer == is_timer

@@ -1,6 +1,6 @@
-"""The examples of APScheduler's own user guide (3.x, triggers cron, interval, date): each runs when APScheduler says.
+"""The examples of APScheduler's user guide (3.x; cron, interval and date triggers) run when APScheduler runs them.
 
-Years that are past by now are moved ahead; UTC, so that no transition of a zone comes in between.
+Past years are moved ahead; the zone is UTC, so that no shift interferes.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -35,25 +35,25 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
 
 def by_apscheduler(trigger: str, fields: dict[str, Any], count: int) -> list[datetime]:
     rule = OBJECTS[trigger](**fields, timezone=UTC)
-    found: list[datetime] = []
+    fire_times: list[datetime] = []
     previous, now = None, NOW
-    while len(found) < count and (at := rule.get_next_fire_time(previous, now)) is not None:
-        found.append(at)
+    while len(fire_times) < count and (at := rule.get_next_fire_time(previous, now)) is not None:
+        fire_times.append(at)
         previous, now = at, at + timedelta(microseconds=1)
-    return found
+    return fire_times
 
 
 @pytest.mark.parametrize(("trigger", "fields"), EXAMPLES, ids=str)
-def test_an_example_runs_when_apscheduler_says(trigger: str, fields: dict[str, Any]) -> None:
+def test_an_example_runs_when_apscheduler_runs_it(trigger: str, fields: dict[str, Any]) -> None:
     read = read_trigger(trigger, fields, timezone="UTC")
-    assert [each.at for each in islice(occurrences(read, after=NOW), 60)] == by_apscheduler(trigger, fields, 60)
+    assert [run.at for run in islice(occurrences(read, after=NOW), 60)] == by_apscheduler(trigger, fields, 60)
     assert translate(read, now=NOW).on_calendar
 
 
-def test_the_guides_crontab_runs_when_apscheduler_says() -> None:
+def test_the_crontab_of_the_guide_runs_when_apscheduler_runs_it() -> None:
     rule = CronTrigger.from_crontab("0 0 1-15 may-aug *", timezone=UTC)
     read = read_trigger(rule, {}, timezone="UTC")
-    assert [f"{each.at:%m-%d %H:%M}" for each in islice(occurrences(read, after=NOW), 16)] == [
+    assert [f"{run.at:%m-%d %H:%M}" for run in islice(occurrences(read, after=NOW), 16)] == [
         *(f"05-{day:02} 00:00" for day in range(1, 16)),
         "06-01 00:00",
     ]
@@ -62,11 +62,11 @@ def test_the_guides_crontab_runs_when_apscheduler_says() -> None:
 @pytest.mark.parametrize(
     ("trigger", "fields"), [("cron", {"hour": "*", "jitter": 120}), ("interval", {"hours": 1, "jitter": 120})]
 )
-def test_the_guides_jitter_is_a_delay_of_the_timer(trigger: str, fields: dict[str, object]) -> None:
+def test_the_jitter_of_the_guide_becomes_a_delay_of_the_timer(trigger: str, fields: dict[str, object]) -> None:
     timing = translate(read_trigger(trigger, fields, timezone="UTC"), now=NOW)
     assert (timing.on_calendar, timing.jitter) == (("*-*-* *:00:00 UTC",), 120)
 
 
-def test_the_guides_job_without_a_date_is_refused_for_it_would_run_at_each_deploy() -> None:
+def test_a_date_trigger_without_date_is_a_fault_because_it_would_run_at_every_deploy() -> None:
     with pytest.raises(FaultsError, match="run_date"):
         read_trigger("date", {}, timezone="UTC")

@@ -1,4 +1,4 @@
-"""What add_job's trigger fields mean, and every text of a refusal."""
+"""The meaning of add_job's trigger fields, and the text of every fault."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 def cron(**fields: object) -> Cron:
-    found = read_trigger("cron", fields, timezone="Europe/Paris")
-    assert isinstance(found, Cron)
-    return found
+    trigger = read_trigger("cron", fields, timezone="Europe/Paris")
+    assert isinstance(trigger, Cron)
+    return trigger
 
 
 def faults(trigger: object, **fields: object) -> list[str]:
@@ -60,7 +60,7 @@ def faults(trigger: object, **fields: object) -> list[str]:
         ({"hour": 5, "minute": None}, "minutes", (0,)),
     ],
 )
-def test_a_field_stands_for_its_numbers(fields: dict[str, object], attribute: str, value: object) -> None:
+def test_a_field_is_parsed_into_its_numbers(fields: dict[str, object], attribute: str, value: object) -> None:
     assert getattr(cron(**fields), attribute) == value
 
 
@@ -77,8 +77,8 @@ def test_a_field_stands_for_its_numbers(fields: dict[str, object], attribute: st
 def test_fields_below_the_lowest_given_are_at_their_minimum_and_above_it_any(
     fields: dict[str, object], expected: tuple[tuple[int, ...], ...]
 ) -> None:
-    found = cron(**fields)
-    assert (found.months, found.days, found.hours, found.minutes, found.seconds) == expected
+    trigger = cron(**fields)
+    assert (trigger.months, trigger.days, trigger.hours, trigger.minutes, trigger.seconds) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_fields_below_the_lowest_given_are_at_their_minimum_and_above_it_any(
         (
             {"day_of_week": "mon-fri/2"},
             (
-                "day_of_week='mon-fri/2': APScheduler reads 'mon-fri/2' as 'mon-fri' and drops the step in silence; "
+                "day_of_week='mon-fri/2': APScheduler reads 'mon-fri/2' as 'mon-fri' and silently drops the step; "
                 "write day_of_week='mon,wed,fri'"
             ),
         ),
         (
             {"month": "jan-jul/3"},
             (
-                "month='jan-jul/3': APScheduler reads 'jan-jul/3' as 'jan-jul' and drops the step in silence; "
+                "month='jan-jul/3': APScheduler reads 'jan-jul/3' as 'jan-jul' and silently drops the step; "
                 "write month='jan,apr,jul'"
             ),
         ),
@@ -142,7 +142,7 @@ def test_fields_below_the_lowest_given_are_at_their_minimum_and_above_it_any(
             {"hour": 24},
             (
                 "hour=24: error validating expression '24': the last value (24) is higher than the maximum value (23); "
-                "write hour=0: midnight begins the day"
+                "write hour=0: midnight is the start of the day"
             ),
         ),
         (
@@ -158,16 +158,16 @@ def test_fields_below_the_lowest_given_are_at_their_minimum_and_above_it_any(
         ),
         ({"second": [1]}, "second=[1]: list is neither a number nor text; write 0-59"),
         ({"second": True}, "second=True: bool is neither a number nor text; write 0-59"),
-        ({"minutes": 5}, "minutes=5: the cron trigger has no such field; write minute="),
-        ({"dow": "mon"}, "dow='mon': the cron trigger has no such field; write day_of_week="),
-        ({"hour": 1, "mnute": 5}, "mnute=5: the cron trigger has no such field; write minute="),
+        ({"minutes": 5}, "minutes=5: not a field of the cron trigger; write minute="),
+        ({"dow": "mon"}, "dow='mon': not a field of the cron trigger; write day_of_week="),
+        ({"hour": 1, "mnute": 5}, "mnute=5: not a field of the cron trigger; write minute="),
         (
             {"hour": 1, "timezone": "Mars/Olympus"},
-            "timezone='Mars/Olympus': unknown time zone; write one such as timezone='Europe/Paris'",
+            "timezone='Mars/Olympus': unknown time zone; write for example timezone='Europe/Paris'",
         ),
         (
             {"hour": 1, "timezone": "localtime"},
-            "timezone='localtime': not a zone but the host's own, or a copy; write one such as 'Europe/Paris'",
+            "timezone='localtime': the host's own zone, or a copy; write for example timezone='Europe/Paris'",
         ),
         (
             {"hour": 1, "start_date": "soon"},
@@ -175,26 +175,26 @@ def test_fields_below_the_lowest_given_are_at_their_minimum_and_above_it_any(
         ),
         (
             {"hour": 1, "start_date": "2027-02-01", "end_date": "2027-01-01"},
-            "end_date='2027-01-01': it lies before start_date, so nothing ever runs; swap them",
+            "end_date='2027-01-01': is before start_date, so the job would never run; swap them",
         ),
         ({"hour": 1, "jitter": -1}, "jitter=-1: not a whole number of seconds; write e.g. jitter=30"),
         (
             {"month": 2, "day": 30},
-            "the trigger never fires (month=2, day=30); no such date exists within its bounds",
+            "the trigger never fires (month=2, day=30); its bounds contain no such date",
         ),
         (
             {"day": "5th mon", "month": 2, "year": "2027-2029"},
-            "the trigger never fires (day='5th mon', month=2, year='2027-2029'); no such date exists within its bounds",
+            "the trigger never fires (day='5th mon', month=2, year='2027-2029'); its bounds contain no such date",
         ),
     ],
 )
-def test_a_refusal_names_field_value_and_what_to_write(fields: dict[str, object], text: str) -> None:
+def test_a_fault_names_field_value_and_what_to_write(fields: dict[str, object], text: str) -> None:
     assert faults("cron", **fields) == [text]
 
 
 def test_all_faults_come_at_once() -> None:
-    found = faults("cron", minutes=5, hour=25, day="lastly", timezone="Mars/X", start_date="soon", jitter="x")
-    assert [text.partition("=")[0] for text in found] == [
+    texts = faults("cron", minutes=5, hour=25, day="lastly", timezone="Mars/X", start_date="soon", jitter="x")
+    assert [text.partition("=")[0] for text in texts] == [
         "minutes", "timezone", "day", "hour", "start_date", "jitter",
     ]  # fmt: skip
 
@@ -202,19 +202,19 @@ def test_all_faults_come_at_once() -> None:
 @pytest.mark.parametrize(
     ("trigger", "fields", "text"),
     [
-        ("interval", {"minute": 5}, "minute=5: the interval trigger has no such field; write minutes="),
+        ("interval", {"minute": 5}, "minute=5: not a field of the interval trigger; write minutes="),
         ("interval", {"minutes": "5"}, "minutes='5': not a number of at least 0; write e.g. minutes=1"),
-        ("interval", {"seconds": 0.5}, "seconds=0.5: the interval is no whole number of seconds; round it"),
+        ("interval", {"seconds": 0.5}, "seconds=0.5: the interval is not a whole number of seconds; round it"),
         ("date", {}, "run_date=None: a date trigger needs its date; write run_date='2027-01-31 06:00:00'"),
-        ("crn", {}, "trigger='crn': no such trigger; write 'cron'"),
-        ("weekly", {}, "trigger='weekly': no such trigger; write 'cron', 'interval', 'date'"),
+        ("crn", {}, "trigger='crn': unknown trigger; write 'cron'"),
+        ("weekly", {}, "trigger='weekly': unknown trigger; write 'cron', 'interval', 'date'"),
     ],
 )
-def test_other_triggers_are_refused_as_clearly(trigger: str, fields: dict[str, object], text: str) -> None:
+def test_faults_of_other_triggers_are_as_clear(trigger: str, fields: dict[str, object], text: str) -> None:
     assert faults(trigger, **fields) == [text]
 
 
-def test_a_combining_trigger_is_refused() -> None:
+def test_a_combining_trigger_is_a_fault() -> None:
     (text,) = faults(OrTrigger([CronTrigger(hour=1, timezone="UTC")]))
     assert "OrTrigger can't be rendered; write 'cron', 'interval', 'date'" in text
 
@@ -244,7 +244,7 @@ def test_a_start_date_is_an_instant_in_the_triggers_zone(value: object, expected
 
 
 @pytest.mark.parametrize(
-    ("fields", "note"),
+    ("fields", "warning"),
     [
         ({}, "no cron field is given, so it runs every second; write e.g. minute='*/5'"),
         ({"minute": None}, "no cron field is given, so it runs every second; write e.g. minute='*/5'"),
@@ -254,20 +254,20 @@ def test_a_start_date_is_an_instant_in_the_triggers_zone(value: object, expected
         ),
         (
             {"hour": 6, "minute": "*"},
-            "it runs in every minute of its hours; write minute=0 to run once in each",
+            "it runs every minute of its hours; write minute=0 to run once in each",
         ),
         (
             {"hour": 6, "second": 5},
-            "it runs in every minute of its hours; write minute=0 to run once in each",
+            "it runs every minute of its hours; write minute=0 to run once in each",
         ),
     ],
 )
-def test_what_runs_oftener_than_meant_is_noted(fields: dict[str, object], note: str) -> None:
-    assert cron(**fields).warnings == (note,)
+def test_a_trigger_that_fires_more_often_than_intended_is_a_warning(fields: dict[str, object], warning: str) -> None:
+    assert cron(**fields).warnings == (warning,)
 
 
 @pytest.mark.parametrize("fields", [{"minute": "*"}, {"hour": "8-18", "minute": "*"}, {"minute": "*/5"}, {"hour": 6}])
-def test_what_is_meant_to_run_often_is_not_noted(fields: dict[str, object]) -> None:
+def test_a_trigger_intended_to_fire_often_is_no_warning(fields: dict[str, object]) -> None:
     assert cron(**fields).warnings == ()
 
 
@@ -279,25 +279,25 @@ def test_a_cron_object_means_what_its_keywords_mean() -> None:
     )
 
 
-def test_from_crontab_keeps_apschedulers_weekdays_and_says_so() -> None:
-    found = read_trigger(CronTrigger.from_crontab("11 7 * * 4", timezone=PARIS), {}, timezone="Europe/Paris")
-    assert isinstance(found, Cron)
-    assert (found.weekdays, found.hours, found.minutes) == ((4,), (7,), (11,))
-    assert found.warnings == (
+def test_from_crontab_keeps_apschedulers_weekdays_with_a_warning() -> None:
+    trigger = read_trigger(CronTrigger.from_crontab("11 7 * * 4", timezone=PARIS), {}, timezone="Europe/Paris")
+    assert isinstance(trigger, Cron)
+    assert (trigger.weekdays, trigger.hours, trigger.minutes) == ((4,), (7,), (11,))
+    assert trigger.warnings == (
         (
-            "day_of_week='4' counts from Monday as 0, in from_crontab too, where a crontab counts from Sunday; "
+            "day_of_week='4' counts from Monday as 0, even in from_crontab, while a crontab counts from Sunday; "
             "write names (mon, tue, …)"
         ),
     )
 
 
-def test_an_object_in_another_zone_is_noted_for_it_may_be_the_hosts() -> None:
-    found = read_trigger(CronTrigger(hour=1, timezone="Asia/Tokyo"), {}, timezone="Europe/Paris")
-    assert found.zone == "Asia/Tokyo"
-    assert found.warnings == (
+def test_an_object_in_another_zone_is_a_warning_because_that_can_be_the_hosts() -> None:
+    trigger = read_trigger(CronTrigger(hour=1, timezone="Asia/Tokyo"), {}, timezone="Europe/Paris")
+    assert trigger.zone == "Asia/Tokyo"
+    assert trigger.warnings == (
         (
-            "the CronTrigger object is in Asia/Tokyo, not in Europe/Paris: its own timezone, or the host's where it "
-            "was made without one; write timezone='Europe/Paris' in it if that was meant"
+            "the CronTrigger object is in Asia/Tokyo, not in Europe/Paris: that is its own timezone, or the "
+            "host's if it was made without one; write timezone='Europe/Paris' in it if that is intended"
         ),
     )
 
@@ -308,10 +308,10 @@ def test_an_object_takes_no_further_fields() -> None:
     ]
 
 
-def test_an_interval_is_its_seconds() -> None:
-    found = read_trigger("interval", {"weeks": 1, "days": 1, "hours": 1, "minutes": 1, "seconds": 1}, timezone="UTC")
-    assert isinstance(found, Interval)
-    assert (found.every, found.anchor) == (694861, ANCHOR)
+def test_an_interval_is_parsed_into_seconds() -> None:
+    trigger = read_trigger("interval", {"weeks": 1, "days": 1, "hours": 1, "minutes": 1, "seconds": 1}, timezone="UTC")
+    assert isinstance(trigger, Interval)
+    assert (trigger.every, trigger.anchor) == (694861, ANCHOR)
 
 
 def test_an_interval_object_without_start_date_counts_from_the_anchor() -> None:
@@ -329,14 +329,14 @@ def test_a_date_is_one_instant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trigger", "fields"),
+    ("name", "fields"),
     [
         ("cron", {"day": "last sun,2nd fri", "week": "9-20", "hour": "*/5", "start_date": "2027-01-01", "jitter": 3}),
         ("interval", {"minutes": 7, "end_date": "2029-01-01"}),
         ("date", {"run_date": "2027-01-31 06:00:00"}),
     ],
 )
-def test_a_trigger_comes_back_from_json(trigger: str, fields: dict[str, object]) -> None:
-    found = read_trigger(trigger, fields, timezone="Europe/Paris")
-    assert Trigger.from_json(json.loads(json.dumps(found.to_json()))) == found
-    assert len({found, Trigger.from_json(found.to_json())}) == 1
+def test_a_trigger_survives_json(name: str, fields: dict[str, object]) -> None:
+    trigger = read_trigger(name, fields, timezone="Europe/Paris")
+    assert Trigger.from_json(json.loads(json.dumps(trigger.to_json()))) == trigger
+    assert len({trigger, Trigger.from_json(trigger.to_json())}) == 1

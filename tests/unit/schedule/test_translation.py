@@ -1,4 +1,4 @@
-"""The lines themselves: few, readable, and the same for the whole of a year."""
+"""OnCalendar lines are few, readable, and the same throughout a year."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def timing(**fields: object) -> Timing:
     ],
 )
 def test_lines_without_corrections(fields: dict[str, object], lines: list[str]) -> None:
-    found = timing(**fields)
-    assert (list(found.on_calendar), found.exec_condition, found.exact_until) == (lines, (), None)
+    result = timing(**fields)
+    assert (list(result.on_calendar), result.exec_condition, result.exact_until) == (lines, (), None)
 
 
-def test_the_nights_of_a_rule_are_said_as_the_rule() -> None:
-    found = timing(hour=2, minute=30)
-    assert found.exact_until == datetime(2037, 1, 1, tzinfo=UTC)
-    assert found.on_calendar == (
+def test_nights_of_change_that_follow_a_rule_are_written_as_the_rule() -> None:
+    result = timing(hour=2, minute=30)
+    assert result.exact_until == datetime(2037, 1, 1, tzinfo=UTC)
+    assert result.on_calendar == (
         "*-01,02,04..09,11,12-* 02:30:00 Europe/Paris",
         "2026..2036-03,10-01..24 02:30:00 Europe/Paris",
         "Mon..Sat 2026..2036-03,10-25..31 02:30:00 Europe/Paris",
@@ -66,22 +66,22 @@ def test_the_nights_of_a_rule_are_said_as_the_rule() -> None:
     )
 
 
-def test_nights_without_a_rule_are_written_out_one_by_one() -> None:
-    found = timing(hour=2, minute=30, timezone="Africa/Casablanca")  # its clock goes by the moon
-    assert "2028-01-23 01:30:00 UTC" in found.on_calendar
-    assert not [line for line in found.on_calendar if line.startswith("Sun")]
+def test_nights_of_change_without_a_rule_are_written_one_by_one() -> None:
+    result = timing(hour=2, minute=30, timezone="Africa/Casablanca")  # its shifts follow the lunar calendar
+    assert "2028-01-23 01:30:00 UTC" in result.on_calendar
+    assert not [line for line in result.on_calendar if line.startswith("Sun")]
 
 
 @pytest.mark.parametrize("zone", ["Europe/Paris", "Europe/Dublin", "Australia/Lord_Howe"])
 def test_no_line_has_an_open_step(zone: str) -> None:
-    found = timing(hour="*/2", minute="*/7", second="*/9", day="*/3", month="*/2", timezone=zone)
-    assert [line for line in found.on_calendar if re.search(r"[ ,:-]\d+/\d", line)] == []
+    result = timing(hour="*/2", minute="*/7", second="*/9", day="*/3", month="*/2", timezone=zone)
+    assert [line for line in result.on_calendar if re.search(r"[ ,:-]\d+/\d", line)] == []
 
 
-def test_an_hour_that_a_shift_touches_stands_alone() -> None:
-    found = timing(hour="1,3", timezone="Europe/Dublin")
-    assert found.on_calendar[0] == "*-01,02,04..09,11,12-* 01:00:00 Europe/Dublin"
-    assert "*-*-* 03:00:00 Europe/Dublin" in found.on_calendar
+def test_an_hour_affected_by_a_shift_has_its_own_lines() -> None:
+    result = timing(hour="1,3", timezone="Europe/Dublin")
+    assert result.on_calendar[0] == "*-01,02,04..09,11,12-* 01:00:00 Europe/Dublin"
+    assert "*-*-* 03:00:00 Europe/Dublin" in result.on_calendar
 
 
 def test_the_same_year_gives_the_same_lines() -> None:
@@ -89,11 +89,11 @@ def test_the_same_year_gives_the_same_lines() -> None:
     assert translate(trigger, now=NOW) == translate(trigger, now=NOW + timedelta(days=30))
 
 
-def test_a_shorter_horizon_writes_out_its_nights_alone() -> None:
+def test_a_shorter_horizon_has_lines_only_for_its_own_nights() -> None:
     trigger = read_trigger("cron", {"hour": 2}, timezone="Europe/Paris")
-    found = translate(trigger, now=NOW, horizon=timedelta(days=366))
-    assert found.exact_until == datetime(2028, 1, 1, tzinfo=UTC)
-    assert [line for line in found.on_calendar if line.endswith("UTC")] == [
+    result = translate(trigger, now=NOW, horizon=timedelta(days=366))
+    assert result.exact_until == datetime(2028, 1, 1, tzinfo=UTC)
+    assert [line for line in result.on_calendar if line.endswith("UTC")] == [
         "2026-03-29 01:00:00 UTC",
         "2027-03-28 01:00:00 UTC",
         "2026-10-25 00:00:00 UTC",
@@ -125,19 +125,19 @@ def test_intervals_dates_and_windows(trigger: str, fields: dict[str, object], li
     assert sorted(of(trigger, fields).on_calendar) == sorted(lines)
 
 
-def test_an_interval_that_divides_no_day_is_counted_by_sh() -> None:
-    found = of("interval", {"minutes": 7})
-    assert found.on_calendar == ("*-*-* *:*:00 UTC",)
-    assert found.exec_condition == (("/bin/sh", "-c", "[ $(( ($(date +%s) - 345600) / 60 % 7 )) -eq 0 ]"),)
+def test_an_interval_that_does_not_divide_a_day_is_counted_by_sh() -> None:
+    result = of("interval", {"minutes": 7})
+    assert result.on_calendar == ("*-*-* *:*:00 UTC",)
+    assert result.exec_condition == (("/bin/sh", "-c", "[ $(( ($(date +%s) - 345600) / 60 % 7 )) -eq 0 ]"),)
 
 
-def test_an_interval_that_not_even_a_guard_could_count_is_refused() -> None:
-    with pytest.raises(FaultsError, match=r"neither divides a day nor is made of whole minutes.*write 75 seconds"):
+def test_an_interval_that_not_even_a_guard_could_count_is_a_fault() -> None:
+    with pytest.raises(FaultsError, match=r"neither divides a day nor is whole minutes.*write 75 seconds"):
         of("interval", {"seconds": 77})
 
 
-def test_a_jitter_that_would_mislead_the_guard_is_refused() -> None:
-    with pytest.raises(FaultsError, match=r"jitter=60: a guard counts.*write a jitter below 60, or 432 seconds"):
+def test_a_jitter_that_would_mislead_the_guard_is_a_fault() -> None:
+    with pytest.raises(FaultsError, match=r"jitter=60: .* and a guard counts.*write a jitter below 60, or 432 seconds"):
         of("interval", {"minutes": 7, "jitter": 60})
 
 
@@ -150,26 +150,26 @@ def test_a_jitter_that_would_mislead_the_guard_is_refused() -> None:
         ("date", {"run_date": "2026-01-31"}, "before 2026-01-30 23:00:00 UTC"),
     ],
 )
-def test_what_never_fires_again_is_refused(trigger: str, fields: dict[str, object], ended: str) -> None:
+def test_a_trigger_that_never_fires_again_is_a_fault(trigger: str, fields: dict[str, object], ended: str) -> None:
     with pytest.raises(FaultsError, match=rf"never fires again: .*{ended}; remove the job, or give a later date"):
         of(trigger, fields)
 
 
-def test_a_first_run_behind_the_horizon_is_refused() -> None:
-    with pytest.raises(FaultsError, match="its first run lies behind the horizon, which is 2037-01-01"):
+def test_a_first_run_after_the_horizon_is_a_fault() -> None:
+    with pytest.raises(FaultsError, match="the first run is after the horizon, 2037-01-01"):
         timing(year=2050, week=3)
 
 
-def test_iso_weeks_are_dates() -> None:
+def test_iso_weeks_are_written_as_dates() -> None:
     assert timing(week=53, day_of_week="thu", hour=6).on_calendar == (
         "2026-12-31 06:00:00 Europe/Paris",
         "2032-12-30 06:00:00 Europe/Paris",
     )
 
 
-def test_jitter_is_passed_on_with_a_word() -> None:
-    found = timing(hour=6, jitter=30)
-    assert found.jitter == 30
-    assert found.warnings == (
-        "jitter=30: systemd delays a run by 0 to 30 s, where APScheduler moves it by as much either way",
+def test_jitter_becomes_a_delay_with_a_warning() -> None:
+    result = timing(hour=6, jitter=30)
+    assert result.jitter == 30
+    assert result.warnings == (
+        "jitter=30: systemd delays a run by 0 to 30 s; APScheduler moves it by up to that much in either direction",
     )

@@ -1,4 +1,4 @@
-"""What the configuration names as `app`."""
+"""The factory that the configuration names as `app`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""PostgreSQL, or SQLite where the test says so."""
+"""PostgreSQL, or SQLite if the test says so."""
 
 import os
 

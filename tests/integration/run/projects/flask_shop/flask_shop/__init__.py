@@ -1,4 +1,4 @@
-"""A Flask application as its documentation has them: a factory, a database, a model."""
+"""A Flask application as Flask's documentation describes it: a factory, a database, a model."""
 
 import os
 

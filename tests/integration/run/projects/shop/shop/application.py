@@ -1,4 +1,4 @@
-"""A plain object as the application; what it does when it is made is the test's choice."""
+"""A plain object as the application; the test chooses what it does when it is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that leave something uncommitted, and tasks that do not."""
+"""Tasks with and without uncommitted changes."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Tasks that end in every way there is."""
+"""Tasks that end in every possible way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that wait for a signal. Each says that it is ready by a log line."""
+"""Tasks that wait for a signal. Each logs that it is ready."""
 
 from __future__ import annotations
 

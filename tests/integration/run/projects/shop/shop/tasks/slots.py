@@ -1,4 +1,4 @@
-"""Tasks that know the time they work for."""
+"""Tasks that use their nominal time."""
 
 import logging
 import os
@@ -11,35 +11,35 @@ logger = logging.getLogger(__name__)
 
 
 def work(scheduled_at):
-    """Says the time."""
+    """Log the nominal time."""
     run = current_run()
     assert run.scheduled_at == scheduled_at
     logger.info("%s, attempt %s, slot %s", scheduled_at.isoformat(), run.attempt, run.has_slot)
 
 
 def wait():
-    """Goes on until its standard input ends."""
+    """Run until standard input ends."""
     logger.info("ready")
     sys.stdin.read()
 
 
 @cron_idempotent
 def again():
-    """May be run again after anything."""
+    """Idempotent."""
     logger.info("done again")
 
 
 @cron_idempotent
 def fail():
-    """Fails, and may be run again."""
+    """Fail; idempotent."""
     raise RuntimeError("no luck")
 
 
 class Interrupter:
-    """Has a signal come while psycopg is imported, by parts."""
+    """Send a signal while a given part of psycopg is imported."""
 
     def find_spec(self, name, path=None, target=None):
-        """Finds nothing; sends the signal at the part named."""
+        """Find nothing; send the signal when the part is imported."""
         if name == os.environ["SHOP_SIGNAL_AT_IMPORT_OF"]:
             os.kill(os.getpid(), signal.SIGTERM)
 

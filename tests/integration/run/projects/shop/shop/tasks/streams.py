@@ -1,4 +1,4 @@
-"""Tasks that do to standard output what they should not."""
+"""Tasks that misuse standard output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import warnings
 from scheduled_tasks import cron_context, log_cron
 from shop.application import Application
 
-logger = logging.getLogger(__name__)  # there before the application configures logging
+logger = logging.getLogger(__name__)  # exists before the application configures logging
 
 
 @log_cron

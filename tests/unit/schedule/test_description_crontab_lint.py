@@ -1,4 +1,4 @@
-"""Triggers in words, crontabs, and what the linter finds."""
+"""Descriptions of triggers, crontab fields, and the warnings of the linter."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def cron(**fields: object) -> Trigger:
         ({"week": "10", "day_of_week": "mon"}, "at 00:00 on Monday in ISO week 10"),
     ],
 )
-def test_a_trigger_in_words(fields: dict[str, object], words: str) -> None:
+def test_a_cron_trigger_is_described(fields: dict[str, object], words: str) -> None:
     assert describe(cron(**fields)) == f"{words}, Europe/Paris time"
 
 
-def test_other_triggers_in_words() -> None:
+def test_other_triggers_are_described() -> None:
     interval = read_trigger("interval", {"hours": 1, "minutes": 30, "start_date": "2027-01-01"}, timezone="UTC")
     assert describe(interval) == "every hour and 30 minutes of real time from 2027-01-01 00:00:00 UTC"
     once = read_trigger("date", {"run_date": "2027-01-01 06:00:00"}, timezone="Europe/Paris")
@@ -73,53 +73,53 @@ def test_a_crontabs_weekdays_count_from_sunday(text: str, weekdays: str) -> None
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("11 7 * *", "4 fields, where a crontab has five"),
-        ("11 7 1 * mon", "a crontab runs when day or weekday matches, a trigger when both do"),
+        ("11 7 * *", "4 fields; a crontab line has five"),
+        ("11 7 1 * mon", "a crontab line runs when day or weekday matches, a trigger only when both do"),
     ],
 )
-def test_a_crontab_that_no_trigger_says_is_refused(text: str, problem: str) -> None:
+def test_a_crontab_line_without_an_equivalent_trigger_is_a_fault(text: str, problem: str) -> None:
     with pytest.raises(FaultsError, match=problem):
         crontab_fields(text)
 
 
-def test_a_crowd_is_shown_with_a_smoother_spread() -> None:
+def test_a_crowd_comes_with_a_suggestion_to_spread_it() -> None:
     jobs = [(f"c/j{n}", cron(hour=6), None) for n in range(6)] + [("c/other", cron(hour=6, minute=1), None)]
-    (found,) = schedule_warnings(jobs, now=NOW)
-    assert (found.kind, found.at) == ("crowd", (datetime(2026, 11, 23, 5, tzinfo=UTC),))
-    assert found.message == "6 jobs start in the same second, next at 2026-11-23 05:00:00 UTC"
-    assert found.instead.startswith("leave c/j0; later c/j1 by 2 min, c/j2 by 3 min")
+    (warning,) = schedule_warnings(jobs, now=NOW)
+    assert (warning.kind, warning.at) == ("crowd", (datetime(2026, 11, 23, 5, tzinfo=UTC),))
+    assert warning.message == "6 jobs start in the same second, next at 2026-11-23 05:00:00 UTC"
+    assert warning.instead.startswith("keep c/j0; delay c/j1 by 2 min, c/j2 by 3 min")
 
 
-def test_jobs_that_are_apart_are_no_crowd() -> None:
+def test_jobs_that_start_apart_are_not_a_crowd() -> None:
     assert schedule_warnings([(f"c/j{n}", cron(hour=6, minute=n), None) for n in range(30)], now=NOW) == []
 
 
-def test_a_move_of_the_clock_is_told_once_for_all_its_jobs() -> None:
+def test_a_shift_is_reported_once_for_all_its_jobs() -> None:
     jobs = [(f"c/j{n}", cron(hour=2, minute=30), None) for n in range(2)]
-    assert [(each.kind, each.jobs, each.message) for each in schedule_warnings(jobs, now=NOW)] == [
+    assert [(warning.kind, warning.jobs, warning.message) for warning in schedule_warnings(jobs, now=NOW)] == [
         ("gap", ("c/j0", "c/j1"), "02:30 does not exist on Sun 2027-03-28 in Europe/Paris: the run is at 03:30"),
         (
             "fold",
             ("c/j0", "c/j1"),
-            "02:30 comes twice on Sun 2027-10-31 in Europe/Paris: the job runs the first time only",
+            "02:30 occurs twice on Sun 2027-10-31 in Europe/Paris: the job runs only the first time",
         ),
     ]
 
 
-def test_a_repetition_meets_no_surprise() -> None:
+def test_a_repeating_job_has_no_warnings() -> None:
     assert schedule_warnings([("c/j", cron(minute="*/15"), 60)], now=NOW) == []
 
 
 def test_a_timeout_longer_than_the_distance_is_an_overlap() -> None:
-    (found,) = schedule_warnings([("c/j", cron(minute="0,50"), 900)], now=NOW)
-    assert found.message == (
-        "a run may take 900 s, and the next is due 600 s after the one at 2026-11-23 00:50:00 UTC; "
-        "one that is due while the last still runs is not started"
+    (warning,) = schedule_warnings([("c/j", cron(minute="0,50"), 900)], now=NOW)
+    assert warning.message == (
+        "a run can take 900 s, and the next is due 600 s after the one at 2026-11-23 00:50:00 UTC; "
+        "a run that is due while the previous one still runs is not started"
     )
 
 
-def test_every_second_by_accident_is_found() -> None:
-    found = schedule_warnings([("c/j", cron(), None)], now=NOW)
-    assert [(each.kind, each.message[:40]) for each in found] == [
+def test_an_accidental_every_second_is_a_warning() -> None:
+    warnings = schedule_warnings([("c/j", cron(), None)], now=NOW)
+    assert [(warning.kind, warning.message[:40]) for warning in warnings] == [
         ("reading", "no cron field is given, so it runs every")
     ]

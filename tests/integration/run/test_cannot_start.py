@@ -1,4 +1,4 @@
-"""What can't start is one failed line, a sentence on standard error, and an exit code; nothing is recorded."""
+"""A run that can't start writes one failed line and a sentence on standard error, exits, and records nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.integration.run.conftest import Rows
 from tests.integration.run.support import Project
 
-REFUSED = {
+INVALID = {
     "a misspelt task": (
         ("sales.sel",), 64,
         "unknown task 'sales.sel' (a task is DOMAIN.TASK, in shop.tasks): did you mean sales.sell",
@@ -32,8 +32,8 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("argv", "exit_code", "reason"), REFUSED.values(), ids=REFUSED)
-def test_what_can_not_start_is_refused(
+@pytest.mark.parametrize(("argv", "exit_code", "reason"), INVALID.values(), ids=INVALID)
+def test_a_run_that_can_not_start_says_why_and_is_not_recorded(
     shop: Project, rows: Rows, argv: tuple[str, ...], exit_code: int, reason: str
 ) -> None:
     finished = shop.run(*argv)
@@ -49,9 +49,9 @@ MISUSED = {
     "nothing": ((), "expected one task, DOMAIN.TASK, got none"),
     "two tasks": (("ends.well", "sales.sell"), "expected one task, DOMAIN.TASK, got ends.well sales.sell"),
     "an unknown option": (("ends.well", "--colour"), "option --colour not recognized"),
-    "args that are no JSON": (("ends.well", "--args", "[1"), "--args [1: not JSON"),
-    "args that are no list": (("ends.well", "--args", "{}"), "--args {}: expected a JSON list"),
-    "a clock that can't be one": (
+    "args that aren't JSON": (("ends.well", "--args", "[1"), "--args [1: not JSON"),
+    "args that aren't a list": (("ends.well", "--args", "{}"), "--args {}: expected a JSON list"),
+    "an invalid clock name": (
         ("ends.well", "--clock", "The Night"),
         "--clock The Night: a name consists of a-z",
     ),
@@ -77,7 +77,7 @@ def test_a_misused_command_line_is_explained_with_the_usage(shop: Project, argv:
         ('colour = "red"', "{file}: unknown colour: the keys are domains, clocks, features"),
         ("domains = ", "{file}: not TOML"),
     ],
-    ids=["a package that isn't there", "no domains", "an unknown key", "no TOML"],
+    ids=["a package that isn't there", "no domains", "an unknown key", "not TOML"],
 )
 @pytest.mark.parametrize("task", ["sales.sell", "sell"])
 def test_a_wrong_configuration_exits_78_and_names_the_file(shop: Project, line: str, reason: str, task: str) -> None:
@@ -88,7 +88,7 @@ def test_a_wrong_configuration_exits_78_and_names_the_file(shop: Project, line: 
     assert finished.end["reason"].startswith(reason.format(file=file))
 
 
-def test_a_domain_that_raises_does_not_keep_others_from_being_named(shop: Project) -> None:
+def test_a_domain_that_raises_does_not_hide_the_names_of_others(shop: Project) -> None:
     package = shop.folder / "shop" / "tasks" / "exploding"
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('bang')\n")
@@ -98,7 +98,7 @@ def test_a_domain_that_raises_does_not_keep_others_from_being_named(shop: Projec
     assert "left out: shop.tasks.exploding can't be imported: RuntimeError: bang" in finished.stderr
 
 
-def test_a_domain_that_exits_when_it_is_imported_is_a_broken_one(shop: Project) -> None:
+def test_a_domain_that_exits_when_it_is_imported_is_a_wrong_configuration(shop: Project) -> None:
     (shop.folder / "shop" / "tasks" / "leaving.py").write_text("import sys\n\nsys.exit(0)\n")
     finished = shop.run("leaving.task")
     assert finished.exit_code == 78
