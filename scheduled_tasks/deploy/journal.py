@@ -62,15 +62,15 @@ def read_journal(namespace: str = "") -> Journal | None:
     if not tails:
         return None
     current = max(tails, key=lambda path: tails[path])
-    kept = [path for path in heads if path.is_relative_to(PERSISTENT) == current.is_relative_to(PERSISTENT)]
+    files = [path for path in heads if path.is_relative_to(PERSISTENT) == current.is_relative_to(PERSISTENT)]
     disk = os.statvfs(current.parent)
     return Journal(
         namespace=namespace,
         persistent=current.is_relative_to(PERSISTENT),
-        used=sum(path.stat().st_blocks * 512 for path in kept if path.exists()),
-        since=min(heads[path] for path in kept),
+        used=sum(path.stat().st_blocks * 512 for path in files if path.exists()),
+        since=min(heads[path] for path in files),
         # journald deletes whole archived files, NAME@….journal; without one, a new journal has lost nothing.
-        has_lost=min(numbers[path] for path in kept) > 1 and any("@" in path.name for path in kept),
+        has_lost=min(numbers[path] for path in files) > 1 and any("@" in path.name for path in files),
         disk_free=disk.f_bavail / disk.f_blocks,
         dropped=_dropped(namespace),
     )

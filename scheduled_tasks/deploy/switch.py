@@ -64,7 +64,7 @@ class Switch:
                 caught_up = self._with_timers_stopped()
         else:
             self._flip()
-        # Stale links tell the apply after a killed one which units were ours, so they go last.
+        # If this apply is killed, the stale links tell the next one which units were ours. So they are removed last.
         for link in self.todo.stale_links:
             self._remove_link(link)
         self._remove_old_sets()

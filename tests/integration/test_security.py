@@ -12,12 +12,12 @@ from scheduled_tasks.render.unit_set import UnitSet
 GOLDEN = Path(__file__).parents[1] / "golden"
 JOB = "clock-limits-inherits_all.service"
 
-# What the documentation says a relaxation costs; jit and netlink cost less than the measure shows.
+# The documented cost of each relaxation; jit and netlink cost less than the scores show.
 MEASURED = {"jit": 0.0, "processes": 0.2, "devices": 0.3, "namespaces": 0.7, "netlink": 0.0}
 
 
 def with_lines(*lines: str) -> UnitSet:
-    """A set with one job, that has nothing but limits, and these lines."""
+    """A set with one job, which has its limits and these lines."""
     folder = GOLDEN / "limits/expected"
     files = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
     files = {path: text for path, text in files.items() if "has_its_own" not in path}
@@ -26,43 +26,43 @@ def with_lines(*lines: str) -> UnitSet:
 
 
 def exposure(*lines: str) -> Exposure:
-    """How exposed that job is."""
-    [found] = exposures(with_lines(*lines))
-    return found
+    """The exposure of that job."""
+    [job] = exposures(with_lines(*lines))
+    return job
 
 
-def test_a_job_with_nothing_relaxed_is_exposed_to_1_2_at_most() -> None:
-    found = exposure()
-    assert found.unit == JOB
-    assert found.score <= 1.2
-    assert found.reasons[0] == ("Service has access to the host's network", 0.5)
+def test_a_job_without_relaxations_scores_at_most_1_2() -> None:
+    job = exposure()
+    assert job.unit == JOB
+    assert job.score <= 1.2
+    assert job.reasons[0] == ("Service has access to the host's network", 0.5)
 
 
-def test_a_job_that_speaks_to_everybody_is_still() -> None:
+def test_a_job_that_can_reach_any_address_scores_at_most_1_2_too() -> None:
     assert exposure("IPAddressDeny=").score <= 1.2
 
 
-def test_what_raised_it_by_name_is_what_the_unit_says() -> None:
+def test_an_exposure_lists_the_relaxations_that_the_unit_names() -> None:
     assert exposure().relaxed == ()
     assert exposure("X-Relaxed=jit netlink", "X-Relaxed=concurrency").relaxed == ("concurrency", "jit", "netlink")
 
 
-def test_taking_turns_by_locks_costs_what_the_documentation_says() -> None:
+def test_concurrency_locks_cost_as_much_as_documented() -> None:
     assert exposure("Type=notify", "NotifyAccess=all").score - exposure().score == pytest.approx(0.2)
     page = (GOLDEN.parents[1] / "docs/reference/clock-files.md").read_text()
     assert "which costs 0.2 (any process of a run may notify systemd)" in " ".join(page.split())
 
 
 @pytest.mark.parametrize("name", RELAXATIONS)
-def test_a_relaxation_costs_what_the_documentation_says(name: str) -> None:
+def test_a_relaxation_costs_as_much_as_documented(name: str) -> None:
     assert exposure(*RELAXATIONS[name].lines).score - exposure().score == pytest.approx(MEASURED[name])
     page = (GOLDEN.parents[1] / "docs/reference/clock-files.md").read_text()
     [row] = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
     assert (f"| {MEASURED[name]};" if MEASURED[name] else "| under 0.1;") in row
-    assert COSTS[name] >= MEASURED[name]  # or the gate would refuse what is relaxed by name
+    assert COSTS[name] >= MEASURED[name]  # otherwise the gate would refuse a named relaxation
 
 
-def test_the_gate_lets_pass_what_is_relaxed_by_name_and_nothing_else() -> None:
+def test_the_gate_lets_named_relaxations_pass_and_nothing_else() -> None:
     gate(with_lines())
     for name, relaxation in RELAXATIONS.items():
         gate(with_lines(f"X-Relaxed={name}", *relaxation.lines))
@@ -73,7 +73,7 @@ def test_the_gate_lets_pass_what_is_relaxed_by_name_and_nothing_else() -> None:
     assert "at most 1.3 is allowed: " in str(refused.value)
 
 
-def test_the_gate_measures_one_of_the_jobs_that_are_alike_and_names_how_many() -> None:
+def test_the_gate_measures_one_job_of_a_group_and_says_how_many_there_are() -> None:
     files = dict(with_lines("NoNewPrivileges=no", "CapabilityBoundingSet=~"))
     for number in range(400):
         name = f"clock-limits-other{number}.service"

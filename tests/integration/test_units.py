@@ -18,12 +18,12 @@ SETS = [path.parent for path in sorted(GOLDEN.glob("*/expected/clock.slice")) if
 
 
 @pytest.mark.parametrize("folder", SETS, ids=lambda folder: folder.parent.name)
-def test_systemd_finds_nothing_to_say_about_a_rendered_set(folder: Path, tmp_path: Path) -> None:
+def test_systemd_finds_no_fault_in_a_rendered_set(folder: Path, tmp_path: Path) -> None:
     for path in folder.rglob("*.*"):
         if path.is_file():
             target = tmp_path / path.relative_to(folder)
             target.parent.mkdir(exist_ok=True)
-            # Our commands and the configuration aren't installed here: any program will do for the check.
+            # Our commands aren't installed here; for this check any program will do.
             text = path.read_text()
             for command in ("run-task", "clocks"):
                 text = text.replace(f"/opt/scheduled-tasks/current/bin/{command}", "/bin/true")
@@ -36,5 +36,5 @@ def test_systemd_finds_nothing_to_say_about_a_rendered_set(folder: Path, tmp_pat
         text=True,
         check=False,
     )
-    # The exit code says nothing: it is 0 for unknown keys too.
+    # The exit code is of no use: it is 0 even for unknown keys.
     assert verified.stderr == ""

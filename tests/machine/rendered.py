@@ -1,4 +1,4 @@
-"""Jobs of a test's own on a machine: a clock file rendered as ever, and a script in the place of run-task."""
+"""A test's own jobs on a machine: rendered from a clock file as usual, with a script in place of run-task."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from scheduled_tasks.render.units import render
 if TYPE_CHECKING:
     from tests.machine.machine import Machine
 
-GOLDEN = Path(__file__).parents[1] / "golden"  # has the shop, whose tasks the clocks name
-OUT = "/srv/out"  # every user may write there, and the test reads it
+GOLDEN = Path(__file__).parents[1] / "golden"  # contains the shop, whose tasks the clocks name
+OUT = "/srv/out"  # every user can write there, and the test reads it
 RUN_TASK = "/usr/local/bin/run-script"
 
-# It gets run-task's arguments, and runs the script that has the job's id.
+# It gets run-task's arguments, and runs the script named after the job's id.
 RUN_SCRIPT = """#!/bin/sh
 umask 0
 for argument; do case $argument in --job=*) job=${argument#--job=};; esac; done
@@ -30,10 +30,10 @@ exec "/srv/jobs/$job"
 
 @dataclass
 class Jobs:
-    """A clock and its jobs, each with the script that it runs.
+    """A clock and its jobs, each with a script to run.
 
     Attributes:
-        options: what `Clock(…)` gets, as it is written there.
+        options: the arguments of `Clock(…)`, as source text.
         scripts: job → its script.
         lines: the `add_job` lines.
     """
@@ -44,26 +44,26 @@ class Jobs:
     lines: list[str] = field(default_factory=list)
 
     def add(self, job: str, script: str, options: str = "", *, task: str = "recount", shell: str = "/bin/sh") -> None:
-        """Adds a job that is never due: tests start its service."""
+        """Add a job that is never due: tests start its service."""
         self.scripts[job] = f"#!{shell}\n{script}\n"
         self.lines.append(f'scheduler.add_job({task}, "cron", id="{job}", year=2100, {options})')
 
     def put_on(self, machine: Machine, folder: Path, host: Host) -> None:
-        """Renders the clock and brings it onto a machine, without a deploy's care."""
+        """Render the clock onto a machine, without the care of an apply."""
         self.write_into(machine.root, folder, host)
         machine.run("install", "--directory", "--mode=777", OUT)
         machine.run("systemctl", "daemon-reload")
 
     def write_into(self, root: Path, folder: Path, host: Host) -> None:
-        """Renders the clock and writes its units and scripts below a root directory."""
+        """Render the clock and write its units and scripts below a root directory."""
         path = folder / f"{self.clock}.py"
         text = "from shop.tasks.booking import count, recount\nfrom scheduled_tasks import Clock\n"
         path.write_text(f'{text}scheduler = Clock(timezone="UTC", {self.options})\n' + "\n".join(self.lines) + "\n")
         if str(GOLDEN) not in sys.path:
             sys.path.insert(0, str(GOLDEN))
-        project = ReadingContext(domains="shop.tasks", timezone="", now=datetime.now(UTC))
-        for name, content in render([read_clock(path, self.clock, project)], host).items():
-            if not (root / "etc/systemd/system" / name).is_symlink():  # on a deployed machine what all share is
+        context = ReadingContext(domains="shop.tasks", timezone="", now=datetime.now(UTC))
+        for name, content in render([read_clock(path, self.clock, context)], host).items():
+            if not (root / "etc/systemd/system" / name).is_symlink():  # as the shared ones of a deployed machine are
                 write_below(root, f"/etc/systemd/system/{name}", content)
         write_below(root, RUN_TASK, RUN_SCRIPT, mode=0o755)
         for job, script in self.scripts.items():
@@ -75,30 +75,30 @@ class Jobs:
 
 
 def host(**changes: object) -> Host:
-    """A host whose services run the tests' scripts, as users that systemd makes."""
+    """A host whose services run the tests' scripts, as dynamic users."""
     return Host(run_task=RUN_TASK, configuration=Path("/etc/scheduled-tasks/config.toml"), **changes)  # type: ignore[arg-type]
 
 
 def write(machine: Machine, path: str, text: str, mode: int = 0o644) -> None:
-    """Writes a file of the machine."""
+    """Write a file of the machine."""
     write_below(machine.root, path, text, mode)
 
 
 def write_below(root: Path, path: str, text: str, mode: int = 0o644) -> None:
-    """Writes a file below a root directory."""
+    """Write a file below a root directory."""
     inside = root / path.lstrip("/")
     inside.parent.mkdir(parents=True, exist_ok=True)
     inside.write_text(text)
     inside.chmod(mode)
 
 
-def said(machine: Machine, unit: str, *properties: str) -> list[str]:
-    """Properties of a unit, in the order they are asked for."""
+def values(machine: Machine, unit: str, *properties: str) -> list[str]:
+    """The values of a unit's properties, in the given order."""
     shown = machine.run("systemctl", "show", unit, f"--property={','.join(properties)}").stdout
     pairs = dict(line.split("=", 1) for line in shown.splitlines())
     return [pairs[name] for name in properties]
 
 
 def start(machine: Machine, *units: str) -> None:
-    """Starts services, and waits until they have ended."""
+    """Start services, and wait until they have ended."""
     machine.run("systemctl", "start", "--wait", *units, check=False)

@@ -1,6 +1,6 @@
-"""What reaches a unit arrives exactly, or is refused: made-up values, all through a booted systemd, 252 and 257.
+"""Values in a unit arrive exactly or are refused: generated values, all through a booted systemd, 252 and 257.
 
-Each value is written by the functions that the templates use; the service writes what it got to a file.
+Each value is written by the functions that the templates use; the service writes what it received to a file.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
     from tests.machine.machine import Machine
 
-pytestmark = pytest.mark.xdist_group("escaping")  # a boot of each for all values
+pytestmark = pytest.mark.xdist_group("escaping")  # they share one boot of each
 
 CASES = 150
 GOT = "/srv/got"
-# Where it stands, a variable, and its arguments, each ended by a NUL.
+# Its working directory, a variable and its arguments, each terminated by a NUL.
 TELL = f"""#!/bin/sh
 printf '%s\\0' "$PWD" "$VALUE" "$@" >"{GOT}/$TELL"
 """
@@ -50,7 +50,7 @@ ALPHABET = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=12), st.text("\\
 
 
 def values(number: int = CASES) -> list[str]:
-    """The hostile ones, and made-up ones, the same each time."""
+    """The hostile values and generated ones, the same each time."""
     made: list[str] = []
 
     @seed(252)
@@ -67,7 +67,7 @@ def values(number: int = CASES) -> list[str]:
 
 
 def written(value: str, how: Callable[[str], UnitText]) -> UnitText | None:
-    """The value as a unit has it; None where it is refused."""
+    """The value as a unit has it; None if it is refused."""
     try:
         return how(value)
     except (UnwritableValueError, ValueError):
@@ -82,7 +82,7 @@ def teller(either_machine: Machine) -> Machine:
 
 
 def tell(machine: Machine, kind: str, directives: dict[int, str], command: dict[int, str] | None = None) -> None:
-    """Runs a service for each case, all at once; what it got is in the file `<kind><number>`."""
+    """Run a service for each case, all at once; each writes what it received to the file `<kind><number>`."""
     names = []
     for number, directive in directives.items():
         name = f"{kind}{number}"
@@ -110,7 +110,7 @@ def test_arguments_arrive_exactly_or_are_refused(teller: Machine) -> None:
     accepted = {n: line for n, line in lines.items() if line is not None}
     tell(teller, "argument", dict.fromkeys(accepted, ""), dict(accepted))
     assert {n: got(teller, f"argument{n}")[2:] for n in accepted} == {n: [cases[n], "last"] for n in accepted}
-    assert_refusals_have_a_reason({cases[n] for n in cases.keys() - accepted.keys()})
+    assert_refused_for_a_reason({cases[n] for n in cases.keys() - accepted.keys()})
 
 
 def test_variables_arrive_exactly_or_are_refused(teller: Machine) -> None:
@@ -119,11 +119,11 @@ def test_variables_arrive_exactly_or_are_refused(teller: Machine) -> None:
     accepted = {n: f"Environment={line}" for n, line in lines.items() if line is not None}
     tell(teller, "variable", accepted)
     assert {n: got(teller, f"variable{n}")[1] for n in accepted} == {n: cases[n] for n in accepted}
-    assert_refusals_have_a_reason({cases[n] for n in cases.keys() - accepted.keys()})
+    assert_refused_for_a_reason({cases[n] for n in cases.keys() - accepted.keys()})
 
 
 def test_descriptions_arrive_exactly_or_are_refused(teller: Machine) -> None:
-    cases = dict(enumerate(value for value in values() if value))  # an empty one is the unit's name
+    cases = dict(enumerate(value for value in values() if value))  # systemd replaces an empty one by the unit's name
     lines = {n: written(value, directive_value) for n, value in cases.items()}
     accepted = {n: line for n, line in lines.items() if line is not None}
     for n, line in accepted.items():
@@ -135,9 +135,7 @@ def test_descriptions_arrive_exactly_or_are_refused(teller: Machine) -> None:
     told = [line.removeprefix("Description=") for line in shown.split("\n") if line]
     assert told == [cases[n] for n in accepted]
     refused = {cases[n] for n in cases.keys() - accepted.keys()}
-    assert_refusals_have_a_reason(
-        {value for value in refused if value == value.strip(" ") and not value.endswith("\\")}
-    )
+    assert_refused_for_a_reason({value for value in refused if value == value.strip(" ") and not value.endswith("\\")})
 
 
 def test_paths_arrive_exactly_or_are_refused(teller: Machine) -> None:
@@ -149,7 +147,7 @@ def test_paths_arrive_exactly_or_are_refused(teller: Machine) -> None:
     assert len(lines) > 50
     for path in plain.values():
         (teller.root / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
-    # All else is read-only: it can write where ReadWritePaths= says so, and there alone.
+    # Everything else is read-only: it can write only where ReadWritePaths= allows it.
     hardened = {n: f"{line}\nProtectSystem=strict\nReadWritePaths={GOT}" for n, line in lines.items()}
     touch = command_line("/bin/sh", "-ec", "touch written-here; exec /usr/local/bin/tell")
     tell(teller, "path", hardened, dict.fromkeys(hardened, touch))
@@ -157,10 +155,10 @@ def test_paths_arrive_exactly_or_are_refused(teller: Machine) -> None:
     assert [path for path in plain.values() if not (teller.root / path.lstrip("/") / "written-here").exists()] == []
 
 
-# What breaks a unit's line, each in a way of its own.
+# Each part would break a unit's line in its own way.
 ODD = "/srv/two words/100%n/$HOME/a:b/back\\slash/ü"
-QUOTED = f"{ODD}/\"quoted\" and 'single'.toml"  # a release's folder with these is refused
-KEYS = "/srv/100%n/$HOME/a:b/\"quoted\"/'single'/ü"  # credentials in a folder with blanks or backslashes are too
+QUOTED = f"{ODD}/\"quoted\" and 'single'.toml"  # refused in the path of a release
+KEYS = "/srv/100%n/$HOME/a:b/\"quoted\"/'single'/ü"  # so are blanks and backslashes in that of credentials
 
 
 def test_a_hosts_paths_arrive_exactly(teller: Machine, tmp_path: Path) -> None:
@@ -180,8 +178,8 @@ def test_a_hosts_paths_arrive_exactly(teller: Machine, tmp_path: Path) -> None:
     assert got(teller, "host") == [QUOTED, f"{ODD}/current/bin/run-task", "a secret"]
 
 
-def assert_refusals_have_a_reason(refused: set[str]) -> None:
-    """Nothing is refused but control characters, and what is no character (surrogates, noncharacters)."""
+def assert_refused_for_a_reason(refused: set[str]) -> None:
+    """Only control characters, surrogates and noncharacters are refused."""
 
     def has_reason(value: str) -> bool:
         return any(

@@ -1,4 +1,4 @@
-"""What options promise, seen at work: limits bind, retries are counted, jobs of a clock take turns."""
+"""Options at work: limits apply, retries are counted, and a clock's concurrency is limited."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.machine.machine import wait_for
-from tests.machine.rendered import OUT, Jobs, host, said, start
+from tests.machine.rendered import OUT, Jobs, host, start, values
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.machine.machine import Machine
 
-pytestmark = pytest.mark.xdist_group("options")  # one machine for all of them
+pytestmark = pytest.mark.xdist_group("options")  # they share a machine
 
 
-# For three seconds or more as busy as it may be; then it says what it had of a processor, from when to when.
+# Uses as much CPU as it can for three seconds or more, then prints when it began, when it ended and its CPU time.
 BUSY = f"""begun=$(date +%s.%N); end=$((${{begun%.*}} + 4))
 while [ "$(date +%s)" -lt "$end" ]; do n=0; while [ $n -lt 5000 ]; do n=$((n + 1)); done; done
 times >{OUT}/times
 echo "of a processor: $begun $(date +%s.%N) $(head -n 1 {OUT}/times | tr -d 'ms')" >{OUT}/busy"""
 
 
-def share(said: str) -> float:
-    """Which part of a processor a job had that was busy."""
-    begun, ended, used, _ = said.partition("of a processor: ")[2].split()[:4]
+def share(report: str) -> float:
+    """The share of a CPU that a busy job had."""
+    begun, ended, used, _ = report.partition("of a processor: ")[2].split()[:4]
     return float(used) / (float(ended) - float(begun))
 
 
@@ -60,74 +60,79 @@ def attempts(machine: Machine, name: str) -> int:
     return (machine.root / OUT.lstrip("/") / name).read_text().count("\n")
 
 
-def test_systemd_has_nothing_to_say_about_the_units_and_calls_them_hardened(machine: Machine, limits: Jobs) -> None:
+def test_systemd_finds_the_units_sound_and_hardened(machine: Machine, limits: Jobs) -> None:
     units = [limits.service(job) for job in limits.scripts]
     assert machine.run("systemd-analyze", "verify", "--man=no", *units).stderr == ""
     judged = machine.run("systemd-analyze", "security", "--no-pager", units[0]).stdout
     assert [float(score) <= 1.2 for score in re.findall(r"level for \S+: ([\d.]+)", judged)] == [True], judged
 
 
-def test_a_job_that_takes_more_memory_than_it_may_is_killed(machine: Machine, limits: Jobs) -> None:
+def test_a_job_that_exceeds_its_memory_is_killed(machine: Machine, limits: Jobs) -> None:
     start(machine, limits.service("greedy"), limits.service("modest"))
-    assert said(machine, limits.service("greedy"), "Result") in (["oom-kill"], ["signal"])  # the latter with cgroup v1
-    assert said(machine, limits.service("modest"), "Result") == ["success"]
+    assert values(machine, limits.service("greedy"), "Result") in (
+        ["oom-kill"],
+        ["signal"],
+    )  # signal: with cgroup v1
+    assert values(machine, limits.service("modest"), "Result") == ["success"]
 
 
-def test_a_job_that_makes_more_processes_than_it_may_cannot(machine: Machine, limits: Jobs) -> None:
+def test_a_job_cannot_create_more_processes_than_its_limit(machine: Machine, limits: Jobs) -> None:
     start(machine, limits.service("forks"))
-    assert said(machine, limits.service("forks"), "Result") == ["exit-code"]
+    assert values(machine, limits.service("forks"), "Result") == ["exit-code"]
     assert any("fork" in str(entry["MESSAGE"]) for entry in machine.journal(limits.service("forks")))
 
 
-def test_a_job_that_takes_longer_than_it_may_is_ended(machine: Machine, limits: Jobs) -> None:
+def test_a_job_that_exceeds_its_timeout_is_ended(machine: Machine, limits: Jobs) -> None:
     start(machine, limits.service("hangs"))
-    assert said(machine, limits.service("hangs"), "Result") == ["timeout"]
+    assert values(machine, limits.service("hangs"), "Result") == ["timeout"]
 
 
-def test_a_job_has_no_more_of_a_processor_than_it_may(machine: Machine, limits: Jobs) -> None:
+def test_a_job_uses_no_more_cpu_than_its_quota(machine: Machine, limits: Jobs) -> None:
     start(machine, limits.service("busy"))
-    assert said(machine, limits.service("busy"), "Result") == ["success"]
+    assert values(machine, limits.service("busy"), "Result") == ["success"]
     assert 0.1 < share((machine.root / OUT.lstrip("/") / "busy").read_text()) < 0.3
 
 
-def test_a_job_is_tried_again_until_it_succeeds(machine: Machine, limits: Jobs) -> None:
+def test_a_job_is_retried_until_it_succeeds(machine: Machine, limits: Jobs) -> None:
     start(machine, limits.service("fails_twice"))
     wait_for("the third attempt", lambda: attempts(machine, "twice") == 3, seconds=20)
     wait_for(
         "its end",
-        lambda: said(machine, limits.service("fails_twice"), "ActiveState", "Result") == ["inactive", "success"],
+        lambda: values(machine, limits.service("fails_twice"), "ActiveState", "Result") == ["inactive", "success"],
         seconds=10,
     )
 
 
-def test_retries_end_in_a_failure_and_the_next_run_has_all_of_them_again(machine: Machine, limits: Jobs) -> None:
+def test_a_run_fails_after_its_last_retry_and_the_next_run_has_all_retries_again(
+    machine: Machine, limits: Jobs
+) -> None:
     service = limits.service("always_fails")
     for total in (3, 6):
         start(machine, service)
-        wait_for("the end", lambda: said(machine, service, "ActiveState") == ["failed"], seconds=20)
+        wait_for("the end", lambda: values(machine, service, "ActiveState") == ["failed"], seconds=20)
         assert attempts(machine, "always") == total
-        assert said(machine, service, "Result", "ExecMainStatus") == ["exit-code", "69"]
+        assert values(machine, service, "Result", "ExecMainStatus") == ["exit-code", "69"]
 
 
-def test_a_wrong_configuration_is_not_tried_again(machine: Machine, limits: Jobs) -> None:
+def test_a_configuration_error_is_not_retried(machine: Machine, limits: Jobs) -> None:
     service = limits.service("is_misconfigured")
     start(machine, service)
-    assert said(machine, service, "ActiveState", "ExecMainStatus") == ["failed", "78"]
+    assert values(machine, service, "ActiveState", "ExecMainStatus") == ["failed", "78"]
     assert attempts(machine, "misconfigured") == 1
 
 
-def test_each_attempt_has_all_of_its_time(machine: Machine, limits: Jobs) -> None:
+def test_each_attempt_has_the_full_timeout(machine: Machine, limits: Jobs) -> None:
     service = limits.service("hangs_again")
     start(machine, service)
-    wait_for("the end", lambda: said(machine, service, "ActiveState") == ["failed"], seconds=20)
+    wait_for("the end", lambda: values(machine, service, "ActiveState") == ["failed"], seconds=20)
     assert attempts(machine, "hangs") == 2
 
 
-def test_jobs_of_a_clock_take_turns_and_none_is_lost_nor_has_less_time(machine: Machine, tmp_path: Path) -> None:
+def test_jobs_beyond_the_concurrency_wait_and_none_is_lost_or_has_less_time(machine: Machine, tmp_path: Path) -> None:
     jobs = Jobs("turns", f'timeout="3s", concurrency=2, read_write_paths=["{OUT}"]')
     names = [f"job{number}" for number in range(6)]
     for name in names:
-        # Each works for 2 s of its 3 s: the last waits for 4 s first.
+        # Each uses 2 s of its 3 s; the last one first waits for 4 s.
         jobs.add(name, f"echo + >>{OUT}/turns; sleep 2; echo - >>{OUT}/turns")
     jobs.put_on(machine, tmp_path, host())
     machine.run("systemctl", "start", "--no-block", *map(jobs.service, names))
@@ -135,7 +140,7 @@ def test_jobs_of_a_clock_take_turns_and_none_is_lost_nor_has_less_time(machine: 
     wait_for("the last job's end", lambda: log.exists() and log.read_text().count("-") == 6, seconds=30)
 
     def ends() -> list[list[str]]:
-        return [said(machine, jobs.service(name), "ActiveState", "Result") for name in names]
+        return [values(machine, jobs.service(name), "ActiveState", "Result") for name in names]
 
     wait_for("all ends", lambda: ends() == [["inactive", "success"]] * 6, seconds=10)
     running = 0
@@ -143,7 +148,7 @@ def test_jobs_of_a_clock_take_turns_and_none_is_lost_nor_has_less_time(machine: 
     assert most == 2
 
 
-def test_a_killed_job_gives_its_turn_back(machine: Machine, tmp_path: Path) -> None:
+def test_a_killed_job_releases_its_lock(machine: Machine, tmp_path: Path) -> None:
     jobs = Jobs("killed", f'concurrency=1, read_write_paths=["{OUT}"]')
     jobs.add("holds", "sleep 60")
     jobs.add("waits", f"echo >>{OUT}/waited")
@@ -153,5 +158,5 @@ def test_a_killed_job_gives_its_turn_back(machine: Machine, tmp_path: Path) -> N
     machine.run("systemctl", "start", "--no-block", jobs.service("stopped"), jobs.service("waits"))
     machine.run("systemctl", "stop", jobs.service("stopped"))
     machine.run("systemctl", "kill", "--signal=KILL", jobs.service("holds"))
-    wait_for("the other's turn", (machine.root / OUT.lstrip("/") / "waited").exists, seconds=10)
+    wait_for("the other's lock", (machine.root / OUT.lstrip("/") / "waited").exists, seconds=10)
     assert not (machine.root / OUT.lstrip("/") / "never").exists()

@@ -1,4 +1,4 @@
-"""Going back, taking away, and what an apply refuses, on a booted machine."""
+"""Rolling back, removing, and what an apply refuses, on a booted machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMERS = {"clock-one-kept.timer", "clock-one-plain.timer"}
 
 @pytest.fixture(autouse=True)
 def applied(project: SmallProject) -> None:
-    """A clock with a persistent and a plain timer, that are due in half a day."""
+    """A clock with a persistent and a plain timer, both due in half a day."""
     project.clocks("remove", "--all")
     project.machine.run("sh", "-c", f"systemctl stop 'clock-*.service'; rm -f {RUNS} /run/small.long")
     project.write(one={"kept": (at(43_200), True), "plain": (at(43_200), False)})
@@ -25,7 +25,7 @@ def applied(project: SmallProject) -> None:
 
 
 def listed(project: SmallProject, *options: str) -> set[str]:
-    """The units that systemd has in memory, by their state."""
+    """The units that systemd has in memory, with these options of `systemctl list-units`."""
     printed = project.machine.run("systemctl", "list-units", "--plain", "--no-legend", *options, "clock-*").stdout
     return {line.split()[0] for line in printed.splitlines()}
 
@@ -33,7 +33,7 @@ def listed(project: SmallProject, *options: str) -> set[str]:
 @pytest.mark.parametrize(
     ("last_run", "stays"), [("-1 minute", True), ("-2 days", False)], ids=["nothing missed", "a run missed"]
 )
-def test_removed_units_come_back_with_their_stamps_and_nothing_fires(
+def test_a_rollback_restores_removed_units_with_their_stamps_and_starts_nothing(
     project: SmallProject, last_run: str, *, stays: bool
 ) -> None:
     project.write()
@@ -76,7 +76,7 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
     project.machine.run("sh", "-c", f"systemctl stop clock-sync.timer; rm {foreign}")
 
 
-def test_remove_all_takes_pauses_locks_and_failures_along(project: SmallProject) -> None:
+def test_remove_all_removes_pauses_locks_and_failed_states(project: SmallProject) -> None:
     project.write("concurrency=1", one={"kept": (f"hour={FAR_HOUR}", True)}, two={"breaks": (f"hour={FAR_HOUR}", True)})
     project.apply()
     breaks = "/run/systemd/system/clock-two-breaks.service.d"
@@ -95,7 +95,7 @@ def test_remove_all_takes_pauses_locks_and_failures_along(project: SmallProject)
     assert left == ""
 
 
-def test_a_second_apply_is_told_who_has_the_lock(project: SmallProject) -> None:
+def test_a_second_apply_reports_who_has_the_lock(project: SmallProject) -> None:
     holding = (
         "import fcntl\n"
         "from scheduled_tasks.cli import main\n"
@@ -109,7 +109,7 @@ def test_a_second_apply_is_told_who_has_the_lock(project: SmallProject) -> None:
     assert done.stderr == "clocks: another apply is running: process 4711, since noon; wait until it has finished\n"
 
 
-def test_a_set_that_systemd_finds_fault_with_changes_nothing(project: SmallProject) -> None:
+def test_a_set_in_which_systemd_finds_a_fault_changes_nothing(project: SmallProject) -> None:
     configuration = project.machine.root / f"{FOLDER}/config.toml".lstrip("/")
     sound = configuration.read_text()
     configuration.write_text(sound.replace("bin/run-task", "bin/not-there"))
@@ -124,7 +124,7 @@ def test_a_set_that_systemd_finds_fault_with_changes_nothing(project: SmallProje
     assert project.apply()["changed"] is False
 
 
-def test_the_plan_is_what_an_apply_then_does(project: SmallProject) -> None:
+def test_an_apply_does_what_the_plan_shows(project: SmallProject) -> None:
     project.machine.run("sh", "-c", "echo 5 >/run/small.long")
     project.machine.run("systemctl", "start", "clock-one-plain.service")
     project.write(one={"kept": (at(3600), True)}, two={"other": (f"hour={LATER_HOUR}", True)})
@@ -134,7 +134,7 @@ def test_the_plan_is_what_an_apply_then_does(project: SmallProject) -> None:
     assert planned["running"] == {
         "clock-one-plain.service": "goes on to its end with its limits, and is not started again"
     }
-    assert {each["timer"]: (bool(each["next"]), bool(each["new_next"])) for each in planned["timers"]} == {
+    assert {timer["timer"]: (bool(timer["next"]), bool(timer["new_next"])) for timer in planned["timers"]} == {
         "clock-one-kept.timer": (True, True),
         "clock-one-plain.timer": (True, False),
         "clock-two-other.timer": (False, True),
@@ -145,7 +145,7 @@ def test_the_plan_is_what_an_apply_then_does(project: SmallProject) -> None:
     assert project.clocks("plan").stdout == "nothing to do: the timers are as the clock files say\n"
 
 
-LOCAL = {  # an operator's drop-in at each level, against what the set says in the most specific one
+LOCAL = {  # an operator's drop-in at each level, which overrides the most specific one of the set
     "clock-.service.d/91-all.conf": "[Service]\nNice=7\n",
     "clock-one-.service.d/92-clock.conf": "[Service]\nTasksMax=11\n",
     "clock-one-kept.service.d/override.conf": "[Service]\nRuntimeMaxSec=77\n",
@@ -153,8 +153,8 @@ LOCAL = {  # an operator's drop-in at each level, against what the set says in t
 }
 
 
-def test_an_operators_drop_in_wins_at_any_level_and_survives_deploys(project: SmallProject) -> None:
-    job = "nice=3, tasks_max=9, timeout=50"  # its own drop-in has them
+def test_an_operators_drop_in_wins_at_any_level_and_survives_applies(project: SmallProject) -> None:
+    job = "nice=3, tasks_max=9, timeout=50"  # these go into its own drop-in
     project.write(one={"kept": (f"hour={FAR_HOUR}, {job}", True)})
     project.apply()
     limits = "Nice,TasksMax,RuntimeMaxUSec"
@@ -198,18 +198,18 @@ RUNTIME = "/run/systemd/system/clock-one-kept.timer.d"
     ],
     ids=["a new drop-in", "a drop-in edited", "a drop-in in /run", "a timer stopped"],
 )
-def test_what_changed_behind_systemds_back_is_seen(
+def test_a_change_that_systemd_has_not_loaded_is_planned(
     project: SmallProject, before: str, change: str, planned: dict[str, object]
 ) -> None:
-    # 252 looks for drop-ins only into the folders that it knew when it loaded its units.
+    # systemd 252 looks for drop-ins only in the directories that existed when it loaded its units.
     project.machine.run("sh", "-ec", f"mkdir -p {BEHIND} {RUNTIME}; {before or 'true'}; systemctl daemon-reload")
     try:
         project.apply()
         assert project.apply()["changed"] is False
         project.machine.run("sh", "-ec", change)
-        found = json.loads(project.clocks("plan", "--json", check=False).stdout)
-        acts = {act: found[act] for act in ("created", "changed", "removed", "stop", "restart", "start", "reload")}
-        assert {act: value for act, value in acts.items() if value} == planned
+        plan = json.loads(project.clocks("plan", "--json", check=False).stdout)
+        steps = {step: plan[step] for step in ("created", "changed", "removed", "stop", "restart", "start", "reload")}
+        assert {step: value for step, value in steps.items() if value} == planned
         assert project.apply()["changed"] is True
         assert project.apply()["changed"] is False
     finally:
@@ -217,7 +217,7 @@ def test_what_changed_behind_systemds_back_is_seen(
 
 
 def commands_of(readme: str, section: str) -> str:
-    """The commands of a section, as who reads it would type them."""
+    """The commands of a section, as a reader would type them."""
     body = readme.partition(f"## {section}\n")[2].partition("\n## ")[0]
     return "\n".join(line.strip() for line in body.splitlines() if line.startswith("    "))
 
@@ -231,7 +231,7 @@ def test_ejected_units_live_on_without_the_project(project: SmallProject) -> Non
     project.clocks("eject", "/srv/ejected")
     ejected = project.machine.root / "srv/ejected"
     readme = (ejected / "README.md").read_text()
-    own = ("held", "/etc/scheduled-tasks/units")
+    own = ("/blocked/", "/start-requests/", "/etc/scheduled-tasks/units")
     plain = {path: path.read_text() for path in ejected.rglob("clock*") if path.is_file()}
     assert [path for path, text in plain.items() if path.is_symlink() or any(word in text for word in own)] == []
     assert f"`{FOLDER}/bin/run-task`" in readme
@@ -241,7 +241,7 @@ def test_ejected_units_live_on_without_the_project(project: SmallProject) -> Non
     assert project.runs() == []
     [first, *install] = commands_of(readme, "Install").splitlines()
     assert first == "clocks remove --all"
-    # The project's package is out of reach from here on: not even Python is called.
+    # From here on the project's package is not used: not even Python runs.
     project.machine.run("sh", "-exc", "\n".join(install), folder="/srv/ejected")
     units = [path.name for path in plain if path.parent == ejected]
     assert project.machine.run("systemd-analyze", "verify", "--man=no", *units).stderr == ""

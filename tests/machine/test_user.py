@@ -1,4 +1,4 @@
-"""A developer's own systemd (`--user`): the same commands, without root, and what it has no right to is left out."""
+"""A user's own systemd (`--user`): the same commands without root, and without the directives it has no right to."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.xdist_group("user")
 UID = 4711
 HOME = "/home/dev"
 RUNTIME = f"/run/user/{UID}"
-# A minimal Debian has no libpam-systemd, which sets XDG_RUNTIME_DIR at a login; the user's systemd runs without it too.
+# A minimal Debian lacks libpam-systemd, which sets XDG_RUNTIME_DIR at login; the user's systemd runs even without it.
 NO_PAM = f"[Service]\nPAMName=\nEnvironment=XDG_RUNTIME_DIR={RUNTIME}\n"
 
 
 class Developer:
-    """The user, with a systemd of the user's own."""
+    """A user with a systemd of their own."""
 
     def __init__(self, project: SmallProject) -> None:
         self.project = project
@@ -43,7 +43,7 @@ class Developer:
         self.machine.run("systemctl", "start", f"user@{UID}.service")
 
     def clocks(self, *arguments: str, code: int = 0) -> Done:
-        """Runs `clocks … --user` as that user."""
+        """Run `clocks … --user` as that user."""
         assert self.project.inside is not None
         environment = ENVIRONMENT | PLAIN | {"HOME": HOME, "XDG_RUNTIME_DIR": RUNTIME, "USER": "dev"}
         done = self.project.inside.clocks(*arguments, "--user", environment=environment, uid=UID)
@@ -51,18 +51,18 @@ class Developer:
         return done
 
     def systemctl(self, *arguments: str) -> str:
-        """Asks that user's systemd."""
+        """Call `systemctl --user` as that user."""
         own = ("env", f"XDG_RUNTIME_DIR={RUNTIME}", f"HOME={HOME}")
         who = ("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups")
         return self.machine.run(*who, *own, "systemctl", "--user", *arguments).stdout
 
     def timers(self) -> set[str]:
-        """The timers that are started."""
+        """The active timers."""
         printed = self.systemctl("list-units", "--plain", "--no-legend", "--state=active", "clock-*.timer")
         return {line.split()[0] for line in printed.splitlines()}
 
     def files(self) -> list[str]:
-        """What lies in the user's home, but what the user's systemd keeps of its own."""
+        """The files of our timers in the user's home."""
         return self.machine.run(
             "find", f"{HOME}/.config", f"{HOME}/.local", "-not", "-type", "d", check=False
         ).stdout.split()
@@ -74,7 +74,7 @@ def developer(either_machine: Machine) -> Iterator[Developer]:
         yield Developer(set_up(either_machine, inside))
 
 
-def test_ones_own_jobs_are_planned_applied_run_changed_rolled_back_and_removed(developer: Developer) -> None:
+def test_a_users_jobs_are_planned_applied_run_changed_rolled_back_and_removed(developer: Developer) -> None:
     project = developer.project
     project.write(one={"often": ("second='*/2', nice=1", True), "nightly": (f"hour={FAR_HOUR}", False)})
     plan = json.loads(developer.clocks("plan", "--json", code=2).stdout)
@@ -90,7 +90,7 @@ def test_ones_own_jobs_are_planned_applied_run_changed_rolled_back_and_removed(d
     account = developer.machine.run("stat", "--format=%u", RUNS).stdout
     assert account == f"{UID}\n"
 
-    # Hardened as far as it goes, and limited.
+    # Hardened as far as possible, and limited.
     shown = developer.systemctl(
         "show", "clock-one-often.service", "--property=NoNewPrivileges,MemoryMax,RuntimeMaxUSec,Nice"
     )
@@ -114,7 +114,7 @@ def test_ones_own_jobs_are_planned_applied_run_changed_rolled_back_and_removed(d
     )
 
 
-def test_an_edited_time_starts_no_job_of_ones_own(developer: Developer) -> None:
+def test_an_edited_time_starts_no_job_of_a_user(developer: Developer) -> None:
     project = developer.project
     project.reset()
     project.write(one={"kept": (f"hour={FAR_HOUR}", True), "plain": (f"hour={FAR_HOUR}", False)})
@@ -131,29 +131,29 @@ def test_an_edited_time_starts_no_job_of_ones_own(developer: Developer) -> None:
     developer.clocks("remove", "--all")
 
 
-def test_the_doctor_looks_at_ones_own_systemd(developer: Developer) -> None:
+def test_the_doctor_examines_the_users_own_systemd(developer: Developer) -> None:
     developer.project.write(one={"kept": (f"hour={FAR_HOUR}", True)})
     developer.clocks("apply")
 
-    def found() -> dict[str, str]:
+    def fixes() -> dict[str, str]:
         findings = json.loads(developer.clocks("doctor", "--json", code=1).stdout)
-        return {each["where"]: each["mend"] for each in findings if each["where"].startswith(("clock-", "user"))}
+        return {item["where"]: item["mend"] for item in findings if item["where"].startswith(("clock-", "user"))}
 
-    assert found() == {"user dev": "loginctl enable-linger dev"}
+    assert fixes() == {"user dev": "loginctl enable-linger dev"}
     developer.systemctl("stop", "clock-one-kept.timer")
-    assert found()["clock-one-kept.timer"] == "systemctl --user start clock-one-kept.timer"
+    assert fixes()["clock-one-kept.timer"] == "systemctl --user start clock-one-kept.timer"
     developer.clocks("remove", "--all")
     assert "there is no current set" in developer.clocks("doctor", code=1).stdout
 
 
-def test_an_image_has_no_user_and_no_session_has_no_systemd(developer: Developer) -> None:
+def test_user_and_root_exclude_each_other_and_user_needs_a_session(developer: Developer) -> None:
     assert developer.project.inside is not None
     assert "leave one out" in developer.clocks("plan", "--root", "/srv/image", code=64).stderr
     done = developer.project.inside.clocks("plan", "--user", environment=ENVIRONMENT | PLAIN, uid=UID)
     assert (done.returncode, "XDG_RUNTIME_DIR is not set" in done.stderr) == (64, True)
 
 
-def test_a_run_of_ones_own_keeps_its_limits_too(developer: Developer) -> None:
+def test_a_users_running_job_keeps_its_limits(developer: Developer) -> None:
     project, service = developer.project, "clock-one-job.service"
     project.reset()
     project.write(one={"job": (f"hour={FAR_HOUR}, timeout=60", True)})

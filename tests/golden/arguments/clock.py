@@ -1,4 +1,4 @@
-"""Arguments of jobs reach the task through the unit; what the task takes of itself is not written there."""
+"""Arguments of jobs reach the task through the unit; parameters that the task gets otherwise are not written there."""
 
 from shop.tasks.booking import count, remind
 

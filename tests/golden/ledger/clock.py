@@ -1,4 +1,4 @@
-"""What a job says of its account: on which hosts, beside itself, without a database, after a pause."""
+"""The options for the ledger: on which hosts, overlapping runs, without a database, after a pause."""
 
 from shop.tasks.booking import count
 

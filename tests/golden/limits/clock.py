@@ -1,4 +1,4 @@
-"""Limits of a clock, and a job's own over them."""
+"""Limits of a clock, and of a job that overrides them."""
 
 from shop.tasks.booking import count
 

@@ -1,4 +1,4 @@
-"""Every option beyond the limits, of a clock and of a job over it, for the oldest systemd."""
+"""Every option but the limits, of a clock and of a job that overrides it, for the oldest systemd."""
 
 from shop.tasks.booking import count, recount
 

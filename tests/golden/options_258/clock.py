@@ -1,4 +1,4 @@
-"""Every option beyond the limits, of a clock and of a job over it, for a systemd that has them all."""
+"""Every option but the limits, of a clock and of a job that overrides it, for a systemd that supports them all."""
 
 from shop.tasks.booking import count, recount
 

@@ -1,4 +1,4 @@
-"""A clock file that raises half-way: what came before is judged, and the application isn't there yet."""
+"""A clock file that raises halfway: the faults before it are reported, and the application doesn't exist yet."""
 
 from shop.tasks.booking import cancel_expired_bookings, count
 

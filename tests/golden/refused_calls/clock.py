@@ -1,4 +1,4 @@
-"""What is wrong with a call itself; all of it is said at once."""
+"""Faults of a call itself, all reported at once."""
 
 import os
 

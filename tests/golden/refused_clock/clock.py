@@ -1,4 +1,4 @@
-"""What is wrong with the clock itself; its jobs are judged all the same."""
+"""Faults of the clock itself; those of its jobs are reported too."""
 
 from shop.tasks.booking import count
 

@@ -1,4 +1,4 @@
-"""What is wrong with a trigger's fields and a job's limits."""
+"""Faults of a trigger's fields and of a job's limits."""
 
 from shop.tasks.booking import count
 

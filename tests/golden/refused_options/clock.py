@@ -1,4 +1,4 @@
-"""What is wrong with options: of the clock, of a job, and of the two together."""
+"""Faults of options: of the clock, of a job, and of both together."""
 
 from shop.tasks.booking import count, recount
 

@@ -1,4 +1,4 @@
-"""What a job can say about its time beyond the plain fields."""
+"""Everything about a job's time but the plain fields."""
 
 from apscheduler.triggers.cron import CronTrigger
 from shop.tasks.booking import count

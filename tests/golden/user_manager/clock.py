@@ -1,4 +1,4 @@
-"""For a user's own systemd, which has fewer rights."""
+"""Units for a user's own systemd, which has fewer rights."""
 
 from shop.tasks.booking import count, recount
 

@@ -1,4 +1,4 @@
-"""A host that tells a database: it has a watch, and what a failed run can't write itself is written."""
+"""A host with a database: it has a watch, and failed runs are recorded."""
 
 from shop.tasks.booking import count
 

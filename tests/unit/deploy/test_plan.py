@@ -1,4 +1,4 @@
-"""The plan: pure, from texts and state."""
+"""The plan: pure, from sets and the state of a machine."""
 
 import pytest
 
@@ -21,13 +21,13 @@ def files(line: int = 1, hour: int = 6) -> UnitSet:
 
 
 def settled(units: UnitSet, **state: object) -> MachineState:
-    """A machine that has a set and runs it."""
+    """A machine that has applied a set."""
     started = {path: ACTIVE for path in units if path.endswith((".timer", ".target"))}
     known: dict[str, object] = {"units": units, "links": dict.fromkeys(units.links, True), "loaded": started}
     return MachineState(**(known | state))  # type: ignore[arg-type]
 
 
-def test_where_the_machine_has_the_set_there_is_nothing_to_do() -> None:
+def test_the_plan_is_empty_if_the_machine_has_the_set() -> None:
     assert plan(files(), settled(files())) == Plan()
     assert plan(files(), settled(files())).is_empty
 
@@ -40,7 +40,7 @@ def test_a_first_set_starts_everything_and_restarts_nothing() -> None:
     assert todo.reload
 
 
-def test_a_timer_whose_comments_alone_changed_is_written_and_not_restarted() -> None:
+def test_a_timer_of_which_only_comments_changed_is_written_and_not_restarted() -> None:
     todo = plan(files(line=2), settled(files(line=1)))
     assert (todo.changed, todo.restart, todo.reload) == (("clock-a-x.timer",), (), True)
 
@@ -49,7 +49,7 @@ def test_a_timer_whose_time_changed_is_restarted() -> None:
     assert plan(files(hour=7), settled(files(hour=6))).restart == ("clock-a-x.timer",)
 
 
-def test_what_is_gone_is_stopped_and_its_links_are_stale() -> None:
+def test_removed_units_are_stopped_and_their_links_are_stale() -> None:
     todo = plan(UnitSet(), settled(files()))
     assert todo.stop == ("clock-a-x.timer", "clock-a.target")
     assert len(todo.stale_links) == 4
@@ -60,16 +60,16 @@ def test_a_killed_apply_is_finished() -> None:
     todo = plan(files(), settled(files(), loaded=outdated))
     assert (todo.reload, todo.start, todo.flips) == (True, ("clock-a-x.timer",), False)
     assert not plan(files(), settled(files(), unfinished=StoppedTimers({}))).is_empty
-    # The set that it had taken away: its links tell which units were ours.
+    # It had removed the set already: the links show which units were ours.
     after = settled(UnitSet(), links=dict.fromkeys(files().links, False), loaded={"clock-a-x.timer": ACTIVE})
     assert plan(UnitSet(), after).stop == ("clock-a-x.timer",)
 
 
-def test_a_unit_of_another_that_has_our_prefix_is_left_alone() -> None:
+def test_a_foreign_unit_with_our_prefix_is_left_alone() -> None:
     assert plan(files(), settled(files(), loaded={**settled(files()).loaded, "clock-sync.timer": ACTIVE})).is_empty
 
 
-def test_it_says_what_becomes_of_a_running_job() -> None:
+def test_the_effects_on_running_jobs_are_described() -> None:
     running = frozenset({"clock-a-x.service"})
     assert plan(UnitSet(), settled(files(), running=running)).on_running == {
         "clock-a-x.service": "goes on to its end with its limits, and is not started again"
@@ -83,17 +83,17 @@ def test_it_says_what_becomes_of_a_running_job() -> None:
 @pytest.mark.parametrize(
     "drop_in", ["clock-.service.d/10-every-job.conf", "clock-a-.service.d/20-clock.conf", "clock-a-x.service.d/30.conf"]
 )
-def test_a_change_of_what_a_running_job_inherits_is_said(drop_in: str) -> None:
-    found = files() | {drop_in: "[Service]\nNice=1\n"}
-    state = settled(found, running=frozenset({"clock-a-x.service", "clock-b-x.service"}))
-    for wanted in (found | {drop_in: "[Service]\nNice=2\n"}, files()):
-        said = plan(wanted, state).on_running["clock-a-x.service"]
-        assert said == "goes on to its end as it was started; its next run is the new one"
+def test_a_change_of_an_inherited_drop_in_has_an_effect_on_a_running_job(drop_in: str) -> None:
+    old = files() | {drop_in: "[Service]\nNice=1\n"}
+    state = settled(old, running=frozenset({"clock-a-x.service", "clock-b-x.service"}))
+    for wanted in (old | {drop_in: "[Service]\nNice=2\n"}, files()):
+        effect = plan(wanted, state).on_running["clock-a-x.service"]
+        assert effect == "goes on to its end as it was started; its next run is the new one"
     other = {"clock-c-.service.d/20-clock.conf": "[Service]\nNice=1\n"}
-    assert plan(found | other, state).on_running == {}
+    assert plan(old | other, state).on_running == {}
 
 
-def test_what_is_kept_for_a_run_that_is_over_is_taken_away() -> None:
+def test_an_override_whose_run_is_over_is_removed() -> None:
     overrides = {"clock-a-x.service": "[Service]\nRuntimeMaxSec=1h\n"}
     todo = plan(files(), settled(files(), overrides=overrides))
     assert (todo.stale_overrides, todo.reload, todo.flips) == (("clock-a-x.service",), True, False)

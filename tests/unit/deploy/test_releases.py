@@ -1,4 +1,4 @@
-"""What a set runs, the links that follow it, and which releases may be forgotten; on an image."""
+"""The release of a set, the links that people use, and pruning; on an image."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def test_a_set_names_its_release_and_its_configuration() -> None:
     assert render([], HOST).release is None
 
 
-# What breaks a unit's line, each in a way of its own.
+# Each part would break a unit's line in its own way.
 ODD = "/srv/two words/100%n/$HOME/a:b/back\\slash/ü"
 
 
-def test_a_set_names_paths_of_any_form_and_is_read_as_it_was_meant() -> None:
+def test_a_set_names_paths_of_any_form_and_they_are_read_back() -> None:
     configuration = Path(f"{ODD}/\"quoted\" and 'single'.toml")
     odd = Host(run_task=f"{ODD}/current/bin/run-task", configuration=configuration, release=f"{ODD}/r 1")
     units = render([], odd)
@@ -89,7 +89,7 @@ def test_a_set_names_paths_of_any_form_and_is_read_as_it_was_meant() -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_what_no_unit_can_say_of_a_host_is_refused(wrong: dict[str, Any]) -> None:
+def test_a_value_of_the_host_that_no_unit_can_contain_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UnwritableValueError):
         render([], replace(HOST, **wrong))
 
@@ -99,7 +99,7 @@ def test_a_new_release_alone_changes_one_file() -> None:
     assert changed == ["clock-.service.d/10-every-job.conf"]
 
 
-def test_peoples_links_follow_the_set_in_force_forward_and_back(places: Places) -> None:
+def test_peoples_links_lead_to_the_current_set_after_an_apply_and_a_rollback(places: Places) -> None:
     deploy(places, 1)
     assert links(places) == ("releases/r1", "config-1.toml")
     deploy(places, 2)
@@ -110,42 +110,44 @@ def test_peoples_links_follow_the_set_in_force_forward_and_back(places: Places) 
     assert update_links(places) == ()
 
 
-def test_old_releases_go_with_the_sets_configurations_and_credentials_that_only_they_need(places: Places) -> None:
+def test_old_releases_are_removed_with_the_sets_configurations_and_credentials_that_only_they_need(
+    places: Places,
+) -> None:
     for number in (1, 2, 3):
         deploy(places, number, credential=f"key_{number}")
         (places.root / ETC / f"credentials/key_{number}").touch()
     (places.root / OPT / "releases/broken_off").mkdir()
-    found = prune_releases(places, 2, act=False)
+    pruned = prune_releases(places, 2, act=False)
     assert names(places.root / OPT / "releases") == ["broken_off", "r1", "r2", "r3"]
-    assert prune_releases(places, 2) == found
-    assert (found.releases, found.files, len(found.sets)) == (("broken_off", "r1"), ("config-1.toml", "key_1"), 1)
+    assert prune_releases(places, 2) == pruned
+    assert (pruned.releases, pruned.files, len(pruned.sets)) == (("broken_off", "r1"), ("config-1.toml", "key_1"), 1)
     assert names(places.root / OPT / "releases") == ["r2", "r3"]
     assert names(places.root / ETC, "config-*") == ["config-2.toml", "config-3.toml"]
     assert names(places.root / ETC / "credentials") == ["key_2", "key_3"]
     assert not prune_releases(places, 2).changed
-    rollback("", places)  # there is one to go back to, whole
+    rollback("", places)  # to a complete release
     update_links(places)
     assert links(places) == ("releases/r2", "config-2.toml")
 
 
-def test_there_is_a_set_to_go_back_to_for_each_release_however_many_sets_came_after(places: Places) -> None:
+def test_each_release_keeps_a_set_for_a_rollback_however_many_sets_follow(places: Places) -> None:
     deploy(places, 1)
     deploy(places, 2)
-    for hour in range(7):  # clock files that changed, without a release
+    for hour in range(7):  # changed clock files, in the same release
         timer = {"clock-a-x.timer": f"[Timer]\nOnCalendar=*-*-* {hour:02}:00:00 UTC\n"}
         service = {"clock-a-x.service": "[Service]\nExecStart=/bin/true\n"}
         apply(of_release(2) | timer | service, places)
-    assert len(kept_sets(places)) == 6  # five, and the other release's
+    assert len(kept_sets(places)) == 6  # five, and one of the other release
     assert prune_releases(places, 2).releases == ()
     rollback(kept_sets(places)[-1].name, places)
     update_links(places)
     assert links(places) == ("releases/r1", "config-1.toml")
     assert prune_releases(places, 1).releases == ("r2",)
     apply(of_release(1) | service, places)
-    assert len(kept_sets(places)) == 2  # none of a release that is gone
+    assert len(kept_sets(places)) == 2  # none of the removed release
 
 
-def test_credentials_come_and_go_with_the_configuration_that_names_their_folder(places: Places) -> None:
+def test_credentials_are_switched_and_removed_with_the_configuration_that_names_their_folder(places: Places) -> None:
     for number in (1, 2, 3):
         deploy(places, number)
         folder = places.root / ETC / f"credentials/lot{number}"
@@ -165,7 +167,7 @@ def test_credentials_come_and_go_with_the_configuration_that_names_their_folder(
     assert (current / "key").read_text() == "2"
 
 
-def test_the_stamp_of_a_timer_goes_with_the_last_set_that_has_it(places: Places) -> None:
+def test_the_stamp_of_a_timer_is_removed_with_the_last_set_that_has_the_timer(places: Places) -> None:
     places.stamps.mkdir(parents=True)
     for timer in ("gone", "stays"):
         (places.stamps / f"stamp-clock-a-{timer}.timer").touch()

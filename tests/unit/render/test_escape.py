@@ -1,4 +1,4 @@
-"""The one escaping function: literal expectations from systemd.unit(5) and systemd.service(5)."""
+"""Escaping: literal expectations from systemd.unit(5) and systemd.service(5)."""
 
 import pytest
 
@@ -24,14 +24,14 @@ from scheduled_tasks.render.escape import (
         (5, "5"),
     ],
 )
-def test_a_value_is_written_so_that_systemd_reads_it_as_it_was(value: object, written: str) -> None:
+def test_a_value_is_escaped_so_that_systemd_reads_it_unchanged(value: object, written: str) -> None:
     assert escape(value) == written
 
 
 @pytest.mark.parametrize(
     "value", ["two\nlines", "nul\0", "carriage\rreturn", "tab\t", "joins the next line\\", "\ud800", "\ufffe"]
 )
-def test_what_a_unit_file_cannot_hold_is_refused_by_name(value: str) -> None:
+def test_a_value_that_a_unit_file_cannot_contain_is_refused_with_the_value(value: str) -> None:
     with pytest.raises(UnwritableValueError) as refused:
         escape(value)
     assert repr(value) in str(refused.value)
@@ -52,7 +52,7 @@ def test_what_a_unit_file_cannot_hold_is_refused_by_name(value: str) -> None:
         ("a;b #c", '"a;b #c"'),
     ],
 )
-def test_an_argument_of_a_command_is_one_word_with_nothing_expanded(argument: str, written: str) -> None:
+def test_an_argument_of_a_command_is_one_word_without_expansions(argument: str, written: str) -> None:
     assert command_line(argument) == written
 
 
@@ -65,15 +65,15 @@ def test_an_argument_of_a_command_is_one_word_with_nothing_expanded(argument: st
         ("A=one\n\ttwo", '"A=one\\n\\ttwo"'),
     ],
 )
-def test_a_variable_is_one_quoted_word_and_may_have_lines(text: str, written: str) -> None:
+def test_a_variable_is_one_quoted_word_and_can_have_several_lines(text: str, written: str) -> None:
     assert quote_assignment(text) == written
 
 
-def test_a_path_of_a_list_is_one_quoted_word() -> None:
+def test_a_path_in_a_list_is_one_quoted_word() -> None:
     assert quote_path('/srv/a "b" \\ 5%') == '"/srv/a \\"b\\" \\\\ 5%%"'
 
 
 @pytest.mark.parametrize("value", [" leads", "trails "])
-def test_what_a_line_would_lose_at_its_ends_is_refused(value: str) -> None:
+def test_blanks_at_the_ends_of_a_line_are_refused(value: str) -> None:
     with pytest.raises(UnwritableValueError, match="begins or ends with a blank"):
         directive_value(value)

@@ -1,8 +1,8 @@
-"""Golden cases: tests/golden/<case>/clock.py renders to expected/*, or is refused with expected/faults.txt.
+"""Golden cases: tests/golden/<case>/clock.py renders to expected/*, or has the faults in expected/faults.txt.
 
-A case for another systemd than the oldest has its version in a file `systemd`, one for a user's own systemd a file
-`user`, one that is ejected a file `ejected`, and one for a host that tells a database its command `clocks` in a file
-of that name; what is left out is in left_out.txt.
+Files beside it change the case: `systemd` has the version of a newer systemd, `user` is for a user's own systemd,
+`ejected` is for `clocks eject`, and `clocks` has the command of a host with a database. left_out.txt has the options
+that this systemd doesn't support.
 
 A new case is a new folder; `pytest tests/unit/render/test_golden.py --write-golden` writes what it expects: read that.
 """
@@ -60,7 +60,7 @@ def rendered(case: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_clock_file_renders_to_what_its_folder_expects(case: Path, request: pytest.FixtureRequest) -> None:
+def test_a_clock_file_renders_to_the_expected_files(case: Path, request: pytest.FixtureRequest) -> None:
     files = rendered(case)
     if request.config.getoption("--write-golden"):
         shutil.rmtree(case / "expected", ignore_errors=True)
