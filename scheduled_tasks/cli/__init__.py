@@ -1,4 +1,4 @@
-"""`clocks`, the operator's command: one module for each group of commands, thin over the other rooms."""
+"""`clocks`, the operator's command: one thin module for each group of commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from scheduled_tasks.cli.output import Commands
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
-    """Recurring tasks as systemd timers: see them, deploy them, switch them."""
+    """Recurring tasks as systemd timers: deploy, inspect, pause and run them."""
 
 
 GROUPS = (

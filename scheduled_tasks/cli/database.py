@@ -1,4 +1,4 @@
-"""clocks migrate, demo, setup: the project's tables, sample data, and what a first use needs."""
+"""clocks migrate, prune-runs, demo, setup: the project's tables, sample data, and the first use of a checkout."""
 
 from __future__ import annotations
 
@@ -45,38 +45,41 @@ def _fill(database: Connection) -> Any:
 @check_option
 @json_option
 def migrate(*, check: bool, as_json: bool) -> None:
-    """Bring the database's tables up to this release, and grant what the configured roles may."""
+    """Bring the database's tables up to this release.
+
+    Grants the configured roles their rights.
+    """
     with open_database() as database:
         applied = _migrate(database, check=check)
     if as_json:
         show_json({"changed": bool(applied), "applied": applied})
     else:
-        done = "to apply:" if check else "applied"
-        click.echo("\n".join(f"{done} {name}" for name in applied) or "nothing to do: the tables are up to date")
+        done = "would apply" if check else "applied"
+        click.echo("\n".join(f"{done} {name}" for name in applied) or "already up to date")
 
 
 @click.command("prune-runs")
-@click.option("--keep", type=float, metavar="DAYS", help="Days that runs are kept; else the configuration's keep_runs.")
+@click.option("--keep", type=float, metavar="DAYS", help="Default: keep_runs of the configuration, or 400.")
 @json_option
-def prune(*, keep: float | None, as_json: bool) -> None:
-    """Delete runs older than the configuration keeps them (keep_runs, in days; 400 where unset)."""
-    from scheduled_tasks.operate import prune as pruning
+def prune_runs(*, keep: float | None, as_json: bool) -> None:
+    """Delete runs older than a number of days."""
+    from scheduled_tasks.operate.prune import KEEP_DAYS, prune
 
-    days = keep if keep is not None else float(load_configuration().get("keep_runs") or pruning.KEEP_DAYS)
+    days = keep if keep is not None else float(load_configuration().get("keep_runs") or KEEP_DAYS)
     with open_database() as database:
-        done = pruning.prune(database, days)
+        deleted = prune(database, days)
     if as_json:
-        show_json({"changed": bool(done), "runs": done})
+        show_json({"changed": bool(deleted), "runs": deleted})
     else:
-        click.echo(f"{done} runs older than {days:g} days deleted")
+        click.echo(f"{deleted} runs older than {days:g} days deleted")
 
 
 @click.command("demo")
 @check_option
 @json_option
 def demo(*, check: bool, as_json: bool) -> None:
-    """Fill the project's tables with sample data, where they are empty."""
-    from scheduled_tasks.run.database import SchemaMissingError  # psycopg comes with it
+    """Fill the project's empty tables with sample data."""
+    from scheduled_tasks.run.database import SchemaMissingError  # imports psycopg
 
     try:
         with open_database(roll_back=check) as database:
@@ -84,7 +87,7 @@ def demo(*, check: bool, as_json: bool) -> None:
     except SchemaMissingError:
         if not check:
             raise
-        done = "the tables, which are not there yet, would be filled"
+        done = "the tables, which don't exist yet, would be filled"
     if as_json:
         show_json({"changed": bool(done), "done": done or ""})
     else:
@@ -94,11 +97,11 @@ def demo(*, check: bool, as_json: bool) -> None:
 @click.command("setup")
 @click.option("--stop", is_flag=True, help="Stop the embedded PostgreSQL; the next run starts it again.")
 def setup(*, stop: bool) -> None:
-    """Set up what a first run needs: the embedded PostgreSQL, tables, flags, sample data.
+    """Set up a checkout: embedded PostgreSQL, tables, flags, sample data.
 
-    The first run in a checkout does it of itself.
+    The first run in a checkout does so automatically.
     """
-    from scheduled_tasks.operate import embedded  # what a deployed host has not
+    from scheduled_tasks.operate import embedded  # a deployed host doesn't have it
     from scheduled_tasks.run import database as run_database
 
     configuration = load_configuration()
@@ -120,11 +123,11 @@ def setup(*, stop: bool) -> None:
                 done = feature_flags.synchronize(database, configured_features(), actor=actor())
                 for name in done.added:
                     click.echo(f"flag {name} added")
-            # Sample data comes with a database that is ours, once; into another's only when `clocks demo` asks.
+            # Only the embedded database gets sample data, and only once; for another one, run `clocks demo`.
             filled = configuration.state_directory / "demo-filled"
             if own and configuration.get("demo") and not filled.exists():
                 click.echo(_fill(database))
                 filled.touch()
 
 
-COMMANDS = (migrate, prune, demo, setup)
+COMMANDS = (migrate, prune_runs, demo, setup)

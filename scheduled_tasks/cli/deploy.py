@@ -1,4 +1,4 @@
-"""clocks plan, apply, sets, rollback, remove: units onto this machine, back, and away again."""
+"""clocks plan, apply, sets, rollback, remove: install units on this machine, switch back, uninstall."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ SOMETHING_TO_DO = 2
 @user_option
 @json_option
 def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
-    """Show what `clocks apply` would do; exits 2 where there is something. Changes nothing and needs no root."""
+    """Show what `clocks apply` would do.
+
+    Exits 2 if there is something to do. Changes nothing and needs no root.
+    """
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
     from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.deploy.plan import plan
@@ -65,7 +68,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
             }
         )
     elif todo.is_empty:
-        click.echo("nothing to do: the timers are as the clock files say")
+        click.echo("nothing to do: the timers match the clock files")
     else:
         _show_plan(todo, timers)
         for sentence in lacking:
@@ -76,7 +79,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
 
 
 def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
-    """Each timer whose calendar comes, goes or changes, with the next run before and after."""
+    """Each timer whose calendar is created, removed or changed, with its next run before and after."""
     from scheduled_tasks.deploy.analyze import next_runs
     from scheduled_tasks.deploy.plan import calendar
 
@@ -91,7 +94,7 @@ def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
     try:
         before = next_runs({timer: lines for timer, (lines, _) in differing.items()}, now)
         after = next_runs({timer: lines for timer, (_, lines) in differing.items()}, now)
-    except ServiceUnavailableError:  # no systemd-analyze: a machine of CI; the files are planned all the same
+    except ServiceUnavailableError:  # a CI machine without systemd-analyze can still plan files
         before = after = dict.fromkeys(differing)
     return [{"timer": timer, "next": _shown(before[timer]), "new_next": _shown(after[timer])} for timer in differing]
 
@@ -114,12 +117,12 @@ def _show_plan(todo: Plan, timers: list[dict[str, Any]]) -> None:
         click.echo()
         show_table(
             ("TIMER", "NEXT RUN", "NEW NEXT RUN"),
-            ((each["timer"], each["next"] or "-", each["new_next"] or "-") for each in timers),
+            ((timer["timer"], timer["next"] or "-", timer["new_next"] or "-") for timer in timers),
         )
     for service, effect in todo.on_running.items():
-        click.echo(f"{service} runs now: it {effect}")
+        click.echo(f"{service} is running: it {effect}")
     if todo.unfinished:
-        click.echo("an earlier apply did not come to its end: this one finishes it")
+        click.echo("an earlier apply was interrupted: this one finishes it")
 
 
 def _diff(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
@@ -138,8 +141,11 @@ def _diff(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> Iterato
 @user_option
 @json_option
 def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
-    """Bring this machine's timers to what the clock files say. Needs root, except with --user."""
-    from scheduled_tasks.deploy.apply import apply  # only what acts imports what acts
+    """Make this machine's timers match the clock files.
+
+    Needs root, except with --user.
+    """
+    from scheduled_tasks.deploy.apply import apply
     from scheduled_tasks.deploy.releases import prepare
 
     places = chosen_places(root, user=user)
@@ -161,15 +167,15 @@ def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
     if as_json:
         show_json(asdict(applied) | {"links": links, "changed": applied.changed or bool(links)})
     elif not applied.changed and not links:
-        click.echo("nothing to do: the machine is so already")
+        click.echo("already up to date")
     else:
         for verb in ("started", "restarted", "stopped"):
             for unit in getattr(applied, verb):
                 click.echo(f"{verb} {unit}")
         for link in links:
-            click.echo(f"{link} follows")
+            click.echo(f"updated {link}")
         for service in applied.caught_up:
-            click.echo(f"started {service}, which fell due meanwhile")
+            click.echo(f"started {service}, which became due meanwhile")
         click.echo(f"{len(applied.changed_files)} unit files changed")
 
 
@@ -178,16 +184,16 @@ def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
 @user_option
 @json_option
 def list_sets(*, root: Path, user: bool, as_json: bool) -> None:
-    """Show the sets of units that are kept: the one in force, and those to go back to."""
+    """Show the current set of units and the earlier ones."""
     from scheduled_tasks.deploy.sets import kept_sets
 
-    kept = kept_sets(chosen_places(root, user=user))
+    sets = kept_sets(chosen_places(root, user=user))
     if as_json:
-        show_json([asdict(each) | {"applied_at": _shown(each.applied_at)} for each in kept])
+        show_json([asdict(kept) | {"applied_at": _shown(kept.applied_at)} for kept in sets])
         return
     rows = (
-        (each.name[:12], _shown(each.applied_at) or "", str(each.jobs), "current" if each.current else "")
-        for each in kept
+        (kept.name[:12], _shown(kept.applied_at) or "", str(kept.jobs), "current" if kept.current else "")
+        for kept in sets
     )
     show_table(("SET", "APPLIED", "JOBS", ""), rows)
 
@@ -198,11 +204,11 @@ def list_sets(*, root: Path, user: bool, as_json: bool) -> None:
 @user_option
 @json_option
 def rollback_units(*, name: str, root: Path, user: bool, as_json: bool) -> None:
-    """Bring back the set of units that was in force before, or SET, with its release.
+    """Switch back to the previous set of units, or to SET.
 
-    Needs root, except with --user.
+    Its release is restored too. Needs root, except with --user.
 
-    The next `clocks apply` brings what the clock files say: mend them first.
+    The next `clocks apply` installs what the clock files say, so fix them first.
     """
     from scheduled_tasks.deploy.sets import rollback
 
@@ -211,20 +217,20 @@ def rollback_units(*, name: str, root: Path, user: bool, as_json: bool) -> None:
 
 
 @click.command("remove")
-@click.option("--all", "everything", is_flag=True, help="Say that you mean it: every unit of every clock.")
+@click.option("--all", "everything", is_flag=True, help="Required confirmation: removes every unit of every clock.")
 @root_option
 @user_option
 @json_option
 def remove_units(*, everything: bool, root: Path, user: bool, as_json: bool) -> None:
-    """Remove all units, sets and stamps from this machine; jobs that run go on to their end.
+    """Remove all units, sets and stamps from this machine.
 
-    Needs root, except with --user.
+    Running jobs are not interrupted. Needs root, except with --user.
     """
     from scheduled_tasks.deploy.sets import remove_all
     from scheduled_tasks.operate.host_watch import remove_state
 
     if not everything:
-        raise UsageError("write 'clocks remove --all'; a single job goes with its clock file and 'clocks apply'")
+        raise UsageError("write 'clocks remove --all'; to remove one job, edit its clock file and run 'clocks apply'")
     places = chosen_places(root, user=user)
     _finish(remove_all(places), places, as_json=as_json)
     remove_state(places, has_database=bool(settings.setting("database_url", "")))

@@ -1,7 +1,7 @@
-"""clocks dev: runs clocks in the foreground, for development: no systemd, the same runs.
+"""clocks dev: run clocks in the foreground for development, without systemd and without deploying anything.
 
-APScheduler keeps the time, by the occurrences of the schedule room; each run is run-task in a process of its own, so
-that log lines, flags and rows are those of a deployed job. Nothing of it is deployed.
+APScheduler waits for the occurrences that the schedule room computes. Each run is a run-task process, so log lines,
+flags and the rows of runs are those of a deployed job.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,35 +35,43 @@ if TYPE_CHECKING:
 
     from scheduled_tasks.clock import ClockSpec, Job
 
-MOST = 3
+LIMIT = 3
 
 
 class OccurrenceTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """Our occurrences as APScheduler asks for them, so that `dev` keeps the rule of the two nights too."""
+    """Our occurrences as an APScheduler trigger, so that `dev` runs correctly on the nights of change too."""
 
     def __init__(self, trigger: Trigger) -> None:
         self.trigger = trigger
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
-        """The run after the previous one."""
+        """The occurrence after the previous one."""
         after = previous or now - timedelta(microseconds=1)
-        return next((each.at for each in occurrences(self.trigger, after=after)), None)
+        return next((occurrence.at for occurrence in occurrences(self.trigger, after=after)), None)
 
 
 @click.command("dev")
 @click.argument("clocks", nargs=-1, metavar="[CLOCK]...")
-@click.option("--at", "at", callback=instant, metavar="T", help="Run the day that begins then at once, and end.")
-@click.option("--most", type=click.IntRange(min=1), default=MOST, show_default=True, help="With --at: runs of one job.")
-@click.option("--reload/--no-reload", default=True, help="Start again when a Python file of the project changes.")
-def dev(clocks: tuple[str, ...], at: datetime | None, most: int, *, reload: bool) -> None:
-    """Run clocks in the foreground, all or the named ones: same runs, log lines and flags; no systemd, no limits.
+@click.option("--at", "at", callback=instant, metavar="T", help="Run the 24 hours from T at once, then exit.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=LIMIT,
+    show_default=True,
+    help="With --at: at most so many runs of each job.",
+)
+@click.option("--reload/--no-reload", default=True, help="Restart when a Python file of the project changes.")
+def dev(clocks: tuple[str, ...], at: datetime | None, limit: int, *, reload: bool) -> None:
+    """Run clocks in the foreground, without systemd.
 
-    With --at a day is run at once: each run that falls due in the 24 hours from T, in their order, one by one.
+    Runs, log lines and flags are those of a deployed job; there are no limits. Without CLOCK, all clocks run.
+
+    With --at, all runs that are due in the 24 hours from T run at once, one after the other, in order.
     """
     if at is not None:
-        _run_a_day(_chosen(clocks), at, most)
+        _run_a_day(_chosen(clocks), at, limit)
         return
-    from apscheduler.schedulers.background import BackgroundScheduler  # its threads and pools, for nobody else
+    from apscheduler.schedulers.background import BackgroundScheduler  # its threads and pools are only needed here
 
     scheduler = BackgroundScheduler(timezone=UTC)
     _fill(scheduler, clocks)
@@ -70,21 +79,21 @@ def dev(clocks: tuple[str, ...], at: datetime | None, most: int, *, reload: bool
     try:
         _wait(reload=reload)
     except KeyboardInterrupt:
-        click.echo("clocks dev: ends; runs that go on are waited for", err=True)
+        click.echo("clocks dev: stopping, waiting for running jobs", err=True)
     finally:
         scheduler.shutdown(wait=True)
 
 
 def _chosen(names: Iterable[str]) -> list[ClockSpec]:
-    found = enabled_clocks(lines=False)
-    known = {clock.name for clock in found}
+    clocks = enabled_clocks(lines=False)
+    known = {clock.name for clock in clocks}
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"no clock {', '.join(unknown)}; there are {', '.join(sorted(known)) or 'none'}")
-    return [clock for clock in found if not names or clock.name in set(names)]
+    return [clock for clock in clocks if not names or clock.name in set(names)]
 
 
 def _fill(scheduler: Any, names: Iterable[str]) -> None:
-    """Puts the jobs of the clocks into a scheduler, in place of those that are there."""
+    """Replace the jobs of a scheduler by those of the clocks."""
     clocks = _chosen(names)
     scheduler.remove_all_jobs()
     jobs = [(clock, job) for clock in clocks for job in clock.jobs if not job.paused]
@@ -107,12 +116,12 @@ def _wait(*, reload: bool) -> None:
         if problem := _problem():
             click.echo(problem, err=True)
             continue
-        # Modules that are imported stay as they were: only a new process reads all of them anew.
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this very command
+        # Only a new process imports every changed module again.
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same command
 
 
 def _problem() -> str:
-    """What is wrong with the clocks as they are now, read by a process of its own; "" where nothing is."""
+    """What is wrong with the clock files now, as a new process reads them; "" if nothing is."""
     command = [sys.executable, "-P", "-m", "scheduled_tasks.cli", "list", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stderr.strip() if done.returncode else ""
@@ -123,7 +132,7 @@ def _watcher() -> Any:
         from watchfiles import PythonFilter, watch
     except ImportError:
         click.echo(
-            "clocks dev: without watchfiles it doesn't see changes: pip install 'scheduled-tasks[dev]'", err=True
+            "clocks dev: to restart on changes, install watchfiles: pip install 'scheduled-tasks[dev]'", err=True
         )
         return None
 
@@ -134,10 +143,9 @@ def _watcher() -> Any:
 
 
 def run_once(clock: ClockSpec, job: Job, at: datetime | None = None) -> int:
-    """Runs a job once by run-task, ended at its time limit; gives the exit code.
+    """Run a job once with run-task, stopped at its time limit; return the exit code.
 
-    `at` is the nominal time of a day that is run at once, also where it was run before; else it is the latest that
-    was due.
+    `at` is its nominal time, which runs even if it ran before; without it, it is the last occurrence that was due.
     """
     command = [sys.executable, "-P", "-m", "scheduled_tasks.run.main", job.task, "--clock", clock.name, "--job", job.id]
     if job.args is not None:
@@ -147,8 +155,8 @@ def run_once(clock: ClockSpec, job: Job, at: datetime | None = None) -> int:
     command.append(f"--schedule={json.dumps(job.trigger.to_json())}")
     if at is not None:
         command += [f"--at={rfc3339(at)}", "--force"]
-    elif found := latest_occurrence(job.trigger, at_or_before=datetime.now(UTC)):
-        command.append(f"--at={rfc3339(found.at)}")
+    elif latest := latest_occurrence(job.trigger, at_or_before=datetime.now(UTC)):
+        command.append(f"--at={rfc3339(latest.at)}")
     options = job.options.over(clock.options.over(DEFAULT_OPTIONS))
     variables = options.by_name.get("environment", ())
     named = dict(text.split("=", 1) for text in variables) if isinstance(variables, tuple) else {}
@@ -156,33 +164,33 @@ def run_once(clock: ClockSpec, job: Job, at: datetime | None = None) -> int:
     try:
         return process.wait(seconds_of(options.timeout))
     except subprocess.TimeoutExpired:
-        click.echo(f"clocks dev: {clock.name}/{job.id} is stopped after {options.timeout}", err=True)
+        click.echo(f"clocks dev: {clock.name}/{job.id} stopped after {options.timeout}", err=True)
         process.terminate()
         return process.wait()
 
 
-def _run_a_day(clocks: list[ClockSpec], start: datetime, most: int) -> None:
-    """Runs what falls due in a day, in order; of each job the first few runs, the others are only counted."""
+def _run_a_day(clocks: list[ClockSpec], start: datetime, limit: int) -> None:
+    """Run what is due in a day, in order; of each job only the first `limit` runs, the others are counted."""
     until = start + timedelta(days=1)
 
     def due(clock: ClockSpec, job: Job) -> Iterable[tuple[datetime, str, ClockSpec, Job]]:
         after = start - timedelta(microseconds=1)
-        for each in occurrences(job.trigger, after=after, until=until - timedelta(microseconds=1)):
-            yield each.at, f"{clock.name}/{job.id}", clock, job
+        for occurrence in occurrences(job.trigger, after=after, until=until - timedelta(microseconds=1)):
+            yield occurrence.at, f"{clock.name}/{job.id}", clock, job
 
     jobs = [due(clock, job) for clock in clocks for job in clock.jobs if not job.paused]
     ran: Counter[str] = Counter()
     left: Counter[str] = Counter()
     failed = 0
-    for at, name, clock, job in heapq.merge(*jobs, key=lambda each: each[:2]):
-        if ran[name] == most:
+    for at, name, clock, job in heapq.merge(*jobs, key=itemgetter(0, 1)):
+        if ran[name] == limit:
             left[name] += 1
             continue
         ran[name] += 1
         click.echo(f"clocks dev: {rfc3339(at)} {name}", err=True)
         failed += run_once(clock, job, at) != 0
     for name, number in sorted(left.items()):
-        click.echo(f"clocks dev: {name}: {number} more runs are left out (--most)", err=True)
+        click.echo(f"clocks dev: {name}: {number} more runs are left out (--limit)", err=True)
     click.echo(f"clocks dev: {ran.total()} runs, {failed} failed", err=True)
     if failed:
         sys.exit(1)

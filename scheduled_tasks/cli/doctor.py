@@ -1,4 +1,4 @@
-"""clocks doctor: what is wrong with this machine's deployment, each with the command that mends it."""
+"""clocks doctor: find what is wrong with this machine's deployment, with the command that fixes each finding."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ UNHEALTHY = 1
 @user_option
 @json_option
 def doctor(*, user: bool, as_json: bool) -> None:
-    """Look for what is wrong with this machine's timers; exits 1 where something is. Changes nothing."""
+    """Find what is wrong with this machine's timers.
+
+    Shows the command that fixes each finding, and exits 1 if there is one. Changes nothing.
+    """
     from scheduled_tasks.deploy.journal import namespaces, read_journal
     from scheduled_tasks.deploy.machine_state import read_set
 
@@ -48,7 +51,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
         *_of_the_machine(places, files, commands),
         *(_of_the_user() if user else ()),
         *_of_the_clock(),
-        *(each for name in namespaces(files) for each in journal_findings(read_journal(name), datetime.now(UTC))),
+        *(line for name in namespaces(files) for line in journal_findings(read_journal(name), datetime.now(UTC))),
         *_of_the_clock_files(),
         *_of_the_database(),
     ]
@@ -71,7 +74,7 @@ def _of_the_machine(places: names.Places, files: UnitSet, commands: ManagerComma
     yield from machine_findings(state, failed, orphaned_stamps(places), commands=commands)
     yield from horizon_findings(files, datetime.now(UTC), commands=commands)
     for path in quarantined(places):
-        yield Finding(str(path), "the ledger could not be told what it says", f"rm {path}", "look into it before")
+        yield Finding(str(path), "this report could not be recorded in the ledger", f"rm {path}", "look into it before")
 
 
 def _of_the_user() -> Iterator[Finding]:
@@ -96,7 +99,7 @@ def _of_the_clock_files() -> Iterator[Finding]:
 
 
 def _of_the_database() -> Iterator[Finding]:
-    """Every run is recorded there, also where the project has no flags."""
+    """Every run is recorded in the database, even if the project has no flags."""
     configuration = settings.load()
     try:
         declared = configured_features() if configuration.get("features") else None
@@ -106,7 +109,7 @@ def _of_the_database() -> Iterator[Finding]:
                 return
             known = {flag.name for flag in feature_flags.list_flags(database, declared)}
     except ConfigurationError as error:
-        from scheduled_tasks.run.database import SchemaMissingError  # psycopg is there by now
+        from scheduled_tasks.run.database import SchemaMissingError  # psycopg is imported by now
 
         missing = isinstance(error, SchemaMissingError)
         mend, advice = ("clocks migrate", "") if missing else ("", f"edit {configuration.path}")

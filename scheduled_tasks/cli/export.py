@@ -1,4 +1,4 @@
-"""clocks export: the same jobs as Kubernetes CronJobs, or as a crontab."""
+"""clocks export: write the jobs as Kubernetes CronJobs or as a crontab."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from typing import Any
 import click
 
 from scheduled_tasks.cli.common import require_empty
-from scheduled_tasks.cli.options import instant
+from scheduled_tasks.cli.options import start_option
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.run import settings
 
-START = click.option("--from", "start", callback=instant, metavar="T", default="now", help="As seen at this instant.")
-
 
 @click.group("export")
 def export() -> None:
-    """Take the jobs elsewhere: to Kubernetes, to cron."""
+    """Export the jobs to Kubernetes or cron."""
 
 
 @export.command("kubernetes")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--image", required=True, help="The container image that has run-task and your tasks.")
-@click.option("--namespace", default="", help="The namespace; else kubectl's.")
-@click.option("--config-map", default="scheduled-tasks", show_default=True, help="Holds config.toml.")
-@click.option("--secret", default="scheduled-tasks", show_default=True, help="Holds a key for each credential.")
-@START
+@click.option("--image", required=True, help="The container image with run-task and your tasks.")
+@click.option("--namespace", default="", help="The namespace; default: kubectl's.")
+@click.option("--config-map", default="scheduled-tasks", show_default=True, help="The ConfigMap with config.toml.")
+@click.option("--secret", default="scheduled-tasks", show_default=True, help="The Secret with the credentials.")
+@start_option
 def kubernetes(directory: Path, *, start: datetime, **names: Any) -> None:
-    """Write CronJobs and a report into DIRECTORY, which must be empty or not there yet."""
+    """Write CronJobs and a report into DIRECTORY.
+
+    DIRECTORY must be empty or new.
+    """
     from scheduled_tasks.exporters.kubernetes import Cluster
     from scheduled_tasks.exporters.kubernetes import export as cron_jobs
 
@@ -49,24 +50,27 @@ def kubernetes(directory: Path, *, start: datetime, **names: Any) -> None:
 
 @export.command("crontab")
 @click.option(
-    "--report", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the report there."
+    "--report", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to this file."
 )
-@click.option("--timezone", metavar="ZONE", default="", help="The hosts' zone; else the configured one.")
-@START
+@click.option("--timezone", metavar="ZONE", default="", help="The hosts' zone; default: the configured one.")
+@start_option
 def crontab(*, report: Path | None, timezone: str, start: datetime) -> None:
-    """Print a file for /etc/cron.d; what cron can't keep is said on standard error."""
+    """Print a file for /etc/cron.d.
+
+    What cron can't keep is summarized on standard error.
+    """
     from scheduled_tasks.exporters.crontab import export as lines
 
     configuration, host = settings.load(), configured_host()
-    text, said = lines(
+    text, summary = lines(
         enabled_clocks(lines=False), run_task=host.run_task, configuration=str(host.configuration),
         user=host.user or "nobody", timezone=timezone or configuration.get("timezone") or "UTC", base=_base(),
         now=start,
     )  # fmt: skip
     click.echo(text, nl=False)
     if report is not None:
-        report.write_text(said.to_markdown())
-    click.echo(said.summary(), err=True)
+        report.write_text(summary.to_markdown())
+    click.echo(summary.summary(), err=True)
 
 
 def _base() -> Path:
@@ -74,10 +78,10 @@ def _base() -> Path:
 
 
 def _dumped(yaml: Any, objects: list[dict[str, Any]]) -> str:
-    class Plain(yaml.SafeDumper):  # type: ignore[misc]  # without types where PyYAML has none
+    class Plain(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML may have no types
         def ignore_aliases(self, data: object) -> bool:
             del data
-            return True  # people read it: what stands twice is written twice
+            return True  # easier to read than aliases
 
     return str(yaml.dump_all(objects, Dumper=Plain, sort_keys=False, width=120))
 

@@ -1,4 +1,4 @@
-"""clocks features: see and switch the flags that tasks are behind."""
+"""clocks features: show and switch feature flags."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from scheduled_tasks.project import configured_features, open_database
 
 @click.group("features", cls=Commands)
 def group() -> None:
-    """See and switch the feature flags that tasks are behind."""
+    """Show and switch feature flags."""
 
 
 @group.command("list")
 @json_option
 def list_flags(*, as_json: bool) -> None:
-    """Show every flag, its state, and who set it last."""
+    """Show each flag, its state, and who set it last."""
     declared = configured_features()
     with open_database() as database:
         flags = feature_flags.list_flags(database, declared)
@@ -44,7 +44,7 @@ def list_flags(*, as_json: bool) -> None:
     )
     show_table(("FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"), rows)
     for name in missing:
-        click.echo(f"{name} is not in the table: its default holds; `clocks features sync` adds it", err=True)
+        click.echo(f"{name} is not in the table: its default applies; `clocks features sync` adds it", err=True)
 
 
 def _state(is_active: bool, until: datetime | None) -> str:  # noqa: FBT001 - a column's value
@@ -53,19 +53,19 @@ def _state(is_active: bool, until: datetime | None) -> str:  # noqa: FBT001 - a 
 
 def _switch(name: str, reason: str | None, until: datetime | None, *, active: bool) -> None:
     if until and until <= datetime.now(UTC):
-        raise UsageError(f"--until {shown(until)} is over already")
+        raise UsageError(f"--until {shown(until)} is in the past")
     with open_database() as database:
         changed = feature_flags.set_active(database, name, active=active, actor=actor(), reason=reason, until=until)
         ends = feature_flags.reverts_at(database, name)
     if changed:
         click.echo(f"{name} is {_state(active, ends)} now")
     else:
-        click.echo(f"{name} was {_state(active, ends)} already{', for good' if until and not ends else ''}")
+        click.echo(f"{name} was {_state(active, ends)} already{'; this is permanent' if until and not ends else ''}")
 
 
-reason_option = click.option("--reason", help="Why; it is kept in the history.")
+reason_option = click.option("--reason", help="Why; shown in the history.")
 until_option = click.option(
-    "--until", callback=future_instant, metavar="T", help="Then it is what it was before: 2026-11-24T06:00Z, or 2h."
+    "--until", callback=future_instant, metavar="T", help="When it reverts: 2026-11-24T06:00Z, or 2h."
 )
 
 
@@ -74,7 +74,7 @@ until_option = click.option(
 @reason_option
 @until_option
 def enable(name: str, reason: str | None, until: datetime | None) -> None:
-    """Switch a flag on, from the next run on."""
+    """Switch a flag on, starting with the next run."""
     _switch(name, reason, until, active=True)
 
 
@@ -83,19 +83,22 @@ def enable(name: str, reason: str | None, until: datetime | None) -> None:
 @reason_option
 @until_option
 def disable(name: str, reason: str | None, until: datetime | None) -> None:
-    """Switch a flag off, from the next run on; a running task goes on."""
+    """Switch a flag off, starting with the next run.
+
+    A running task is not interrupted.
+    """
     _switch(name, reason, until, active=False)
 
 
 @group.command("log")
 @click.argument("name", required=False)
-@click.option("--count", type=click.IntRange(1), default=50, show_default=True, help="So many at most.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @json_option
-def log(*, name: str | None, count: int, as_json: bool) -> None:
-    """Show who switched a flag (or any) when and why, the newest first."""
+def log(*, name: str | None, limit: int, as_json: bool) -> None:
+    """Show who switched NAME or any flag, when and why, newest first."""
     with open_database() as database:
         feature_flags.revert_expired(database)
-        changes = feature_flags.history(database, name, limit=count)
+        changes = feature_flags.history(database, name, limit=limit)
     if as_json:
         show_json([change._asdict() for change in changes])
         return
@@ -116,7 +119,10 @@ def log(*, name: str | None, count: int, as_json: bool) -> None:
 @check_option
 @json_option
 def sync(*, check: bool, as_json: bool) -> None:
-    """Add the flags that the table lacks, with their defaults; what an operator set stays."""
+    """Add missing flags to the table, with their defaults.
+
+    Existing flags stay as operators set them.
+    """
     declared = configured_features()
     with open_database(roll_back=check) as database:
         if check and not feature_flags.table_exists(database):  # the migration that creates it was rehearsed too
@@ -133,7 +139,7 @@ def sync(*, check: bool, as_json: bool) -> None:
     for name in done.undeclared:
         click.echo(f"{name} is in the table, but the enum no longer has it")
     if not any(done):
-        click.echo("nothing to do: the table has every flag of the enum")
+        click.echo("already up to date")
 
 
 COMMANDS = (group,)

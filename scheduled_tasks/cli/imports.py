@@ -1,4 +1,4 @@
-"""clocks import: APScheduler clock files and crontabs in, clock files of this project's form and a report out."""
+"""clocks import: convert APScheduler files and crontabs to clock files, with a report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.options import instant
+from scheduled_tasks.cli.options import json_option, start_option
 from scheduled_tasks.errors import ConfigurationError, UsageError
 from scheduled_tasks.run import settings
 
@@ -19,28 +19,26 @@ if TYPE_CHECKING:
 FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 OUTPUT = click.option(
     "--output", metavar="DIR", default="imported", type=click.Path(path_type=Path, file_okay=False),
-    help="Write into this new directory; else into imported.",
+    show_default=True, help="A new directory for the files and the report.",
 )  # fmt: skip
-TIMEZONE = click.option("--timezone", metavar="ZONE", default="", help="The zone of the hosts they ran on.")
-START = click.option("--from", "start", callback=instant, metavar="T", default="now", help="As seen at this instant.")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+TIMEZONE = click.option("--timezone", metavar="ZONE", default="", help="The zone of the hosts on which they ran.")
 
 
 @click.group("import")
 def imports() -> None:
-    """Take over what runs today: APScheduler clock files, crontabs."""
+    """Import APScheduler files or crontabs."""
 
 
 @imports.command("apscheduler")
 @FILES
 @OUTPUT
 @TIMEZONE
-@click.option("--domains", metavar="PACKAGE", default="", help="The package of the tasks; else the configured one.")
-@click.option("--execute", is_flag=True, help="Run the files, under a scheduler that records; else they are only read.")
-@START
-@JSON
+@click.option("--domains", metavar="PACKAGE", default="", help="The package of the tasks; default: the configured one.")
+@click.option("--execute", is_flag=True, help="Run the files, with a scheduler that only records jobs.")
+@start_option
+@json_option
 def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: datetime, **options: Any) -> None:
-    """Import clock files, and Procfiles that name them, as people write them for APScheduler 3."""
+    """Import files that use APScheduler 3, and Procfiles that name them."""
     from scheduled_tasks.importers.apscheduler.convert import Request, import_files
 
     request = Request(
@@ -60,26 +58,29 @@ def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: 
 @TIMEZONE
 @click.option(
     "--format", "form", type=click.Choice(["user", "system", "anacron"]), default=None,
-    help="system: each line names a user, as in /etc/crontab; else the file's place says it.",
+    help="system: each line names a user, as in /etc/crontab; default: by the file's path.",
 )  # fmt: skip
-@START
-@JSON
+@start_option
+@json_option
 def crontab(  # noqa: PLR0913 - a command has its options
     files: tuple[Path, ...], output: Path, timezone: str, form: str | None, *, as_json: bool, start: datetime
 ) -> None:
-    """Import crontabs: of users (crontab -l), /etc/crontab, files of /etc/cron.d, anacrontab."""
+    """Import crontabs of users or the system, or an anacrontab.
+
+    Of a user: crontab -l; of the system: /etc/crontab and /etc/cron.d.
+    """
     from scheduled_tasks.importers.crontab.convert import Request, import_files
 
     zone = timezone or _configured("timezone")
     if not zone:
-        raise UsageError("cron takes the host's zone: say which that is with --timezone, for example Europe/Paris")
+        raise UsageError("cron uses the host's zone: name it with --timezone, for example Europe/Paris")
     request = Request(zone, Path.cwd(), start, form or "")
     imported = import_files([file.resolve() for file in files], request)
     _write(imported.files, imported.report, output, as_json=as_json)
 
 
 def _configured(key: str) -> str:
-    """A key of the project's configuration, where there is one: an import needs none."""
+    """A key of the project's configuration, or "": an import needs no configuration."""
     try:
         return settings.load().get(key)
     except ConfigurationError:

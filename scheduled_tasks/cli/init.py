@@ -1,4 +1,4 @@
-"""clocks init: the first configuration of somebody's project."""
+"""clocks init: write the first configuration of a project."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from scheduled_tasks.new_project import detect_project, initial_files
 
 @click.command("init")
 @click.argument("directory", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--package", default="", help="The project's package; else the one that is there.")
+@click.option("--package", default="", help="The project's package; default: the one in DIRECTORY.")
 @click.option(
     "--timezone", metavar="ZONE", required=True, help="The zone of the jobs' times, for example Europe/Paris."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 def init(directory: Path, *, package: str, timezone: str, dry_run: bool) -> None:
-    """Write the few lines of configuration that a project needs, and an example to begin with.
+    """Write a project's first configuration and an example.
 
-    What is there already stays as it is; each thing that is written is explained.
+    Existing files are kept; each written file is explained.
     """
     if not is_zone(timezone):
         raise UsageError(f"{timezone!r} is not a zone of the tz database: write e.g. --timezone Europe/Paris")
-    found = detect_project(directory, package)
-    wanted = initial_files(directory, found, timezone)
-    kind = f"a {found.framework} project" if found.framework else "a project without a framework that is known"
-    click.echo(f"{found.package}: {kind}")
-    for name, (text, why) in wanted.files.items():
+    detected = detect_project(directory, package)
+    files = initial_files(directory, detected, timezone)
+    kind = f"a {detected.framework} project" if detected.framework else "a project without a known framework"
+    click.echo(f"{detected.package}: {kind}")
+    for name, (text, why) in files.files.items():
         _write(directory / name, text, dry_run=dry_run, append=False)
         click.echo(f"{'would write' if dry_run else 'wrote'} {name}: {why}")
-    for name, (text, why) in wanted.appended.items():
+    for name, (text, why) in files.appended.items():
         _write(directory / name, text, dry_run=dry_run, append=True)
         click.echo(f"{'would add to' if dry_run else 'added to'} {name}: {why}")
         click.echo("".join(f"    {line}".rstrip() + "\n" for line in text.strip().splitlines()), nl=False)

@@ -82,6 +82,11 @@ def instant(_context: click.Context, _parameter: click.Parameter, value: str | N
         raise click.BadParameter(f"{value!r} is not an instant; write 2027-03-28T00:00Z or 2027-03-28") from None
 
 
+start_option = click.option(
+    "--from", "start", callback=instant, metavar="T", default="now", help="Instant from which dates are computed."
+)
+
+
 def past_instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
     """Click callback: an instant in the past, or how long ago it was (`2h`)."""
     return _instant_or_span(value, -1) if value else None

@@ -1,4 +1,4 @@
-"""clocks pause, resume: of a job, a clock or all, on this host or for the fleet."""
+"""clocks pause, resume: a job, a clock or all, on one host or on all."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from scheduled_tasks.render.names import Places
 
 which_argument = click.argument("which", required=False, metavar="CLOCK[/JOB]")
 all_option = click.option("--all", "everything", is_flag=True, help="All clocks.")
-host_option = click.option("--host", metavar="HOST", help="On this host of the fleet only, by the database.")
+host_option = click.option("--host", metavar="HOST", help="Only on this host; recorded in the database.")
 here_option = click.option(
-    "--here", is_flag=True, help="On this machine only, by a file: needs root and no database, survives everything."
+    "--here", is_flag=True, help="Only on this machine; recorded in a file in /etc. Needs root and no database."
 )
 
 
 def _scope(which: str | None, host: str | None, *, everything: bool, here: bool) -> Scope:
     if bool(which) == everything:
-        raise UsageError("one of CLOCK[/JOB] and --all")
+        raise UsageError("give either CLOCK[/JOB] or --all")
     if here and host:
-        raise UsageError("one of --host and --here")
+        raise UsageError("give only one of --host and --here")
     if here:
         require_root("--here writes a file in /etc: run it as root")
     clock, job = clock_and_job(which) if which else (None, None)
@@ -38,8 +38,8 @@ def _scope(which: str | None, host: str | None, *, everything: bool, here: bool)
 @click.command("pause")
 @which_argument
 @all_option
-@click.option("--reason", required=True, help="Why, for who finds it at night.")
-@click.option("--until", callback=future_instant, metavar="T", help="When it ends by itself: 2026-11-24T06:00Z, or 2h.")
+@click.option("--reason", required=True, help="Why; shown to colleagues and in the ledger.")
+@click.option("--until", callback=future_instant, metavar="T", help="When it ends: 2026-11-24T06:00Z, or 2h.")
 @host_option
 @here_option
 @json_option
@@ -53,15 +53,16 @@ def pause(  # noqa: PLR0913 - a command's options
     here: bool,
     as_json: bool,
 ) -> None:
-    """Hold a job, a clock or all back, on all hosts unless one is named; what runs goes on.
+    """Pause a job, a clock or all, on all hosts or on one.
 
-    What falls due meanwhile is `skipped`, with the reason. No deploy ends a pause.
+    Running jobs are not interrupted. Slots that become due are recorded as skipped, with the reason. A deployment does
+    not end a pause.
     """
     scope = _scope(which, host, everything=everything, here=here)
     if until and until <= datetime.now(UTC):
-        raise UsageError(f"--until {until:%Y-%m-%dT%H:%M:%SZ} is over already")
+        raise UsageError(f"--until {until:%Y-%m-%dT%H:%M:%SZ} is in the past")
     if not reason.strip():
-        raise UsageError("--reason is empty: say why, for who finds it at night")
+        raise UsageError("--reason is empty: say why, for colleagues who find the pause")
     if here:
         _must_be_known(host_watch.jobs_here(Places()), scope)
         row = Pause(scope, datetime.now(UTC), actor(), reason.strip(), until)
@@ -82,7 +83,10 @@ def pause(  # noqa: PLR0913 - a command's options
 @here_option
 @json_option
 def resume(*, which: str | None, everything: bool, host: str | None, here: bool, as_json: bool) -> None:
-    """End a pause of just this job, clock or --all; whether what it held back is caught up is the job's own choice."""
+    """End the pause of exactly this job, this clock or --all.
+
+    Jobs with catch_up_after_pause=True then run the last slot that the pause blocked.
+    """
     scope = _scope(which, host, everything=everything, here=here)
     left: list[str] = []
     if here:
@@ -99,7 +103,7 @@ def resume(*, which: str | None, everything: bool, host: str | None, here: bool,
 
 
 def _concerns(row: Pause, scope: Scope) -> bool:
-    """Whether another pause holds what was resumed, or a part of it, still."""
+    """Whether another pause still blocks what was resumed, or a part of it."""
     wider = row.scope.clock in {None, scope.clock} and row.scope.job in {None, scope.job}
     return scope.clock is None or wider or (row.scope.clock == scope.clock and scope.job is None)
 
@@ -108,27 +112,27 @@ def _say(scope: Scope, done: str, *, changed: bool, as_json: bool, left: list[st
     if as_json:
         show_json({"changed": changed, **scope._asdict(), "still_paused_by": left or []})
         return
-    click.echo(f"{scope}: {done}" if changed else f"{scope}: nothing to do, it is {_opposite(done)}")
+    click.echo(f"{scope}: {done}" if changed else f"{scope}: nothing to do, it is {_state(done)}")
     for row in left or []:
         click.echo(f"still paused: {row}")
 
 
-def _opposite(done: str) -> str:
-    return "paused already" if done == "paused" else "not paused by just that; see 'clocks status'"
+def _state(done: str) -> str:
+    return "already paused" if done == "paused" else "not paused with exactly this scope; see 'clocks status'"
 
 
 def _must_be_known(known: set[tuple[str, str]], scope: Scope) -> None:
-    """A pause of what no host has would hold nothing, and nobody would notice.
+    """Check that some host has the job: otherwise the pause would silently block nothing.
 
     Raises:
-        UsageError: with what there is.
+        UsageError: no host has it; names what exists.
     """
     if scope.clock is None or not known:
         return
-    found = {job for clock, job in known if clock == scope.clock}
-    if not found or (scope.job and scope.job not in found):
-        names = sorted({clock for clock, _ in known}) if not found else sorted(found)
-        problem = f"no host has a clock {scope.clock}" if not found else f"the clock {scope.clock} has no {scope.job}"
+    jobs = {job for clock, job in known if clock == scope.clock}
+    if not jobs or (scope.job and scope.job not in jobs):
+        names = sorted({clock for clock, _ in known}) if not jobs else sorted(jobs)
+        problem = f"no host has a clock {scope.clock}" if not jobs else f"the clock {scope.clock} has no {scope.job}"
         raise UsageError(f"{problem}; there are {', '.join(names[:20])}")
 
 

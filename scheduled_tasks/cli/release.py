@@ -1,4 +1,4 @@
-"""clocks check, prune: whether this release may come into force here, and what it leaves behind is taken away."""
+"""clocks check, prune-releases: check a release before it is activated, and remove old ones."""
 
 from __future__ import annotations
 
@@ -28,19 +28,21 @@ FAULTY = 65
 
 
 @click.command("check")
-@click.option("--without-database", is_flag=True, help="Leave out whether the database is reachable.")
+@click.option("--without-database", is_flag=True, help="Don't check that the database is reachable.")
 @json_option
 def check(*, without_database: bool, as_json: bool) -> None:
-    """Find out whether this release could come into force here; exits 65 where it could not. Changes nothing.
+    """Check whether this release can be activated on this host.
 
-    Every clock file is read, every task is found as a run finds it, systemd reads the units, what stands in their way
-    is looked for, and the database is spoken to.
+    Exits 65 if it can't. Changes nothing.
+
+    Reads every clock file, imports every task, lets systemd verify the units, looks for files in their way, and
+    connects to the database.
     """
     faults = list(_faults(without_database=without_database))
     if as_json:
         show_json({"sound": not faults, "faults": faults})
     else:
-        click.echo("\n".join(faults) or "sound: it could come into force here")
+        click.echo("\n".join(faults) or "ok: this release can be activated here")
     sys.exit(FAULTY if faults else 0)
 
 
@@ -69,16 +71,16 @@ def _said_by(act: Callable[[], object]) -> Iterator[str]:
 
 
 def _of_the_tasks(clocks: list[ClockSpec]) -> Iterator[str]:
-    """Each task is looked up by its name, as run-task does: that its function is importable says less."""
+    """Each task is looked up by name, as run-task does it, which checks more than importing its function."""
     configuration = load_configuration()
     domains, make_app = configuration.require("domains"), context.application_factory(configuration.get("app"))
-    found: set[str] = set()
+    checked: set[str] = set()
     for clock in clocks:
         for job in clock.jobs:
-            if job.task not in found:
+            if job.task not in checked:
                 for fault in _said_by(partial(find_task, job.task, domains, make_app)):
                     yield f"{job.file}:{job.line}: job {clock.name}/{job.id}: {fault}"
-                found.add(job.task)
+                checked.add(job.task)
 
 
 def _judge_units(clocks: list[ClockSpec]) -> None:
@@ -99,11 +101,14 @@ def _speak_to_the_database() -> None:
 
 
 @click.command("prune-releases")
-@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="So many releases stay.")
+@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="How many releases to keep.")
 @check_option
 @json_option
 def prune(*, keep: int, check: bool, as_json: bool) -> None:
-    """Take away old releases, with the sets of units that need them; not one that a job still runs. Needs root."""
+    """Remove old releases and the sets of units that use them.
+
+    Keeps releases that a running job uses. Needs root.
+    """
     from scheduled_tasks.deploy.apply import locked
     from scheduled_tasks.deploy.effects import Effects
     from scheduled_tasks.deploy.releases import prune_releases
@@ -117,10 +122,11 @@ def prune(*, keep: int, check: bool, as_json: bool) -> None:
         show_json({"changed": done.changed, **asdict(done)})
         return
     verb = "would remove" if check else "removed"
-    for kind, each in ((kind, each) for kind, names in asdict(done).items() for each in names):
-        click.echo(f"{verb} {kind.removesuffix('s')} {each}")
+    for kind, names in asdict(done).items():
+        for name in names:
+            click.echo(f"{verb} {kind.removesuffix('s')} {name}")
     if not done.changed:
-        click.echo("nothing to do: no release is too many")
+        click.echo("nothing to do: no old releases")
 
 
 COMMANDS = (check, prune)

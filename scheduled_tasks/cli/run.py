@@ -1,4 +1,4 @@
-"""clocks run, backfill: a job now, through its very unit, for one slot or for many."""
+"""clocks run, backfill: start a job's unit now, for one slot or for many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scheduled_tasks.cli.common import require_root
 from scheduled_tasks.cli.options import json_option, one_job, past_instant
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
-from scheduled_tasks.instants import shown
+from scheduled_tasks.instants import rfc3339, shown
 from scheduled_tasks.operate import deployments, history, host_pauses, host_watch, pauses
 from scheduled_tasks.operate.slots import TICK
 from scheduled_tasks.project import database_now, open_database
@@ -25,7 +25,7 @@ from scheduled_tasks.schedule.evaluator import latest_occurrence, occurrences
 if TYPE_CHECKING:
     from scheduled_tasks.operate.slots import DeployedJob, Pause
 
-MOST = 10_000  # slots of one backfill: more is a mistake in --from
+MAX_SLOTS = 10_000  # of one backfill: more is a mistake in --from
 
 
 class PausedError(ScheduledTasksError):
@@ -35,14 +35,14 @@ class PausedError(ScheduledTasksError):
 
 
 def _deployed(which: str) -> DeployedJob:
-    """The job as this host has it, by its set of units: a run needs no database to be started."""
+    """The job as this host's current set has it, so that starting a run needs no database."""
     clock, job = one_job(which)
     here = host_watch.deployed_here(names.Places(), socket.gethostname())
-    found = next((each for each in here if (each.clock, each.job) == (clock, job)), None)
-    if found is not None:
-        return found
+    for deployed in here:
+        if (deployed.clock, deployed.job) == (clock, job):
+            return deployed
     with open_database() as database:
-        hosts = ", ".join(each.host for each in deployments.deployed_now(database, clock, job))
+        hosts = ", ".join(host_job.host for host_job in deployments.deployed_now(database, clock, job))
     where = f"it is on {hosts}: run it there" if hosts else "see 'clocks list' and 'clocks plan'"
     raise UsageError(f"{which} is not deployed on this host; {where}")
 
@@ -53,7 +53,7 @@ def _pauses_of(job: DeployedJob) -> list[Pause]:
         with open_database() as database:
             held += pauses.active(database, database_now(database))
     except ServiceUnavailableError as error:
-        click.echo(f"clocks: whether it is paused for all hosts is not known: {error}", err=True)
+        click.echo(f"clocks: can't check pauses in the database: {error}", err=True)
     return [row for row in held if row.covers(job.clock, job.job, job.host)]
 
 
@@ -61,26 +61,29 @@ def _may_run(job: DeployedJob, *, force: bool) -> None:
     require_root("starting a service needs root")
     held = _pauses_of(job)
     if held and not force:
-        raise PausedError(f"{job.clock}/{job.job} is paused; --force runs it all the same\n  {held[0]}")
+        raise PausedError(f"{job.clock}/{job.job} is paused; --force runs it anyway\n  {held[0]}")
 
 
 def _must_be_slot(job: DeployedJob, at: datetime) -> None:
-    """Refuses an instant at which the job is not due, with those about it."""
+    """Raise UsageError for an instant at which the job is not due, with the nearest slots."""
     before = latest_occurrence(job.trigger, at_or_before=at)
     if before and before.at == at:
         return
     after = next(occurrences(job.trigger, after=at), None)
-    near = " and ".join(f"{each.at:%Y-%m-%dT%H:%M:%SZ}" for each in (before, after) if each)
-    raise UsageError(f"{job.clock}/{job.job} is not due at {at:%Y-%m-%dT%H:%M:%SZ}; about it are {near or 'no slots'}")
+    near = " and ".join(rfc3339(slot.at) for slot in (before, after) if slot)
+    raise UsageError(f"{job.clock}/{job.job} is not due at {rfc3339(at)}; the nearest slots are {near or 'none'}")
 
 
 @click.command("run")
 @click.argument("which", metavar="CLOCK/JOB")
-@click.option("--wait", is_flag=True, help="Show its log lines as they come, and exit with its exit code.")
-@click.option("--at", callback=past_instant, metavar="SLOT", help="As the run of this nominal time, in the ledger too.")
-@click.option("--force", is_flag=True, help="Also while it is paused.")
+@click.option("--wait", is_flag=True, help="Show its log lines while it runs, and exit with its exit code.")
+@click.option("--at", callback=past_instant, metavar="SLOT", help="Run it for this nominal time.")
+@click.option("--force", is_flag=True, help="Run even if it is paused.")
 def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
-    """Run a job now on this host, through its very unit. Needs root."""
+    """Start a job's unit now on this host.
+
+    Needs root.
+    """
     from scheduled_tasks.operate import run_now
 
     job = _deployed(which)
@@ -98,16 +101,16 @@ def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
 @click.argument("which", metavar="CLOCK/JOB")
 @click.option("--from", "first", callback=past_instant, metavar="T", required=True, help="First slot, inclusive.")
 @click.option("--to", "last", callback=past_instant, metavar="T", required=True, help="Last slot, inclusive.")
-@click.option("--dry-run", is_flag=True, help="Only say which slots.")
-@click.option("--force", is_flag=True, help="Also while it is paused.")
+@click.option("--dry-run", is_flag=True, help="Show the slots, and run nothing.")
+@click.option("--force", is_flag=True, help="Run even if it is paused.")
 @json_option
 def backfill(  # noqa: PLR0913 - a command's options
     *, which: str, first: datetime, last: datetime, dry_run: bool, force: bool, as_json: bool
 ) -> None:
-    """Run a job's slots between two instants in their order, without those that have ended already. Needs root.
+    """Run a job for past slots, in order.
 
-    Each is a run of the job's unit with its row in the ledger. The first that fails ends it; called again, it goes on
-    there.
+    Needs root. Skips slots that already ended. Each is a run of the job's unit, recorded in the ledger. Stops at the
+    first failure; run it again to continue there.
     """
     job = _deployed(which)
     slots = _slots(job, first, last)
@@ -126,25 +129,25 @@ def backfill(  # noqa: PLR0913 - a command's options
     if as_json:
         show_json({"slots": slots, "ran": done, "exit_code": code})
     elif not slots:
-        click.echo("nothing to do: every slot between the two has ended")
+        click.echo("nothing to do: every slot in this range has ended")
     elif code:
-        click.echo(f"stopped at {shown(slots[done])}: exit code {code}; mend it, and call this again", err=True)
+        click.echo(f"stopped at {shown(slots[done])}: exit code {code}; fix it and repeat this", err=True)
     sys.exit(code)
 
 
 def _slots(job: DeployedJob, first: datetime, last: datetime) -> list[datetime]:
-    """The slots to run. By the schedule in force: what the job is now, is what runs."""
+    """The slots to run, by the deployed schedule: it is the deployed job that runs."""
     if first > last:
         raise UsageError("--from is after --to")
     between = occurrences(job.trigger, after=first - TICK, until=last)
-    found = [each.at for each in islice(between, MOST + 1)]
-    if len(found) > MOST:
-        raise UsageError(f"more than {MOST} slots between --from and --to: write it in pieces")
-    if not found:
+    due = [occurrence.at for occurrence in islice(between, MAX_SLOTS + 1)]
+    if len(due) > MAX_SLOTS:
+        raise UsageError(f"more than {MAX_SLOTS} slots between --from and --to: backfill in smaller ranges")
+    if not due:
         return []
     with open_database() as database:
-        known = history.statuses_of_slots(database, job.slot(found[0]), found[-1])
-    return [at for at in found if known.get(at) not in {RunStatus.ENDED, RunStatus.STARTED}]
+        known = history.statuses_of_slots(database, job.slot(due[0]), due[-1])
+    return [at for at in due if known.get(at) not in {RunStatus.ENDED, RunStatus.STARTED}]
 
 
 def _run_slot(job: DeployedJob, at: datetime, *, force: bool, quiet: bool) -> int:

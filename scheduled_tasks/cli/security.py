@@ -1,4 +1,4 @@
-"""clocks security: how exposed each unit is, by systemd's own measure, and what raised it."""
+"""clocks security: how exposed each unit is, as systemd-analyze measures it, and why."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 @click.command("security")
 @json_option
 def security(*, as_json: bool) -> None:
-    """Show how exposed each job is (systemd's measure, 0 to 10), and what raises it above what every job has."""
-    found = exposures(render(enabled_clocks(), configured_host()))
+    """Show how exposed each job is, and why.
+
+    The score is systemd-analyze's, from 0 to 10 (unprotected).
+    """
+    units = exposures(render(enabled_clocks(), configured_host()))
     if as_json:
-        show_json([asdict(exposure) for exposure in found])
+        show_json([asdict(exposure) for exposure in units])
         return
-    shared = set.intersection(*(set(exposure.reasons) for exposure in found)) if len(found) > 1 else set()
+    shared = set.intersection(*(set(exposure.reasons) for exposure in units)) if len(units) > 1 else set()
     show_table(
-        ("UNIT", "SCORE", "RELAXED BY", "WHAT RAISED IT"),
+        ("UNIT", "SCORE", "RELAXED BY", "WHY"),
         (
             (
                 exposure.unit,
@@ -36,7 +39,7 @@ def security(*, as_json: bool) -> None:
                 _relaxed(exposure),
                 "; ".join(f"{what} ({by:.1f})" for what, by in exposure.reasons if (what, by) not in shared) or "-",
             )
-            for exposure in found
+            for exposure in units
         ),
     )
     if shared:
@@ -46,7 +49,7 @@ def security(*, as_json: bool) -> None:
 
 def _relaxed(exposure: Exposure) -> str:
     if exposure.unit in names.OWN_SERVICES:
-        return "root: it starts jobs and writes in /etc"
+        return "root: it starts jobs and writes to /etc"
     return ", ".join(exposure.relaxed) or "-"
 
 

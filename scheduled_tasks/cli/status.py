@@ -1,4 +1,4 @@
-"""clocks status, history, show: how every job stands, what happened, and one run with its log lines."""
+"""clocks status, history, show: the status of all jobs, past runs, and one run with its log lines."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 UNWELL = 1
-REFRESH = 2.0  # seconds from look to look of --watch
+REFRESH_INTERVAL = 2.0  # seconds, with --watch
 COLUMNS = ("JOB", "LAST", "SLOT", "SINCE", "NEXT", "NOTE")
 STYLES: dict[str, str] = {**dict.fromkeys(BAD, "red"), RunStatus.ENDED: "green", RunStatus.SKIPPED: "yellow"}
 
 
 class StatusView:
-    """One look: the jobs, the hosts and the pauses as they stand."""
+    """The status of jobs, hosts and pauses at one instant."""
 
     def __init__(self, database: Connection, which: str | None) -> None:
         clock, job = clock_and_job(which) if which else ("", "")
@@ -43,7 +43,7 @@ class StatusView:
 
     @property
     def is_bad(self) -> bool:
-        """Whether something wants an operator: a job that went wrong, a dead host."""
+        """Whether an operator is needed: a job went wrong, or a host is dead."""
         return any(job.is_bad for job in self.jobs) or any(host.is_dead for host in self.hosts)
 
     def rows(self, *, bad_only: bool) -> Iterator[tuple[str, ...]]:
@@ -56,7 +56,7 @@ class StatusView:
                 yield f"{job.clock}/{job.job}", last, shown(job.last_at), shown(since), following, _note(job)
 
     def lines(self) -> Iterator[str]:
-        """What stands below the table."""
+        """The lines below the table."""
         for row in self.pauses:
             yield f"paused: {row}"
         for host in self.hosts:
@@ -89,41 +89,41 @@ def _pause(row: Pause) -> dict[str, Any]:
 
 
 def _note(job: JobStatus) -> str:
-    said = []
+    notes = []
     if job.paused_in_file:
-        said.append("paused in its clock file")
-    said += [
+        notes.append("paused in its clock file")
+    notes += [
         f"paused{f' on {row.scope.host}' if row.scope.host else ''} by {row.by}: {row.reason}" for row in job.paused
     ]
     if job.streak > 1:
         more = " or more" if job.streak == status.MAX_STREAK else ""
-        said.append(f"{job.streak}{more} bad in a row")
+        notes.append(f"{job.streak}{more} bad in a row")
     if job.reason and job.last != RunStatus.ENDED and not (job.paused and job.last == RunStatus.SKIPPED):
-        said.append(job.reason.partition("\n")[0])
-    return "; ".join(said)
+        notes.append(job.reason.partition("\n")[0])
+    return "; ".join(notes)
 
 
 @click.command("status")
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
-@click.option("--bad", "bad_only", is_flag=True, help="Only what went wrong.")
-@click.option("--watch", "live", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
+@click.option("--bad", "bad_only", is_flag=True, help="Only jobs that went wrong.")
+@click.option("--watch", "live", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
 @json_option
 def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bool) -> None:
-    """Show each job's last result, since when, its next run, and what holds it back.
+    """Show each job's last result, its next run, and any pause.
 
-    Exits 1 where the last slot of a job failed, was missed or is lost, or a host has no heartbeat.
+    Exits 1 if the last slot of a job failed, was missed or lost, or if a host is dead.
     """
     with open_database() as database:
-        found = StatusView(database, which)
+        view = StatusView(database, which)
         if live and not as_json:
             _live(database, which, bad_only=bad_only)
     if as_json:
-        show_json(found.as_json())
+        show_json(view.as_json())
     else:
-        show_table(COLUMNS, found.rows(bad_only=bad_only))
-        for line in found.lines():
+        show_table(COLUMNS, view.rows(bad_only=bad_only))
+        for line in view.lines():
             click.echo(line)
-    sys.exit(UNWELL if found.is_bad else 0)
+    sys.exit(UNWELL if view.is_bad else 0)
 
 
 def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
@@ -132,22 +132,22 @@ def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
     from rich.text import Text
 
     def drawn() -> Group:
-        found = StatusView(database, which)
-        shown_rows = list(found.rows(bad_only=bad_only))
-        return Group(rich_table(COLUMNS, shown_rows, STYLES), *map(Text, found.lines()))
+        view = StatusView(database, which)
+        rows = list(view.rows(bad_only=bad_only))
+        return Group(rich_table(COLUMNS, rows, STYLES), *map(Text, view.lines()))
 
     with Live(drawn(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
         while True:
-            time.sleep(REFRESH)
+            time.sleep(REFRESH_INTERVAL)
             live.update(drawn(), refresh=True)
 
 
 @click.command("history")
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
-@click.option("--status", "status_", type=click.Choice([value.value for value in RunStatus]), help="Only those.")
-@click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h ago.")
+@click.option("--status", "status_", type=click.Choice([value.value for value in RunStatus]), help="Only this status.")
+@click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h (ago).")
 @click.option("--until", callback=past_instant, metavar="T", help="Not after.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many at most.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
 @json_option
 def history_command(  # noqa: PLR0913 - a command's options
     *,
@@ -158,20 +158,20 @@ def history_command(  # noqa: PLR0913 - a command's options
     limit: int,
     as_json: bool,
 ) -> None:
-    """Show what became of the last slots and runs, the newest first."""
+    """Show past slots and runs, newest first."""
     clock, job = clock_and_job(which) if which else ("", "")
     with open_database() as database:
-        found = history.history(
+        rows = history.history(
             database, clock=clock, job=job, status=status_ or "", since=since, until=until, limit=limit
         )
     if as_json:
-        show_json([row._asdict() for row in found])
+        show_json([row._asdict() for row in rows])
         return
-    show_table(("RUN", "JOB", "SLOT", "STATUS", "HOST", "STARTED", "TOOK", "WHY"), _history_rows(found))
+    show_table(("RUN", "JOB", "SLOT", "STATUS", "HOST", "STARTED", "TOOK", "WHY"), _history_rows(rows))
 
 
-def _history_rows(found: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
-    for row in found:
+def _history_rows(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
+    for row in rows:
         began = shown(row.started_at) if row.status != RunStatus.MISSED else "-"
         took = f"{row.duration:.1f} s" if row.duration is not None else "-"
         slot = shown(row.scheduled_at) if row.slot_host is not None else "-"
@@ -183,7 +183,7 @@ def _history_rows(found: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
 @click.argument("run")
 @json_option
 def show(*, run: str, as_json: bool) -> None:
-    """Show a run: its row, its unit, and its log lines where they are on this host."""
+    """Show a run: its row, its unit, and its log lines if on this host."""
     from scheduled_tasks.operate import run_now
     from scheduled_tasks.render import names
 

@@ -1,4 +1,4 @@
-"""clocks list, render, eject: from clock files to units."""
+"""clocks list, render, eject: show jobs, and write their units into a directory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def due(job: Job, held: Iterable[Pause] = ()) -> str:
-    """When a job is due, in words; and who paused it on this host."""
+    """When a job is due, in words, and who paused it on this host."""
     words = schedule.describe(job.trigger)
     here = next((row for row in held if row.scope.clock in {None, job.clock} and row.scope.job in {None, job.id}), None)
     if here:
@@ -36,7 +36,7 @@ def due(job: Job, held: Iterable[Pause] = ()) -> str:
 @click.command("list")
 @json_option
 def list_jobs(*, as_json: bool) -> None:
-    """Show every job: its task, when it is due, its units."""
+    """Show each job: its task, schedule and description."""
     clocks = enabled_clocks()
     held = host_pauses.active(names.Places(), socket.gethostname())
     jobs = [(clock, job) for clock in clocks for job in clock.jobs]
@@ -69,8 +69,11 @@ def list_jobs(*, as_json: bool) -> None:
 @click.command("render")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 def render_units(directory: Path) -> None:
-    """Write the units of all clocks into DIRECTORY, which must be empty or not there yet."""
-    from scheduled_tasks.deploy.switch import write_set  # only what acts imports what acts
+    """Write the units of all clocks into DIRECTORY.
+
+    DIRECTORY must be empty or new.
+    """
+    from scheduled_tasks.deploy.switch import write_set
 
     files = render(enabled_clocks(), configured_host())
     require_empty(directory)
@@ -82,11 +85,11 @@ def render_units(directory: Path) -> None:
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @user_option
 def eject_units(directory: Path, *, user: bool) -> None:
-    """Write plain units that live on without this project's deployment into DIRECTORY, with a README.
+    """Write plain units that work without clocks into DIRECTORY.
 
-    The machine isn't changed: the README says how to install them, and what they still call.
+    The machine is not changed. The README beside them says how to install them, and what they still call.
     """
-    from scheduled_tasks.deploy.switch import write_set  # only what acts imports what acts
+    from scheduled_tasks.deploy.switch import write_set
     from scheduled_tasks.render.eject import README, eject
 
     files = eject(enabled_clocks(), configured_host(chosen_places(Path("/"), user=user)))

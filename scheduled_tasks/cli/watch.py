@@ -1,4 +1,4 @@
-"""clocks watch: one look at all slots; a host's timer runs it every minute."""
+"""clocks watch, reconcile: account for all slots once; a timer of each host runs it every minute."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 @click.command("watch")
-@click.option("--quiet", is_flag=True, help="Say only what was written.")
+@click.option("--quiet", is_flag=True, help="Show only what was recorded.")
 @json_option
 def watch(*, quiet: bool, as_json: bool) -> None:
-    """Account for every slot whose time is over: write as missed what nobody ran, or as skipped and why.
+    """Record overdue slots as missed or skipped.
 
-    One look; on a deployed host a timer does it every minute. As root there, it also tells the database what is
-    deployed and paused on this host, ends pauses whose time is over, and starts what they held back. An apply that was
-    killed is brought to its end.
+    Runs once; on a deployed host, a timer starts it every minute. As root on such a host, it also records what is
+    deployed and paused there, ends expired pauses, starts the jobs that they blocked, and finishes an apply that was
+    killed.
     """
     from scheduled_tasks.deploy import start_requests
     from scheduled_tasks.operate import host_watch
@@ -37,7 +37,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
 
     places, host = Places(), socket.gethostname()
     started: list[str] = []
-    finished = _finish_apply(places)  # it needs no database
+    finished = _finish_apply(places)  # needs no database
     with open_database() as database:
         now = database_now(database)
         if host_watch.can_report(places):
@@ -73,10 +73,10 @@ def _finish_apply(places: Places) -> bool:
     try:
         done = host_watch.finish_apply(places)
     except ScheduledTasksError as error:
-        click.echo(f"clocks: an apply that was killed can't be finished: {error}", err=True)
+        click.echo(f"clocks: can't finish an apply that was killed: {error}", err=True)
         return False
     for unit in (*done.started, *done.caught_up) if done else ():
-        click.echo(f"started {unit}, which an apply that was killed had left", err=True)
+        click.echo(f"started {unit}, which an apply that was killed had stopped", err=True)
     return done is not None
 
 
@@ -86,29 +86,30 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
         on = f" on {slot.host}" if slot.host else ""
         click.echo(f"{verdict.status} {slot.clock}/{slot.job} {shown(slot.at)}{on}: {verdict.reason}")
     for unit in started:
-        click.echo(f"started {unit}, which a pause held back, or whose host is gone")
+        click.echo(f"started {unit}, which a pause blocked, or whose host is dead")
     if quiet:
         return
     for host in done.dead_hosts:
         click.echo(f"no heartbeat from {host}")
     if not (done.recorded or started):
-        click.echo("every slot whose time is over is accounted for")
+        click.echo("every overdue slot is accounted for")
 
 
 @click.command("reconcile")
 def reconcile() -> None:
-    """Write into the ledger what this host's runs could not: ends kept on disk, runs that were killed. Needs root.
+    """Record what this host's runs could not.
 
-    A job's failure calls it, and the watch does the same every minute.
+    Results spooled to disk, and runs that were killed. Needs root. A job's failure starts it, and the watch does the
+    same every minute.
     """
     from scheduled_tasks.operate import host_watch
 
     host = socket.gethostname()
     with open_database() as database:
         done = host_watch.reconcile_host(database, Places(), host)
-    for each in done.lost:
-        click.echo(f"lost {each.clock}/{each.job} on {each.host}")
-    click.echo(f"{done.results} results, {done.failures} failures, {len(done.lost)} lost runs written")
+    for run in done.lost:
+        click.echo(f"lost {run.clock}/{run.job} on {run.host}")
+    click.echo(f"{done.results} results, {done.failures} failures, {len(done.lost)} lost runs recorded")
 
 
 COMMANDS = (watch, reconcile)

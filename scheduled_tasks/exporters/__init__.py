@@ -1,5 +1,4 @@
-"""The exporters room: jobs as Kubernetes CronJobs or as crontab lines, for those whom systemd no longer serves.
+"""Export jobs as Kubernetes CronJobs or as crontab lines, with a report of what can't be kept.
 
-What comes in: clocks that have been read. What goes out: texts by path and a `Report` that says of each job what
-can't be kept. Pure: nothing is applied.
+The exporters take clocks that were read and return texts or objects by path; they write nothing.
 """

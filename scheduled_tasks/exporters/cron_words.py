@@ -1,7 +1,7 @@
-"""A trigger in cron's five fields, with a guard for what those can't say.
+"""Write a trigger in cron's five fields, with a shell condition (the guard) for what they can't express.
 
-In comes a trigger; out come the fields, a shell condition ("" where none is needed) that holds on the days that are
-wanted, and differences. Cron ORs day and weekday where both are restricted, and knows no `last`, no week, no year.
+Cron combines day and weekday with OR if both are restricted, and has no `last`, no week and no year. On those days the
+guard decides. What is lost all the same is returned as differences.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HOUR, DAY, WEEK = 3600, 86400, 7 * 86400
 
 @dataclass(frozen=True)
 class CronWords:
-    """Five fields, the zone they are in, the guard; `fields` is empty where cron can't say it."""
+    """Five fields, their zone and the guard; `fields` is empty if cron can't express the trigger."""
 
     fields: str = ""
     zone: str = ""
@@ -34,12 +34,12 @@ class CronWords:
 
 
 def cron_words(trigger: Trigger, now: datetime) -> CronWords:
-    """The trigger as cron takes it."""
+    """Translate a trigger to cron."""
     if isinstance(trigger, Cron):
         return _of_cron(trigger, now)
     if isinstance(trigger, Interval):
         return _of_interval(trigger, now)
-    return _refused("once", "it runs once, and cron knows repetitions alone", "run it by hand when it is due")
+    return _refused("once", "it runs once, and cron only repeats", "run it by hand when it is due")
 
 
 def _refused(kind: str, text: str, instead: str) -> CronWords:
@@ -60,7 +60,7 @@ def _of_cron(cron: Cron, now: datetime) -> CronWords:
         _numbers(cron.minutes, ALL["minute"]), _numbers(cron.hours, ALL["hour"]), days,
         _numbers(cron.months, ALL["month"]), weekdays,
     ]  # fmt: skip
-    differences += _nights(cron, now)
+    differences += _nights_of_change(cron, now)
     if cron.jitter:
         differences.append(Difference("jitter", f"it starts at its time, not up to {cron.jitter} s after it"))
     return CronWords(" ".join(fields), cron.zone, " && ".join(guard), tuple(differences))
@@ -70,7 +70,7 @@ def _numbers(values: Iterable[int], everything: Sequence[int]) -> str:
     numbers = tuple(sorted(values))
     if len(numbers) == len(everything):
         return "*"
-    if len(numbers) > 2 and numbers[0] == everything[0]:  # noqa: PLR2004 - two are a list
+    if len(numbers) > 2 and numbers[0] == everything[0]:  # noqa: PLR2004 - two numbers are a list
         step = numbers[1] - numbers[0]
         if numbers == tuple(everything[::step]):
             return f"*/{step}"
@@ -78,12 +78,12 @@ def _numbers(values: Iterable[int], everything: Sequence[int]) -> str:
 
 
 def _day_guard(cron: Cron) -> list[str]:
-    """What the day has to be beyond weekday and month, as shell conditions that all have to hold."""
-    found = []
+    """Shell conditions on the day, beyond weekday and month; all of them must hold."""
+    conditions = []
     if cron.years is not None:
-        found.append(_one_of("%Y", cron.years))
+        conditions.append(_one_of("%Y", cron.years))
     if cron.weeks is not None:
-        found.append(_one_of("%-V", cron.weeks))
+        conditions.append(_one_of("%-V", cron.weeks))
     choices = []
     restricted = cron.days != ALL["day"]
     if restricted and cron.days and (cron.weekdays != ALL["weekday"] or cron.positions or cron.last_day):
@@ -98,8 +98,8 @@ def _day_guard(cron: Cron) -> list[str]:
             when = _one_of("%-d", range(nth * 7 - 6, nth * 7 + 1))
         choices.append(f"{{ {on} && {when}; }}")
     if restricted and choices:
-        found.append(choices[0] if len(choices) == 1 else f"{{ {' || '.join(choices)}; }}")
-    return found
+        conditions.append(choices[0] if len(choices) == 1 else f"{{ {' || '.join(choices)}; }}")
+    return conditions
 
 
 def _one_of(form: str, numbers: Iterable[int]) -> str:
@@ -107,33 +107,35 @@ def _one_of(form: str, numbers: Iterable[int]) -> str:
 
 
 def _bounds(trigger: Trigger, now: datetime) -> list[str]:
-    found = []
+    conditions = []
     if trigger.start and trigger.start > now:
-        found.append(f'[ "$(date +%s)" -ge {trigger.start.timestamp():.0f} ]')
+        conditions.append(f'[ "$(date +%s)" -ge {trigger.start.timestamp():.0f} ]')
     if trigger.end:
-        found.append(f'[ "$(date +%s)" -le {trigger.end.timestamp() + 59:.0f} ]')
-    return found
+        conditions.append(f'[ "$(date +%s)" -le {trigger.end.timestamp() + 59:.0f} ]')
+    return conditions
 
 
-def _nights(cron: Cron, now: datetime) -> list[Difference]:
-    """The nights in which it matters that cron knows nothing of them."""
+def _nights_of_change(cron: Cron, now: datetime) -> list[Difference]:
+    """The nights on which cron, which ignores shifts, differs from this project."""
     dates: dict[bool, list[str]] = {True: [], False: []}
     until = dates_until(cron, now)
     for shift in shifts(cron.zone, now.year, until.year):
         if not now < shift.at <= until:
             continue
         around = timedelta(hours=3)
-        found = occurrences(cron, after=shift.at - around, until=shift.at + around)
-        touched = [each for each in found if shift.first <= each.nominal.replace(tzinfo=None) < shift.end]
-        follows = cron.hours == ALL["hour"]  # cron and Kubernetes go by real time there, as is done here
+        near = occurrences(cron, after=shift.at - around, until=shift.at + around)
+        touched = [
+            occurrence for occurrence in near if shift.first <= occurrence.nominal.replace(tzinfo=None) < shift.end
+        ]
+        follows = cron.hours == ALL["hour"]  # cron and Kubernetes then go by real time, like this project
         if any(map(is_moved, touched)) if shift.is_gap else touched and not follows:
             dates[shift.is_gap].append(f"{shift.first:%Y-%m-%d}")
     differences = []
     if dates[True]:
-        text = "its time doesn't exist that night: it may not run, where here it runs after the shift"
+        text = "its time doesn't exist that night: it may not run; here it runs after the shift"
         differences.append(Difference("gap", text, dates=tuple(dates[True])))
     if dates[False]:
-        text = "its time comes twice that night: it may run twice, or lose an hour's runs, where here it does neither"
+        text = "its time comes twice that night: it may run twice, or lose an hour's runs; here it does neither"
         differences.append(Difference("fold", text, dates=tuple(dates[False])))
     return differences
 
@@ -151,7 +153,8 @@ def _of_interval(interval: Interval, now: datetime) -> CronWords:
     elif every == WEEK:
         fields = f"{minute} {hour} * * {(interval.anchor.weekday() + 1) % 7}"
     else:
-        return _refused("interval", f"{every} s go evenly into no hour, day or week, and cron counts nothing", instead)
-    text = ("it is said in UTC, so that it is of real time too",) if every > HOUR else ()
-    differences = tuple(Difference("utc", each, "remark") for each in text)
+        text = f"an hour, a day or a week is not a multiple of {every} s, and cron can't count"
+        return _refused("interval", text, instead)
+    remark = Difference("utc", "it is written in UTC, so that it follows real time here too", "remark")
+    differences = (remark,) if every > HOUR else ()
     return CronWords(fields, "UTC", " && ".join(_bounds(interval, now)), differences)

@@ -1,7 +1,7 @@
-"""Clocks as Kubernetes CronJobs: one file a clock, and a report of what a CronJob can't keep.
+"""Write clocks as Kubernetes CronJobs, one file for each clock, with a report of what a CronJob can't keep.
 
-In come clocks and what the cluster calls things; out come objects as plain dictionaries (batch/v1) and entries. What
-systemd does by slices, timers and credentials is said by labels, CronJobs and a Secret.
+The objects (batch/v1) are plain dictionaries. Labels, CronJobs and a Secret do what slices, timers and credentials do
+under systemd.
 """
 
 from __future__ import annotations
@@ -25,28 +25,33 @@ if TYPE_CHECKING:
 
     from scheduled_tasks.clock import ClockSpec, Job
 
-LONGEST_NAME = 52  # a CronJob's: its Jobs get eleven characters more
-DEADLINE = 60  # seconds, for a job that is not caught up; below ten a CronJob may never start
-KEPT = 3
+MAX_NAME_LENGTH = 52  # of a CronJob: its Jobs get eleven characters more
+START_DEADLINE = 60  # seconds, for a job that is not caught up; below ten seconds a CronJob may never start
+JOBS_KEPT = 3
 CONFIGURATION = "/etc/scheduled-tasks"
 CREDENTIALS = "/run/credentials/scheduled-tasks"
-# What a container has no word for, with what becomes of it.
-NOT_KEPT = {
-    "memory_high": "there is no soft limit", "cpu_weight": "requests.cpu would say it", "io_weight": "there is none",
-    "nice": "there is none", "user": "the image's user runs it", "working_directory": "the image's holds",
-    "read_write_paths": "mount a volume there", "after": "an init container would wait",
-    "log_namespace": "there is none",
-    "requires": "an init container would wait", "retry_delay": "the delay is ten seconds, doubled each time",
-    "retry_delay_max": "it is six minutes", "tasks_max": "the node's podPidsLimit holds",
-    "allow_network": "write a NetworkPolicy", "concurrency": "all of the clock's jobs may run at once",
+KEPT_OPTIONS = {"timeout", "memory_max", "cpu_quota", "retries", "environment", "on_database_error"}
+# All other options, with what happens instead; the report names those that are given.
+LEFT_OUT = {
+    "memory_high": "there is no soft limit", "cpu_weight": "set requests.cpu instead",
+    "io_weight": "there is no such limit", "tasks_max": "the node's podPidsLimit applies",
+    "nice": "there is no such setting",
+    "retry_delay": "the delay is ten seconds, doubled each time", "retry_delay_max": "it is six minutes",
+    "user": "the image's user runs it", "working_directory": "the image's is used",
+    "read_write_paths": "mount a volume there", "allow_network": "write a NetworkPolicy",
+    "after": "an init container could wait", "requires": "an init container could wait",
+    "log_namespace": "there is no such setting", "relax": "the container stays restricted; change its securityContext",
+    "per_host": "each run starts once in the cluster", "overlap": "a run is always skipped while another goes on",
+    "catch_up_after_pause": "startingDeadlineSeconds decides what runs when suspend ends",
+    "concurrency": "all of the clock's jobs may run at once",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What the objects refer to: image, namespace ("" leaves it to kubectl), the ConfigMap and the Secret.
+    """Names that the objects refer to; with the namespace "", kubectl chooses it.
 
-    `credentials` are the names of the Secret's keys that tasks read with `setting()`.
+    `credentials` are the keys of the Secret that tasks read with `setting()`.
     """
 
     image: str
@@ -65,50 +70,43 @@ class Exported:
 
 
 def export(clocks: Iterable[ClockSpec], cluster: Cluster, *, base: Path, now: datetime) -> Exported:
-    """The CronJobs of clocks."""
+    """Write the CronJobs of clocks; paths in the report are relative to `base`, its dates start at `now`."""
     objects: dict[str, list[dict[str, Any]]] = {}
     entries = []
     taken: set[str] = set()
     for clock in clocks:
-        found = []
+        cron_jobs = []
         for job in clock.jobs:
-            words = cron_words(job.trigger, now)
-            effective = job.options.over(clock.options.over(DEFAULT_OPTIONS))
-            differences = (*words.differences, *_not_kept(job, effective, words))
-            shown = job.file.removeprefix(f"{base}/")
-            entry = Entry(
-                shown, job.line, "", "", f"{clock.name}/{job.id}", describe(job.trigger), differences
-            ).with_outcome()
-            entries.append(entry)
-            if entry.outcome != "refused":
-                found.append(_cron_job(job, effective, words, cluster, taken))
-        if found:
-            objects[f"clock-{clock.name.replace('_', '-')}.yaml"] = found
+            words, given = cron_words(job.trigger, now), job.options.over(clock.options)
+            differences = (*words.differences, *_differences(job, given, words))
+            file = job.file.removeprefix(f"{base}/")
+            entry = Entry(file, job.line, "", "", f"{clock.name}/{job.id}", describe(job.trigger), differences)
+            entries.append(entry.with_outcome())
+            if entries[-1].outcome != "refused":
+                cron_jobs.append(_cron_job(job, given.over(DEFAULT_OPTIONS), words, cluster, taken))
+        if cron_jobs:
+            objects[f"clock-{clock.name.replace('_', '-')}.yaml"] = cron_jobs
     general = (
-        "a job's flag, its row and its log lines are as here: the container runs the very run-task",
-        "the ledger of due slots is systemd's: what Kubernetes never starts is missed without a word; watch for it",
+        "flags, the rows of runs and log lines stay: the container runs the same run-task",
+        "the ledger records no missed slots: nobody records what Kubernetes doesn't start, so monitor it",
         f"the ConfigMap {cluster.config_map} holds config.toml, the Secret {cluster.secret} a key for each credential",
     )
     return Exported(objects, Report("Kubernetes", tuple(entries), general, tuple(objects), verb="exported"))
 
 
-def _not_kept(job: Job, options: Options, words: CronWords) -> list[Difference]:
-    found = []
-    own = options.by_name
-    for name, text in NOT_KEPT.items():
-        if name in own and name not in DEFAULT_OPTIONS.by_name:
-            found.append(Difference(name, f"{name} is not kept: {text}"))
-    if options.text("memory_max").endswith("%"):
-        found.append(
-            Difference("memory_max", "a share of the machine's memory is no limit of a container: none is written")
-        )
+def _differences(job: Job, given: Options, words: CronWords) -> Iterable[Difference]:
+    for name, value in given.by_name.items():
+        if name in LEFT_OUT and (name, value) != ("overlap", "skip"):  # concurrencyPolicy: Forbid skips
+            yield Difference(name, f"{name} is not kept: {LEFT_OUT[name]}")
+    if given.text("memory_max").endswith("%"):
+        text = "a container's limit can't be a share of the machine's memory: no limit is written"
+        yield Difference("memory_max", text)
     if job.catch_up and job.grace is None:
-        text = "after a long outage Kubernetes starts the last missed run at best, and says nothing of the others"
-        found.append(Difference("catch_up", text))
+        text = "after a long outage Kubernetes starts the last missed run at most, and reports no others"
+        yield Difference("catch_up", text)
     if words.guard:
-        text = "the CronJob starts oftener, and the container looks at the date; a start after midnight would miss it"
-        found.append(Difference("guard", text))
-    return found
+        text = "the CronJob starts more often, and the container checks the date; a start after midnight would miss it"
+        yield Difference("guard", text)
 
 
 def _cron_job(job: Job, options: Options, words: CronWords, cluster: Cluster, taken: set[str]) -> dict[str, Any]:
@@ -121,16 +119,16 @@ def _cron_job(job: Job, options: Options, words: CronWords, cluster: Cluster, ta
     metadata: dict[str, Any] = {"name": _name(job, taken), "labels": labels}
     if cluster.namespace:
         metadata["namespace"] = cluster.namespace
-    deadline = job.grace if job.grace is not None else None if job.catch_up else DEADLINE
+    deadline = job.grace if job.grace is not None else None if job.catch_up else START_DEADLINE
     spec: dict[str, Any] = {
         "schedule": words.fields,
         "timeZone": "Etc/UTC" if words.zone == "UTC" else words.zone,
         "concurrencyPolicy": "Forbid",
-        "successfulJobsHistoryLimit": KEPT,
-        "failedJobsHistoryLimit": KEPT,
+        "successfulJobsHistoryLimit": JOBS_KEPT,
+        "failedJobsHistoryLimit": JOBS_KEPT,
     }
     if deadline is not None:
-        spec["startingDeadlineSeconds"] = max(deadline, DEADLINE)
+        spec["startingDeadlineSeconds"] = max(deadline, START_DEADLINE)
     if job.paused:
         spec["suspend"] = True
     spec["jobTemplate"] = {"metadata": {"labels": labels}, "spec": _job(job, options, words, cluster, labels)}
@@ -140,9 +138,9 @@ def _cron_job(job: Job, options: Options, words: CronWords, cluster: Cluster, ta
 def _name(job: Job, taken: set[str]) -> str:
     plain = re.sub(r"-+", "-", f"{job.clock}-{job.id}".replace("_", "-")).strip("-")
     name = plain
-    if len(plain) > LONGEST_NAME or plain in taken:
+    if len(plain) > MAX_NAME_LENGTH or plain in taken:
         mark = sha256(f"{job.clock}/{job.id}".encode()).hexdigest()[:8]
-        name = f"{plain[: LONGEST_NAME - 9].strip('-')}-{mark}"
+        name = f"{plain[: MAX_NAME_LENGTH - 9].strip('-')}-{mark}"
     taken.add(name)
     return name
 
@@ -168,7 +166,7 @@ def _job(job: Job, options: Options, words: CronWords, cluster: Cluster, labels:
             {
                 "name": "task",
                 "image": cluster.image,
-                "command": _command(job, words),
+                "command": _command(job, options, words),
                 "env": _environment(options, words),
                 "resources": _resources(options),
                 "securityContext": {
@@ -182,7 +180,7 @@ def _job(job: Job, options: Options, words: CronWords, cluster: Cluster, labels:
         "volumes": volumes,
     }
     return {
-        # A run's time limit holds for each attempt here; a Job's for all of them together.
+        # Our time limit is per attempt; a Job's is for all attempts together.
         "activeDeadlineSeconds": ceil(seconds_of(options.timeout)) * (retries + 1),
         "backoffLimit": retries,
         "podFailurePolicy": {"rules": [final]},
@@ -197,35 +195,36 @@ def _secret(cluster: Cluster) -> dict[str, Any]:
     return secret
 
 
-def run_task_words(job: Job) -> list[str]:
-    """The words of the job's command, after the program."""
+def run_task_words(job: Job, options: Options) -> list[str]:
+    """The arguments of run-task for a job."""
     words = [job.task, f"--clock={job.clock}", f"--job={job.id}"]
     if job.args is not None:
         words.append(f"--args={json.dumps(job.args)}")
     if job.kwargs:
         words.append(f"--kwargs={json.dumps(job.kwargs)}")
+    if policy := options.text("on_database_error"):
+        words.append(f"--on-database-error={policy}")
     return words
 
 
-def _command(job: Job, words: CronWords) -> Sequence[str]:
-    # $(NAME) in a command is Kubernetes' own; $$ is a dollar.
-    plain = ["run-task", *run_task_words(job)]
+def _command(job: Job, options: Options, words: CronWords) -> Sequence[str]:
+    command = ["run-task", *run_task_words(job, options)]
     if words.guard:
-        plain = ["/bin/sh", "-c", f'if {words.guard}; then exec "$@"; fi', "guard", *plain]
-    return [word.replace("$(", "$$(") for word in plain]
+        command = ["/bin/sh", "-c", f'if {words.guard}; then exec "$@"; fi', "guard", *command]
+    return [word.replace("$(", "$$(") for word in command]  # Kubernetes expands $(NAME); $$ is a dollar
 
 
 def _environment(options: Options, words: CronWords) -> list[dict[str, str]]:
     named = options.by_name.get("environment", ())
     pairs = [text.partition("=") for text in named] if isinstance(named, tuple) else []
-    found = {name: value for name, _, value in pairs}
+    variables = {name: value for name, _, value in pairs}
     if words.guard:
-        found["TZ"] = words.zone
-    found |= {
+        variables["TZ"] = words.zone
+    variables |= {
         "SCHEDULED_TASKS_CONFIG": f"{CONFIGURATION}/config.toml",
         "CREDENTIALS_DIRECTORY": CREDENTIALS,
     }
-    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in found.items()]
+    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in variables.items()]
 
 
 def _resources(options: Options) -> dict[str, dict[str, str]]:

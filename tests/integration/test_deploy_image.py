@@ -225,7 +225,7 @@ def test_the_plan_shows_what_an_apply_will_do_and_exits_2(tmp_path: Path, monkey
     assert "+++ clock-booking.target" in planned["diff"]
     assert clocks("plan", *root)[0] == 2
     assert clocks("apply", *root)[0] == 0
-    assert clocks("plan", *root) == (0, "nothing to do: the timers are as the clock files say\n")
+    assert clocks("plan", *root) == (0, "nothing to do: the timers match the clock files\n")
     code, printed = clocks("sets", "--json", *root)
     assert [kept_set["current"] for kept_set in json.loads(printed)] == [True]
     assert clocks("rollback", *root)[0] == 64

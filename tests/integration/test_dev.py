@@ -82,7 +82,7 @@ def test_a_day_is_run_at_once_each_run_with_its_nominal_time(project: Path, data
         'scheduler.add_job(tell, "cron", ["paused"], id="paused", hour=3, next_run_time=None)',
     )
     done = subprocess.run(
-        command("--at", "2037-03-29T00:00+01:00", "--most", "1"), cwd=project, env=environment(database_url),
+        command("--at", "2037-03-29T00:00+01:00", "--limit", "1"), cwd=project, env=environment(database_url),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

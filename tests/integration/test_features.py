@@ -236,7 +236,7 @@ def test_clocks_features_shows_when_a_switch_reverts_and_that_it_has(connection:
         assert (done.returncode, done.stdout) == (0, line)
     assert f"inactive until {until}" in _clocks("list").stdout
     assert _clocks("enable", "GIVE_AWAY").stdout == "GIVE_AWAY is active now\n"
-    assert _clocks("enable", "GIVE_AWAY", "--until", "1h").stdout == "GIVE_AWAY was active already, for good\n"
+    assert _clocks("enable", "GIVE_AWAY", "--until", "1h").stdout == "GIVE_AWAY was active already; this is permanent\n"
     connection.execute("UPDATE feature SET reverts_at = %s WHERE name = 'SELL'", [datetime.now(UTC)])
     [sell] = [line.split() for line in _clocks("list").stdout.splitlines() if line.startswith("SELL")]
     assert sell[1] == "active"

@@ -124,8 +124,8 @@ def test_one_command_deploys_fresh_hosts(fleet: Controller, administrator: tuple
         shown = machine.run("stat", "--dereference", "--format=%n=%a %U %G", *DEPLOYED).stdout.splitlines()
         assert dict(line.split("=") for line in shown) == DEPLOYED
         assert version_run(machine) == "1"
-        assert machine.run("clocks", "check").stdout == "sound: it could come into force here\n"
-        assert machine.run("clocks", "plan").stdout == "nothing to do: the timers are as the clock files say\n"
+        assert machine.run("clocks", "check").stdout == "ok: this release can be activated here\n"
+        assert machine.run("clocks", "plan").stdout == "nothing to do: the timers match the clock files\n"
     assert rows(administrator, "SELECT host, status FROM task_run ORDER BY host") == [
         ("app1", "ended"),
         ("app2", "ended"),

@@ -62,7 +62,7 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
     assert set(project.machine.run("sh", "-c", f"{left} || true").stdout.split()) == {
         foreign, "/etc/systemd/system/clock-.service.d",
     }  # fmt: skip
-    assert project.clocks("remove", "--all").stdout == "nothing to do: the machine is so already\n"
+    assert project.clocks("remove", "--all").stdout == "already up to date\n"
     assert (
         project.machine.run(
             "sh",
@@ -142,7 +142,7 @@ def test_an_apply_does_what_the_plan_shows(project: SmallProject) -> None:
     applied = project.apply()
     assert (planned["restart"], planned["stop"]) == (applied["restarted"], applied["stopped"])
     assert applied["started"] == ["clock-two-other.timer"]
-    assert project.clocks("plan").stdout == "nothing to do: the timers are as the clock files say\n"
+    assert project.clocks("plan").stdout == "nothing to do: the timers match the clock files\n"
 
 
 LOCAL = {  # an operator's drop-in at each level, which overrides the most specific one of the set
@@ -169,7 +169,7 @@ def test_an_operators_drop_in_wins_at_any_level_and_survives_applies(project: Sm
         for hour in (4, 5):
             assert project.show("clock-one-kept.service", limits) == operators
             assert project.show("clock-one-kept.timer", "RandomizedDelayUSec") == {"RandomizedDelayUSec": "5s"}
-            assert project.clocks("plan").stdout == "nothing to do: the timers are as the clock files say\n"
+            assert project.clocks("plan").stdout == "nothing to do: the timers match the clock files\n"
             project.write(one={"kept": (f"hour={hour}, {job}", True)})
             assert project.apply()["restarted"] == ["clock-one-kept.timer"]
         project.write()

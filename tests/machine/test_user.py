@@ -95,7 +95,7 @@ def test_a_users_jobs_are_planned_applied_run_changed_rolled_back_and_removed(de
         "show", "clock-one-often.service", "--property=NoNewPrivileges,MemoryMax,RuntimeMaxUSec,Nice"
     )
     assert set(shown.split()) == {"NoNewPrivileges=yes", "MemoryMax=1073741824", "RuntimeMaxUSec=1h", "Nice=1"}
-    assert developer.clocks("plan").stdout == "nothing to do: the timers are as the clock files say\n"
+    assert developer.clocks("plan").stdout == "nothing to do: the timers match the clock files\n"
 
     project.write(one={"nightly": (f"hour={LATER_HOUR}", False)})
     assert developer.clocks("apply").stdout.splitlines()[:2] == [

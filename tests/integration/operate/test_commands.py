@@ -115,7 +115,7 @@ def test_a_silent_host_is_bad(connection: Database, hour: datetime) -> None:
 def test_pause_and_resume_say_what_they_did_and_what_still_holds(connection: Database, hour: datetime) -> None:
     pause = ("pause", "shop/count", "--reason", "counting")
     assert clocks(*pause).stdout == "shop/count: paused\n"
-    assert clocks(*pause).stdout == "shop/count: nothing to do, it is paused already\n"
+    assert clocks(*pause).stdout == "shop/count: nothing to do, it is already paused\n"
     assert ask("pause", "--all", "--reason", "the move")["changed"] is True
     resumed = clocks("resume", "shop/count").stdout.splitlines()
     assert resumed[0] == "shop/count: resumed"
@@ -132,9 +132,9 @@ def test_pause_and_resume_say_what_they_did_and_what_still_holds(connection: Dat
     [
         (["pause", "shop/cuont", "--reason", "x"], 64, "the clock shop has no cuont; there are count, sell"),
         (["pause", "shoop", "--reason", "x"], 64, "no host has a clock shoop; there are shop, till"),
-        (["pause", "--reason", "x"], 64, "one of CLOCK[/JOB] and --all"),
+        (["pause", "--reason", "x"], 64, "give either CLOCK[/JOB] or --all"),
         (["pause", "shop", "--reason", " "], 64, "--reason is empty"),
-        (["pause", "shop", "--reason", "x", "--until", "2020-01-01"], 64, "is over already"),
+        (["pause", "shop", "--reason", "x", "--until", "2020-01-01"], 64, "is in the past"),
         (["pause", "shop", "--reason", "x", "--until", "soon"], 2, "'soon' is not an instant; write 2026-11-24T06:00Z"),
         (["history", "Shop!"], 64, "is neither CLOCK nor CLOCK/JOB"),
         (["show", "zz"], 64, "is not the ID of a run"),

@@ -111,7 +111,7 @@ def test_explain_without_a_zone_and_a_project_warns_that_it_reads_utc(monkeypatc
     settings.load.cache_clear()
     done = run(explain, "--json", "hour=6")
     assert json.loads(done.output)["warnings"] == [
-        "no zone is given: read in UTC; write --timezone Europe/Paris or whichever is meant"
+        "no time zone given, UTC is assumed; write for example --timezone Europe/Paris"
     ]
 
 
