@@ -97,7 +97,9 @@ def demo(*, check: bool, as_json: bool) -> None:
 @click.command("setup")
 @click.option("--stop", is_flag=True, help="Stop the embedded PostgreSQL; the next run starts it again.")
 def setup(*, stop: bool) -> None:
-    """Set up a checkout: embedded PostgreSQL, tables, flags, sample data.
+    """Set up a checkout for its first run.
+
+    Starts the embedded PostgreSQL; creates tables, flags and sample data.
 
     The first run in a checkout does so automatically.
     """

@@ -38,7 +38,10 @@ def imports() -> None:
 @start_option
 @json_option
 def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: datetime, **options: Any) -> None:
-    """Import files that use APScheduler 3, and Procfiles that name them."""
+    """Import files that use APScheduler 3.
+
+    FILES can be Procfiles that name them.
+    """
     from scheduled_tasks.importers.apscheduler.convert import Request, import_files
 
     request = Request(

@@ -183,7 +183,10 @@ def _history_rows(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
 @click.argument("run")
 @json_option
 def show(*, run: str, as_json: bool) -> None:
-    """Show a run: its row, its unit, and its log lines if on this host."""
+    """Show one run with its unit.
+
+    Its log lines are shown if it ran on this host.
+    """
     from scheduled_tasks.operate import run_now
     from scheduled_tasks.render import names
 

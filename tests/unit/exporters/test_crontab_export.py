@@ -92,4 +92,4 @@ def test_another_zone_is_said_by_cron_tz_and_taken_back(tmp_path: Path) -> None:
             of[line.command.partition("--job=")[2].split()[0]] = zone
     assert (of["abroad"], of["every_week"], of["jittered"]) == ("America/New_York", "UTC", "Europe/Paris")
     [entry] = [each for each in report.entries if each.job == "to_export/abroad"]
-    assert [difference.kind for difference in entry.differences] == ["zone"]
+    assert [difference.kind for difference in entry.differences] == ["options", "zone"]
