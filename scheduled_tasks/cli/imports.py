@@ -41,9 +41,10 @@ def imports() -> None:
 @JSON
 def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: datetime, **options: Any) -> None:
     """Import clock files, and Procfiles that name them, as people write them for APScheduler 3."""
-    from scheduled_tasks.importers.apscheduler.convert import Request, import_files
+    from scheduled_tasks.importers.apscheduler.convert import import_files
+    from scheduled_tasks.importers.request import ImportRequest
 
-    request = Request(
+    request = ImportRequest(
         domains=options["domains"] or _configured("domains") or "tasks",
         timezone=options["timezone"] or _configured("timezone"),
         base=Path.cwd(),
@@ -68,12 +69,13 @@ def crontab(  # noqa: PLR0913 - a command has its options
     files: tuple[Path, ...], output: Path, timezone: str, form: str | None, *, as_json: bool, start: datetime
 ) -> None:
     """Import crontabs: of users (crontab -l), /etc/crontab, files of /etc/cron.d, anacrontab."""
-    from scheduled_tasks.importers.crontab.convert import Request, import_files
+    from scheduled_tasks.importers.crontab.convert import import_files
+    from scheduled_tasks.importers.request import ImportRequest
 
     zone = timezone or _configured("timezone")
     if not zone:
         raise UsageError("cron takes the host's zone: say which that is with --timezone, for example Europe/Paris")
-    request = Request(zone, Path.cwd(), start, form or "")
+    request = ImportRequest(zone, Path.cwd(), start, form=form or "")
     imported = import_files([file.resolve() for file in files], request)
     _write(imported.files, imported.report, output, as_json=as_json)
 

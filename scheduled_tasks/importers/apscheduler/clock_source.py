@@ -26,7 +26,7 @@ from scheduled_tasks.importers.apscheduler.values import (
 )
 from scheduled_tasks.importers.apscheduler.vocabulary import APPLICATION_NAMES, OTHER_VERSIONS, adds
 
-NOT_REACHED = "reading doesn't come to where it stands: a class, a handler, a function called elsewhere"
+NOT_REACHED = "reading doesn't reach it: it is in a class, a handler, or a function called elsewhere"
 
 
 def read_source(text: str, filename: str) -> ClockSource:
@@ -62,7 +62,9 @@ def _enter_functions_called_elsewhere(scope: Scope) -> None:
             continue
         positional = [*function.node.args.posonlyargs, *function.node.args.args]
         required = positional[: len(positional) - len(function.node.args.defaults)]
-        scope.doubt = f"{function.name}() adds it, which this file doesn't call: it is taken as called once"
+        scope.doubt = (
+            f"{function.name}() adds it, and this file doesn't call that function: it is imported as if called once"
+        )
         _enter_alone(function, [_argument(parameter.arg, function.name) for parameter in required], scope)
         scope.doubt = ""
 
@@ -75,7 +77,7 @@ def _adds_unreached(function: ast.AST, scope: Scope) -> bool:
 def _argument(name: str, function: str) -> Value:
     if name in APPLICATION_NAMES:
         return WebApplication(name)
-    return UnknownValue(name, f"what {function}() is called with")
+    return UnknownValue(name, f"the arguments of {function}()")
 
 
 def _add_unreached_jobs(scope: Scope) -> None:
@@ -89,7 +91,7 @@ def _add_unreached_jobs(scope: Scope) -> None:
         method, line = node.func.attr, source.line(node.lineno)
         if method in OTHER_VERSIONS:
             function = evaluate(node.args[0], scope) if node.args else None
-            refused = f"{method} is APScheduler {OTHER_VERSIONS[method]}'s, and what is imported is APScheduler 3's"
+            refused = f"{method} belongs to APScheduler {OTHER_VERSIONS[method]}, and only APScheduler 3 is imported"
             job = AddJobCall(node.lineno, line, {"func": function}, refused=refused)
             _named_scheduler(node.func.value, scope).calls.append(job)
         elif adds(node.func):

@@ -89,7 +89,7 @@ def _instance(call: Call, kind: LocalClass, scope: Scope) -> Value:
             inside = (node for node in ast.walk(kind.node) if isinstance(node, ast.Call))
             reading.reached |= {(node.lineno, node.col_offset) for node in inside}
             name = kind.node.name
-            text = f"{name} is a scheduler of the file's own: what it adds to APScheduler's is not taken over"
+            text = f"{name} is the file's own scheduler class: what it adds to APScheduler's is not imported"
             reading.source.asides.append(Aside(kind.node.lineno, f"class {name}", text))
             return make_scheduler(base, call, reading)
     instance = Instance(kind)
@@ -118,7 +118,7 @@ def enter(function: LocalFunction, args: list[Value], kwargs: dict[str, Value], 
     scope.names |= inner.changed_globals
     if ending is Ending.EXIT:
         raise Ended(ending)
-    return inner.returned if inner.returned is not None else UnknownValue(function.name, "what it gives")
+    return inner.returned if inner.returned is not None else UnknownValue(function.name, "its result")
 
 
 def _parameters(
