@@ -155,7 +155,7 @@ def test_a_run_whose_machine_went_down_is_lost_once_the_machine_is_back(fleet: F
 # Stops the changed timers, switches to the new set, and is killed.
 DYING = """
 import os
-from scheduled_tasks.cli.common import configured_clocks, configured_host
+from scheduled_tasks.project import enabled_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
 from scheduled_tasks.deploy.effects import Effects
@@ -163,7 +163,7 @@ class Dying(Effects):
     def step(self, operation, what):
         if operation == 'systemctl daemon-reload':
             os._exit(137)
-apply(render(configured_clocks(), configured_host()), effects=Dying())
+apply(render(enabled_clocks(), configured_host()), effects=Dying())
 """
 
 
