@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from scheduled_tasks.importers.apscheduler.values import WebApplication
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 LINE_LENGTH = 88
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference, Entry
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROCESS = re.compile(r"([A-Za-z0-9_-]+):\s*(.+)")
 

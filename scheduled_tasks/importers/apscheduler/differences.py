@@ -6,17 +6,15 @@ the schedule room's tests show.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scheduled_tasks.conversion_report import Difference, dates_until
 from scheduled_tasks.schedule import latest_occurrence, occurrences
 from scheduled_tasks.schedule.trigger import Cron, Trigger
 from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 AROUND = timedelta(hours=2)
 CLOSE = timedelta(minutes=2)  # of a job that runs every few seconds there are enough

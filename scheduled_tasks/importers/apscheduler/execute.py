@@ -13,11 +13,12 @@ import sys
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.importers.apscheduler.values import (
     AddJobCall,
+    ClockSource,
     LocalFunction,
     Partial,
     Reference,
@@ -28,9 +29,6 @@ from scheduled_tasks.importers.apscheduler.values import (
     WebApplication,
 )
 from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB
-
-if TYPE_CHECKING:
-    from scheduled_tasks.importers.apscheduler.values import ClockSource
 
 TIMEOUT = 60  # seconds; a file that takes longer waits for something
 

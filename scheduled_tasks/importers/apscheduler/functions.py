@@ -10,7 +10,7 @@ import ast
 import inspect
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference
 from scheduled_tasks.importers.apscheduler.values import (
@@ -22,9 +22,6 @@ from scheduled_tasks.importers.apscheduler.values import (
     Value,
     written,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ORDER = ("log_cron", "cron_context", "cron_required", "cron_require_feature")
 UNDERSTOOD = {*ORDER, "cron_idempotent", "scheduled_job"}

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from scheduled_tasks.conversion_report import Difference, Entry
 from scheduled_tasks.importers.apscheduler import triggers
 from scheduled_tasks.importers.apscheduler.functions import Target, definition_differences, resolve
+from scheduled_tasks.importers.apscheduler.triggers import ReadTrigger, Zones
 from scheduled_tasks.importers.apscheduler.values import (
     AddJobCall,
+    ClockSource,
     Scheduler,
     UnknownValue,
     Value,
@@ -25,12 +28,6 @@ from scheduled_tasks.importers.codegen import call_lines, literal
 from scheduled_tasks.importers.dependencies import unset_names, used_scheduler
 from scheduled_tasks.importers.request import identifier, unique
 from scheduled_tasks.schedule import describe
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from scheduled_tasks.importers.apscheduler.triggers import ReadTrigger, Zones
-    from scheduled_tasks.importers.apscheduler.values import ClockSource
 
 TRUE = {"true", "yes", "on", "y", "t", "1"}  # apscheduler.util.astobool
 LEFT_OUT = {

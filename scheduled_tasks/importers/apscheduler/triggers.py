@@ -6,9 +6,10 @@ A job's arguments become one `ReadTrigger`, or several for an OrTrigger.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
@@ -29,9 +30,6 @@ from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB
 from scheduled_tasks.importers.codegen import literal
 from scheduled_tasks.schedule import Trigger, read_trigger
 from scheduled_tasks.schedule.trigger import Date, Interval
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAKERS = {"cron": CronTrigger, "interval": IntervalTrigger, "date": DateTrigger}
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.importers.codegen import LINE_LENGTH, call_lines, literal
@@ -18,10 +19,6 @@ from scheduled_tasks.importers.request import ImportRequest, ImportResult, ident
 from scheduled_tasks.options.validators import SECRET_NAME, SECRET_VALUE
 from scheduled_tasks.schedule import describe
 from scheduled_tasks.schedule.parser import zone_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
 
 # A command with any of these needs a shell.
 SHELL_CHARACTERS = re.compile(r"[|&;<>()$`*?\[\]#~={}!\n\\]")

@@ -8,19 +8,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from zlib import crc32
 
 from scheduled_tasks.conversion_report import Difference, dates_until
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.importers.apscheduler.differences import AROUND, changed, gathered
+from scheduled_tasks.importers.crontab.lines import Line
 from scheduled_tasks.schedule import Trigger, occurrences, read_trigger
 from scheduled_tasks.schedule.crontab import MACROS, NAMES, crontab_fields
 from scheduled_tasks.schedule.trigger import Cron
 from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
-
-if TYPE_CHECKING:
-    from scheduled_tasks.importers.crontab.lines import Line
 
 RANDOM = re.compile(r"(\d*)~(\d*)")
 RANGES = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "day_of_week": (0, 6)}
