@@ -64,8 +64,8 @@ def _ask(connection: psycopg.Connection[Any], jobs: int) -> None:
     ]  # fmt: skip
     [(rows,)] = connection.execute("SELECT count(*) FROM task_run").fetchall()
     print(f"{rows} rows, {jobs} jobs")
-    told = deployments.Told(listed, "all", END - timedelta(minutes=5), END - timedelta(minutes=5))
-    _timed("an apply tells of all jobs", lambda: deployments.tell(connection, "app1", told))
+    told = deployments.JobsReport(listed, "all", END - timedelta(minutes=5), END - timedelta(minutes=5))
+    _timed("an apply tells of all jobs", lambda: deployments.report(connection, "app1", told))
     _timed("history", lambda: history.history(connection))
     _timed("history --status missed", lambda: history.history(connection, status="missed"))
     _timed("history of a clock", lambda: history.history(connection, clock="c7"))

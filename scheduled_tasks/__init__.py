@@ -1,7 +1,6 @@
-"""scheduled_tasks: recurring tasks of a Python application, as systemd timers.
+"""scheduled_tasks: recurring tasks of a Python application, run by systemd timers.
 
-The public names, and nothing else. They are loaded on first use: importing the package costs nothing, so
-that a run imports only what it needs.
+The public names. They are loaded on first use, so that a run imports only what it needs.
 """
 
 from __future__ import annotations

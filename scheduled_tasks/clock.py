@@ -1,8 +1,7 @@
-"""Clock and Job: what a clock file says.
+"""Clock and Job: the contents of a clock file.
 
-What comes in: a clock file's `scheduler = Clock(…)` and its `add_job` calls, written as for APScheduler. Nothing is
-refused here: calls are kept with their file and line, and `clock_file` judges all of a file at once. What goes out:
-`Job` values.
+A clock file's `scheduler = Clock(…)` and its `add_job` calls are written as for APScheduler. `Clock` only records the
+calls, with file and line; `clock_file` checks all of a file at once and makes `Job` values of it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Unset:
-    """Tells an argument that was not given from one that was given as None."""
+    """Distinguishes an argument that was not given from None."""
 
     def __repr__(self) -> str:
         return "left out"
@@ -31,16 +30,16 @@ UNSET = _Unset()
 
 
 class ApplicationPlaceholder:
-    """What `app` is in a clock file: it stands for the application, which is only made when a task runs."""
+    """`app` in a clock file: represents the application, which is made only when a task runs."""
 
     def __repr__(self) -> str:
         return "app"
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # inspect, copy and the like may look: there is nothing
+        if name.startswith("__"):  # inspect, copy and others look for these
             raise AttributeError(name)
         raise ConfigurationError(
-            f"app.{name} is used while a clock file is read, but the application is only made when a task runs: pass "
+            f"app.{name} is used while a clock file is read, but the application is made only when a task runs: pass "
             "the task and its arguments separately, add_job(task, 'cron', [app], …)"
         )
 
@@ -50,7 +49,7 @@ app: Any = ApplicationPlaceholder()
 
 @dataclass(frozen=True)
 class JobCall:
-    """One `add_job` call as it was written, not judged yet."""
+    """One `add_job` call as written, not checked yet."""
 
     function: object
     trigger: object
@@ -66,18 +65,18 @@ class JobCall:
 
 @dataclass(frozen=True)
 class Job:
-    """One job of a clock: which task, with what, when, with which options.
+    """One job of a clock: a task, its arguments, its schedule and its options.
 
     Attributes:
-        clock, id: its name, unique on a host; `clock-<clock>-<id>` are its units.
-        task: `DOMAIN.TASK`, as run-task takes it.
+        clock, id: its name, unique on a host; its units are `clock-<clock>-<id>`.
+        task: `DOMAIN.TASK`, the argument of run-task.
         description: one line for people.
-        args, kwargs: JSON-able; the application in them is {"@": "app"}. None: run-task's default holds.
-        trigger: the rule; timing: the rule as OnCalendar lines.
+        args, kwargs: JSON values; the application in them is {"@": "app"}. None means run-task's default.
+        trigger: the schedule; timing: the schedule as OnCalendar lines.
         paused: whether it has no timer (`next_run_time=None`).
-        catch_up: whether a run that fell due while the machine was off starts when it is back.
-        grace: how many seconds late such a run may start; None where it always may.
-        options: the job's own, without what it inherits from its clock.
+        catch_up: whether a run that was due while the machine was off starts when it is back.
+        grace: how many seconds late such a run can start; None means any number.
+        options: the job's own, without those inherited from its clock.
         file, line: where it is written.
     """
 
@@ -99,7 +98,7 @@ class Job:
 
 @dataclass(frozen=True)
 class ClockSpec:
-    """A clock as it was read: its name, its options, its jobs in the order of the file."""
+    """A clock that was read: its name, its options, its jobs in the order of the file."""
 
     name: str
     description: str
@@ -111,12 +110,12 @@ class ClockSpec:
 class Clock:
     """The jobs that share a space and an execution context; they become one systemd slice.
 
-    A clock file has one, named `scheduler`. Options given here hold for each job of the clock, unless
-    the job gives its own in `add_job`.
+    A clock file has one, named `scheduler`. Its options apply to every job of the clock; a job can override them in
+    `add_job`.
 
     Args:
-        timezone: the zone of its jobs' times, for example "Europe/Paris"; else the configured one.
-        description: one line for people; else the first line of the clock file's docstring.
+        timezone: the zone of its jobs' times, for example "Europe/Paris"; by default the configured one.
+        description: one line for people; by default the first line of the clock file's docstring.
         **options: see docs/reference/clock-files.md, for example `timeout="30min"`, `memory_max="512M"`.
     """
 
@@ -125,16 +124,16 @@ class Clock:
         self.file, self.line = _caller()
         self.calls: list[JobCall] = []
 
-    def add_job(  # noqa: PLR0913, PLR0917 - APScheduler's own signature, which clock files are written for
+    def add_job(  # noqa: PLR0913, PLR0917 - APScheduler's signature
         self,
         func: Callable[..., Any],
         trigger: object = None,
         args: Iterable[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
-        id: str | None = None,  # noqa: A002 - its name there
+        id: str | None = None,  # noqa: A002 - APScheduler's name
         name: str | None = None,
         misfire_grace_time: int | _Unset | None = UNSET,
-        coalesce: bool | _Unset = UNSET,  # noqa: FBT001 - as APScheduler's
+        coalesce: bool | _Unset = UNSET,  # noqa: FBT001 - as in APScheduler
         max_instances: int | _Unset = UNSET,
         next_run_time: object = UNSET,
         jobstore: object = UNSET,
@@ -142,21 +141,21 @@ class Clock:
         replace_existing: object = UNSET,
         **fields: object,
     ) -> None:
-        """Adds a job, as APScheduler's method of the same name does.
+        """Add a job, like APScheduler's method of the same name.
 
         Args:
             func: the task, passed and not called.
             trigger: 'cron', 'interval' or 'date'; the trigger's fields follow as keywords.
-            args: its positional arguments; `app` stands for the application.
-            kwargs: its keyword arguments.
-            id: unique in the clock, [a-z0-9_]+; the function's name where it is left out.
-            name: a line for people; else the first line of the task's docstring.
-            misfire_grace_time: seconds that a run missed while the machine was off may be late; None: whenever the
-                machine is back; below 60: it is not caught up.
-            coalesce: True is the only way a timer knows: what was missed is caught up once.
-            max_instances: 1 is systemd's nature.
-            next_run_time: None: the job is paused, it has a service and no timer.
-            jobstore: has no meaning without a scheduler process.
+            args: positional arguments; `app` represents the application.
+            kwargs: keyword arguments.
+            id: unique in the clock, [a-z0-9_]+; by default the function's name.
+            name: a line for people; by default the first line of the task's docstring.
+            misfire_grace_time: how many seconds late a run that was missed while the machine was off can start; None:
+                any number; below 60: it is not caught up.
+            coalesce: only True, since a timer catches up missed runs once.
+            max_instances: only 1, since a service never runs twice at once.
+            next_run_time: only None: the job is paused and has no timer.
+            jobstore: not supported, there is no scheduler process.
             executor: as jobstore.
             replace_existing: as jobstore.
             **fields: the trigger's fields (`day='*', hour='6'`), and options (`timeout='10min'`).
@@ -176,5 +175,5 @@ class Clock:
 
 
 def _caller() -> tuple[str, int]:
-    frame = sys._getframe(2)  # noqa: SLF001 - the way to a caller's line that costs nothing; warnings does the same
+    frame = sys._getframe(2)  # noqa: SLF001 - the cheapest way to the caller's line; warnings does the same
     return frame.f_code.co_filename, frame.f_lineno

@@ -1,8 +1,7 @@
-"""From clock files to jobs: reads a clock file as Python, then judges it whole.
+"""Read clock files: execute each as Python, then check it as a whole.
 
-What comes in: a file with `scheduler = Clock(…)` and `scheduler.add_job(…)`. What goes out: a `ClockSpec`, or every
-fault of the file at once, each with file, line, job and what to write instead. Nothing of a task runs while its
-clock is read.
+A file with `scheduler = Clock(…)` and `scheduler.add_job(…)` goes in. A `ClockSpec` comes out, or all faults of the
+file at once, each with file, line, job and what to write instead. Reading a clock runs no task.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-# Where each add_job that is mentioned has a plain name as its first argument, no task is called instead of passed, and
-# the file needn't be taken apart: that is most of the time that thousands of jobs take to read.
-_MENTIONED = re.compile(rb"\badd_job\b")
-_PASSED = re.compile(rb"\.add_job\s*\(\s*[A-Za-z_][\w.]*\s*,")
+# If every add_job has a plain name as its first argument, no task is called instead of passed, and the file needn't be
+# parsed into a tree. With thousands of jobs that saves most of the time.
+_ADD_JOB = re.compile(rb"\badd_job\b")
+_TASK_PASSED = re.compile(rb"\.add_job\s*\(\s*[A-Za-z_][\w.]*\s*,")
 
 
 def clock_files(package: str) -> list[tuple[str, Path]]:
-    """The clock files of a package, as (clock, path), by name; a leading underscore keeps a module out.
+    """The clock files of a package as (clock, path), by name, without modules that start with an underscore.
 
     Raises:
         ConfigurationError: the package can't be imported.
@@ -46,13 +45,13 @@ def clock_files(package: str) -> list[tuple[str, Path]]:
     except ImportError as error:
         raise ConfigurationError(f"the package of the clocks, {package}, can't be imported: {error}") from error
     if spec is None or not spec.submodule_search_locations:
-        raise ConfigurationError(f"clocks = {package!r}: there is no such package")
+        raise ConfigurationError(f"clocks = {package!r}: no such package")
     folder = Path(next(iter(spec.submodule_search_locations)))
     return [(path.stem, path) for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")]
 
 
-def read_clocks(files: Iterable[tuple[str, Path]], project: ReadingContext) -> list[ClockSpec]:
-    """Reads clock files, as (clock, path).
+def read_clocks(files: Iterable[tuple[str, Path]], context: ReadingContext) -> list[ClockSpec]:
+    """Read clock files, given as (clock, path).
 
     Raises:
         FaultsError: every fault of every file.
@@ -61,7 +60,7 @@ def read_clocks(files: Iterable[tuple[str, Path]], project: ReadingContext) -> l
     faults: list[Fault] = []
     for name, path in files:
         try:
-            clocks.append(read_clock(path, name, project))
+            clocks.append(read_clock(path, name, context))
         except FaultsError as error:
             faults += error.faults
     if faults:
@@ -69,9 +68,9 @@ def read_clocks(files: Iterable[tuple[str, Path]], project: ReadingContext) -> l
     return clocks
 
 
-def read_clock(path: Path, name: str, project: ReadingContext) -> ClockSpec:
-    """Reads one clock file; see `read_clocks`."""
-    module, faults = _execute(path, name, project.make_app)
+def read_clock(path: Path, name: str, context: ReadingContext) -> ClockSpec:
+    """Read one clock file; see `read_clocks`."""
+    module, faults = _execute(path, name, context.make_app)
     if not NAME.fullmatch(name):
         faults.append(Fault(f"{name!r} can't name units", "name the clock file with a-z, 0-9 and _ only", line=1))
     clock = getattr(module, "scheduler", None)
@@ -79,16 +78,16 @@ def read_clock(path: Path, name: str, project: ReadingContext) -> ClockSpec:
         if not faults:
             faults.append(Fault("has no clock", "write scheduler = Clock() at the module's top level", line=1))
         raise FaultsError(_placed(faults, path, name))
-    options, option_faults = _options_of(clock, project.timezone)
+    options, option_faults = _clock_options(clock, context.timezone)
     faults += option_faults
-    zone = clock.timezone or project.timezone
+    zone = clock.timezone or context.timezone
     jobs = []
     for call in clock.calls:
         try:
-            jobs.append(read_job(call, name, project, zone, options))
+            jobs.append(read_job(call, name, context, zone, options))
         except FaultsError as error:
             faults += [replace(fault, line=call.line, job=fault.job or job_name(call)) for fault in error.faults]
-    faults += _repeated(clock.calls)
+    faults += _repeated_ids(clock.calls)
     if faults:
         raise FaultsError(_placed(faults, path, name))
     description = (
@@ -102,13 +101,13 @@ def _placed(faults: list[Fault], path: Path, clock: str) -> list[Fault]:
 
 
 def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[ModuleType, list[Fault]]:
-    """Executes a clock file, with each task that it calls instead of passing it put right and reported."""
+    """Execute a clock file; a task that is called instead of passed is passed, and reported as a fault."""
     module = module_from_spec(ModuleSpec(f"scheduled_tasks_clock_{name}", None, origin=str(path)))
     module.__file__ = str(path)
     source = path.read_bytes()
     faults: list[Fault] = []
     try:
-        if len(_MENTIONED.findall(source)) == len(_PASSED.findall(source)):
+        if len(_ADD_JOB.findall(source)) == len(_TASK_PASSED.findall(source)):
             code = compile(source, str(path), "exec")
         else:
             tree = ast.parse(source, str(path))
@@ -124,7 +123,7 @@ def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[Mod
                 raise
             make_app()  # Django's models can't be imported before django.setup()
             exec(code, module.__dict__)  # noqa: S102 - as above
-    except Exception as error:  # noqa: BLE001 - whatever a clock file raises is a fault of it
+    except Exception as error:  # noqa: BLE001 - any exception is a fault of the clock file
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         fault = Fault(f"raises {type(error).__name__}: {error}", line=(lines or [1])[-1] or 1)
         return module, [*faults, fault]
@@ -132,7 +131,7 @@ def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[Mod
 
 
 def _pass_called_tasks(tree: ast.Module) -> list[Fault]:
-    """Finds `add_job(task(app), …)`, which would run the task here and now, and passes the task instead."""
+    """Replace `add_job(task(app), …)`, which would run the task now, by passing the task; return the faults."""
     faults = []
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_job"):
@@ -159,7 +158,7 @@ def _written_id(add_job: ast.Call) -> str:
     return ""
 
 
-def _options_of(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
+def _clock_options(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
     unknown = [name for name in clock.options if name not in OPTIONS]
     known = {name: value for name, value in clock.options.items() if name in OPTIONS}
     options, faults = read_options(known, of_clock=True)
@@ -170,19 +169,19 @@ def _options_of(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
     zone = clock.timezone or timezone
     if not zone:
         instead = "write timezone='Europe/Paris' (or the like) in Clock() or in the configuration"
-        faults.append(Fault("has no zone: the host's own is never taken", instead, "timezone"))
+        faults.append(Fault("is missing: the host's own zone is never used", instead, "timezone"))
     elif not is_zone(zone):
         faults.append(Fault("is not a zone", "write a name of the tz database", "timezone", repr(zone)))
     return options, [replace(fault, line=clock.line) for fault in faults]
 
 
-def _repeated(calls: list[JobCall]) -> list[Fault]:
+def _repeated_ids(calls: list[JobCall]) -> list[Fault]:
     seen: dict[str, int] = {}
     faults = []
     for call in calls:
         name = job_name(call)
         if name in seen:
-            problem = f"this id is the job's at line {seen[name]} already"
+            problem = f"the job at line {seen[name]} already has this id"
             faults.append(
                 Fault(problem, "give each job of a clock an id of its own", "id", repr(name), line=call.line, job=name)
             )

@@ -1,7 +1,7 @@
-"""From one `add_job` call to a job: judges all of the call and says every fault at once.
+"""Make a job of one `add_job` call, or report every fault of the call at once.
 
-What comes in: a `JobCall` as it was written. What goes out: a `Job`, or a `FaultsError` whose faults name field, value
-and what to write instead; `clock_file` puts file, line and clock to them.
+A `JobCall` goes in. A `Job` comes out, or a `FaultsError` whose faults name field, value and what to write instead;
+`clock_file` adds file, line and clock.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-# A grace below this is no catch-up at all, as APScheduler's usual second is meant. A timer that is up fires in time;
-# judging its run by seconds would skip one on a busy machine.
-CATCH_UP = 60
+# A grace below this many seconds means no catch-up, as with APScheduler's default of one second. An active timer fires
+# in time; checking the lateness of its run by the second would skip runs on a busy machine.
+MIN_CATCH_UP_GRACE = 60
 
-# What only a scheduler process has a use for, with what to do instead.
-_WITHOUT_MEANING = {
+# Arguments that only a scheduler process can use, with what to do instead.
+_UNSUPPORTED = {
     "jobstore": "leave it out: without a scheduler process there is no job store",
     "executor": "leave it out: each run is a process of its own",
-    "replace_existing": "leave it out: the clock file is all there is",
+    "replace_existing": "leave it out: jobs exist only in the clock file",
 }
 
 
 @dataclass(frozen=True)
 class ReadingContext:
-    """What a clock file is read for.
+    """What reading a clock file needs from the project and the caller.
 
     Attributes:
-        domains: the package of the domains; a task from elsewhere is refused.
+        domains: the package of the domains; a task from elsewhere is a fault.
         timezone: the zone of clocks that name none.
-        now: what the horizon of exact times counts from.
-        make_app: makes the application, where a domain can't be imported without it.
-        lines: whether the OnCalendar lines are wanted; who only asks when jobs run needs none.
+        now: the start of the horizon for exact times.
+        make_app: makes the application, for domains that can't be imported without it.
+        lines: whether to compute OnCalendar lines; not needed to know when jobs run.
     """
 
     domains: str
@@ -56,14 +56,14 @@ class ReadingContext:
     lines: bool = True
 
 
-def read_job(call: JobCall, clock: str, project: ReadingContext, timezone: str, inherited: Options) -> Job:
-    """Judges one call of a clock whose times are in `timezone`, and whose jobs inherit options.
+def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, inherited: Options) -> Job:
+    """Check one call of a clock whose times are in `timezone` and whose jobs inherit options.
 
     Raises:
-        FaultsError: all that is wrong with it.
+        FaultsError: every fault of the call.
     """
     faults: list[Fault] = []
-    task = _task_name(call.function, project.domains, faults)
+    task = _task_name(call.function, context.domains, faults)
     args, kwargs = _arguments(call, faults) if task else (None, {})
     apscheduler = _apscheduler_options(call, faults)
     given = {name: value for name, value in call.trigger_fields.items() if name in OPTIONS}
@@ -71,7 +71,7 @@ def read_job(call: JobCall, clock: str, project: ReadingContext, timezone: str, 
     faults += [*option_faults, *_faults_of_retries(call.function, options.over(inherited))]
     fields = {name: value for name, value in call.trigger_fields.items() if name not in OPTIONS}
     trigger = None
-    try:  # a zone that isn't one is the clock's fault; its jobs' other faults are wanted too
+    try:  # an unknown zone is a fault of the clock; with UTC the job's other faults are found too
         trigger = schedule.read_trigger(call.trigger, fields, timezone=timezone if is_zone(timezone) else "UTC")
     except FaultsError as error:
         faults += error.faults
@@ -80,7 +80,9 @@ def read_job(call: JobCall, clock: str, project: ReadingContext, timezone: str, 
         faults.append(Fault("can't name units", "write an id with a-z, 0-9 and _ only", "id", repr(identity)))
     if faults or trigger is None:
         raise FaultsError(faults)
-    timing = schedule.translate(trigger, now=project.now) if project.lines else schedule.Timing(())
+    timing = schedule.translate(trigger, now=context.now) if context.lines else schedule.Timing(())
+    grace = apscheduler.grace
+    catch_up = grace is None or grace >= MIN_CATCH_UP_GRACE
     documented = (getattr(call.function, "__doc__", None) or task).strip().partition("\n")[0].rstrip(".")
     return Job(
         clock=clock,
@@ -92,8 +94,8 @@ def read_job(call: JobCall, clock: str, project: ReadingContext, timezone: str, 
         trigger=trigger,
         timing=timing,
         paused=apscheduler.paused,
-        catch_up=apscheduler.grace is None or apscheduler.grace >= CATCH_UP,
-        grace=apscheduler.grace if apscheduler.grace is None or apscheduler.grace >= CATCH_UP else None,
+        catch_up=catch_up,
+        grace=grace if catch_up else None,
         options=options,
         file=call.file,
         line=call.line,
@@ -101,7 +103,7 @@ def read_job(call: JobCall, clock: str, project: ReadingContext, timezone: str, 
 
 
 def is_zone(name: str) -> bool:
-    """Whether the tz database has a zone of that name."""
+    """Whether the tz database has a zone with this name."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -110,7 +112,7 @@ def is_zone(name: str) -> bool:
 
 
 def job_name(call: JobCall) -> str:
-    """The id of a job: the one given, else the function's name."""
+    """The id of a job: the given one, otherwise the function's name."""
     return str(call.id if call.id is not None else getattr(call.function, "__name__", "?"))
 
 
@@ -138,7 +140,7 @@ def _arguments(call: JobCall, faults: list[Fault]) -> tuple[list[Any] | None, di
     if not isinstance(kwargs, dict):
         faults.append(Fault("is not a dict", "write {'name': value}", "kwargs", repr(kwargs)))
         kwargs = {}
-    function: Callable[..., Any] = call.function  # type: ignore[assignment]  # _task_name has seen that it is callable
+    function: Callable[..., Any] = call.function  # type: ignore[assignment]  # _task_name checked that it is callable
     try:
         _signature(function).bind(*args, **with_scheduled_at(_signature(function), args, kwargs))
     except TypeError as error:
@@ -153,21 +155,21 @@ def _arguments(call: JobCall, faults: list[Fault]) -> tuple[list[Any] | None, di
     plain_args = [_plain(value, f"args[{index}]", faults) for index, value in enumerate(args)]
     plain_kwargs = {str(key): _plain(value, f"kwargs[{key!r}]", faults) for key, value in kwargs.items()}
     if not plain_kwargs and plain_args == ([APP] if takes_app(function) else []):
-        return None, {}  # what run-task does of itself
+        return None, {}  # run-task's default
     return plain_args, plain_kwargs
 
 
 def _faults_of_retries(task: object, options: Options) -> list[Fault]:
-    """What speaks against trying a task again, with all that the job inherits."""
+    """Faults of the retry options, inherited ones included."""
     faults = []
     if (retries := options.text("retries", "0")) != "0" and not getattr(task, "__cron_idempotent__", False):
-        problem = "the task isn't declared idempotent, and a retry would do again what a failed run has done already"
-        instead = "put @cron_idempotent on the task, if it may be run again after any failure; else write retries=0"
+        problem = "the task isn't declared idempotent, so a retry could repeat what a failed run has already done"
+        instead = "put @cron_idempotent on the task if it can run again after any failure; otherwise write retries=0"
         faults.append(Fault(problem, instead, "retries", retries))
     longest, delay = options.text("retry_delay_max"), options.text("retry_delay", RETRY_DELAY)
     if longest and seconds_of(longest) <= seconds_of(delay):
-        problem = f"is no longer than retry_delay, {delay}, which is to grow to it"
-        faults.append(Fault(problem, "write a longer one, or leave it out", "retry_delay_max", repr(longest)))
+        problem = f"is not longer than retry_delay, {delay}, which grows to it"
+        faults.append(Fault(problem, "write a longer time, or leave it out", "retry_delay_max", repr(longest)))
     return faults
 
 
@@ -181,7 +183,7 @@ def _is_app(value: object) -> bool:
 
 
 def _plain(value: Any, field: str, faults: list[Fault]) -> Any:
-    """An argument as the unit carries it; what would not arrive as it is, is a fault."""
+    """An argument as the unit passes it; one that would not arrive unchanged is a fault."""
     if _is_app(value):
         return APP
     try:
@@ -196,7 +198,7 @@ def _plain(value: Any, field: str, faults: list[Fault]) -> Any:
 
 @dataclass(frozen=True)
 class _APSchedulerOptions:
-    """What APScheduler's options of a job come to: seconds of grace (None: whenever), and whether it is paused."""
+    """APScheduler's options of a job: seconds of grace (None: any number), and whether it is paused."""
 
     grace: int | None
     paused: bool
@@ -205,22 +207,22 @@ class _APSchedulerOptions:
 def _apscheduler_options(call: JobCall, faults: list[Fault]) -> _APSchedulerOptions:
     given = dict(call.options)
     faults += [
-        Fault("has no meaning here", instead, name, repr(given[name]))
-        for name, instead in _WITHOUT_MEANING.items()
+        Fault("is not supported", instead, name, repr(given[name]))
+        for name, instead in _UNSUPPORTED.items()
         if name in given
     ]
     if given.get("coalesce", True) is not True:
         instead = "leave it out: runs missed while the machine was off are caught up once"
         faults.append(Fault("is not what a timer does", instead, "coalesce", repr(given["coalesce"])))
     if given.get("max_instances", 1) != 1:
-        instead = "leave it out: a service never runs twice at once; two jobs with ids of their own do"
+        instead = "leave it out: a service never runs twice at once; two jobs with different ids can"
         faults.append(Fault("is not what a service does", instead, "max_instances", repr(given["max_instances"])))
     if given.get("next_run_time") is not None:
-        instead = "leave it out, or write None for a job that is paused; start_date says from when on it runs"
-        faults.append(Fault("is not for clock files", instead, "next_run_time", repr(given["next_run_time"])))
+        instead = "leave it out, or write None for a paused job; start_date sets when its runs begin"
+        faults.append(Fault("is not possible in a clock file", instead, "next_run_time", repr(given["next_run_time"])))
     grace = given.get("misfire_grace_time")
     if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int) or grace < 1):
-        instead = "write whole seconds, or None: a missed run is caught up whenever the machine is back"
-        faults.append(Fault("is not a time", instead, "misfire_grace_time", repr(grace)))
+        instead = "write whole seconds, or None: a missed run is always caught up"
+        faults.append(Fault("is not a number of seconds", instead, "misfire_grace_time", repr(grace)))
         grace = None
     return _APSchedulerOptions(grace, paused="next_run_time" in given)

@@ -1,7 +1,6 @@
-"""The report of an import: each job or line found has one entry, in the order of the files; as Markdown and as JSON.
+"""The report of an import or export: one entry for each job or line, in the order of the files, as Markdown and JSON.
 
-What comes in: entries. What goes out: two texts. An entry's outcome follows from its differences, so that nothing is
-called exact that has a difference.
+An entry's outcome follows from its differences, so that nothing with a difference is reported as exact.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ OUTCOMES = {
     "different": "with a difference",
     "refused": "refused",
     "kept": "taken into account",
-    "note": "to know",
+    "note": "for information",
 }
 
 
-YEARS, MOST_YEARS = 2, 10
-RUNS = 100
+MIN_YEARS, MAX_YEARS = 2, 10
+MIN_RUNS = 100
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing to say of an entry.
+    """One difference between the original and the result, or one remark.
 
     Attributes:
         kind: a word for programs: `fold`, `gap`, `phase`, `zone`, `called`, …
         text: a sentence for people.
-        weight: `difference` and `refusal` decide the outcome, a `remark` doesn't.
-        dates: on which dates (ISO) it is seen, where that can be said.
+        weight: `different` and `refused` decide the entry's outcome, a `remark` doesn't.
+        dates: the dates (ISO) on which it shows, if they are known.
         instead: what to write.
     """
 
@@ -53,7 +52,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Entry:
-    """One job or line: where it stands, what becomes of it, and everything that is to be said of it."""
+    """One job or line: its place, its outcome and its differences."""
 
     file: str
     line: int
@@ -64,7 +63,7 @@ class Entry:
     differences: tuple[Difference, ...] = ()
 
     def with_outcome(self) -> Entry:
-        """The entry of a job, with the outcome that its differences make."""
+        """The entry with the outcome that follows from its differences."""
         weights = {difference.weight for difference in self.differences}
         outcome = "refused" if "refused" in weights else "different" if "different" in weights else "exact"
         return replace(self, outcome=outcome)
@@ -72,7 +71,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Report:
-    """The entries of one import, and what holds for all of them."""
+    """The entries of one import or export, and remarks about all of them."""
 
     origin: str
     entries: tuple[Entry, ...]
@@ -80,26 +79,26 @@ class Report:
     written: tuple[str, ...] = ()
     verb: str = "imported"
 
-    def words(self, outcome: str) -> str:
+    def label(self, outcome: str) -> str:
         """An outcome in words."""
-        said = OUTCOMES[outcome]
-        return f"{self.verb} {said}" if outcome in {"exact", "different"} else said
+        label = OUTCOMES[outcome]
+        return f"{self.verb} {label}" if outcome in {"exact", "different"} else label
 
     def count(self, outcome: str) -> int:
         """How many entries have an outcome."""
         return sum(entry.outcome == outcome for entry in self.entries)
 
     def summary(self) -> str:
-        """One line: how many of which outcome."""
-        counts = [f"{self.count(outcome)} {self.words(outcome)}" for outcome in OUTCOMES if self.count(outcome)]
+        """One line: how many entries have which outcome."""
+        counts = [f"{self.count(outcome)} {self.label(outcome)}" for outcome in OUTCOMES if self.count(outcome)]
         return ", ".join(counts) or "nothing found"
 
     def to_json(self) -> str:
-        """For programs."""
+        """The report for programs."""
         return json.dumps(asdict(self) | {"summary": self.summary()}, indent=2, ensure_ascii=False, default=str) + "\n"
 
     def to_markdown(self) -> str:
-        """For people: the summary, what holds for all, then each entry in its order."""
+        """The report for people: the summary, remarks about all jobs, then the entries in order."""
         title = f"Import from {self.origin}" if self.verb == "imported" else f"Export to {self.origin}"
         lines = [f"# {title}", "", f"{self.summary()}.", ""]
         if self.written:
@@ -111,7 +110,7 @@ class Report:
             if entry.file != file:
                 file = entry.file
                 lines += [f"## {file}", ""]
-            lines += [*_entry(entry, self.words(entry.outcome)), ""]
+            lines += [*_entry(entry, self.label(entry.outcome)), ""]
         return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -121,18 +120,14 @@ def _entry(entry: Entry, outcome: str) -> Iterable[str]:
     if entry.source:
         yield f"  `` {entry.source} ``" if "`" in entry.source else f"  `{entry.source}`"
     for difference in entry.differences:
-        dates = f" ({_listed(difference.dates)})" if difference.dates else ""
+        dates = f" ({', '.join(difference.dates)})" if difference.dates else ""
         instead = f"; {difference.instead}" if difference.instead else ""
         yield f"  - {difference.kind}: {difference.text}{dates}{instead}"
 
 
-def _listed(dates: tuple[str, ...]) -> str:
-    return ", ".join(dates)
-
-
 def dates_until(trigger: Trigger, now: datetime) -> datetime:
-    """Until when dates are said: for two years, and for a hundred runs where they come within ten."""
+    """Until when a report names dates: for two years, or longer to cover a hundred runs, but at most ten."""
     last = now
-    for each in islice(occurrences(trigger, after=now, until=now + timedelta(days=366 * MOST_YEARS)), RUNS):
-        last = each.at
-    return max(last, now + timedelta(days=366 * YEARS))
+    for run in islice(occurrences(trigger, after=now, until=now + timedelta(days=366 * MAX_YEARS)), MIN_RUNS):
+        last = run.at
+    return max(last, now + timedelta(days=366 * MIN_YEARS))

@@ -1,7 +1,7 @@
-"""A project's first configuration: what `clocks init` finds out of a project, and the few lines it writes there.
+"""Detect a project's package and framework, and compose its first files for `clocks init`.
 
-A project folder comes in; `InitialFiles` (texts by path, each with its explanation) go out. The only existing file that
-changes is pyproject.toml: a table is added at its end.
+A project folder goes in; `InitialFiles` (texts by path, each with its explanation) come out. Of the existing files only
+pyproject.toml changes: a table is added at its end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FLASK = re.compile(r"^(\w+)(?:\s*:[^=]+)?\s*=\s*(?:flask\.)?Flask\(", re.MULTILI
 DJANGO_SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
 NOT_THE_PACKAGE = {"tests", "test", "docs", "migrations", "scripts", "build", "dist", "venv"}
 
-DJANGO_FACTORY = '''"""What scheduled_tasks calls once in a run, before a task: Django set up."""
+DJANGO_FACTORY = '''"""Sets Django up. scheduled_tasks calls this once in a run, before the task."""
 
 import os
 
@@ -34,7 +34,7 @@ def set_up():
     django.setup()
     return django.apps.apps
 '''
-FEATURES = '''"""The feature flags that operators switch tasks off and on with, without a deploy."""
+FEATURES = '''"""Feature flags: operators use them to switch tasks off and on without a deploy."""
 
 from enum import Enum
 
@@ -42,13 +42,13 @@ from scheduled_tasks import Feature
 
 
 class FeatureToggle(Enum):
-    """A member for each flag: its description is what an operator reads at night."""
+    """One member for each flag; its description is for the operator who decides at night."""
 
-    EXAMPLE = Feature("Runs the example task, which says that it ran")
+    EXAMPLE = Feature("Runs the example task, which logs that it ran")
 '''
 TASKS = '''"""The tasks, by functional domain: `example.say_hello` is `say_hello` of this package's module `example`."""
 '''
-EXAMPLE_TASK = '''"""An example: replace it by a domain of yours."""
+EXAMPLE_TASK = '''"""An example: replace it with your own domain."""
 
 import logging
 
@@ -61,12 +61,12 @@ logger = logging.getLogger(__name__)
 @log_cron
 @cron_require_feature(FeatureToggle.EXAMPLE)  # always closest to the function
 def say_hello():
-    """Say that it ran."""
+    """Log that it ran."""
     logger.info("hello")
 '''
 CLOCKS = '''"""The clocks: each module of this package is one, and becomes one systemd slice."""
 '''
-EXAMPLE_CLOCK = '''"""The example's clock: replace it by one of yours."""
+EXAMPLE_CLOCK = '''"""The clock of the example: replace it with your own."""
 
 {import_task}
 from scheduled_tasks import Clock
@@ -78,7 +78,7 @@ scheduler.add_job(say_hello, "cron", id="say_hello", hour=6)
 
 @dataclass(frozen=True)
 class DetectedProject:
-    """What a project is: its package, its framework ("" where none is seen), what to write as `app`."""
+    """What was detected: the package, the framework ("" if unknown), the value of `app`, Django's settings module."""
 
     package: str
     framework: str = ""
@@ -88,29 +88,29 @@ class DetectedProject:
 
 @dataclass(frozen=True)
 class InitialFiles:
-    """Texts to write by path, relative to the project, each with why; `appended` are put at a file's end."""
+    """Texts by path relative to the project, each with its explanation; `appended` go at the end of a file."""
 
     files: dict[str, tuple[str, str]]
     appended: dict[str, tuple[str, str]]
 
 
 def detect_project(folder: Path, package: str = "") -> DetectedProject:
-    """Looks at a project.
+    """Detect a project's package and framework.
 
     Raises:
-        UsageError: it isn't clear which package is meant.
+        UsageError: it is not clear which package is meant.
     """
     manage = folder / "manage.py"
-    if manage.is_file() and (found := DJANGO_SETTINGS.search(manage.read_text())):
-        settings = found[1]
+    if manage.is_file() and (match := DJANGO_SETTINGS.search(manage.read_text())):
+        settings = match[1]
         package = package or settings.partition(".")[0]
         return DetectedProject(package, "Django", f"{package}.scheduled:set_up", settings)
     package = package or _package(folder)
     for path in (folder / package / "__init__.py", *sorted((folder / package).glob("*.py"))):
         text = path.read_text() if path.is_file() else ""
         module = package if path.stem == "__init__" else f"{package}.{path.stem}"
-        if "flask" in text.lower() and (found := FACTORY.search(text) or FLASK.search(text)):
-            return DetectedProject(package, "Flask", f"{module}:{found[1]}")
+        if "flask" in text.lower() and (match := FACTORY.search(text) or FLASK.search(text)):
+            return DetectedProject(package, "Flask", f"{module}:{match[1]}")
     return DetectedProject(package)
 
 
@@ -122,15 +122,15 @@ def _package(folder: Path) -> str:
     )
     if len(packages) == 1:
         return packages[0]
-    found = f"there are {', '.join(packages)}" if packages else "there is none here"
-    raise UsageError(f"which package of {folder} is the project's? {found}: name it with --package")
+    choice = f"there are {', '.join(packages)}" if packages else "there are no packages here"
+    raise UsageError(f"which package of {folder} is the project's? {choice}: name it with --package")
 
 
-def initial_files(folder: Path, found: DetectedProject, timezone: str) -> InitialFiles:
-    """What to write into a project.
+def initial_files(folder: Path, project: DetectedProject, timezone: str) -> InitialFiles:
+    """Compose the files of a new configuration.
 
     Raises:
-        ConfigurationError: it has a configuration already, or its pyproject.toml is no TOML.
+        ConfigurationError: there is already a configuration, or pyproject.toml is not TOML.
     """
     pyproject = folder / "pyproject.toml"
     try:
@@ -138,30 +138,30 @@ def initial_files(folder: Path, found: DetectedProject, timezone: str) -> Initia
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{pyproject} is not TOML: {error}") from error
     if "scheduled_tasks" in document.get("tool", {}):
-        raise ConfigurationError(f"{pyproject} has a [tool.scheduled_tasks] table already: nothing is written")
-    name = found.package
+        raise ConfigurationError(f"{pyproject} already has a [tool.scheduled_tasks] table: nothing is written")
+    name = project.package
     imported = {
         "import_features": f"from {name}.features import FeatureToggle",
         "import_task": f"from {name}.tasks.example import say_hello",
     }
     files = {
-        f"{name}/features.py": (FEATURES, "the feature flags: almost every task is behind one"),
+        f"{name}/features.py": (FEATURES, "the feature flags: almost every task has one"),
         f"{name}/tasks/__init__.py": (TASKS, "the package of the tasks"),
-        f"{name}/tasks/example.py": (EXAMPLE_TASK.format(**imported), "a task to begin with"),
+        f"{name}/tasks/example.py": (EXAMPLE_TASK.format(**imported), "a first task"),
         f"{name}/clocks/__init__.py": (CLOCKS, "the package of the clock files"),
-        f"{name}/clocks/example.py": (EXAMPLE_CLOCK.format(**imported), "a clock to begin with: when the task runs"),
+        f"{name}/clocks/example.py": (EXAMPLE_CLOCK.format(**imported), "a first clock: when the task runs"),
     }
-    if found.framework == "Django":
-        text = DJANGO_FACTORY.format(settings=found.settings)
+    if project.framework == "Django":
+        text = DJANGO_FACTORY.format(settings=project.settings)
         files[f"{name}/scheduled.py"] = (text, "sets Django up before a task runs")
-    missing = {path: each for path, each in files.items() if not (folder / path).exists()}
-    table = _table(found, timezone)
+    missing = {path: content for path, content in files.items() if not (folder / path).exists()}
+    table = _table(project, timezone)
     why = "where the tasks, clocks, flags and the application are"
     return InitialFiles(missing, {"pyproject.toml": (table, why)})
 
 
-def _table(found: DetectedProject, timezone: str) -> str:
-    name = found.package
+def _table(project: DetectedProject, timezone: str) -> str:
+    name = project.package
     lines = [
         "",
         "[tool.scheduled_tasks]",
@@ -172,8 +172,8 @@ def _table(found: DetectedProject, timezone: str) -> str:
         "# The flags that operators switch with `clocks features`; each is a row in PostgreSQL.",
         f'features = "{name}.features:FeatureToggle"',
     ]
-    if found.app:
-        lines += ["# Makes the application, once, when a task runs: it is what `app` stands for in a clock file."]
-        lines += [f'app = "{found.app}"']
-    lines += ["# The zone of all times that name none. The host's own is never taken.", f'timezone = "{timezone}"']
+    if project.app:
+        lines += ["# Makes the application, once, when a task runs: `app` in a clock file represents it."]
+        lines += [f'app = "{project.app}"']
+    lines += ["# The zone of times that name none. The host's own zone is never used.", f'timezone = "{timezone}"']
     return "\n".join(lines) + "\n"

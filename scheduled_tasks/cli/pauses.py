@@ -13,7 +13,7 @@ from scheduled_tasks.cli.jobs import coming, database_now, split
 from scheduled_tasks.cli.watch import tell
 from scheduled_tasks.errors import ScheduledTasksError, UsageError
 from scheduled_tasks.operate import deployments, host_pauses, host_watch, pauses
-from scheduled_tasks.operate.pauses import PauseRow, Scope
+from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.render.names import Places
 
 which_argument = click.argument("which", required=False, metavar="CLOCK[/JOB]")
@@ -70,13 +70,13 @@ def pause(  # noqa: PLR0913 - a command's options
         raise UsageError("--reason is empty: say why, for who finds it at night")
     if here:
         _must_be_known(host_watch.jobs_here(Places()), scope)
-        row = PauseRow(scope, datetime.now(UTC), actor(), reason.strip(), until)
+        row = Pause(scope, datetime.now(UTC), actor(), reason.strip(), until)
         changed = host_pauses.write(Places(), row)
         tell(Places())
     else:
         with connection() as database:
             _must_be_known(deployments.known_jobs(database), scope)
-            row = PauseRow(scope, database_now(database), actor(), reason.strip(), until)
+            row = Pause(scope, database_now(database), actor(), reason.strip(), until)
             changed = pauses.pause(database, row)
     _say(scope, "paused", changed=changed, as_json=as_json)
 
@@ -92,7 +92,7 @@ def resume(*, which: str | None, everything: bool, host: str | None, here: bool,
     scope = _scope(which, host, everything=everything, here=here)
     left: list[str] = []
     if here:
-        held = [row for row in host_pauses.in_force(Places(), socket.gethostname()) if row.scope == scope]
+        held = [row for row in host_pauses.active(Places(), socket.gethostname()) if row.scope == scope]
         for row in held:
             host_pauses.end(Places(), row, by=actor(), at=datetime.now(UTC))
         changed = bool(held)
@@ -100,11 +100,11 @@ def resume(*, which: str | None, everything: bool, host: str | None, here: bool,
     else:
         with connection() as database:
             changed = bool(pauses.resume(database, scope, by=actor(), at=database_now(database)))
-            left = [str(row) for row in pauses.in_force(database, database_now(database)) if _concerns(row, scope)]
+            left = [str(row) for row in pauses.active(database, database_now(database)) if _concerns(row, scope)]
     _say(scope, "resumed", changed=changed, as_json=as_json, left=left)
 
 
-def _concerns(row: PauseRow, scope: Scope) -> bool:
+def _concerns(row: Pause, scope: Scope) -> bool:
     """Whether another pause holds what was resumed, or a part of it, still."""
     wider = row.scope.clock in {None, scope.clock} and row.scope.job in {None, scope.job}
     return scope.clock is None or wider or (row.scope.clock == scope.clock and scope.job is None)

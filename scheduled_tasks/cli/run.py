@@ -16,13 +16,13 @@ from scheduled_tasks.cli.jobs import database_now, one_job, past, shown
 from scheduled_tasks.cli.pauses import NotRootError
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.operate import deployments, history, host_pauses, host_watch, pauses
+from scheduled_tasks.operate.slots import TICK
 from scheduled_tasks.render import names
 from scheduled_tasks.run.status import RunStatus
 from scheduled_tasks.schedule.evaluator import latest_occurrence, occurrences
 
 if TYPE_CHECKING:
-    from scheduled_tasks.operate.pauses import PauseRow
-    from scheduled_tasks.operate.verdicts import DeployedJob
+    from scheduled_tasks.operate.slots import DeployedJob, Pause
 
 MOST = 10_000  # slots of one backfill: more is a mistake in --from
 
@@ -46,14 +46,14 @@ def _deployed(which: str) -> DeployedJob:
     raise UsageError(f"{which} is not deployed on this host; {where}")
 
 
-def _pauses_of(job: DeployedJob) -> list[PauseRow]:
-    held = host_pauses.in_force(names.Places(), job.host)
+def _pauses_of(job: DeployedJob) -> list[Pause]:
+    held = host_pauses.active(names.Places(), job.host)
     try:
         with connection() as database:
-            held += pauses.in_force(database, database_now(database))
+            held += pauses.active(database, database_now(database))
     except ServiceUnavailableError as error:
         click.echo(f"clocks: whether it is paused for all hosts is not known: {error}", err=True)
-    return [row for row in held if row.holds(job.clock, job.job, job.host)]
+    return [row for row in held if row.covers(job.clock, job.job, job.host)]
 
 
 def _may_run(job: DeployedJob, *, force: bool) -> None:
@@ -136,7 +136,7 @@ def _slots(job: DeployedJob, first: datetime, last: datetime) -> list[datetime]:
     """The slots to run. By the schedule in force: what the job is now, is what runs."""
     if first > last:
         raise UsageError("--from is after --to")
-    between = occurrences(job.trigger, after=first - deployments.TICK, until=last)
+    between = occurrences(job.trigger, after=first - TICK, until=last)
     found = [each.at for each in islice(between, MOST + 1)]
     if len(found) > MOST:
         raise UsageError(f"more than {MOST} slots between --from and --to: write it in pieces")

@@ -12,15 +12,14 @@ import click
 
 from scheduled_tasks.cli.common import connection, json_option, rows_table, show_json, table
 from scheduled_tasks.cli.jobs import database_now, past, shown, split
-from scheduled_tasks.operate import history as runs
-from scheduled_tasks.operate import pauses as paused
-from scheduled_tasks.operate import status as standing
+from scheduled_tasks.operate import history, pauses, status
 from scheduled_tasks.run.status import BAD, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from scheduled_tasks.operate.history import RunRow
+    from scheduled_tasks.operate.slots import Pause
     from scheduled_tasks.operate.status import HostStatus, JobStatus
     from scheduled_tasks.run.database import Connection
 
@@ -30,20 +29,20 @@ COLUMNS = ("JOB", "LAST", "SLOT", "SINCE", "NEXT", "NOTE")
 STYLES: dict[str, str] = {**dict.fromkeys(BAD, "red"), RunStatus.ENDED: "green", RunStatus.SKIPPED: "yellow"}
 
 
-class Standing:
+class StatusView:
     """One look: the jobs, the hosts and the pauses as they stand."""
 
     def __init__(self, database: Connection, which: str | None) -> None:
         clock, job = split(which) if which else ("", "")
         self.now = database_now(database)
-        self.jobs: list[JobStatus] = standing.jobs(database, self.now, clock, job)
-        self.hosts: list[HostStatus] = standing.hosts(database, self.now)
-        self.pauses = paused.in_force(database, self.now)
+        self.jobs: list[JobStatus] = status.jobs(database, self.now, clock, job)
+        self.hosts: list[HostStatus] = status.hosts(database, self.now)
+        self.pauses = pauses.active(database, self.now)
 
     @property
     def is_bad(self) -> bool:
-        """Whether something wants an operator: a job that went wrong, a host that is silent."""
-        return any(job.is_bad for job in self.jobs) or any(host.silent for host in self.hosts)
+        """Whether something wants an operator: a job that went wrong, a dead host."""
+        return any(job.is_bad for job in self.jobs) or any(host.is_dead for host in self.hosts)
 
     def rows(self, *, bad_only: bool) -> Iterator[tuple[str, ...]]:
         """The table's rows."""
@@ -59,9 +58,9 @@ class Standing:
         for row in self.pauses:
             yield f"paused: {row}"
         for host in self.hosts:
-            if host.silent:
-                yield f"{host.host} is silent since {shown(host.seen_at)}; it has {host.jobs} jobs"
-        numbers = standing.totals(self.jobs)
+            if host.is_dead:
+                yield f"no heartbeat from {host.host} since {shown(host.heartbeat_at)}; it has {host.jobs} jobs"
+        numbers = status.totals(self.jobs)
         yield f"{numbers['jobs']} jobs: {numbers['bad']} bad, {numbers['running']} running, {numbers['paused']} paused"
 
     def as_json(self) -> dict[str, Any]:
@@ -83,7 +82,7 @@ class Standing:
         }  # fmt: skip
 
 
-def _pause(row: paused.PauseRow) -> dict[str, Any]:
+def _pause(row: Pause) -> dict[str, Any]:
     return {**row.scope._asdict(), "at": row.at, "by": row.by, "reason": row.reason, "until": row.until}
 
 
@@ -95,7 +94,7 @@ def _note(job: JobStatus) -> str:
         f"paused{f' on {row.scope.host}' if row.scope.host else ''} by {row.by}: {row.reason}" for row in job.paused
     ]
     if job.streak > 1:
-        more = " or more" if job.streak == standing.LONGEST_STREAK else ""
+        more = " or more" if job.streak == status.MAX_STREAK else ""
         said.append(f"{job.streak}{more} bad in a row")
     if job.reason and job.last != RunStatus.ENDED and not (job.paused and job.last == RunStatus.SKIPPED):
         said.append(job.reason.partition("\n")[0])
@@ -107,13 +106,13 @@ def _note(job: JobStatus) -> str:
 @click.option("--bad", "bad_only", is_flag=True, help="Only what went wrong.")
 @click.option("--watch", "live", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
 @json_option
-def status(*, which: str | None, bad_only: bool, live: bool, as_json: bool) -> None:
+def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bool) -> None:
     """Show each job's last result, since when, its next run, and what holds it back.
 
-    Exits 1 where the last slot of a job failed, was missed or is lost, or a host is silent.
+    Exits 1 where the last slot of a job failed, was missed or is lost, or a host has no heartbeat.
     """
     with connection() as database:
-        found = Standing(database, which)
+        found = StatusView(database, which)
         if live and not as_json:
             _live(database, which, bad_only=bad_only)
     if as_json:
@@ -131,7 +130,7 @@ def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
     from rich.text import Text
 
     def drawn() -> Group:
-        found = Standing(database, which)
+        found = StatusView(database, which)
         shown_rows = list(found.rows(bad_only=bad_only))
         return Group(rows_table(COLUMNS, shown_rows, STYLES), *map(Text, found.lines()))
 
@@ -143,12 +142,12 @@ def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
 
 @click.command("history")
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
-@click.option("--status", "status_", type=click.Choice([status.value for status in RunStatus]), help="Only those.")
+@click.option("--status", "status_", type=click.Choice([value.value for value in RunStatus]), help="Only those.")
 @click.option("--since", callback=past, metavar="T", help="Not before: 2026-11-24, or 2h ago.")
 @click.option("--until", callback=past, metavar="T", help="Not after.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many at most.")
 @json_option
-def history(  # noqa: PLR0913 - a command's options
+def history_command(  # noqa: PLR0913 - a command's options
     *,
     which: str | None,
     status_: str | None,
@@ -160,7 +159,7 @@ def history(  # noqa: PLR0913 - a command's options
     """Show what became of the last slots and runs, the newest first."""
     clock, job = split(which) if which else ("", "")
     with connection() as database:
-        found = runs.history(
+        found = history.history(
             database, clock=clock, job=job, status=status_ or "", since=since, until=until, limit=limit
         )
     if as_json:
@@ -187,7 +186,7 @@ def show(*, run: str, as_json: bool) -> None:
     from scheduled_tasks.render import names
 
     with connection() as database:
-        row = runs.find_run(database, run)
+        row = history.find_run(database, run)
     unit = names.service_name(row.clock, row.job) if row.clock and row.job else ""
     here = row.host == socket.gethostname()
     lines = []
@@ -209,4 +208,4 @@ def show(*, run: str, as_json: bool) -> None:
         click.echo(line)
 
 
-COMMANDS = (status, history, show)
+COMMANDS = (status_command, history_command, show)

@@ -27,10 +27,10 @@ from scheduled_tasks.render.units import render
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scheduled_tasks.operate.pauses import PauseRow
+    from scheduled_tasks.operate.slots import Pause
 
 
-def due(job: Job, held: Iterable[PauseRow] = ()) -> str:
+def due(job: Job, held: Iterable[Pause] = ()) -> str:
     """When a job is due, in words; and who paused it on this host."""
     words = schedule.describe(job.trigger)
     here = next((row for row in held if row.scope.clock in {None, job.clock} and row.scope.job in {None, job.id}), None)
@@ -44,7 +44,7 @@ def due(job: Job, held: Iterable[PauseRow] = ()) -> str:
 def list_jobs(*, as_json: bool) -> None:
     """Show every job: its task, when it is due, its units."""
     clocks = configured_clocks()
-    held = host_pauses.in_force(names.Places(), socket.gethostname())
+    held = host_pauses.active(names.Places(), socket.gethostname())
     jobs = [(clock, job) for clock in clocks for job in clock.jobs]
     if as_json:
         show_json(

@@ -18,10 +18,7 @@ from scheduled_tasks.render.names import Places
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from scheduled_tasks.operate.account import Account
-    from scheduled_tasks.run.database import Connection
 
 
 @click.command("watch")
@@ -34,33 +31,34 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     deployed and paused on this host, ends pauses whose time is over, and starts what they held back. An apply that was
     killed is brought to its end.
     """
+    from scheduled_tasks.deploy import start_requests
     from scheduled_tasks.operate import host_watch
-    from scheduled_tasks.operate.account import account
+    from scheduled_tasks.operate.account import account, last_heartbeat
 
     places, host = Places(), socket.gethostname()
     started: list[str] = []
     finished = _finish_apply(places)  # it needs no database
     with connection() as database:
         now = database_now(database)
-        if host_watch.is_ours(places):
-            before = _last_word(database, host)
-            host_watch.tell_deployed(database, places, host, now)
-            host_watch.tell_pauses(database, places, host, now)
+        if host_watch.can_report(places):
+            before = last_heartbeat(database, host)
+            host_watch.report_deployed(database, places, host, now)
+            host_watch.report_pauses(database, places, host, now)
             revert_expired(database)
-            settled = host_watch.reconcile(database, places, host)
+            settled = host_watch.reconcile_host(database, places, host)
             done = account(database, host, now, __version__)
             started = host_watch.take_over(places, settled.to_take_over, host)
             if before is not None:
                 started += host_watch.catch_up(database, places, host, before, now)
-            host_watch.sweep(places)
+            start_requests.sweep(places)
         else:
             done = account(database, None, now)
     if as_json:
         show_json(
             {
-                "written": [asdict(each) | {"slot": each.slot._asdict()} for each in done.written],
+                "written": [asdict(verdict) | {"slot": verdict.slot._asdict()} for verdict in done.recorded],
                 "accounted_until": done.accounted_until,
-                "silent": done.silent,
+                "silent": done.dead_hosts,
                 "started": started,
                 "finished_apply": finished,
             }
@@ -82,24 +80,18 @@ def _finish_apply(places: Places) -> bool:
     return done is not None
 
 
-def _last_word(database: Connection, host: str) -> datetime | None:
-    row = database.execute(
-        "SELECT heartbeat_at FROM host WHERE name = %s AND heartbeats_since IS NOT NULL", [host]
-    ).fetchone()
-    return row[0] if row else None
-
-
 def _show(done: Account, started: list[str], *, quiet: bool) -> None:
-    for each in done.written:
-        on = f" on {each.slot.host}" if each.slot.host else ""
-        click.echo(f"{each.status} {each.slot.clock}/{each.slot.job} {shown(each.slot.at)}{on}: {each.reason}")
+    for verdict in done.recorded:
+        slot = verdict.slot
+        on = f" on {slot.host}" if slot.host else ""
+        click.echo(f"{verdict.status} {slot.clock}/{slot.job} {shown(slot.at)}{on}: {verdict.reason}")
     for unit in started:
         click.echo(f"started {unit}, which a pause held back, or whose host is gone")
     if quiet:
         return
-    for host in done.silent:
-        click.echo(f"{host} is silent")
-    if not (done.written or started):
+    for host in done.dead_hosts:
+        click.echo(f"no heartbeat from {host}")
+    if not (done.recorded or started):
         click.echo("every slot whose time is over is accounted for")
 
 
@@ -107,15 +99,15 @@ def tell(places: Places) -> None:
     """Tells the database what is deployed and paused here, where it can be reached; else the watch does so later."""
     from scheduled_tasks.operate import host_watch
 
-    if places.home or not places.is_running or not host_watch.is_ours(places):
+    if places.home or not places.is_running or not host_watch.can_report(places):
         return
     if not settings.setting("database_url", ""):
         return
     try:
         with connection() as database:
             now = database_now(database)
-            host_watch.tell_deployed(database, places, socket.gethostname(), now)
-            host_watch.tell_pauses(database, places, socket.gethostname(), now)
+            host_watch.report_deployed(database, places, socket.gethostname(), now)
+            host_watch.report_pauses(database, places, socket.gethostname(), now)
     except ScheduledTasksError as error:
         problem = str(error).partition("\n")[0]
         click.echo(f"clocks: the database is not told yet, the watch will do it: {problem}", err=True)
@@ -132,7 +124,7 @@ def reconcile() -> None:
 
     host = socket.gethostname()
     with connection() as database:
-        done = host_watch.reconcile(database, Places(), host)
+        done = host_watch.reconcile_host(database, Places(), host)
     for each in done.lost:
         click.echo(f"lost {each.clock}/{each.job} on {each.host}")
     click.echo(f"{done.results} results, {done.failures} failures, {len(done.lost)} lost runs written")

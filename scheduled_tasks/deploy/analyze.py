@@ -11,12 +11,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scheduled_tasks.deploy.service_groups import group_services
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.instants import parse_systemd
 from scheduled_tasks.render.escape import quote_in_command_line
 from scheduled_tasks.render.names import Places, service_of
 from scheduled_tasks.render.unit_set import UnitSet
@@ -116,8 +117,7 @@ def next_runs(calendars: Mapping[str, Sequence[str]], after: float) -> dict[str,
         if finished.returncode != 0 or len(instants) != len(chunk):
             raise UnsoundUnitError(f"systemd-analyze calendar: {finished.stderr.strip()}")
         for (name, _), instant in zip(chunk, instants, strict=True):
-            if instant != "never":
-                at = datetime.strptime(instant.partition(" ")[2], "%Y-%m-%d %H:%M:%S %Z").replace(tzinfo=UTC)
+            if instant != "never" and (at := parse_systemd(instant)):
                 runs[name].append(at)
     return {name: min(instants, default=None) for name, instants in runs.items()}
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from scheduled_tasks.deploy.journal import Journal, namespaces
 from scheduled_tasks.deploy.plan import MachineState, plan
+from scheduled_tasks.instants import parse
 from scheduled_tasks.render.names import service_of
 from scheduled_tasks.render.unit_set import UnitSet
 
@@ -132,7 +133,7 @@ def horizon_findings(units: UnitSet, now: datetime, *, commands: ManagerCommands
     """Timers whose corrections for nights of change will soon end, so that the clocks have to be applied again."""
     for timer in sorted(units):
         for date in units.file(timer).values("X-ExactUntil") if timer.endswith(".timer") else ():
-            if datetime.fromisoformat(date).replace(tzinfo=UTC) - now < MIN_HORIZON:
+            if parse(date, naive_is_utc=True) - now < MIN_HORIZON:
                 yield Finding(timer, f"its due times are exact only until {date}", commands.clocks("apply"))
 
 

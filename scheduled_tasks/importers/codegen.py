@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.importers.apscheduler.values import Application
+from scheduled_tasks.importers.apscheduler.values import WebApplication
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ LONGEST = 88
 
 def literal(value: Any) -> str:  # noqa: PLR0911 - a table of cases
     """A value as code: strings in double quotes where that needs no more escapes."""
-    if isinstance(value, Application):
+    if isinstance(value, WebApplication):
         return "app"
     if isinstance(value, str):
         shown = repr(value)

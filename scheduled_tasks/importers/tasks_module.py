@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from scheduled_tasks.importers.apscheduler.clock_source import ClockSource
+    from scheduled_tasks.importers.apscheduler.values import ClockSource
 
 BUILTINS = set(dir(builtins))
 LOGGED = {"log_cron"}

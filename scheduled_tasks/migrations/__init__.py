@@ -1,1 +1,1 @@
-"""The project's own tables, as numbered SQL files; each is safe while the previous release still runs."""
+"""The tables of the project, as numbered SQL files; each is safe while the previous release still runs."""

@@ -1,8 +1,7 @@
-"""The account: what was due is held against the ledger, and what nobody ran is written.
+"""Audit the ledger: record every due slot that no host ran as missed or skipped, with the reason.
 
-In come the database, which host asks, and the instant; out go rows of `task_run` with status `missed` or `skipped`,
-each slot once however many watches look at once. It judges other hosts too, those that have died as well. No reading
-of the clock here, and nothing of this machine: that is `host_watch`.
+Input is the database, the caller's host and an instant; output is rows of `task_run`, one per slot however many watches
+run at once. Slots of dead hosts are accounted for too. Nothing here reads the clock or this machine: `host_watch` does.
 """
 
 from __future__ import annotations
@@ -10,110 +9,125 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.operate import deployments, pauses
-from scheduled_tasks.operate.verdicts import DeployedJob, Pause, Ran, Slot, Verdict, judged, verdict
+from scheduled_tasks.operate.slots import DeployedJob, RunInterval, Slot
+from scheduled_tasks.operate.verdicts import Verdict, overdue, verdict
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
-EVERY = timedelta(minutes=1)  # how often a host's watch has a word
-GAP = 3 * EVERY  # without one for longer, it had none meanwhile
-SILENCE = timedelta(minutes=5)  # without one for longer, it is taken for dead, and judged by others
-SETTLED = EVERY - timedelta(seconds=5)  # after a gap a host is judged from its second word on: it may be catching up
-STEP = timedelta(hours=1)  # of a long downtime so much at a time is held in memory
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+HEARTBEAT_INTERVAL = timedelta(minutes=1)
+HEARTBEAT_GAP = 3 * HEARTBEAT_INTERVAL  # heartbeats further apart than this are not regular
+HOST_TIMEOUT = timedelta(minutes=5)  # without a heartbeat for longer a host is considered dead; other hosts audit it
+# After a gap a host is audited from its second heartbeat on: until then it may be catching up.
+SETTLING_TIME = HEARTBEAT_INTERVAL - timedelta(seconds=5)
+MAX_STEP = timedelta(hours=1)  # a long downtime is audited in steps, to bound memory
+BEGINNING = from_epoch(0)
+
+Windows = Mapping[str, tuple[datetime, datetime]]
 
 
 @dataclass(frozen=True)
-class Word:
-    """A host's watch, as its row has it."""
+class Heartbeat:
+    """A host's row: its last heartbeat, and since when they have come regularly."""
 
     host: str
-    seen_at: datetime
-    since: datetime
+    at: datetime
+    regular_since: datetime
     accounted_until: datetime | None
 
     @property
-    def settled(self) -> bool:
-        """Whether its words come regularly."""
-        return self.seen_at - self.since >= SETTLED
+    def is_settled(self) -> bool:
+        """Whether the host has had the database for long enough to have reported everything."""
+        return self.at - self.regular_since >= SETTLING_TIME
 
 
 @dataclass(frozen=True)
 class Account:
-    """What a look did: the verdicts that it wrote, and up to when each host's slots are judged now."""
+    """The verdicts that were recorded, up to when each host's slots are accounted for now, and the dead hosts."""
 
-    written: tuple[Verdict, ...]
+    recorded: tuple[Verdict, ...]
     accounted_until: Mapping[str, datetime]
-    silent: tuple[str, ...]
+    dead_hosts: tuple[str, ...]
 
 
 def account(connection: Connection, host: str | None, now: datetime, release: str = "") -> Account:
-    """Has this host's word, and judges the slots whose time is over.
+    """Record this host's heartbeat, and the slots that are overdue.
 
     Args:
         connection: on which each statement is a transaction of its own.
-        host: who asks; what it was to run has been told already (`deployments.tell`). None: nobody who could tell.
+        host: the caller's host, whose deployments are already reported (`deployments.report`); None if the caller
+            cannot report any.
         now: the instant.
-        release: of this program, for who wonders what a host has.
+        release: recorded for diagnostics.
     """
     if host is not None:
-        _have_a_word(connection, host, now, release)
-    words = _words(connection)
-    windows = {word.host: window for word in words if (window := _window(word, words, now))}
-    written: list[Verdict] = []
+        _record_heartbeat(connection, host, now, release)
+    heartbeats = _heartbeats(connection)
+    windows = {beat.host: window for beat in heartbeats if (window := _window(beat, heartbeats, now))}
+    recorded: list[Verdict] = []
     if windows:
         oldest = min(after for after, _ in windows.values())
-        deployed = deployments.deployed_since(connection, list(windows), oldest - _longest(connection, oldest))
-        seen = {word.host: word.seen_at for word in words}
+        deployed = deployments.deployed_since(connection, list(windows), oldest - _longest_delay(connection, oldest))
+        last = {beat.host: beat.at for beat in heartbeats}
         for step in _steps(windows, deployed):
-            written += _judge(connection, deployed, step, seen, now)
+            recorded += _audit(connection, deployed, step, last, now)
         for name, (after, until) in windows.items():
-            # Only from where this look began: a host may have told meanwhile what it did before.
+            # Only if it is still where this audit began: meanwhile a host may have reported something older.
             connection.execute(
                 "UPDATE host SET accounted_until = %(until)s WHERE name = %(host)s"
                 " AND coalesce(accounted_until, %(beginning)s) = %(after)s",
                 {"host": name, "until": until, "after": after, "beginning": BEGINNING},
             )
-    silent = tuple(sorted(word.host for word in words if now - word.seen_at > SILENCE))
-    return Account(tuple(written), {name: until for name, (_, until) in windows.items()}, silent)
+    dead = tuple(sorted(beat.host for beat in heartbeats if now - beat.at > HOST_TIMEOUT))
+    return Account(tuple(recorded), {name: until for name, (_, until) in windows.items()}, dead)
 
 
-def _have_a_word(connection: Connection, host: str, now: datetime, release: str) -> None:
+def last_heartbeat(connection: Connection, host: str) -> datetime | None:
+    """The last heartbeat of a host; None if its watch never ran."""
+    row = connection.execute(
+        "SELECT heartbeat_at FROM host WHERE name = %s AND heartbeats_since IS NOT NULL", [host]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _record_heartbeat(connection: Connection, host: str, now: datetime, release: str) -> None:
     connection.execute(
         "INSERT INTO host AS known (name, heartbeat_at, heartbeats_since, release)"
         " VALUES (%(host)s, %(now)s, %(now)s, %(release)s) ON CONFLICT (name) DO UPDATE SET"
         " heartbeats_since = CASE WHEN excluded.heartbeat_at - known.heartbeat_at <= %(gap)s"
         " THEN coalesce(known.heartbeats_since, excluded.heartbeats_since) ELSE excluded.heartbeats_since END,"
         " heartbeat_at = greatest(known.heartbeat_at, excluded.heartbeat_at), release = excluded.release",
-        {"host": host, "now": now, "release": release, "gap": GAP},
+        {"host": host, "now": now, "release": release, "gap": HEARTBEAT_GAP},
     )
 
 
-def _words(connection: Connection) -> list[Word]:
+def _heartbeats(connection: Connection) -> list[Heartbeat]:
     rows = connection.execute(
         "SELECT name, heartbeat_at, coalesce(heartbeats_since, heartbeat_at), accounted_until FROM host ORDER BY name"
     )
-    return [Word(*row) for row in rows]
+    return [Heartbeat(*row) for row in rows]
 
 
-def _window(word: Word, words: Sequence[Word], now: datetime) -> tuple[datetime, datetime] | None:
-    """From when to when a host's slots can be judged now; None where it may have more to tell."""
-    if now - word.seen_at <= SILENCE:
-        until = word.seen_at if word.settled else None
+def _window(beat: Heartbeat, all_beats: Sequence[Heartbeat], now: datetime) -> tuple[datetime, datetime] | None:
+    """From when to when a host's slots can be audited now; None if it may have more to report."""
+    if now - beat.at <= HOST_TIMEOUT:
+        until = beat.at if beat.is_settled else None
     else:
-        # Dead, or was the database away for all? A settled host has had the database for a while, as this one would.
-        others = any(other.settled and now - other.seen_at <= GAP for other in words)
+        # Is it dead, or was the database away for all? If another host is settled, the database has been back for a
+        # while, and this host would be settled too.
+        others = any(other.is_settled and now - other.at <= HEARTBEAT_GAP for other in all_beats)
         until = now if others else None
-    after = word.accounted_until or BEGINNING
+    after = beat.accounted_until or BEGINNING
     return (after, until) if until and after < until else None
 
 
-def _longest(connection: Connection, oldest: datetime) -> timedelta:
-    """The longest patience there is, so that a job that is gone since is still found."""
+def _longest_delay(connection: Connection, oldest: datetime) -> timedelta:
+    """The longest time until a slot is overdue, by which removed jobs with such slots are found."""
     [(seconds,)] = connection.execute(
         "SELECT coalesce(max(coalesce((options->>'jitter')::float, 0) + coalesce((options->>'grace')::float, 0)"
         " + coalesce((options->>'timeout')::float, 0)), 0) FROM deployed_job"
@@ -123,58 +137,49 @@ def _longest(connection: Connection, oldest: datetime) -> timedelta:
     return timedelta(seconds=float(seconds) + 3600)
 
 
-def _steps(
-    windows: Mapping[str, tuple[datetime, datetime]], deployed: Iterable[DeployedJob]
-) -> Iterable[dict[str, tuple[datetime, datetime]]]:
-    """The windows cut into pieces that memory holds; nothing is due before the first deployment."""
-    first = min((each.since for each in deployed), default=None)
+def _steps(windows: Windows, deployed: Iterable[DeployedJob]) -> Iterable[Windows]:
+    """The windows in steps of bounded length, from the first deployment on."""
+    first = min((job.valid_from for job in deployed), default=None)
     if first is None:
         return
     at = max(min(after for after, _ in windows.values()), first)
     last = max(until for _, until in windows.values())
     while at < last:
         step = {
-            name: (max(after, at), min(until, at + STEP))
+            name: (max(after, at), min(until, at + MAX_STEP))
             for name, (after, until) in windows.items()
-            if max(after, at) < min(until, at + STEP)
+            if max(after, at) < min(until, at + MAX_STEP)
         }
         if step:
             yield step
-        at += STEP
+        at += MAX_STEP
 
 
-def _judge(
+def _audit(
     connection: Connection,
     deployed: Iterable[DeployedJob],
-    windows: Mapping[str, tuple[datetime, datetime]],
-    seen: Mapping[str, datetime],
+    windows: Windows,
+    heartbeats: Mapping[str, datetime],
     now: datetime,
 ) -> list[Verdict]:
-    slots = judged(deployed, windows)
-    without = _without_a_row(connection, list(slots))
-    if not without:
+    slots = overdue(deployed, windows)
+    missing = _without_a_row(connection, list(slots))
+    if not missing:
         return []
-    first = min(slot.at for slot in without)
-    # Of all hosts: one that isn't judged now had it too.
-    every = defaultdict(list)
-    for each in deployments.deployed_of(connection, {(slot.clock, slot.job) for slot in without}, first):
-        every[each.clock, each.job].append(each)
-    hosts = {
-        slot: [each for each in every[slot.clock, slot.job] if each.is_due(slot)] or slots[slot] for slot in without
+    first = min(slot.at for slot in missing)
+    # The deployments of all hosts: the slot may also have been due on one that isn't audited now.
+    by_job = defaultdict(list)
+    for job in deployments.deployed_of(connection, {(slot.clock, slot.job) for slot in missing}, first):
+        by_job[job.clock, job.job].append(job)
+    due_on = {
+        slot: [job for job in by_job[slot.clock, slot.job] if job.is_due(slot)] or slots[slot] for slot in missing
     }
-    holding = pauses.since(connection, first)
-    ran = _ran(connection, without, hosts)
-    return _write(connection, [_verdict(slot, hosts[slot], holding, ran, seen) for slot in without], now)
-
-
-def _verdict(
-    slot: Slot,
-    hosts: Sequence[DeployedJob],
-    holding: Iterable[Pause],
-    ran: Mapping[tuple[str, str], list[Ran]],
-    seen: Mapping[str, datetime],
-) -> Verdict:
-    return verdict(slot, hosts, holding, ran.get((slot.clock, slot.job), []), seen)
+    paused = pauses.active_since(connection, first)
+    runs = _run_intervals(connection, missing, due_on)
+    verdicts = [
+        verdict(slot, due_on[slot], paused, runs.get((slot.clock, slot.job), []), heartbeats) for slot in missing
+    ]
+    return _record(connection, verdicts, now)
 
 
 def _columns(slots: Sequence[Slot]) -> dict[str, list[object]]:
@@ -200,18 +205,18 @@ def _without_a_row(connection: Connection, slots: Sequence[Slot]) -> list[Slot]:
     return [slots[n - 1] for (n,) in rows]
 
 
-def _ran(
-    connection: Connection, slots: Sequence[Slot], deployed: Mapping[Slot, Sequence[DeployedJob]]
-) -> dict[tuple[str, str], list[Ran]]:
+def _run_intervals(
+    connection: Connection, slots: Sequence[Slot], due_on: Mapping[Slot, Sequence[DeployedJob]]
+) -> dict[tuple[str, str], list[RunInterval]]:
     """The runs that explain slots without a row: those about their times, and the first that was due after them."""
     spans: dict[tuple[str, str], tuple[datetime, datetime, datetime]] = {}
     for slot in slots:
-        longest = max(each.timeout for each in deployed[slot])
-        latest = slot.at + max(each.patience for each in deployed[slot])
-        low, high, last = spans.get((slot.clock, slot.job), (slot.at - longest, latest, slot.at))
-        spans[slot.clock, slot.job] = (min(low, slot.at - longest), max(high, latest), max(last, slot.at))
+        earliest = slot.at - max(job.timeout for job in due_on[slot])
+        latest = slot.at + max(job.overdue_after for job in due_on[slot])
+        low, high, last = spans.get((slot.clock, slot.job), (earliest, latest, slot.at))
+        spans[slot.clock, slot.job] = (min(low, earliest), max(high, latest), max(last, slot.at))
     rows = connection.execute(
-        # Two walks down an index for each job; a host that was lost doesn't run for ever (expires_at).
+        # Two walks down an index for each job. The run of a host that was lost ends at expires_at.
         """
         SELECT job.clock, job.job, run.host, run.scheduled_at, run.started_at, run.ended_at
         FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(low)s::timestamptz[], %(high)s::timestamptz[],
@@ -237,17 +242,17 @@ def _ran(
             "last": [last for _, _, last in spans.values()],
         },
     )
-    found = defaultdict(list)
-    for clock, job, *run in rows:
-        found[clock, job].append(Ran(*run))
-    return found
+    runs = defaultdict(list)
+    for clock, job, *interval in rows:
+        runs[clock, job].append(RunInterval(*interval))
+    return runs
 
 
-def _write(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Verdict]:
-    """Writes what isn't there yet.
+def _record(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Verdict]:
+    """Record the verdicts of slots that still have no row, and return them.
 
-    `started_at` is the nominal time: nothing began, and history goes by it. What is missed was never attempted: a run
-    that comes late all the same is the first.
+    `started_at` is the nominal time: nothing started, and the history is sorted by it. A missed slot has no attempt: a
+    run that comes late after all is its first.
     """
     rows = connection.execute(
         """
@@ -263,13 +268,13 @@ def _write(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -
         RETURNING clock, job, scheduled_at, slot_host
         """,
         {
-            **_columns([each.slot for each in verdicts]),
-            "tasks": [each.task for each in verdicts],
-            "names": [each.host for each in verdicts],
-            "statuses": [each.status for each in verdicts],
-            "reasons": [each.reason for each in verdicts],
+            **_columns([due.slot for due in verdicts]),
+            "tasks": [due.task for due in verdicts],
+            "names": [due.host for due in verdicts],
+            "statuses": [due.status for due in verdicts],
+            "reasons": [due.reason for due in verdicts],
             "now": now,
         },
     ).fetchall()
-    written = {Slot(*row) for row in rows}
-    return [each for each in verdicts if each.slot in written]
+    recorded = {Slot(*row) for row in rows}
+    return [due for due in verdicts if due.slot in recorded]

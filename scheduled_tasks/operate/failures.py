@@ -1,6 +1,6 @@
-"""How a service ended that couldn't say it itself: the failure hook's note, read.
+"""Read the failure note of a service, and describe the failure for the ledger. Pure.
 
-Pure: in comes the text of a note (render/failure_note.py writes it), out go the words that the ledger has for it.
+A failed service leaves the note (render/failure_note.py), because a run that was killed cannot record how it ended.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from scheduled_tasks.deploy import systemd
 from scheduled_tasks.run.nominal import nominal_time
 from scheduled_tasks.schedule.trigger import Trigger
 
-# systemd.exec(5), "Process Exit Codes": with these the service's process could not be made.
+# systemd.exec(5), "Process Exit Codes": systemd could not execute the command.
 NEVER_BEGAN = range(200, 246)
-WORDS = {
-    "oom-kill": "the kernel's OOM killer ended it: it took more memory than memory_max, or the machine had none left",
-    "timeout": "its time limit ended it",
-    "watchdog": "its watchdog ended it",
-    "start-limit-hit": "systemd refused to start it so often",
-    "resources": "systemd lacked what it needs to start it",
-    "protocol": "it did not say that it was ready",
+MESSAGES = {
+    "oom-kill": "killed by the kernel's OOM killer: it exceeded memory_max, or the machine had no memory left",
+    "timeout": "it exceeded its time limit",
+    "watchdog": "its watchdog timed out",
+    "start-limit-hit": "it was started too often, and systemd refused",
+    "resources": "systemd lacked resources to start it",
+    "protocol": "it did not report that it was ready",
 }
 SIGNALLED = {"killed", "dumped"}
+NOT_SET = 1 << 63  # systemd prints larger numbers for values that it doesn't know
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class Failure:
     """A failed start of a job's service.
 
     Attributes:
-        clock, job: whose.
-        invocation_id: systemd's.
+        clock, job: the job.
+        invocation_id: systemd's ID of the start.
         result: `$SERVICE_RESULT` (systemd.exec(5)).
-        code, status: how its process ended: `exited`, `killed` or `dumped`, and with what.
-        started_at, ended_at: its process; the latter is None where there was none.
-        elapsed_at: when its timer had elapsed last; None for never.
-        cpu_seconds, memory_peak: what it took, where systemd knows.
+        code, status: how its process ended: `exited`, `killed` or `dumped`, and with which exit code or signal.
+        started_at, ended_at: when its process did; `ended_at` is None if there was no process.
+        elapsed_at: when its timer last elapsed; None for never.
+        cpu_seconds, memory_peak: the resources that it used, in seconds and bytes, if systemd knows.
     """
 
     clock: str
@@ -60,26 +61,26 @@ class Failure:
 
     @property
     def error_type(self) -> str:
-        """The ledger's word for it."""
+        """The kind of failure, for `task_run.error_type`."""
         if self.never_began:
             return "exec"
-        if self.result in WORDS:
+        if self.result in MESSAGES:
             return self.result
         return "signal" if self.code in SIGNALLED else "exit-code"
 
     @property
     def error_message(self) -> str:
-        """The same in a sentence."""
+        """The failure in a sentence."""
         if self.never_began:
             return f"systemd could not execute its command (exit code {self.status}): see its unit's journal"
-        if self.result in WORDS:
-            return WORDS[self.result]
+        if self.result in MESSAGES:
+            return MESSAGES[self.result]
         if self.code in SIGNALLED:
-            return f"a signal ended it: SIG{self.status}"
-        return f"its process ended with exit code {self.status} and said no more"
+            return f"killed by SIG{self.status}"
+        return f"its process exited with code {self.status} and recorded no result"
 
     def row(self) -> dict[str, object]:
-        """What the ledger is told."""
+        """The values for the ledger's row."""
         return {
             "clock": self.clock,
             "job": self.job,
@@ -95,17 +96,17 @@ class Failure:
         }
 
     def slot(self, job: Mapping[str, Any]) -> datetime | None:
-        """The nominal time that its timer started it for; None where its timer never elapsed."""
+        """The nominal time for which its timer started it; None if its timer never elapsed."""
         if self.elapsed_at is None:
             return None
         return nominal_time(Trigger.from_json(job["schedule"]), self.elapsed_at)
 
 
 def read_failure(note: str) -> Failure:
-    """Reads a note.
+    """Read a failure note.
 
     Raises:
-        ValueError, KeyError: it isn't one.
+        ValueError, KeyError: it is not one.
     """
     facts = dict(line.partition("=")[::2] for line in note.splitlines())
     clock, _, job = facts["UNIT"].removeprefix("clock-").removesuffix(".service").partition("-")
@@ -120,8 +121,8 @@ def read_failure(note: str) -> Failure:
         started_at=_instant(facts.get("ExecMainStartTimestamp", "")) or datetime.now(UTC),
         ended_at=_instant(facts.get("ExecMainExitTimestamp", "")),
         elapsed_at=_instant(facts.get("LastTriggerUSec", "")),
-        cpu_seconds=int(cpu) / 1e9 if cpu.isdecimal() and int(cpu) < 1 << 63 else None,  # else: [not set]
-        memory_peak=int(memory) if memory.isdecimal() and int(memory) < 1 << 63 else None,
+        cpu_seconds=int(cpu) / 1e9 if cpu.isdecimal() and int(cpu) < NOT_SET else None,
+        memory_peak=int(memory) if memory.isdecimal() and int(memory) < NOT_SET else None,
     )
 
 

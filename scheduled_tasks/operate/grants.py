@@ -1,7 +1,7 @@
-"""Who may what in the database: the services' role reads flags and pauses and writes runs, the operators' switches.
+"""Privileges in the database: the services' role reads flags and pauses and writes runs; the operators' role switches.
 
-`clocks migrate` grants, as the tables' owner, to the roles that the configuration names (tasks_role, operators_role);
-it makes no role. Without names everybody is the owner, as in a checkout.
+`clocks migrate`, as the tables' owner, grants them to the roles that the configuration names (tasks_role,
+operators_role); it creates no roles. If none is named, everybody connects as the owner, as in a checkout.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scheduled_tasks.errors import ConfigurationError
 if TYPE_CHECKING:
     import psycopg
 
-# No DELETE for a task: what it did can't be undone by it. The watch and `clocks prune-runs` are an operator's.
+# No DELETE for a task: it cannot undo what it recorded. The watch and `clocks prune-runs` use the operators' role.
 TASKS = {"feature": "SELECT", "pause": "SELECT", "task_run": "SELECT, INSERT, UPDATE"}
 OPERATORS = {
     "feature": "SELECT, INSERT, UPDATE",
@@ -30,12 +30,12 @@ OWN = tuple(OPERATORS)
 
 
 def grant(connection: psycopg.Connection[Any], *, tasks_role: str, operators_role: str) -> None:
-    """Grants to each role what it is to have of our tables, and no more.
+    """Grant each role its privileges on the ledger's tables, and revoke all others.
 
-    The services' role also reads and writes the project's own tables, which its migrations made; it can't change them.
+    The services' role can also read and write the rows of the project's own tables, which its migrations created.
 
     Raises:
-        ConfigurationError: there is no such role, or the two are one.
+        ConfigurationError: a role does not exist, or both are the same.
     """
     if tasks_role == operators_role:
         raise ConfigurationError(f"tasks_role and operators_role are both {tasks_role!r}: a task could switch flags")
@@ -69,7 +69,7 @@ def _schema(connection: psycopg.Connection[Any]) -> str:
 
 def _require(connection: psycopg.Connection[Any], role: str) -> None:
     if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).rowcount == 0:
-        raise ConfigurationError(f"there is no role {role!r} in PostgreSQL: CREATE ROLE it first, as an administrator")
+        raise ConfigurationError(f"PostgreSQL has no role {role!r}: create it first, as an administrator (CREATE ROLE)")
 
 
 def _run(connection: psycopg.Connection[Any], statement: str, *names: str) -> None:

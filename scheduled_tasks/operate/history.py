@@ -1,7 +1,7 @@
-"""What happened: rows of `task_run` for people and programs, quick at ten million of them.
+"""Queries of past runs and slots, fast even with ten million rows of `task_run`.
 
-Each question walks down an index that has its order: `task_run_started_at` for all, `task_run_failed_at` for what went
-wrong, `task_run_clock_job_started_at` once for each job of a clock. A slot that nobody ran stands at its nominal time.
+Each query walks an index in its order: `task_run_started_at` for all runs, `task_run_failed_at` for bad ones,
+`task_run_clock_job_started_at` once per job of a clock. A slot that no host ran is sorted by its nominal time.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from scheduled_tasks.run.status import BAD
 if TYPE_CHECKING:
     from psycopg import sql
 
-    from scheduled_tasks.operate.verdicts import Slot
+    from scheduled_tasks.operate.slots import Slot
     from scheduled_tasks.run.database import Connection
 
-SHORTEST_ID = 4  # characters of a run's id that `show` takes
+MIN_ID_LENGTH = 4  # characters of a run's ID that `clocks show` needs
 
 
 class RunRow(NamedTuple):
-    """A run, or a slot without one, as it stands in the table."""
+    """A row of `task_run`: a run, or a slot that no host ran."""
 
     run_id: UUID
     clock: str | None
@@ -56,17 +56,17 @@ class RunRow(NamedTuple):
 
     @property
     def why(self) -> str:
-        """In a line, why it is not simply ended."""
+        """Why it did not end well: its reason, or its error."""
         return self.reason or ": ".join(filter(None, (self.error_type, self.error_message)))
 
 
 def _columns() -> sql.Composable:
-    from psycopg import sql  # most commands need no database, and all of them import this module
+    from psycopg import sql  # every command imports this module, and most need no database
 
     return sql.SQL(", ").join(map(sql.Identifier, RunRow._fields))
 
 
-def history(  # noqa: PLR0913 - each narrows the question
+def history(  # noqa: PLR0913 - the filters
     connection: Connection,
     *,
     clock: str = "",
@@ -76,12 +76,12 @@ def history(  # noqa: PLR0913 - each narrows the question
     until: datetime | None = None,
     limit: int = 50,
 ) -> list[RunRow]:
-    """The last runs and slots, the newest first."""
+    """The last runs and slots, newest first."""
     from psycopg import sql
 
     where: list[sql.Composable] = [sql.SQL("true")]
     if status:
-        # Literally, so that the planner sees that an index of the bad ones will do.
+        # As a literal, so that the planner sees that the partial index of bad runs suffices.
         where.append(sql.SQL("status = {}").format(sql.Literal(status)))
         if status in BAD:
             where.append(sql.SQL("status IN ({})").format(sql.SQL(", ").join(map(sql.Literal, BAD))))
@@ -91,23 +91,21 @@ def history(  # noqa: PLR0913 - each narrows the question
         where.append(sql.SQL("started_at <= {}").format(sql.Literal(until)))
     condition = sql.SQL(" AND ").join(where)
     if not clock:
-        question = sql.SQL("SELECT {columns} FROM task_run WHERE {condition} ORDER BY started_at DESC LIMIT {limit}")
+        query = sql.SQL("SELECT {columns} FROM task_run WHERE {condition} ORDER BY started_at DESC LIMIT {limit}")
         values: dict[str, sql.Composable] = {}
     else:
-        question = sql.SQL(
+        query = sql.SQL(
             "SELECT run.* FROM ({jobs}) AS wanted (job) CROSS JOIN LATERAL (SELECT {columns} FROM task_run"
             " WHERE clock = {clock} AND job = wanted.job AND {condition} ORDER BY started_at DESC LIMIT {limit}) AS run"
             " ORDER BY started_at DESC LIMIT {limit}"
         )
         values = {"clock": sql.Literal(clock), "jobs": _jobs_of(clock, job)}
-    rows = connection.execute(
-        question.format(columns=_columns(), condition=condition, limit=sql.Literal(limit), **values)
-    )
+    rows = connection.execute(query.format(columns=_columns(), condition=condition, limit=sql.Literal(limit), **values))
     return [RunRow(*row) for row in rows]
 
 
 def _jobs_of(clock: str, job: str) -> sql.Composable:
-    """The names of a clock's jobs that ever ran, one look into the index for each (a loose index scan)."""
+    """The names of a clock's jobs that ever ran, with one index lookup each (a loose index scan)."""
     from psycopg import sql
 
     if job:
@@ -120,16 +118,18 @@ def _jobs_of(clock: str, job: str) -> sql.Composable:
 
 
 def find_run(connection: Connection, named: str) -> RunRow:
-    """A run by its id or the beginning of it.
+    """A run by its ID or the first characters of it.
 
     Raises:
-        UsageError: there is none, or several begin so.
+        UsageError: no run, or more than one, has such an ID.
     """
     from psycopg import sql
 
     digits = named.replace("-", "").lower()
-    if len(digits) < SHORTEST_ID or any(digit not in "0123456789abcdef" for digit in digits) or len(digits) > 32:  # noqa: PLR2004 - a UUID's
-        raise UsageError(f"{named!r} is no run's id: take it from 'clocks history', at least {SHORTEST_ID} characters")
+    if len(digits) < MIN_ID_LENGTH or any(digit not in "0123456789abcdef" for digit in digits) or len(digits) > 32:  # noqa: PLR2004 - a UUID's
+        raise UsageError(
+            f"{named!r} is not the ID of a run: take it from 'clocks history', at least {MIN_ID_LENGTH} characters"
+        )
     rows = connection.execute(
         sql.SQL("SELECT {} FROM task_run WHERE run_id BETWEEN %s AND %s ORDER BY run_id LIMIT 2").format(_columns()),
         [UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))],
@@ -140,7 +140,7 @@ def find_run(connection: Connection, named: str) -> RunRow:
 
 
 def statuses_of_slots(connection: Connection, first: Slot, last: datetime) -> dict[datetime, str]:
-    """The slots of a job from one on, up to and with an instant, each with its status."""
+    """The slots of a job from a first one up to and including an instant, with their statuses."""
     rows = connection.execute(
         "SELECT scheduled_at, status FROM task_run WHERE clock = %s AND job = %s AND slot_host = %s"
         " AND slot_host IS NOT NULL AND scheduled_at BETWEEN %s AND %s",

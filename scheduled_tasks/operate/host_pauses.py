@@ -1,7 +1,7 @@
-"""Pauses of this host: a file for each, which the services' condition looks for.
+"""Pauses of this host: one file each, which the services' condition looks for.
 
-They hold without a database, survive reboots and deploys, and say who, when, why and until when. A file that somebody
-touched by hand pauses as well. The database hears of them from `host_watch`.
+They need no database, survive reboots and deploys, and say who paused, when, why and until when. Any file pauses, even
+an empty one that somebody touched. `host_watch` reports them to the database.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import json
 import time
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks import files
-from scheduled_tasks.operate.pauses import PauseRow, Scope
+from scheduled_tasks.instants import from_epoch, parse
+from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.render import names
 
 if TYPE_CHECKING:
     from scheduled_tasks.render.names import Places
 
-BY_HAND = "no reason was given"
+NO_REASON = "no reason was given"
 
 
 def path_of(places: Places, scope: Scope) -> Path:
@@ -30,60 +31,61 @@ def path_of(places: Places, scope: Scope) -> Path:
     return places.paused / name
 
 
-def write(places: Places, row: PauseRow) -> bool:
-    """Pauses on this host; False where the same is paused already, which is left as it is."""
+def write(places: Places, pause: Pause) -> bool:
+    """Pause on this host; False if the same scope is already paused, which stays as it is."""
     places.paused.mkdir(mode=0o755, parents=True, exist_ok=True)
-    path = path_of(places, row.scope)
+    path = path_of(places, pause.scope)
     if path.exists():
         return False
-    files.write(path, json.dumps(_to_json(replace(row, local_id=str(uuid.uuid4()))), indent=1) + "\n", mode=0o644)
+    files.write(path, json.dumps(_to_json(replace(pause, local_id=str(uuid.uuid4()))), indent=1) + "\n", mode=0o644)
     return True
 
 
-def end(places: Places, row: PauseRow, *, by: str, at: datetime) -> None:
-    """Ends a pause of this host: what it was is noted for the database, then its file goes."""
+def end(places: Places, pause: Pause, *, by: str, at: datetime) -> None:
+    """End a pause of this host: write a report for the database, then remove its file."""
     places.reports.mkdir(mode=0o755, parents=True, exist_ok=True)
-    note = places.reports / f"{time.time_ns():020d}-pause.json"
-    files.write(note, json.dumps(_to_json(replace(row, resumed_at=at, resumed_by=by))))
-    path_of(places, row.scope).unlink(missing_ok=True)
+    report = places.reports / f"{time.time_ns():020d}-pause.json"
+    files.write(report, json.dumps(_to_json(replace(pause, resumed_at=at, resumed_by=by))))
+    path_of(places, pause.scope).unlink(missing_ok=True)
 
 
-def in_force(places: Places, host: str) -> list[PauseRow]:
-    """The pauses of this host, whatever their `until` says: while the file is there nothing starts."""
+def active(places: Places, host: str) -> list[Pause]:
+    """The pauses of this host, whatever their `until` says: while the file exists, nothing starts."""
     if not places.paused.is_dir():
         return []
     return [_read(path, host) for path in sorted(places.paused.iterdir()) if not path.name.startswith(".")]
 
 
-def read_note(text: str) -> PauseRow:
-    """A pause as `end` noted it."""
+def read_report(text: str) -> Pause:
+    """Read a report that `end` wrote."""
     return _from_json(json.loads(text))
 
 
-def _read(path: Path, host: str) -> PauseRow:
+def _read(path: Path, host: str) -> Pause:
     try:
-        return _from_json(json.loads(path.read_text()))
-    except (ValueError, KeyError, TypeError):  # somebody's own: the file's being there is what counts
+        return read_report(path.read_text())
+    except (ValueError, KeyError, TypeError):  # written by hand: its existence is what counts
         changed = path.stat().st_mtime_ns
         clock, _, job = path.name.partition(".")
         scope = Scope(None if clock == names.EVERY_CLOCK else clock, job or None, host)
-        at = datetime.fromtimestamp(changed // 10**9, UTC)
-        return PauseRow(scope, at, path.owner(), BY_HAND, None, local_id=f"{host}:{path.name}:{changed}")
+        local_id = f"{host}:{path.name}:{changed}"
+        return Pause(scope, from_epoch(changed // 10**9), path.owner(), NO_REASON, None, local_id=local_id)
 
 
-def _to_json(row: PauseRow) -> dict[str, Any]:
-    values = {**row.scope._asdict(), "paused_at": row.at, "paused_by": row.by, "reason": row.reason, "until": row.until,
-              "resumed_at": row.resumed_at, "resumed_by": row.resumed_by, "local_id": row.local_id}  # fmt: skip
+def _to_json(pause: Pause) -> dict[str, Any]:
+    values = {**pause.scope._asdict(), "paused_at": pause.at, "paused_by": pause.by, "reason": pause.reason,
+              "until": pause.until, "resumed_at": pause.resumed_at, "resumed_by": pause.resumed_by,
+              "local_id": pause.local_id}  # fmt: skip
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}
 
 
-def _from_json(values: dict[str, Any]) -> PauseRow:
+def _from_json(values: dict[str, Any]) -> Pause:
     def instant(key: str) -> datetime | None:
-        return datetime.fromisoformat(values[key]) if values.get(key) else None
+        return parse(values[key]) if values.get(key) else None
 
-    return PauseRow(
+    return Pause(
         scope=Scope(values["clock"], values["job"], values["host"]),
-        at=datetime.fromisoformat(values["paused_at"]),
+        at=parse(values["paused_at"]),
         by=values["paused_by"],
         reason=values["reason"],
         until=instant("until"),

@@ -1,7 +1,7 @@
-"""Applies numbered SQL migrations: `0001_what_it_does.sql` in a package, each once, each in a transaction of its own.
+"""Apply numbered SQL migrations: files `0001_what_it_does.sql` of a package, each once, in its own transaction.
 
-What comes in: the packages (the project's own, and what the configuration's `migrations` names). What goes out: the
-names of what was applied. Why no library: docs/decisions/0012-database.md.
+The packages are this project's own and those that the configuration names (`migrations`). Why no library:
+docs/decisions/0012-database.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class MigrationError(ScheduledTasksError):
 
 
 _FILE = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
-_LOCK = 7_236_113_085  # any number of ours: two hosts that migrate at once wait for each other
+_LOCK = 7_236_113_085  # an arbitrary number: two hosts that migrate at once wait for each other
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migration (
@@ -41,18 +41,18 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 
 
 def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> list[str]:
-    """Applies what is missing, in the order of the packages and of their numbers.
+    """Apply pending migrations, by package and number.
 
     Args:
-        connection: in autocommit mode, as a role that may create tables.
-        packages: names of packages that hold the files.
+        connection: in autocommit mode, as a role that can create tables.
+        packages: names of the packages with the files.
 
     Returns:
         `package/file` of each migration that was applied.
 
     Raises:
-        ConfigurationError: a package can't be imported, or has a file that is not named as a migration.
-        MigrationError: PostgreSQL refuses one.
+        ConfigurationError: a package can't be imported, or has a file that is not named like a migration.
+        MigrationError: PostgreSQL rejected a migration.
     """
     applied = []
     connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
@@ -63,7 +63,7 @@ def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> lis
             for name, sql in _files(package):
                 if (package, name) in known:
                     continue
-                with _refusals_named(f"{package}/{name}"), connection.transaction():
+                with _errors_named(f"{package}/{name}"), connection.transaction():
                     connection.execute(sql)
                     connection.execute("INSERT INTO schema_migration (package, name) VALUES (%s, %s)", [package, name])
                 applied.append(f"{package}/{name}")
@@ -73,19 +73,19 @@ def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> lis
 
 
 @contextmanager
-def _refusals_named(migration: str) -> Iterator[None]:
+def _errors_named(migration: str) -> Iterator[None]:
     import psycopg
 
     try:
         yield
     except psycopg.Error as error:
-        raise MigrationError(f"{migration}: PostgreSQL refuses it, and nothing of it was applied: {error}") from error
+        raise MigrationError(f"{migration}: PostgreSQL rejected it, and nothing of it was applied: {error}") from error
 
 
 def pending(connection: psycopg.Connection[Any], packages: Iterable[str]) -> list[str]:
-    """What `migrate` would apply, as `package/file`. Changes nothing."""
-    [(is_there,)] = connection.execute("SELECT to_regclass('schema_migration') IS NOT NULL").fetchall()
-    known = set(connection.execute("SELECT package, name FROM schema_migration").fetchall()) if is_there else set()
+    """The migrations that `migrate` would apply, as `package/file`."""
+    [(exists,)] = connection.execute("SELECT to_regclass('schema_migration') IS NOT NULL").fetchall()
+    known = set(connection.execute("SELECT package, name FROM schema_migration").fetchall()) if exists else set()
     return [f"{package}/{name}" for package in packages for name, _ in _files(package) if (package, name) not in known]
 
 
@@ -94,7 +94,7 @@ def _files(package: str) -> list[tuple[str, bytes]]:
         entries = sorted(resources.files(package).iterdir(), key=lambda entry: entry.name)
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"the package of migrations {package} can't be imported: {error}") from error
-    found = [entry for entry in entries if entry.name.endswith(".sql")]
-    if misnamed := [entry.name for entry in found if not _FILE.fullmatch(entry.name)]:
+    sql_files = [entry for entry in entries if entry.name.endswith(".sql")]
+    if misnamed := [entry.name for entry in sql_files if not _FILE.fullmatch(entry.name)]:
         raise ConfigurationError(f"{package}: {', '.join(misnamed)}: a migration is named 0001_what_it_does.sql")
-    return [(entry.name, entry.read_bytes()) for entry in found]
+    return [(entry.name, entry.read_bytes()) for entry in sql_files]

@@ -1,8 +1,8 @@
-"""What runs couldn't write themselves is written: results that they kept on disk, how those ended that were killed.
+"""Record what runs could not: results that were spooled to disk, and runs that were killed.
 
-In come a connection, this host's files and what its systemd says; out go completed rows of `task_run`, and the slots
-that are to be taken over. Called by a job's failure (units/clock-failed@.service.j2) and by the watch, as often as one
-likes: each step may be done twice. docs/explanation/ledger.md has the rules.
+It reads this host's files and asks its systemd, completes rows of `task_run`, and returns the slots to take over. A
+failed job calls it (units/clock-failed.service.j2), and so does the watch; every step can be repeated safely.
+docs/explanation/ledger.md has the rules.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 
-# What runs and the failure hook leave in the state folder.
-KEPT = ("results/*/*.json", "failed/*.note")
-MOST = 1 << 17  # bytes of a result: its texts are cut (record.MAX_MESSAGE), and JSON may need twelve for a character
+PENDING = ("results/*/*.json", "failed/*.note")  # in the state folder: spooled results and failure notes
+# A result's texts are cut (record.MAX_MESSAGE), and JSON may need twelve bytes for a character.
+MAX_RESULT_BYTES = 1 << 17
 
 
-class Lost(NamedTuple):
-    """A run that was taken for dead, and its slot."""
+class LostRun(NamedTuple):
+    """A run that is considered dead, and its slot."""
 
     clock: str
     job: str
@@ -45,12 +45,12 @@ class Lost(NamedTuple):
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What was done: results written, failures told, runs lost, and slots that idempotent tasks may be given again."""
+    """How many results and failures were recorded, which runs are lost, and which slots can be taken over."""
 
     results: int = 0
     failures: int = 0
-    lost: tuple[Lost, ...] = ()
-    to_take_over: tuple[Lost, ...] = ()
+    lost: tuple[LostRun, ...] = ()
+    to_take_over: tuple[LostRun, ...] = ()
 
 
 def reconcile(
@@ -61,85 +61,85 @@ def reconcile(
     jobs: Iterable[Mapping[str, Any]] = (),
     invocations: Callable[[Iterable[str]], Mapping[str, str | None]] | None = None,
 ) -> Reconciled:
-    """Writes what this host's runs left, and closes rows whose run can't be alive any more.
+    """Record what this host's runs left on disk, and close rows whose run cannot be alive any more.
 
     Args:
         connection: on which each statement is a transaction of its own.
-        state: the folder of what was left on disk: results/UNIT/*.json by run-task, failed/*.note by the failure hook.
+        state: the state folder: results/UNIT/*.json are written by run-task, failed/*.note by failed services.
         host: this host's name.
-        jobs: the host's jobs as the set in force has them (jobs.json), for failures of runs that never began.
-        invocations: for units, systemd's invocation of each that runs now, None for one that is about to be tried
-            again; None where systemd isn't to be asked.
+        jobs: the host's jobs in its current set (jobs.json), for failures of runs that never began.
+        invocations: returns, for units, systemd's invocation of each that runs now, or None if it waits for its next
+            attempt. Without it systemd isn't asked.
     """
-    with _alone(state):
+    with _locked(state):
         by_name = {(job["clock"], job["job"]): job for job in jobs}
-        results, failures = (sorted(state.glob(pattern)) for pattern in KEPT)
-        told_results = sum(_write_result(connection, path, host) for path in results)
-        told_failures = sum(_write_failure(connection, path, host, by_name) for path in failures)
+        results, failures = (sorted(state.glob(pattern)) for pattern in PENDING)
+        recorded_results = sum(_record_result(connection, path, host) for path in results)
+        recorded_failures = sum(_record_failure(connection, path, host, by_name) for path in failures)
     lost = _close_the_dead(connection, host, invocations) if invocations else ()
     lost += _close_the_expired(connection)
-    return Reconciled(told_results, told_failures, lost, tuple(_to_take_over(connection)))
+    return Reconciled(recorded_results, recorded_failures, lost, tuple(_to_take_over(connection)))
 
 
 @contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """Many failures at once start many of us; the lock goes with the process."""
+def _locked(state: Path) -> Iterator[None]:
+    """Many failures at once start many of these processes; the kernel releases the lock when one ends."""
     with (state / "reconcile.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _write_result(connection: Connection, path: Path, host: str) -> bool:
-    """Completes the row of a run that kept its result, or writes the row of one that had none. True where it did."""
-    import psycopg  # who has a connection has it; who starts `clocks` need not wait for it
+def _record_result(connection: Connection, path: Path, host: str) -> bool:
+    """Complete the row of a run that spooled its result, or insert it if it has none. Return whether it did."""
+    import psycopg  # loaded with the connection; most commands need neither
 
     clock, job = path.parent.name.removeprefix("clock-").partition("-")[::2]
-    kept = files.read(path, partial(_read_result, clock, job), MOST)
-    if kept is None:
+    result = files.read(path, partial(_read_result, clock, job), MAX_RESULT_BYTES)
+    if result is None:
         return False
-    statement = _COMPLETE if kept.get("is_open") else _LATE
+    statement = _COMPLETE if result.get("is_open") else _LATE
     try:
-        named = {"kept": json.dumps(kept), "host": host, "clock": clock, "job": job}
-        written = connection.execute(statement, named).rowcount
+        values = {"result": json.dumps(result), "host": host, "clock": clock, "job": job}
+        recorded = connection.execute(statement, values).rowcount
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         files.quarantine(path, error)
         return False
     path.unlink(missing_ok=True)
-    return bool(written)
+    return bool(recorded)
 
 
 def _read_result(clock: str, job: str, text: str) -> dict[str, Any]:
-    kept = json.loads(text)
-    if not isinstance(kept, dict) or (kept["clock"], kept["job"]) != (clock, job):
-        raise ValueError("its folder is one unit's alone: what lies there speaks for that job only")
-    return kept
+    result = json.loads(text)
+    if not isinstance(result, dict) or (result["clock"], result["job"]) != (clock, job):
+        raise ValueError("the folder belongs to another job")
+    return result
 
 
-# A job writes the file: that each value is of its type is PostgreSQL's to see.
-_KEPT = without(START | END, "clock", "job", "host")  # for these its folder speaks, and this host
+# A job writes the file: PostgreSQL checks the type of each value. The folder and this host say the other columns.
+_RESULT = without(START | END, "clock", "job", "host")
 _RUN = f"""
-kept AS (
-    SELECT * FROM jsonb_to_record(%(kept)s::jsonb) AS kept ({typed(_KEPT)}, started_at timestamptz)
+result AS (
+    SELECT * FROM jsonb_to_record(%(result)s::jsonb) AS result ({typed(_RESULT)}, started_at timestamptz)
 )
 """  # noqa: S608 - our own text
 
 _COMPLETE = f"""
 WITH {_RUN}
 UPDATE task_run AS run
-   SET {listed(without(END, "reason"), "{0} = kept.{0}")},
-       ended_at = run.started_at + make_interval(secs => kept.duration),
-       reason = coalesce(kept.reason, CASE WHEN run.status <> 'lost' THEN run.reason END)
-  FROM kept
- WHERE run.run_id = kept.run_id AND run.attempt = kept.attempt AND run.clock = %(clock)s AND run.job = %(job)s
+   SET {listed(without(END, "reason"), "{0} = result.{0}")},
+       ended_at = run.started_at + make_interval(secs => result.duration),
+       reason = coalesce(result.reason, CASE WHEN run.status <> 'lost' THEN run.reason END)
+  FROM result
+ WHERE run.run_id = result.run_id AND run.attempt = result.attempt AND run.clock = %(clock)s AND run.job = %(job)s
    AND run.status IN ('started', 'lost')
 """  # noqa: S608 - our own text
 
-# A run whose slot has another's row adds nothing: what it found away was away for it alone.
+# If another run has the slot's row, this result adds nothing: the database was unreachable for this run only.
 _LATE = f"""
 WITH {_RUN}
-INSERT INTO task_run AS run (clock, job, host, started_at, ended_at, {listed(_KEPT)})
-SELECT %(clock)s, %(job)s, %(host)s, started_at, started_at + make_interval(secs => duration), {listed(_KEPT)}
-  FROM kept
+INSERT INTO task_run AS run (clock, job, host, started_at, ended_at, {listed(_RESULT)})
+SELECT %(clock)s, %(job)s, %(host)s, started_at, started_at + make_interval(secs => duration), {listed(_RESULT)}
+  FROM result
 ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO UPDATE
    SET started_at = excluded.started_at, ended_at = excluded.ended_at,
        {listed(without(START | END, *SLOT, "task"), "{0} = excluded.{0}")}
@@ -147,15 +147,15 @@ ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO
 """  # noqa: S608 - our own text
 
 
-def _write_failure(
+def _record_failure(
     connection: Connection, path: Path, host: str, jobs: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> bool:
-    """Completes the row of a run that was killed, or writes one for a run that never came to be."""
+    """Complete the row of a run that was killed, or insert one for a run that never began."""
     failure = files.read(path, read_failure)
     if failure is None:
         return False
     values = {**failure.row(), "host": host}
-    # A result that the run wrote itself stays, but that a signal stopped it says less than who sent it.
+    # The run's own result stays, except `Stopped` by a signal: systemd knows why it sent the signal.
     known = connection.execute(
         "UPDATE task_run SET status = 'failed', ended_at = coalesce(ended_at, %(ended_at)s, clock_timestamp()),"
         " duration = coalesce(duration, extract(epoch FROM coalesce(%(ended_at)s, clock_timestamp()) - started_at)),"
@@ -170,9 +170,9 @@ def _write_failure(
         job = jobs.get((failure.clock, failure.job))
         slot = failure.slot(job) if job else None
         if job and slot:
-            kept = {
+            result = {
                 **values,
-                "run_id": failure.invocation_id,  # unique as well, and the same if this is done twice
+                "run_id": failure.invocation_id,  # unique too, and the same if this is repeated
                 "task": job["task"],
                 "scheduled_at": slot,
                 "slot_host": host if job["options"].get("per_host") else "",
@@ -182,7 +182,7 @@ def _write_failure(
                 "lag": (failure.started_at - slot).total_seconds(),
                 "duration": (failure.ended_at - failure.started_at).total_seconds() if failure.ended_at else 0,
             }
-            known = connection.execute(_LATE, values | {"kept": json.dumps(kept, default=str)}).rowcount
+            known = connection.execute(_LATE, values | {"result": json.dumps(result, default=str)}).rowcount
     path.unlink()
     return bool(known)
 
@@ -194,10 +194,10 @@ def _has_row(connection: Connection, failure: Failure) -> bool:
 
 def _close_the_dead(
     connection: Connection, host: str, invocations: Callable[[Iterable[str]], Mapping[str, str | None]]
-) -> tuple[Lost, ...]:
-    """Closes this host's rows whose process is gone: it lost power, or nobody was told how the run ended.
+) -> tuple[LostRun, ...]:
+    """Close this host's rows whose process is gone: the host lost power, or how the run ended was not recorded.
 
-    Read first, then asked: a run that ends in between has its own word, which the update finds.
+    The rows are read before systemd is asked: if a run ends in between, it closes its row, and the update sees that.
     """
     rows = connection.execute(
         "SELECT run_id, attempt, clock, job, replace(invocation_id::text, '-', '') FROM task_run"
@@ -207,40 +207,40 @@ def _close_the_dead(
     ).fetchall()
     units = {(clock, job): f"clock-{clock}-{job}.service" for _, _, clock, job, _ in rows}
     running = invocations(sorted(set(units.values()))) if rows else {}
-    lost: list[Lost] = []
+    lost: list[LostRun] = []
     for run_id, attempt, clock, job, invocation in rows:
         if running.get(units[clock, job], "") in {invocation, None}:
             continue
-        # Of an idempotent task the claim is over at once: whoever asks for the slot may have it.
-        found = connection.execute(
+        # The claim of an idempotent task expires at once, so that any host can take its slot over.
+        row = connection.execute(
             "UPDATE task_run SET expires_at = least(expires_at, clock_timestamp()),"
             " status = CASE WHEN is_idempotent AND slot_host IS NOT NULL THEN status ELSE 'lost' END,"
             " ended_at = CASE WHEN is_idempotent AND slot_host IS NOT NULL THEN NULL ELSE clock_timestamp() END,"
-            " reason = 'its process is gone; how it ended is not known'"
+            " reason = 'its process is gone, and how it ended is unknown'"
             " WHERE run_id = %s AND attempt = %s AND status = 'started' AND expires_at > clock_timestamp()"
             " RETURNING clock, job, scheduled_at, slot_host, host, status",
             [run_id, attempt],
         ).fetchone()
-        if found and found[-1] == RunStatus.LOST:
-            lost.append(Lost(*found[:-1]))
+        if row and row[-1] == RunStatus.LOST:
+            lost.append(LostRun(*row[:-1]))
     return tuple(lost)
 
 
-def _close_the_expired(connection: Connection) -> tuple[Lost, ...]:
-    """Runs of any host whose time is over are lost, but for those that may be taken over."""
+def _close_the_expired(connection: Connection) -> tuple[LostRun, ...]:
+    """Record runs of any host that have expired as lost, except those that can be taken over."""
     rows = connection.execute(
         "UPDATE task_run SET status = 'lost', ended_at = clock_timestamp(),"
-        " reason = coalesce(reason, 'its time was over, and its host has not said how it ended')"
+        " reason = coalesce(reason, 'it expired, and its host has not reported how it ended')"
         " WHERE status = 'started' AND expires_at < clock_timestamp() AND (slot_host IS NULL OR NOT is_idempotent)"
         " RETURNING clock, job, scheduled_at, slot_host, host"
     ).fetchall()
-    return tuple(Lost(*row) for row in rows)
+    return tuple(LostRun(*row) for row in rows)
 
 
-def _to_take_over(connection: Connection) -> Iterable[Lost]:
+def _to_take_over(connection: Connection) -> Iterable[LostRun]:
     rows = connection.execute(
         "SELECT clock, job, scheduled_at, slot_host, host FROM task_run"
         " WHERE status = 'started' AND expires_at < clock_timestamp()"
         " AND is_idempotent AND slot_host IS NOT NULL ORDER BY scheduled_at"
     ).fetchall()
-    return (Lost(*row) for row in rows)
+    return (LostRun(*row) for row in rows)

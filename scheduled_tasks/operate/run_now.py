@@ -1,7 +1,7 @@
-"""Running a job now, through its very unit: with its user, its limits, its log.
+"""Run a job now through its unit, with its user, its limits and its log.
 
-In comes a service and for which slot it is to run; out come its log lines as they come, and its exit code as a shell
-would say it. Needs root, as every start of a service does.
+The caller names the service and the slot; it gets the log lines as they come, and the exit code as a shell would report
+it. Needs root, as every start of a service does.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from scheduled_tasks.deploy import start_requests, systemd
 from scheduled_tasks.deploy.start_requests import StartError
 from scheduled_tasks.render.names import Places
 
-LOOKS = 0.2  # seconds from look to look while a run goes on
-SHOWN = "LogNamespace,Id,ActiveState,Job,Result,ExecMainCode,ExecMainStatus,InvocationID,ConditionResult,LoadState"
+POLL_INTERVAL = 0.2  # seconds
+PROPERTIES = "LogNamespace,Id,ActiveState,Job,Result,ExecMainCode,ExecMainStatus,InvocationID,ConditionResult,LoadState"
 KILLED = {"2", "3"}  # CLD_KILLED, CLD_DUMPED: ExecMainStatus is a signal then
-TIMED_OUT = 124  # as timeout(1) says it
-NOT_STARTED = 75
+TIMED_OUT = 124  # exit code, as timeout(1) has it
+NOT_STARTED = 75  # exit code
 
 
-def run(  # noqa: PLR0913 - what is asked of a start
+def run(  # noqa: PLR0913 - the facts of a start
     places: Places,
     unit: str,
     *,
@@ -33,42 +33,42 @@ def run(  # noqa: PLR0913 - what is asked of a start
     wait: bool = True,
     say: Callable[[str], None] = lambda _line: None,
 ) -> int:
-    """Starts a service; waits for its end and returns its exit code, or 0 once it has begun.
+    """Start a service, wait for its end and return its exit code; without `wait`, return 0 once it has started.
 
     Raises:
-        StartError: it isn't deployed here, runs already, or a condition of the unit keeps it from starting.
+        StartError: it isn't deployed here, is running, or a condition of the unit keeps it from starting.
     """
-    [before] = systemd.show(SHOWN, unit)
+    [before] = systemd.show(PROPERTIES, unit)
     if before["LoadState"] != "loaded":
         raise StartError(f"{unit} is not deployed on this host: see 'clocks plan'")
     if systemd.is_busy(before):
-        raise StartError(f"{unit} runs already, and a service never runs twice: wait, or 'systemctl stop {unit}'")
+        raise StartError(f"{unit} is already running, and a service never runs twice: wait, or 'systemctl stop {unit}'")
     start_requests.write(places, unit, at=at, trigger=trigger, force=force)
     try:
         start_requests.start([unit], wait=True)
-        [begun] = systemd.show(SHOWN, unit)
-        if begun["InvocationID"] == before["InvocationID"]:
-            raise StartError(f"{unit} was not started: a condition of it does not hold; see 'systemctl status {unit}'")
+        [started] = systemd.show(PROPERTIES, unit)
+        if started["InvocationID"] == before["InvocationID"]:
+            raise StartError(f"{unit} was not started: one of its conditions is not met; see 'systemctl status {unit}'")
         return _follow(unit, say) if wait else 0
     finally:
-        # Not waited for, its attempts may still be to come: the host's watch removes the file when they are over.
+        # Without `wait` more attempts may follow: the watch removes the request when they are over.
         if wait or not start_requests.busy([unit]):
             start_requests.remove(places, unit)
 
 
 def _follow(unit: str, say: Callable[[str], None]) -> int:
-    """Says the lines of all attempts as they come, until the last one has ended."""
+    """Print the log lines of all attempts as they come, until the last one has ended."""
     cursors: dict[str, str] = {}
     while True:
-        [now] = systemd.show(SHOWN, unit)
+        [now] = systemd.show(PROPERTIES, unit)
         over = not systemd.is_busy(now)
         if over:
-            of_it = [f"--namespace={now['LogNamespace']}"] if now.get("LogNamespace") else []
-            subprocess.run(["journalctl", "--sync", *of_it], check=False, capture_output=True)
+            namespace = [f"--namespace={now['LogNamespace']}"] if now.get("LogNamespace") else []
+            subprocess.run(["journalctl", "--sync", *namespace], check=False, capture_output=True)
         _say_lines(now["InvocationID"], cursors, say)
         if over:
             return exit_code(now)
-        time.sleep(LOOKS)
+        time.sleep(POLL_INTERVAL)
 
 
 def _say_lines(invocation: str, cursors: dict[str, str], say: Callable[[str], None]) -> None:
@@ -79,9 +79,9 @@ def _say_lines(invocation: str, cursors: dict[str, str], say: Callable[[str], No
 
 
 def journal(invocation: str, *options: str) -> list[dict[str, str]]:
-    """What the processes of one invocation of a service printed, oldest first."""
+    """The log lines of one invocation of a service, oldest first."""
     match = f"_SYSTEMD_INVOCATION_ID={invocation.replace('-', '')}"
-    # A clock may have a journal of its own (log_namespace).
+    # A clock can have its own journal (log_namespace).
     command = ["journalctl", "--namespace=*", "--output=json", "--all", "--no-pager", "--quiet", *options, match]
     printed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     entries = [json.loads(line) for line in printed.splitlines()]
@@ -89,7 +89,7 @@ def journal(invocation: str, *options: str) -> list[dict[str, str]]:
 
 
 def exit_code(unit: dict[str, str]) -> int:
-    """A service's end as an exit code: its own, 128+N for a signal, 124 where its time was over."""
+    """The exit code of a service that has ended: its own, 128+N for a signal, 124 if it exceeded its time limit."""
     if unit["Result"] == "timeout":
         return TIMED_OUT
     status = int(unit["ExecMainStatus"] or 0)

@@ -1,6 +1,6 @@
-"""How it stands: each deployed job's last result, since when, its next run, and what holds it back.
+"""The current status of each deployed job: last result, since when, next run, and any pause.
 
-Two walks down an index for each job, so that ten thousand jobs over ten million rows take seconds at most.
+Two walks down an index per job, so that ten thousand jobs over ten million rows take seconds at most.
 """
 
 from __future__ import annotations
@@ -11,31 +11,30 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.operate import deployments, pauses
-from scheduled_tasks.operate.account import SILENCE
+from scheduled_tasks.operate.account import HOST_TIMEOUT
 from scheduled_tasks.run.status import BAD
 from scheduled_tasks.schedule.evaluator import occurrences
 
 if TYPE_CHECKING:
-    from scheduled_tasks.operate.pauses import PauseRow
-    from scheduled_tasks.operate.verdicts import DeployedJob
+    from scheduled_tasks.operate.slots import DeployedJob, Pause
     from scheduled_tasks.run.database import Connection
 
-LONGEST_STREAK = 100  # so many are counted; a job that fails so often fails
-WELL = 5  # of a job that is well, so many slots are looked at for since when
+MAX_STREAK = 100  # slots: longer streaks are not counted to their end
+MAX_HEALTHY_SLOTS = 5  # how far back `since` of a healthy job is searched
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job on the hosts that hold it.
+    """A job on the hosts that have it.
 
     Attributes:
-        last: the status of its last slot that isn't running: `ended`, `failed`, …; empty where it never was due.
-        since: the nominal time of the first slot with that status in a row; None where that is longer ago than is
-            looked, which is `WELL` slots where it is well and `LONGEST_STREAK` else.
-        streak: how many slots in a row went wrong, skipped ones not counted; `LONGEST_STREAK` is "or more".
-        running_since: the start of its run that goes on.
-        next_run: when it is due next; None where it is not, or is paused in its clock file.
-        paused: the pauses that hold it, on all hosts or on some.
+        last: the status of its last slot that isn't running: `ended`, `failed`, …; empty if it never was due.
+        since: the nominal time of the first of the last slots that all have that status; None if that is further back
+            than `MAX_HEALTHY_SLOTS`, for `ended`, or `MAX_STREAK`.
+        streak: how many slots in a row were bad, without skipped ones; `MAX_STREAK` means that many or more.
+        running_since: the start of the run that is going on.
+        next_run: when it is due next; None if never, or if it is paused in its clock file.
+        paused: its active pauses, on all hosts or on some.
     """
 
     clock: str
@@ -50,22 +49,22 @@ class JobStatus:
     streak: int
     running_since: datetime | None
     next_run: datetime | None
-    paused: tuple[PauseRow, ...]
+    paused: tuple[Pause, ...]
     paused_in_file: bool
 
     @property
     def is_bad(self) -> bool:
-        """Whether its last slot failed, was missed or is lost."""
+        """Whether its last slot failed, was missed or was lost."""
         return self.last in BAD
 
 
 @dataclass(frozen=True)
 class HostStatus:
-    """A host's watch: its last word, and whether that is too long ago."""
+    """A host: its last heartbeat, whether it is considered dead, and how many jobs it has."""
 
     host: str
-    seen_at: datetime
-    silent: bool
+    heartbeat_at: datetime
+    is_dead: bool
     jobs: int
 
 
@@ -81,14 +80,15 @@ LEFT JOIN LATERAL (
     SELECT started_at FROM task_run
      WHERE clock = wanted.clock AND job = wanted.job AND started_at > %(now)s - interval '7 days' AND status = 'started'
      ORDER BY started_at DESC LIMIT 1) AS running ON true
-LEFT JOIN LATERAL (  -- since when: the first slot after the last of another status, as far back as is looked
+LEFT JOIN LATERAL (  -- since when: the first slot after the last one with another status
     SELECT min(at) FILTER (WHERE others = 0) AS at, max(others) AS others FROM (
         SELECT scheduled_at AS at,
                count(*) FILTER (WHERE status <> last.status) OVER (ORDER BY scheduled_at DESC) AS others
           FROM (SELECT scheduled_at, status FROM task_run
                  WHERE clock = wanted.clock AND job = wanted.job AND slot_host IS NOT NULL AND status <> 'started'
                  ORDER BY scheduled_at DESC
-                 LIMIT CASE WHEN last.status = 'ended' THEN %(well)s ELSE %(longest)s END) AS recent) AS counted
+                 LIMIT CASE WHEN last.status = 'ended' THEN %(max_healthy)s ELSE %(max_streak)s END) AS recent
+    ) AS counted
     ) AS first ON last.status IS NOT NULL
 LEFT JOIN LATERAL (
     SELECT count(*) AS number FROM (
@@ -96,35 +96,35 @@ LEFT JOIN LATERAL (
           FROM (SELECT scheduled_at, status FROM task_run
                  WHERE clock = wanted.clock AND job = wanted.job AND slot_host IS NOT NULL
                    AND status NOT IN ('started', 'skipped')
-                 ORDER BY scheduled_at DESC LIMIT %(longest)s) AS recent) AS counted
+                 ORDER BY scheduled_at DESC LIMIT %(max_streak)s) AS recent) AS counted
      WHERE good = 0) AS streak ON last.status IN ('failed', 'missed', 'lost', 'skipped')
 ORDER BY wanted.n
 """
 
 
 def jobs(connection: Connection, now: datetime, clock: str = "", job: str = "") -> list[JobStatus]:
-    """Each deployed job, or those of a clock, or one, by clock and job."""
+    """All deployed jobs, or those of a clock, or one, by clock and job."""
     deployed: dict[tuple[str, str], list[DeployedJob]] = {}
-    for each in deployments.deployed_now(connection, clock, job):
-        deployed.setdefault((each.clock, each.job), []).append(each)
-    holding = pauses.in_force(connection, now)
+    for one in deployments.deployed_now(connection, clock, job):
+        deployed.setdefault((one.clock, one.job), []).append(one)
+    active = pauses.active(connection, now)
     values = {
         "clocks": [key[0] for key in deployed],
         "jobs": [key[1] for key in deployed],
         "now": now,
-        "longest": LONGEST_STREAK,
-        "well": WELL,
+        "max_streak": MAX_STREAK,
+        "max_healthy": MAX_HEALTHY_SLOTS,
     }
     rows = connection.execute(_LAST, values).fetchall()
-    return [_status(hosts, row, holding, now) for hosts, row in zip(deployed.values(), rows, strict=True)]
+    return [_status(on_hosts, row, active, now) for on_hosts, row in zip(deployed.values(), rows, strict=True)]
 
 
-def _status(hosts: Sequence[DeployedJob], row: Sequence[Any], holding: Iterable[PauseRow], now: datetime) -> JobStatus:
+def _status(on_hosts: Sequence[DeployedJob], row: Sequence[Any], active: Iterable[Pause], now: datetime) -> JobStatus:
     _, last, at, reason, run_id, since, streak, running = row
-    one = hosts[0]
-    timed = [each for each in hosts if not each.options.get("paused")]
-    names = tuple(each.host for each in hosts)
-    following = [found for each in timed if (found := next(occurrences(each.trigger, after=now), None))]
+    one = on_hosts[0]
+    timed = [job for job in on_hosts if not job.options.get("paused")]
+    names = tuple(job.host for job in on_hosts)
+    following = [occurrence for job in timed if (occurrence := next(occurrences(job.trigger, after=now), None))]
     return JobStatus(
         clock=one.clock,
         job=one.job,
@@ -137,28 +137,28 @@ def _status(hosts: Sequence[DeployedJob], row: Sequence[Any], holding: Iterable[
         run_id=str(run_id or ""),
         streak=streak or 0,
         running_since=running,
-        next_run=min((found.at for found in following), default=None),
-        paused=tuple(held for held in holding if any(held.holds(one.clock, one.job, name) for name in names)),
+        next_run=min((occurrence.at for occurrence in following), default=None),
+        paused=tuple(pause for pause in active if any(pause.covers(one.clock, one.job, name) for name in names)),
         paused_in_file=not timed,
     )
 
 
 def hosts(connection: Connection, now: datetime) -> list[HostStatus]:
-    """Each host that has jobs, and whether its watch is silent."""
+    """Each host that has jobs."""
     rows = connection.execute(
         "SELECT name, heartbeat_at, number FROM host JOIN"
         " (SELECT host, count(*) AS number FROM deployed_job WHERE valid_until IS NULL GROUP BY host) AS held"
         " ON held.host = name ORDER BY name"
     )
-    return [HostStatus(host, seen_at, now - seen_at > SILENCE, number) for host, seen_at, number in rows]
+    return [HostStatus(host, at, now - at > HOST_TIMEOUT, number) for host, at, number in rows]
 
 
-def totals(found: Iterable[JobStatus]) -> Mapping[str, int]:
-    """How many jobs are how, for a line."""
+def totals(statuses: Iterable[JobStatus]) -> Mapping[str, int]:
+    """How many jobs there are, and how many are bad, running and paused."""
     numbers = {"jobs": 0, "bad": 0, "running": 0, "paused": 0}
-    for each in found:
+    for job in statuses:
         numbers["jobs"] += 1
-        numbers["bad"] += each.is_bad
-        numbers["running"] += each.running_since is not None
-        numbers["paused"] += bool(each.paused) or each.paused_in_file
+        numbers["bad"] += job.is_bad
+        numbers["running"] += job.running_since is not None
+        numbers["paused"] += bool(job.paused) or job.paused_in_file
     return numbers

@@ -1,198 +1,101 @@
-"""What is due and what became of it: pure, from the schedules as they were deployed to a verdict on each slot.
+"""Decide what became of a slot that no run accounted for: `skipped` and why, or `missed`. Pure.
 
-In come deployed jobs, pauses and runs as the database has them, and an instant; out come slots, and for a slot that no
-run accounted for what to write: `skipped` and why, or `missed`. Decision 0009 has the formula and its reasons.
+Decision 0009 has the formula and its reasons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
 
+from scheduled_tasks.instants import rfc3339
+from scheduled_tasks.operate.slots import DeployedJob, Pause, RunInterval, Slot
 from scheduled_tasks.run.status import RunStatus
-from scheduled_tasks.schedule.evaluator import occurrences
-from scheduled_tasks.schedule.trigger import Trigger
 
-# From a due time to the run's row: the timer's AccuracySec=1s, a start on a busy machine, and clocks that differ by up
-# to a minute from host to host.
-START = timedelta(seconds=60)
-# A timer that is up starts its service so soon after the due time and its jitter.
-ELAPSES = timedelta(seconds=2)
-# A run this much later than its jitter allows was started because the machine was back, not because it was time.
-LATE = timedelta(seconds=5)
-
-
-class Slot(NamedTuple):
-    """A nominal time of a job; `host` is '' where one run serves all hosts."""
-
-    clock: str
-    job: str
-    at: datetime
-    host: str = ""
-
-
-@dataclass(frozen=True)
-class DeployedJob:
-    """A job as a host was to run it: after `since`, up to and with `until` (None: still)."""
-
-    host: str
-    clock: str
-    job: str
-    task: str
-    trigger: Trigger
-    options: Mapping[str, Any]
-    since: datetime
-    until: datetime | None = None
-
-    @property
-    def jitter(self) -> timedelta:
-        """How much later than its time the job's timer may elapse."""
-        return timedelta(seconds=self.options.get("jitter") or 0)
-
-    @property
-    def timeout(self) -> timedelta:
-        """How long a run may take, all attempts together."""
-        return timedelta(seconds=self.options.get("timeout") or 3600)
-
-    @property
-    def patience(self) -> timedelta:
-        """How long after its time a slot without a row is `missed`."""
-        grace = timedelta(seconds=self.options.get("grace") or 0)
-        waits = self.options.get("concurrency_limited") or self.options.get("overlap") == "queue"
-        return self.jitter + grace + START + (self.timeout if waits else timedelta())
-
-    def slot(self, at: datetime) -> Slot:
-        """The slot that one of the job's nominal times is."""
-        return Slot(self.clock, self.job, at, self.host if self.options.get("per_host") else "")
-
-    def due(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """The nominal times for which this deployment counted, after one instant, up to and with another."""
-        if self.options.get("paused"):
-            return
-        low = max(after, self.since)
-        high = min(until, self.until) if self.until else until
-        if low < high:
-            for found in occurrences(self.trigger, after=low, until=high):
-                yield found.at
-
-    def is_due(self, slot: Slot) -> bool:
-        """Whether a slot is one of this deployment's."""
-        before = slot.at - timedelta(microseconds=1)
-        return self.slot(slot.at) == slot and slot.at in self.due(before, slot.at)
-
-
-@dataclass(frozen=True)
-class Pause:
-    """A pause of a job, a clock or all (None), on a host or on all (None).
-
-    It holds from `since` to before `end` (None: still).
-    """
-
-    clock: str | None
-    job: str | None
-    host: str | None
-    since: datetime
-    end: datetime | None
-    by: str
-    reason: str
-
-    def holds(self, slot: Slot, host: str, until: datetime) -> bool:
-        """Whether it kept a host from running a slot that it could have started until an instant."""
-        return (
-            self.clock in {None, slot.clock}
-            and self.job in {None, slot.job}
-            and self.host in {None, host}
-            and self.since <= until
-            and (self.end is None or self.end > slot.at)
-        )
-
-
-class Ran(NamedTuple):
-    """A run that began. `ended_at` is None while it goes on, `scheduled_at` for one by hand."""
-
-    host: str
-    scheduled_at: datetime | None
-    started_at: datetime
-    ended_at: datetime | None
+# On a machine that is up, a timer starts its service within this time after the due time and its jitter.
+MAX_TIMER_DELAY = timedelta(seconds=2)
+# A run that started later than its jitter allows by more than this started because the machine was back.
+MAX_PUNCTUAL_DELAY = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to write for a slot that no run accounted for."""
+    """What to record for a slot that no run accounted for."""
 
     slot: Slot
-    status: str
+    status: RunStatus
     reason: str
     host: str
     task: str
 
 
-def judged(
+def overdue(
     deployed: Iterable[DeployedJob], windows: Mapping[str, tuple[datetime, datetime]]
 ) -> dict[Slot, list[DeployedJob]]:
-    """The slots whose patience ended within their host's window: after its first instant, up to and with its second."""
-    found: dict[Slot, list[DeployedJob]] = {}
-    for each in deployed:
-        if each.host in windows:
-            after, until = windows[each.host]
-            for at in each.due(after - each.patience, until - each.patience):
-                found.setdefault(each.slot(at), []).append(each)
-    return found
+    """The slots that became overdue in their host's window: after its first instant, up to and including its second."""
+    slots: dict[Slot, list[DeployedJob]] = {}
+    for job in deployed:
+        if job.host in windows:
+            after, until = windows[job.host]
+            for at in job.due(after - job.overdue_after, until - job.overdue_after):
+                slots.setdefault(job.slot(at), []).append(job)
+    return slots
 
 
 def verdict(
     slot: Slot,
-    hosts: Sequence[DeployedJob],
+    deployed: Sequence[DeployedJob],
     pauses: Iterable[Pause],
-    ran: Sequence[Ran],
-    seen: Mapping[str, datetime],
+    runs: Sequence[RunInterval],
+    heartbeats: Mapping[str, datetime],
 ) -> Verdict:
     """What became of a slot that has no row.
 
     Args:
         slot: the slot.
-        hosts: the deployments for which it was due.
+        deployed: the deployments for which it was due, one or more.
         pauses: those that may concern it.
-        ran: the job's runs about that time, and the first that was due after it; by `started_at`.
-        seen: when each host's watch had its last word.
+        runs: the job's runs about that time, and the first that was due after it; by `started_at`.
+        heartbeats: each host's last one.
     """
-    status, reason = _why(slot, hosts, pauses, ran, seen)
-    named = slot.host or (hosts[0].host if len({each.host for each in hosts}) == 1 else "")
-    return Verdict(slot, status, reason, named, hosts[0].task)
+    hosts = sorted({job.host for job in deployed})
+    jitter = max(job.jitter for job in deployed)
+    started_by = slot.at + jitter + MAX_TIMER_DELAY
+    blocking = {host: [pause for pause in pauses if pause.blocked(slot, host, started_by)] for host in hosts}
+    unpaused = [host for host in hosts if not blocking[host]]
+    if not unpaused:
+        last = max((pause for some in blocking.values() for pause in some), key=lambda pause: pause.at)
+        status, reason = RunStatus.SKIPPED, f"paused: {last.reason}"
+    elif running := _running(slot, runs, started_by):
+        status, reason = RunStatus.SKIPPED, f"the run {running} was still running"
+    elif catching_up := _catching_up(slot, runs, started_by, deployed[0].jitter):
+        status, reason = RunStatus.MISSED, f"caught up by the run due at {rfc3339(catching_up)}"
+    else:
+        status, reason = RunStatus.MISSED, "; ".join(_why_not(host, heartbeats, started_by) for host in unpaused)
+    return Verdict(slot, status, reason, slot.host or (hosts[0] if len(hosts) == 1 else ""), deployed[0].task)
 
 
-def _why(
-    slot: Slot,
-    hosts: Sequence[DeployedJob],
-    pauses: Iterable[Pause],
-    ran: Sequence[Ran],
-    seen: Mapping[str, datetime],
-) -> tuple[RunStatus, str]:
-    elapses = slot.at + max(each.jitter for each in hosts) + ELAPSES
-    names = sorted({each.host for each in hosts})
-    holding = {name: [pause for pause in pauses if pause.holds(slot, name, elapses)] for name in names}
-    awake = [name for name in names if not holding[name]]
-    if not awake:
-        pause = max((each for some in holding.values() for each in some), key=lambda each: each.since)
-        return RunStatus.SKIPPED, f"paused: {pause.reason}"
-    for run in ran:  # a service that runs isn't started again: its timer elapses without a trace
+def _running(slot: Slot, runs: Iterable[RunInterval], started_by: datetime) -> str:
+    """Which run was going on: systemd does not start a running service again, and its timer elapses without a trace."""
+    for run in runs:
         concerns = not slot.host or run.host == slot.host
-        if concerns and run.started_at <= elapses and (run.ended_at is None or run.ended_at >= slot.at):
+        if concerns and run.started_at <= started_by and (run.ended_at is None or run.ended_at >= slot.at):
             due = run.scheduled_at if run.scheduled_at != slot.at else None
-            which = f"due at {due:%Y-%m-%dT%H:%M:%SZ}" if due else f"of {run.started_at:%Y-%m-%dT%H:%M:%SZ}"
-            return RunStatus.SKIPPED, f"the run {which} on {run.host} was not over"
-    for run in ran:
-        later = run.scheduled_at is not None and run.scheduled_at > slot.at and run.started_at > elapses
-        if later and run.scheduled_at and run.started_at > run.scheduled_at + hosts[0].jitter + LATE:
-            return RunStatus.MISSED, f"caught up by the run due at {run.scheduled_at:%Y-%m-%dT%H:%M:%SZ}"
-        if later:
-            break
-    said = [
-        f"{name} is silent since {seen[name]:%Y-%m-%dT%H:%M:%SZ}"
-        if name in seen and seen[name] < elapses
-        else f"{name} did not start it"
-        for name in awake
-    ]
-    return RunStatus.MISSED, "; ".join(said)
+            return f"{f'due at {rfc3339(due)}' if due else f'of {rfc3339(run.started_at)}'} on {run.host}"
+    return ""
+
+
+def _catching_up(slot: Slot, runs: Iterable[RunInterval], started_by: datetime, jitter: timedelta) -> datetime | None:
+    """The nominal time of the next slot's run, if it started late because the machine was back."""
+    for run in runs:
+        if run.scheduled_at and run.scheduled_at > slot.at and run.started_at > started_by:
+            return run.scheduled_at if run.started_at > run.scheduled_at + jitter + MAX_PUNCTUAL_DELAY else None
+    return None
+
+
+def _why_not(host: str, heartbeats: Mapping[str, datetime], started_by: datetime) -> str:
+    last = heartbeats.get(host)
+    return (
+        f"no heartbeat from {host} since {rfc3339(last)}" if last and last < started_by else f"{host} did not start it"
+    )

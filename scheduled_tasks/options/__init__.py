@@ -1,7 +1,7 @@
-"""Options of clocks and jobs: what a job may take of the machine, as whom and with what it runs, how it is tried again.
+"""Options of clocks and jobs: resource limits, user, environment, sandbox, retries.
 
-What comes in: the keywords of `Clock(…)` and `add_job(…)` that aren't the schedule's. What goes out: `Options`, judged
-value by value, or faults. How they are written into units is `deploy`'s business, which this room doesn't import.
+The keywords of `Clock(…)` and `add_job(…)` other than the schedule's go in; checked `Options` or faults come out. How
+units express them is up to `render`, which this package doesn't import.
 """
 
 from scheduled_tasks.options.relaxations import COSTS, RELAXATIONS, Relaxation

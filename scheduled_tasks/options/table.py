@@ -1,6 +1,6 @@
-"""The table of options carries the rules: each one's directive, form, example, and since when systemd has it.
+"""The table of options: each one's directive, validator, example, and the systemd version that introduced it.
 
-A clock's options hold for each of its jobs; a job's own override them, or add to them where the table says so.
+A clock's options apply to all of its jobs; a job's own override them, or add to them if the table says so.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ class Option(NamedTuple):
     """One option.
 
     Attributes:
-        directive: the unit's, without `=`; where one option comes to several, the first.
-        validate: judges a value, see `forms`.
-        example: what a fault proposes to write.
-        section: where its lines stand; RUN for what run-task is told.
-        since: the first systemd that has it; 252 is the oldest that is served.
-        if_older: what happens on an older one, said to who deploys there.
-        adds: whether a job's values come on top of its clock's, instead of in their place.
-        of_clock: whether a clock alone has it.
+        directive: the unit's directive, without `=`; the first if one option needs several.
+        validate: checks a value, see `validators`.
+        example: what a fault suggests to write.
+        section: the section of its lines; RUN for arguments of run-task.
+        since: the first systemd version that has it; 252 is the oldest supported.
+        if_older: what happens on an older version; shown during deployment.
+        adds: whether a job's values are added to its clock's instead of replacing them.
+        of_clock: whether only a clock can have it.
     """
 
     directive: str
@@ -40,7 +40,7 @@ class Option(NamedTuple):
     of_clock: bool = False
 
 
-RUN = "run-task"  # the section of what is no directive: run-task is told on its command line
+RUN = "run-task"  # not a section: these options are arguments of run-task
 
 OPTIONS = {
     "timeout": Option("RuntimeMaxSec", matching(SPAN), "timeout='30min' (a number is seconds)"),
@@ -51,19 +51,19 @@ OPTIONS = {
     "io_weight": Option("IOWeight", matching(r"[1-9]\d{0,3}|10000"), "io_weight=50 (100 is usual)"),
     "tasks_max": Option("TasksMax", matching(r"[1-9]\d*"), "tasks_max=64 (processes and threads)"),
     "nice": Option("Nice", matching(r"-?1?\d|-20"), "nice=10 (-20 to 19, 19 is the nicest)"),
-    "retries": Option("Restart", matching(r"\d|[1-9]\d"), "retries=3 (0 to 99; 0: never again)"),
+    "retries": Option("Restart", matching(r"\d|[1-9]\d"), "retries=3 (0 to 99; 0: no retry)"),
     "retry_delay": Option("RestartSec", matching(SPAN), "retry_delay='1min' (a number is seconds)"),
     "retry_delay_max": Option(
         "RestartMaxDelaySec",
         matching(SPAN),
-        "retry_delay_max='1h': the delay grows to it",
+        "retry_delay_max='1h': the delay grows up to it",
         since=254,
         if_older="the delay between retries doesn't grow",
     ),
     "environment": Option(
-        "Environment", validators.environment, "environment={'NAME': 'value'}; a secret is a credential", adds=True
+        "Environment", validators.environment, "environment={'NAME': 'value'}; secrets belong in credentials", adds=True
     ),
-    "user": Option("User", validators.user, "user='shop', a system user of that name"),
+    "user": Option("User", validators.user, "user='shop', a system user"),
     "working_directory": Option("WorkingDirectory", validators.path, "working_directory='/srv/shop'"),
     "read_write_paths": Option("ReadWritePaths", validators.paths, "read_write_paths=['/srv/shop/exports']", adds=True),
     "allow_network": Option(
@@ -75,17 +75,17 @@ OPTIONS = {
     "relax": Option(
         "", validators.relaxations, "relax=['jit']: each has its cost, see docs/reference/clock-files.md", adds=True
     ),
-    "per_host": Option("", validators.boolean, "per_host=True: each host has its own run of each time", section=RUN),
+    "per_host": Option("", validators.boolean, "per_host=True: every host runs each slot", section=RUN),
     "overlap": Option(
         "",
         matching(r"skip|queue"),
-        "overlap='skip' or 'queue': what becomes of a run while another goes on",
+        "overlap='skip' or 'queue': skip a run while another is running, or start it afterwards",
         section=RUN,
     ),
     "on_database_error": Option(
         "",
         matching(r"fail|run"),
-        "on_database_error='run': it runs even if PostgreSQL is unreachable; 'fail': it fails",
+        "on_database_error='run' or 'fail': what the job does if PostgreSQL is unreachable",
         section=RUN,
     ),
     "catch_up_after_pause": Option(
@@ -97,7 +97,7 @@ OPTIONS = {
     "concurrency": Option(
         "ConcurrencySoftMax",
         matching(r"[1-9]\d{0,2}"),
-        "concurrency=2: so many of the clock's jobs at once, the others wait",
+        "concurrency=2: at most two of the clock's jobs run at once, the others wait",
         section="Slice",
         since=258,
         if_older="the jobs take turns by locks instead",
@@ -105,53 +105,53 @@ OPTIONS = {
     ),
 }
 
-# A hung task blocks its schedule for ever where nothing ends it, so that every job has these.
+# Every job has these limits: without a timeout, a hung task would block its schedule forever.
 DEFAULTS = {"timeout": "1h", "memory_max": "1G", "tasks_max": "512"}
-# systemd's own tenth of a second would try again before anything can have changed.
+# systemd's default, a tenth of a second, would retry before anything can have changed.
 RETRY_DELAY = "30s"
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options by name, judged; in the order they were given."""
+    """Checked options by name, in the order in which they were given."""
 
     values: tuple[tuple[str, Value], ...] = ()
 
     @property
     def by_name(self) -> dict[str, Value]:
-        """The same, to look up."""
+        """The options as a dict."""
         return dict(self.values)
 
     def text(self, name: str, default: str = "") -> str:
         """The value of an option whose value is one text."""
         value = self.by_name.get(name, default)
-        assert isinstance(value, str)  # noqa: S101 - its form makes it so
+        assert isinstance(value, str)  # noqa: S101 - its validator ensures it
         return value
 
     @property
     def timeout(self) -> str:
-        """How long a run may take."""
+        """How long a run can take."""
         return self.text("timeout", DEFAULTS["timeout"])
 
     def in_order(self) -> Iterator[tuple[str, Value]]:
-        """Names and values in the table's order, which units are written in."""
+        """Names and values in the order of the table, which is their order in units."""
         given = self.by_name
         return ((name, given[name]) for name in OPTIONS if name in given)
 
     def over(self, inherited: Options) -> Options:
-        """These options, with `inherited` where they say nothing, and added to it where they add."""
+        """Merge with inherited options: these replace them, or add to them if the table says so."""
         merged = inherited.by_name
         for name, value in self.values:
             before = merged.get(name, ())
             if OPTIONS[name].adds and isinstance(value, tuple) and isinstance(before, tuple):
-                merged[name] = before + tuple(each for each in value if each not in before)
+                merged[name] = before + tuple(item for item in value if item not in before)
             else:
                 merged[name] = value
         return Options(tuple(merged.items()))
 
 
 def _shown(value: object) -> str:
-    """A value in a fault. Of a dictionary the names alone: what looks like a secret isn't said to a log of CI."""
+    """A value for a fault. A dictionary is shown without its values, so that secrets don't reach the logs of a CI."""
     return f"{{{', '.join(f'{name!r}: …' for name in value)}}}" if isinstance(value, dict) else repr(value)
 
 
@@ -159,14 +159,16 @@ DEFAULT_OPTIONS = Options(tuple(DEFAULTS.items()))
 
 
 def read_options(given: Mapping[str, object], *, of_clock: bool = False) -> tuple[Options, list[Fault]]:
-    """Reads options as they are written in a clock file; the faults name field, value and what to write."""
+    """Check options as written in a clock file; the faults name field, value and what to write."""
     values: list[tuple[str, Value]] = []
     faults = []
     for name, value in given.items():
         option = OPTIONS[name]
         if option.of_clock and not of_clock:
             faults.append(
-                Fault("is a clock's, not a job's", f"write it in Clock(): {option.example}", name, repr(value))
+                Fault(
+                    "is an option of clocks, not of jobs", f"write it in Clock(): {option.example}", name, repr(value)
+                )
             )
             continue
         try:

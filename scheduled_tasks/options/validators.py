@@ -1,6 +1,6 @@
-"""The forms of options' values: each function judges one value as it stands in a clock file.
+"""Validators of options: each function checks one value as written in a clock file.
 
-It returns the value as `Options` keep it (text, or a tuple of texts), or raises ValueError with what is wrong.
+It returns the value as kept in `Options` (text, or a tuple of texts), or raises ValueError with the problem.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 Value = str | tuple[str, ...]
 
-# (?=.*[1-9]): nought means "no limit" to systemd in places, and nonsense in others.
+# (?=.*[1-9]): to systemd, zero means "no limit" in some directives and makes no sense in others.
 SIZE = r"(?=.*[1-9])(\d+(\.\d+)?[KMGT]?|\d+(\.\d+)?%)"
 SPAN = r"(?=.*[1-9])(\d+(\.\d+)?\s*(s|sec|seconds?|min|m|minutes?|h|hr|hours?|d|days?)?\s*)+"
 UNIT = r"[A-Za-z0-9:_.\\@-]+\.(service|socket|target|mount|path|device|swap|automount)"
 
-# systemd and the deployment say these themselves; another value would break what relies on them.
+# systemd and the deployment set these; another value would break what relies on them.
 RESERVED = re.compile(
     r"SCHEDULED_TASKS_CONFIG|(CREDENTIALS|RUNTIME)_DIRECTORY|JOURNAL_STREAM|NOTIFY_SOCKET|INVOCATION_ID"
 )
@@ -32,35 +32,35 @@ SECRET_NAME = re.compile(
 SECRET_VALUE = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
 
-# systemd leaves out a line with any of these as a whole: it isn't UTF-8 to it (utf8_is_valid in its sources).
+# systemd drops a whole line that has any of these: it does not accept them as UTF-8 (utf8_is_valid in its sources).
 ENDS_OF_PLANES = "".join(chr(plane + end) for plane in range(0, 0x110000, 0x10000) for end in (0xFFFE, 0xFFFF))
-NO_CHARACTERS = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{ENDS_OF_PLANES}]")
+NONCHARACTERS = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{ENDS_OF_PLANES}]")
 
 
 def why_unwritable(text: str) -> str:
-    """What a text has that no unit file can hold; "" where it can be written."""
+    """Why a text can't be written into a unit file; "" if it can."""
     if re.search(r"[\x00-\x1f\x7f]", text):
         return "a control character, which a unit file can't hold"
-    return "what is no Unicode character to systemd" if NO_CHARACTERS.search(text) else ""
+    return "a code point that systemd does not accept as a character" if NONCHARACTERS.search(text) else ""
 
 
 def seconds_of(span: str) -> float:
-    """A span of time as `timeout` takes it (systemd.time(7)), in seconds."""
+    """A time span such as that of `timeout` (systemd.time(7)), in seconds."""
     units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]?)", span)
     return sum(float(number) * units[unit or "s"] for number, unit in parts)
 
 
 def matching(pattern: str) -> Callable[[object], str]:
-    """What systemd takes there (systemd.syntax(7), systemd.resource-control(5)); numbers are taken as text."""
+    """A validator for what systemd accepts (systemd.syntax(7), systemd.resource-control(5)); numbers become text."""
 
-    def judge(value: object) -> str:
+    def validate(value: object) -> str:
         text = str(value).strip()
         if isinstance(value, bool) or not re.fullmatch(pattern, text, re.ASCII):
-            raise ValueError("is not a value that systemd takes")
+            raise ValueError("is not a value that systemd accepts")
         return text
 
-    return judge
+    return validate
 
 
 def boolean(value: object) -> str:
@@ -75,46 +75,46 @@ def user(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", value):
         raise ValueError("is not the name of a user")
     if value == "root":
-        raise ValueError("is the one that a task never runs as")
+        raise ValueError("is not allowed: a task never runs as root")
     return value
 
 
 def environment(value: object) -> tuple[str, ...]:
-    """Variables as NAME=value. A unit can be read by everybody, so that what looks like a secret is refused."""
+    """Variables as NAME=value. Everybody can read a unit, so what looks like a secret is a fault."""
     if not isinstance(value, dict):
-        raise ValueError("is not a dict")  # noqa: TRY004 - all that is wrong with a value is said in one way
+        raise ValueError("is not a dict")  # noqa: TRY004 - every problem of a value is a ValueError
     for name, text in value.items():
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII):
             raise ValueError(f"has {name!r}, which is not the name of a variable")
         if RESERVED.fullmatch(name):
-            raise ValueError(f"has {name}, which is set for every job and has to stay as it is")
+            raise ValueError(f"has {name}, which is set for every job and must not change")
         if isinstance(text, bool) or not isinstance(text, str | int):
             raise ValueError(f"has a value for {name} that is neither text nor a whole number")  # noqa: TRY004 - as above
         if SECRET_NAME.search(name) or SECRET_VALUE.search(str(text)):
             raise ValueError(f"has {name}, which looks like a secret, and everybody can read a unit")
-        _arrives(str(text), also="\t\n")
+        _check_writable(str(text), allowed="\t\n")
     return tuple(f"{name}={text}" for name, text in value.items())
 
 
 def path(value: object) -> str:
-    """An absolute path without dots and double slashes, as systemd wants it."""
+    """An absolute path without dots and double slashes, as systemd requires."""
     if not isinstance(value, str) or not value.startswith("/"):
         raise ValueError("is not an absolute path")
     if ".." in PurePosixPath(value).parts or str(PurePosixPath(value)) != value:
-        raise ValueError("is not written as plainly as it could be (no .., no . and no double or trailing slash)")
-    _arrives(value)
+        raise ValueError("is not in its plainest form (no .., no . and no double or trailing slash)")
+    _check_writable(value)
     if value != value.strip() or value.endswith("\\"):
-        raise ValueError("ends in a blank or a backslash, which a unit file would lose")
+        raise ValueError("starts or ends with a blank, or ends with a backslash, which a unit file would lose")
     return value
 
 
 def paths(value: object) -> tuple[str, ...]:
     """A list of paths."""
-    return tuple(path(each) for each in _listed(value))
+    return tuple(map(path, _listed(value)))
 
 
 def units(value: object) -> tuple[str, ...]:
-    """A list of units' names."""
+    """A list of unit names."""
     names = _listed(value)
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(UNIT, name):
@@ -128,11 +128,11 @@ def addresses(value: object) -> tuple[str, ...]:
     """Internet addresses and networks, or "any"."""
     if value == "any":
         return ("any",)
-    for each in _listed(value):
+    for address in _listed(value):
         try:
-            ip_network(str(each))
+            ip_network(str(address))
         except ValueError as error:
-            raise ValueError(f"has {each!r}, and the kernel filters addresses and networks, not names") from error
+            raise ValueError(f"has {address!r}, but the kernel filters addresses and networks, not names") from error
     return tuple(map(str, _listed(value)))
 
 
@@ -150,6 +150,6 @@ def _listed(value: object) -> list[object]:
     return list(value)
 
 
-def _arrives(text: str, also: str = "") -> None:
-    if reason := why_unwritable(text.translate(dict.fromkeys(map(ord, also)))):
+def _check_writable(text: str, allowed: str = "") -> None:
+    if reason := why_unwritable(text.translate(dict.fromkeys(map(ord, allowed)))):
         raise ValueError(f"has {reason}")

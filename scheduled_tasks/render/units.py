@@ -104,14 +104,10 @@ def _shared_units(host: Host) -> dict[str, str]:
             host=host,
             places=host.places,
             configuration=escape.quote_word(f"{CONFIGURATION}={host.configuration}"),
-            release=host.release
-            and escape.quote_word(escape.refuse_characters(host.release, UNMOUNTABLE, "BindReadOnlyPaths")),
-            release_mount=escape.quote_word(
-                escape.refuse_characters(host.release_mount, UNMOUNTABLE if host.release else "", "BindReadOnlyPaths")
-            ),
+            release=host.release and mount_path(host.release),
+            release_mount=host.release and mount_path(host.release_mount),
             user=host.user and escape.require_name(host.user, "a user", USER),
-            log_namespace=host.log_namespace
-            and escape.require_name(host.log_namespace, "a journal namespace", NAMESPACE),
+            log_namespace=namespace and escape.require_name(namespace, "a journal namespace", NAMESPACE),
             credentials=_credentials(host, host.credentials, ""),
             encrypted_credentials=_credentials(host, host.encrypted_credentials, ".cred"),
             network=" ".join(["localhost", *host.allow_network]),

@@ -87,12 +87,12 @@ WINNER = f"SELECT host, status FROM task_run WHERE {_SLOT}"  # noqa: S608 - our 
 SKIP_FOR_OTHER_RUN = f"""
 WITH other AS (
     SELECT 'the run due at ' || to_char(scheduled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || ' on ' || host
-           || ' is not over' AS reason
+           || ' is still running' AS reason
       FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_exclusive
 )
 INSERT INTO task_run ({listed(START)}, status, started_at, ended_at, reason)
 VALUES ({listed(START, "%({})s")}, 'skipped', clock_timestamp(), clock_timestamp(),
-        coalesce((SELECT reason FROM other), 'another run of the job was not over'))
+        coalesce((SELECT reason FROM other), 'another run of the job was still running'))
 ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO NOTHING
 RETURNING reason
 """  # noqa: S608 - our own text

@@ -1,4 +1,4 @@
-"""A release is built and made without any network: in a network namespace that has none, from a wheelhouse."""
+"""A release is built and installed without any network: from a wheelhouse, in a network namespace that has none."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def build(cache: Path, wheels: Path, *sources: Path) -> dict[str, str]:
     return built
 
 
-def test_a_release_needs_no_network_and_is_named_by_what_is_in_it(tmp_path: Path, wheels: Path) -> None:
-    assert without_network("cat", "/proc/net/route").stdout.splitlines()[1:] == []  # no way leads anywhere
+def test_a_release_needs_no_network_and_is_named_by_its_contents(tmp_path: Path, wheels: Path) -> None:
+    assert without_network("cat", "/proc/net/route").stdout.splitlines()[1:] == []  # there is no route
     built = build(tmp_path / "cache", wheels, REPOSITORY, SHOP)
     assert built["release"].startswith("shop-1.0.0-")
     again = build(tmp_path / "cache", wheels, REPOSITORY, SHOP)
@@ -45,13 +45,13 @@ def test_a_release_needs_no_network_and_is_named_by_what_is_in_it(tmp_path: Path
 
     release = tmp_path / "releases" / built["release"]
     release.parent.mkdir()
-    without_network(sys.executable, str(SCRIPTS / "make_release.py"), built["bundle"], str(release))
+    without_network(sys.executable, str(SCRIPTS / "install_release.py"), built["bundle"], str(release))
     assert (release / ".complete").exists()
     listed = without_network(str(release / "bin/python"), "-c", "import shop.tasks.stock, psycopg, scheduled_tasks.cli")
     assert listed.stderr == ""
 
 
-def test_a_dependency_whose_hash_is_not_locked_is_refused(tmp_path: Path, wheels: Path) -> None:
+def test_a_dependency_without_a_locked_hash_is_rejected(tmp_path: Path, wheels: Path) -> None:
     locked = tmp_path / "requirements.txt"
     locked.write_text(LOCKED.read_text().replace("--hash=sha256:", "--hash=sha256:0000", 1))
     script = (sys.executable, str(SCRIPTS / "build_release.py"), f"--cache={tmp_path}", f"--build-requirements={TOOLS}")
@@ -60,15 +60,19 @@ def test_a_dependency_whose_hash_is_not_locked_is_refused(tmp_path: Path, wheels
     done = without_network(*script, f"--requirements={locked}", f"--wheelhouse={wheels}", str(SHOP))
     release = tmp_path / "release"
     made = without_network(
-        sys.executable, str(SCRIPTS / "make_release.py"), json.loads(done.stdout)["bundle"], str(release), check=False
+        sys.executable,
+        str(SCRIPTS / "install_release.py"),
+        json.loads(done.stdout)["bundle"],
+        str(release),
+        check=False,
     )
     assert made.returncode != 0
     assert "hash" in made.stderr.lower()
     assert not (release / ".complete").exists()
 
 
-def test_what_the_controller_lacks_is_said_with_its_name(tmp_path: Path) -> None:
+def test_a_file_that_the_controller_lacks_is_named(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPTS / "build_release.py"), f"--cache={tmp_path}"]
     files = [f"--build-requirements={TOOLS}", "--requirements=/nowhere.txt", str(SHOP)]
     done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
-    assert done.stderr == "/nowhere.txt: there is no such file or folder on the controller\n"
+    assert done.stderr == "/nowhere.txt: no such file or folder on the controller\n"

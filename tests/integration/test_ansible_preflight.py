@@ -1,4 +1,4 @@
-"""The preflight on this very host, in a dry run: all that is wrong is said at once, and no secret with it."""
+"""The preflight on this host, in a dry run: it reports all problems at once and never a secret."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.machine.controller import ANSIBLE, REPOSITORY, SHOP, wheelhouse
 SECRETS = ("s3cret-of-the-database", "s3cret-of-the-api")
 
 
-def test_all_that_is_wrong_is_said_at_once_and_no_secret_with_it(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once_without_any_secret(tmp_path: Path) -> None:
     variables = {
         "scheduled_tasks_project": {"domains": "shop.tasks", "clocks": "shop.clocks"},
-        # Nothing listens on this port: here the play ends, whatever the host is.
+        # Nothing listens on this port, so the play ends here on any host.
         "scheduled_tasks_database_url": f"postgresql://shop:{SECRETS[0]}@127.0.0.1:1/shop",
         "scheduled_tasks_credentials": {"api_key": SECRETS[1]},
         "scheduled_tasks_packages": [str(SHOP)],
@@ -32,9 +32,9 @@ def test_all_that_is_wrong_is_said_at_once_and_no_secret_with_it(tmp_path: Path)
         [ANSIBLE / "ansible-playbook", f"--inventory={tmp_path}/inventory.json", "ansible/site.yml", "--check", "-vvv"],
         cwd=REPOSITORY, env=os.environ | {"ANSIBLE_NOCOLOR": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    said = " ".join(done.stdout.split())
+    output = " ".join(done.stdout.split())
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "PostgreSQL at 127.0.0.1:1 can't be reached from this host: [Errno 111] Connection refused." in said
-    assert "and 1000000000 are wanted (scheduled_tasks_minimum_free_mb): make room." in said
-    assert "scheduled_tasks_keep_releases is 1: write 2 or more, or there is none to go back to." in said
+    assert "PostgreSQL at 127.0.0.1:1 can't be reached from this host: [Errno 111] Connection refused." in output
+    assert "but 1000000000 are required (scheduled_tasks_minimum_free_mb): free space." in output
+    assert "scheduled_tasks_keep_releases is 1: a rollback needs 2 or more." in output
     assert [secret for secret in SECRETS if secret in done.stdout + done.stderr] == []

@@ -98,7 +98,7 @@ def own_lines(machine: Machine, status: str) -> list[dict[str, Any]]:
 
 
 def test_a_dry_run_on_a_fresh_machine_changes_nothing_there(project: Machine, predicted: list[str]) -> None:
-    assert "postgresql | Have Debian's PostgreSQL" in predicted
+    assert "postgresql | Install Debian's PostgreSQL" in predicted
     folders = ("etc/scheduled-tasks", "opt/scheduled-tasks", "opt/.scheduled-tasks-dry-run")
     assert [folder for folder in folders if (project.root / folder).exists()] == []
 

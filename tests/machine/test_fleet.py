@@ -107,8 +107,8 @@ def set_version(fleet: Controller, version: int) -> None:
 
 def test_a_dry_run_on_a_fresh_host_names_what_it_lacks_and_changes_nothing(fleet: Controller) -> None:
     play = fleet.play("dry run on fresh hosts", "--check", "--diff")
-    assert play.changed == {host: ["missing | Install what is missing"] for host in ("app1", "app2")}
-    assert "Without python3 python3-venv this host can't say more" in play.output
+    assert play.changed == {host: ["packages | Install missing packages"] for host in ("app1", "app2")}
+    assert "This host lacks python3 python3-venv, so the dry run ends here" in " ".join(play.output.split())
     assert fleet.machines["app1"].run("sh", "-c", "command -v python3", check=False).stdout == ""
 
 
@@ -153,14 +153,14 @@ def test_a_dry_run_predicts_exactly_what_the_run_then_changes(fleet: Controller)
     done = fleet.play("changed job", *options)
     assert predicted.changed == done.changed
     everywhere = [
-        "install | Make the release",
+        "install | Create the release",
         "config | Write the configuration",
-        "host | Have the folder of the journal's limits",
+        "host | Create the folder of the journal's limits",
         "host | Limit the journal of the jobs",
-        "clocks | Bring code and timers to what the release says",
+        "clocks | Activate the release and its timers",
     ]
     assert done.changed["app2"] == everywhere
-    once = ["database | Apply the release's migrations", "database | Add the flags that the table lacks"]
+    once = ["database | Apply the release's migrations", "database | Add missing flags"]
     assert done.changed["app1"] == [*everywhere[:2], *once, *everywhere[2:]]
     assert not (fleet.machines["app1"].root / "opt/.scheduled-tasks-dry-run").exists()
 
@@ -224,7 +224,7 @@ def test_a_broken_release_leaves_the_host_as_it_was(fleet: Controller, path: str
 
 def test_a_rollback_takes_code_and_units_back_together(fleet: Controller) -> None:
     assert fleet.play("rollback, dry run", "--check", playbook="rollback").changed["app2"] == [
-        "rollback | Bring code, configuration and units of before into force"
+        "rollback | Switch back code, configuration and units"
     ]
     fleet.play("rollback", playbook="rollback")
     for machine in fleet.machines.values():
@@ -249,10 +249,10 @@ def test_a_dry_run_that_fails_on_one_host_leaves_nothing_on_any(fleet: Controlle
 def test_a_clock_on_two_hosts_that_share_no_database_is_refused(fleet: Controller) -> None:
     local = ("--tags=install", "--limit=app1", "-e", "scheduled_tasks_postgresql_local=true")
     play = fleet.play("a clock on two hosts, no shared database", *local, fails=True)
-    assert "and nightly would run on this host and on others" in " ".join(play.output.split())
+    assert "so nightly would run on several hosts" in " ".join(play.output.split())
     fleet.host_variables["app2"] = {"scheduled_tasks_database_url": f"postgresql://shop:{SECRET}@127.0.0.1/other"}
     play = fleet.play("a clock on two hosts, each its database", "--limit=app1", "-e", SETTING % "new", fails=True)
-    assert "app2 and this host share no database" in " ".join(play.output.split())
+    assert "app2 and this host do not share a database" in " ".join(play.output.split())
     del fleet.host_variables["app2"]
     for machine in fleet.machines.values():
         assert machine.run("clocks", "plan", check=False).returncode == 0
@@ -276,9 +276,9 @@ def test_a_rollback_takes_a_credential_back(fleet: Controller) -> None:
     before = [state(machine) for machine in fleet.machines.values()]
     secret = ("-e", '{"scheduled_tasks_credentials": {"api_key": "new"}}')
     assert fleet.play("a new credential", *secret).changed["app2"] == [
-        "config | Keep the credentials",
+        "config | Store the credentials",
         "config | Write the configuration",
-        "clocks | Bring code and timers to what the release says",
+        "clocks | Activate the release and its timers",
     ]
     key = "/etc/scheduled-tasks/credentials/current/api_key"
     assert fleet.machines["app1"].run("cat", key).stdout == "new"
@@ -302,7 +302,7 @@ def test_where_the_first_host_fails_no_other_is_touched(fleet: Controller) -> No
     with that_cannot_switch(app1):
         play = fleet.play("the first of two hosts fails", fails=True)
     assert "Read-only file system" in play.output
-    assert "clocks | Bring code and timers to what the release says" not in play.changed["app2"]
+    assert "clocks | Activate the release and its timers" not in play.changed["app2"]
     assert [state(app1), state(app2)] == before
     assert [version_run(machine) for machine in (app1, app2)] == ["2", "2"]
 
@@ -324,10 +324,10 @@ def test_what_somebody_changed_by_hand_is_put_right(fleet: Controller) -> None:
     app1.run("sh", "-ec", "cd /etc/scheduled-tasks; chmod 600 $(readlink -f config.toml); chmod 755 credentials")
     app1.run("sh", "-ec", "echo '# mine' >>/usr/local/bin/clocks; usermod --shell /bin/sh scheduled-tasks")
     mended = [
-        "install | Have the user that the services run as",
-        "config | Have the folders of the configuration",
+        "install | Create the services' user",
+        "config | Create the folders of the configuration",
         "config | Write the configuration",
-        "host | Have the operator's clocks on the path",
+        "host | Install the operator's command",
     ]
     assert fleet.play("mended by hand, dry run", "--limit=app1", "--check").changed == {"app1": mended}
     assert fleet.play("mended by hand", "--limit=app1").changed == {"app1": mended}
@@ -349,7 +349,7 @@ def test_the_jobs_have_a_journal_of_their_own_on_request(fleet: Controller) -> N
     assert "ended" in "".join(json.loads(app1.run("clocks", "show", run["run_id"], "--json").stdout)["log_lines"])
     unlimited = '{"scheduled_tasks_journal_namespace": "jobs", "scheduled_tasks_journal_limits": {}}'
     done = fleet.play("without its limits", "--limit=app1", "-e", unlimited)
-    assert done.changed["app1"] == ["host | Take limits away that are no longer asked for"]
+    assert done.changed["app1"] == ["host | Remove the journal's former limits"]
 
 
 def test_a_controller_that_is_killed_half_way_leaves_what_the_next_run_finishes(fleet: Controller) -> None:
@@ -402,9 +402,9 @@ def test_a_removal_waits_for_a_job_that_runs_and_keeps_its_code(fleet: Controlle
     app1 = fleet.machines["app1"]
     (app1.root / STAY).touch()
     app1.run("systemctl", "start", RECOUNT)
-    options = ("--limit=app1", "-e", "scheduled_tasks_remove_wait=1")
+    options = ("--limit=app1", "-e", "scheduled_tasks_remove_timeout=1")
     play = fleet.play("remove while a job runs", *options, playbook="remove", fails=True)
-    assert f"these jobs still run, so that their code was left: {RECOUNT}" in " ".join(play.output.split())
+    assert f"these jobs still run, so their code was kept: {RECOUNT}" in " ".join(play.output.split())
     (app1.root / STAY).unlink()
     wait_for("the job's end", lambda: app1.run("systemctl", "is-active", RECOUNT, check=False).returncode, seconds=20)
     assert [line["version"] for line in app1.log_lines(RECOUNT) if "version" in line][-1] == "4"

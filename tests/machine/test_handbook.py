@@ -331,14 +331,14 @@ def lost(host: Host, row: str) -> None:
     wait_for("the slot's run", lambda: host.rows("lasts")[0][0] == "ended", seconds=20)
 
 
-def silent(host: Host, row: str) -> None:
+def no_heartbeat(host: Host, row: str) -> None:
     host.shell("systemctl stop clock-watch.timer")  # which looks every minute
     host.query("UPDATE host SET heartbeat_at = now() - interval '10 minutes'")
     status = host.shell("clocks status --bad", check=False)
-    assert (status.returncode, "silent" in status.stdout) == (1, True)
+    assert (status.returncode, "no heartbeat from" in status.stdout) == (1, True)
     assert "inactive (dead)" in host.do(row)[0]
     host.shell("systemctl start clock-watch.timer; systemctl start --wait clock-watch.service")
-    assert "silent" not in host.shell("clocks status --bad", check=False).stdout
+    assert "no heartbeat from" not in host.shell("clocks status --bad", check=False).stdout
 
 
 def skipped_paused(host: Host, row: str) -> None:
@@ -404,7 +404,7 @@ ALARMS: dict[str, Callable[[Host, str], None]] = {
     "`failed`, `signal` or `exec` in its row": signal_or_exec,
     "`missed`": missed,
     "`lost`": lost,
-    "a host is silent": silent,
+    "`no heartbeat from HOST`": no_heartbeat,
     "`skipped`, `paused: …`": skipped_paused,
     "`skipped`, `feature … is not active`": skipped_feature,
     "`skipped`, `… may start … late at most`": skipped_late,

@@ -60,16 +60,16 @@ def again() -> None:
 '''
 # systemd hears of the OOM killer from the unified hierarchy of cgroups alone.
 UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers").exists()
-OOM = ("oom-kill", None, "OOM killer") if UNIFIED else ("signal", None, "a signal ended it: SIGKILL")
+OOM = ("oom-kill", None, "OOM killer") if UNIFIED else ("signal", None, "killed by SIGKILL")
 # job: (its call, status, error_type, exit_code, a part of the message)
 Death: TypeAlias = tuple[str, str, str | None, int | None, str]
 DEATHS: dict[str, Death] = {
     "ends": ("well, 'cron'", "ended", None, 0, ""),
     "raises": ("raises, 'cron'", "failed", "OSError", 1, "can't reach postgresql://robot:***@db/shop"),
     "terminated": ("sends, 'cron', ['SIGTERM']", "failed", "Stopped", 143, "stopped by SIGTERM"),
-    "killed": ("sends, 'cron', ['SIGKILL']", "failed", "signal", None, "a signal ended it: SIGKILL"),
+    "killed": ("sends, 'cron', ['SIGKILL']", "failed", "signal", None, "killed by SIGKILL"),
     "greedy": ("eats, 'cron'", "failed", *OOM),
-    "slow": ("hangs, 'cron'", "failed", "timeout", 143, "its time limit ended it"),
+    "slow": ("hangs, 'cron'", "failed", "timeout", 143, "it exceeded its time limit"),
     "leaves": ("leaves, 'cron'", "failed", "exit-code", 3, "its process ended with exit code 3"),
     "no_python": ("well, 'cron'", "failed", "exec", 203, "could not execute its command (exit code 203)"),
     "again": ("again, 'cron'", "ended", None, 0, ""),
@@ -148,7 +148,7 @@ def test_a_run_that_lost_its_machine_is_lost_once_it_is_back(fleet: Fleet) -> No
     fleet.query("UPDATE task_run SET invocation_id = gen_random_uuid() WHERE job = 'cut_off'")
     fleet.clocks("app1", "reconcile")
     [(status, reason)] = fleet.query("SELECT status, reason FROM task_run WHERE job = 'cut_off'")
-    assert (status, reason) == ("lost", "its process is gone; how it ended is not known")
+    assert (status, reason) == ("lost", "its process is gone, and how it ended is unknown")
     fleet.machines["app1"].run("systemctl", "kill", "--signal=SIGKILL", "clock-deaths-cut_off.service")
 
 

@@ -115,7 +115,7 @@ def test_of_a_host_that_lost_power_the_other_one_takes_over_what_may_be_run_agai
     look_until(fleet, "app2", lambda: row(fleet, "gone_again")[0] == "ended")
     assert row(fleet, "gone_again") == ("ended", "app2", 2, "taken over from app1")
     assert row(fleet, "gone")[:3] == ("lost", "app1", 1)
-    assert row(fleet, "gone")[3] == "its time was over, and its host has not said how it ended"
+    assert row(fleet, "gone")[3] == "it expired, and its host has not reported how it ended"
     assert (effects(fleet, "once"), effects(fleet, "gone_again 2")) == (2, 1)
 
 
@@ -124,7 +124,7 @@ def test_a_host_that_is_back_closes_its_rows_at_its_first_look(fleet: Fleet) -> 
     fleet.machines["app2"] = rebooted(fleet.machines["app2"])
     look_until(fleet, "app2", lambda: row(fleet, "back_again")[0] == "ended")
     assert row(fleet, "back_again") == ("ended", "app2", 2, "taken over from app2")
-    assert row(fleet, "back") == ("lost", "app2", 1, "its process is gone; how it ended is not known")
+    assert row(fleet, "back") == ("lost", "app2", 1, "its process is gone, and how it ended is unknown")
     assert (effects(fleet, "once"), effects(fleet, "back_again 2")) == (3, 1)
 
 

@@ -85,8 +85,8 @@ def test_every_command_says_whether_it_changed_something() -> None:
 
 def test_what_handles_secrets_is_not_logged_and_nothing_else_is_hidden() -> None:
     assert {task["name"] for task in ALL_TASKS if task.get("no_log")} == {
-        "config | Keep the credentials",
-        "check | Have the dry run's credentials",
+        "config | Store the credentials",
+        "check | Write the dry run's credentials",
     }
     secret = [name for name, option in specs()["main"]["options"].items() if option.get("no_log")]
     assert secret == ["scheduled_tasks_credentials", "scheduled_tasks_database_url"]

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.importers.apscheduler.clock_source import ClockSource, read_source
+from scheduled_tasks.importers.apscheduler.clock_source import read_source
 from scheduled_tasks.importers.apscheduler.execute import record
 from scheduled_tasks.importers.apscheduler.functions import Target
 from scheduled_tasks.importers.apscheduler.jobs import ClockContext, ImportedJob, judge
 from scheduled_tasks.importers.apscheduler.triggers import Zones
-from scheduled_tasks.importers.apscheduler.values import Application, Scheduler, Value, why_unknown
+from scheduled_tasks.importers.apscheduler.values import ClockSource, Scheduler, Value, WebApplication, why_unknown
 from scheduled_tasks.importers.codegen import call as code_of_call
 from scheduled_tasks.importers.codegen import import_lines, literal
 from scheduled_tasks.importers.procfile import is_procfile, read_procfile
@@ -227,12 +227,13 @@ def _written(clock: ClockContext, jobs: list[ImportedJob]) -> str:
 
 def _makes_an_application(source: ClockSource) -> bool:
     return any(
-        isinstance(each, Application) and each.text.startswith(("Flask(", "FastAPI(")) for each in source.names.values()
+        isinstance(each, WebApplication) and each.text.startswith(("Flask(", "FastAPI("))
+        for each in source.names.values()
     )
 
 
 def _about_the_application(source: ClockSource) -> str:
-    made = next((each.text for each in source.names.values() if isinstance(each, Application)), "create_app()")
+    made = next((each.text for each in source.names.values() if isinstance(each, WebApplication)), "create_app()")
     where = f'app = "{made}"' if ":" in made else f'app = "module:factory", for what the file writes as {made}'
     return f"jobs get the application: the configuration needs {where}"
 

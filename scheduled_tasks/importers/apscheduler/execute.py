@@ -1,6 +1,6 @@
 """Has a clock file run under a recording scheduler, because its owner asked for that, and reads what was recorded.
 
-In comes a file; out come `Scheduler`s with `JobCall`s, as reading it gives them, with every value decided. See
+In comes a file; out come `Scheduler`s with `AddJobCall`s, as reading it gives them, with every value decided. See
 `recording`, which is what runs, in a process of its own.
 """
 
@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.importers.apscheduler.values import (
-    Application,
-    JobCall,
+    AddJobCall,
     LocalFunction,
     Partial,
     Reference,
@@ -26,11 +25,12 @@ from scheduled_tasks.importers.apscheduler.values import (
     TriggerObject,
     UnknownValue,
     Value,
+    WebApplication,
 )
 from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB
 
 if TYPE_CHECKING:
-    from scheduled_tasks.importers.apscheduler.clock_source import ClockSource
+    from scheduled_tasks.importers.apscheduler.values import ClockSource
 
 LONGEST = 60  # seconds; a file that takes longer waits for something
 
@@ -68,7 +68,7 @@ def _scheduler(recorded: dict[str, Any], source: ClockSource) -> Scheduler:
     )  # fmt: skip
 
 
-def _call(recorded: dict[str, Any], source: ClockSource) -> JobCall:
+def _call(recorded: dict[str, Any], source: ClockSource) -> AddJobCall:
     given = [recorded["func"], recorded["trigger"], *recorded["args"]]
     values = [_value(each, source) for each in given]
     arguments = dict(zip(ADD_JOB, values, strict=False))
@@ -82,7 +82,7 @@ def _call(recorded: dict[str, Any], source: ClockSource) -> JobCall:
             del arguments[name]
     lines = source.text.splitlines()
     line = recorded["line"]
-    call = JobCall(line, lines[line - 1].strip() if line else "", arguments)
+    call = AddJobCall(line, lines[line - 1].strip() if line else "", arguments)
     if not recorded.get("refused"):
         return call
     # Of a function that was called in place of being passed only its writing is left.
@@ -114,7 +114,7 @@ def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C90
         fields = {key: _value(each, source) for key, each in recorded["fields"].items()}
         return TriggerObject(recorded["trigger"], fields | {"timezone": _value(recorded["zone"], source)})
     if "application" in recorded:
-        return Application(recorded["application"])
+        return WebApplication(recorded["application"])
     if "function" in recorded:
         module, _, name = recorded["function"].partition(".<locals>.")[0].rpartition(".")
         if "<locals>" in recorded["function"] or "<lambda>" in recorded["function"]:

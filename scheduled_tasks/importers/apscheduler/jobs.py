@@ -1,6 +1,6 @@
 """One job of a clock file, judged: what is written for it, and its entry in the report.
 
-In comes a `JobCall` as it was read or recorded; out come `ImportedJob`s (an OrTrigger makes several, a refused one
+In comes a `AddJobCall` as it was read or recorded; out come `ImportedJob`s (an OrTrigger makes several, a refused one
 has no code). Every difference of a job is collected before it is refused.
 """
 
@@ -15,11 +15,11 @@ from scheduled_tasks.conversion_report import Difference, Entry
 from scheduled_tasks.importers.apscheduler import triggers
 from scheduled_tasks.importers.apscheduler.functions import Target, definition_differences, resolve
 from scheduled_tasks.importers.apscheduler.values import (
-    Application,
-    JobCall,
+    AddJobCall,
     Scheduler,
     UnknownValue,
     Value,
+    WebApplication,
     is_plain,
     why_unknown,
 )
@@ -31,8 +31,8 @@ from scheduled_tasks.schedule import describe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scheduled_tasks.importers.apscheduler.clock_source import ClockSource
     from scheduled_tasks.importers.apscheduler.triggers import ReadTrigger, Zones
+    from scheduled_tasks.importers.apscheduler.values import ClockSource
 
 TRUE = {"true", "yes", "on", "y", "t", "1"}  # apscheduler.util.astobool
 LEFT_OUT = {
@@ -74,7 +74,7 @@ class ImportedJob:
     original: Any = None
 
 
-def judge(call: JobCall, clock: ClockContext) -> list[ImportedJob]:
+def judge(call: AddJobCall, clock: ClockContext) -> list[ImportedJob]:
     """Judges one call."""
     arguments = _defaults(clock.scheduler) | call.arguments
     differences = _doubts(call)
@@ -103,7 +103,7 @@ def judge(call: JobCall, clock: ClockContext) -> list[ImportedJob]:
     return jobs
 
 
-def _doubts(call: JobCall) -> list[Difference]:
+def _doubts(call: AddJobCall) -> list[Difference]:
     """What is to be said of a call before it is looked into."""
     found = []
     if call.undecided:
@@ -158,7 +158,7 @@ def _arguments(arguments: dict[str, Value], differences: list[Difference]) -> tu
 def _plain_values(args: list[Value], kwargs: dict[str, Value]) -> list[Difference]:
     found = []
     for value in [*args, *kwargs.values()]:
-        if isinstance(value, Application):
+        if isinstance(value, WebApplication):
             continue
         if not _is_json(value):
             reason = why_unknown(value) if not is_plain(value) else f"{value!r} is no number, text, list or dictionary"
@@ -207,7 +207,7 @@ def _options(arguments: dict[str, Value]) -> tuple[list[str], list[Difference]]:
 
 
 def _assembled(  # noqa: PLR0913, PLR0917 - the parts of one call
-    call: JobCall,
+    call: AddJobCall,
     clock: ClockContext,
     arguments: dict[str, Value],
     target: Target | None,
@@ -234,7 +234,7 @@ def _assembled(  # noqa: PLR0913, PLR0917 - the parts of one call
     if isinstance(arguments.get("name"), str):
         words.append(f"name={literal(arguments['name'])}")
     words += [*read.words, *kept]
-    clock.uses_app = clock.uses_app or any(isinstance(value, Application) for value in [*args, *kwargs.values()])
+    clock.uses_app = clock.uses_app or any(isinstance(value, WebApplication) for value in [*args, *kwargs.values()])
     return ImportedJob(tuple(code_of_call("scheduler.add_job", words)), entry, read.original)
 
 

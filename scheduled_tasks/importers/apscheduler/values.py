@@ -1,7 +1,7 @@
-"""What is known about the values in a clock file that has been read, not run.
+"""What reading a clock file finds: the values of its expressions, its schedulers and the jobs that it adds.
 
-A value is a plain Python value where it could be decided, else one of these. `UnknownValue` says why it couldn't, which
-the report repeats; the others stand for what only exists in a running process.
+A value is a plain Python value if reading can decide it, otherwise an object of one of these classes. `UnknownValue`
+carries the reason, which the report repeats; the others stand for what exists only in a running process.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 Value = Any  # a plain Python value, or one of the classes below
+ONLY_A_RUN = "what only a run knows"
 
 
 @dataclass(frozen=True)
 class UnknownValue:
-    """Nothing that reading decides: `text` is how it is written, `why` completes "it depends on …"."""
+    """A value that reading can't decide: `text` is how it is written, `why` completes "it depends on …"."""
 
     text: str
     why: str
@@ -31,7 +32,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class LocalFunction:
-    """A function of the file itself; `node` is None where a run of the file named it and reading didn't find it."""
+    """A function of the file; `node` is None if a run of the file named it and reading didn't find it."""
 
     name: str
     node: ast.FunctionDef | ast.AsyncFunctionDef | None = None
@@ -39,7 +40,7 @@ class LocalFunction:
 
 
 @dataclass(frozen=True)
-class Application:
+class WebApplication:
     """The web application, however it is made."""
 
     text: str
@@ -47,9 +48,9 @@ class Application:
 
 @dataclass(eq=False)
 class LocalClass:
-    """A class of the file itself, with what it sets in its body.
+    """A class of the file, with the attributes that its body sets.
 
-    `fields` are the names that an object of it is made with, where it is a dataclass or a named tuple.
+    `fields` are the arguments of its constructor if it is a dataclass or a named tuple.
     """
 
     node: ast.ClassDef
@@ -58,20 +59,20 @@ class LocalClass:
     fields: tuple[str, ...] = ()
 
     def method(self, name: str) -> LocalFunction | None:
-        """One of its methods; not a function that a unit could name."""
-        for each in self.node.body:
-            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
-                return LocalFunction(name, each, nested=True)
+        """A method by its name, inherited ones included. It is nested: a unit can't name it."""
+        for node in self.node.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+                return LocalFunction(name, node, nested=True)
         inherited = (base.method(name) for base in self.bases if isinstance(base, LocalClass))
         return next(filter(None, inherited), None)
 
-    def known(self) -> dict[str, Value]:
-        """What it and the classes that it inherits from set in their bodies."""
-        found: dict[str, Value] = {}
+    def all_attributes(self) -> dict[str, Value]:
+        """Its attributes and those that it inherits."""
+        attributes: dict[str, Value] = {}
         for base in reversed(self.bases):
             if isinstance(base, LocalClass):
-                found |= base.known()
-        return found | self.attributes
+                attributes |= base.all_attributes()
+        return attributes | self.attributes
 
 
 @dataclass(eq=False)
@@ -84,7 +85,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Method:
-    """A method of such an object."""
+    """A method bound to such an object."""
 
     instance: Instance
     function: LocalFunction
@@ -92,7 +93,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Adder:
-    """A scheduler's `add_job`, kept under a name of the file's own."""
+    """A scheduler's method that adds jobs, such as `add_job`; the file may give it another name."""
 
     scheduler: Scheduler
     method: str
@@ -100,9 +101,9 @@ class Adder:
 
 @dataclass(frozen=True)
 class JobHandle:
-    """What `add_job` gives: the job, which the file may change before the scheduler starts."""
+    """What `add_job` returns: the job, which the file can change before the scheduler starts."""
 
-    call: JobCall
+    call: AddJobCall
     scheduler: Scheduler
 
 
@@ -117,7 +118,7 @@ class Partial:
 
 @dataclass(frozen=True)
 class CallResult:
-    """What a call gives, where the call is not made: `task()` passed for `task`."""
+    """The result of a call that reading doesn't make, such as `task()` where `task` should be passed."""
 
     function: Value
     args: tuple[Value, ...]
@@ -126,9 +127,9 @@ class CallResult:
 
 @dataclass(frozen=True)
 class TriggerObject:
-    """A trigger that was made in the file: 'cron', 'interval', 'date', 'or', 'and'.
+    """A trigger object made in the file: 'cron', 'interval', 'date', 'or', 'and'.
 
-    `fields` are its arguments by name, `parts` those of a combined one; `crontab` is what from_crontab was given.
+    `fields` are its arguments by name, `parts` the triggers of a combined one, `crontab` the argument of from_crontab.
     """
 
     kind: str
@@ -146,21 +147,21 @@ class Scheduler:
     made: bool = True
     name: str = ""
     settings: dict[str, Value] = field(default_factory=dict)
-    calls: list[JobCall] = field(default_factory=list)
+    calls: list[AddJobCall] = field(default_factory=list)
 
 
 @dataclass
-class JobCall:
+class AddJobCall:
     """One job as the file adds it.
 
     Attributes:
         line, source: where it stands, and its first line.
         arguments: by APScheduler's names; trigger fields are among them.
-        above: decorators that stand above `@scheduled_job`, and so had no part in the job.
-        undecided: why it isn't sure that the job is added at all.
-        problem: what keeps the call from being read.
-        refused: what APScheduler said when it was made.
-        doubt: why it isn't sure that this is a scheduler's job.
+        above: decorators above `@scheduled_job`, which had no effect on the job.
+        undecided: why it is uncertain that the job is added at all.
+        problem: why the call can't be read.
+        refused: APScheduler's error message.
+        doubt: what has to hold for the job to be added; it is imported with this difference.
     """
 
     line: int
@@ -175,47 +176,74 @@ class JobCall:
 
 @dataclass(frozen=True)
 class Aside:
-    """Something of the file that is not a job and that somebody has to know of."""
+    """Something in the file that is not a job and that the report mentions."""
 
     line: int
     source: str
     text: str
 
 
+@dataclass
+class ClockSource:
+    """A clock file as it was read. `applied` are the lines of calls that add or change jobs or values."""
+
+    tree: ast.Module
+    text: str
+    schedulers: list[Scheduler] = field(default_factory=list)
+    asides: list[Aside] = field(default_factory=list)
+    functions: dict[str, LocalFunction] = field(default_factory=dict)
+    names: dict[str, Value] = field(default_factory=dict)
+    applied: set[int] = field(default_factory=set)
+
+    def line(self, number: int) -> str:
+        """One line of the file, stripped."""
+        return self.text.splitlines()[number - 1].strip()
+
+
 def is_plain(value: Value) -> bool:
-    """Whether a value is known through and through."""
+    """Whether a value is known in all of its parts."""
     if isinstance(value, dict):
-        return all(is_plain(key) and is_plain(each) for key, each in value.items())
+        return all(is_plain(key) and is_plain(item) for key, item in value.items())
     if isinstance(value, list | tuple | set):
         return all(map(is_plain, value))
     return value is None or isinstance(value, bool | int | float | str | bytes | date | datetime | timedelta)
 
 
+def unknown(node: ast.AST, why: str) -> UnknownValue:
+    """An expression whose value isn't known."""
+    return UnknownValue(ast.unparse(node), why)
+
+
+def reason(value: Value, otherwise: str = ONLY_A_RUN) -> str:
+    """What an unknown value depends on."""
+    return value.why if isinstance(value, UnknownValue) else otherwise
+
+
 def why_unknown(value: Value) -> str:
-    """Why a value isn't plain: the first reason in it; "" where it is plain."""
+    """Why a value isn't plain: the first reason in it; "" for a plain value."""
     if isinstance(value, UnknownValue):
         return f"{value.text} depends on {value.why}"
     if isinstance(value, dict):
         return next(filter(None, map(why_unknown, value.values())), "")
     if isinstance(value, list | tuple | set):
         return next(filter(None, map(why_unknown, value)), "")
-    if is_plain(value):
-        return ""
-    return f"{written(value)} only exists in a running process"
+    return "" if is_plain(value) else f"{written(value)} only exists in a running process"
 
 
 def written(value: Value) -> str:  # noqa: PLR0911 - a table of cases
-    """A value as a person would point at it."""
-    if isinstance(value, UnknownValue | Application | CallResult):
-        return value.text
-    if isinstance(value, Reference):
-        return value.dotted
-    if isinstance(value, LocalFunction):
-        return value.name
-    if isinstance(value, Method):
-        return f"{value.instance.kind.node.name}.{value.function.name}"
-    if isinstance(value, Instance | LocalClass):
-        return f"an object of {(value.kind if isinstance(value, Instance) else value).node.name}"
-    if isinstance(value, Partial):
-        return f"partial({written(value.function)}, …)"
-    return repr(value)
+    """A value as the report names it."""
+    match value:
+        case UnknownValue() | WebApplication() | CallResult():
+            return value.text
+        case Reference(dotted):
+            return dotted
+        case LocalFunction():
+            return value.name
+        case Method(instance, function):
+            return f"{instance.kind.node.name}.{function.name}"
+        case Instance(LocalClass(node)) | LocalClass(node):
+            return f"an object of {node.name}"
+        case Partial():
+            return f"partial({written(value.function)}, …)"
+        case _:
+            return repr(value)

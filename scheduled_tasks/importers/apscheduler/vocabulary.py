@@ -23,7 +23,7 @@ SCHEDULED_JOB = tuple(name for name in ADD_JOB if name not in {"func", "replace_
 ADDS = {"add_job": ADD_JOB, "scheduled_job": SCHEDULED_JOB}
 # Flask-APScheduler's own: its decorator is `task`, and its add_job takes the id first.
 FLASK = "flask_apscheduler.APScheduler"
-FLASK_ADDS = {"add_job": ("id", "func", *ADD_JOB[1:]), "task": ("trigger", "id")}
+FLASK_ADDS = ADDS | {"add_job": ("id", "func", *ADD_JOB[1:]), "task": ("trigger", "id")}
 # What has no counterpart, or needs none: said once where it stands. None: nothing to say.
 SCHEDULER_METHODS = {
     "start": None, "shutdown": None, "configure": None, "print_jobs": None, "init_app": None,
@@ -71,7 +71,7 @@ METHODS = {"items", "keys", "values", "get", "format", "lower", "upper", "strip"
 MUTATES = {
     "append", "extend", "insert", "update", "add", "setdefault", "pop", "remove", "clear", "sort", "reverse", "discard",
 }  # fmt: skip
-ALSO_OF_VALUES = {"list", "tuple", "dict", "enumerate", "zip", "len"}  # which keep what they are given as it is
+CONTAINERS = {"list", "tuple", "dict", "enumerate", "zip", "len"}  # keep unknown values as items
 
 
 def settings_of(args: list[Value], kwargs: dict[str, Value]) -> dict[str, Value]:

@@ -54,7 +54,7 @@ def hour(connection: Database) -> datetime:
         {"clock": clock, "job": job, "task": f"sales.{job}", "schedule": HOURLY, "options": options}
         for clock, job in (("shop", "count"), ("shop", "sell"), ("till", "close"))
     ]
-    deployments.tell(connection, "app1", deployments.Told(jobs, "one", now, now))
+    deployments.report(connection, "app1", deployments.JobsReport(jobs, "one", now, now))
     account(connection, "app1", now)
     return hour
 
@@ -109,7 +109,7 @@ def test_a_silent_host_is_bad(connection: Database, hour: datetime) -> None:
     connection.execute("UPDATE host SET heartbeat_at = heartbeat_at - interval '6 minutes'")
     found = clocks("status")
     assert found.exit_code == 1
-    assert "app1 is silent since" in found.stdout
+    assert "no heartbeat from app1 since" in found.stdout
 
 
 def test_pause_and_resume_say_what_they_did_and_what_still_holds(connection: Database, hour: datetime) -> None:
@@ -137,7 +137,7 @@ def test_pause_and_resume_say_what_they_did_and_what_still_holds(connection: Dat
         (["pause", "shop", "--reason", "x", "--until", "2020-01-01"], 64, "is over already"),
         (["pause", "shop", "--reason", "x", "--until", "soon"], 2, "'soon' is no instant; write 2026-11-24T06:00Z"),
         (["history", "Shop!"], 64, "is neither CLOCK nor CLOCK/JOB"),
-        (["show", "zz"], 64, "is no run's id"),
+        (["show", "zz"], 64, "is not the ID of a run"),
         (["show", "abcdef01"], 64, "no run begins with abcdef01"),
         (["run", "shop"], 64, "names no job: write CLOCK/JOB"),
         (["run", "shop/count"], 64, "is not deployed on this host; it is on app1"),
@@ -211,7 +211,7 @@ def test_questions_about_many_jobs_walk_down_indices(connection: Database) -> No
         for n in range(1000)
     ]
     at = datetime(2026, 11, 2, tzinfo=UTC)
-    deployments.tell(connection, "app1", deployments.Told(jobs, "many", at, at))
+    deployments.report(connection, "app1", deployments.JobsReport(jobs, "many", at, at))
     assert len(status.jobs(connection, at)) == 1000
     account(connection, "app1", at)
     account(connection, "app1", at + timedelta(minutes=1))

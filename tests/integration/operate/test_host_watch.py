@@ -12,7 +12,7 @@ import pytest
 from scheduled_tasks.deploy import deployment_reports
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.operate import host_pauses, host_watch
-from scheduled_tasks.operate.pauses import PauseRow, Scope
+from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.render.names import JOBS, Places
 from scheduled_tasks.render.unit_set import UnitSet
 
@@ -68,7 +68,7 @@ def test_applies_that_the_database_missed_are_told_in_their_order_with_their_ins
     note(places, minutes(20), jobs_json("sell"), new_from=minutes(21))
     put_in_force(places, jobs_json("sell"))
     for _ in range(2):
-        host_watch.tell_deployed(connection, places, "app1", minutes(60))
+        host_watch.report_deployed(connection, places, "app1", minutes(60))
         assert told(connection) == [("count", minutes(1), minutes(20)), ("sell", minutes(11), None)]
     assert list(places.reports.iterdir()) == []
 
@@ -79,7 +79,7 @@ def test_the_note_of_an_apply_that_was_killed_before_its_set_came_into_force_is_
     note(places, minutes(0), jobs_json("count"), new_from=minutes(0))
     note(places, minutes(10), jobs_json("sell"))
     put_in_force(places, jobs_json("count"))
-    host_watch.tell_deployed(connection, places, "app1", minutes(60))
+    host_watch.report_deployed(connection, places, "app1", minutes(60))
     assert told(connection) == [("count", minutes(0), None)]
 
 
@@ -88,24 +88,24 @@ def test_a_killed_apply_whose_set_is_in_force_counts_from_the_stop_of_its_timers
 ) -> None:
     note(places, minutes(10), jobs_json("sell"))
     put_in_force(places, jobs_json("sell"))
-    host_watch.tell_deployed(connection, places, "app1", minutes(60))
+    host_watch.report_deployed(connection, places, "app1", minutes(60))
     assert told(connection) == [("sell", minutes(10), None)]
 
 
 def test_a_set_that_no_note_speaks_of_counts_from_now(connection: Database, places: Places) -> None:
     put_in_force(places, jobs_json("count"))
-    host_watch.tell_deployed(connection, places, "app1", minutes(60))
-    host_watch.tell_deployed(connection, places, "app1", minutes(61))
+    host_watch.report_deployed(connection, places, "app1", minutes(60))
+    host_watch.report_deployed(connection, places, "app1", minutes(61))
     assert told(connection) == [("count", minutes(60), None)]
 
 
 def test_what_is_taken_away_is_closed(connection: Database, places: Places) -> None:
     put_in_force(places, jobs_json("count"))
-    host_watch.tell_deployed(connection, places, "app1", minutes(0))
+    host_watch.report_deployed(connection, places, "app1", minutes(0))
     deployment_reports.write_report(UnitSet(), minutes(30).timestamp(), places, Effects())
     (places.current / JOBS).unlink()
     places.current.rmdir()
-    host_watch.tell_deployed(connection, places, "app1", minutes(60))
+    host_watch.report_deployed(connection, places, "app1", minutes(60))
     assert told(connection) == [("count", minutes(0), minutes(30))]
 
 
@@ -115,8 +115,8 @@ def pauses_of(connection: Database) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
-def pause(places: Places, until: datetime | None = None, job: str | None = None) -> PauseRow:
-    row = PauseRow(Scope("shop", job, "app1"), minutes(0), "anna", "a disk", until)
+def pause(places: Places, until: datetime | None = None, job: str | None = None) -> Pause:
+    row = Pause(Scope("shop", job, "app1"), minutes(0), "anna", "a disk", until)
     assert host_pauses.write(places, row)
     return row
 
@@ -124,28 +124,28 @@ def pause(places: Places, until: datetime | None = None, job: str | None = None)
 def test_a_pause_by_file_is_told_once_and_ends_when_it_is_resumed(connection: Database, places: Places) -> None:
     pause(places)
     for _ in range(2):
-        host_watch.tell_pauses(connection, places, "app1", minutes(5))
+        host_watch.report_pauses(connection, places, "app1", minutes(5))
     assert pauses_of(connection) == [("shop", None, minutes(0), "anna", "a disk", None, None)]
-    [held] = host_pauses.in_force(places, "app1")
+    [held] = host_pauses.active(places, "app1")
     host_pauses.end(places, held, by="bert", at=minutes(7))
     for _ in range(2):
-        host_watch.tell_pauses(connection, places, "app1", minutes(60))
+        host_watch.report_pauses(connection, places, "app1", minutes(60))
     assert pauses_of(connection) == [("shop", None, minutes(0), "anna", "a disk", minutes(7), "bert")]
 
 
 def test_one_that_began_and_ended_while_the_database_was_away_is_told_too(connection: Database, places: Places) -> None:
     pause(places, job="count")
-    [held] = host_pauses.in_force(places, "app1")
+    [held] = host_pauses.active(places, "app1")
     host_pauses.end(places, held, by="anna", at=minutes(7))
-    host_watch.tell_pauses(connection, places, "app1", minutes(60))
+    host_watch.report_pauses(connection, places, "app1", minutes(60))
     assert pauses_of(connection) == [("shop", "count", minutes(0), "anna", "a disk", minutes(7), "anna")]
 
 
 def test_a_pause_by_file_ends_by_itself_when_its_time_is_over(connection: Database, places: Places) -> None:
     pause(places, until=minutes(10))
-    host_watch.tell_pauses(connection, places, "app1", minutes(9))
+    host_watch.report_pauses(connection, places, "app1", minutes(9))
     assert (places.paused / "shop").exists()
-    host_watch.tell_pauses(connection, places, "app1", minutes(11))
+    host_watch.report_pauses(connection, places, "app1", minutes(11))
     assert not (places.paused / "shop").exists()
     assert [row[5:] for row in pauses_of(connection)] == [(minutes(11), "until")]
 
@@ -153,12 +153,12 @@ def test_a_pause_by_file_ends_by_itself_when_its_time_is_over(connection: Databa
 def test_a_file_that_somebody_touched_and_removed_is_a_pause_as_well(connection: Database, places: Places) -> None:
     places.paused.mkdir(parents=True)
     (places.paused / "every-clock").touch()
-    host_watch.tell_pauses(connection, places, "app1", datetime.now(UTC))
+    host_watch.report_pauses(connection, places, "app1", datetime.now(UTC))
     [(clock, job, _, by, reason, resumed, _)] = pauses_of(connection)
     assert (clock, job, reason, resumed) == (None, None, "no reason was given", None)
     assert by == (places.paused / "every-clock").owner()
     (places.paused / "every-clock").unlink()
-    host_watch.tell_pauses(connection, places, "app1", datetime.now(UTC))
+    host_watch.report_pauses(connection, places, "app1", datetime.now(UTC))
     assert pauses_of(connection)[0][5] is not None
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from scheduled_tasks import files
 from scheduled_tasks.operate import host_watch
-from scheduled_tasks.operate.reconcile import MOST, Reconciled, reconcile
+from scheduled_tasks.operate.reconcile import MAX_RESULT_BYTES, Reconciled, reconcile
 from scheduled_tasks.render.names import Places
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ NOTHING: dict[str, Callable[[Path], object]] = {
     "null": lambda path: path.write_text("null"),
     "a list": lambda path: path.write_text(json.dumps([RUN])),
     "too deep": lambda path: path.write_text("[" * 100_000),
-    "too much": lambda path: path.write_text(json.dumps(RUN | {"error_message": "x" * MOST})),
+    "too much": lambda path: path.write_text(json.dumps(RUN | {"error_message": "x" * MAX_RESULT_BYTES})),
     "another job's": lambda path: path.write_text(json.dumps(RUN | {"job": "other"})),
     "no job": lambda path: path.write_text(json.dumps(without("job"))),
     "no run": lambda path: path.write_text(json.dumps(without("run_id"))),
@@ -81,7 +81,7 @@ def test_a_result_that_says_nothing_is_set_aside_and_the_others_are_told(
     assert reconcile(connection, tmp_path, host="app1") == Reconciled(results=1)
     assert rows(connection) == [("work", "failed", 0, 75, "app1")]
     assert names(folder) == ["a.refused"]
-    assert "a.json can't be read" in caplog.text
+    assert "a.json is unreadable" in caplog.text
     caplog.clear()
     assert reconcile(connection, tmp_path, host="app1") == Reconciled()
     assert caplog.text == ""
@@ -97,9 +97,9 @@ def test_what_was_set_aside_is_found_also_where_systemd_keeps_it_behind_a_link(
     link.parent.mkdir(parents=True)
     link.symlink_to(private)
     (link / "a.json").touch()
-    assert host_watch.refused(places) == []
+    assert host_watch.quarantined(places) == []
     reconcile(connection, places.state, host="app1")
-    assert host_watch.refused(places) == [link / "a.refused"]
+    assert host_watch.quarantined(places) == [link / "a.refused"]
 
 
 def test_the_note_of_a_failure_that_a_power_cut_emptied_is_set_aside(connection: Database, tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ def test_notes_of_applies_and_pauses_that_say_nothing_keep_the_watch_from_nothin
     places.reports.mkdir(parents=True)
     for name in ("00000000000000000001-jobs.json", "00000000000000000002-pause.json"):
         (places.reports / name).touch()
-    host_watch.tell_deployed(connection, places, "app1", now)
-    host_watch.tell_pauses(connection, places, "app1", now)
+    host_watch.report_deployed(connection, places, "app1", now)
+    host_watch.report_pauses(connection, places, "app1", now)
     assert names(places.reports) == [
         "00000000000000000001-jobs.refused",
         "00000000000000000002-pause.refused",

@@ -12,7 +12,7 @@ import pytest
 
 from scheduled_tasks.operate import deployments, pauses
 from scheduled_tasks.operate.account import account
-from scheduled_tasks.operate.pauses import PauseRow, Scope
+from scheduled_tasks.operate.slots import Pause, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ def deploy(connection: Database, host: str, at: datetime, *jobs: str, **options:
          "options": {"catch_up": True, "timeout": 600, **options}}
         for job in jobs
     ]  # fmt: skip
-    deployments.tell(connection, host, deployments.Told(listed, f"{at}{jobs}{options}", at, at))
+    deployments.report(connection, host, deployments.JobsReport(listed, f"{at}{jobs}{options}", at, at))
 
 
 def ran(connection: Database, job: str, at: datetime, host: str, status: str = "ended", **columns: object) -> None:
@@ -121,7 +121,7 @@ def test_a_dead_host_is_judged_by_another_one_after_five_minutes(connection: Dat
     assert written(connection) == []
     account(connection, "app1", minutes(4))
     assert written(connection) == [
-        ("count", NOON, "missed", "app2", "app2 is silent since 2026-11-24T11:58:00Z")
+        ("count", NOON, "missed", "app2", "no heartbeat from app2 since 2026-11-24T11:58:00Z")
     ]  # fmt: skip
 
 
@@ -142,7 +142,7 @@ def test_what_falls_due_while_the_run_before_goes_on_is_skipped(connection: Data
     deploy(connection, "app1", minutes(-90), "count", timeout=7200)
     ran(connection, "count", minutes(-60), "app1", "started", ended_at=None, expires_at=minutes(60))
     look_regularly(connection, "app1", minutes(-70), minutes(2))
-    reason = "the run due at 2026-11-24T11:00:00Z on app1 was not over"
+    reason = "the run due at 2026-11-24T11:00:00Z on app1 was still running"
     assert written(connection) == [("count", NOON, "skipped", "app1", reason)]
 
 
@@ -160,7 +160,7 @@ def test_slots_before_the_one_that_is_caught_up_are_missed_and_say_so(connection
 @pytest.mark.parametrize("scope", [Scope(), Scope("shop"), Scope("shop", "count"), Scope("shop", "count", "app1")])
 def test_what_falls_due_in_a_pause_is_skipped_with_its_reason(connection: Database, scope: Scope) -> None:
     deploy(connection, "app1", minutes(-30), "count", "sell")
-    pauses.pause(connection, PauseRow(scope, minutes(-10), "anna", "the till is broken", minutes(10)))
+    pauses.pause(connection, Pause(scope, minutes(-10), "anna", "the till is broken", minutes(10)))
     look_regularly(connection, "app1", minutes(-30), minutes(62))
     found = {(row[0], row[1]): (row[2], row[4]) for row in written(connection)}
     paused, missed = ("skipped", "paused: the till is broken"), ("missed", "app1 did not start it")
@@ -172,7 +172,7 @@ def test_what_falls_due_in_a_pause_is_skipped_with_its_reason(connection: Databa
 def test_a_pause_of_one_host_of_two_excuses_only_that_one(connection: Database) -> None:
     for host in ("app1", "app2"):
         deploy(connection, host, minutes(-30), "count")
-    pauses.pause(connection, PauseRow(Scope("shop", None, "app1"), minutes(-10), "anna", "a disk", None))
+    pauses.pause(connection, Pause(Scope("shop", None, "app1"), minutes(-10), "anna", "a disk", None))
     look_regularly(connection, "app2", minutes(-30), minutes(2))
     assert written(connection) == [("count", NOON, "missed", "", "app2 did not start it")]
 
@@ -186,7 +186,7 @@ def test_many_watches_at_once_write_each_slot_once(connection: Database, databas
     def look(_number: int) -> int:
         with psycopg.connect(database_url, autocommit=True) as own:
             account(own, "app1", minutes(1))
-            return len(account(own, "app1", minutes(2)).written)
+            return len(account(own, "app1", minutes(2)).recorded)
 
     connection.execute("UPDATE host SET heartbeats_since = %s", [minutes(-600)])
     with ThreadPoolExecutor(6) as pool:
@@ -212,17 +212,17 @@ def test_a_pause_of_the_host_that_is_judged_first_does_not_excuse_the_other_one(
     for host in ("app1", "app2"):
         deploy(connection, host, minutes(-30), "count")
         look_regularly(connection, host, minutes(-30), minutes(0))
-    pauses.pause(connection, PauseRow(Scope("shop", None, "app1"), minutes(-10), "anna", "a disk", None))
+    pauses.pause(connection, Pause(Scope("shop", None, "app1"), minutes(-10), "anna", "a disk", None))
     account(connection, "app1", minutes(1))  # app2's last word is from before the slot's patience ended
-    assert written(connection) == [("count", NOON, "missed", "", "app2 is silent since 2026-11-24T12:00:00Z")]
+    assert written(connection) == [("count", NOON, "missed", "", "no heartbeat from app2 since 2026-11-24T12:00:00Z")]
 
 
 def test_what_was_called_paused_after_a_pause_that_a_host_ended_unheard_is_judged_again(connection: Database) -> None:
     deploy(connection, "app1", minutes(-30), "count")
-    held = PauseRow(Scope("shop", None, "app1"), minutes(-20), "anna", "a disk", None, local_id="one")
-    pauses.tell_pauses(connection, [held])
+    held = Pause(Scope("shop", None, "app1"), minutes(-20), "anna", "a disk", None, local_id="one")
+    pauses.report(connection, [held])
     look_regularly(connection, "app1", minutes(-20), minutes(2))
     assert [row[2] for row in written(connection)] == ["skipped"]
-    pauses.tell_pauses(connection, [replace(held, resumed_at=minutes(-10), resumed_by="anna")])
+    pauses.report(connection, [replace(held, resumed_at=minutes(-10), resumed_by="anna")])
     account(connection, "app1", minutes(3))
     assert [row[2] for row in written(connection)] == ["missed"]

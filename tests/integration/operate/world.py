@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from scheduled_tasks.operate import deployments, pauses
 from scheduled_tasks.operate.account import account
+from scheduled_tasks.operate.slots import Pause, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -207,22 +208,22 @@ def live_through(world: World, connection: psycopg.Connection[Any]) -> None:
 def _tell(connection: psycopg.Connection[Any], world: World, host: str, untold: list[Deploy], now: datetime) -> None:
     while untold and untold[0].at <= now:
         each = untold.pop(0)
-        told = deployments.Told([job.as_deployed() for job in each.jobs], str(each.at), each.at, each.at)
-        deployments.tell(connection, host, told)
+        told = deployments.JobsReport([job.as_deployed() for job in each.jobs], str(each.at), each.at, each.at)
+        deployments.report(connection, host, told)
     rows = [
-        pauses.PauseRow(
-            pauses.Scope("c" if held.job else None, held.job, host), held.span.start, "anna", "the till", None,
+        Pause(
+            Scope("c" if held.job else None, held.job, host), held.span.start, "anna", "the till", None,
             resumed_at=held.span.end if held.span.end <= now else None, resumed_by="anna", local_id=f"{host}{number}",
         )
         for number, held in enumerate(world.held)
         if held.host == host and held.span.start <= now
     ]  # fmt: skip
-    pauses.tell_pauses(connection, rows)
+    pauses.report(connection, rows)
 
 
 def _pause(connection: psycopg.Connection[Any], held: Held) -> None:
-    scope = pauses.Scope("c" if held.job else None, held.job, None)
-    pauses.pause(connection, pauses.PauseRow(scope, held.span.start, "anna", "the till", held.span.end))
+    scope = Scope("c" if held.job else None, held.job, None)
+    pauses.pause(connection, Pause(scope, held.span.start, "anna", "the till", held.span.end))
 
 
 def _run(connection: psycopg.Connection[Any], world: World, when: datetime, key: Key, host: str) -> None:

@@ -96,7 +96,7 @@ def test_a_run_that_loses_the_claim_names_the_winner_and_records_nothing(shop: P
     ("columns", "task", "reason"),
     [
         ({"status": "missed"}, "slots.work", None),
-        ({"status": "missed", "reason": "app2 is silent"}, "slots.work", "was missed: app2 is silent"),
+        ({"status": "missed", "reason": "no heartbeat from app2"}, "slots.work", "was missed: no heartbeat from app2"),
         ({"status": "failed", "attempt": 0}, "slots.work", None),
         ({"status": "started", "is_idempotent": True, "expires_at": SLOT}, "slots.again", "taken over from app2"),
     ],
@@ -197,7 +197,7 @@ def test_a_job_with_overlap_skip_is_skipped_while_another_slot_runs(shop: Projec
     soon = datetime.now(UTC) + timedelta(hours=1)
     write(connection, scheduled_at=other, status="started", expires_at=soon, is_exclusive=True)
     finished = by_watch(shop, "slots.work", "--overlap=skip")
-    assert finished.end["reason"] == "the run due at 2026-11-24T05:00:00Z on app2 is not over"
+    assert finished.end["reason"] == "the run due at 2026-11-24T05:00:00Z on app2 is still running"
     assert rows(connection, "status, host") == [("started", "app2"), ("skipped", HERE)]
 
 

@@ -134,7 +134,7 @@ def test_a_value_that_would_limit_nothing_or_nonsense_is_a_fault_with_an_example
         ({"A B": "c"}, "has 'A B', which is not the name of a variable"),
         ({"A": None}, "has a value for A that is neither text nor a whole number"),
         ({"A": "nul\0"}, "has a control character, which a unit file can't hold"),
-        ({"A": "\udc80"}, "has what is no Unicode character to systemd"),
+        ({"A": "\udc80"}, "has a code point that systemd does not accept as a character"),
         ({"SCHEDULED_TASKS_CONFIG": "/elsewhere"}, "has SCHEDULED_TASKS_CONFIG, which is set for every job"),
         ({"SHOP_PASSWORD": "hunter2"}, "has SHOP_PASSWORD, which looks like a secret, and everybody can read a unit"),
         ({"MIRROR": "https://me:hunter2@mirror.example"}, "has MIRROR, which looks like a secret"),
@@ -150,7 +150,7 @@ def test_a_variable_that_would_not_arrive_or_be_a_secret_is_a_fault_without_its_
 
 def test_an_option_of_clocks_is_a_fault_of_a_job() -> None:
     _, [fault] = read_options({"concurrency": 2})
-    assert str(fault).startswith("concurrency=2: is a clock's, not a job's; write it in Clock()")
+    assert str(fault).startswith("concurrency=2: is an option of clocks, not of jobs; write it in Clock()")
 
 
 def test_a_jobs_lists_add_to_its_clocks_and_its_values_replace_them() -> None:

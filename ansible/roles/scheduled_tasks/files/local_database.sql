@@ -1,10 +1,10 @@
--- Makes what is missing, and nothing else: each query writes the statement that psql then executes (\gexec), or no
--- row where it isn't needed. psql prints one line for each statement executed, so no output is no change.
+-- Creates only what is missing: each query returns the statement that psql then executes (\gexec), or no row if it is
+-- not needed. psql prints one line for each executed statement, so no output means no change.
 SELECT format('CREATE ROLE %I LOGIN', :'role')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 
--- `clocks` and the watch are root: it owns the tables, and `clocks migrate` grants to the services' role (tasks_role) what
--- a task is to have of them.
+-- `clocks` and the watch run as root, which owns the tables; `clocks migrate` grants the services' role (tasks_role) the
+-- rights of a task.
 SELECT 'CREATE ROLE root LOGIN'
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'root') \gexec
 

@@ -1,10 +1,10 @@
-"""On the host: makes a release of a bundle, in a venv of its own, and marks it complete.
+"""Install a release from its bundle into a new venv and mark it complete. Runs on the host.
 
-    make_release.py BUNDLE RELEASE
+    install_release.py BUNDLE RELEASE
 
-One that was broken off is made anew; where another play's is at work yet, as after a controller that was killed, that
-one is waited for. Whatever pip installs has to have its hash in the bundle's requirements; where the
-bundle brings the dependencies' wheels, no network is used. Needs nothing but Python with venv.
+An unfinished release is installed afresh. If another play is still installing one, as after a killed controller, wait
+for it. The requirements must have a hash for everything that pip installs; if the bundle contains the dependencies'
+wheels, no network is used. Needs only Python with venv.
 """
 
 import fcntl
@@ -16,28 +16,28 @@ import tempfile
 import time
 from pathlib import Path
 
-A_DAY = 24 * 60 * 60  # seconds; no play is at work for as long
+A_DAY = 24 * 60 * 60  # seconds; no play takes that long
 
 
 def main(bundle, release):
-    """Makes the release, or exits with what went wrong."""
+    """Install the release, or exit with the error."""
     releases = os.open(release.parent, os.O_RDONLY)
     fcntl.flock(releases, fcntl.LOCK_EX)  # until this process ends
     if not (release / ".complete").exists():
-        make(bundle, release)
+        install(bundle, release)
     bundle.unlink(missing_ok=True)
-    for left in release.parent.glob("*.tar"):  # by a controller that was killed before it came to make a release of it
-        if left.stat().st_mtime < time.time() - A_DAY:
-            left.unlink()
+    for leftover in release.parent.glob("*.tar"):  # left by a controller that was killed before the installation
+        if leftover.stat().st_mtime < time.time() - A_DAY:
+            leftover.unlink()
 
 
-def make(bundle, release):
-    """Makes the release, and last the file that says that it is whole."""
+def install(bundle, release):
+    """Install the release, and at the end create the file that marks it complete."""
     run([sys.executable, "-m", "venv", "--clear", str(release)])
     with tempfile.TemporaryDirectory(dir=release) as folder:
         with tarfile.open(bundle) as archive:
-            safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Debian 12's Python has none
-            archive.extractall(folder, **safely)
+            extract_options = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # not in Debian 12's Python
+            archive.extractall(folder, **extract_options)
         dependencies, wheels = Path(folder, "dependencies"), sorted(Path(folder, "wheels").iterdir())
         offline = ["--no-index", f"--find-links={dependencies}"] if dependencies.is_dir() else []
         pip = [str(release / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
@@ -47,7 +47,7 @@ def make(bundle, release):
 
 
 def run(command):
-    """Runs a command; where it fails, exits with what it said."""
+    """Run a command; exit with its output if it fails."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")

@@ -1,0 +1,173 @@
+"""Calls on a scheduler or one of its jobs: jobs are added and changed, settings collected, the rest is an aside."""
+
+from __future__ import annotations
+
+import ast
+import copy
+
+from scheduled_tasks.importers.apscheduler.expressions import evaluate, evaluated_call
+from scheduled_tasks.importers.apscheduler.scope import Call, Reading, Scope
+from scheduled_tasks.importers.apscheduler.values import (
+    Adder,
+    AddJobCall,
+    Aside,
+    CallResult,
+    JobHandle,
+    LocalFunction,
+    Reference,
+    Scheduler,
+    Value,
+    is_plain,
+    unknown,
+    why_unknown,
+)
+from scheduled_tasks.importers.apscheduler.vocabulary import (
+    ADD_JOB,
+    ADDS,
+    FLASK,
+    FLASK_ADDS,
+    SCHEDULER_METHODS,
+    adds,
+    settings_of,
+)
+
+JOB_CHANGES = {"modify", "reschedule", "pause", "resume", "remove"}  # methods of a job
+
+
+def make_scheduler(kind: Reference, call: Call, reading: Reading) -> Scheduler:
+    """A scheduler that the file makes."""
+    name = FLASK if kind.dotted == FLASK else kind.dotted.rpartition(".")[2]
+    scheduler = Scheduler(name, call.node.lineno, settings=settings_of(call.args, call.kwargs))
+    reading.source.schedulers.append(scheduler)
+    return scheduler
+
+
+def add_decorated(function: LocalFunction, scope: Scope) -> None:
+    """Add a function once for each `@scheduler.scheduled_job(…)` that decorates it."""
+    decorators = function.node.decorator_list if function.node else []
+    for position, decorator in enumerate(decorators):
+        if isinstance(decorator, ast.Call) and _schedules(decorator.func, scope):
+            above = tuple(ast.unparse(other) for other in decorators[:position] if not _adds(other))
+            add_job(evaluated_call(decorator, scope), scope, function, above)
+
+
+def _schedules(function: ast.expr, scope: Scope) -> bool:
+    """Whether a decorator adds what it decorates as a job."""
+    if adds(function) == "scheduled_job":
+        return True
+    if not isinstance(function, ast.Attribute) or function.attr != "task":
+        return False
+    owner = evaluate(function.value, scope)
+    return isinstance(owner, Scheduler) and owner.kind == FLASK
+
+
+def _adds(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Call) and bool(adds(decorator.func))
+
+
+def add_job(call: Call, scope: Scope, decorated: LocalFunction | None = None, above: tuple[str, ...] = ()) -> JobHandle:
+    """The job that a call adds."""
+    node, reading = call.node, scope.reading
+    reading.reached.add((node.lineno, node.col_offset))
+    reading.source.applied.add(node.lineno)
+    if isinstance(call.function, Adder):
+        scheduler, method = call.function.scheduler, call.function.method
+    else:
+        assert isinstance(node.func, ast.Attribute)  # noqa: S101 - the caller has checked
+        scheduler, method = owner_of(call.owner, node.func.value, reading), call.method
+    names = argument_names(scheduler, method)
+    arguments = dict(zip(names, call.args, strict=False)) | call.kwargs
+    for name in {"args", "kwargs"} & arguments.keys():  # later changes to them have no effect on the job
+        arguments[name] = copy.copy(arguments[name])
+    if (function := decorated or _called_in_place(node, scope)) is not None:
+        arguments["func"] = function
+    problem = "" if len(call.args) <= len(names) else "it has more positional arguments than APScheduler takes"
+    if "**" in arguments:
+        problem = why_unknown(arguments.pop("**")) or "its arguments are put together elsewhere"
+    undecided = f"it is added {scope.undecided.when}" if scope.undecided else ""
+    if isinstance(node.func, ast.Attribute) and isinstance(_first_name(node.func.value, scope), CallResult):
+        undecided = undecided or f"{ast.unparse(node.func.value)} is no scheduler that this file makes or imports"
+    line = reading.source.line(node.lineno)
+    job = AddJobCall(node.lineno, line, arguments, above, undecided, problem, doubt=scope.doubt)
+    scheduler.calls.append(job)
+    return JobHandle(job, scheduler)
+
+
+def argument_names(scheduler: Scheduler, method: str) -> tuple[str, ...]:
+    """The positional parameters of a method that adds jobs."""
+    return (FLASK_ADDS if scheduler.kind == FLASK else ADDS)[method]
+
+
+def owner_of(owner: Value, node: ast.expr, reading: Reading) -> Scheduler:
+    """The scheduler that an expression stands for; one that the file doesn't make is kept by how it is written."""
+    if isinstance(owner, Scheduler):
+        return owner
+    text = owner.dotted if isinstance(owner, Reference) else ast.unparse(node)
+    if text not in reading.foreign:
+        name = text.rpartition(".")[2]
+        reading.foreign[text] = Scheduler("Scheduler", node.lineno, made=False, name=name)
+        reading.source.schedulers.append(reading.foreign[text])
+    return reading.foreign[text]
+
+
+def _called_in_place(node: ast.Call, scope: Scope) -> CallResult | None:
+    """`add_job(task(), …)`: a function of the file that is called where it should be passed."""
+    passed = [keyword.value for keyword in node.keywords if keyword.arg == "func"] or node.args[:1]
+    if not passed or not isinstance(passed[0], ast.Call) or not isinstance(passed[0].func, ast.Name):
+        return None
+    function = scope.names.get(passed[0].func.id)
+    if not isinstance(function, LocalFunction):
+        return None
+    return CallResult(function, tuple(evaluate(arg, scope) for arg in passed[0].args), ast.unparse(passed[0]))
+
+
+def _first_name(node: ast.expr, scope: Scope) -> Value:
+    """The value of `a` in `a.b.c`."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return evaluate(node, scope) if isinstance(node, ast.Name) else None
+
+
+def call_scheduler(call: Call, scheduler: Scheduler, scope: Scope) -> Value:
+    """A call of another method of a scheduler: it changes a job, changes a setting, or is an aside."""
+    method = call.method
+    change, job = method.removesuffix("_job"), _job_by_id(call, scheduler)
+    if job and method == "get_job":
+        return job
+    if job and change in JOB_CHANGES and method != change:
+        return change_job(job, change, call.args[1:], call, scope)
+    if method == "configure":
+        scheduler.settings |= settings_of(call.args, call.kwargs)
+    text = SCHEDULER_METHODS.get(method, f"{method}() works on a running scheduler, and none runs here")
+    if text:
+        scope.reading.source.asides.append(Aside(call.node.lineno, ast.unparse(call.node), text))
+    return unknown(call.node, "the scheduler")
+
+
+def _job_by_id(call: Call, scheduler: Scheduler) -> JobHandle | None:
+    wanted = call.args[0] if call.args else call.kwargs.get("job_id")
+    if isinstance(wanted, JobHandle):
+        return wanted
+    jobs = [job for job in scheduler.calls if is_plain(wanted) and job.arguments.get("id") == wanted]
+    return JobHandle(jobs[0], scheduler) if wanted is not None and len(jobs) == 1 else None
+
+
+def change_job(job: JobHandle, change: str, args: list[Value], call: Call, scope: Scope) -> JobHandle:
+    """Change a job after it was added: it runs as it is when the scheduler starts."""
+    scope.reading.source.applied.add(call.node.lineno)
+    changes = {key: value for key, value in call.kwargs.items() if key not in {"job_id", "jobstore"}}
+    added = job.call
+    if scope.undecided:
+        added.doubt = added.doubt or f"{change}() changes it perhaps: {scope.undecided.when}"
+    elif change == "remove":
+        job.scheduler.calls = [other for other in job.scheduler.calls if other is not added]
+    elif change == "pause":
+        added.arguments["next_run_time"] = None
+    elif change == "resume":
+        added.arguments.pop("next_run_time", None)
+    elif change == "modify":
+        added.arguments |= changes
+    else:
+        added.arguments = {key: value for key, value in added.arguments.items() if key in ADD_JOB}
+        added.arguments |= ({"trigger": args[0]} if args else {}) | changes
+    return job
