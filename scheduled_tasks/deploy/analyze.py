@@ -45,8 +45,8 @@ def verify(units: UnitSet, places: Places) -> None:
         paths = [f"{scratch}/{path}" for path in named]
         user = {name: os.environ[name] for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ}
         finished = analyze("verify", *places.manager, "--man=no", *paths, SYSTEMD_UNIT_PATH=f"{scratch}:", **user)
-        # The exit code is of no use: it is 0 even for unknown keys. Complaints about units of the host that ours are
-        # ordered after are not faults of ours.
+        # The exit code is of no use: it is 0 even for unknown keys. Complaints about the host's own units, after which
+        # ours are ordered, don't count.
         complaints = [
             line.replace(f"{scratch}/", "")
             for line in finished.stderr.splitlines()
