@@ -26,11 +26,10 @@ import pytest
 from psycopg import sql
 
 from scheduled_tasks.clock import ClockSpec
-from scheduled_tasks.clock_file import clock_files, read_clocks
-from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.operate import migrations
 from scheduled_tasks.operate.feature_flags import set_active, synchronize
+from scheduled_tasks.project import all_clocks
 from scheduled_tasks.run import arguments, context, current, database, log, main, settings
 from scheduled_tasks.schedule import occurrences
 
@@ -259,13 +258,4 @@ class JobTimes:
 @pytest.fixture(scope="session")
 def job_times() -> JobTimes:
     """When jobs fire: `job_times.of("orders/expire", start="2027-03-27", until="2027-03-29")`."""
-    configuration = settings.load()
-    configuration.make_importable()
-    project = ReadingContext(
-        domains=configuration.require("domains"),
-        timezone=configuration.get("timezone"),
-        now=datetime.now(UTC),
-        make_app=context.application_factory(configuration.get("app")),
-        lines=False,
-    )
-    return JobTimes(read_clocks(clock_files(configuration.require("clocks")), project))
+    return JobTimes(all_clocks(lines=False))

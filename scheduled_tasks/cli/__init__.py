@@ -23,7 +23,7 @@ from scheduled_tasks.cli import (
     units,
     watch,
 )
-from scheduled_tasks.cli.common import Commands
+from scheduled_tasks.cli.output import Commands
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

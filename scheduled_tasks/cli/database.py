@@ -6,18 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.common import (
-    actor,
-    check_option,
-    configured_features,
-    connection,
-    json_option,
-    make_importable,
-    rehearsed,
-    show_json,
-)
+from scheduled_tasks.cli.common import actor
+from scheduled_tasks.cli.options import check_option, json_option
+from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
+from scheduled_tasks.project import configured_features, load_configuration, open_database
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
@@ -28,7 +22,7 @@ def _migrate(database: Connection, *, check: bool = False) -> list[str]:
     from scheduled_tasks.operate import migrations
     from scheduled_tasks.operate.grants import grant
 
-    configuration = make_importable()
+    configuration = load_configuration()
     extra = configuration.get("migrations")
     packages = [migrations.OWN, *([extra] if extra else [])]
     if check:
@@ -41,7 +35,7 @@ def _migrate(database: Connection, *, check: bool = False) -> list[str]:
 
 
 def _fill(database: Connection) -> Any:
-    path = make_importable().get("demo")
+    path = load_configuration().get("demo")
     if not path:
         raise ConfigurationError("the project has no sample data: write demo = 'module:function' in its configuration")
     return context.load_object(path, "demo")(database)
@@ -52,7 +46,7 @@ def _fill(database: Connection) -> Any:
 @json_option
 def migrate(*, check: bool, as_json: bool) -> None:
     """Bring the database's tables up to this release, and grant what the configured roles may."""
-    with connection() as database:
+    with open_database() as database:
         applied = _migrate(database, check=check)
     if as_json:
         show_json({"changed": bool(applied), "applied": applied})
@@ -68,8 +62,8 @@ def prune(*, keep: float | None, as_json: bool) -> None:
     """Delete runs older than the configuration keeps them (keep_runs, in days; 400 where unset)."""
     from scheduled_tasks.operate import prune as pruning
 
-    days = keep if keep is not None else float(make_importable().get("keep_runs") or pruning.KEEP_DAYS)
-    with connection() as database:
+    days = keep if keep is not None else float(load_configuration().get("keep_runs") or pruning.KEEP_DAYS)
+    with open_database() as database:
         done = pruning.prune(database, days)
     if as_json:
         show_json({"changed": bool(done), "runs": done})
@@ -85,7 +79,7 @@ def demo(*, check: bool, as_json: bool) -> None:
     from scheduled_tasks.run.database import SchemaMissingError  # psycopg comes with it
 
     try:
-        with connection() as database, rehearsed(database, check=check):
+        with open_database(roll_back=check) as database:
             done = _fill(database)
     except SchemaMissingError:
         if not check:
@@ -107,7 +101,7 @@ def setup(*, stop: bool) -> None:
     from scheduled_tasks.operate import embedded  # what a deployed host has not
     from scheduled_tasks.run import database as run_database
 
-    configuration = make_importable()
+    configuration = load_configuration()
     if stop:
         embedded.stop(configuration.state_directory)
         return

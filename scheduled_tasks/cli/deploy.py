@@ -12,18 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.common import (
-    chosen_places,
-    configured_clocks,
-    configured_host,
-    json_option,
-    root_option,
-    show_json,
-    table,
-    user_option,
-)
-from scheduled_tasks.cli.watch import tell
+from scheduled_tasks.cli.common import report_host
+from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
+from scheduled_tasks.cli.output import show_json, show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
+from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.render.units import render, unsupported_options
 from scheduled_tasks.run import settings
 
@@ -48,7 +41,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
     from scheduled_tasks.deploy.plan import plan
 
     places = chosen_places(root, user=user)
-    clocks, host = configured_clocks(), configured_host(places)
+    clocks, host = enabled_clocks(), configured_host(places)
     files, lacking = render(clocks, host), unsupported_options(clocks, host)
     state = read_machine_state(places, files, whole=False)
     if state.conflicts:
@@ -119,7 +112,7 @@ def _show_plan(todo: Plan, timers: list[dict[str, Any]]) -> None:
             click.echo(f"{verb:8} {unit}")
     if timers:
         click.echo()
-        table(
+        show_table(
             ("TIMER", "NEXT RUN", "NEW NEXT RUN"),
             ((each["timer"], each["next"] or "-", each["new_next"] or "-") for each in timers),
         )
@@ -150,7 +143,7 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
     from scheduled_tasks.deploy.releases import prepare
 
     places = chosen_places(root, user=user)
-    clocks, host = configured_clocks(), configured_host(places)
+    clocks, host = enabled_clocks(), configured_host(places)
     files = render(clocks, host)
     prepare(files, places)
     applied = apply(files, places)
@@ -163,7 +156,7 @@ def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
     """Tells the ledger, has people's links follow the set that is in force now, and shows what was done."""
     from scheduled_tasks.deploy.releases import update_links
 
-    tell(places)
+    report_host(places)
     links = update_links(places)
     if as_json:
         show_json(asdict(applied) | {"links": links, "changed": applied.changed or bool(links)})
@@ -196,7 +189,7 @@ def list_sets(*, root: Path, user: bool, as_json: bool) -> None:
         (each.name[:12], _shown(each.applied_at) or "", str(each.jobs), "current" if each.current else "")
         for each in kept
     )
-    table(("SET", "APPLIED", "JOBS", ""), rows)
+    show_table(("SET", "APPLIED", "JOBS", ""), rows)
 
 
 @click.command("rollback")

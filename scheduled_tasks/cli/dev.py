@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from apscheduler.triggers.base import BaseTrigger
 
-from scheduled_tasks.cli.common import configured_clocks
-from scheduled_tasks.cli.time import instant, rfc3339
+from scheduled_tasks.cli.options import instant
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.options import DEFAULT_OPTIONS, seconds_of
+from scheduled_tasks.project import enabled_clocks
 from scheduled_tasks.run import settings
 from scheduled_tasks.schedule import Trigger, occurrences
 from scheduled_tasks.schedule.evaluator import latest_occurrence
@@ -75,7 +76,7 @@ def dev(clocks: tuple[str, ...], at: datetime | None, most: int, *, reload: bool
 
 
 def _chosen(names: Iterable[str]) -> list[ClockSpec]:
-    found = configured_clocks(lines=False)
+    found = enabled_clocks(lines=False)
     known = {clock.name for clock in found}
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"no clock {', '.join(unknown)}; there are {', '.join(sorted(known)) or 'none'}")

@@ -12,16 +12,9 @@ from pathlib import Path
 
 import click
 
-from scheduled_tasks.cli.common import (
-    actor,
-    chosen_places,
-    configured_clocks,
-    configured_features,
-    connection,
-    json_option,
-    show_json,
-    user_option,
-)
+from scheduled_tasks.cli.common import actor
+from scheduled_tasks.cli.options import chosen_places, json_option, user_option
+from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.deploy.doctor import (
     Finding,
     ManagerCommands,
@@ -32,6 +25,7 @@ from scheduled_tasks.deploy.doctor import (
 )
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.operate import feature_flags
+from scheduled_tasks.project import configured_features, enabled_clocks, open_database
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import settings
@@ -96,7 +90,7 @@ def _of_the_clock() -> Iterator[Finding]:
 
 def _of_the_clock_files() -> Iterator[Finding]:
     try:
-        configured_clocks(lines=False)
+        enabled_clocks(lines=False)
     except ScheduledTasksError as error:
         yield Finding("clock files", str(error), "clocks list")
 
@@ -106,7 +100,7 @@ def _of_the_database() -> Iterator[Finding]:
     configuration = settings.load()
     try:
         declared = configured_features() if configuration.get("features") else None
-        with connection() as database:
+        with open_database() as database:
             if declared is None:
                 database.execute("SELECT 1 FROM task_run LIMIT 1")
                 return

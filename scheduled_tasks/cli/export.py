@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from scheduled_tasks.cli.common import configured_clocks, configured_host
-from scheduled_tasks.cli.time import instant
-from scheduled_tasks.errors import ConfigurationError, UsageError
+from scheduled_tasks.cli.common import require_empty
+from scheduled_tasks.cli.options import instant
+from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.run import settings
 
 START = click.option("--from", "start", callback=instant, metavar="T", default="now", help="As seen at this instant.")
@@ -35,8 +36,8 @@ def kubernetes(directory: Path, *, start: datetime, **names: Any) -> None:
 
     host = configured_host()
     cluster = Cluster(**names, credentials=(*host.credentials, *host.encrypted_credentials))
-    exported = cron_jobs(configured_clocks(lines=False), cluster, base=_base(), now=start)
-    _require_empty(directory)
+    exported = cron_jobs(enabled_clocks(lines=False), cluster, base=_base(), now=start)
+    require_empty(directory)
     yaml = _yaml()
     directory.mkdir(parents=True, exist_ok=True)
     for name, objects in exported.objects.items():
@@ -58,7 +59,7 @@ def crontab(*, report: Path | None, timezone: str, start: datetime) -> None:
 
     configuration, host = settings.load(), configured_host()
     text, said = lines(
-        configured_clocks(lines=False), run_task=host.run_task, configuration=str(host.configuration),
+        enabled_clocks(lines=False), run_task=host.run_task, configuration=str(host.configuration),
         user=host.user or "nobody", timezone=timezone or configuration.get("timezone") or "UTC", base=_base(),
         now=start,
     )  # fmt: skip
@@ -70,11 +71,6 @@ def crontab(*, report: Path | None, timezone: str, start: datetime) -> None:
 
 def _base() -> Path:
     return settings.load().path.parent.resolve()
-
-
-def _require_empty(directory: Path) -> None:
-    if directory.is_dir() and any(directory.iterdir()):
-        raise UsageError(f"{directory} is not empty: name a new directory, nothing is overwritten")
 
 
 def _dumped(yaml: Any, objects: list[dict[str, Any]]) -> str:

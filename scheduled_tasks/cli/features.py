@@ -6,20 +6,13 @@ from datetime import UTC, datetime
 
 import click
 
-from scheduled_tasks.cli.common import (
-    Commands,
-    actor,
-    check_option,
-    configured_features,
-    connection,
-    json_option,
-    rehearsed,
-    show_json,
-    table,
-)
-from scheduled_tasks.cli.jobs import coming, shown
+from scheduled_tasks.cli.common import actor
+from scheduled_tasks.cli.options import check_option, future_instant, json_option
+from scheduled_tasks.cli.output import Commands, show_json, show_table
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import feature_flags
+from scheduled_tasks.project import configured_features, open_database
 
 
 @click.group("features", cls=Commands)
@@ -32,7 +25,7 @@ def group() -> None:
 def list_flags(*, as_json: bool) -> None:
     """Show every flag, its state, and who set it last."""
     declared = configured_features()
-    with connection() as database:
+    with open_database() as database:
         flags = feature_flags.list_flags(database, declared)
     missing = sorted(set(declared.__members__) - {flag.name for flag in flags})
     if as_json:
@@ -49,7 +42,7 @@ def list_flags(*, as_json: bool) -> None:
         )
         for flag in flags
     )
-    table(("FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"), rows)
+    show_table(("FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"), rows)
     for name in missing:
         click.echo(f"{name} is not in the table: its default holds; `clocks features sync` adds it", err=True)
 
@@ -61,7 +54,7 @@ def _state(is_active: bool, until: datetime | None) -> str:  # noqa: FBT001 - a 
 def _switch(name: str, reason: str | None, until: datetime | None, *, active: bool) -> None:
     if until and until <= datetime.now(UTC):
         raise UsageError(f"--until {shown(until)} is over already")
-    with connection() as database:
+    with open_database() as database:
         changed = feature_flags.set_active(database, name, active=active, actor=actor(), reason=reason, until=until)
         ends = feature_flags.reverts_at(database, name)
     if changed:
@@ -72,7 +65,7 @@ def _switch(name: str, reason: str | None, until: datetime | None, *, active: bo
 
 reason_option = click.option("--reason", help="Why; it is kept in the history.")
 until_option = click.option(
-    "--until", callback=coming, metavar="T", help="Then it is what it was before: 2026-11-24T06:00Z, or 2h."
+    "--until", callback=future_instant, metavar="T", help="Then it is what it was before: 2026-11-24T06:00Z, or 2h."
 )
 
 
@@ -100,7 +93,7 @@ def disable(name: str, reason: str | None, until: datetime | None) -> None:
 @json_option
 def log(*, name: str | None, count: int, as_json: bool) -> None:
     """Show who switched a flag (or any) when and why, the newest first."""
-    with connection() as database:
+    with open_database() as database:
         feature_flags.revert_expired(database)
         changes = feature_flags.history(database, name, limit=count)
     if as_json:
@@ -116,7 +109,7 @@ def log(*, name: str | None, count: int, as_json: bool) -> None:
         )
         for change in changes
     )
-    table(("AT", "FLAG", "STATE", "BY", "WHY"), rows)
+    show_table(("AT", "FLAG", "STATE", "BY", "WHY"), rows)
 
 
 @group.command("sync")
@@ -125,7 +118,7 @@ def log(*, name: str | None, count: int, as_json: bool) -> None:
 def sync(*, check: bool, as_json: bool) -> None:
     """Add the flags that the table lacks, with their defaults; what an operator set stays."""
     declared = configured_features()
-    with connection() as database, rehearsed(database, check=check):
+    with open_database(roll_back=check) as database:
         if check and not feature_flags.table_exists(database):  # the migration that creates it was rehearsed too
             done = feature_flags.Synchronized(tuple(declared.__members__), (), ())
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.time import instant
+from scheduled_tasks.cli.options import instant
 from scheduled_tasks.errors import ConfigurationError, UsageError
 from scheduled_tasks.run import settings
 

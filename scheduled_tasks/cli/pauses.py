@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from datetime import UTC, datetime
 
 import click
 
-from scheduled_tasks.cli.common import actor, connection, json_option, show_json
-from scheduled_tasks.cli.jobs import coming, database_now, split
-from scheduled_tasks.cli.watch import tell
-from scheduled_tasks.errors import ScheduledTasksError, UsageError
+from scheduled_tasks.cli.common import actor, report_host, require_root
+from scheduled_tasks.cli.options import clock_and_job, future_instant, json_option
+from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.errors import UsageError
 from scheduled_tasks.operate import deployments, host_pauses, host_watch, pauses
 from scheduled_tasks.operate.slots import Pause, Scope
+from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render.names import Places
 
 which_argument = click.argument("which", required=False, metavar="CLOCK[/JOB]")
@@ -24,20 +24,14 @@ here_option = click.option(
 )
 
 
-class NotRootError(ScheduledTasksError):
-    """Only root may do that."""
-
-    exit_code = 77
-
-
 def _scope(which: str | None, host: str | None, *, everything: bool, here: bool) -> Scope:
     if bool(which) == everything:
         raise UsageError("one of CLOCK[/JOB] and --all")
     if here and host:
         raise UsageError("one of --host and --here")
-    if here and os.geteuid() != 0:
-        raise NotRootError("--here writes a file in /etc: run it as root")
-    clock, job = split(which) if which else (None, None)
+    if here:
+        require_root("--here writes a file in /etc: run it as root")
+    clock, job = clock_and_job(which) if which else (None, None)
     return Scope(clock, job or None, socket.gethostname() if here else host)
 
 
@@ -45,7 +39,7 @@ def _scope(which: str | None, host: str | None, *, everything: bool, here: bool)
 @which_argument
 @all_option
 @click.option("--reason", required=True, help="Why, for who finds it at night.")
-@click.option("--until", callback=coming, metavar="T", help="When it ends by itself: 2026-11-24T06:00Z, or 2h.")
+@click.option("--until", callback=future_instant, metavar="T", help="When it ends by itself: 2026-11-24T06:00Z, or 2h.")
 @host_option
 @here_option
 @json_option
@@ -72,9 +66,9 @@ def pause(  # noqa: PLR0913 - a command's options
         _must_be_known(host_watch.jobs_here(Places()), scope)
         row = Pause(scope, datetime.now(UTC), actor(), reason.strip(), until)
         changed = host_pauses.write(Places(), row)
-        tell(Places())
+        report_host(Places())
     else:
-        with connection() as database:
+        with open_database() as database:
             _must_be_known(deployments.known_jobs(database), scope)
             row = Pause(scope, database_now(database), actor(), reason.strip(), until)
             changed = pauses.pause(database, row)
@@ -96,9 +90,9 @@ def resume(*, which: str | None, everything: bool, host: str | None, here: bool,
         for row in held:
             host_pauses.end(Places(), row, by=actor(), at=datetime.now(UTC))
         changed = bool(held)
-        tell(Places())
+        report_host(Places())
     else:
-        with connection() as database:
+        with open_database() as database:
             changed = bool(pauses.resume(database, scope, by=actor(), at=database_now(database)))
             left = [str(row) for row in pauses.active(database, database_now(database)) if _concerns(row, scope)]
     _say(scope, "resumed", changed=changed, as_json=as_json, left=left)

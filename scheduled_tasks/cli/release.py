@@ -9,18 +9,17 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.cli.common import (
-    check_option,
-    configured_clocks,
-    configured_features,
-    configured_host,
-    connection,
-    json_option,
-    make_importable,
-    show_json,
-)
+from scheduled_tasks.cli.options import check_option, json_option
+from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.project import (
+    configured_features,
+    configured_host,
+    enabled_clocks,
+    load_configuration,
+    open_database,
+)
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.run import context
 from scheduled_tasks.run.find_task import find_task
@@ -46,9 +45,9 @@ def check(*, without_database: bool, as_json: bool) -> None:
 
 
 def _faults(*, without_database: bool) -> Iterator[str]:
-    configuration = make_importable()
+    configuration = load_configuration()
     try:
-        clocks = configured_clocks()
+        clocks = enabled_clocks()
     except ScheduledTasksError as error:
         yield str(error)
     else:
@@ -71,7 +70,7 @@ def _said_by(act: Callable[[], object]) -> Iterator[str]:
 
 def _of_the_tasks(clocks: list[ClockSpec]) -> Iterator[str]:
     """Each task is looked up by its name, as run-task does: that its function is importable says less."""
-    configuration = make_importable()
+    configuration = load_configuration()
     domains, make_app = configuration.require("domains"), context.application_factory(configuration.get("app"))
     found: set[str] = set()
     for clock in clocks:
@@ -95,7 +94,7 @@ def _judge_units(clocks: list[ClockSpec]) -> None:
 
 
 def _speak_to_the_database() -> None:
-    with connection() as database:
+    with open_database() as database:
         database.execute("SELECT 1")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from datetime import datetime
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.cli.common import connection, json_option, show_json
-from scheduled_tasks.cli.jobs import database_now, one_job, past, shown
-from scheduled_tasks.cli.pauses import NotRootError
+from scheduled_tasks.cli.common import require_root
+from scheduled_tasks.cli.options import json_option, one_job, past_instant
+from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
+from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import deployments, history, host_pauses, host_watch, pauses
 from scheduled_tasks.operate.slots import TICK
+from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render import names
 from scheduled_tasks.run.status import RunStatus
 from scheduled_tasks.schedule.evaluator import latest_occurrence, occurrences
@@ -40,7 +41,7 @@ def _deployed(which: str) -> DeployedJob:
     found = next((each for each in here if (each.clock, each.job) == (clock, job)), None)
     if found is not None:
         return found
-    with connection() as database:
+    with open_database() as database:
         hosts = ", ".join(each.host for each in deployments.deployed_now(database, clock, job))
     where = f"it is on {hosts}: run it there" if hosts else "see 'clocks list' and 'clocks plan'"
     raise UsageError(f"{which} is not deployed on this host; {where}")
@@ -49,7 +50,7 @@ def _deployed(which: str) -> DeployedJob:
 def _pauses_of(job: DeployedJob) -> list[Pause]:
     held = host_pauses.active(names.Places(), job.host)
     try:
-        with connection() as database:
+        with open_database() as database:
             held += pauses.active(database, database_now(database))
     except ServiceUnavailableError as error:
         click.echo(f"clocks: whether it is paused for all hosts is not known: {error}", err=True)
@@ -57,8 +58,7 @@ def _pauses_of(job: DeployedJob) -> list[Pause]:
 
 
 def _may_run(job: DeployedJob, *, force: bool) -> None:
-    if os.geteuid() != 0:
-        raise NotRootError("starting a service needs root")
+    require_root("starting a service needs root")
     held = _pauses_of(job)
     if held and not force:
         raise PausedError(f"{job.clock}/{job.job} is paused; --force runs it all the same\n  {held[0]}")
@@ -77,7 +77,7 @@ def _must_be_slot(job: DeployedJob, at: datetime) -> None:
 @click.command("run")
 @click.argument("which", metavar="CLOCK/JOB")
 @click.option("--wait", is_flag=True, help="Show its log lines as they come, and exit with its exit code.")
-@click.option("--at", callback=past, metavar="SLOT", help="As the run of this nominal time, in the ledger too.")
+@click.option("--at", callback=past_instant, metavar="SLOT", help="As the run of this nominal time, in the ledger too.")
 @click.option("--force", is_flag=True, help="Also while it is paused.")
 def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
     """Run a job now on this host, through its very unit. Needs root."""
@@ -96,8 +96,8 @@ def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
 
 @click.command("backfill")
 @click.argument("which", metavar="CLOCK/JOB")
-@click.option("--from", "first", callback=past, metavar="T", required=True, help="The first slot is at or after it.")
-@click.option("--to", "last", callback=past, metavar="T", required=True, help="The last slot is at or before it.")
+@click.option("--from", "first", callback=past_instant, metavar="T", required=True, help="First slot, inclusive.")
+@click.option("--to", "last", callback=past_instant, metavar="T", required=True, help="Last slot, inclusive.")
 @click.option("--dry-run", is_flag=True, help="Only say which slots.")
 @click.option("--force", is_flag=True, help="Also while it is paused.")
 @json_option
@@ -142,7 +142,7 @@ def _slots(job: DeployedJob, first: datetime, last: datetime) -> list[datetime]:
         raise UsageError(f"more than {MOST} slots between --from and --to: write it in pieces")
     if not found:
         return []
-    with connection() as database:
+    with open_database() as database:
         known = history.statuses_of_slots(database, job.slot(found[0]), found[-1])
     return [at for at in found if known.get(at) not in {RunStatus.ENDED, RunStatus.STARTED}]
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.cli.common import configured_clocks, configured_host, json_option, show_json, table
+from scheduled_tasks.cli.options import json_option
+from scheduled_tasks.cli.output import show_json, show_table
 from scheduled_tasks.deploy.security import exposures
+from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.render import names
 from scheduled_tasks.render.units import render
 
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
 @json_option
 def security(*, as_json: bool) -> None:
     """Show how exposed each job is (systemd's measure, 0 to 10), and what raises it above what every job has."""
-    found = exposures(render(configured_clocks(), configured_host()))
+    found = exposures(render(enabled_clocks(), configured_host()))
     if as_json:
         show_json([asdict(exposure) for exposure in found])
         return
     shared = set.intersection(*(set(exposure.reasons) for exposure in found)) if len(found) > 1 else set()
-    table(
+    show_table(
         ("UNIT", "SCORE", "RELAXED BY", "WHAT RAISED IT"),
         (
             (

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.common import connection, json_option, rows_table, show_json, table
-from scheduled_tasks.cli.jobs import database_now, past, shown, split
+from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant
+from scheduled_tasks.cli.output import rich_table, show_json, show_table
+from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import history, pauses, status
+from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.run.status import BAD, RunStatus
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class StatusView:
     """One look: the jobs, the hosts and the pauses as they stand."""
 
     def __init__(self, database: Connection, which: str | None) -> None:
-        clock, job = split(which) if which else ("", "")
+        clock, job = clock_and_job(which) if which else ("", "")
         self.now = database_now(database)
         self.jobs: list[JobStatus] = status.jobs(database, self.now, clock, job)
         self.hosts: list[HostStatus] = status.hosts(database, self.now)
@@ -111,14 +113,14 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
 
     Exits 1 where the last slot of a job failed, was missed or is lost, or a host has no heartbeat.
     """
-    with connection() as database:
+    with open_database() as database:
         found = StatusView(database, which)
         if live and not as_json:
             _live(database, which, bad_only=bad_only)
     if as_json:
         show_json(found.as_json())
     else:
-        table(COLUMNS, found.rows(bad_only=bad_only))
+        show_table(COLUMNS, found.rows(bad_only=bad_only))
         for line in found.lines():
             click.echo(line)
     sys.exit(UNWELL if found.is_bad else 0)
@@ -132,7 +134,7 @@ def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
     def drawn() -> Group:
         found = StatusView(database, which)
         shown_rows = list(found.rows(bad_only=bad_only))
-        return Group(rows_table(COLUMNS, shown_rows, STYLES), *map(Text, found.lines()))
+        return Group(rich_table(COLUMNS, shown_rows, STYLES), *map(Text, found.lines()))
 
     with Live(drawn(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
         while True:
@@ -143,8 +145,8 @@ def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
 @click.command("history")
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
 @click.option("--status", "status_", type=click.Choice([value.value for value in RunStatus]), help="Only those.")
-@click.option("--since", callback=past, metavar="T", help="Not before: 2026-11-24, or 2h ago.")
-@click.option("--until", callback=past, metavar="T", help="Not after.")
+@click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h ago.")
+@click.option("--until", callback=past_instant, metavar="T", help="Not after.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many at most.")
 @json_option
 def history_command(  # noqa: PLR0913 - a command's options
@@ -157,15 +159,15 @@ def history_command(  # noqa: PLR0913 - a command's options
     as_json: bool,
 ) -> None:
     """Show what became of the last slots and runs, the newest first."""
-    clock, job = split(which) if which else ("", "")
-    with connection() as database:
+    clock, job = clock_and_job(which) if which else ("", "")
+    with open_database() as database:
         found = history.history(
             database, clock=clock, job=job, status=status_ or "", since=since, until=until, limit=limit
         )
     if as_json:
         show_json([row._asdict() for row in found])
         return
-    table(("RUN", "JOB", "SLOT", "STATUS", "HOST", "STARTED", "TOOK", "WHY"), _history_rows(found))
+    show_table(("RUN", "JOB", "SLOT", "STATUS", "HOST", "STARTED", "TOOK", "WHY"), _history_rows(found))
 
 
 def _history_rows(found: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
@@ -185,7 +187,7 @@ def show(*, run: str, as_json: bool) -> None:
     from scheduled_tasks.operate import run_now
     from scheduled_tasks.render import names
 
-    with connection() as database:
+    with open_database() as database:
         row = history.find_run(database, run)
     unit = names.service_name(row.clock, row.job) if row.clock and row.job else ""
     here = row.host == socket.gethostname()

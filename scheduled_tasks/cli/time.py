@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, NoReturn
 
 import click
 
-from scheduled_tasks.cli.common import configured_clocks
 from scheduled_tasks.errors import ConfigurationError, UsageError
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.options import seconds_of
+from scheduled_tasks.project import enabled_clocks
 from scheduled_tasks.run import settings
 from scheduled_tasks.schedule import Trigger, describe, occurrences, read_trigger, translate
 from scheduled_tasks.schedule.crontab import crontab_fields
@@ -48,7 +48,7 @@ def load_jobs() -> list[ScheduledJob]:
     """All jobs of all clocks, but for those that are paused."""
     return [
         ScheduledJob(clock.name, job.id, job.trigger, seconds_of(job.options.over(clock.options).timeout))
-        for clock in configured_clocks(lines=False)
+        for clock in enabled_clocks(lines=False)
         for job in clock.jobs
         if not job.paused
     ]

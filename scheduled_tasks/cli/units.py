@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks import schedule
-from scheduled_tasks.cli.common import (
-    chosen_places,
-    configured_clocks,
-    configured_host,
-    json_option,
-    show_json,
-    table,
-    user_option,
-)
+from scheduled_tasks.cli.common import require_empty
+from scheduled_tasks.cli.options import chosen_places, json_option, user_option
+from scheduled_tasks.cli.output import show_json, show_table
 from scheduled_tasks.clock import Job
-from scheduled_tasks.errors import UsageError
 from scheduled_tasks.operate import host_pauses
+from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.render import names
 from scheduled_tasks.render.units import render
 
@@ -43,7 +37,7 @@ def due(job: Job, held: Iterable[Pause] = ()) -> str:
 @json_option
 def list_jobs(*, as_json: bool) -> None:
     """Show every job: its task, when it is due, its units."""
-    clocks = configured_clocks()
+    clocks = enabled_clocks()
     held = host_pauses.active(names.Places(), socket.gethostname())
     jobs = [(clock, job) for clock in clocks for job in clock.jobs]
     if as_json:
@@ -66,7 +60,7 @@ def list_jobs(*, as_json: bool) -> None:
             ]
         )
         return
-    table(
+    show_table(
         ("JOB", "TASK", "DUE", "DESCRIPTION"),
         ((f"{clock.name}/{job.id}", job.task, due(job, held), job.description) for clock, job in jobs),
     )
@@ -78,8 +72,8 @@ def render_units(directory: Path) -> None:
     """Write the units of all clocks into DIRECTORY, which must be empty or not there yet."""
     from scheduled_tasks.deploy.switch import write_set  # only what acts imports what acts
 
-    files = render(configured_clocks(), configured_host())
-    _require_empty(directory)
+    files = render(enabled_clocks(), configured_host())
+    require_empty(directory)
     write_set(files, directory)
     click.echo(f"{len(files)} files written to {directory}")
 
@@ -95,15 +89,10 @@ def eject_units(directory: Path, *, user: bool) -> None:
     from scheduled_tasks.deploy.switch import write_set  # only what acts imports what acts
     from scheduled_tasks.render.eject import README, eject
 
-    files = eject(configured_clocks(), configured_host(chosen_places(Path("/"), user=user)))
-    _require_empty(directory)
+    files = eject(enabled_clocks(), configured_host(chosen_places(Path("/"), user=user)))
+    require_empty(directory)
     write_set(files, directory)
     click.echo(f"{len(files)} files written to {directory}; {directory / README} says how to install them")
-
-
-def _require_empty(directory: Path) -> None:
-    if directory.is_dir() and any(directory.iterdir()):
-        raise UsageError(f"{directory} is not empty: name a new directory, nothing is overwritten")
 
 
 COMMANDS = (list_jobs, render_units, eject_units)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import socket
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from scheduled_tasks import __version__
-from scheduled_tasks.cli.common import connection, json_option, show_json
-from scheduled_tasks.cli.jobs import database_now, shown
+from scheduled_tasks.cli.options import json_option
+from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.instants import shown
 from scheduled_tasks.operate.feature_flags import revert_expired
+from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render.names import Places
-from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from scheduled_tasks.operate.account import Account
@@ -38,7 +38,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     places, host = Places(), socket.gethostname()
     started: list[str] = []
     finished = _finish_apply(places)  # it needs no database
-    with connection() as database:
+    with open_database() as database:
         now = database_now(database)
         if host_watch.can_report(places):
             before = last_heartbeat(database, host)
@@ -95,25 +95,6 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
         click.echo("every slot whose time is over is accounted for")
 
 
-def tell(places: Places) -> None:
-    """Tells the database what is deployed and paused here, where it can be reached; else the watch does so later."""
-    from scheduled_tasks.operate import host_watch
-
-    if places.home or not places.is_running or not host_watch.can_report(places):
-        return
-    if not settings.setting("database_url", ""):
-        return
-    try:
-        with connection() as database:
-            now = database_now(database)
-            host_watch.report_deployed(database, places, socket.gethostname(), now)
-            host_watch.report_pauses(database, places, socket.gethostname(), now)
-    except ScheduledTasksError as error:
-        problem = str(error).partition("\n")[0]
-        click.echo(f"clocks: the database is not told yet, the watch will do it: {problem}", err=True)
-        sys.stderr.flush()
-
-
 @click.command("reconcile")
 def reconcile() -> None:
     """Write into the ledger what this host's runs could not: ends kept on disk, runs that were killed. Needs root.
@@ -123,7 +104,7 @@ def reconcile() -> None:
     from scheduled_tasks.operate import host_watch
 
     host = socket.gethostname()
-    with connection() as database:
+    with open_database() as database:
         done = host_watch.reconcile_host(database, Places(), host)
     for each in done.lost:
         click.echo(f"lost {each.clock}/{each.job} on {each.host}")

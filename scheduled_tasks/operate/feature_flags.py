@@ -117,19 +117,15 @@ def list_flags(connection: Connection[Any], declared: type[Enum]) -> list[FlagSt
 
 def revert_expired(connection: Connection[Any]) -> list[str]:
     """Record that temporary switches have reverted, and return the flags; runs have respected it already."""
-    with connection.transaction():
-        rows = connection.execute(
-            "UPDATE feature SET is_active = NOT is_active, updated_at = reverts_at, reason = %s, reverts_at = NULL"
-            " WHERE reverts_at <= clock_timestamp() RETURNING name, is_active, updated_at, updated_by",
-            [EXPIRED],
-        ).fetchall()
-        for name, is_active, at, actor in rows:
-            connection.execute(
-                "INSERT INTO feature_change (name, changed_at, changed_by, was_active, is_active, reason)"
-                " VALUES (%s, %s, %s, %s, %s, %s)",
-                [name, at, actor, not is_active, is_active, EXPIRED],
-            )
-    return [row[0] for row in rows]
+    rows = connection.execute(
+        "WITH reverted AS (UPDATE feature"
+        " SET is_active = NOT is_active, updated_at = reverts_at, reason = %(reason)s, reverts_at = NULL"
+        " WHERE reverts_at <= clock_timestamp() RETURNING name, updated_at, updated_by, is_active, reason)"
+        " INSERT INTO feature_change (name, changed_at, changed_by, was_active, is_active, reason)"
+        " SELECT name, updated_at, updated_by, NOT is_active, is_active, reason FROM reverted RETURNING name",
+        {"reason": EXPIRED},
+    ).fetchall()
+    return [name for (name,) in rows]
 
 
 def history(connection: Connection[Any], name: str | None = None, *, limit: int = 50) -> list[FlagChange]:

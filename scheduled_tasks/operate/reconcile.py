@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks import files
 from scheduled_tasks.operate.failures import Failure, read_failure
-from scheduled_tasks.run.columns import END, SLOT, START, listed, typed, without
+from scheduled_tasks.run.columns import END, SLOT, START, listed, without
 from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _read_result(clock: str, job: str, text: str) -> dict[str, Any]:
 _RESULT = without(START | END, "clock", "job", "host")
 _RUN = f"""
 result AS (
-    SELECT * FROM jsonb_to_record(%(result)s::jsonb) AS result ({typed(_RESULT)}, started_at timestamptz)
+    SELECT * FROM jsonb_to_record(%(result)s::jsonb) AS result ({listed(_RESULT, "{0} {1}")}, started_at timestamptz)
 )
 """  # noqa: S608 - our own text
 

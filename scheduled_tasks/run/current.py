@@ -193,17 +193,8 @@ def current_run() -> CurrentRun | None:
     run = current
     if run is None:
         return None
-    return CurrentRun(
-        run.run_id,
-        run.task,
-        run.clock,
-        run.job,
-        run.scheduled_or_started_at(),
-        run.scheduled_at is not None,
-        run.attempt,
-        run.trigger,
-        run.host,
-    )
+    at, has_slot = run.scheduled_or_started_at(), run.scheduled_at is not None
+    return CurrentRun(run.run_id, run.task, run.clock, run.job, at, has_slot, run.attempt, run.trigger, run.host)
 
 
 current: Run | None = None

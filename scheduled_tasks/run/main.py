@@ -12,12 +12,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from scheduled_tasks.errors import (
-    ConfigurationError,
-    ScheduledTasksError,
-    ServiceUnavailableError,
-    UsageError,
-)
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.run import arguments, current, log, settings, slot
 from scheduled_tasks.run.context import application_factory
 from scheduled_tasks.run.current import Phase, Run, Stopped

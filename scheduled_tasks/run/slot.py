@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Seconds after a slot within which a start is taken for its timer's without asking systemd: AccuracySec=1s, and the
 # start of Python.
 PROMPT = 2.0
+SAVED = ("run_id", "attempt", "trigger", "zone", "is_requested", "is_forced")  # for the next attempt
 
 
 def find_slot(run: Run, command_line: CommandLine) -> None:
@@ -110,13 +111,9 @@ def _resume(run: Run) -> bool:
         return False
     if saved is None:
         return False
-    run.run_id, run.attempt, run.trigger, run.zone = (
-        saved["run_id"],
-        saved["attempt"] + 1,
-        saved["trigger"],
-        saved["zone"],
-    )
-    run.is_requested, run.is_forced = saved["is_requested"], saved["is_forced"]
+    for name in SAVED:
+        setattr(run, name, saved[name])
+    run.attempt += 1
     run.scheduled_at = parse(saved["scheduled_at"]) if saved["scheduled_at"] else None
     return True
 
@@ -125,16 +122,8 @@ def save_for_retry(run: Run) -> None:
     """Save the run's identity for the next attempt, if the service has retries."""
     if (file := _retry_file()) is None:
         return
-    saved = {
-        "run_id": run.run_id,
-        "attempt": run.attempt,
-        "trigger": run.trigger,
-        "zone": run.zone,
-        "is_requested": run.is_requested,
-        "is_forced": run.is_forced,
-        "scheduled_at": run.scheduled_at.isoformat() if run.scheduled_at else None,
-    }
-    file.write_text(json.dumps(saved))
+    scheduled_at = run.scheduled_at.isoformat() if run.scheduled_at else None
+    file.write_text(json.dumps({name: getattr(run, name) for name in SAVED} | {"scheduled_at": scheduled_at}))
 
 
 def _retry_file() -> Path | None:

@@ -6,7 +6,7 @@ longer than the first one's statement takes. Nothing stays locked beyond a state
 
 from __future__ import annotations
 
-from scheduled_tasks.run.columns import END, SLOT, START, TERMS, listed, typed, without
+from scheduled_tasks.run.columns import END, SLOT, START, TERMS, listed, without
 
 # A temporary switch (reverts_at) reverts automatically: after it the flag has its former state, the opposite.
 FLAG = """
@@ -27,7 +27,7 @@ _PAUSED = """
 
 _ROW = f"""
     INSERT INTO task_run AS run ({listed(START | TERMS)}, status, started_at, expires_at)
-    SELECT {typed(START | TERMS, "%({})s::{}")}, 'started', clock_timestamp(),
+    SELECT {listed(START | TERMS, "%({0})s::{1}")}, 'started', clock_timestamp(),
            clock_timestamp() + make_interval(secs => %(expires_in)s)
 """
 
@@ -61,7 +61,7 @@ WITH flag AS ({FLAG}), paused AS ({_PAUSED}), expired AS (
     ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO UPDATE
        SET {listed(without(START | TERMS, *SLOT, "attempt"), "{0} = excluded.{0}")}, status = 'started',
            started_at = excluded.started_at, expires_at = excluded.expires_at, ended_at = NULL,
-           {listed(without(END, "status", "reason"), "{} = NULL")},
+           {listed(without(END, "status", "reason"), "{0} = NULL")},
            attempt = CASE WHEN run.run_id = excluded.run_id THEN greatest(run.attempt, excluded.attempt)
                           ELSE run.attempt + 1 END,
            reason = CASE WHEN run.run_id = excluded.run_id THEN NULL
@@ -91,7 +91,7 @@ WITH other AS (
       FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'started' AND is_exclusive
 )
 INSERT INTO task_run ({listed(START)}, status, started_at, ended_at, reason)
-VALUES ({listed(START, "%({})s")}, 'skipped', clock_timestamp(), clock_timestamp(),
+VALUES ({listed(START, "%({0})s")}, 'skipped', clock_timestamp(), clock_timestamp(),
         coalesce((SELECT reason FROM other), 'another run of the job was still running'))
 ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO NOTHING
 RETURNING reason

@@ -87,7 +87,7 @@ def _load() -> None:
 
     import psycopg  # noqa: F401
 
-    from scheduled_tasks.cli import common
+    from scheduled_tasks.cli import output
     from scheduled_tasks.render import units
     from scheduled_tasks.run import database  # noqa: F401
 
@@ -95,7 +95,7 @@ def _load() -> None:
     for template in units.Template:
         units._environment().get_template(template.value)
     with contextlib.redirect_stdout(io.StringIO()):
-        common.table(("A",), [("table",)])
+        output.show_table(("A",), [("table",)])
     datetime.strptime("2026", "%Y")  # noqa: DTZ007 - imports a module
 
 

@@ -177,13 +177,13 @@ def test_a_near_horizon_is_found(project: SmallProject) -> None:
     """The current set was rendered nine years ago."""
     long_ago = (
         "from datetime import UTC, datetime\n"
-        "import scheduled_tasks.cli.common as common\n"
+        "from scheduled_tasks import project\n"
         "class Then(datetime):\n"
         "    @classmethod\n"
         "    def now(cls, zone=None):\n"
         "        now = datetime.now(zone)\n"
         "        return now.replace(year=now.year - 9, day=1)\n"
-        "common.datetime = Then\n"
+        "project.datetime = Then\n"
         "from scheduled_tasks.cli import main\n"
         "main(['apply'])\n"
     )

@@ -27,7 +27,7 @@ BOOT_SECONDS = 300.0  # seconds of the host for a boot and its work; half a minu
 # Applies, and reports each operation before it happens.
 DRIVER = """
 import sys
-from scheduled_tasks.cli.common import configured_clocks, configured_host
+from scheduled_tasks.project import enabled_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
 from scheduled_tasks.deploy.effects import Effects
@@ -37,7 +37,7 @@ class Reporting(Effects):
         with open(sys.argv[1], "w") as report:
             print("step", operation, what, file=report)
 
-apply(render(configured_clocks(), configured_host()), effects=Reporting())
+apply(render(enabled_clocks(), configured_host()), effects=Reporting())
 """
 # Shell functions: report what is on the disk and what systemd has loaded; choose a set; apply it with a report.
 LOOK = f"""look() {{

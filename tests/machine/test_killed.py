@@ -50,7 +50,7 @@ TIMES = {
 # Applies, and is killed or fails before the nth operation.
 DRIVER = """
 import errno, os, sys
-from scheduled_tasks.cli.common import configured_clocks, configured_host
+from scheduled_tasks.project import enabled_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
 from scheduled_tasks.deploy.effects import Effects
@@ -67,13 +67,13 @@ class Stopping(Effects):
                 os._exit(137)
             raise OSError(errno.ENOSPC, "No space left on device")
 
-apply(render(configured_clocks(), configured_host()), effects=Stopping())
+apply(render(enabled_clocks(), configured_host()), effects=Stopping())
 """
 
 # Applies, and kills itself so many seconds after its first operation; if it ends before that, prints the time it took.
 MORTAL = """
 import os, signal, sys, threading, time
-from scheduled_tasks.cli.common import configured_clocks, configured_host
+from scheduled_tasks.project import enabled_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
 from scheduled_tasks.deploy.effects import Effects
@@ -86,7 +86,7 @@ class Mortal(Effects):
             threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGKILL)).start()
 
 effects = Mortal()
-apply(render(configured_clocks(), configured_host()), effects=effects)
+apply(render(enabled_clocks(), configured_host()), effects=effects)
 print(time.monotonic() - effects.begun)
 """
 

@@ -106,7 +106,7 @@ def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: Sm
     project.write(one=both(slot))
     slow = (
         "import time\n"
-        "from scheduled_tasks.cli.common import configured_clocks, configured_host\n"
+        "from scheduled_tasks.project import enabled_clocks, configured_host\n"
         "from scheduled_tasks.deploy.apply import apply\n"
         "from scheduled_tasks.render.units import render\n"
         "from scheduled_tasks.deploy.effects import Effects\n"
@@ -114,7 +114,7 @@ def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: Sm
         "    def step(self, operation, what):\n"
         "        if operation == 'systemctl daemon-reload':\n"
         f"            time.sleep(max(0, {due + 1.5} - time.time()))\n"
-        "print(apply(render(configured_clocks(), configured_host()), effects=Slow()))\n"
+        "print(apply(render(enabled_clocks(), configured_host()), effects=Slow()))\n"
     )
     printed = project.code(slow).stdout
     assert "restarted=('clock-one-kept.timer', 'clock-one-plain.timer')" in printed
@@ -130,7 +130,7 @@ def test_a_run_that_fell_due_after_an_apply_was_killed_is_started_once_by_the_ne
     project.write(one=both(at(6)))
     dying = (
         "import os\n"
-        "from scheduled_tasks.cli.common import configured_clocks, configured_host\n"
+        "from scheduled_tasks.project import enabled_clocks, configured_host\n"
         "from scheduled_tasks.deploy.apply import apply\n"
         "from scheduled_tasks.render.units import render\n"
         "from scheduled_tasks.deploy.effects import Effects\n"
@@ -138,7 +138,7 @@ def test_a_run_that_fell_due_after_an_apply_was_killed_is_started_once_by_the_ne
         "    def step(self, operation, what):\n"
         "        if operation == 'systemctl daemon-reload':\n"
         "            os._exit(137)\n"
-        "apply(render(configured_clocks(), configured_host()), effects=Dying())\n"
+        "apply(render(enabled_clocks(), configured_host()), effects=Dying())\n"
     )
     assert project.code(dying, check=False).returncode == 137
     sleep_until(due + 2)

@@ -23,7 +23,7 @@ NARROW = "timeout=1, memory_max='200M', tasks_max=20"
 # Applies, and starts or stops a service right before the first daemon-reload.
 MEANWHILE = f"""
 import subprocess, sys
-from scheduled_tasks.cli.common import configured_clocks, configured_host
+from scheduled_tasks.project import enabled_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
 from scheduled_tasks.render.units import render
 from scheduled_tasks.deploy.effects import Effects
@@ -35,7 +35,7 @@ class Meanwhile(Effects):
             self.done = True
             subprocess.run(["systemctl", sys.argv[1], "{SERVICE}"], check=True)
 
-apply(render(configured_clocks(), configured_host()), effects=Meanwhile())
+apply(render(enabled_clocks(), configured_host()), effects=Meanwhile())
 """
 
 

@@ -148,7 +148,7 @@ def test_the_doctor_examines_the_users_own_systemd(developer: Developer) -> None
 
 def test_user_and_root_exclude_each_other_and_user_needs_a_session(developer: Developer) -> None:
     assert developer.project.inside is not None
-    assert "leave one out" in developer.clocks("plan", "--root", "/srv/image", code=64).stderr
+    assert "use only one of them" in developer.clocks("plan", "--root", "/srv/image", code=64).stderr
     done = developer.project.inside.clocks("plan", "--user", environment=ENVIRONMENT | PLAIN, uid=UID)
     assert (done.returncode, "XDG_RUNTIME_DIR is not set" in done.stderr) == (64, True)
 

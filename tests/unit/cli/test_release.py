@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from scheduled_tasks.cli import main
-from scheduled_tasks.cli.common import configured_clocks
 from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.project import enabled_clocks
 from scheduled_tasks.run import settings
 
 GOLDEN = Path(__file__).parents[2] / "golden"  # has the shop, whose tasks the clocks name
@@ -50,21 +50,21 @@ def check() -> tuple[int, dict[str, object]]:
 
 
 def test_all_clocks_live_on_a_host_unless_it_is_said_which(project: Path) -> None:
-    assert [clock.name for clock in configured_clocks()] == ["nightly", "weekly"]
+    assert [clock.name for clock in enabled_clocks()] == ["nightly", "weekly"]
     configure(project, 'enabled_clocks = ["weekly"]')
-    assert [clock.name for clock in configured_clocks()] == ["weekly"]
+    assert [clock.name for clock in enabled_clocks()] == ["weekly"]
     configure(project, "enabled_clocks = []")
-    assert configured_clocks() == []
+    assert enabled_clocks() == []
 
 
 @pytest.mark.parametrize(
     ("here", "said"),
-    [('["nigthly"]', "there is no clock 'nigthly'; write nightly"), ('"nightly"', "write a list of clocks' names")],
+    [('["nigthly"]', "there is no clock 'nigthly'; write nightly"), ('"nightly"', "write a list of clock names")],
 )
 def test_a_clock_that_there_is_not_is_refused(project: Path, here: str, said: str) -> None:
     configure(project, f"enabled_clocks = {here}")
     with pytest.raises(ConfigurationError, match=said):
-        configured_clocks()
+        enabled_clocks()
 
 
 def test_every_fault_of_a_release_is_said(project: Path) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduled_tasks.cli.common import configured_host
 from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.project import configured_host
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:

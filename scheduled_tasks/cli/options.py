@@ -1,0 +1,103 @@
+"""Options and arguments that several commands take, and how their values are read."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from scheduled_tasks import instants
+from scheduled_tasks.errors import UsageError
+from scheduled_tasks.options import seconds_of
+from scheduled_tasks.options.validators import SPAN, matching
+from scheduled_tasks.render.names import Home, Places
+from scheduled_tasks.run.arguments import NAME
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+check_option = click.option("--check", is_flag=True, help="Show what would be done, and change nothing.")
+root_option = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+    default="/",
+    metavar="DIR",
+    help="The root directory of an image, in place of this machine; systemd is not called.",
+)
+user_option = click.option("--user", is_flag=True, help="Use your own systemd (systemctl --user); needs no root.")
+
+
+def chosen_places(root: Path, *, user: bool) -> Places:
+    """Where the units are installed.
+
+    Raises:
+        UsageError: --root and --user were both given, or the user has no running systemd.
+    """
+    if not user:
+        return Places(root)
+    if root != Path("/"):
+        raise UsageError("--root is for an image and --user for your own systemd: use only one of them")
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if not runtime:
+        raise UsageError(
+            "XDG_RUNTIME_DIR is not set, so your own systemd is not running: log in directly (not with su or sudo); "
+            "libpam-systemd starts it then"
+        )
+    config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    return Places(home=Home(config=Path(config), data=Path(data), runtime=Path(runtime)))
+
+
+def clock_and_job(which: str) -> tuple[str, str]:
+    """Split `CLOCK` or `CLOCK/JOB`; the job is "" if only the clock is named.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    clock, slash, job = which.partition("/")
+    if not NAME.fullmatch(clock) or (slash and not NAME.fullmatch(job)):
+        raise UsageError(f"{which!r} is neither CLOCK nor CLOCK/JOB: see 'clocks list'")
+    return clock, job
+
+
+def one_job(which: str) -> tuple[str, str]:
+    """Split `CLOCK/JOB`.
+
+    Raises:
+        UsageError: it names no job.
+    """
+    clock, job = clock_and_job(which)
+    if not job:
+        raise UsageError(f"{which!r} names no job: write CLOCK/JOB, see 'clocks list'")
+    return clock, job
+
+
+def instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Click callback: `now` or ISO 8601, in UTC if it has no offset."""
+    if value is None or value == "now":
+        return datetime.now(UTC) if value else None
+    try:
+        return instants.parse(value, naive_is_utc=True)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not an instant; write 2027-03-28T00:00Z or 2027-03-28") from None
+
+
+def past_instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Click callback: an instant in the past, or how long ago it was (`2h`)."""
+    return _instant_or_span(value, -1) if value else None
+
+
+def future_instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Click callback: an instant in the future, or how long it is until then (`2h`)."""
+    return _instant_or_span(value, 1) if value else None
+
+
+def _instant_or_span(value: str, direction: int) -> datetime:
+    try:
+        return instants.parse(value, naive_is_utc=True)
+    except ValueError:
+        try:
+            return datetime.now(UTC) + direction * timedelta(seconds=seconds_of(matching(SPAN)(value)))
+        except ValueError:
+            example = "2026-11-24T06:00Z, or 2h, 30min, 7d"
+            raise click.BadParameter(f"{value!r} is not an instant; write {example}") from None

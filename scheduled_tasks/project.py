@@ -1,0 +1,187 @@
+"""The configured project: its clocks, its feature flags, its database, and the host that its units are for.
+
+Everything here is read from the configuration (`[tool.scheduled_tasks]` or the file of a host). The command line and
+the test fixtures share it, so it knows neither click nor pytest.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scheduled_tasks.clock_file import clock_files, read_clocks
+from scheduled_tasks.clock_job import ReadingContext
+from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError
+from scheduled_tasks.options import read_options
+from scheduled_tasks.render.host import OLDEST_SYSTEMD, Host
+from scheduled_tasks.run import context, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scheduled_tasks.clock import ClockSpec
+    from scheduled_tasks.render.names import Places
+    from scheduled_tasks.run.database import Connection
+
+
+def load_configuration() -> settings.Settings:
+    """Read the configuration and make the project's modules importable."""
+    configuration = settings.load()
+    configuration.make_importable()
+    return configuration
+
+
+def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
+    """Read all clocks of the project; without `lines`, their schedules are not translated to OnCalendar lines.
+
+    Raises:
+        FaultsError: every fault of every clock file.
+    """
+    configuration = load_configuration()
+    reading = ReadingContext(
+        domains=configuration.require("domains"),
+        timezone=configuration.get("timezone"),
+        now=datetime.now(UTC),
+        make_app=context.application_factory(configuration.get("app")),
+        lines=lines,
+    )
+    return read_clocks(clock_files(configuration.require("clocks")), reading)
+
+
+def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
+    """The clocks that are enabled on this host. All are read: a fault in one of them stops the release on every host.
+
+    Raises:
+        FaultsError: every fault of every clock file.
+        ConfigurationError: `enabled_clocks` names an unknown clock.
+    """
+    clocks = all_clocks(lines=lines)
+    configuration = settings.load()
+    enabled = configuration.values.get("enabled_clocks")
+    if enabled is None:
+        return clocks
+    if not isinstance(enabled, list) or not all(isinstance(name, str) for name in enabled):
+        raise ConfigurationError(f"{configuration.path}: enabled_clocks = {enabled!r}: write a list of clock names")
+    known = [clock.name for clock in clocks]
+    for name in enabled:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            instead = f"write {near[0]}" if near else f"the clocks are: {', '.join(known) or 'none'}"
+            raise ConfigurationError(f"{configuration.path}: enabled_clocks: there is no clock {name!r}; {instead}")
+    return [clock for clock in clocks if clock.name in enabled]
+
+
+def configured_features() -> type[Enum]:
+    """The project's enum of feature flags."""
+    path = load_configuration().require("features")
+    features = context.load_object(path, "features")
+    if not (isinstance(features, type) and issubclass(features, Enum)):
+        raise ConfigurationError(
+            f"features = {path!r} is not an enum: write class FeatureToggle(Enum) with Feature(…) members"
+        )
+    return features
+
+
+def configured_host(places: Places | None = None) -> Host:
+    """What the units need to know about this machine, or about the user whose systemd they are for."""
+    home = places.home if places else None
+    configuration = settings.load()
+    checkout = configuration.path.parent.resolve() / "bin" / "run-task"
+    deployed = configuration.get("run_task")
+    run_task = deployed or str(checkout if checkout.exists() else Path(sys.prefix) / "bin" / "run-task")
+    return Host(
+        run_task=run_task,
+        # A deployed release is called through the symlink `current`, so that its paths are the same in every release.
+        installed_at=sys.prefix if deployed else "",
+        stable_path=str(Path(run_task).parents[1]) if deployed else "",
+        configuration=Path(configuration.get("configuration") or configuration.path.resolve()),
+        user=configuration.get("user"),
+        credentials=_names(configuration, "credentials"),
+        encrypted_credentials=_names(configuration, "encrypted_credentials"),
+        credentials_folder=configuration.get("credentials_folder"),
+        allow_network=_network(configuration),
+        systemd_version=_systemd_version(configuration),
+        is_user=home is not None,
+        runtime=str(home.runtime) if home else "/run",
+        clocks_command=""
+        if home
+        else _clocks_command(configuration, run_task),  # a developer's own timers have no watch
+        release=configuration.get("release"),
+        log_namespace=configuration.get("log_namespace"),
+    )
+
+
+def _clocks_command(configuration: settings.Settings, run_task: str) -> str:
+    """`clocks`, installed beside run-task; "" if a service of this host would not know the database."""
+    names = {*_names(configuration, "credentials"), *_names(configuration, "encrypted_credentials")}
+    names |= set(configuration.values.get("settings", {}))
+    return str(Path(run_task).with_name("clocks")) if "database_url" in names else ""
+
+
+def _names(configuration: settings.Settings, key: str) -> tuple[str, ...]:
+    return tuple(map(str, configuration.values.get(key, [])))
+
+
+def _network(configuration: settings.Settings) -> tuple[str, ...]:
+    options, faults = read_options({"allow_network": configuration.values.get("allow_network", [])})
+    if faults:
+        raise ConfigurationError(f"{configuration.path}: {faults[0]}")
+    addresses = options.by_name["allow_network"]
+    if addresses == ("any",):
+        instead = "list addresses; allow_network='any' is an option of a clock or a job"
+        raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not for all jobs: {instead}")
+    return tuple(addresses)
+
+
+def _systemd_version(configuration: settings.Settings) -> int:
+    """The configured version, for an image or for a set that is rendered elsewhere; otherwise this machine's."""
+    version = configuration.get("systemd")
+    if not version:
+        from scheduled_tasks.deploy import systemd
+
+        version = systemd.version() or str(OLDEST_SYSTEMD)  # every later systemd reads the same units
+    if not version.isascii() or not version.isdigit() or int(version) < OLDEST_SYSTEMD:
+        raise ConfigurationError(f"systemd {version} is not supported: {OLDEST_SYSTEMD} is the oldest")
+    return int(version)
+
+
+@contextmanager
+def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
+    """Connect to the project's database; a project that is not deployed is set up on first use.
+
+    With `roll_back`, everything happens in one transaction that is rolled back at the end, for a dry run.
+
+    Raises:
+        ServiceUnavailableError: PostgreSQL is unreachable.
+        ConfigurationError: it lacks our tables, or denies this role a statement.
+    """
+    import psycopg  # most commands need no database
+
+    from scheduled_tasks.run import database
+
+    load_configuration()
+    try:
+        with database.open_connection("clocks") as connection:
+            if roll_back:
+                with connection.transaction(force_rollback=True):
+                    yield connection
+            else:
+                yield connection
+    except psycopg.errors.UndefinedTable:
+        raise database.SchemaMissingError from None
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ConfigurationError(f"PostgreSQL denied this: {error}") from error
+    except psycopg.OperationalError as error:
+        raise ServiceUnavailableError(f"the connection to PostgreSQL was lost: {error}") from error
+
+
+def database_now(database: Connection) -> datetime:
+    """The database's clock, which all hosts share."""
+    [(now,)] = database.execute("SELECT clock_timestamp()").fetchall()
+    assert isinstance(now, datetime)  # noqa: S101 - a timestamptz is a datetime
+    return now
