@@ -37,8 +37,8 @@ def run(scheduled: float | None, started: float, ended: float | None, host: str 
 
 def judge(*hosts: str, pauses: tuple[Pause, ...] = (), runs: tuple[RunInterval, ...] = (), **options: Any) -> Any:
     jobs = [deployed(host, **options) for host in hosts or ("app1",)]
-    found = verdict(jobs[0].slot(NOON), jobs, pauses, runs, {"app1": minutes(5), "app2": minutes(-2)})
-    return found.status, found.reason
+    judged = verdict(jobs[0].slot(NOON), jobs, pauses, runs, {"app1": minutes(5), "app2": minutes(-2)})
+    return judged.status, judged.reason
 
 
 def test_a_slot_becomes_overdue_once_in_the_windows_of_its_host() -> None:
