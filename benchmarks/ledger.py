@@ -1,9 +1,8 @@
-"""What the ledger costs a run, and what it bears.
+"""What the ledger costs a run, and how many runs a minute it can take.
 
-A run of a slot is paired with the same run that only reads its flag, in turn (A B A B …), so that what else the machine
-does falls on both alike. Then each of ten processes is a host; all claim the same 1,000 slots as fast as they can,
-which is far more than 1,000 runs a minute. What a whole run costs is start.py's, what an operator's questions cost is
-questions.py's.
+A run of a slot alternates with the same run that only reads its flag (A B A B …), so that other load on the machine
+affects both alike. Then ten processes act as hosts and claim the same 1,000 slots as fast as they can. start.py
+measures a whole run, questions.py the operators' queries.
 
     python benchmarks/ledger.py [PAIRS]
 """
@@ -26,7 +25,7 @@ from benchmarks.start import FILES, ROOT, SLOT
 
 HOSTS, SLOTS = 10, 1_000
 WITH = "from scheduled_tasks.run import main, record; main.entry()"
-# The flag is read on the same connection, by a statement of its own, as without a ledger it had to be.
+# The flag is read on the same connection, with its own statement, as would be necessary without a ledger.
 WITHOUT = """
 from scheduled_tasks.run import main, record
 record.open_run = lambda run, *_: record.ClaimResult(1, record.read_flag(run.feature), False, "", "")
@@ -36,7 +35,7 @@ main.entry()
 
 
 def pairs(folder: Path, rounds: int) -> None:
-    """Runs a slot's run with and without the ledger in turn, and prints their times."""
+    """Run a slot with and without the ledger alternately, and print the times."""
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -51,7 +50,7 @@ def pairs(folder: Path, rounds: int) -> None:
             began = time.perf_counter()
             command = [sys.executable, "-P", "-c", code, "idle.nothing", *SLOT]
             subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
-            if number:  # the first compiles what is imported
+            if number:  # the first round compiles the imported modules
                 seconds.append(time.perf_counter() - began)
     ratios = [one / other for one, other in zip(taken[WITH], taken[WITHOUT], strict=True)]
     print(f"a run {median(taken[WITH]) * 1e3:.0f} ms, without the ledger {median(taken[WITHOUT]) * 1e3:.0f} ms; "
@@ -59,7 +58,7 @@ def pairs(folder: Path, rounds: int) -> None:
 
 
 def host(name: str) -> tuple[list[float], list[float], list[float]]:
-    """One host's claims: seconds of those that it won, of those that it lost, and of the ends."""
+    """Claim all slots as one host: seconds of the claims that it won, of those that it lost, and of the ends."""
     from scheduled_tasks.run import database, record, statements
     from scheduled_tasks.run.current import Run
     from scheduled_tasks.run.status import RunStatus
@@ -82,7 +81,7 @@ def host(name: str) -> tuple[list[float], list[float], list[float]]:
 
 
 def main() -> None:
-    """Starts a server, measures, prints, and leaves nothing behind."""
+    """Start a server, measure, print, and clean up."""
     import psycopg
 
     from scheduled_tasks.operate import migrations
@@ -106,7 +105,7 @@ def main() -> None:
             f"{HOSTS} hosts, {SLOTS} slots in {took:.1f} s: {SLOTS / took * 60:,.0f} runs a minute, each claimed by all"
         )
         for index, what in enumerate(("claim that wins", "claim that loses", "end")):
-            seconds = [each for one in done for each in one[index]]
+            seconds = [taken for one in done for taken in one[index]]
             print(f"{what:18}{len(seconds):7}  median {median(seconds) * 1e3:6.1f} ms, 99th of 100 "
                   f"{quantiles(seconds, n=100)[-1] * 1e3:6.1f} ms")  # fmt: skip
     finally:

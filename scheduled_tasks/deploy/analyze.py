@@ -9,10 +9,11 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from scheduled_tasks.deploy.service_groups import group_services
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
@@ -40,15 +41,12 @@ def verify(units: UnitSet, places: Places) -> None:
     named = _units_to_name(units)
     if not named:
         return
-    with tempfile.TemporaryDirectory(prefix="clocks-verify-") as scratch:
-        for path, text in with_installed_commands(units).items():
-            (Path(scratch) / path).parent.mkdir(exist_ok=True)
-            (Path(scratch) / path).write_text(text)
+    with temporary_folder(with_installed_commands(units)) as scratch:
         paths = [f"{scratch}/{path}" for path in named]
         user = {name: os.environ[name] for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ}
         finished = analyze("verify", *places.manager, "--man=no", *paths, SYSTEMD_UNIT_PATH=f"{scratch}:", **user)
-        # The exit code is of no use: it is 0 even for unknown keys. Complaints about units of the host that ours are
-        # ordered after are not faults of ours.
+        # The exit code is of no use: it is 0 even for unknown keys. Complaints about the host's own units, after which
+        # ours are ordered, don't count.
         complaints = [
             line.replace(f"{scratch}/", "")
             for line in finished.stderr.splitlines()
@@ -58,6 +56,16 @@ def verify(units: UnitSet, places: Places) -> None:
         complaints = [line for line in complaints if not re.search(r"Command \S+ is not executable", line)]
     if complaints:
         raise UnsoundUnitError("\n".join(("systemd-analyze verify finds fault, nothing was changed:", *complaints)))
+
+
+@contextmanager
+def temporary_folder(files: Mapping[str, str]) -> Iterator[str]:
+    """A directory with some files, for systemd-analyze to read."""
+    with TemporaryDirectory(prefix="clocks-") as folder:
+        for path, text in files.items():
+            (Path(folder) / path).parent.mkdir(exist_ok=True)
+            (Path(folder) / path).write_text(text)
+        yield folder
 
 
 def with_installed_commands(units: UnitSet) -> UnitSet:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from scheduled_tasks.deploy.analyze import analyze
+from scheduled_tasks.deploy.analyze import analyze, temporary_folder
 from scheduled_tasks.deploy.service_groups import group_services
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.options import COSTS
@@ -55,7 +52,7 @@ def exposures(units: UnitSet) -> list[Exposure]:
     Raises:
         ServiceUnavailableError: systemd-analyze is missing or failed; with its message.
     """
-    with _written(units) as folder:
+    with temporary_folder(units) as folder:
         scores = _scores(units.services, f"{folder}:")
         return [
             Exposure(
@@ -82,15 +79,15 @@ def gate(units: UnitSet) -> None:
     others = {service for group in groups for service in group.services[1:]}
     measured = {path: text for path, text in units.items() if path not in others and not path.endswith(".timer")}
     faults = []
-    with _written(measured) as folder:
+    with temporary_folder(measured) as folder:
         # Without what the machine has: an operator's own drop-ins are the operator's business.
-        scores = _scores(first, str(folder))
+        scores = _scores(first, folder)
         for group in groups:
             service = group.services[0]
             base = OWN_MAX_SCORE if service in names.OWN_SERVICES else MAX_SCORE
             score, limit = scores[service], base + sum(COSTS[name] for name in _relaxed(group.directives))
             if score > limit + 0.001:
-                worst = "; ".join(f"{what} ({by:.1f})" for what, by in _reasons(service, str(folder))[:3])
+                worst = "; ".join(f"{what} ({by:.1f})" for what, by in _reasons(service, folder)[:3])
                 more = f" and {len(group.services) - 1} more" if len(group.services) > 1 else ""
                 faults.append(
                     f"{service}{more}: exposed to {score:.1f}, at most {limit:.1f} is allowed: {worst}; "
@@ -102,16 +99,6 @@ def gate(units: UnitSet) -> None:
 
 def _relaxed(directives: Iterable[Directive]) -> set[str]:
     return {name for directive in directives if directive.name == RELAXED for name in directive.value.split()}
-
-
-@contextmanager
-def _written(units: Mapping[str, str]) -> Iterator[Path]:
-    with TemporaryDirectory(prefix="clocks-security-") as scratch:
-        for path, text in units.items():
-            target = Path(scratch, path)
-            target.parent.mkdir(exist_ok=True)
-            target.write_text(text)
-        yield Path(scratch)
 
 
 def _scores(services: list[str], path: str) -> dict[str, float]:

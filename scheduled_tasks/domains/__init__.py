@@ -1,5 +1,5 @@
-"""The worked example's domains: each module is a domain, its public functions are its tasks.
+"""The domains of the worked example: each module is a domain, its public functions are its tasks.
 
-They come in by the door that a user's own project uses (`[tool.scheduled_tasks]` in pyproject.toml), and import nothing
-of the runner but its public names and its database. Modules that start with `_` are no domains: the tasks share them.
+They are configured like a user's own project (`[tool.scheduled_tasks]` in pyproject.toml) and import only the public
+names and the database of the runner. Modules that start with `_` are not domains; the tasks share them.
 """

@@ -1,7 +1,6 @@
-"""Providers: who tells us of stocks and things, and for which venues.
+"""Providers: who supplies stocks and products, and for which venues.
 
-What comes in: a provider's local class, the name that the code knows it by. What goes out: its row, and the venues
-that it speaks for.
+A provider is identified by its local class, its name in the code.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class ProviderMissingError(ConfigurationError):
-    """The table provider lacks a provider that a task needs."""
+    """A provider that a task needs is missing from the table provider."""
 
 
 @dataclass(frozen=True)
 class Provider:
     """A row of the table provider.
 
-    `asked_at` is the database's time when it was read: what changes after that is the next synchronization's.
+    `asked_at` is the database's time when the row was read; later changes are left to the next synchronization.
     """
 
     id: int
@@ -36,7 +35,7 @@ class Provider:
 
 @dataclass(frozen=True)
 class VenueProvider:
-    """A venue that a provider speaks for. `asked_at` as in `Provider`, `id` is venue_provider's."""
+    """A venue of a provider. `asked_at` is as in `Provider`, `id` is the id in venue_provider."""
 
     id: int
     venue_id: int
@@ -53,7 +52,7 @@ def provider_by_local_class(connection: Connection, local_class: str) -> Provide
     """The provider with a local class.
 
     Raises:
-        ProviderMissingError: there is none.
+        ProviderMissingError: it is missing.
     """
     rows = connection.execute(
         "SELECT id, name, last_synchronized_at, clock_timestamp() FROM provider WHERE local_class = %s", [local_class]
@@ -67,7 +66,7 @@ def provider_by_local_class(connection: Connection, local_class: str) -> Provide
 
 
 def venues_of(connection: Connection, provider: Provider) -> list[VenueProvider]:
-    """The venues that a provider speaks for, the longest unsynchronized first."""
+    """The venues of a provider, the longest unsynchronized first."""
     rows = connection.execute(
         """
         SELECT venue_provider.id, venue.id, venue.name, venue.siret, venue_provider.last_synchronized_at,

@@ -1,7 +1,7 @@
 """The search service: Algolia's batch request, which changes many records of an index at once or none.
 
-httpx rather than the official client: that one brings aiohttp, requests and pydantic for the one request that we
-make, and retries by rules of its own; here both services of the example are asked, and asked again, in the same way.
+The official client is not used: it brings aiohttp, requests and pydantic for the single request needed here, and has
+its own retry rules. With httpx, both services of the example are called and retried in the same way.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from scheduled_tasks.domains._service import Service, ServiceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What Algolia answers where a record is at fault: a malformed one, one that is too large, a batch that is too large.
+# Algolia's statuses for faulty input: a malformed record, a record that is too large, a batch that is too large.
 REFUSED = frozenset({400, 413, 422})
 
 
 @dataclass(frozen=True)
 class Change:
-    """What the index has to learn of an offer: its record, or None where it has to forget it."""
+    """A change of an offer in the index: its new record, or None to delete it."""
 
     offer_id: int
     record: dict[str, Any] | None
 
     @property
     def request(self) -> dict[str, Any]:
-        """The change as the batch request has it."""
+        """The change in the format of the batch request."""
         object_id = str(self.offer_id)
         if self.record is None:
             return {"action": "deleteObject", "body": {"objectID": object_id}}
@@ -37,10 +37,10 @@ class Change:
 
 
 class SearchIndex:
-    """The index that the settings name; to be closed.
+    """The index named by the settings; must be closed.
 
     Raises:
-        ConfigurationError: a setting is missing, or the URL isn't one.
+        ConfigurationError: a setting is missing, or the URL is invalid.
     """
 
     def __init__(self) -> None:
@@ -59,13 +59,13 @@ class SearchIndex:
         self._service.close()
 
     def send(self, changes: Sequence[Change]) -> dict[int, ServiceError]:
-        """Makes changes; what the service refuses is found by halving the batch, so that the rest gets through.
+        """Send changes. If the service refuses a batch, halve it, so that only the faulty changes are refused.
 
         Returns:
-            The offers that were refused, with the reason. The service took all the others.
+            The refused offers with the reason. The service accepted all others.
 
         Raises:
-            ServiceError: it takes nothing now. It may have taken a part: send all again.
+            ServiceError: it accepts nothing now. It may have accepted a part: send everything again.
         """
         try:
             self._send(changes)
@@ -80,8 +80,8 @@ class SearchIndex:
 
     def _send(self, changes: Sequence[Change]) -> None:
         answer = self._service.post(self._path, {"requests": [change.request for change in changes]})
-        taken = answer.get("objectIDs") if isinstance(answer, dict) else None
-        if taken != [str(change.offer_id) for change in changes]:
+        accepted = answer.get("objectIDs") if isinstance(answer, dict) else None
+        if accepted != [str(change.offer_id) for change in changes]:
             raise ServiceError(
                 f"{self._service.name}: POST {self._path}: the answer doesn't list the objectIDs that were sent"
             )

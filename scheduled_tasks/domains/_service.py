@@ -1,7 +1,7 @@
-"""Another company's HTTP service that speaks JSON: asked with a timeout, and again where that may help.
+"""Call another company's JSON service over HTTP, with a timeout, and retry if that can help.
 
-What comes in: a request. What goes out: the answer's JSON, or a `ServiceError` that names the service, the request and
-what came back. httpx asks and stamina repeats: its backoff hook can wait as long as the service's Retry-After says.
+A request goes in. The JSON of the answer comes out, or a `ServiceError` that names the service, the request and the
+answer. httpx makes the requests and stamina repeats them: its backoff hook can wait as long as Retry-After asks.
 Both are imported when the first service is made, not with the tasks.
 """
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     import httpx
 
 ATTEMPTS = 4
-LONGEST_WAIT = 60.0  # seconds; a service that wants longer is asked again by the next run
+MAX_WAIT = 60.0  # seconds; if a service asks for more, the next run tries again
 TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
 
 
 class ServiceError(ScheduledTasksError):
-    """A service didn't do what it was asked.
+    """A request to a service failed.
 
     Attributes:
-        status: of its answer; 0 where it gave none.
-        is_temporary: whether the same request may succeed later.
-        retry_after: how many seconds the service asks us to wait, where it says.
+        status: of the answer; 0 if there was none.
+        is_temporary: whether the same request can succeed later.
+        retry_after: how many seconds the service asks us to wait, if it does.
     """
 
     def __init__(
@@ -44,15 +44,15 @@ class ServiceError(ScheduledTasksError):
 
 
 class Service:
-    """A service at a URL, with one pool of connections; to be closed.
+    """A service at a URL, with one pool of connections; must be closed.
 
     Args:
-        name: what people call it, for errors.
-        url: its base; paths are added to it.
-        headers: sent with each request. They don't appear in errors or in the log.
+        name: its name in errors.
+        url: the base URL; paths are appended.
+        headers: sent with each request; not shown in errors or in the log.
 
     Raises:
-        ConfigurationError: the URL isn't one, the setting http_timeout isn't a number, or httpx is missing.
+        ConfigurationError: the URL is invalid, the setting http_timeout isn't a number, or httpx is missing.
     """
 
     def __init__(self, name: str, url: str, *, headers: Mapping[str, str] | None = None) -> None:
@@ -60,12 +60,12 @@ class Service:
             import httpx
         except ImportError as error:
             raise ConfigurationError(
-                f"httpx is not installed, {name} can't be asked: pip install 'scheduled-tasks[example]'"
+                f"httpx is not installed, so {name} can't be reached: pip install 'scheduled-tasks[example]'"
             ) from error
         if not url.startswith(("http://", "https://")):
             raise ConfigurationError(f"the URL of {name} is {url!r}: it has to start with https:// or http://")
         self.name = name
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it says each request at INFO
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
         try:
             self._client = httpx.Client(base_url=url, headers=headers, timeout=_timeout(), follow_redirects=False)
         except httpx.InvalidURL as error:
@@ -78,22 +78,22 @@ class Service:
         self.close()
 
     def close(self) -> None:
-        """Closes its connections."""
+        """Close the connections."""
         self._client.close()
 
     def get(self, path: str, params: Mapping[str, str | int]) -> Any:
-        """The JSON of a resource.
+        """Get the JSON of a resource.
 
         Raises:
-            ServiceError: it can't be had, also after `ATTEMPTS` attempts where they may help.
+            ServiceError: the request failed, after `ATTEMPTS` attempts if they can help.
         """
         return self._ask("GET", path, params=dict(params))
 
     def post(self, path: str, body: object) -> Any:
-        """The JSON of the answer to a JSON body. The request must be one that may be sent twice.
+        """Post a JSON body and return the JSON of the answer. It must be safe to send the request twice.
 
         Raises:
-            ServiceError: as `get`.
+            ServiceError: as for `get`.
         """
         return self._ask("POST", path, json=body)
 
@@ -110,17 +110,17 @@ class Service:
     def _ask_once(self, method: str, path: str, request: dict[str, Any]) -> Any:
         import httpx
 
-        asked = f"{self.name}: {method} {path}"
+        request_name = f"{self.name}: {method} {path}"
         try:
             response = self._client.request(method, path, **request)
         except httpx.TimeoutException as error:
-            raise ServiceError(f"{asked}: no answer within {_timeout():g} s", is_temporary=True) from error
+            raise ServiceError(f"{request_name}: no answer within {_timeout():g} s", is_temporary=True) from error
         except httpx.HTTPError as error:
-            raise ServiceError(f"{asked}: {type(error).__name__}: {error}", is_temporary=True) from error
+            raise ServiceError(f"{request_name}: {type(error).__name__}: {error}", is_temporary=True) from error
         if not response.is_success:
             status = response.status_code
             raise ServiceError(
-                f"{asked}: answered {status} {response.reason_phrase}: {_excerpt(response)}",
+                f"{request_name}: answered {status} {response.reason_phrase}: {_excerpt(response)}",
                 status=status,
                 is_temporary=status == TOO_MANY_REQUESTS or status >= SERVER_ERROR,
                 retry_after=_retry_after(response),
@@ -129,22 +129,22 @@ class Service:
             return json.loads(response.content, parse_float=Decimal, parse_constant=_refuse)
         except ValueError as error:
             raise ServiceError(
-                f"{asked}: answered {response.status_code} with a body that is not JSON: {_excerpt(response)}",
+                f"{request_name}: answered {response.status_code} with a body that is not JSON: {_excerpt(response)}",
                 status=response.status_code,
             ) from error
 
 
 def _backoff(error: Exception) -> bool | float:
-    """Whether to ask again, and after how many seconds where the service says (RFC 9110, section 10.2.3)."""
+    """Whether to retry, and after how many seconds if the service says so (RFC 9110, section 10.2.3)."""
     if not isinstance(error, ServiceError) or not error.is_temporary:
         return False
     if error.retry_after is None:
         return True
-    return error.retry_after if error.retry_after <= LONGEST_WAIT else False
+    return error.retry_after if error.retry_after <= MAX_WAIT else False
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Retry-After in seconds; it comes as such or as a date, and what is neither is as if it weren't there."""
+    """Retry-After in seconds. It is either seconds or a date; anything else is ignored."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
@@ -154,13 +154,13 @@ def _retry_after(response: httpx.Response) -> float | None:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
-    if moment.tzinfo is None:  # "-0000" says: UTC
+    if moment.tzinfo is None:  # "-0000" means UTC
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _timeout() -> float:
-    """Seconds to wait for a connection, and for each part of an answer; the clock's timeout bounds the whole."""
+    """Seconds to wait for a connection and for each part of an answer; the job's timeout limits the whole run."""
     text = setting("http_timeout", "10")
     try:
         seconds = float(text)
@@ -173,7 +173,7 @@ def _timeout() -> float:
 
 def _excerpt(response: httpx.Response) -> str:
     text = " ".join(response.text[:2_000].split())
-    return repr(text[:200] + "…" if len(text) > 200 else text)  # noqa: PLR2004 - enough to recognise a page by
+    return repr(text[:200] + "…" if len(text) > 200 else text)  # noqa: PLR2004 - enough to recognise a page
 
 
 def _refuse(constant: str) -> NoReturn:

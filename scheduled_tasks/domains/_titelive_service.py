@@ -1,8 +1,8 @@
-"""Titelive's HTTP service: the stocks of a venue and the catalogue of things, page by page.
+"""Titelive's HTTP service: the stocks of a venue and the product catalogue, page by page.
 
-What comes in: a SIRET, a cursor, a time. What goes out: pages of values, each checked; a page that doesn't fit the
-service's documentation is a `ServiceError`. `after` is the reference of the last entry that was taken, as documented:
-the order is the service's own, and a page without entries is the last.
+A SIRET, a cursor and a time go in; pages of checked values come out. A page that doesn't match the service's
+documentation is a `ServiceError`. As documented, `after` is the reference of the last entry received, the order is the
+service's own, and a page without entries is the last.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-PAGE = 500  # entries asked for; the service may send fewer
-CLOCKS_DIFFER = timedelta(minutes=5)  # the service's clock is not ours: what it changed meanwhile is asked for again
-MOST_PIECES = 2**31 - 1  # PostgreSQL's integer
-HIGHEST_PRICE = 10**6  # a thing that costs a million is a fault of the entry
+PAGE_SIZE = 500  # entries requested; the service may send fewer
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)  # the service's clock can differ: request that much again
+MAX_AVAILABLE = 2**31 - 1  # PostgreSQL's integer
+PRICE_LIMIT = 10**6  # a price of a million is an error in the entry
 
 PRODUCT_TYPES = frozenset({"book", "film", "game", "music"})
 
 
 @dataclass(frozen=True)
 class StockEntry:
-    """What a venue has of a thing. The price is None where the thing's single price holds."""
+    """How much of a product a venue has. The price is None if the product's single price applies."""
 
     ref: str
     available: int
@@ -38,7 +38,7 @@ class StockEntry:
 
 @dataclass(frozen=True)
 class ProductEntry:
-    """A thing of the catalogue."""
+    """A product of the catalogue."""
 
     ref: str
     title: str
@@ -50,56 +50,56 @@ Entry = TypeVar("Entry", StockEntry, ProductEntry)
 
 
 def connect() -> Service:
-    """The service where the setting `titelive_url` says.
+    """The service at the setting `titelive_url`.
 
     Raises:
-        ConfigurationError: the setting is missing or no URL.
+        ConfigurationError: the setting is missing or not a URL.
     """
     return Service("Titelive", setting("titelive_url"))
 
 
 def stock_pages(service: Service, siret: str, modified_since: datetime | None) -> Iterator[list[StockEntry]]:
-    """The pages of a venue's stocks; each reference comes once in a page.
+    """The pages of a venue's stocks; a page has each reference once.
 
     Raises:
-        ServiceError: a page can't be had, or isn't one.
+        ServiceError: a page can't be fetched, or is not as documented.
     """
     return _pages(service, f"/stocks/{siret}", "stocks", modified_since, _stock)
 
 
 def product_pages(service: Service, modified_since: datetime | None) -> Iterator[list[ProductEntry]]:
-    """The pages of the catalogue of things. Errors are those of `stock_pages`."""
+    """The pages of the product catalogue. Raises the errors of `stock_pages`."""
     return _pages(service, "/products", "products", modified_since, _product)
 
 
 def _pages(
     service: Service, path: str, key: str, modified_since: datetime | None, read: Callable[[dict[str, Any]], Entry]
 ) -> Iterator[list[Entry]]:
-    params: dict[str, str | int] = {"limit": PAGE}
+    params: dict[str, str | int] = {"limit": PAGE_SIZE}
     if modified_since is not None:
-        asked_since = (modified_since - CLOCKS_DIFFER).astimezone(UTC)
-        params["modifiedSince"] = asked_since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        requested_since = (modified_since - MAX_CLOCK_DIFFERENCE).astimezone(UTC)
+        params["modifiedSince"] = requested_since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     seen = set()
     while True:
         page = service.get(path, params)
         try:
             entries = [read(entry) for entry in page[key]]
         except (KeyError, TypeError, ValueError) as error:
-            what = f"{key} has an entry that is wrong: {error}" if isinstance(error, ValueError) else f"no {key} in it"
+            what = f"{key} has an invalid entry: {error}" if isinstance(error, ValueError) else f"no {key} in it"
             raise ServiceError(f"{service.name}: GET {path}: a page is not as documented: {what}") from error
         if not entries:
             return
-        yield list({entry.ref: entry for entry in entries}.values())  # the later entry of a reference holds
+        yield list({entry.ref: entry for entry in entries}.values())  # the last entry of a reference wins
         after = entries[-1].ref
         if after in seen:
-            raise ServiceError(f"{service.name}: GET {path}: the page after {after} came twice, it would never end")
+            raise ServiceError(f"{service.name}: GET {path}: the page after {after} came twice, an endless loop")
         seen.add(after)
         params["after"] = after
 
 
 def _stock(entry: dict[str, Any]) -> StockEntry:
     available = _field(entry, "available")
-    if type(available) is not int or not 0 <= available <= MOST_PIECES:
+    if type(available) is not int or not 0 <= available <= MAX_AVAILABLE:
         raise ValueError(f"available is {available!r}")
     return StockEntry(_text(entry, "ref"), available, _price(entry))
 
@@ -131,6 +131,6 @@ def _price(entry: dict[str, Any]) -> Decimal | None:
     price = entry.get("price")
     if price is None:
         return None
-    if isinstance(price, bool) or not isinstance(price, int | Decimal) or not 0 <= price < HIGHEST_PRICE:
+    if isinstance(price, bool) or not isinstance(price, int | Decimal) or not 0 <= price < PRICE_LIMIT:
         raise ValueError(f"price is {price!r}")
     return Decimal(price)

@@ -1,8 +1,8 @@
-"""Algolia: the search index hears of the offers that changed, and of those that expired.
+"""Algolia: update the search index with the offers that changed, and delete those that expired.
 
-What comes in: the table offer_index_queue. What goes out: changes of the index, a batch a request. An offer leaves the
-queue only when the service took it. No transaction is open while the service is asked: a batch is taken for a
-while instead, so that whoever changes an offer meanwhile neither waits for it nor is overlooked.
+The table offer_index_queue has the offers to send; one request sends a batch. An offer leaves the queue only after the
+service accepted it. No transaction is open during a request: a batch is reserved for a while instead, so that nobody
+who changes an offer meanwhile has to wait, and no change is lost.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# `taken_until` outlives the slowest batch: four attempts, each a minute apart at most.
+# `taken_until` is later than the end of the slowest batch: four attempts, at most a minute apart.
 _TAKE = """
 WITH free AS (
     SELECT offer_id
@@ -44,7 +44,7 @@ UPDATE offer_index_queue
 RETURNING offer_index_queue.offer_id, offer_index_queue.revision
 """
 
-# Read after the batch was taken: what changes later has another revision, and is sent again.
+# Read after the batch was taken: an offer that changes later has another revision and is sent again.
 _READ = """
 SELECT taken.offer_id,
        CASE WHEN offer.is_active AND (offer.expires_at IS NULL OR offer.expires_at > now())
@@ -68,7 +68,7 @@ WITH done AS (
 ), left_queue AS (
     DELETE FROM offer_index_queue AS queue USING done
      WHERE queue.offer_id = done.offer_id AND queue.revision = done.revision
-), stays AS (  -- it changed meanwhile
+), stays AS (  -- the offer changed meanwhile
     UPDATE offer_index_queue AS queue SET taken_until = NULL FROM done
      WHERE queue.offer_id = done.offer_id AND queue.revision <> done.revision
 )
@@ -89,19 +89,19 @@ class OffersRefusedError(ScheduledTasksError):
 
     def __init__(self, refused: Mapping[int, ServiceError]) -> None:
         self.offers = tuple(refused)
-        told = "; ".join(f"offer {offer}: {error}" for offer, error in refused.items())
-        super().__init__(f"{len(refused)} refused, staying in the queue: {told}")
+        reasons = "; ".join(f"offer {offer}: {error}" for offer, error in refused.items())
+        super().__init__(f"{len(refused)} refused, staying in the queue: {reasons}")
 
 
 @log_cron
 @cron_context
 @cron_require_feature(FeatureToggle.INDEX_OFFERS)
 def index_offers(app: Application, *, batch_size: int = 500) -> None:
-    """Send the offers in the queue to the search index; those that are not for sale are deleted there.
+    """Send the offers in the queue to the search index, and delete those there that are not for sale.
 
     Raises:
-        ServiceError: the search service takes nothing now.
-        OffersRefusedError: it took all but some.
+        ServiceError: the search service accepts nothing now.
+        OffersRefusedError: it refused some offers and accepted all others.
     """
     indexed, deleted = _drain(app.connection, batch_size, only_expired=False)
     logger.info("offers indexed", extra={"indexed": indexed, "deleted": deleted})
@@ -111,9 +111,9 @@ def index_offers(app: Application, *, batch_size: int = 500) -> None:
 @cron_context
 @cron_require_feature(FeatureToggle.DELETE_EXPIRED_OFFERS)
 def delete_expired_offers(app: Application, *, batch_size: int = 500) -> None:
-    """Delete the offers that expired from the search index.
+    """Delete expired offers from the search index.
 
-    They go through the same queue, so that no older record of an offer arrives after its deletion. Errors are those
+    They go through the same queue, so that no older record of an offer arrives after its deletion. Raises the errors
     of `index_offers`.
     """
     with app.connection.transaction():
@@ -123,7 +123,7 @@ def delete_expired_offers(app: Application, *, batch_size: int = 500) -> None:
 
 
 def _drain(connection: Connection, batch_size: int, *, only_expired: bool) -> tuple[int, int]:
-    """Sends batches until the queue is empty: how many offers were indexed, how many deleted."""
+    """Send batches until the queue is empty. Returns how many offers were indexed and how many deleted."""
     indexed = deleted = 0
     refused: dict[int, ServiceError] = {}
     with SearchIndex() as index:
@@ -148,7 +148,7 @@ def _drain(connection: Connection, batch_size: int, *, only_expired: bool) -> tu
 def _take(
     connection: Connection, batch_size: int, refused: Mapping[int, ServiceError], *, only_expired: bool
 ) -> dict[int, int]:
-    """Takes the next batch for this run: each offer's id and revision."""
+    """Reserve the next batch for this run: the revision of each offer by its id."""
     values = {"batch_size": batch_size, "refused": list(refused), "only_expired": only_expired}
     with connection.transaction():
         return dict(connection.execute(_TAKE, values).fetchall())
@@ -161,7 +161,7 @@ def _read(connection: Connection, ids: list[int]) -> list[Change]:
 
 
 def _finish(connection: Connection, done: list[Change], taken: Mapping[int, int]) -> None:
-    """The service took these: they leave the queue where they haven't changed since they were taken."""
+    """Remove accepted offers from the queue unless they have changed since they were reserved."""
     values: dict[str, list[Any]] = {
         "ids": [change.offer_id for change in done],
         "revisions": [taken[change.offer_id] for change in done],

@@ -1,8 +1,7 @@
 """The worked example's application: a plain object that gives tasks the project's database.
 
-What comes in: the setting `database_url`, read when a task first asks for the connection. What goes out: one psycopg
-connection for the run, and what was left uncommitted on it. Making the application costs nothing, and it imports
-neither psycopg nor an HTTP library.
+It reads the setting `database_url` when a task first uses the connection. A run has one psycopg connection. Making the
+application costs nothing, and this module imports neither psycopg nor an HTTP library.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Application:
-    """What a task of the worked example gets as `app`."""
+    """The `app` argument of the worked example's tasks."""
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
@@ -25,7 +24,7 @@ class Application:
     def connection(self) -> Connection:
         """The run's connection to the project's database, opened on first use.
 
-        A task commits by `with app.connection.transaction():`; what it does outside of one is lost, and said.
+        A task commits with `with app.connection.transaction():`; writes outside such a block are lost, with a warning.
 
         Raises:
             ServiceUnavailableError: PostgreSQL can't be reached.
@@ -39,7 +38,7 @@ class Application:
         return self._connection
 
     def uncommitted(self) -> Iterator[str]:
-        """What a task left uncommitted, one phrase each; what was only read is nothing to lose."""
+        """Describe uncommitted work that a task left, one phrase each; reads don't count."""
         if self._connection is None or self._connection.closed:
             return
         status = self._connection.info.transaction_status.name
@@ -49,7 +48,7 @@ class Application:
             yield "the connection to PostgreSQL is in a transaction"
 
     def close(self) -> None:
-        """Closes the connection, if there is one."""
+        """Close the connection, if it is open."""
         if self._connection is not None:
             self._connection.close()
 
@@ -66,5 +65,5 @@ class Application:
 
 
 def create_app() -> Application:
-    """The application factory that the configuration's `app` names."""
+    """The application factory: `app` in the configuration."""
     return Application()

@@ -1,7 +1,7 @@
-"""Bookings: what becomes of those that nobody confirmed, and of those whose event is over.
+"""Bookings: cancel those that were never confirmed, and mark those of past events as used.
 
-What comes in: the tables booking, stock and offer. What goes out: their new state, a batch a transaction, and a
-summary in the log. Both tasks may run twice, and at once.
+The tasks change the tables booking and stock, one batch in each transaction, and log a summary. Both can run twice,
+even at the same time.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Stocks are locked first and in the order of their ids, bookings after them and never waited for: nobody who locks
-# in that order, or one row of each in any order, can deadlock with this task.
+# Stocks are locked first, in the order of their ids; bookings are locked after them and never waited for. So nobody who
+# locks in that order, or one row of each in any order, can deadlock with this task.
 _NEXT_EXPIRED = """
 WITH expired AS MATERIALIZED (
     SELECT booking.id, booking.stock_id
@@ -75,7 +75,7 @@ UPDATE booking SET status = 'used', used_at = now() FROM past WHERE booking.id =
 def cancel_expired_bookings(app: Application, *, batch_size: int = 500) -> None:
     """Cancel the bookings still pending after 30 days (10 for books) and give their quantity back to the stock.
 
-    A booking that somebody is changing right now is left to the next run.
+    A booking that is being changed at that moment is left to the next run.
     """
     cancelled = given_back = after = 0
     while True:
@@ -106,6 +106,6 @@ def mark_past_bookings_used(app: Application, *, batch_size: int = 500) -> None:
 
 
 def _next_expired(connection: Connection, after: int, batch_size: int) -> list[int]:
-    """The next expired bookings by id, with the rows of their stocks locked."""
+    """Lock the stocks of the next expired bookings and return the bookings' ids."""
     [(ids,)] = connection.execute(_NEXT_EXPIRED, {"after": after, "batch_size": batch_size}).fetchall()
     return list(ids)

@@ -1,7 +1,7 @@
-"""Sample data for the worked example: a few hundred believable rows, the same each time but for their dates.
+"""Sample data for the worked example: a few hundred realistic rows, always the same except for their dates.
 
-What comes in: a database with the example's tables. What goes out: venues, things, events, stocks and bookings, some
-of them expired or past, so that the first run of a task has something to do.
+Venues, products, events, stocks and bookings, some of them expired or past, so that the first run of a task has
+something to do.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ INSERT INTO product (ean, title, type, price)
 SELECT * FROM unnest(%(eans)s::text[], %(titles)s::text[], %(types)s::text[], %(prices)s::numeric[])
 """
 
-# Every venue has two things out of three; one thing in eleven is withdrawn.
-_INSERT_OFFERS_OF_THINGS = """
+# Every venue has two of three products; one in eleven offers is withdrawn.
+_INSERT_OFFERS_OF_PRODUCTS = """
 INSERT INTO offer (venue_id, product_id, name, type, is_active, indexed_at)
 SELECT venue.id, product.id, product.title, product.type, n %% 11 <> 0, CASE WHEN n %% 4 <> 0 THEN now() END
   FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM venue) AS venue (id, name, siret, v)
@@ -91,7 +91,7 @@ SELECT venue.id, product.id, product.title, product.type, n %% 11 <> 0, CASE WHE
  ORDER BY n
 """
 
-# Half of the events are over: their offers expired and are still in the index.
+# Half of the events are over: their offers have expired and are still in the index.
 _INSERT_OFFERS_OF_EVENTS = """
 INSERT INTO offer (venue_id, name, type, expires_at, indexed_at)
 SELECT venue.id, event, 'event', now() + interval '1 day' * (CASE WHEN e = 1 THEN -7 ELSE 21 END), now()
@@ -108,7 +108,7 @@ SELECT offer.id, 3 + offer.id %% 17, coalesce(product.price, 10), offer.expires_
  ORDER BY offer.id
 """
 
-# Spread over all stocks and over sixty days; three in eight are pending, as many confirmed.
+# Spread over all stocks and sixty days; three in eight are pending, three in eight confirmed.
 _INSERT_BOOKINGS = """
 INSERT INTO booking (stock_id, quantity, status, created_at, used_at, cancelled_at, cancellation_reason)
 SELECT stock.id, 1 + b %% 2, status, made_at,
@@ -132,13 +132,13 @@ INSERT INTO offer_index_queue (offer_id) SELECT id FROM offer WHERE indexed_at I
 
 
 def fill(connection: Connection) -> str:
-    """Fills the example's tables, in one transaction, where they are empty.
+    """Fill the example's tables in one transaction if they are empty.
 
     Returns:
-        A sentence that says what was done; "" where the tables were not empty.
+        A sentence that says what was added; "" if the tables were not empty.
     """
     with connection.transaction():
-        connection.execute("LOCK TABLE venue IN SHARE ROW EXCLUSIVE MODE")  # two at once: the second finds rows
+        connection.execute("LOCK TABLE venue IN SHARE ROW EXCLUSIVE MODE")  # with two at once, the second finds rows
         if connection.execute(_TABLES_ARE_EMPTY).fetchall() != [(True,)]:
             return ""
         connection.execute(_INSERT_PROVIDERS)
@@ -148,7 +148,7 @@ def fill(connection: Connection) -> str:
         eans = [_with_ean_digit(f"97820{7_000_000 + 37 * n}") for n in range(len(_PRODUCTS))]
         products = {"eans": eans, "titles": list(titles), "types": list(types), "prices": list(prices)}
         connection.execute(_INSERT_PRODUCTS, products)
-        offers = connection.execute(_INSERT_OFFERS_OF_THINGS, {}).rowcount
+        offers = connection.execute(_INSERT_OFFERS_OF_PRODUCTS, {}).rowcount
         offers += connection.execute(_INSERT_OFFERS_OF_EVENTS, {"events": list(_EVENTS)}).rowcount
         connection.execute(_INSERT_STOCKS, {})
         bookings = connection.execute(_INSERT_BOOKINGS, {"bookings": BOOKINGS}).rowcount
@@ -157,11 +157,11 @@ def fill(connection: Connection) -> str:
 
 
 def _with_luhn_digit(number: str) -> str:
-    """A SIRET's last digit is Luhn's."""
+    """Append the last digit of a SIRET, a Luhn checksum."""
     doubled = (int(digit) * (2 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(number)))
     return number + str(-sum(value // 10 + value % 10 for value in doubled) % 10)
 
 
 def _with_ean_digit(number: str) -> str:
-    """An EAN-13's last digit weighs the others by 1 and 3."""
+    """Append the last digit of an EAN-13, a checksum with weights 1 and 3."""
     return number + str(-sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(number)) % 10)

@@ -8,11 +8,11 @@ from scheduled_tasks import Feature
 
 
 class FeatureToggle(Enum):
-    """The flags of the worked example. What speaks to another company's service starts switched off."""
+    """The flags of the worked example. Tasks that call another company's service are off by default."""
 
-    CANCEL_EXPIRED_BOOKINGS = Feature("Cancel bookings that nobody has confirmed, and give their places back")
+    CANCEL_EXPIRED_BOOKINGS = Feature("Cancel bookings that were never confirmed, and return their places")
     MARK_PAST_BOOKINGS_USED = Feature("Mark confirmed bookings of past events as used")
-    SYNCHRONIZE_TITELIVE = Feature("Take venues' stocks over from Titelive", default=False)
-    SYNCHRONIZE_TITELIVE_PRODUCTS = Feature("Take the catalogue of things over from Titelive", default=False)
+    SYNCHRONIZE_TITELIVE = Feature("Update the stocks of venues from Titelive", default=False)
+    SYNCHRONIZE_TITELIVE_PRODUCTS = Feature("Update the product catalogue from Titelive", default=False)
     INDEX_OFFERS = Feature("Send changed offers to the search index", default=False)
-    DELETE_EXPIRED_OFFERS = Feature("Take expired offers out of the search index", default=False)
+    DELETE_EXPIRED_OFFERS = Feature("Delete expired offers from the search index", default=False)

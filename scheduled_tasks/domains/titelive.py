@@ -1,8 +1,8 @@
-"""Titelive: the stocks of venues, and the catalogue of things, taken over from its HTTP service.
+"""Titelive: synchronize the stocks of venues and the product catalogue with its HTTP service.
 
-What comes in: the service's pages. What goes out: products, offers and stocks, a page a transaction, and the offers
-that changed into the search index's queue. A synchronization that broke off is done again whole: the time
-that it is complete up to moves only at its end.
+Pages of the service go in. Products, offers and stocks are written, one page in each transaction, and changed offers
+are queued for the search index. A synchronization that breaks off is repeated from the start: the time up to which it
+is complete is written only at its end.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class VenuesFailedError(ScheduledTasksError):
 
     def __init__(self, failures: Mapping[VenueProvider, Exception], venues: int) -> None:
         self.venues = tuple(failures)
-        told = "; ".join(f"{venue}: {error}" for venue, error in failures.items())
-        super().__init__(f"{len(failures)} of {venues} venues could not be synchronized: {told}")
+        reasons = "; ".join(f"{venue}: {error}" for venue, error in failures.items())
+        super().__init__(f"{len(failures)} of {venues} venues could not be synchronized: {reasons}")
 
 
-# Stocks are locked in the order of their ids first, as cancel_expired_bookings does.
+# First lock the stocks in the order of their ids, as cancel_expired_bookings does.
 _LOCK_STOCKS = """
 SELECT stock.id
   FROM stock
@@ -54,10 +54,10 @@ SELECT %(venue_id)s, id, title, type FROM product WHERE ean = ANY (%(refs)s) ORD
 ON CONFLICT (venue_id, product_id) DO NOTHING
 """
 
-# A stock without a price of its own keeps the one it has, else takes the thing's single price; without either it
-# can't be sold. What is the same is not written, and its offer not queued.
+# A stock without a price of its own keeps its current one, or takes the product's single price; without either it can't
+# be sold. An unchanged stock is not written, and its offer not queued.
 _UPSERT_STOCKS = """
-WITH told AS (
+WITH received AS (
     SELECT offer.id AS offer_id, entry.available, coalesce(entry.price, stock.price, product.price) AS price
       FROM unnest(%(refs)s::text[], %(available)s::integer[], %(prices)s::numeric[]) AS entry (ref, available, price)
       JOIN product ON product.ean = entry.ref
@@ -65,7 +65,7 @@ WITH told AS (
       LEFT JOIN stock ON stock.offer_id = offer.id AND stock.ends_at IS NULL
 ), upserted AS (
     INSERT INTO stock (offer_id, quantity, price)
-    SELECT offer_id, available, price FROM told WHERE price IS NOT NULL ORDER BY offer_id
+    SELECT offer_id, available, price FROM received WHERE price IS NOT NULL ORDER BY offer_id
     ON CONFLICT (offer_id) WHERE ends_at IS NULL
     DO UPDATE SET quantity = excluded.quantity, price = excluded.price
             WHERE (stock.quantity, stock.price) IS DISTINCT FROM (excluded.quantity, excluded.price)
@@ -76,8 +76,8 @@ WITH told AS (
     ON CONFLICT (offer_id) DO UPDATE SET revision = offer_index_queue.revision + 1
 )
 SELECT (SELECT count(*) FROM upserted),
-       (SELECT count(*) FROM told WHERE price IS NULL),
-       cardinality(%(refs)s::text[]) - (SELECT count(*) FROM told)
+       (SELECT count(*) FROM received WHERE price IS NULL),
+       cardinality(%(refs)s::text[]) - (SELECT count(*) FROM received)
 """
 
 _UPSERT_PRODUCTS = """
@@ -95,10 +95,10 @@ DO UPDATE SET title = excluded.title, type = excluded.type, price = excluded.pri
 @cron_context
 @cron_require_feature(FeatureToggle.SYNCHRONIZE_TITELIVE)
 def synchronize_titelive_stocks(app: Application) -> None:
-    """Take over from Titelive what its venues have in stock.
+    """Update the stocks of venues from Titelive.
 
     Raises:
-        VenuesFailedError: after the last venue, if some failed; it names them.
+        VenuesFailedError: some venues failed; raised after the last venue, and names them.
     """
     with app.connection.transaction():
         provider = provider_by_local_class(app.connection, "TiteLiveStocks")
@@ -110,7 +110,7 @@ def synchronize_titelive_stocks(app: Application) -> None:
                 _synchronize_venue(app.connection, service, venue)
             except (ServiceError, VenueWithoutSiretError) as error:
                 failures[venue] = error
-                logger.error(  # noqa: TRY400 - the reason says it all, a traceback of ours adds nothing
+                logger.error(  # noqa: TRY400 - the reason is complete, a traceback adds nothing
                     "a venue could not be synchronized", extra={"venue": str(venue), "because": str(error)}
                 )
     logger.info("stocks synchronized", extra={"venues": len(venues), "venues_failed": len(failures)})
@@ -122,38 +122,38 @@ def synchronize_titelive_stocks(app: Application) -> None:
 @cron_context
 @cron_require_feature(FeatureToggle.SYNCHRONIZE_TITELIVE_PRODUCTS)
 def synchronize_titelive_products(app: Application) -> None:
-    """Take over Titelive's catalogue of things.
+    """Update the product catalogue from Titelive.
 
     Raises:
-        ServiceError: a page can't be had; what came before it is kept.
+        ServiceError: a page can't be fetched; the pages before it are kept.
     """
     with app.connection.transaction():
         provider = provider_by_local_class(app.connection, "TiteLiveThings")
-    told = changed = 0
+    received = changed = 0
     with _titelive_service.connect() as service:
         for page in _titelive_service.product_pages(service, provider.last_synchronized_at):
             with app.connection.transaction():
                 changed += app.connection.execute(_UPSERT_PRODUCTS, _columns_of_products(page)).rowcount
-            told += len(page)
+            received += len(page)
     with app.connection.transaction():
         app.connection.execute(
             "UPDATE provider SET last_synchronized_at = %s WHERE id = %s", [provider.asked_at, provider.id]
         )
-    logger.info("products synchronized", extra={"products": told, "products_changed": changed})
+    logger.info("products synchronized", extra={"products": received, "products_changed": changed})
 
 
 class VenueWithoutSiretError(ScheduledTasksError):
-    """The venue has no SIRET, by which Titelive knows it: write it into the table venue."""
+    """The venue has no SIRET, which identifies it to Titelive: write it into the table venue."""
 
 
 def _synchronize_venue(connection: Connection, service: Service, venue: VenueProvider) -> None:
     if venue.siret is None:
         raise VenueWithoutSiretError
-    told = changed = without_price = unknown = 0
+    received = changed = without_price = unknown = 0
     for page in _titelive_service.stock_pages(service, venue.siret, venue.last_synchronized_at):
         with connection.transaction():
-            counts = _take_over_stocks(connection, venue.venue_id, page)
-        told += len(page)
+            counts = _write_stocks(connection, venue.venue_id, page)
+        received += len(page)
         changed += counts[0]
         without_price += counts[1]
         unknown += counts[2]
@@ -165,7 +165,7 @@ def _synchronize_venue(connection: Connection, service: Service, venue: VenuePro
         "stocks of a venue synchronized",
         extra={
             "venue": str(venue),
-            "stocks": told,
+            "stocks": received,
             "stocks_changed": changed,
             "stocks_without_price": without_price,
             "stocks_of_unknown_products": unknown,
@@ -173,8 +173,8 @@ def _synchronize_venue(connection: Connection, service: Service, venue: VenuePro
     )
 
 
-def _take_over_stocks(connection: Connection, venue_id: int, page: list[StockEntry]) -> tuple[int, int, int]:
-    """Writes a page of stocks: how many changed, have no price, are of products that we don't know."""
+def _write_stocks(connection: Connection, venue_id: int, page: list[StockEntry]) -> tuple[int, int, int]:
+    """Write a page of stocks. Returns how many changed, have no price, are of unknown products."""
     values = {
         "venue_id": venue_id,
         "refs": [entry.ref for entry in page],

@@ -1,5 +1,5 @@
-"""The importers room: APScheduler clock files and crontabs in, clock files of this project's form out, with a report.
+"""Import APScheduler clock files and crontabs, unmodified, as clock files of this project, with a report.
 
-What comes in: files as people have them, unmodified. What goes out: texts by path, and a `Report` in which each job or
-line found has one entry. Everything here is pure but `execute`, which runs a file because its owner asked for that.
+The report has one entry for each job or line of the input. Everything here is pure except `execute`, which runs a file
+because its owner asked for that.
 """

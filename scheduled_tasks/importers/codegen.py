@@ -1,24 +1,18 @@
-"""Python code of an imported clock, formatted as ruff format does it, by construction.
-
-What comes in: values and calls; what goes out: lines of code that a formatter leaves alone, whether its lines are 88 or
-120 characters long.
-"""
+"""Write the code of an imported clock so that `ruff format` leaves it alone, for lines of 88 and 120 characters."""
 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from scheduled_tasks.importers.apscheduler.values import WebApplication
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-LONGEST = 88
+LINE_LENGTH = 88
 
 
 def literal(value: Any) -> str:  # noqa: PLR0911 - a table of cases
-    """A value as code: strings in double quotes where that needs no more escapes."""
+    """A value as code; strings in double quotes unless that needs more escapes."""
     if isinstance(value, WebApplication):
         return "app"
     if isinstance(value, str):
@@ -31,30 +25,30 @@ def literal(value: Any) -> str:  # noqa: PLR0911 - a table of cases
     if isinstance(value, tuple):
         return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{literal(key)}: {literal(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
     return repr(value)
 
 
-def call(function: str, arguments: Sequence[str]) -> list[str]:
-    """A call as lines: one where it fits, else an argument a line."""
+def call_lines(function: str, arguments: Sequence[str]) -> list[str]:
+    """A call as one line if it fits, otherwise with one argument per line."""
     line = f"{function}({', '.join(arguments)})"
-    if len(line) <= LONGEST:
+    if len(line) <= LINE_LENGTH:
         return [line]
     return [f"{function}(", *(line for argument in arguments for line in _argument(argument, "    ")), ")"]
 
 
 def _argument(argument: str, indent: str) -> list[str]:
-    """One argument or item as lines, with its comma; lists and dictionaries that don't fit have an item a line."""
-    if len(indent) + len(argument) + 1 <= LONGEST:
+    """One argument or item as lines, with its comma; lists and dictionaries that don't fit have one item per line."""
+    if len(indent) + len(argument) + 1 <= LINE_LENGTH:
         return [f"{indent}{argument},"]
     name, equals, value = argument.partition("=") if argument.partition("=")[0].isidentifier() else ("", "", argument)
     node = ast.parse(value, mode="eval").body
     items: list[str] = []
     if isinstance(node, ast.List):
-        items = [_source(value, each) for each in node.elts]
+        items = [_source(value, item) for item in node.elts]
     elif isinstance(node, ast.Dict):
         pairs = zip(node.keys, node.values, strict=True)
-        items = [f"{_source(value, key)}: {_source(value, each)}" for key, each in pairs if key is not None]
+        items = [f"{_source(value, key)}: {_source(value, item)}" for key, item in pairs if key is not None]
     if not items:
         return [f"{indent}{argument},"]
     inner = [line for item in items for line in _item(item, f"{indent}    ")]
@@ -66,18 +60,18 @@ def _item(item: str, indent: str) -> list[str]:
 
 
 def _source(text: str, node: ast.expr) -> str:
-    found = ast.get_source_segment(text, node)
-    assert found is not None  # noqa: S101 - the node is of this text
-    return found
+    segment = ast.get_source_segment(text, node)
+    assert segment is not None  # noqa: S101 - the node is of this text
+    return segment
 
 
 def import_lines(imports: dict[str, set[str]]) -> list[str]:
-    """`from module import names`, by module; a name may be written `x as y`."""
+    """`from module import names`, by module; a name can be written `x as y`."""
     lines: list[str] = []
     for module in sorted(imports):
         names = sorted(imports[module], key=lambda name: (name[0].islower(), name))
         line = f"from {module} import {', '.join(names)}"
-        if len(line) <= LONGEST:
+        if len(line) <= LINE_LENGTH:
             lines.append(line)
         else:
             lines += [f"from {module} import (", *(f"    {name}," for name in names), ")"]

@@ -1,20 +1,13 @@
-"""Procfiles: which of a project's processes are clocks, and what they are called.
-
-In comes a Procfile's text; out come the Python files that its processes run, under the processes' names, and an entry
-for each of its lines.
-"""
+"""Read a Procfile: the Python files of the processes that are clocks, under their names, and an entry for each line."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference, Entry
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROCESS = re.compile(r"([A-Za-z0-9_-]+):\s*(.+)")
 
@@ -28,23 +21,23 @@ class Processes:
 
 
 def is_procfile(path: Path) -> bool:
-    """Whether a file is one by its name."""
+    """Whether a file is a Procfile, by its name."""
     return path.name.startswith("Procfile")
 
 
 def read_procfile(path: Path, shown: str) -> Processes:
-    """Reads a Procfile; a process is a clock's if the Python file it runs mentions APScheduler."""
+    """Read a Procfile. A process is a clock if the Python file it runs mentions APScheduler."""
     files: list[tuple[str, Path]] = []
     entries = []
     started: dict[Path, str] = {}
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        found = PROCESS.fullmatch(line.strip())
-        if not found:
+        match = PROCESS.fullmatch(line.strip())
+        if not match:
             continue
-        name, command = found[1], found[2]
+        name, command = match[1], match[2]
         source = _python_file(command, path.parent)
         if source is None or "apscheduler" not in source.read_text().lower():
-            difference = Difference("process", "not a clock: it stays with whatever runs it", "remark")
+            difference = Difference("process", "not a clock: leave it to whatever runs it now", "remark")
             entries.append(Entry(shown, number, line.strip(), "kept", differences=(difference,)))
             continue
         where = source.relative_to(path.parent)
@@ -55,7 +48,7 @@ def read_procfile(path: Path, shown: str) -> Processes:
         started[source] = name
         files.append((name, source))
         difference = Difference(
-            "process", f"the clock {name} is {where}; take the line out when its timers run", "remark"
+            "process", f"the clock {name} is {where}; remove this line when its timers run", "remark"
         )
         entries.append(Entry(shown, number, line.strip(), "kept", differences=(difference,)))
     return Processes(tuple(files), tuple(entries))
@@ -73,7 +66,7 @@ def _python_file(command: str, folder: Path) -> Path | None:
         elif word == "-m" and index + 1 < len(words):
             base = folder.joinpath(*words[index + 1].split("."))
             candidates = [base.with_suffix(".py"), base / "__main__.py"]
-        for each in candidates:
-            if each.is_file():
-                return each
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate
     return None

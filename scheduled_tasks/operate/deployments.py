@@ -81,7 +81,7 @@ def report(connection: Connection, host: str, new: JobsReport) -> int:
 
 
 def _lock(connection: Connection, host: str, at: datetime) -> dict[tuple[str, str], tuple[int, list[Any]]]:
-    """Serialize a host's reports; return its current jobs: the row's id, and what a change of it would be."""
+    """Serialize a host's reports; return its current jobs: the id and the values of each row."""
     connection.execute(
         "INSERT INTO host (name, heartbeat_at, heartbeats_since) VALUES (%(host)s, %(at)s, %(at)s)"
         " ON CONFLICT DO NOTHING",

@@ -43,7 +43,7 @@ def can_report(places: Places) -> bool:
 
 
 def finish_apply(places: Places) -> Applied | None:
-    """Finish an apply that was killed while timers were stopped; None if there is none, or one is running.
+    """Finish an apply that was killed while timers were stopped; None if none was, or an apply is running.
 
     The current set stays, whether it is the old one or the new one: what the operator wanted is not known here.
     """
@@ -163,7 +163,7 @@ def _running_invocations(units: Iterable[str]) -> dict[str, str | None]:
 
 
 def _slot_to_catch_up(job: DeployedJob, pause: Pause, now: datetime) -> datetime | None:
-    """The slot of an ended pause that is to run now; None if there is none."""
+    """The slot of an ended pause to run now, if any."""
     if pause.until and pause.resumed_at and pause.until < pause.resumed_at:  # its file was removed a little later
         late = latest_occurrence(job.trigger, at_or_before=min(pause.resumed_at, now))
         if late and late.at >= max(pause.until, job.valid_from):

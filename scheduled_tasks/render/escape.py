@@ -1,7 +1,7 @@
 """Write values into unit files: the only place that escapes and quotes.
 
 A template can't forget it: every `{{ … }}` passes `escape`, unless it is `UnitText` already. A value arrives exactly as
-it was given or is refused; tests/machine/test_escaping.py asks a booted systemd.
+it was given or is refused with UnwritableValueError; tests/machine/test_escaping.py asks a booted systemd.
 """
 
 from __future__ import annotations
@@ -40,50 +40,30 @@ def escape(value: object) -> str:
 
 
 def directive_value(value: str) -> UnitText:
-    """Escape the whole value of a directive, whose ends systemd trims.
-
-    Raises:
-        UnwritableValueError: see `escape`; or it begins or ends with a blank.
-    """
+    """Escape the whole value of a directive; refuse blanks at its ends, which systemd trims."""
     if value != value.strip(" "):
         raise UnwritableValueError(f"{value!r} begins or ends with a blank, which a unit file would lose: leave it out")
     return UnitText(escape(value))
 
 
 def command_line(*arguments: str) -> UnitText:
-    """The value of an `Exec…=` line that passes these arguments (systemd.service(5), command lines).
-
-    Raises:
-        UnwritableValueError: see `escape`.
-    """
+    """The value of an `Exec…=` line that passes these arguments (systemd.service(5), command lines)."""
     return UnitText(" ".join(_argument(argument) for argument in arguments))
 
 
 def quote_assignment(text: str) -> UnitText:
-    """Quote NAME=value for `Environment=` (systemd.exec(5)), where a `$` means nothing.
-
-    Raises:
-        UnwritableValueError: see `escape`; line breaks and tabs are allowed.
-    """
+    """Quote NAME=value for `Environment=` (systemd.exec(5)), with its line breaks and tabs; a `$` means nothing."""
     parts = [part.split("\t") for part in _backslashed(text).split("\n")]
     return UnitText('"' + "\\n".join("\\t".join(map(_double_percents, line)) for line in parts) + '"')
 
 
 def quote_path(path: str) -> UnitText:
-    """Quote one path of a list such as `ReadWritePaths=` (systemd.exec(5)).
-
-    Raises:
-        UnwritableValueError: see `escape`.
-    """
+    """Quote one path of a list such as `ReadWritePaths=` (systemd.exec(5))."""
     return UnitText(f'"{_double_percents(_backslashed(path))}"')
 
 
 def quote_word(text: str) -> UnitText:
-    """Quote, if necessary, one word of a directive that takes several, or the part of a word up to a colon.
-
-    Raises:
-        UnwritableValueError: see `escape`.
-    """
+    """Quote, if necessary, one word of a directive that takes several, or the part of a word up to a colon."""
     return UnitText(text) if _is_plain(text, "-_./=@") else quote_path(text)
 
 
@@ -94,16 +74,12 @@ def unquote_word(written: str) -> str:
 
 
 def quote_in_command_line(path: str) -> str:
-    """A path as an argument of `command_line` that begins with it has it."""
+    """A path as it appears in an argument of `command_line` that continues after it."""
     return path if _is_plain(path, "-_./=:@") else _argument(path)[1:-1]
 
 
 def refuse_characters(text: str, characters: str, directive: str) -> str:
-    """Return the text unless it has a character that systemd can read but not pass on to a service.
-
-    Raises:
-        UnwritableValueError: it has one.
-    """
+    """Return the text, but refuse characters that systemd can read and not pass on to a service."""
     for character in characters:
         if character in text:
             raise UnwritableValueError(f"{text!r} has {character!r}, at which {directive}= fails: name another folder")
@@ -111,11 +87,7 @@ def refuse_characters(text: str, characters: str, directive: str) -> str:
 
 
 def require_name(value: str, kind: str, pattern: str) -> UnitText:
-    """Return a name whose form leaves nothing to escape.
-
-    Raises:
-        UnwritableValueError: it doesn't match the pattern; says that it is not the name of `kind`.
-    """
+    """Return the name of a `kind`, which has nothing to escape if it matches the pattern; refuse any other."""
     if not re.fullmatch(pattern, value, re.ASCII):
         raise UnwritableValueError(f"{value!r} is not the name of {kind}")
     return UnitText(value)

@@ -61,9 +61,6 @@ class UnitSet(Mapping[str, str]):
     def __or__(self, files: Mapping[str, str]) -> UnitSet:
         return UnitSet({**self._files, **files})
 
-    def __repr__(self) -> str:
-        return f"UnitSet({self._files!r})"
-
     @cached_property
     def name(self) -> str:
         """The name of the set: the hash of its checksums."""

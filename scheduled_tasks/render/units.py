@@ -14,16 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, seconds_of
-from scheduled_tasks.render import directives, names
-from scheduled_tasks.render.escape import (
-    UnitText,
-    command_line,
-    directive_value,
-    escape,
-    quote_word,
-    refuse_characters,
-    require_name,
-)
+from scheduled_tasks.render import directives, escape, names
+from scheduled_tasks.render.escape import UnitText, command_line
 from scheduled_tasks.render.failure_note import FAILURE_SCRIPT
 from scheduled_tasks.render.jobs_manifest import jobs_json
 from scheduled_tasks.render.shell_wrapper import ConcurrencyLocks, wrap_command
@@ -101,19 +93,21 @@ def unsupported_options(clocks: Iterable[ClockSpec], host: Host) -> list[str]:
 
 
 def _shared_units(host: Host) -> dict[str, str]:
+    def mount_path(path: str) -> UnitText:
+        return escape.quote_word(escape.refuse_characters(path, UNMOUNTABLE, "BindReadOnlyPaths"))
+
+    namespace = host.log_namespace
     return {
         names.PARENT_SLICE: _text(Template.PARENT_SLICE),
         names.ALL_SERVICES: _text(
             Template.ALL_SERVICES,
             host=host,
             places=host.places,
-            configuration=quote_word(f"{CONFIGURATION}={host.configuration}"),
-            release=host.release and quote_word(refuse_characters(host.release, UNMOUNTABLE, "BindReadOnlyPaths")),
-            release_mount=quote_word(
-                refuse_characters(host.release_mount, UNMOUNTABLE if host.release else "", "BindReadOnlyPaths")
-            ),
-            user=host.user and require_name(host.user, "a user", USER),
-            log_namespace=host.log_namespace and require_name(host.log_namespace, "a journal namespace", NAMESPACE),
+            configuration=escape.quote_word(f"{CONFIGURATION}={host.configuration}"),
+            release=host.release and mount_path(host.release),
+            release_mount=host.release and mount_path(host.release_mount),
+            user=host.user and escape.require_name(host.user, "a user", USER),
+            log_namespace=namespace and escape.require_name(namespace, "a journal namespace", NAMESPACE),
             credentials=_credentials(host, host.credentials, ""),
             encrypted_credentials=_credentials(host, host.encrypted_credentials, ".cred"),
             network=" ".join(["localhost", *host.allow_network]),
@@ -214,9 +208,9 @@ def _command(job: Job, effective: Options, host: Host) -> list[str]:
 def _credentials(host: Host, credentials: Iterable[str], suffix: str) -> list[UnitText]:
     lines = []
     for credential in credentials:
-        path = refuse_characters(f"{host.credentials_path}/{credential}{suffix}", UNLOADABLE, "LoadCredential")
-        name = require_name(credential, "a credential", CREDENTIAL)
-        lines.append(UnitText(f"{name}:{directive_value(path)}"))
+        path = escape.refuse_characters(f"{host.credentials_path}/{credential}{suffix}", UNLOADABLE, "LoadCredential")
+        name = escape.require_name(credential, "a credential", CREDENTIAL)
+        lines.append(UnitText(f"{name}:{escape.directive_value(path)}"))
     return lines
 
 
@@ -234,7 +228,7 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
-        finalize=escape,
+        finalize=escape.escape,
         auto_reload=False,
         autoescape=False,  # noqa: S701 - units aren't HTML: `finalize` escapes every value for systemd
         trim_blocks=True,

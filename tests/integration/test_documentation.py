@@ -3,6 +3,7 @@
 tests/documented.py says who runs the others.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -25,6 +26,21 @@ STEPS = {page: [step for block in blocks(page, "clone") for step in block.steps]
 def without_what_differs_each_time(text: str) -> str:
     text = re.sub(r'"(timestamp|run_id|host)": "[^"]*"', r'"\1": "…"', text)
     return re.sub(r'("duration": |duration=)[\d.]+', r"\1…", text)
+
+
+def assert_shown(printed: str, shown: str) -> None:
+    """What was printed is what the page shows; of a JSON line that the page shortens with … it has those fields."""
+    lines = shown.splitlines()
+    whole = []
+    for line, actual in zip(lines, printed.splitlines(), strict=True):
+        if line.endswith(", …}"):
+            fields = json.loads(line.replace(", …}", "}").replace(": …", ': "…"'))
+            printed_fields = json.loads(actual.replace(": …", ': "…"'))
+            assert {name: printed_fields.get(name) for name in fields} == fields
+            whole.append(actual)
+        else:
+            whole.append(line)
+    assert printed.splitlines() == whole
 
 
 @pytest.fixture
@@ -55,7 +71,7 @@ def test_a_pages_commands_run_and_print_what_it_says(clone: Path, monkeypatch: p
         done = subprocess.run(command, shell=True, cwd=clone, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         if output.strip():
-            assert without_what_differs_each_time(done.stdout) == without_what_differs_each_time(output), command
+            assert_shown(without_what_differs_each_time(done.stdout), without_what_differs_each_time(output))
         ran.append(command)
     assert ran
     shutil.rmtree("/tmp/units", ignore_errors=True)
@@ -103,6 +119,12 @@ def test_the_table_of_relaxations_is_the_codes_own() -> None:
 
 def test_the_table_of_configuration_keys_is_the_codes_own() -> None:
     assert set(table("reference/configuration.md", "key")) == set(KEYS)
+
+
+def test_the_table_of_log_fields_is_the_schemas_own() -> None:
+    schema = json.loads((ROOT / "scheduled_tasks/run/log_line.schema.json").read_text())
+    documented = {name.strip("`") for row in table("reference/log-lines.md", "field") for name in row.split(", ")}
+    assert documented == set(schema["properties"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

@@ -1,8 +1,7 @@
-"""The container image's steps, as they stand: no builder is at hand, so each RUN is run here, in other folders.
+"""The steps of the container image, as written: without a builder, each RUN is executed here, in other folders.
 
-Then what the image would run is run as it would be: by a user that is not root, who can write nothing, its credential
-a file.
-"""
+Then the image's command is run as in a container: by a user other than root, who can write nothing, with the credential
+in a file."""
 
 from __future__ import annotations
 
@@ -41,7 +40,7 @@ def steps() -> list[tuple[str, str]]:
     return re.findall(r"^([A-Z]+) (.+)$", DOCKERFILE, re.MULTILINE)
 
 
-def test_the_image_has_a_stage_to_build_in_and_a_small_one_that_is_not_roots() -> None:
+def test_the_image_has_a_build_stage_and_a_small_final_stage_that_does_not_run_as_root() -> None:
     words = dict(steps())
     assert words["USER"] == f"{NOBODY}:{NOBODY}"
     assert words["CMD"] == '["run-task", "--help"]'
@@ -51,7 +50,7 @@ def test_the_image_has_a_stage_to_build_in_and_a_small_one_that_is_not_roots() -
 
 
 def python_for_everybody() -> str:
-    """A Python that another user may run too: root's own often stands where only root gets to."""
+    """A Python that other users can run: root's is often where only root has access."""
     for python in (sys.executable, "/usr/bin/python3"):
         asked = [python, "-c", "import ensurepip, venv"]
         try:
@@ -66,7 +65,7 @@ def python_for_everybody() -> str:
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
-    """What stands in the image's /opt/app."""
+    """The content of the image's /opt/app."""
     folder = Path(tempfile.mkdtemp(prefix="image-"))
     folder.chmod(0o755)
     source = folder / "src"
@@ -87,14 +86,14 @@ def image() -> Iterator[Path]:
                 here, shell=True, cwd=source, env=environment, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, f"{command}: {done.stderr}"
-    shutil.rmtree(source)  # the second stage has none of it
+    shutil.rmtree(source)  # the second stage does not have it
     yield folder
     shutil.rmtree(folder)
 
 
 @pytest.fixture
 def over_tcp(database_url: str) -> Iterator[str]:
-    """The database's URL over TCP, as a pod has it: the server's socket is its own user's alone."""
+    """The database's URL over TCP, as in a pod: only the server's user can use its socket."""
     parts = conninfo_to_dict(database_url)
     path = f"{parts['host']}/.s.PGSQL.{parts.get('port') or 5432}"
 
@@ -104,11 +103,11 @@ def over_tcp(database_url: str) -> Iterator[str]:
                 server.connect(path)
                 other = {self.request: server, server: self.request}
                 while True:
-                    for each in select.select(list(other), [], [])[0]:
-                        data = each.recv(1 << 16)
+                    for readable in select.select(list(other), [], [])[0]:
+                        data = readable.recv(1 << 16)
                         if not data:
                             return
-                        other[each].sendall(data)
+                        other[readable].sendall(data)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Forwarder) as forwarding:
         forwarding.daemon_threads = True
@@ -120,7 +119,7 @@ def over_tcp(database_url: str) -> Iterator[str]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run something as another user: sudo bin/test")
-def test_the_very_run_task_runs_in_it_by_a_user_that_is_not_root(image: Path, over_tcp: str) -> None:
+def test_run_task_runs_in_the_image_as_a_user_other_than_root(image: Path, over_tcp: str) -> None:
     (image / "credentials").mkdir()
     (image / "credentials/database_url").write_text(over_tcp)
     (image / "config.toml").write_text(CONFIGURATION)
@@ -140,6 +139,6 @@ def test_the_very_run_task_runs_in_it_by_a_user_that_is_not_root(image: Path, ov
     assert (end["status"], end["job"]) == ("ended", "cancel_expired_bookings")
 
 
-def test_it_is_small(image: Path) -> None:
+def test_the_image_is_small(image: Path) -> None:
     size = sum(path.stat().st_size for path in (image / "app").rglob("*") if path.is_file() and not path.is_symlink())
     assert size < 120_000_000

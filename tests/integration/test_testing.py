@@ -1,4 +1,4 @@
-"""The examples of docs/how-to/test.md are run as they stand, by pytest, in a stranger's project."""
+"""pytest runs the examples of docs/how-to/test.md unchanged, in another project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scheduled_tasks.cli import main
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_documented_examples_pass_in_a_strangers_project(tmp_path: Path) -> None:
+def test_the_documented_examples_pass_in_another_project(tmp_path: Path) -> None:
     project = Path(shutil.copytree(ROOT / "tests/strangers/flask_bakery", tmp_path / "flask_bakery"))
     done = CliRunner().invoke(main, ["init", str(project), "--timezone", "Europe/Paris"])
     assert done.exit_code == 0, done.output

@@ -1,7 +1,7 @@
-"""A herd that is due in one second on two hosts: each slot is run once, whatever PostgreSQL does meanwhile.
+"""Many jobs are due in the same second on two hosts: every slot runs once, whatever happens to PostgreSQL meanwhile.
 
-`HERD=200 bin/test tests/machine/test_herd.py -s` for a large one. What a run did stands in a file of its unit's folder,
-not in the database that is mistreated.
+`HERD=200 bin/test tests/machine/test_herd.py -s` has a large herd. Effects of runs are kept in a file in each unit's
+folder, not in the database, which the tests disturb.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("herd")
 
 HERD = int(os.environ.get("HERD", "12"))
-# For the applies of both hosts; then the herd is due.
+# Time for both hosts to apply; then the herd is due.
 LEAD_SECONDS = 8 + HERD / 8
 ROUND_SECONDS = 60 + 3 * HERD
 FAULT_SECONDS = 4.0
@@ -38,7 +38,7 @@ import os
 from pathlib import Path
 
 def leave() -> None:
-    """Leaves a line behind."""
+    """Writes a line."""
     with Path(os.environ["STATE_DIRECTORY"], "effects").open("a") as file:
         file.write("done\\n")
 '''
@@ -54,22 +54,22 @@ def fleet() -> Iterator[Fleet]:
 
 
 def calm(_server: Server) -> None:
-    """Nothing happens."""
+    """Nothing is disturbed."""
 
 
 def restarted(server: Server) -> None:
-    """It crashes and comes back."""
+    """PostgreSQL crashes and restarts."""
     server.crash_and_restart()
 
 
 def stands_still(server: Server) -> None:
-    """It is stopped for a while."""
+    """PostgreSQL is suspended for a while."""
     with server.suspended():
-        time.sleep(FAULT_SECONDS)  # the fault's length: there is nothing to wait for
+        time.sleep(FAULT_SECONDS)  # the length of the fault: there is no event to wait for
 
 
 def full(server: Server) -> None:
-    """It has no connection left for a while."""
+    """PostgreSQL has no free connection for a while."""
     with server.without_free_connections():
         before = server.refused_connections
         wait_for("a refusal", lambda: server.refused_connections > before, seconds=60)
@@ -77,7 +77,7 @@ def full(server: Server) -> None:
 
 
 def effects(fleet: Fleet, clock: str) -> Counter[str]:
-    """How often each job's task was called, on all hosts."""
+    """How often the task of each job was called, on all hosts together."""
     done: Counter[str] = Counter()
     for machine in fleet.machines.values():
         for file in (machine.root / "var/lib/scheduled-tasks/results").glob(f"clock-{clock}-*/effects"):
@@ -86,8 +86,8 @@ def effects(fleet: Fleet, clock: str) -> Counter[str]:
 
 
 def is_over(fleet: Fleet, clock: str) -> bool:
-    """Whether each service of the clock has run, on each host, and none does."""
-    # In a large herd PID 1 takes its time to answer, or longer than systemctl waits.
+    """Whether all services of the clock have run on all hosts, and none is running."""
+    # With a large herd PID 1 answers slowly, or not within systemctl's timeout.
     ask = (
         "systemctl",
         "show",
@@ -97,13 +97,13 @@ def is_over(fleet: Fleet, clock: str) -> bool:
     )
     for machine in fleet.machines.values():
         services = machine.run(*ask, check=False, seconds=ROUND_SECONDS).stdout.strip().split("\n\n")
-        if len(services) != HERD or any("State=inactive" not in each or "=0" in each for each in services):
+        if len(services) != HERD or any("State=inactive" not in service or "=0" in service for service in services):
             return False
     return True
 
 
 @pytest.mark.parametrize("happens", [calm, restarted, stands_still, full], ids=lambda happens: happens.__name__)
-def test_each_slot_of_a_herd_has_one_row_and_one_effect(fleet: Fleet, happens: Callable[[Server], None]) -> None:
+def test_every_slot_of_a_herd_has_one_row_and_one_effect(fleet: Fleet, happens: Callable[[Server], None]) -> None:
     clock = happens.__name__
     due, fields = time.time() + LEAD_SECONDS, at(LEAD_SECONDS)
     jobs = [f'scheduler.add_job(leave, "cron", id="job_{n}", {fields})' for n in range(HERD)]
@@ -124,7 +124,7 @@ def test_each_slot_of_a_herd_has_one_row_and_one_effect(fleet: Fleet, happens: C
     happens(fleet.server)
     wait_for("the others", lambda: is_over(fleet, clock), seconds=ROUND_SECONDS)
     for host in fleet.machines:
-        fleet.clocks(host, "reconcile")  # what ended while PostgreSQL was away is told at the watch's next look, or now
+        fleet.clocks(host, "reconcile")  # the watch would record the spooled results within a minute
     took = time.time() - due
     print(f"{happens.__doc__} {HERD} jobs on 2 hosts: over {took:.0f} s after they were due")  # noqa: T201 - with -s
     assert fleet.query(

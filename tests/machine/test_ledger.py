@@ -1,4 +1,4 @@
-"""However a run ends, its slot's row says so, in seconds: by run-task itself, or by what its unit's failure starts."""
+"""However a run ends, its slot's row has it within seconds: from run-task itself, or from the unit's failure note."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def raises() -> None:
     raise OSError("can't reach postgresql://robot:hunter2@db/shop")
 
 def sends(name: str) -> None:
-    """Gets a signal."""
+    """Sends itself a signal."""
     os.kill(os.getpid(), getattr(signal, name))
     time.sleep(60)
 
 def eats() -> None:
-    """Takes more memory than it may."""
+    """Uses more memory than its limit."""
     eaten = [bytearray(b"x" * 1_000_000) for _ in range(1000)]
 
 def hangs() -> None:
@@ -49,16 +49,16 @@ def hangs() -> None:
     time.sleep(600)
 
 def leaves() -> None:
-    """Ends its process in a way that nothing can catch."""
+    """Exits its process so that nothing can catch it."""
     os._exit(3)
 
 @cron_idempotent
 def again() -> None:
-    """Is killed, and lives the second time."""
+    """Is killed at its first attempt."""
     if current_run().attempt == 1:
         os.kill(os.getpid(), signal.SIGKILL)
 '''
-# systemd hears of the OOM killer from the unified hierarchy of cgroups alone.
+# systemd learns of the OOM killer only from the unified cgroup hierarchy.
 UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers").exists()
 OOM = ("oom-kill", None, "OOM killer") if UNIFIED else ("signal", None, "killed by SIGKILL")
 # job: (its call, status, error_type, exit_code, a part of the message)
@@ -70,7 +70,7 @@ DEATHS: dict[str, Death] = {
     "killed": ("sends, 'cron', ['SIGKILL']", "failed", "signal", None, "killed by SIGKILL"),
     "greedy": ("eats, 'cron'", "failed", *OOM),
     "slow": ("hangs, 'cron'", "failed", "timeout", 143, "it exceeded its time limit"),
-    "leaves": ("leaves, 'cron'", "failed", "exit-code", 3, "its process ended with exit code 3"),
+    "leaves": ("leaves, 'cron'", "failed", "exit-code", 3, "its process exited with code 3"),
     "no_python": ("well, 'cron'", "failed", "exec", 203, "could not execute its command (exit code 203)"),
     "again": ("again, 'cron'", "ended", None, 0, ""),
 }
@@ -101,7 +101,7 @@ def fleet() -> Iterator[Fleet]:
 
 
 def rows_of(query: Callable[..., list[tuple[Any, ...]]], job: str) -> list[tuple[Any, ...]]:
-    """What the ledger says of a job's runs that are over."""
+    """A job's rows in the ledger whose run is over."""
     return query(
         "SELECT status, error_type, exit_code, coalesce(error_message, ''), slot_host, trigger, cpu_seconds > 0,"
         " invocation_id IS NOT NULL, lag BETWEEN 0 AND 120, attempt FROM task_run"
@@ -110,15 +110,15 @@ def rows_of(query: Callable[..., list[tuple[Any, ...]]], job: str) -> list[tuple
     )
 
 
-def check(deaths: Mapping[str, Death], job: str, found: list[tuple[Any, ...]]) -> None:
-    """Whether the ledger has a job's one row, as it is to be."""
+def check(deaths: Mapping[str, Death], job: str, rows: list[tuple[Any, ...]]) -> None:
+    """Assert that the ledger has exactly one row for a job, with the expected values."""
     _, status, error_type, exit_code, message = deaths[job]
-    [row] = found
+    [row] = rows
     assert row[:3] == (status, error_type, exit_code)
     assert message in row[3]
     assert row[4:6] == ("", "timer")
     assert row[7:9] == (True, True)
-    assert row[6] or status != "ended"  # of what was killed, systemd knows it where the kernel counts it
+    assert row[6] or status != "ended"  # of a killed run systemd knows it only if the kernel accounts for it
     assert row[9] == {"no_python": 0, "again": 2}.get(job, 1)
 
 
@@ -127,24 +127,24 @@ def rows(fleet: Fleet, job: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("job", DEATHS)
-def test_each_way_to_end_is_in_the_slots_one_row(fleet: Fleet, job: str) -> None:
+def test_every_way_to_end_is_recorded_in_the_slots_only_row(fleet: Fleet, job: str) -> None:
     error_type = DEATHS[job][2]
     wait_for(f"the row of {job}", lambda: rows(fleet, job) and rows(fleet, job)[0][1] == error_type, seconds=60)
     check(DEATHS, job, rows(fleet, job))
 
 
-def test_nothing_is_left_to_be_told(fleet: Fleet) -> None:
+def test_nothing_stays_pending(fleet: Fleet) -> None:
     for job in DEATHS:
         wait_for(f"the row of {job}", partial(rows, fleet, job), seconds=60)
     state = fleet.machines["app1"].root / "var/lib/scheduled-tasks"
-    wait_for("the notes to be told", lambda: not list(state.glob("failed/*")), seconds=30)
+    wait_for("no pending failure notes", lambda: not list(state.glob("failed/*")), seconds=30)
     assert list(state.glob("results/*/*")) == []
 
 
-def test_a_run_that_lost_its_machine_is_lost_once_it_is_back(fleet: Fleet) -> None:
+def test_a_run_whose_machine_went_down_is_lost_once_the_machine_is_back(fleet: Fleet) -> None:
     fleet.clocks("app1", "run", "deaths/cut_off")
     wait_for("its row", lambda: fleet.query("SELECT 1 FROM task_run WHERE job = 'cut_off'"), seconds=20)
-    # What a reboot leaves: a row of this host by an invocation that systemd doesn't know as running.
+    # What a reboot leaves: a row of this host with an invocation that isn't running.
     fleet.query("UPDATE task_run SET invocation_id = gen_random_uuid() WHERE job = 'cut_off'")
     fleet.clocks("app1", "reconcile")
     [(status, reason)] = fleet.query("SELECT status, reason FROM task_run WHERE job = 'cut_off'")
@@ -152,7 +152,7 @@ def test_a_run_that_lost_its_machine_is_lost_once_it_is_back(fleet: Fleet) -> No
     fleet.machines["app1"].run("systemctl", "kill", "--signal=SIGKILL", "clock-deaths-cut_off.service")
 
 
-# Stops changed timers, flips, and is killed.
+# Stops the changed timers, switches to the new set, and is killed.
 DYING = """
 import os
 from scheduled_tasks.project import enabled_clocks, configured_host
@@ -167,7 +167,7 @@ apply(render(enabled_clocks(), configured_host()), effects=Dying())
 """
 
 
-def test_the_watch_brings_an_apply_to_its_end_that_was_killed_while_timers_stood_still(fleet: Fleet) -> None:
+def test_the_watch_finishes_an_apply_that_was_killed_while_timers_were_stopped(fleet: Fleet) -> None:
     machine = fleet.machines["app1"]
     job = "scheduler.add_job(work, 'cron', ['{id}'], id='{id}', misfire_grace_time={grace}, {due})"
     kinds = {"kept": "None", "plain": "1"}
@@ -176,7 +176,7 @@ def test_the_watch_brings_an_apply_to_its_end_that_was_killed_while_timers_stood
         fleet.write(late="\n".join(job.format(id=kind, grace=grace, due=due) for kind, grace in kinds.items()))
         if due == far:
             fleet.ask("app1", "apply")
-            machine.run("systemctl", "stop", "clock-watch.timer")  # it would look at a moment of its own
+            machine.run("systemctl", "stop", "clock-watch.timer")  # it would run at a time of its own
     environment = [f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml", f"PYTHONPATH={REPOSITORY}:{FOLDER}"]
     assert machine.run("env", *environment, sys.executable, "-Bc", DYING, check=False).returncode == 137
     timers = [f"clock-late-{kind}.timer" for kind in kinds]
@@ -191,19 +191,19 @@ def test_the_watch_brings_an_apply_to_its_end_that_was_killed_while_timers_stood
     wait_for("the timers", lambda: states() == ["active"] * 3, seconds=20)
     effects = "SELECT what FROM effect WHERE what = ANY (%s) ORDER BY what"
     wait_for("both runs", lambda: fleet.query(effects, list(kinds)) == [("kept",), ("plain",)], seconds=20)
-    window = ("test", "-e", "/run/scheduled-tasks/stopped-timers.json")
-    wait_for("the window's end", lambda: machine.run(*window, check=False).returncode == 1, seconds=10)
+    record = ("test", "-e", "/run/scheduled-tasks/stopped-timers.json")
+    wait_for("the end of the apply", lambda: machine.run(*record, check=False).returncode == 1, seconds=10)
     assert fleet.ask("app1", "apply")["changed"] is False
 
 
-def test_a_removal_leaves_nothing_on_disk_once_all_of_it_is_told(fleet: Fleet) -> None:
+def test_a_removal_leaves_nothing_on_disk_once_nothing_is_pending(fleet: Fleet) -> None:
     state = fleet.machines["app1"].root / "var/lib/scheduled-tasks"
     (state / "failed").mkdir(exist_ok=True)
     (state / "failed/clock-deaths-slow.service.1.note").touch()  # as a dying disk may leave it
     fleet.clocks("app1", "reconcile")
-    [finding] = [each for each in fleet.ask("app1", "doctor") if each["mend"].endswith(".refused")]
+    [finding] = [one for one in fleet.ask("app1", "doctor") if one["mend"].endswith(".refused")]
     assert finding["mend"] == "rm /var/lib/scheduled-tasks/failed/clock-deaths-slow.service.1.refused"
-    wait_for("the notes to be told", lambda: not list(state.glob("failed/*.note")), seconds=30)
+    wait_for("no pending failure notes", lambda: not list(state.glob("failed/*.note")), seconds=30)
     assert (state / "reconcile.lock").exists()
     fleet.clocks("app1", "remove", "--all")
     assert not state.exists()

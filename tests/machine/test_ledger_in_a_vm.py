@@ -1,6 +1,6 @@
-"""The same on a machine that is one: systemd 257, control groups v2, and a power cut while a job runs.
+"""The same in a virtual machine: systemd 257, control groups v2, and a power cut while a job runs.
 
-Its services reach PostgreSQL on their loopback, as on a host that has its own: systemd-socket-proxyd leads there.
+Its services reach PostgreSQL on the loopback interface, through systemd-socket-proxyd, as on a host with its own.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tests.machine.vm import REPORT, virtual_machine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.xdist_group("vm")  # it has the work of two processors: one such machine at a time
+pytestmark = pytest.mark.xdist_group("vm")  # it keeps two processors busy: one such machine at a time
 
-WITHIN = 400.0  # seconds of this machine; a minute and a half is usual
-EMULATED = 20  # an emulated processor is so much slower: what a limit of some seconds must leave time for
-# What hangs on systemd and the kernel; how Python ends is the same everywhere.
+WITHIN = 400.0  # seconds; usually a minute and a half
+EMULATED = 20  # an emulated processor is slower by this factor, for which limits in seconds must leave time
+# The cases that depend on systemd and the kernel; how Python ends is the same everywhere.
 JOBS = {
     **{job: DEATHS[job] for job in ("slow", "ends", "killed", "no_python", "again")},
     "greedy": ("eats, 'cron'", "failed", "oom-kill", None, "OOM killer"),
@@ -96,28 +96,28 @@ def put_in(root: Path, url: str) -> None:
 
 @pytest.fixture(scope="module")
 def query() -> Iterator[Query]:
-    """Asks the ledger, once the machine has been through it all."""
+    """Queries the ledger, after everything has happened on the machine."""
     with postgresql(100) as (server, url), virtual_machine(lambda root: put_in(root, url), has_network=True) as machine:
 
         def query(statement: str, *values: object) -> list[tuple[Any, ...]]:
             with psycopg.connect(server.url, autocommit=True) as connection:
                 return connection.execute(statement, values).fetchall()
 
-        # Not yet over: what is tried again, and what said that it was stopped, before systemd says by what.
+        # Not over yet: a run with another attempt to come, and a stopped one before systemd's reason is recorded.
         over = (
             "SELECT job FROM task_run WHERE status IN ('ended', 'failed') AND (job, attempt) <> ('again', 1)"
             " AND error_type IS DISTINCT FROM 'Stopped'"
         )
         started = "SELECT FROM task_run WHERE status = 'started'"
 
-        def only_one_goes_on() -> bool:
+        def only_one_is_running() -> bool:
             return len(query(over)) == len(JOBS) - 1 and bool(query(started))
 
-        machine.cut("the runs", only_one_goes_on, seconds=WITHIN)
+        machine.cut("the runs", only_one_is_running, seconds=WITHIN)
         machine.cut("the watch's look", lambda: not query(started), seconds=WITHIN)
         yield query
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_each_way_to_end_is_in_the_slots_one_row(query: Query, job: str) -> None:
+def test_every_way_to_end_is_recorded_in_the_slots_only_row(query: Query, job: str) -> None:
     check(JOBS, job, rows_of(query, job))

@@ -1,6 +1,6 @@
-"""A host that goes in the middle of a run: its slot's row says so, and nobody runs it twice who mustn't.
+"""A host goes down in the middle of a run: the slot's row records it, and only idempotent tasks run again.
 
-The time after which a run's host is taken for dead (its timeout, and 90 s) is not waited for: an UPDATE shortens it.
+The tests don't wait until the claim expires (the timeout, and 90 s): an UPDATE shortens that.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from fleet.tasks.jobs import leave
 from scheduled_tasks import cron_idempotent, current_run
 
 def once() -> None:
-    """Lasts."""
+    """Takes ten minutes."""
     leave("once")
     time.sleep(600)
 
 @cron_idempotent
 def again() -> None:
-    """Lasts, when it is tried first."""
+    """Takes ten minutes at its first attempt."""
     run = current_run()
     leave(f"{run.job} {run.attempt}")
     if run.attempt == 1:
@@ -64,9 +64,9 @@ def fleet() -> Iterator[Fleet]:
 
 
 def row(fleet: Fleet, job: str) -> tuple[Any, ...]:
-    """What the slot's row says; there is one."""
-    [found] = fleet.query("SELECT status, host, attempt, reason FROM task_run WHERE job = %s", job)
-    return found
+    """The slot's only row."""
+    [only] = fleet.query("SELECT status, host, attempt, reason FROM task_run WHERE job = %s", job)
+    return only
 
 
 def effects(fleet: Fleet, what: str) -> int:
@@ -75,7 +75,7 @@ def effects(fleet: Fleet, what: str) -> int:
 
 
 def begin(fleet: Fleet, host: str, *jobs: str) -> None:
-    """Has a host run the slot of some jobs, and returns when their tasks do."""
+    """Start the slot of some jobs on a host, and return when their tasks have started."""
     before = fleet.query("SELECT count(*) FROM effect")[0][0]
     for job in jobs:
         fleet.clocks(host, "run", f"lost/{job}", "--at", f"{SLOT:%Y-%m-%dT%H:%M:%SZ}")
@@ -83,33 +83,33 @@ def begin(fleet: Fleet, host: str, *jobs: str) -> None:
 
 
 def look_until(fleet: Fleet, host: str, holds: Callable[[], bool]) -> None:
-    """Has a host's watch look as often as it takes, which it does every minute of its own."""
+    """Run a host's watch, which a timer does every minute, until a condition holds."""
 
     def look() -> bool:
         fleet.clocks(host, "watch")
         return holds()
 
-    wait_for("the watch's word", look, seconds=60)
+    wait_for("the watch", look, seconds=60)
 
 
-def test_a_run_that_a_reboot_stops_says_so_and_is_not_run_again(fleet: Fleet) -> None:
+def test_a_run_stopped_by_a_reboot_is_recorded_and_not_repeated(fleet: Fleet) -> None:
     begin(fleet, "app1", "stopped")
     fleet.machines["app1"] = restarted(fleet.machines["app1"])
-    [found] = fleet.query("SELECT status, error_type, exit_code, attempt FROM task_run WHERE job = 'stopped'")
-    assert found == ("failed", "Stopped", 143, 1)
+    [stopped] = fleet.query("SELECT status, error_type, exit_code, attempt FROM task_run WHERE job = 'stopped'")
+    assert stopped == ("failed", "Stopped", 143, 1)
     for host in fleet.machines:
         fleet.clocks(host, "watch")
     assert row(fleet, "stopped") == ("failed", "app1", 1, None)
     assert effects(fleet, "once") == 1
 
 
-def test_of_a_host_that_lost_power_the_other_one_takes_over_what_may_be_run_again_once_its_time_is_over(
+def test_when_a_host_loses_power_another_takes_over_its_idempotent_run_once_the_claim_expires(
     fleet: Fleet,
 ) -> None:
     begin(fleet, "app1", "gone", "gone_again")
     fleet.kill("app1")
     fleet.clocks("app2", "watch")
-    assert row(fleet, "gone") == ("started", "app1", 1, None)  # for all that one knows it runs
+    assert row(fleet, "gone") == ("started", "app1", 1, None)  # for all that is known it still runs
     assert row(fleet, "gone_again") == ("started", "app1", 1, None)
     fleet.query("UPDATE task_run SET expires_at = clock_timestamp() WHERE status = 'started'")
     look_until(fleet, "app2", lambda: row(fleet, "gone_again")[0] == "ended")
@@ -119,7 +119,7 @@ def test_of_a_host_that_lost_power_the_other_one_takes_over_what_may_be_run_agai
     assert (effects(fleet, "once"), effects(fleet, "gone_again 2")) == (2, 1)
 
 
-def test_a_host_that_is_back_closes_its_rows_at_its_first_look(fleet: Fleet) -> None:
+def test_a_host_that_is_back_closes_its_rows_when_its_watch_first_runs(fleet: Fleet) -> None:
     begin(fleet, "app2", "back", "back_again")
     fleet.machines["app2"] = rebooted(fleet.machines["app2"])
     look_until(fleet, "app2", lambda: row(fleet, "back_again")[0] == "ended")
@@ -128,7 +128,7 @@ def test_a_host_that_is_back_closes_its_rows_at_its_first_look(fleet: Fleet) -> 
     assert (effects(fleet, "once"), effects(fleet, "back_again 2")) == (3, 1)
 
 
-def test_what_is_lost_is_reported(fleet: Fleet) -> None:
+def test_status_and_history_show_lost_runs(fleet: Fleet) -> None:
     status = fleet.clocks("app2", "status", "lost", "--json", check=False)
     assert status.returncode == 1
     jobs = {job["job"]: job for job in fleet.ask("app2", "status", "lost")["jobs"]}

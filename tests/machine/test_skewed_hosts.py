@@ -1,9 +1,8 @@
-"""Two hosts whose clocks differ: each slot is run once, by the host that comes to it first, and none is left out.
+"""Two hosts whose clocks differ: every slot runs once, on the host that reaches it first, and none is left out.
 
-A machine of the tests has this machine's clock, and PID 1 can't be told another. So libfaketime sets the clock of the
-services, the watch's too, by whole intervals of the schedule: the timers elapse as they would by that clock. systemd
-would tell of another time than the services', and is out of their reach. `SKEW=60 bin/test …` has clocks that are two
-minutes apart.
+All test machines share this machine's clock, and PID 1 cannot have another. So libfaketime shifts the clock of the
+services, the watch included, by whole intervals of the schedule: the timers elapse as they would by that clock. The
+services cannot reach systemd, which would report the real time. `SKEW=60 bin/test …` has clocks two minutes apart.
 """
 
 from __future__ import annotations
@@ -24,10 +23,12 @@ from tests.roots import lacking, require
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.xdist_group("herd")  # not beside it: a start that is an interval late is the next slot's
+pytestmark = pytest.mark.xdist_group(
+    "herd"
+)  # not at the same time: a start that is late by an interval would run the next slot
 
 EVERY = 10  # seconds from slot to slot
-SKEW = int(os.environ.get("SKEW", "10"))  # seconds, a multiple of that: the one is ahead by so many, the other behind
+SKEW = int(os.environ.get("SKEW", "10"))  # seconds, a multiple of EVERY: one host is ahead by so many, the other behind
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 LIBRARY = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 CLOCK = f"""
@@ -40,7 +41,7 @@ from datetime import datetime
 from pathlib import Path
 
 def leave(scheduled_at: datetime) -> None:
-    """Leaves its slot behind."""
+    """Writes its slot."""
     with Path(os.environ["STATE_DIRECTORY"], "effects").open("a") as file:
         file.write(f"{scheduled_at.isoformat()}\\n")
 '''
@@ -66,38 +67,38 @@ def fleet() -> Iterator[Fleet]:
 
 
 def effects(fleet: Fleet, host: str) -> list[datetime]:
-    """The slots that a host's tasks were called for."""
+    """The slots for which a host's tasks were called."""
     file = fleet.machines[host].root / "var/lib/scheduled-tasks/results/clock-skewed-tick/effects"
     return [datetime.fromisoformat(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def lost_to(fleet: Fleet, host: str, winner: str) -> int:
-    """How many slots a host came to after another."""
+    """How many slots a host reached after another."""
     reason = f"claimed by the host {winner}, status ended"
     return sum(line.get("reason") == reason for line in fleet.machines[host].log_lines("clock-skewed-tick.service"))
 
 
-def test_the_second_host_to_come_to_a_slot_leaves_it_and_no_slot_is_left_out(fleet: Fleet) -> None:
-    # The host that is first runs some slots and goes; the other one, behind by so much, goes on where it stopped.
+def test_the_second_host_to_reach_a_slot_leaves_it_and_no_slot_is_left_out(fleet: Fleet) -> None:
+    # The host that is ahead runs some slots and stops; the other one, which is behind, continues where it stopped.
     wait_for("the first host's runs", lambda: len(effects(fleet, "ahead")) > 1, seconds=60)
     fleet.machines["ahead"].run("systemctl", "stop", "clock-skewed.target")
 
-    def goes_on() -> bool:
+    def has_continued() -> bool:
         return max(effects(fleet, "behind"), default=LONG_AGO) > max(effects(fleet, "ahead"))
 
-    wait_for("the other one's", goes_on, seconds=2 * SKEW + 60)
+    wait_for("the other one's", has_continued, seconds=2 * SKEW + 60)
 
-    def none_runs() -> bool:
+    def none_is_running() -> bool:
         return fleet.query("SELECT count(*) FROM task_run WHERE status = 'started'") == [(0,)]
 
-    wait_for("their ends", none_runs, seconds=20)
+    wait_for("their ends", none_is_running, seconds=20)
     done = Counter([*effects(fleet, "ahead"), *effects(fleet, "behind")])
     rows = fleet.query("SELECT scheduled_at, status FROM task_run WHERE job = 'tick' ORDER BY scheduled_at")
     first, final = max(effects(fleet, "ahead")[0], rows[0][0]), max(done)
     slots = [first + timedelta(seconds=n) for n in range(0, int((final - first).total_seconds()) + 1, EVERY)]
     assert [(at, status) for at, status in rows if first <= at <= final] == [(at, "ended") for at in slots]
     assert {at: count for at, count in done.items() if count != 1} == {}
-    # That is: those of the one, which the other one came to as well, and at least one more.
+    # The slots of the host that is ahead, all of which the other one reached too, and at least one more.
     assert lost_to(fleet, "behind", "ahead") == len(effects(fleet, "ahead")) == len(slots) - 1 >= 2
     [(early, late)] = fleet.query("SELECT min(lag), max(lag) FROM task_run WHERE job = 'tick'")
     assert 0 <= early <= late < EVERY

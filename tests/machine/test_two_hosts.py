@@ -1,4 +1,4 @@
-"""Two hosts with one ledger: each slot has one row and one effect, and what one host can't tell the other one does."""
+"""Two hosts with one ledger: every slot has one row and one effect, and each host accounts for the other if it dies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("two_hosts")  # two machines for all of them
 
-# Some jobs for each question, none in another's way: `beat` is due all the time.
+# Every test has its own jobs; `beat` is due all the time.
 BEAT = 'scheduler.add_job(work, "cron", ["tick"], id="tick", second="*/5", misfire_grace_time=1)'
 BY_HAND = f"""
 scheduler.add_job(work, "cron", ["by hand"], id="works", year=2100)
@@ -53,12 +53,14 @@ def now(fleet: Fleet) -> Any:
     return fleet.query("SELECT clock_timestamp()")[0][0]
 
 
-def test_an_apply_tells_the_database_what_each_host_is_to_run(fleet: Fleet) -> None:
-    told = fleet.query("SELECT host, count(*) FROM deployed_job WHERE valid_until IS NULL GROUP BY host ORDER BY host")
-    assert told == [("app1", 8), ("app2", 8)]
+def test_an_apply_reports_the_jobs_of_its_host_to_the_database(fleet: Fleet) -> None:
+    reported = fleet.query(
+        "SELECT host, count(*) FROM deployed_job WHERE valid_until IS NULL GROUP BY host ORDER BY host"
+    )
+    assert reported == [("app1", 8), ("app2", 8)]
 
 
-def test_a_pause_for_the_fleet_holds_on_both_hosts_and_says_why(fleet: Fleet) -> None:
+def test_a_pause_for_the_fleet_applies_on_both_hosts_with_its_reason(fleet: Fleet) -> None:
     fleet.clocks("app1", "pause", "beat/tick", "--reason", "the till is broken", "--until", "1h")
     since = now(fleet)
     try:
@@ -74,7 +76,7 @@ def test_a_pause_for_the_fleet_holds_on_both_hosts_and_says_why(fleet: Fleet) ->
     wait_for("a run", lambda: fleet.query("SELECT 1 FROM effect WHERE what = 'tick' AND at > %s", since), seconds=30)
 
 
-def test_a_pause_by_file_holds_on_its_host_alone(fleet: Fleet) -> None:
+def test_a_pause_by_file_applies_on_its_host_only(fleet: Fleet) -> None:
     fleet.clocks("app1", "pause", "beat", "--here", "--reason", "a disk is changed")
     since = now(fleet)
     try:
@@ -97,7 +99,7 @@ def test_a_pause_by_file_holds_on_its_host_alone(fleet: Fleet) -> None:
     ]
 
 
-def test_a_run_by_hand_shows_its_lines_and_has_its_exit_code(fleet: Fleet) -> None:
+def test_a_run_by_hand_shows_its_log_lines_and_returns_its_exit_code(fleet: Fleet) -> None:
     done = fleet.clocks("app1", "run", "by_hand/works", "--wait", check=False)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -112,7 +114,7 @@ def test_a_run_by_hand_shows_its_lines_and_has_its_exit_code(fleet: Fleet) -> No
     assert "no luck today" in "".join(shown["log_lines"])
 
 
-def test_a_paused_job_runs_by_hand_only_where_it_is_forced(fleet: Fleet) -> None:
+def test_a_paused_job_runs_by_hand_only_with_force(fleet: Fleet) -> None:
     fleet.clocks("app1", "pause", "by_hand", "--here", "--reason", "counting")
     try:
         refused = fleet.clocks("app1", "run", "by_hand/works", check=False)
@@ -128,7 +130,7 @@ def test_a_paused_job_runs_by_hand_only_where_it_is_forced(fleet: Fleet) -> None
         fleet.clocks("app1", "resume", "by_hand", "--here")
 
 
-def test_a_backfill_runs_the_slots_in_their_order_and_goes_on_where_it_stopped(fleet: Fleet) -> None:
+def test_a_backfill_runs_slots_in_order_and_resumes_where_it_stopped(fleet: Fleet) -> None:
     span = ("--from", "2026-11-01T00:00Z", "--to", "2026-11-03T23:00Z")
     first = fleet.clocks("app1", "run", "by_hand/daily", "--wait", "--at", f"2026-11-02T{FAR_HOUR:02}:00Z", check=False)
     assert first.returncode == 0, first.stdout + first.stderr
@@ -141,7 +143,7 @@ def test_a_backfill_runs_the_slots_in_their_order_and_goes_on_where_it_stopped(f
     assert fleet.query("SELECT count(*) FROM effect WHERE what = 'day'") == [(3,)]
 
 
-def test_what_a_pause_held_back_is_made_up_for_once_where_the_job_says_so(fleet: Fleet) -> None:
+def test_a_slot_that_a_pause_held_back_runs_once_if_the_job_wants_it(fleet: Fleet) -> None:
     fleet.query("UPDATE deployed_job SET valid_from = now() - interval '2 days' WHERE job IN ('made_up', 'let_go')")
     fleet.query(
         "INSERT INTO pause (clock, paused_at, paused_by, reason, resumed_at, resumed_by)"
@@ -160,22 +162,22 @@ def test_what_a_pause_held_back_is_made_up_for_once_where_the_job_says_so(fleet:
     assert (status, trigger) == ("ended", "watch")
 
 
-def test_each_hosts_timer_has_its_watch_look_every_minute(fleet: Fleet) -> None:
+def test_every_host_runs_its_watch_every_minute(fleet: Fleet) -> None:
     def has_looked(machine: Machine) -> bool:
         shown = machine.run("systemctl", "show", "clock-watch.service", "--property=ExecMainExitTimestamp,Result")
         return set(shown.stdout.split("\n")) > {"Result=success"} and "ExecMainExitTimestamp=\n" not in shown.stdout
 
     for machine in fleet.machines.values():
-        wait_for("the watch's look", lambda m=machine: has_looked(m), seconds=120)  # type: ignore[misc]
+        wait_for("the watch", lambda m=machine: has_looked(m), seconds=120)  # type: ignore[misc]
     assert {host for (host,) in fleet.query("SELECT name FROM host WHERE release <> ''")} == {"app1", "app2"}
 
 
-def test_what_a_host_that_died_can_not_tell_the_other_one_writes(fleet: Fleet) -> None:
+def test_a_host_records_what_a_dead_host_cannot(fleet: Fleet) -> None:
     fleet.clocks("app2", "run", "each/lasts")
     wait_for("its row", lambda: rows(fleet, "each", "lasts", "status = 'started'"), seconds=20)
     fleet.kill("app2")
     died = now(fleet)
-    # The time that it takes to be taken for dead, and for its run to be over, has not to be waited for.
+    # So that the test need not wait until the host is considered dead and its run has expired.
     fleet.query("UPDATE host SET heartbeat_at = heartbeat_at - interval '10 minutes' WHERE name = 'app2'")
     fleet.query("UPDATE task_run SET expires_at = clock_timestamp() WHERE job = 'lasts' AND status = 'started'")
     missed = "status = 'missed' AND slot_host = 'app2' AND scheduled_at > '%s'"
@@ -192,7 +194,7 @@ def test_what_a_host_that_died_can_not_tell_the_other_one_writes(fleet: Fleet) -
     assert fleet.clocks("app1", "status", check=False).returncode == 1
 
 
-def test_each_run_that_ended_did_its_work_once(fleet: Fleet) -> None:
+def test_every_run_that_ended_did_its_work_once(fleet: Fleet) -> None:
     before = now(fleet)
     works = {"beat": "tick", "each": "each"}
     for clock, what in works.items():

@@ -1,4 +1,4 @@
-"""docs/reference/api.md is complete: every public name stands on it, and none that isn't there."""
+"""docs/reference/api.md lists exactly the public names."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ SECTIONS = dict(
 
 def rows(section: str) -> dict[str, str]:
     """The table of a section: first column without its backquotes → the rest of the row."""
-    found = re.findall(r"^\| `([^`]+)` \|(.*)\|$", SECTIONS[section], re.MULTILINE)
-    return dict(found)
+    return dict(re.findall(r"^\| `([^`]+)` \|(.*)\|$", SECTIONS[section], re.MULTILINE))
 
 
 def test_every_public_name_of_the_package_is_documented() -> None:
@@ -65,14 +64,14 @@ def test_every_error_of_the_base_module_is_documented_with_its_exit_code() -> No
         (command, "run", "scheduled_tasks.bundled"),
     ],
 )
-def test_a_documented_signature_is_the_codes_own(owner: ModuleType, name: str, section: str) -> None:
+def test_a_documented_signature_matches_the_code(owner: ModuleType, name: str, section: str) -> None:
     parameters = inspect.signature(getattr(owner, name)).parameters.values()
     plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
     shown = str(inspect.Signature(plain)).replace("'", '"')
     assert f"{name}{shown}" in SECTIONS[section]
 
 
-def test_every_public_name_has_a_docstring_that_says_what_it_is() -> None:
+def test_every_public_name_has_a_docstring() -> None:
     undocumented = [
         name
         for name in scheduled_tasks.__all__

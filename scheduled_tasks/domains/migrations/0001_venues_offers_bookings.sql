@@ -1,17 +1,17 @@
--- Venues sell offers of products, customers book them out of stocks, providers tell the stocks, a search
+-- Venues sell offers of products, customers book them from stocks, providers supply the stocks, a search
 -- service finds the offers.
 
 CREATE TABLE provider (
     id                   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name                 text NOT NULL,
-    local_class          text NOT NULL UNIQUE,  -- what the code knows it by
-    last_synchronized_at timestamptz            -- of what it tells without regard to venues: its catalogue
+    local_class          text NOT NULL UNIQUE,  -- its name in the code
+    last_synchronized_at timestamptz            -- of its catalogue, which is the same for all venues
 );
 
 CREATE TABLE venue (
     id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name  text NOT NULL,
-    siret text UNIQUE CHECK (siret ~ '^[0-9]{14}$')  -- null until the venue has told it
+    siret text UNIQUE CHECK (siret ~ '^[0-9]{14}$')  -- null until it is known
 );
 
 CREATE TABLE venue_provider (
@@ -36,12 +36,12 @@ CREATE TABLE product (
 CREATE TABLE offer (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     venue_id   bigint NOT NULL REFERENCES venue ON DELETE CASCADE,
-    product_id bigint REFERENCES product,  -- null for what is no thing: an event
+    product_id bigint REFERENCES product,  -- null for an event
     name       text NOT NULL,
     type       text NOT NULL CHECK (type IN ('book', 'film', 'game', 'music', 'event')),
     is_active  boolean NOT NULL DEFAULT true,
-    expires_at timestamptz,                -- null: it doesn't
-    indexed_at timestamptz,                -- null while the search index doesn't have it
+    expires_at timestamptz,                -- null: never
+    indexed_at timestamptz,                -- null if it is not in the search index
     UNIQUE (venue_id, product_id)
 );
 
@@ -53,7 +53,7 @@ CREATE TABLE stock (
     offer_id bigint NOT NULL REFERENCES offer ON DELETE CASCADE,
     quantity integer NOT NULL CHECK (quantity >= 0),  -- what can still be booked
     price    numeric(10, 2) NOT NULL CHECK (price >= 0),
-    ends_at  timestamptz                              -- when the event is over; null for a thing
+    ends_at  timestamptz                              -- when the event is over; null for a product
 );
 
 CREATE INDEX stock_offer_id ON stock (offer_id);
@@ -78,15 +78,15 @@ CREATE INDEX booking_stock_id ON booking (stock_id);
 CREATE INDEX booking_pending ON booking (id) WHERE status = 'pending';
 CREATE INDEX booking_confirmed ON booking (stock_id) WHERE status = 'confirmed';
 
--- The offers that the search index has to hear of. Whoever changes an offer writes
+-- The offers to send to the search index. Whoever changes an offer writes
 --     INSERT INTO offer_index_queue (offer_id) VALUES (…)
 --     ON CONFLICT (offer_id) DO UPDATE SET revision = offer_index_queue.revision + 1
--- No foreign key: the index has to hear of a deleted offer too.
+-- No foreign key: deleted offers must leave the index too.
 CREATE TABLE offer_index_queue (
     offer_id    bigint PRIMARY KEY,
     revision    bigint NOT NULL DEFAULT 1,
     queued_at   timestamptz NOT NULL DEFAULT now(),
-    taken_until timestamptz  -- a run is sending it until then; after that it was killed
+    taken_until timestamptz  -- a run is sending it until then; later, that run was killed
 );
 
 CREATE INDEX offer_index_queue_queued_at ON offer_index_queue (queued_at, offer_id);

@@ -1,8 +1,7 @@
-"""From APScheduler clock files to clock files of this project: the whole of an import.
+"""Import APScheduler clock files: from their paths, and those of Procfiles, to new clock files and the report.
 
-In come paths of clock files and Procfiles; out come texts by path (`clocks/*.py`, `tasks/*.py`) and the report. Files
-are read, not run, but for those whose owner says `execute`. Not named for what it imports from: nothing here shadows
-the package, whose name is always absolute.
+The texts written are `clocks/*.py` and `tasks/*.py`. Files are read, not run, unless the request says `execute`. This
+folder's name doesn't shadow the package apscheduler, which is always imported absolutely.
 """
 
 from __future__ import annotations
@@ -10,8 +9,9 @@ from __future__ import annotations
 import ast
 import re
 import tokenize
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.errors import UsageError
@@ -20,230 +20,190 @@ from scheduled_tasks.importers.apscheduler.execute import record
 from scheduled_tasks.importers.apscheduler.functions import Target
 from scheduled_tasks.importers.apscheduler.jobs import ClockContext, ImportedJob, judge
 from scheduled_tasks.importers.apscheduler.triggers import Zones
-from scheduled_tasks.importers.apscheduler.values import ClockSource, Scheduler, Value, WebApplication, why_unknown
-from scheduled_tasks.importers.codegen import call as code_of_call
-from scheduled_tasks.importers.codegen import import_lines, literal
+from scheduled_tasks.importers.apscheduler.values import ClockSource, Scheduler, WebApplication, why_unknown
+from scheduled_tasks.importers.codegen import call_lines, import_lines, literal
+from scheduled_tasks.importers.dependencies import calls_left_out
 from scheduled_tasks.importers.procfile import is_procfile, read_procfile
-from scheduled_tasks.importers.tasks_module import not_taken_over, tasks_module
+from scheduled_tasks.importers.request import ImportRequest, ImportResult, identifier, unique
+from scheduled_tasks.importers.tasks_module import tasks_module
 from scheduled_tasks.schedule.parser import zone_name
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-    from pathlib import Path
+LEFT_OUT = "not imported: what a task needs before it runs belongs in the application's factory or in the task"
+IN_A_WEB_APPLICATION = {"BackgroundScheduler", "AsyncIOScheduler"}
 
 
-NOT_TAKEN = "not taken over: what a task needs before it runs belongs into the application's factory, or into the task"
+@dataclass
+class _Progress:
+    """The result so far: texts by path, the names of clocks, the report's entries, what holds for all jobs."""
+
+    request: ImportRequest
+    files: dict[str, str] = field(default_factory=dict)
+    clocks: set[str] = field(default_factory=set)
+    entries: list[Entry] = field(default_factory=list)
+    general: list[str] = field(default_factory=list)
+
+    def shown(self, path: Path) -> str:
+        """A path as the report names it."""
+        base = self.request.base
+        return str(path.relative_to(base)) if path.is_relative_to(base) else path.name
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is asked for.
-
-    Attributes:
-        domains: the package that the tasks are, or will be, in.
-        timezone: the zone of the hosts that the clocks ran on; "" where nobody says it.
-        base: what paths in the report are relative to, and where modules are looked for.
-        now: what dates in the report count from.
-        execute: whether the files may be run.
-    """
-
-    domains: str
-    timezone: str
-    base: Path
-    now: datetime
-    execute: bool = False
-
-
-@dataclass(frozen=True)
-class Imported:
-    """Texts by path, the report, and each job by its name with APScheduler's own trigger."""
-
-    files: dict[str, str]
-    report: Report
-
-
-def import_files(paths: Iterable[Path], request: Request) -> Imported:
-    """Imports clock files.
+def import_files(paths: Iterable[Path], request: ImportRequest) -> ImportResult:
+    """Import clock files.
 
     Raises:
-        UsageError: a file is no Python, or a zone is nowhere said.
+        UsageError: a file is not Python, or a zone is not given.
         ConfigurationError: a file that may be run fails.
     """
-    entries: list[Entry] = []
-    files: dict[str, str] = {}
-    general: list[str] = []
-    for name, path in _clock_files(paths, request, entries):
-        _import_one(name, path, request, files, entries, general)
-    general = [*_holds_for_all(entries), *dict.fromkeys(general)]
-    return Imported(files, Report("APScheduler", tuple(entries), tuple(general), tuple(files)))
+    progress = _Progress(request)
+    for name, path in _clock_files(paths, progress):
+        _import_file(name, path, progress)
+    entries, files = progress.entries, progress.files
+    general = [*_holds_for_all(entries), *dict.fromkeys(progress.general)]
+    return ImportResult(files, Report("APScheduler", tuple(entries), tuple(general), tuple(files)))
 
 
-def _clock_files(paths: Iterable[Path], request: Request, entries: list[Entry]) -> list[tuple[str, Path]]:
-    found: dict[Path, str] = {}
+def _clock_files(paths: Iterable[Path], progress: _Progress) -> list[tuple[str, Path]]:
+    """The clocks' names and files; those of a Procfile have the names of its processes."""
+    names: dict[Path, str] = {}
     for path in paths:
         if is_procfile(path):
-            processes = read_procfile(path, _shown(path, request))
-            entries += processes.entries
-            found |= {source: name for name, source in processes.files}
+            processes = read_procfile(path, progress.shown(path))
+            progress.entries += processes.entries
+            names |= {file: name for name, file in processes.files}
         else:
-            found.setdefault(path, path.stem)
-    return [(_clock_name(name), path) for path, name in found.items()]
+            names.setdefault(path, path.stem)
+    return [(_clock_name(name), path) for path, name in names.items()]
 
 
 def _clock_name(name: str) -> str:
-    return re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "clock"
+    return identifier(name) or "clock"
 
 
-def _shown(path: Path, request: Request) -> str:
-    return str(path.relative_to(request.base)) if path.is_relative_to(request.base) else path.name
-
-
-def _import_one(  # noqa: PLR0913, PLR0917 - what one file adds to
-    name: str, path: Path, request: Request, files: dict[str, str], entries: list[Entry], general: list[str]
-) -> None:
-    shown = _shown(path, request)
+def _import_file(name: str, path: Path, progress: _Progress) -> None:
+    shown, request = progress.shown(path), progress.request
     try:
         with tokenize.open(path) as file:  # as Python itself reads it: a coding line, a byte order mark
             source = read_source(file.read(), str(path))
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"{path} is not Python: {error}") from error
     schedulers = record(path, source, request.timezone) if request.execute else source.schedulers
-    from_outside = _from_the_environment(source) if request.execute else {}
-    taken: list[Target] = []
-    with_jobs = [each for each in schedulers if each.calls]
-    found: list[Entry] = []
+    with_jobs = [scheduler for scheduler in schedulers if scheduler.calls]
+    variables = _environment_by_line(source) if request.execute else {}
+    entries: list[Entry] = []
+    moved: list[Target] = []
     for scheduler in with_jobs:
-        if scheduler.made and scheduler.settings.get("timezone") is None:
-            general.append(f"{shown}: the scheduler named no zone and took the host's, read as {request.timezone}")
-        several = len(with_jobs) > 1
-        clock_name = _unique(f"{name}_{_clock_name(scheduler.name)}" if several else name, files)
+        clock_name = name if len(with_jobs) == 1 else f"{name}_{_clock_name(scheduler.name)}"
         clock = ClockContext(
-            clock_name, path, shown, source, scheduler, _zones(scheduler, request, shown), request.domains,
-            [path.parent, request.base], request.now,
+            unique(clock_name, progress.clocks), path, shown, source, scheduler, _zones(scheduler, request, shown),
+            request.domains, [path.parent, request.base], request.now,
         )  # fmt: skip
         jobs = [job for call in scheduler.calls for job in judge(call, clock)]
-        found += [_with(job.entry, from_outside.get(job.entry.line)) for job in jobs]
-        taken += clock.targets.values()
-        written = _written(clock, jobs)
-        if any(job.code for job in jobs):
-            files[f"clocks/{clock_name}.py"] = written
-            opening = f"The tasks of the clock {clock_name} that were in {path.name}, or not in {request.domains}."
-            if text := tasks_module(source, path, clock.targets.values(), opening):
-                files[f"tasks/{clock_name}.py"] = text
-                general.append(f"move tasks/{clock_name}.py into the package {request.domains}")
-            if clock.uses_app:
-                general.append(_about_the_application(source))
-        if scheduler.kind in {"BackgroundScheduler", "AsyncIOScheduler"} and _makes_an_application(source):
-            text = (
-                f"replicas: the {scheduler.kind} in the web application's file is started by each worker of the web "
-                "server, so that each job ran once for each of them; here it runs once"
-            )
-            general.append(f"{shown}: {text}")
+        entries += [_with_environment(job.entry, variables.get(job.entry.line)) for job in jobs]
+        moved += clock.targets.values()
+        _write_clock(clock, jobs, progress)
     if not with_jobs:
-        found.append(Entry(shown, 1, "", "note", differences=(Difference("empty", "it adds no job", "remark"),)))
-    found += [
-        Entry(shown, each.line, each.source, "note", differences=(Difference("scheduler", each.text, "remark"),))
-        for each in dict.fromkeys(source.asides)
-    ]
+        entries.append(_note(shown, 1, "", "empty", "the file adds no job"))
+    asides = dict.fromkeys(source.asides)
+    entries += [_note(shown, aside.line, aside.source, "scheduler", aside.text) for aside in asides]
     if with_jobs:
-        found += [
-            Entry(
-                shown,
-                node.lineno,
-                ast.unparse(node),
-                "note",
-                differences=(Difference("left_out", NOT_TAKEN, "remark"),),
-            )
-            for node in not_taken_over(source, taken)
-            if node.lineno not in source.applied
-        ]
-    entries += sorted(found, key=lambda entry: entry.line)
+        calls = [node for node in calls_left_out(source, moved) if node.lineno not in source.applied]
+        entries += [_note(shown, node.lineno, ast.unparse(node), "left_out", LEFT_OUT) for node in calls]
+    progress.entries += sorted(entries, key=lambda entry: entry.line)
 
 
-def _from_the_environment(source: ClockSource) -> dict[int, str]:
-    """By line, what of a job came from the environment when the file was run."""
-    found = {}
+def _note(shown: str, line: int, source: str, kind: str, text: str) -> Entry:
+    return Entry(shown, line, source, "note", differences=(Difference(kind, text, "remark"),))
+
+
+def _write_clock(clock: ClockContext, jobs: list[ImportedJob], progress: _Progress) -> None:
+    """Add a scheduler's clock file and tasks' module, and what the report has to mention of both."""
+    source, scheduler, request, general = clock.source, clock.scheduler, progress.request, progress.general
+    if scheduler.made and scheduler.settings.get("timezone") is None:
+        text = f"the scheduler had no timezone and used the host's, taken to be {request.timezone}"
+        general.append(f"{clock.shown}: {text}")
+    if any(job.code for job in jobs):
+        progress.clocks.add(clock.name)
+        progress.files[f"clocks/{clock.name}.py"] = _clock_text(clock, jobs)
+        opening = f"The tasks of the clock {clock.name} that were in {clock.path.name}, or not in {request.domains}."
+        if text := tasks_module(source, clock.path, clock.targets.values(), opening):
+            progress.files[f"tasks/{clock.name}.py"] = text
+            general.append(f"move tasks/{clock.name}.py into the package {request.domains}")
+        if clock.uses_app:
+            general.append(_about_the_application(source))
+    if scheduler.kind in IN_A_WEB_APPLICATION and any(
+        text.startswith(("Flask(", "FastAPI(")) for text in _applications(source)
+    ):
+        text = (
+            f"replicas: the {scheduler.kind} in the web application's file is started by each worker of the web "
+            "server, so each job ran once per worker; here it runs once"
+        )
+        general.append(f"{clock.shown}: {text}")
+
+
+def _environment_by_line(source: ClockSource) -> dict[int, str]:
+    """By line, the environment variables on which a job depended when the file was run."""
+    variables = {}
     for scheduler in source.schedulers:
         for call in scheduler.calls:
             reasons = [call.undecided, *map(why_unknown, call.arguments.values())]
-            if named := sorted(
-                {name for reason in reasons for name in re.findall(r"environment variable (\w+)", reason)}
-            ):
-                found[call.line] = ", ".join(named)
-    return found
+            names = {name for reason in reasons for name in re.findall(r"environment variable (\w+)", reason)}
+            if names:
+                variables[call.line] = ", ".join(sorted(names))
+    return variables
 
 
-def _with(entry: Entry, variables: str | None) -> Entry:
+def _with_environment(entry: Entry, variables: str | None) -> Entry:
     if not variables:
         return entry
-    text = f"what {variables} said in the environment of this import now stands in the clock file"
+    text = f"the clock file now contains what came from {variables} in the environment of this import"
     return replace(entry, differences=(*entry.differences, Difference("environment", text))).with_outcome()
 
 
-def _unique(name: str, files: dict[str, str]) -> str:
-    number, found = 2, name
-    while f"clocks/{found}.py" in files:
-        found = f"{name}_{number}"
-        number += 1
-    return found
-
-
-def _zones(scheduler: Scheduler, request: Request, shown: str) -> Zones:
+def _zones(scheduler: Scheduler, request: ImportRequest, shown: str) -> Zones:
     given = scheduler.settings.get("timezone")
-    zone = _zone(given)
-    if given is not None and zone is None and not request.timezone:
-        raise UsageError(
-            f"{shown}: the scheduler's timezone isn't known ({why_unknown(given)}): say it with --timezone"
-        )
+    zone = zone_name(given) if given is not None else None
     if zone is None and not request.timezone:
+        if given is not None:
+            raise UsageError(
+                f"{shown}: the scheduler's timezone isn't known ({why_unknown(given)}): give it with --timezone"
+            )
         raise UsageError(
-            f"{shown}: the scheduler has no timezone, so it took the host's: say which that is with --timezone, for "
-            "example --timezone Europe/Paris"
+            f"{shown}: the scheduler has no timezone, so it used the host's: give that with --timezone, for example "
+            "--timezone Europe/Paris"
         )
     return Zones(zone or request.timezone, request.timezone or zone or "")
 
 
-def _zone(given: Value) -> str | None:
-    return zone_name(given) if given is not None else None
-
-
-def _written(clock: ClockContext, jobs: list[ImportedJob]) -> str:
+def _clock_text(clock: ClockContext, jobs: list[ImportedJob]) -> str:
     own = {"Clock"} | ({"app"} if clock.uses_app else set())
     tasks = import_lines(clock.imports)
     lines = [f'"""The jobs of {clock.shown}."""', ""]
     lines += [*tasks, ""] if tasks else []
     lines += [*import_lines({"scheduled_tasks": own}), ""]
-    lines += code_of_call("scheduler = Clock", [f"timezone={literal(clock.zones.clock)}"])
+    lines += call_lines("scheduler = Clock", [f"timezone={literal(clock.zones.clock)}"])
     for job in jobs:
-        if job.code:
-            lines += job.code
-        else:
-            lines.append(
-                f"# Not imported, the report says why: {clock.shown}:{job.entry.line} {job.entry.job}".rstrip()
-            )
+        comment = f"# Not imported, see the report: {clock.shown}:{job.entry.line} {job.entry.job}".rstrip()
+        lines += job.code or [comment]
     return "\n".join(lines) + "\n"
 
 
-def _makes_an_application(source: ClockSource) -> bool:
-    return any(
-        isinstance(each, WebApplication) and each.text.startswith(("Flask(", "FastAPI("))
-        for each in source.names.values()
-    )
+def _applications(source: ClockSource) -> list[str]:
+    return [value.text for value in source.names.values() if isinstance(value, WebApplication)]
 
 
 def _about_the_application(source: ClockSource) -> str:
-    made = next((each.text for each in source.names.values() if isinstance(each, WebApplication)), "create_app()")
-    where = f'app = "{made}"' if ":" in made else f'app = "module:factory", for what the file writes as {made}'
-    return f"jobs get the application: the configuration needs {where}"
+    made = next(iter(_applications(source)), "create_app()")
+    setting = f'app = "{made}"' if ":" in made else f'app = "module:factory", which the file writes as {made}'
+    return f"jobs receive the application: the configuration needs {setting}"
 
 
 def _holds_for_all(entries: list[Entry]) -> list[str]:
     if not any(entry.job for entry in entries):
         return []
     grace = (
-        "a run that fell due while the clock was down was lost, and one that started more than a second late was "
-        "dropped (misfire_grace_time is 1 where nobody gives it); here it is caught up once: write "
-        "misfire_grace_time=1 for a job that must not"
+        "a run that became due while the clock was down was lost, and one that would have started more than a second "
+        "late was dropped (misfire_grace_time is 1 by default); here it is caught up once: write misfire_grace_time=1 "
+        "for a job that must not be"
     )
-    return [grace, "each run is a process of its own: what a job kept in memory from one run to the next is gone"]
+    return [grace, "each run is its own process: nothing stays in memory from one run to the next"]

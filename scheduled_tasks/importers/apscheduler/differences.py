@@ -6,17 +6,15 @@ the schedule room's tests show.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scheduled_tasks.conversion_report import Difference, dates_until
 from scheduled_tasks.schedule import latest_occurrence, occurrences
 from scheduled_tasks.schedule.trigger import Cron, Trigger
 from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 AROUND = timedelta(hours=2)
 CLOSE = timedelta(minutes=2)  # of a job that runs every few seconds there are enough
@@ -24,11 +22,11 @@ MANY = 3
 
 
 def fire_times(trigger: Any, after: datetime, previous: datetime | None) -> Iterator[datetime]:
-    """APScheduler's runs after an instant, in UTC: each worked out from the one before, the first from `previous`."""
-    found = trigger.get_next_fire_time(previous, previous or after + timedelta(microseconds=1))
-    while found is not None:
-        yield found.astimezone(UTC)
-        found = trigger.get_next_fire_time(found, found)
+    """APScheduler's runs after an instant, in UTC: each computed from the one before, the first from `previous`."""
+    at = trigger.get_next_fire_time(previous, previous or after + timedelta(microseconds=1))
+    while at is not None:
+        yield at.astimezone(UTC)
+        at = trigger.get_next_fire_time(at, at)
 
 
 def find_differences(original: Any, trigger: Trigger, now: datetime) -> list[Difference]:
@@ -36,21 +34,21 @@ def find_differences(original: Any, trigger: Trigger, now: datetime) -> list[Dif
     if not isinstance(trigger, Cron):
         return []
     until = dates_until(trigger, now)
-    nights = (each for each in shifts(trigger.zone, now.year, until.year) if now < each.at <= until)
+    nights = (shift for shift in shifts(trigger.zone, now.year, until.year) if now < shift.at <= until)
     return gathered([difference for shift in nights if (difference := _at(original, trigger, shift))])
 
 
 def _at(original: Any, trigger: Cron, shift: Shift) -> Difference | None:
-    first = [each.at for each in islice(occurrences(trigger, after=shift.at - AROUND), 2)]
+    first = [occurrence.at for occurrence in islice(occurrences(trigger, after=shift.at - AROUND), 2)]
     is_dense = len(first) > 1 and first[1] - first[0] < timedelta(minutes=1)
     around = CLOSE if is_dense else AROUND
     low, high = shift.at - around, shift.at + around + shift.length
     # APScheduler steps from run to run, and may step over one that follows the shift by days: look two runs beyond.
-    high = max([high, *(each.at for each in islice(occurrences(trigger, after=high), 2))])
+    high = max([high, *(occurrence.at for occurrence in islice(occurrences(trigger, after=high), 2))])
     known = latest_occurrence(trigger, at_or_before=low)
     previous = known.at.astimezone(zone_info(trigger.zone)) if known else None
     before = set(takewhile(lambda at: at <= high, fire_times(original, low, previous)))
-    here = {each.at for each in occurrences(trigger, after=known.at if known else low, until=high)}
+    here = {occurrence.at for occurrence in occurrences(trigger, after=known.at if known else low, until=high)}
     return changed("APScheduler", before, here, trigger.zone, shift) if before != here else None
 
 
@@ -62,7 +60,7 @@ def changed(who: str, before: set[datetime], here: set[datetime], zone: str, shi
     if gone:
         parts.append(f"{who} ran it at {_times(gone, zone)}, and here it doesn't run then")
     if new:
-        parts.append(f"it runs at {_times(new, zone)}, as {who} did not")
+        parts.append(f"here it runs at {_times(new, zone)}, and {who} did not run it then")
     local = {at.astimezone(zone_info(zone)).date() for at in (*gone, *new)}
     return Difference(kind, "; ".join(parts), dates=tuple(f"{day:%Y-%m-%d}" for day in sorted(local)))
 
@@ -76,6 +74,6 @@ def _times(instants: list[datetime], zone: str) -> str:
 def gathered(differences: list[Difference]) -> list[Difference]:
     """The same sentence once, with all of its dates."""
     dates: dict[tuple[str, str], list[str]] = {}
-    for each in differences:
-        dates.setdefault((each.kind, each.text), []).extend(each.dates)
-    return [Difference(kind, text, dates=tuple(found)) for (kind, text), found in dates.items()]
+    for difference in differences:
+        dates.setdefault((difference.kind, difference.text), []).extend(difference.dates)
+    return [Difference(kind, text, dates=tuple(days)) for (kind, text), days in dates.items()]

@@ -1,4 +1,4 @@
-"""Has a clock file run under a recording scheduler, because its owner asked for that, and reads what was recorded.
+"""Run a clock file under a recording scheduler, because its owner asked for that, and read what was recorded.
 
 In comes a file; out come `Scheduler`s with `AddJobCall`s, as reading it gives them, with every value decided. See
 `recording`, which is what runs, in a process of its own.
@@ -13,11 +13,12 @@ import sys
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.importers.apscheduler.values import (
     AddJobCall,
+    ClockSource,
     LocalFunction,
     Partial,
     Reference,
@@ -29,31 +30,30 @@ from scheduled_tasks.importers.apscheduler.values import (
 )
 from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB
 
-if TYPE_CHECKING:
-    from scheduled_tasks.importers.apscheduler.values import ClockSource
-
-LONGEST = 60  # seconds; a file that takes longer waits for something
+TIMEOUT = 60  # seconds; a file that takes longer waits for something
 
 
 def record(path: Path, source: ClockSource, timezone: str) -> list[Scheduler]:
-    """Runs the file, on a host in that zone, and gives the schedulers it made.
+    """Run the file, as on a host in that zone, and return the schedulers that it made.
 
     Raises:
-        ConfigurationError: the file raises, or doesn't come to an end.
+        ConfigurationError: the file raises, or doesn't end.
     """
     command = [sys.executable, "-P", str(Path(__file__).with_name("recording.py")), str(path)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST,
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT,
                               env=os.environ | ({"TZ": timezone} if timezone else {}))  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"{path}: run with --execute, it didn't end within {LONGEST} s") from None
+        raise ConfigurationError(f"{path}: run with --execute, it didn't end within {TIMEOUT} s") from None
     try:
         recorded = json.loads(done.stdout)
     except ValueError:
-        raise ConfigurationError(f"{path}: run with --execute, it left nothing: {done.stderr.strip()[-500:]}") from None
+        raise ConfigurationError(
+            f"{path}: run with --execute, it left no recording: {done.stderr.strip()[-500:]}"
+        ) from None
     if recorded["error"]:
         raise ConfigurationError(f"{path}: run with --execute, it raises {recorded['error']}")
-    return [_scheduler(each, source) for each in recorded["schedulers"]]
+    return [_scheduler(scheduler, source) for scheduler in recorded["schedulers"]]
 
 
 def _scheduler(recorded: dict[str, Any], source: ClockSource) -> Scheduler:
@@ -64,15 +64,15 @@ def _scheduler(recorded: dict[str, Any], source: ClockSource) -> Scheduler:
     name = recorded.get("name", "scheduler")
     return Scheduler(
         recorded["kind"], recorded["line"], name=name, settings=settings,
-        calls=[_call(each, source) for each in recorded["jobs"] if "removed" not in each],
+        calls=[_call(job, source) for job in recorded["jobs"] if "removed" not in job],
     )  # fmt: skip
 
 
 def _call(recorded: dict[str, Any], source: ClockSource) -> AddJobCall:
     given = [recorded["func"], recorded["trigger"], *recorded["args"]]
-    values = [_value(each, source) for each in given]
+    values = [_value(value, source) for value in given]
     arguments = dict(zip(ADD_JOB, values, strict=False))
-    arguments |= {key: _value(each, source) for key, each in recorded["more"].items()}
+    arguments |= {key: _value(value, source) for key, value in recorded["more"].items()}
     if arguments["trigger"] is None:
         del arguments["trigger"]
     if "rescheduled" in recorded:
@@ -85,8 +85,8 @@ def _call(recorded: dict[str, Any], source: ClockSource) -> AddJobCall:
     call = AddJobCall(line, lines[line - 1].strip() if line else "", arguments)
     if not recorded.get("refused"):
         return call
-    # Of a function that was called in place of being passed only its writing is left.
-    as_written = [each for scheduler in source.schedulers for each in scheduler.calls if each.line == line]
+    # A function that was called where it should be passed is known only by how it is written.
+    as_written = [other for scheduler in source.schedulers for other in scheduler.calls if other.line == line]
     if arguments["func"] is None and len(as_written) == 1:
         arguments["func"] = as_written[0].arguments.get("func")
     return replace(call, refused=recorded["refused"])
@@ -96,9 +96,9 @@ def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C90
     if "plain" in recorded:
         return recorded["plain"]
     if "list" in recorded:
-        return [_value(each, source) for each in recorded["list"]]
+        return [_value(value, source) for value in recorded["list"]]
     if "dict" in recorded:
-        return {_value(key, source): _value(each, source) for key, each in recorded["dict"]}
+        return {_value(key, source): _value(value, source) for key, value in recorded["dict"]}
     if "datetime" in recorded:
         return datetime.fromisoformat(recorded["datetime"])
     if "date" in recorded:
@@ -110,8 +110,8 @@ def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C90
         )
     if "trigger" in recorded:
         if "parts" in recorded:
-            return TriggerObject(recorded["trigger"], parts=tuple(_value(each, source) for each in recorded["parts"]))
-        fields = {key: _value(each, source) for key, each in recorded["fields"].items()}
+            return TriggerObject(recorded["trigger"], parts=tuple(_value(part, source) for part in recorded["parts"]))
+        fields = {key: _value(value, source) for key, value in recorded["fields"].items()}
         return TriggerObject(recorded["trigger"], fields | {"timezone": _value(recorded["zone"], source)})
     if "application" in recorded:
         return WebApplication(recorded["application"])
@@ -122,4 +122,4 @@ def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C90
         return (
             source.functions.get(name, LocalFunction(name)) if module == "__main__" else Reference(f"{module}.{name}")
         )
-    return UnknownValue(recorded["unknown"], "an object that only exists in a running process")
+    return UnknownValue(recorded["unknown"], "an object that exists only in a running process")

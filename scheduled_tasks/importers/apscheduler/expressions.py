@@ -30,13 +30,13 @@ from scheduled_tasks.importers.apscheduler.values import (
     reason,
     unknown,
 )
-from scheduled_tasks.importers.apscheduler.vocabulary import ADDS, ENDS, HARMLESS, OPERATORS, ZONES
+from scheduled_tasks.importers.apscheduler.vocabulary import ADDS, ENDS, OPERATORS, PYTHON_FUNCTIONS, ZONES
 
 
 @singledispatch
 def evaluate(node: ast.expr | None, _scope: Scope) -> Value:
     """The value of an expression."""
-    return None if node is None else unknown(node, "an expression that only a run decides")
+    return None if node is None else unknown(node, "an expression that only a run can evaluate")
 
 
 @evaluate.register(ast.Constant)
@@ -48,7 +48,7 @@ def _constant(node: ast.Constant, _scope: Scope) -> Value:
 def _name(node: ast.Name, scope: Scope) -> Value:
     if node.id in scope.names:
         return scope.names[node.id]
-    if node.id in HARMLESS or node.id in ENDS or node.id in {"getattr", "globals"}:
+    if node.id in PYTHON_FUNCTIONS or node.id in ENDS or node.id in {"getattr", "globals"}:
         return Reference(node.id)
     stars = scope.reading.star_imports
     of_apscheduler = [module for module in stars if module.startswith("apscheduler.")]
@@ -230,9 +230,9 @@ def _lambda(node: ast.Lambda, scope: Scope) -> Value:
     own = {parameter.arg for parameter in (*positional, *node.args.kwonlyargs)}
     used = {name.id for name in ast.walk(node.body) if isinstance(name, ast.Name)} - own
     if late := sorted(used & scope.loop_names):
-        return unknown(node, f"the last {', '.join(late)} of the loop, which every such lambda sees")
+        return unknown(node, f"the loop's last value of {', '.join(late)}, which every such lambda sees")
     if not isinstance(node.body, ast.Call) or len(node.args.defaults) < len(positional):
-        return unknown(node, "a lambda that does more than call a function with what is known here")
+        return unknown(node, "a lambda that does more than call a function with known arguments")
     inner = scope.inner()
     for parameter, default in zip(positional, node.args.defaults, strict=True):
         inner.names[parameter.arg] = evaluate(default, inner)

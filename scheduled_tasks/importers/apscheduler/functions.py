@@ -1,7 +1,7 @@
-"""The functions that jobs call: where each is, whether its arguments fit, how its decorators stand.
+"""Find the functions that jobs call, and check their arguments and the order of their decorators.
 
-In: values read from a clock file. Out: a `Target` that the clock can name, and differences. Sources are read,
-never imported.
+A value read from a clock file becomes a `Target` that the clock can name, or a difference. Sources are read, never
+imported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ast
 import inspect
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference
 from scheduled_tasks.importers.apscheduler.values import (
@@ -23,9 +23,6 @@ from scheduled_tasks.importers.apscheduler.values import (
     written,
 )
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 ORDER = ("log_cron", "cron_context", "cron_required", "cron_require_feature")
 UNDERSTOOD = {*ORDER, "cron_idempotent", "scheduled_job"}
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -33,7 +30,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Target:
-    """A function a job is to call: `module` is empty for one of the file itself, `alias` a name in place of its own."""
+    """A function that a job calls: `module` is empty for one of the file itself, `alias` replaces its own name."""
 
     module: str
     name: str
@@ -42,7 +39,7 @@ class Target:
 
     @property
     def task(self) -> str:
-        """The name it gets as a task: public."""
+        """Its public name as a task."""
         return self.alias or self.name.rpartition(".")[2].strip("_") or "task"
 
     @property
@@ -65,8 +62,8 @@ def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:
     """The target of a job's function."""
     if isinstance(function, LocalFunction):
         if function.nested or function.name == "<lambda>":
-            return _refused("nested", f"{function.name} is made inside another function, and a unit can't name it",
-                            "make it a function of a module")  # fmt: skip
+            return _refused("nested", f"{function.name} is defined inside another function, so a unit can't name it",
+                            "move it to the top level of a module")  # fmt: skip
         return Resolved(Target("", function.name, function.node))
     if isinstance(function, str) and ":" in function:
         module, _, name = function.partition(":")
@@ -80,9 +77,13 @@ def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:
 
 
 def _no_function(function: Value) -> Resolved:
-    """What is wrong with a `func` that names none."""
-    if isinstance(function, CallResult) and isinstance(function.function, LocalFunction) and _makes(function.function):
-        text = f"{function.text} is a function that {function.function.name} makes, and a unit can't name it"
+    """What is wrong with a `func` that doesn't name a function."""
+    if (
+        isinstance(function, CallResult)
+        and isinstance(function.function, LocalFunction)
+        and _returns_new_function(function.function)
+    ):
+        text = f"{function.text} is a new function that {function.function.name} returns, so a unit can't name it"
         return _refused("nested", text, f"decorate a function of a module with @{function.function.name}")
     if isinstance(function, CallResult):
         args = ", ".join(map(written, function.args))
@@ -95,20 +96,20 @@ def _no_function(function: Value) -> Resolved:
         return _refused("function", "no function is given", "pass the task's function as the first argument")
     if isinstance(function, str) and re.fullmatch(r"\w+(\.\w+)+", function):
         module, _, name = function.rpartition(".")
-        return _refused("function", f"APScheduler refuses {function!r}: it lacks its colon", f"write '{module}:{name}'")
+        return _refused("function", f"APScheduler refuses {function!r}: it has no colon", f"write '{module}:{name}'")
     if isinstance(function, UnknownValue):
         return _refused("function", f"{function.text[:80]} depends on {function.why}", "make it a function of a module")
     what = written(function)
     return _refused("function", f"{what[:60]} is not a function that a unit can name", "make it a function of a module")
 
 
-def _makes(function: LocalFunction) -> bool:
-    """Whether a function of the file gives one that it makes, as a decorator does."""
+def _returns_new_function(function: LocalFunction) -> bool:
+    """Whether a function of the file returns one that it defines, as a decorator does."""
     if function.node is None:
         return False
-    made = {each.name for each in ast.walk(function.node) if isinstance(each, Definition)} - {function.name}
-    given = [each.value for each in ast.walk(function.node) if isinstance(each, ast.Return)]
-    return any(isinstance(each, ast.Lambda) or (isinstance(each, ast.Name) and each.id in made) for each in given)
+    inner = {node.name for node in ast.walk(function.node) if isinstance(node, Definition)} - {function.name}
+    returned = [node.value for node in ast.walk(function.node) if isinstance(node, ast.Return)]
+    return any(isinstance(node, ast.Lambda) or (isinstance(node, ast.Name) and node.id in inner) for node in returned)
 
 
 def _named(module: str, name: str, roots: list[Path]) -> Resolved:
@@ -118,7 +119,7 @@ def _named(module: str, name: str, roots: list[Path]) -> Resolved:
 
 
 def _module_and_name(dotted: str, roots: list[Path]) -> tuple[str, str]:
-    """Where a dotted name's module ends: by the files that are there, else before the first class, else at the last."""
+    """Split a dotted name at the files that exist, otherwise before the first class, otherwise before the last name."""
     parts = dotted.split(".")
     for length in range(len(parts) - 1, 0, -1):
         if any(_source_of(".".join(parts[:length]), root) for root in roots):
@@ -130,7 +131,7 @@ def _module_and_name(dotted: str, roots: list[Path]) -> tuple[str, str]:
 
 def _source_of(module: str, root: Path) -> Path | None:
     base = root.joinpath(*module.split("."))
-    return next((each for each in (base.with_suffix(".py"), base / "__init__.py") if each.is_file()), None)
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
 def _refused(kind: str, text: str, instead: str) -> Resolved:
@@ -138,7 +139,7 @@ def _refused(kind: str, text: str, instead: str) -> Resolved:
 
 
 def absolute(dotted: str, path: Path) -> str:
-    """A dotted name with its leading dots resolved from the packages that the file stands in."""
+    """A dotted name with its leading dots resolved from the packages that contain the file."""
     level = len(dotted) - len(dotted.lstrip("."))
     if not level:
         return dotted
@@ -152,7 +153,7 @@ def absolute(dotted: str, path: Path) -> str:
 
 
 def _definition(module: str, name: str, roots: list[Path]) -> Definition | None:
-    """The definition of a module's function, where its source is found below one of the roots."""
+    """The definition of a module's function, if its source is below one of the roots."""
     for root in roots:
         if source := _source_of(module, root):
             try:
@@ -173,11 +174,11 @@ def definition_differences(target: Target, args: list[Value], kwargs: dict[str, 
     """Whether the arguments fit, and whether the decorators stand in their order, where the definition is known."""
     if target.node is None:
         return []
-    decorators = [decorator_name(each) for each in target.node.decorator_list]
-    found = []
+    decorators = [decorator_name(node) for node in target.node.decorator_list]
+    differences = []
     ours = [ORDER.index(name) for name in decorators if name in ORDER]
     if ours != sorted(ours):
-        found.append(
+        differences.append(
             Difference(
                 "order",
                 f"the decorators of {target.name} are in the wrong order: @{', @'.join(decorators)}",
@@ -186,12 +187,12 @@ def definition_differences(target: Target, args: list[Value], kwargs: dict[str, 
             )
         )
     if set(decorators) <= UNDERSTOOD and (difference := _misfit(target, args, kwargs)):
-        found.append(difference)
-    return found
+        differences.append(difference)
+    return differences
 
 
 def _misfit(target: Target, args: list[Value], kwargs: dict[str, Value]) -> Difference | None:
-    assert target.node is not None  # noqa: S101 - the caller has looked
+    assert target.node is not None  # noqa: S101 - the caller has checked
     signature = _signature(target.node.args)
     try:
         signature.bind(*args, **kwargs)
@@ -199,26 +200,26 @@ def _misfit(target: Target, args: list[Value], kwargs: dict[str, Value]) -> Diff
         first = next(iter(signature.parameters), "")
         if first in {"app", "application"} and not args and first not in kwargs:
             return Difference(
-                "app", f"{target.name} takes {first}, and the job gives none; APScheduler refuses it", "refused",
+                "app", f"{target.name} takes {first}, and the job passes none; APScheduler refuses it", "refused",
                 instead="write args=[app]",
             )  # fmt: skip
         return Difference("arguments", f"the arguments don't fit {target.name}{signature}: {error}", "refused",
-                       instead="give what it takes in args and kwargs")  # fmt: skip
+                       instead="pass what it takes in args and kwargs")  # fmt: skip
     return None
 
 
 def _signature(arguments: ast.arguments) -> inspect.Signature:
     kind = inspect.Parameter
-    found = []
+    parameters = []
     positional = [*arguments.posonlyargs, *arguments.args]
     required = len(positional) - len(arguments.defaults)
-    for index, each in enumerate(positional):
+    for index, parameter in enumerate(positional):
         how = kind.POSITIONAL_ONLY if index < len(arguments.posonlyargs) else kind.POSITIONAL_OR_KEYWORD
-        found.append(kind(each.arg, how, default=kind.empty if index < required else None))
+        parameters.append(kind(parameter.arg, how, default=kind.empty if index < required else None))
     if arguments.vararg:
-        found.append(kind(arguments.vararg.arg, kind.VAR_POSITIONAL))
-    for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        found.append(kind(each.arg, kind.KEYWORD_ONLY, default=kind.empty if default is None else None))
+        parameters.append(kind(arguments.vararg.arg, kind.VAR_POSITIONAL))
+    for parameter, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        parameters.append(kind(parameter.arg, kind.KEYWORD_ONLY, default=kind.empty if default is None else None))
     if arguments.kwarg:
-        found.append(kind(arguments.kwarg.arg, kind.VAR_KEYWORD))
-    return inspect.Signature(found)
+        parameters.append(kind(arguments.kwarg.arg, kind.VAR_KEYWORD))
+    return inspect.Signature(parameters)

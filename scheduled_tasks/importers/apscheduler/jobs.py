@@ -1,38 +1,33 @@
-"""One job of a clock file, judged: what is written for it, and its entry in the report.
+"""Judge one job of a clock file: what is written for it, and its entry in the report.
 
-In comes a `AddJobCall` as it was read or recorded; out come `ImportedJob`s (an OrTrigger makes several, a refused one
-has no code). Every difference of a job is collected before it is refused.
+A call that adds a job, as read or recorded, becomes one `ImportedJob`, or several for an OrTrigger; a refused one has
+no code. All differences of a job are collected before it is refused.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from scheduled_tasks.conversion_report import Difference, Entry
 from scheduled_tasks.importers.apscheduler import triggers
 from scheduled_tasks.importers.apscheduler.functions import Target, definition_differences, resolve
+from scheduled_tasks.importers.apscheduler.triggers import ReadTrigger, Zones
 from scheduled_tasks.importers.apscheduler.values import (
     AddJobCall,
+    ClockSource,
     Scheduler,
     UnknownValue,
     Value,
     WebApplication,
-    is_plain,
     why_unknown,
 )
-from scheduled_tasks.importers.codegen import call as code_of_call
-from scheduled_tasks.importers.codegen import literal
-from scheduled_tasks.importers.tasks_module import unset, uses_scheduler
+from scheduled_tasks.importers.codegen import call_lines, literal
+from scheduled_tasks.importers.dependencies import unset_names, used_scheduler
+from scheduled_tasks.importers.request import identifier, unique
 from scheduled_tasks.schedule import describe
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from scheduled_tasks.importers.apscheduler.triggers import ReadTrigger, Zones
-    from scheduled_tasks.importers.apscheduler.values import ClockSource
 
 TRUE = {"true", "yes", "on", "y", "t", "1"}  # apscheduler.util.astobool
 LEFT_OUT = {
@@ -43,7 +38,7 @@ LEFT_OUT = {
 
 @dataclass
 class ClockContext:
-    """The clock that jobs are read for; `ids` and `targets` grow with them."""
+    """The clock that jobs are imported for; `ids`, `targets` and `imports` grow with them."""
 
     name: str
     path: Path
@@ -61,13 +56,13 @@ class ClockContext:
 
     @property
     def tasks_module(self) -> str:
-        """The module for what has to move into the domains' package."""
+        """The module for what has to move into the package of the domains."""
         return f"{self.domains}.{self.name}"
 
 
 @dataclass(frozen=True)
 class ImportedJob:
-    """A job's code (empty where it is refused) and its entry; `original` is APScheduler's own trigger."""
+    """A job's code, empty if it is refused, and its entry; `original` is APScheduler's own trigger."""
 
     code: tuple[str, ...]
     entry: Entry
@@ -75,9 +70,9 @@ class ImportedJob:
 
 
 def judge(call: AddJobCall, clock: ClockContext) -> list[ImportedJob]:
-    """Judges one call."""
+    """Judge one call."""
     arguments = _defaults(clock.scheduler) | call.arguments
-    differences = _doubts(call)
+    differences = _call_differences(call)
     resolved = resolve(arguments.get("func"), clock.path, clock.roots)
     differences += resolved.differences
     args, kwargs = _arguments(arguments, differences)
@@ -87,8 +82,8 @@ def judge(call: AddJobCall, clock: ClockContext) -> list[ImportedJob]:
         differences += definition_differences(target, args, kwargs)
         differences += _needs(target, clock.source)
     if call.above:
-        names = ", ".join(f"@{each}" for each in call.above)
-        text = f"{names} stands above @scheduled_job, so that the job ran without it; now it holds"
+        names = ", ".join(f"@{name}" for name in call.above)
+        text = f"{names} is above @scheduled_job, so the job ran without it; it now applies"
         differences.append(Difference("order", text))
     differences += _plain_values(args, kwargs)
     kept, option_differences = _options(arguments)
@@ -96,50 +91,50 @@ def judge(call: AddJobCall, clock: ClockContext) -> list[ImportedJob]:
     unread = (call.undecided or call.refused) and "trigger" not in arguments
     read = [] if unread else triggers.read(arguments, clock.zones, clock.now)
     jobs = []
-    for index, each in enumerate(read or [triggers.ReadTrigger("")], 1):
+    for index, trigger in enumerate(read or [triggers.ReadTrigger("")], 1):
         if index > 1 and isinstance(arguments.get("id"), str):  # the further parts of an OrTrigger
             arguments = arguments | {"id": f"{call.arguments['id']}_{index}"}
-        jobs.append(_assembled(call, clock, arguments, target, args, kwargs, kept, differences, each))
+        jobs.append(_imported_job(call, clock, arguments, target, args, kwargs, kept, differences, trigger))
     return jobs
 
 
-def _doubts(call: AddJobCall) -> list[Difference]:
-    """What is to be said of a call before it is looked into."""
-    found = []
+def _call_differences(call: AddJobCall) -> list[Difference]:
+    """What is uncertain or wrong about the call itself."""
+    differences = []
     if call.undecided:
-        found.append(Difference("undecided", call.undecided, "refused", instead="import with --execute"))
+        differences.append(Difference("undecided", call.undecided, "refused", instead="import with --execute"))
     if call.problem:
-        found.append(Difference("arguments", call.problem, "refused", instead="import with --execute"))
+        differences.append(Difference("arguments", call.problem, "refused", instead="import with --execute"))
     if call.refused:
-        found.append(Difference("apscheduler", f"APScheduler refuses it: {call.refused}", "refused"))
+        differences.append(Difference("apscheduler", f"APScheduler refuses it: {call.refused}", "refused"))
     if call.doubt:
-        found.append(Difference("scheduler", call.doubt))
-    return found
+        differences.append(Difference("scheduler", call.doubt))
+    return differences
 
 
 def _needs(target: Target, source: ClockSource) -> list[Difference]:
-    """What a function of the file needs that it won't have as a task."""
+    """What a function of the file needs and won't have as a task."""
     if target.module:
         return []
-    if name := uses_scheduler(source, target):
-        text = f"{target.name} uses {name} itself, and no scheduler runs here"
-        return [Difference("scheduler", text, "refused", instead="take that out of the task")]
-    if names := unset(source, target):
-        text = f"{target.name} uses {', '.join(names)}, which only a run of the file as a program sets"
-        return [Difference("needs", text, "refused", instead="set it in the module, or give it as an argument")]
+    if name := used_scheduler(source, target):
+        text = f"{target.name} uses {name}, a scheduler, and no scheduler runs here"
+        return [Difference("scheduler", text, "refused", instead="remove that from the task")]
+    if names := unset_names(source, target):
+        text = f"{target.name} uses {', '.join(names)}: set only when the file runs as a program"
+        return [Difference("needs", text, "refused", instead="set it in the module, or pass it as an argument")]
     return []
 
 
 def _defaults(scheduler: Scheduler) -> dict[str, Value]:
-    """What the scheduler gives each job; APScheduler takes text there too, as it stands in a configuration file."""
+    """The scheduler's job_defaults; APScheduler accepts text for them, as in a configuration file."""
     given = scheduler.settings.get("job_defaults")
-    found: dict[str, Value] = {}
+    defaults: dict[str, Value] = {}
     for name, value in given.items() if isinstance(given, dict) else ():
         if isinstance(value, str) and name == "coalesce":
-            found[name] = value.strip().lower() in TRUE
+            defaults[name] = value.strip().lower() in TRUE
         else:
-            found[name] = int(value) if isinstance(value, str) and value.strip().isdigit() else value
-    return found
+            defaults[name] = int(value) if isinstance(value, str) and value.strip().isdigit() else value
+    return defaults
 
 
 def _arguments(arguments: dict[str, Value], differences: list[Difference]) -> tuple[list[Value], dict[str, Value]]:
@@ -156,57 +151,52 @@ def _arguments(arguments: dict[str, Value], differences: list[Difference]) -> tu
 
 
 def _plain_values(args: list[Value], kwargs: dict[str, Value]) -> list[Difference]:
-    found = []
+    differences = []
     for value in [*args, *kwargs.values()]:
-        if isinstance(value, WebApplication):
-            continue
-        if not _is_json(value):
-            reason = why_unknown(value) if not is_plain(value) else f"{value!r} is no number, text, list or dictionary"
-            instead = triggers.EXECUTE if isinstance(value, UnknownValue) else "let the task make it"
-            found.append(Difference("arguments", f"a unit can't pass it: {reason}", "refused", instead=instead))
-    return found
+        if not isinstance(value, WebApplication) and not _is_json(value):
+            reason = why_unknown(value) or f"{value!r} is not a number, a text, a list or a dictionary"
+            instead = triggers.EXECUTE if isinstance(value, UnknownValue) else "create it in the task"
+            text = f"a unit can't pass this argument: {reason}"
+            differences.append(Difference("arguments", text, "refused", instead=instead))
+    return differences
 
 
 def _is_json(value: Value) -> bool:
     if isinstance(value, list):
         return all(map(_is_json, value))
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_json(each) for key, each in value.items())
+        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
     return value is None or isinstance(value, bool | int | float | str)
 
 
 def _options(arguments: dict[str, Value]) -> tuple[list[str], list[Difference]]:
-    """What is kept of APScheduler's options, as words, and what is to be said of them."""
+    """APScheduler's options that are kept, as arguments, and what differs for the others."""
     kept, differences = [], []
-    for name in ("misfire_grace_time", "coalesce", "max_instances", "next_run_time", *LEFT_OUT):
-        if name not in arguments:
-            continue
-        value = arguments[name]
-        if name == "misfire_grace_time":
-            if value is None or (isinstance(value, int) and value > 0):
-                kept.append(f"{name}={value}")
-            else:
-                text = f"misfire_grace_time={value!r} is no number of seconds above 0: APScheduler refuses it"
-                differences.append(Difference("grace", text))
-        elif name == "coalesce" and value is not True:
-            differences.append(
-                Difference("coalesce", "runs that were missed several times are caught up once, not each")
-            )
-        elif name == "max_instances" and value != 1:
-            text = f"max_instances={value!r}: a second run never starts beside the first; one that falls due is not run"
-            differences.append(Difference("instances", text))
-        elif name == "next_run_time" and value is None:
+    if "misfire_grace_time" in arguments:
+        grace = arguments["misfire_grace_time"]
+        if grace is None or (isinstance(grace, int) and grace > 0):
+            kept.append(f"misfire_grace_time={grace}")
+        else:
+            text = f"misfire_grace_time={grace!r} is not a number of seconds above 0: APScheduler refuses it"
+            differences.append(Difference("grace", text))
+    if arguments.get("coalesce", True) is not True:
+        differences.append(Difference("coalesce", "several missed runs are caught up by one run, not one by one"))
+    if (instances := arguments.get("max_instances", 1)) != 1:
+        text = f"max_instances={instances!r}: no second run starts while one runs; one that becomes due is not run"
+        differences.append(Difference("instances", text))
+    if "next_run_time" in arguments:
+        if arguments["next_run_time"] is None:
             kept.append("next_run_time=None")
-        elif name == "next_run_time":
-            differences.append(
-                Difference("first_run", "it ran at its next_run_time first; here it runs when it is due")
-            )
-        elif name in LEFT_OUT:
-            differences.append(Difference("left_out", f"{name} is left out: {LEFT_OUT[name]}", "remark"))
+        else:
+            text = "APScheduler ran it first at its next_run_time; here it runs when its trigger fires"
+            differences.append(Difference("first_run", text))
+    for name, text in LEFT_OUT.items():
+        if name in arguments:
+            differences.append(Difference("left_out", f"{name} is left out: {text}", "remark"))
     return kept, differences
 
 
-def _assembled(  # noqa: PLR0913, PLR0917 - the parts of one call
+def _imported_job(  # noqa: PLR0913, PLR0917 - the parts of one call
     call: AddJobCall,
     clock: ClockContext,
     arguments: dict[str, Value],
@@ -218,10 +208,10 @@ def _assembled(  # noqa: PLR0913, PLR0917 - the parts of one call
     read: ReadTrigger,
 ) -> ImportedJob:
     wanted, id_differences = _id(arguments.get("id"), target, clock)
-    every = (*differences, *id_differences, *read.differences)
+    all_differences = (*differences, *id_differences, *read.differences)
     due = describe(read.trigger) if read.trigger is not None else ""
-    entry = Entry(clock.shown, call.line, call.source, "", f"{clock.name}/{wanted}" if wanted else "", due, every)
-    entry = entry.with_outcome()
+    job = f"{clock.name}/{wanted}" if wanted else ""
+    entry = Entry(clock.shown, call.line, call.source, "", job, due, all_differences).with_outcome()
     if entry.outcome == "refused" or target is None:
         return ImportedJob((), entry)
     clock.ids.add(wanted)
@@ -235,7 +225,7 @@ def _assembled(  # noqa: PLR0913, PLR0917 - the parts of one call
         words.append(f"name={literal(arguments['name'])}")
     words += [*read.words, *kept]
     clock.uses_app = clock.uses_app or any(isinstance(value, WebApplication) for value in [*args, *kwargs.values()])
-    return ImportedJob(tuple(code_of_call("scheduler.add_job", words)), entry, read.original)
+    return ImportedJob(tuple(call_lines("scheduler.add_job", words)), entry, read.original)
 
 
 def _id(given: Value, target: Target | None, clock: ClockContext) -> tuple[str, list[Difference]]:
@@ -244,22 +234,19 @@ def _id(given: Value, target: Target | None, clock: ClockContext) -> tuple[str, 
         differences.append(Difference("id", f"its id isn't known: {given.text} depends on {given.why}", "remark"))
         given = None
     base = str(given) if given is not None else target.task if target else ""
-    wanted = re.sub(r"[^a-z0-9_]+", "_", base.lower()).strip("_") if base else ""
+    wanted = identifier(base)
     if given is not None and wanted != given:
         differences.append(Difference("id", f"its id was {given!r}; units are named with a-z, 0-9 and _", "remark"))
-    number, name = 2, wanted
-    while name and name in clock.ids:
-        name = f"{wanted}_{number}"
-        number += 1
+    name = unique(wanted, clock.ids)
     if given is not None and name != wanted:
-        differences.append(Difference("id", f"the id {given!r} is another job's already, and APScheduler refuses it"))
+        differences.append(Difference("id", f"another job already has the id {given!r}; APScheduler refuses this one"))
     return name, differences
 
 
 def _function_word(target: Target, clock: ClockContext) -> str:
-    """The function's name in the clock file; imports and moves are noted on the way."""
-    inside = target.module == clock.domains or target.module.startswith(f"{clock.domains}.")
-    if inside and not target.is_async:
+    """The function's name in the clock file; its import, or its move to the tasks' module, is recorded in the clock."""
+    is_inside = target.module == clock.domains or target.module.startswith(f"{clock.domains}.")
+    if is_inside and not target.is_async:
         taken = {name for module, names in clock.imports.items() if module != target.module for name in names}
         if target.name in taken:
             alias = f"{target.module.rpartition('.')[2]}_{target.name}"

@@ -27,25 +27,25 @@ from scheduled_tasks.importers.apscheduler.values import (
     unknown,
 )
 from scheduled_tasks.importers.apscheduler.vocabulary import (
+    CHANGING_METHODS,
     COMBINED,
     CONTAINERS,
     ENVIRONMENT,
     FACTORIES,
-    HARMLESS,
-    METHODS,
-    MUTATES,
     POSITIONAL,
+    PYTHON_FUNCTIONS,
+    READING_METHODS,
     TRIGGERS,
     ZONE_MAKERS,
 )
 
 
 def library_call(call: Call, scope: Scope) -> Value:
-    """What a call gives."""
+    """The result of a call."""
     node, owner = call.node, call.owner
-    if call.method in MUTATES and isinstance(owner, list | dict):
+    if call.method in CHANGING_METHODS and isinstance(owner, list | dict):
         return _mutate(call, scope)
-    if call.method in METHODS and not call.kwargs and all(map(is_plain, call.args)):  # noqa: SIM102
+    if call.method in READING_METHODS and not call.kwargs and all(map(is_plain, call.args)):  # noqa: SIM102
         if isinstance(owner, dict | list | tuple | str):
             result = attempt(node, getattr(owner, call.method), *call.args)
             if call.method == "items" and not isinstance(result, UnknownValue):
@@ -56,7 +56,7 @@ def library_call(call: Call, scope: Scope) -> Value:
     if isinstance(call.function, Reference):
         return _imported(call, call.function.dotted, scope)
     unknowns = (value for value in [*call.args, *call.kwargs.values()] if isinstance(value, UnknownValue))
-    return unknown(node, reason(next(unknowns, call.function), "what a call gives"))
+    return unknown(node, reason(next(unknowns, call.function), "the result of a call"))
 
 
 def _mutate(call: Call, scope: Scope) -> Value:
@@ -88,10 +88,10 @@ def _imported(  # noqa: PLR0911 - a table of cases, in their order
     if last in FACTORIES:
         is_factory = module and last not in {"Flask", "FastAPI"}
         return WebApplication(f"{module}:{last}" if is_factory else ast.unparse(node))
-    if dotted in HARMLESS:
-        return _harmless(call, dotted)
+    if dotted in PYTHON_FUNCTIONS:
+        return _python_function(call, dotted)
     if last in {"now", "today", "utcnow"}:
-        return unknown(node, "the moment at which the clock starts")
+        return unknown(node, "the time at which the clock starts")
     return CallResult(Reference(dotted), tuple(args), ast.unparse(node))
 
 
@@ -108,19 +108,19 @@ def _special(call: Call, dotted: str, scope: Scope) -> Value | None:  # noqa: PL
         return _named_tuple(args, kwargs)
     if dotted == "dataclasses.field":
         factory = kwargs.get("default_factory")
-        if isinstance(factory, Reference) and factory.dotted in HARMLESS:
-            return _harmless(replace(call, args=[], kwargs={}), factory.dotted)
+        if isinstance(factory, Reference) and factory.dotted in PYTHON_FUNCTIONS:
+            return _python_function(replace(call, args=[], kwargs={}), factory.dotted)
         return kwargs.get("default")
     if dotted == "functools.partial" and args:
         return Partial(args[0], tuple(args[1:]), tuple(kwargs.items()))
     return None
 
 
-def _harmless(call: Call, dotted: str) -> Value:
+def _python_function(call: Call, dotted: str) -> Value:
     args, kwargs = call.args, call.kwargs
     if dotted == "dict" and all(isinstance(arg, dict) for arg in args):
         return dict(*args, **kwargs)
-    function, values = HARMLESS[dotted], [*args, *kwargs.values()]
+    function, values = PYTHON_FUNCTIONS[dotted], [*args, *kwargs.values()]
     if dotted in CONTAINERS and all(isinstance(value, list | tuple | dict | str | int) for value in values):
         return attempt(call.node, lambda: function(*args, **kwargs))
     return computed(

@@ -73,7 +73,7 @@ def item(node: ast.Subscript, owner: Value, key: Value) -> Value:
         try:
             return owner[key]
         except (KeyError, IndexError, TypeError):
-            return unknown(node, f"{key!r}, which isn't there")
+            return unknown(node, f"{key!r}, which doesn't exist")
     return unknown(node, reason(owner))
 
 
@@ -81,5 +81,5 @@ def formatted(node: ast.JoinedStr, parts: list[tuple[Value, str]]) -> Value:
     """An f-string of values with their format specifications."""
     for value, _ in parts:
         if not is_plain(value):
-            return unknown(node, reason(value, "what an object is called"))
+            return unknown(node, reason(value, "the name of an object"))
     return "".join(format(value, spec) if spec else str(value) for value, spec in parts)

@@ -1,8 +1,8 @@
-"""Runs a clock file under a recording scheduler: the process that `clocks import apscheduler --execute` starts.
+"""Run a clock file under a recording scheduler: the process that `clocks import apscheduler --execute` starts.
 
 `python -P recording.py FILE` runs FILE as its owner does, with each scheduler's `start` doing nothing, and prints
-what was added as one JSON object. Whatever would wait for ever (a blocking start, a sleep, an event loop) ends the
-run. It needs the project's own interpreter and modules, so it imports nothing of scheduled_tasks.
+what was added as one JSON object. Whatever would wait forever (a blocking start, a sleep, an event loop) ends the run.
+It runs with the project's own interpreter and modules, so it imports nothing of scheduled_tasks.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from typing import Any
 
 
 class Over(BaseException):
-    """The file would wait from here on: what it adds, it has added."""
+    """The file would wait from here on: it has added all of its jobs."""
 
 
 schedulers: dict[int, dict[str, Any]] = {}
 kept: list[Any] = []  # so that no two schedulers share an id
-added: list[tuple[dict[str, Any], Any, Any]] = []  # each job, APScheduler's own, and its trigger when it was added
+added: list[tuple[dict[str, Any], Any, Any]] = []  # job, APScheduler's own, and its trigger when it was added
 FILE = ""
-PATIENCE = 2  # seconds for a coroutine that waits for something else than time
+COROUTINE_TIMEOUT = 2  # seconds, for a coroutine that waits for something other than time
 
 
 def over(*_args: object, **_kwargs: object) -> Any:
-    """Ends the run of the file."""
+    """End the run of the file."""
     raise Over
 
 
 def line_in_file() -> int:
-    """The line of the file that led here; 0 where none did."""
+    """The line of the file that led here; 0 if none did."""
     frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - the way to a caller's line
     while frame is not None:
-        # A scheduler of the file's own may have an add_job of its own: what calls that is meant.
+        # The file's own scheduler class may have its own add_job: the line that calls that one counts.
         if frame.f_code.co_filename == FILE and not hasattr(frame.f_locals.get("self"), "_pending_jobs"):
             return frame.f_lineno
         frame = frame.f_back
@@ -50,13 +50,13 @@ def line_in_file() -> int:
 
 
 def described(value: Any) -> Any:  # noqa: C901, PLR0911 - a table of cases
-    """A value as JSON: {"plain": …}, or what it stands for."""
+    """A value as JSON: {"plain": …}, or a description of an object."""
     if value is None or isinstance(value, bool | int | float | str):
         return {"plain": value}
     if isinstance(value, list | tuple):
-        return {"list": [described(each) for each in value]}
+        return {"list": [described(item) for item in value]}
     if isinstance(value, dict):
-        return {"dict": [[described(key), described(each)] for key, each in value.items()]}
+        return {"dict": [[described(key), described(item)] for key, item in value.items()]}
     if isinstance(value, datetime):
         return {"datetime": value.isoformat()}
     if isinstance(value, date):
@@ -67,7 +67,7 @@ def described(value: Any) -> Any:  # noqa: C901, PLR0911 - a table of cases
     if kind in {"CronTrigger", "IntervalTrigger", "DateTrigger"}:
         return trigger(value, kind)
     if kind in {"OrTrigger", "AndTrigger"}:
-        return {"trigger": kind[:-7].lower(), "parts": [described(each) for each in value.triggers]}
+        return {"trigger": kind[:-7].lower(), "parts": [described(part) for part in value.triggers]}
     if zone := getattr(value, "key", None) or getattr(value, "zone", None):
         return {"plain": str(zone)}
     if hasattr(value, "app_context"):
@@ -80,25 +80,25 @@ def described(value: Any) -> Any:  # noqa: C901, PLR0911 - a table of cases
 def trigger(value: Any, kind: str) -> dict[str, Any]:
     """An APScheduler trigger by its fields."""
     if kind == "CronTrigger":
-        fields = {each.name: described(str(each)) for each in value.fields if not each.is_default}
+        fields = {field.name: described(str(field)) for field in value.fields if not field.is_default}
         lowest = list(fields)[-1:]
-        fields = {name: each for name, each in fields.items() if name in lowest or each["plain"] != "*"}
+        fields = {name: text for name, text in fields.items() if name in lowest or text["plain"] != "*"}
     elif kind == "IntervalTrigger":
-        # Without start_date the object counts from now, to the microsecond: that is no date of its writer's.
+        # Without start_date the object counts from now, to the microsecond: the file's author gave no such date.
         seconds = value.interval.total_seconds()
         fields = {"seconds": described(int(seconds) if seconds == int(seconds) else seconds)}
     else:
         fields = {"run_date": described(value.run_date.replace(tzinfo=None))}
     for name in ("start_date", "end_date", "jitter"):
-        found = getattr(value, name, None)
-        if found is not None and not (name == "start_date" and found.microsecond):
-            fields[name] = described(found.replace(tzinfo=None) if isinstance(found, datetime) else found)
+        setting = getattr(value, name, None)
+        if setting is not None and not (name == "start_date" and setting.microsecond):
+            fields[name] = described(setting.replace(tzinfo=None) if isinstance(setting, datetime) else setting)
     zone = value.run_date.tzinfo if kind == "DateTrigger" else value.timezone
     return {"trigger": kind[:-7].lower(), "fields": fields, "zone": described(zone)}
 
 
 def record_into(base: Any) -> None:
-    """Makes APScheduler's base class write down what is asked of it."""
+    """Make APScheduler's base class record the settings and jobs that it gets."""
     configure, add_job = base.configure, base.add_job
 
     def recorded(self: Any) -> dict[str, Any]:
@@ -116,12 +116,12 @@ def record_into(base: Any) -> None:
         given = {key: value for key, value in more.items() if type(value).__name__ not in {"undefined", "Undefined"}}
         job = {
             "line": line_in_file(), "func": described(func), "trigger": described(trigger),
-            "args": [described(each) for each in args], "more": {key: described(each) for key, each in given.items()},
+            "args": [described(arg) for arg in args], "more": {key: described(value) for key, value in given.items()},
         }  # fmt: skip
         recorded(self)["jobs"].append(job)
         try:
             made = add_job(self, func, trigger, *args, **more)
-        except Exception as error:  # noqa: BLE001 - the clock would end here; the jobs after it are to be seen as well
+        except Exception as error:  # noqa: BLE001 - the clock would end here; record the jobs after it as well
             job["refused"] = f"{type(error).__name__}: {error}"
             return None
         added.append((job, made, described(made.trigger)))
@@ -130,10 +130,10 @@ def record_into(base: Any) -> None:
     base.configure, base.add_job = recording_configure, recording_add_job
 
 
-def take_changes_over() -> None:
-    """A job counts as it is when the scheduler starts: the file may have changed it, or taken it away."""
+def record_changes() -> None:
+    """Record each job as it is when the scheduler starts: the file may have changed or removed it."""
     for job, made, trigger in added:
-        if made._scheduler.get_job(made.id) is None:  # noqa: SLF001 - it says it nowhere else
+        if made._scheduler.get_job(made.id) is None:  # noqa: SLF001 - no public attribute has it
             job["removed"] = True
         if described(made.trigger) != trigger:
             job["trigger"], job["rescheduled"] = described(made.trigger), True
@@ -144,8 +144,8 @@ def take_changes_over() -> None:
             job["more"]["next_run_time"] = described(None)
 
 
-def keep_from_waiting() -> None:
-    """Whatever runs for ever or sleeps ends the run of the file."""
+def prevent_waiting() -> None:
+    """Let whatever runs forever or sleeps end the run of the file."""
     from apscheduler.schedulers import base
     from apscheduler.schedulers.background import BackgroundScheduler
     from apscheduler.schedulers.blocking import BlockingScheduler
@@ -161,16 +161,16 @@ def keep_from_waiting() -> None:
     signal.pause = over
     socketserver.BaseServer.serve_forever = over  # type: ignore[method-assign]
     asyncio.sleep = over
-    let_a_coroutine_run_until_it_waits()
+    run_coroutines_until_they_wait()
 
 
-def let_a_coroutine_run_until_it_waits() -> None:
-    """`asyncio.run(main())` may be what adds the jobs; a loop that runs for ever ends the run of the file."""
+def run_coroutines_until_they_wait() -> None:
+    """`asyncio.run(main())` may be what adds the jobs; a loop that runs forever ends the run of the file."""
     run_forever, run_until_complete = asyncio.BaseEventLoop.run_forever, asyncio.BaseEventLoop.run_until_complete
 
     def running(loop: Any, future: Any) -> Any:
         asyncio.BaseEventLoop.run_forever = run_forever  # type: ignore[method-assign]
-        stop = loop.call_later(PATIENCE, loop.stop)
+        stop = loop.call_later(COROUTINE_TIMEOUT, loop.stop)
         try:
             return run_until_complete(loop, future)
         except RuntimeError as error:
@@ -185,19 +185,19 @@ def let_a_coroutine_run_until_it_waits() -> None:
     asyncio.BaseEventLoop.run_until_complete = running  # type: ignore[method-assign, assignment]
 
 
-def all_kinds(kind: Any) -> list[Any]:
-    """The subclasses there are, and theirs."""
-    return [each for found in kind.__subclasses__() for each in (found, *all_kinds(found))]
+def all_kinds(base: Any) -> list[Any]:
+    """All subclasses of a class, direct or not."""
+    return [kind for direct in base.__subclasses__() for kind in (direct, *all_kinds(direct))]
 
 
 def main() -> None:
-    """Runs the file and prints the recording on the standard output that it itself doesn't get."""
+    """Run the file and print the recording on standard output, which the file itself doesn't get."""
     global FILE  # noqa: PLW0603 - one process records one file
     FILE = os.path.realpath(sys.argv[1])
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     sys.path[:0] = [str(Path(FILE).parent), str(Path.cwd())]
-    keep_from_waiting()
+    prevent_waiting()
     module = types.ModuleType("__main__")
     module.__file__ = FILE
     sys.modules["__main__"] = module
@@ -213,10 +213,10 @@ def main() -> None:
     for name, value in list(vars(module).items()):
         if id(value) in schedulers and "name" not in schedulers[id(value)]:
             schedulers[id(value)]["name"] = name
-    take_changes_over()
+    record_changes()
     json.dump({"schedulers": list(schedulers.values()), "error": error}, out)
     out.flush()
-    os._exit(0)  # threads and handlers of the file have no say
+    os._exit(0)  # threads and exit handlers of the file don't run
 
 
 if __name__ == "__main__":

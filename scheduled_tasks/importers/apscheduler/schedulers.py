@@ -83,10 +83,10 @@ def add_job(call: Call, scope: Scope, decorated: LocalFunction | None = None, ab
         arguments["func"] = function
     problem = "" if len(call.args) <= len(names) else "it has more positional arguments than APScheduler takes"
     if "**" in arguments:
-        problem = why_unknown(arguments.pop("**")) or "its arguments are put together elsewhere"
+        problem = why_unknown(arguments.pop("**")) or "its arguments are assembled elsewhere"
     undecided = f"it is added {scope.undecided.when}" if scope.undecided else ""
     if isinstance(node.func, ast.Attribute) and isinstance(_first_name(node.func.value, scope), CallResult):
-        undecided = undecided or f"{ast.unparse(node.func.value)} is no scheduler that this file makes or imports"
+        undecided = undecided or f"{ast.unparse(node.func.value)} is not a scheduler that this file makes or imports"
     line = reading.source.line(node.lineno)
     job = AddJobCall(node.lineno, line, arguments, above, undecided, problem, doubt=scope.doubt)
     scheduler.calls.append(job)
@@ -158,7 +158,7 @@ def change_job(job: JobHandle, change: str, args: list[Value], call: Call, scope
     changes = {key: value for key, value in call.kwargs.items() if key not in {"job_id", "jobstore"}}
     added = job.call
     if scope.undecided:
-        added.doubt = added.doubt or f"{change}() changes it perhaps: {scope.undecided.when}"
+        added.doubt = added.doubt or f"{change}() is left out, because it is called only {scope.undecided.when}"
     elif change == "remove":
         job.scheduler.calls = [other for other in job.scheduler.calls if other is not added]
     elif change == "pause":

@@ -25,7 +25,7 @@ from scheduled_tasks.importers.apscheduler.values import (
     WebApplication,
     is_plain,
     reason,
-    why_unknown,
+    written,
 )
 from scheduled_tasks.importers.apscheduler.vocabulary import APPLICATION_NAMES, ENDS
 
@@ -145,10 +145,10 @@ def _if(node: ast.If, scope: Scope) -> None:
         follow_all(node.body if test else node.orelse, scope)
         return
     written, on = ast.unparse(node.test), _dependency(test)
-    endings = _branches([node.body, node.orelse], Condition(f"if {written}, which hangs on {on}", on), scope)
+    endings = _branches([node.body, node.orelse], Condition(f"if {written}, which depends on {on}", on), scope)
     if any(endings) and not scope.doubt:
         written = f"not ({written})" if endings[0] else written
-        scope.doubt = f"it is added only if {written}, which hangs on {on}"
+        scope.doubt = f"it is added only if {written}, which depends on {on}"
 
 
 def _branches(blocks: list[list[ast.stmt]], condition: Condition, scope: Scope) -> list[Ending | None]:
@@ -207,7 +207,7 @@ def _for(node: ast.For | ast.AsyncFor, scope: Scope) -> None:
         else:
             loop = f"loop over {ast.unparse(node.iter)}"
             bind(node.target, UnknownValue(ast.unparse(node.target), f"the {loop}"), scope)
-            _branches([node.body], Condition(f"in a {loop}, {_dependency(items)}", ONLY_A_RUN), scope)
+            _branches([node.body], Condition(f"in a {loop}, which depends on {_dependency(items)}", ONLY_A_RUN), scope)
     finally:
         scope.loop_names, scope.doubt = loop_names, doubt
 
@@ -226,7 +226,7 @@ def _unroll(node: ast.For | ast.AsyncFor, items: list[Value], scope: Scope) -> b
 
 @follow.register(ast.While)
 def _while(node: ast.While, scope: Scope) -> None:
-    _branches([node.body], Condition(f"in a loop, while {ast.unparse(node.test)}", ONLY_A_RUN), scope)
+    _branches([node.body], Condition(f"in a loop that runs while {ast.unparse(node.test)}", ONLY_A_RUN), scope)
 
 
 @follow.register(ast.Try)
@@ -279,4 +279,6 @@ def _continue(_node: ast.Continue, _scope: Scope) -> None:
 
 
 def _dependency(value: Value) -> str:
-    return reason(value, why_unknown(value) or ONLY_A_RUN)
+    """What an unknown value depends on, to complete "which depends on …"."""
+    is_container = is_plain(value) or isinstance(value, list | tuple | dict | set)
+    return ONLY_A_RUN if is_container else reason(value, f"{written(value)}, which exists only in a running process")

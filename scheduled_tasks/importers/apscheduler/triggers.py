@@ -1,15 +1,15 @@
-"""The triggers of imported jobs: what APScheduler makes of them, what is written in the clock file, what differs.
+"""Convert the triggers of imported jobs: what APScheduler makes of them, what the clock file gets, what differs.
 
-In come a job's arguments as they were read; out come `ReadTrigger`s (several for an OrTrigger), each with
-APScheduler's own trigger, ours, the words to write, and differences.
+A job's arguments become one `ReadTrigger`, or several for an OrTrigger.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
@@ -31,9 +31,6 @@ from scheduled_tasks.importers.codegen import literal
 from scheduled_tasks.schedule import Trigger, read_trigger
 from scheduled_tasks.schedule.trigger import Date, Interval
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 MAKERS = {"cron": CronTrigger, "interval": IntervalTrigger, "date": DateTrigger}
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONG = 86400
@@ -50,7 +47,7 @@ class Zones:
 
 @dataclass(frozen=True)
 class ReadTrigger:
-    """One trigger: what to write (`kind`, `words`), APScheduler's and ours where it can be had, differences."""
+    """One trigger: what to write (`kind`, `words`), APScheduler's own and ours if they could be made, differences."""
 
     kind: str
     words: tuple[str, ...] = ()
@@ -60,7 +57,7 @@ class ReadTrigger:
 
 
 def read(arguments: Mapping[str, Value], zones: Zones, now: datetime) -> list[ReadTrigger]:
-    """The triggers that an `add_job` means."""
+    """The triggers of a job."""
     trigger = arguments.get("trigger")
     fields = {name: value for name, value in arguments.items() if name not in ADD_JOB}
     if isinstance(trigger, UnknownValue):
@@ -68,10 +65,10 @@ def read(arguments: Mapping[str, Value], zones: Zones, now: datetime) -> list[Re
     if isinstance(trigger, TriggerObject):
         return _read_object(trigger, zones, now)
     if trigger is None:
-        return [_refused("trigger", "it has no trigger: it runs once, whenever the clock is started",
+        return [_refused("trigger", "it has no trigger: it runs once, at each start of the clock",
                          "run it from a deploy with run-task, or give it a trigger")]  # fmt: skip
     if trigger not in MAKERS:
-        return [_refused("trigger", f"{written(trigger)} is not a trigger that a timer knows",
+        return [_refused("trigger", f"{written(trigger)} is not a trigger that a timer supports",
                          "write 'cron', 'interval' or 'date'")]  # fmt: skip
     return [_read(str(trigger), fields, zones.clock, zones, now)]
 
@@ -82,16 +79,18 @@ def _refused(kind: str, text: str, instead: str) -> ReadTrigger:
 
 def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[ReadTrigger]:
     if trigger.kind == "or":
-        found: list[ReadTrigger] = []
+        parts: list[ReadTrigger] = []
         for part in trigger.parts:
-            found += read({"trigger": part}, zones, now)
-        text = "an OrTrigger becomes a job for each of its parts; where two fire together, both run"
+            parts += read({"trigger": part}, zones, now)
+        text = "an OrTrigger becomes a job for each of its parts; if two fire at the same time, both run"
         difference = Difference("or", text)
         return [ReadTrigger(part.kind, part.words, part.original, part.trigger, (*part.differences, difference))
-                for part in found]  # fmt: skip
+                for part in parts]  # fmt: skip
     if trigger.kind == "and":
         return [
-            _refused("and", "an AndTrigger can't be said to a timer", "write one cron trigger: its fields all hold")
+            _refused(
+                "and", "a timer can't express an AndTrigger", "write one cron trigger: all of its fields must match"
+            )
         ]
     fields = dict(trigger.fields)
     more: tuple[Difference, ...] = ()
@@ -100,35 +99,35 @@ def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[Re
             parsed = CronTrigger.from_crontab(trigger.crontab, timezone="UTC")
         except ValueError as error:
             return [_refused("crontab", f"APScheduler refuses {trigger.crontab!r}: {error}", "correct the expression")]
-        given = {each.name: str(each) for each in parsed.fields if not each.is_default}
+        given = {field.name: str(field) for field in parsed.fields if not field.is_default}
         given = {name: value for name, value in given.items() if name == "minute" or value != "*"}
         given.pop("second", None)
         weekday = given.get("day_of_week", "")
         if re.search(r"\d", weekday.partition("/")[0]):
             given["day_of_week"] = _named_days(weekday)
             text = (
-                f"APScheduler counts weekdays from Monday as 0: it ran on {given['day_of_week']}, where a crontab "
-                f"means {_named_days(weekday, first=-1)}; what ran is kept"
+                f"APScheduler counts weekdays from Monday as 0: it ran on {given['day_of_week']}, although a crontab "
+                f"means {_named_days(weekday, first=-1)}; {given['day_of_week']} is kept"
             )
             more = (Difference("weekday", text, "remark"),)
         if given.get("day", "*") != "*" and given.get("day_of_week", "*") != "*":
-            text = "APScheduler holds day and weekday both, where a crontab means either; what ran is kept"
+            text = "in APScheduler day and weekday must both match, in a crontab one of them; both must still match"
             more = (*more, Difference("either", text, "remark"))
         fields = given | fields
     zone = fields.pop("timezone", None) or zones.host
-    found_one = _read(trigger.kind, fields | {"timezone": zone}, zones.clock, zones, now)
+    single = _read(trigger.kind, fields | {"timezone": zone}, zones.clock, zones, now)
     if "timezone" not in trigger.fields and zones.clock != zones.host:
-        text = f"an object made without a zone is in the host's ({zones.host}), not in the scheduler's ({zones.clock})"
+        text = f"a trigger object without a zone uses the host's ({zones.host}), not the scheduler's ({zones.clock})"
         more = (*more, Difference("zone", text, "remark"))
-    return [ReadTrigger(trigger.kind, found_one.words, found_one.original, found_one.trigger,
-                        (*found_one.differences, *more))]  # fmt: skip
+    return [ReadTrigger(trigger.kind, single.words, single.original, single.trigger,
+                        (*single.differences, *more))]  # fmt: skip
 
 
 def _named_days(text: str, first: int = 0) -> str:
-    """Weekday numbers as names; what stands behind a / is a step and stays."""
+    """Weekday numbers as names; a number after a / is a step and stays."""
 
-    def name(found: re.Match[str]) -> str:
-        return DAY_NAMES[(int(found[0]) + first) % 7]
+    def name(match: re.Match[str]) -> str:
+        return DAY_NAMES[(int(match[0]) + first) % 7]
 
     if re.search(r"-\w+/", text):
         return text
@@ -167,22 +166,22 @@ def _writable(value: Value) -> Value:
 
 
 def _differences(trigger: Trigger, original: Any, now: datetime) -> list[Difference]:
-    found = find_differences(original, trigger, now)
+    differences = find_differences(original, trigger, now)
     if isinstance(trigger, Interval) and trigger.start is None:
         text = (
             "without start_date APScheduler counted from each start of the clock; here it counts from Monday 00:00 UTC"
         )
         if trigger.every >= LONG:
-            text += ", so that a restart no longer puts it off"
-        found.append(Difference("phase", text, instead="write start_date to choose the phase"))
+            text += ", so a restart no longer delays it"
+        differences.append(Difference("phase", text, instead="write start_date to choose when it starts counting"))
     if isinstance(trigger, Date) and trigger.run_at <= now:
-        found.append(
-            Difference("past", f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which is past: it never runs")
+        differences.append(
+            Difference("past", f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which has passed: it never runs")
         )
     if trigger.jitter:
-        text = f"APScheduler starts it up to {trigger.jitter} s early or late; here it is late, by the same each time"
-        found.append(Difference("jitter", text))
-    found += [
+        early = f"APScheduler starts it up to {trigger.jitter} s early or late"
+        differences.append(Difference("jitter", f"{early}; here it is always late by the same delay"))
+    differences += [
         Difference("reading", note, "remark") for note in trigger.warnings if not note.startswith("no start_date")
     ]
-    return found
+    return differences

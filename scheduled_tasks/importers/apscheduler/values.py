@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 Value = Any  # a plain Python value, or one of the classes below
-ONLY_A_RUN = "what only a run knows"
+ONLY_A_RUN = "a value known only at run time"
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def why_unknown(value: Value) -> str:
         return next(filter(None, map(why_unknown, value.values())), "")
     if isinstance(value, list | tuple | set):
         return next(filter(None, map(why_unknown, value)), "")
-    return "" if is_plain(value) else f"{written(value)} only exists in a running process"
+    return "" if is_plain(value) else f"{written(value)} exists only in a running process"
 
 
 def written(value: Value) -> str:  # noqa: PLR0911 - a table of cases

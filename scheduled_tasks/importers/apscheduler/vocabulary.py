@@ -1,19 +1,14 @@
-"""The words that reading a clock file knows: APScheduler's, those of zones and applications, Python's harmless ones.
-
-Tables, and the two questions that are asked of them; the code that walks them is `evaluate` and `clock_source`.
-"""
+"""The names that reading knows: of APScheduler, time zones, web applications and harmless Python functions."""
 
 from __future__ import annotations
 
 import ast
 import operator
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from scheduled_tasks.importers.apscheduler.values import Value
+from scheduled_tasks.importers.apscheduler.values import Value
 
 ADD_JOB = (
     "func", "trigger", "args", "kwargs", "id", "name", "misfire_grace_time", "coalesce", "max_instances",
@@ -21,17 +16,17 @@ ADD_JOB = (
 )  # fmt: skip
 SCHEDULED_JOB = tuple(name for name in ADD_JOB if name not in {"func", "replace_existing"})
 ADDS = {"add_job": ADD_JOB, "scheduled_job": SCHEDULED_JOB}
-# Flask-APScheduler's own: its decorator is `task`, and its add_job takes the id first.
+# Flask-APScheduler's: its decorator is `task`, and its add_job takes the id first.
 FLASK = "flask_apscheduler.APScheduler"
 FLASK_ADDS = ADDS | {"add_job": ("id", "func", *ADD_JOB[1:]), "task": ("trigger", "id")}
-# What has no counterpart, or needs none: said once where it stands. None: nothing to say.
+# Methods without a counterpart here, and the report's note on them; None: no note.
 SCHEDULER_METHODS = {
     "start": None, "shutdown": None, "configure": None, "print_jobs": None, "init_app": None,
     "add_listener": "an event listener has no counterpart: a failed run is in the log, the table and the unit's state",
-    "add_jobstore": "there is no job store: what is due stands in the timers",
-    "add_executor": "there are no executors: each run is a process of its own",
+    "add_jobstore": "there is no job store: the timers keep what is due",
+    "add_executor": "there are no executors: each run is its own process",
 }  # fmt: skip
-# What is no call of APScheduler 3: its methods of before and after.
+# Methods of APScheduler 2 and 4 that APScheduler 3 doesn't have.
 OTHER_VERSIONS = {
     "add_cron_job": 2, "add_interval_job": 2, "add_date_job": 2, "cron_schedule": 2, "interval_schedule": 2,
     "unschedule_job": 2, "unschedule_func": 2, "add_schedule": 4, "configure_task": 4,
@@ -58,28 +53,41 @@ OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.In: lambda left, right: left in right, ast.NotIn: lambda left, right: left not in right,
     ast.Is: operator.is_, ast.IsNot: operator.is_not, ast.Not: operator.not_, ast.USub: operator.neg,
 }  # fmt: skip
-HARMLESS: Mapping[str, Callable[..., Any]] = {
+PYTHON_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "int": int, "str": str, "float": float, "bool": bool, "len": len, "list": list, "tuple": tuple, "dict": dict,
     "set": set, "sorted": sorted, "min": min, "max": max, "sum": sum, "abs": abs,
     "range": lambda *args: list(range(*args)[:100_000]),
-    "enumerate": lambda *args, **more: [list(each) for each in enumerate(*args, **more)],
-    "zip": lambda *args, **_more: [list(each) for each in zip(*args, strict=False)],
+    "enumerate": lambda *args, **more: [list(pair) for pair in enumerate(*args, **more)],
+    "zip": lambda *args, **_more: [list(items) for items in zip(*args, strict=False)],
     "datetime.datetime": datetime, "datetime.date": date, "datetime.timedelta": timedelta, "datetime.time": time,
     "datetime.datetime.fromisoformat": datetime.fromisoformat, "datetime.datetime.combine": datetime.combine,
 }  # fmt: skip
-METHODS = {"items", "keys", "values", "get", "format", "lower", "upper", "strip", "split", "join", "replace", "copy"}
-MUTATES = {
+READING_METHODS = {
+    "items",
+    "keys",
+    "values",
+    "get",
+    "format",
+    "lower",
+    "upper",
+    "strip",
+    "split",
+    "join",
+    "replace",
+    "copy",
+}
+CHANGING_METHODS = {
     "append", "extend", "insert", "update", "add", "setdefault", "pop", "remove", "clear", "sort", "reverse", "discard",
 }  # fmt: skip
 CONTAINERS = {"list", "tuple", "dict", "enumerate", "zip", "len"}  # keep unknown values as items
 
 
 def settings_of(args: list[Value], kwargs: dict[str, Value]) -> dict[str, Value]:
-    """A scheduler's settings by name, those of its dictionary ('apscheduler.timezone') under the same names."""
+    """A scheduler's settings by name; those of its dictionary ('apscheduler.timezone') lose the prefix."""
     settings: dict[str, Value] = {}
-    for each in (*args, kwargs.get("gconfig")):
-        if isinstance(each, dict):
-            settings |= {str(key).removeprefix("apscheduler."): value for key, value in each.items()}
+    for options in (*args, kwargs.get("gconfig")):
+        if isinstance(options, dict):
+            settings |= {str(key).removeprefix("apscheduler."): value for key, value in options.items()}
     settings |= {key: value for key, value in kwargs.items() if key != "gconfig"}
     defaults = {key.partition(".")[2]: settings.pop(key) for key in list(settings) if key.startswith("job_defaults.")}
     if defaults:
@@ -88,5 +96,5 @@ def settings_of(args: list[Value], kwargs: dict[str, Value]) -> dict[str, Value]
 
 
 def adds(function: ast.expr) -> str:
-    """Which of the methods that add a job a call's function is; "" where it is none."""
+    """The name of the method if an expression is one that adds jobs, otherwise ""."""
     return function.attr if isinstance(function, ast.Attribute) and function.attr in ADDS else ""

@@ -1,17 +1,13 @@
-"""A crontab, line by line: comments, variables, entries, and lines that cron would not take.
+"""Parse a crontab line by line: comments, variables, entries, and lines that cron refuses.
 
-In comes a file's text and its format; out comes one `Line` for each of its lines, in order. Rules are those of
-crontab(5) as Debian's cron and cronie read them, and anacrontab(5).
+The rules are those of crontab(5) as Debian's cron and cronie read it, and of anacrontab(5).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 USER, SYSTEM, ANACRON = "user", "system", "anacron"
 FIELDS = 5
@@ -21,9 +17,9 @@ FIELD = re.compile(r"[-0-9*,/~a-zA-Z]+")
 
 @dataclass(frozen=True)
 class Line:
-    """One line: `kind` is empty, comment, variable, entry or wrong; the other fields belong to some kinds alone.
+    """One line: `kind` is empty, comment, variable, entry or wrong; the other fields belong to some kinds only.
 
-    `when` is the five fields or the @word; of an anacrontab the period, with `delay` in minutes and the job's
+    `when` is the five fields or the @word, in an anacrontab the period, with `delay` in minutes and the job's
     `identifier`.
     """
 
@@ -42,7 +38,7 @@ class Line:
 
 
 def format_of(path: Path) -> str:
-    """A crontab's format by where it stands: /etc/crontab and /etc/cron.d name a user in each line."""
+    """A crontab's format by its path: /etc/crontab and /etc/cron.d name a user in each line."""
     if path.name == "anacrontab":
         return ANACRON
     return SYSTEM if path.parent.name == "cron.d" or (path.parent.name, path.name) == ("etc", "crontab") else USER
@@ -59,24 +55,24 @@ def _line(number: int, text: str, form: str) -> Line:  # noqa: PLR0911 - a table
         return Line(number, text, "empty")
     if stripped.startswith("#"):
         return Line(number, text, "comment", value=stripped.lstrip("# "))
-    if (found := VARIABLE.fullmatch(text)) and not re.match(r"\s*[0-9*@]", text):
-        value = found[4]
+    if (match := VARIABLE.fullmatch(text)) and not re.match(r"\s*[0-9*@]", text):
+        value = match[4]
         if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
             value = value[1:-1]
-        return Line(number, text, "variable", name=found[1] or found[2] or found[3], value=value)
+        return Line(number, text, "variable", name=match[1] or match[2] or match[3], value=value)
     if form == ANACRON:
         return _anacron(number, text)
     words = 1 if stripped.startswith("@") else FIELDS
     pattern = r"(\S+)\s+" * words + (r"(\S+)\s+" if form == SYSTEM else "()") + r"(.*\S)"
     entry = re.fullmatch(pattern, stripped)
     fields = entry.groups()[:words] if entry else ()
-    if not entry or not all(each.startswith("@") or FIELD.fullmatch(each) for each in fields):
+    if not entry or not all(word.startswith("@") or FIELD.fullmatch(word) for word in fields):
         wanted = "five fields, a user and a command" if form == SYSTEM else "five fields and a command"
         return Line(number, text, "wrong", problem=f"not {wanted}: cron refuses it")
     user, command = entry.groups()[words:]
     if form == SYSTEM and not re.fullmatch(r"[A-Za-z_][-A-Za-z0-9_.]*", user):
         return Line(
-            number, text, "wrong", problem=f"{user} is no user; a user's own crontab is read with --format user"
+            number, text, "wrong", problem=f"{user} is not a user; read a user's own crontab with --format user"
         )
     command, stdin = split_command(command)
     return Line(number, text, "entry", when=" ".join(fields), user=user, command=command, stdin=stdin)
@@ -99,5 +95,5 @@ def split_command(text: str) -> tuple[str, str]:
 
 
 def _ended(text: str) -> str:
-    """With a line break at its end, which cron adds where there is none."""
+    """The text with a line break at its end, which cron adds if it is missing."""
     return f"{text}\n" if text and not text.endswith("\n") else text

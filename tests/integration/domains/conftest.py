@@ -1,8 +1,8 @@
-"""What the tests of the worked example share: its application, its flags switched on, the services that it asks.
+"""Shared by the tests of the worked example: its application, its active flags, the services that it calls.
 
-The services are a real HTTP server of the test's own, which speaks their documented requests and, where a test says
-so, fails as services do.
-"""
+The services are a real HTTP server of the test. It implements their documented requests, and fails as services do when
+a
+test asks for it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def app(database_url: str) -> Iterator[Application]:
 
 @pytest.fixture
 def rows(connection: psycopg.Connection[Any]) -> Callable[[str], list[tuple[Any, ...]]]:
-    """Executes a statement and gives its rows."""
+    """Execute a statement and return its rows."""
 
     def execute(statement: str) -> list[tuple[Any, ...]]:
         cursor = connection.execute(statement.encode())
@@ -52,8 +52,8 @@ def rows(connection: psycopg.Connection[Any]) -> Callable[[str], list[tuple[Any,
 
 
 @dataclass
-class Fault:
-    """An answer instead of the right one; `hang`: none at all while the test lasts."""
+class BadAnswer:
+    """An answer instead of the right one; `hang`: no answer while the test lasts."""
 
     status: int = 200
     body: str = ""
@@ -65,8 +65,8 @@ class Fault:
 class Services:
     """The state of the services, set and read by tests.
 
-    `faults` are answered to the next requests whose path contains their key, one a request; `index` is what the
-    search service holds; `before_batch` is called when it gets a batch.
+    `bad_answers` answer the next requests whose path contains their key, one for each request; `index` is the content
+    of the search index; `before_batch` is called before it receives a batch.
     """
 
     url: str
@@ -74,17 +74,17 @@ class Services:
     products: list[dict[str, Any]] = field(default_factory=list)
     page: int = 2
     index: dict[str, Any] = field(default_factory=dict)
-    faults: dict[str, deque[Fault]] = field(default_factory=dict)
+    bad_answers: dict[str, deque[BadAnswer]] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     batches: list[list[tuple[str, str]]] = field(default_factory=list)
     before_batch: Callable[[], None] = lambda: None
     over: Event = field(default_factory=Event)
 
-    def fail(self, path: str, *, times: int = 1, **fault: Any) -> None:
-        self.faults.setdefault(path, deque()).extend(Fault(**fault) for _ in range(times))
+    def fail(self, path: str, *, times: int = 1, **bad_answer: Any) -> None:
+        self.bad_answers.setdefault(path, deque()).extend(BadAnswer(**bad_answer) for _ in range(times))
 
-    def next_fault(self, path: str) -> Fault | None:
-        return next((faults.popleft() for key, faults in self.faults.items() if key in path and faults), None)
+    def next_bad_answer(self, path: str) -> BadAnswer | None:
+        return next((queue.popleft() for key, queue in self.bad_answers.items() if key in path and queue), None)
 
     def answer(self, method: str, path: str, query: dict[str, str], body: bytes, headers: Any) -> tuple[int, object]:
         match method, path.strip("/").split("/"):
@@ -130,17 +130,17 @@ def _handler(services: Services) -> type[BaseHTTPRequestHandler]:
             query = dict(parse_qsl(parts.query))
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             services.requests.append((self.command, parts.path, query))
-            if (fault := services.next_fault(parts.path)) is None:
+            if (bad_answer := services.next_bad_answer(parts.path)) is None:
                 status, content = services.answer(self.command, parts.path, query, body, self.headers)
-                fault = Fault(status, json.dumps(content), {"Content-Type": "application/json"})
-            if fault.hang:
+                bad_answer = BadAnswer(status, json.dumps(content), {"Content-Type": "application/json"})
+            if bad_answer.hang:
                 services.over.wait()
                 self.close_connection = True
                 return
-            self.send_response(fault.status)
-            for name, value in fault.headers.items():
+            self.send_response(bad_answer.status)
+            for name, value in bad_answer.headers.items():
                 self.send_header(name, value)
-            data = fault.body.encode()
+            data = bad_answer.body.encode()
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -155,7 +155,7 @@ def _handler(services: Services) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    """The services on a port of their own; the settings say where. Attempts follow each other without a pause."""
+    """Start the services on a port of their own and set their URLs. Retries follow without a pause."""
     services = Services("")
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(services)) as server:
         services.url = f"http://127.0.0.1:{server.server_port}"

@@ -1,4 +1,4 @@
-"""Algolia's tasks, against a real PostgreSQL and an HTTP server that speaks and fails as the service does."""
+"""The Algolia tasks, with a real PostgreSQL and an HTTP server that answers and fails like the service."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _queue(rows: Rows, *offers: int) -> None:
         rows(f"INSERT INTO offer_index_queue (offer_id, queued_at) VALUES ({offer}, '2026-01-01T00:00:0{offer}Z')")
 
 
-def test_offers_for_sale_are_indexed_and_the_others_deleted_there(app: Application, services: Any, rows: Rows) -> None:
+def test_offers_for_sale_are_indexed_and_the_others_deleted(app: Application, services: Any, rows: Rows) -> None:
     services.index = {"3": {}, "4": {}, "6": {}}
     _queue(rows, 1, 3, 4, 5, 6)
     algolia.index_offers(app)
@@ -57,7 +57,7 @@ def test_offers_for_sale_are_indexed_and_the_others_deleted_there(app: Applicati
     assert rows("SELECT id FROM offer WHERE indexed_at IS NOT NULL ORDER BY id") == [(1,), (5,)]
 
 
-def test_queue_is_sent_in_batches_the_longest_waiting_first(app: Application, services: Any, rows: Rows) -> None:
+def test_the_queue_is_sent_in_batches_longest_waiting_first(app: Application, services: Any, rows: Rows) -> None:
     _queue(rows, 1, 2, 3, 4, 5)
     algolia.index_offers(app, batch_size=2)
     assert services.batches == [
@@ -67,7 +67,7 @@ def test_queue_is_sent_in_batches_the_longest_waiting_first(app: Application, se
     ]
 
 
-def test_empty_queue_asks_nothing_of_the_service(app: Application, services: Any) -> None:
+def test_an_empty_queue_sends_no_request(app: Application, services: Any) -> None:
     algolia.index_offers(app)
     assert services.requests == []
 
@@ -84,7 +84,7 @@ def test_empty_queue_asks_nothing_of_the_service(app: Application, services: Any
         pytest.param({"body": "[]"}, "doesn't list the objectIDs that were sent", id="no-object"),
     ],
 )
-def test_offers_stay_in_the_queue_when_the_service_does_not_take_them(
+def test_offers_stay_in_the_queue_if_the_service_does_not_accept_them(
     app: Application, services: Any, rows: Rows, fault: dict[str, Any], reason: str
 ) -> None:
     _queue(rows, 1, 2)
@@ -99,7 +99,7 @@ def test_offers_stay_in_the_queue_when_the_service_does_not_take_them(
     assert sorted(services.index) == ["1", "2"]
 
 
-def test_service_that_hangs_fails_the_run_and_the_offers_stay(
+def test_a_hanging_service_fails_the_run_and_the_offers_stay(
     app: Application, services: Any, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_TIMEOUT", "0.3")
@@ -110,7 +110,7 @@ def test_service_that_hangs_fails_the_run_and_the_offers_stay(
     assert rows(QUEUE) == [(1, None)]
 
 
-def test_batches_before_the_failure_have_left_the_queue(app: Application, services: Any, rows: Rows) -> None:
+def test_batches_before_a_failure_leave_the_queue(app: Application, services: Any, rows: Rows) -> None:
     _queue(rows, 1, 2)
     services.before_batch = lambda: services.fail("/batch", status=500, times=4)
     with pytest.raises(ServiceError, match="answered 500"):
@@ -119,16 +119,14 @@ def test_batches_before_the_failure_have_left_the_queue(app: Application, servic
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_fault_that_passes_is_got_over(app: Application, services: Any, rows: Rows, status: int) -> None:
+def test_a_temporary_failure_is_retried(app: Application, services: Any, rows: Rows, status: int) -> None:
     _queue(rows, 1)
     services.fail("/batch", status=status, times=3)
     algolia.index_offers(app)
     assert rows(QUEUE) == []
 
 
-def test_offer_that_the_service_refuses_does_not_hold_up_the_others(
-    app: Application, services: Any, rows: Rows
-) -> None:
+def test_a_refused_offer_does_not_block_the_others(app: Application, services: Any, rows: Rows) -> None:
     rows("UPDATE offer SET name = 'too big' WHERE id = 2")
     _queue(rows, 1, 2, 3, 4, 5)
     with pytest.raises(algolia.OffersRefusedError, match=r"^1 refused, staying in the queue: offer 2: ") as caught:
@@ -139,7 +137,7 @@ def test_offer_that_the_service_refuses_does_not_hold_up_the_others(
     assert rows(QUEUE) == [(2, None)]
 
 
-def test_offer_that_changes_while_it_is_sent_is_sent_again_and_its_change_does_not_wait(
+def test_an_offer_that_changes_during_the_request_is_sent_again_and_its_change_does_not_wait(
     app: Application, services: Any, rows: Rows, database_url: str
 ) -> None:
     _queue(rows, 1)
@@ -157,23 +155,21 @@ def test_offer_that_changes_while_it_is_sent_is_sent_again_and_its_change_does_n
     assert rows(QUEUE) == []
 
 
-def test_offer_that_another_run_is_sending_is_left_to_it(app: Application, services: Any, rows: Rows) -> None:
+def test_an_offer_that_another_run_is_sending_is_left_to_that_run(app: Application, services: Any, rows: Rows) -> None:
     _queue(rows, 1, 2)
     rows("UPDATE offer_index_queue SET taken_until = now() + interval '1 minute' WHERE offer_id = 1")
     algolia.index_offers(app)
     assert services.batches == [[("updateObject", "2")]]
 
 
-def test_offer_of_a_run_that_was_killed_is_sent_by_a_later_one(app: Application, services: Any, rows: Rows) -> None:
+def test_an_offer_of_a_killed_run_is_sent_by_a_later_run(app: Application, services: Any, rows: Rows) -> None:
     _queue(rows, 1)
     rows("UPDATE offer_index_queue SET taken_until = now() - interval '1 second'")
     algolia.index_offers(app)
     assert sorted(services.index) == ["1"]
 
 
-def test_row_that_somebody_has_locked_is_not_waited_for(
-    app: Application, services: Any, rows: Rows, database_url: str
-) -> None:
+def test_a_locked_row_is_not_waited_for(app: Application, services: Any, rows: Rows, database_url: str) -> None:
     _queue(rows, 1, 2)
     with psycopg.connect(database_url) as other:
         other.execute("SELECT FROM offer_index_queue WHERE offer_id = 1 FOR UPDATE")
@@ -182,7 +178,7 @@ def test_row_that_somebody_has_locked_is_not_waited_for(
     assert rows(QUEUE) == [(1, None)]
 
 
-def test_runs_at_once_send_each_offer_once(services: Any, rows: Rows, database_url: str) -> None:
+def test_concurrent_runs_send_each_offer_once(services: Any, rows: Rows, database_url: str) -> None:
     rows("INSERT INTO offer (venue_id, name, type) SELECT 1, 'A book', 'book' FROM generate_series(6, 200)")
     rows("INSERT INTO offer_index_queue (offer_id) SELECT generate_series(1, 200)")
     barrier = Barrier(3)
@@ -200,7 +196,7 @@ def test_runs_at_once_send_each_offer_once(services: Any, rows: Rows, database_u
     assert rows(QUEUE) == []
 
 
-def test_expired_offers_are_deleted_from_the_index_and_others_left_in_the_queue(
+def test_expired_offers_are_deleted_from_the_index_and_others_stay_in_the_queue(
     app: Application, services: Any, rows: Rows
 ) -> None:
     services.index = {"1": {}, "4": {}, "5": {}}
@@ -213,14 +209,14 @@ def test_expired_offers_are_deleted_from_the_index_and_others_left_in_the_queue(
     assert rows("SELECT id FROM offer WHERE indexed_at IS NOT NULL ORDER BY id") == [(1,), (5,)]
 
 
-def test_expired_offers_that_were_deleted_are_not_deleted_again(app: Application, services: Any, rows: Rows) -> None:
+def test_deleted_expired_offers_are_not_deleted_again(app: Application, services: Any, rows: Rows) -> None:
     rows("UPDATE offer SET indexed_at = now() WHERE id = 4")
     algolia.delete_expired_offers(app)
     algolia.delete_expired_offers(app)
     assert services.batches == [[("deleteObject", "4")]]
 
 
-def test_expired_offers_stay_known_as_indexed_when_the_service_fails(
+def test_expired_offers_stay_marked_as_indexed_if_the_service_fails(
     app: Application, services: Any, rows: Rows
 ) -> None:
     rows("UPDATE offer SET indexed_at = now() WHERE id = 4")

@@ -1,4 +1,4 @@
-"""The worked example's application: its connection, and what it tells of uncommitted work."""
+"""The worked example's application: its connection, and how it reports uncommitted work."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_application_that_nobody_used_has_left_nothing() -> None:
+def test_an_unused_application_leaves_nothing_uncommitted() -> None:
     assert list(create_app().uncommitted()) == []
 
 
-def test_what_was_written_outside_of_a_transaction_block_is_told(app: Application) -> None:
+def test_writes_outside_a_transaction_block_are_reported(app: Application) -> None:
     app.connection.execute("INSERT INTO venue (name) VALUES ('Librairie du Canal')")
     assert list(app.uncommitted()) == ["the connection to PostgreSQL is in a transaction"]
 
 
-def test_what_was_only_read_is_not_told(app: Application) -> None:
+def test_reads_are_not_reported(app: Application) -> None:
     app.connection.execute("SELECT * FROM venue")
     assert list(app.uncommitted()) == []
 
 
-def test_what_was_committed_is_not_told(app: Application, rows: Callable[[str], list[tuple[Any, ...]]]) -> None:
+def test_committed_work_is_not_reported(app: Application, rows: Callable[[str], list[tuple[Any, ...]]]) -> None:
     with app.connection.transaction():
         app.connection.execute("INSERT INTO venue (name) VALUES ('Librairie du Canal')")
     assert list(app.uncommitted()) == []
     assert rows("SELECT name FROM venue") == [("Librairie du Canal",)]
 
 
-def test_failed_transaction_is_told(app: Application) -> None:
+def test_a_failed_transaction_is_reported(app: Application) -> None:
     with pytest.raises(psycopg.errors.UndefinedTable):
         app.connection.execute("SELECT * FROM nowhere")
     assert list(app.uncommitted()) == ["the connection to PostgreSQL is in a failed transaction"]
 
 
-def test_unreachable_database_is_an_unavailable_service(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_is_an_unavailable_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/nowhere")
     with pytest.raises(ServiceUnavailableError, match="PostgreSQL is unreachable"):
         _ = create_app().connection

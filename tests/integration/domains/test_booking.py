@@ -1,4 +1,4 @@
-"""The bookings' tasks, against a real PostgreSQL: what they change, what they leave, and what two at once do."""
+"""The booking tasks, with a real PostgreSQL: what they change, what they leave, and what concurrent runs do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _stocks(rows: Rows) -> None:
-    """Stock 1 is of a book, stock 2 of a game, stock 3 of an event that is over, stock 4 of one that isn't."""
+    """Stock 1 is of a book, 2 of a game, 3 of a past event, 4 of a future event."""
     rows("INSERT INTO venue (name) VALUES ('Librairie du Canal')")
     rows("""
         INSERT INTO offer (venue_id, name, type)
@@ -42,7 +42,7 @@ def _book(rows: Rows, stock: int, *, age: str, quantity: int = 1, status: str = 
     """)
 
 
-# The function itself: the flag is read on the run's one connection, and a process is one run.
+# Without decorators: the flag is read on the run's only connection, and a process is one run.
 cancel_in_a_thread = unwrap(booking.cancel_expired_bookings)
 
 QUANTITIES = "SELECT quantity FROM stock ORDER BY id"
@@ -59,7 +59,7 @@ STATUSES = "SELECT status FROM booking ORDER BY id"
         pytest.param(4, "10 days", "pending", id="event-at-10-days"),
     ],
 )
-def test_pending_booking_expires_after_30_days_and_a_book_after_10(
+def test_a_pending_booking_expires_after_30_days_and_a_book_after_10(
     app: Application, rows: Rows, stock: int, age: str, status: str
 ) -> None:
     _book(rows, stock, age=age)
@@ -67,7 +67,7 @@ def test_pending_booking_expires_after_30_days_and_a_book_after_10(
     assert rows(STATUSES) == [(status,)]
 
 
-def test_cancelled_booking_says_why_and_when_and_gives_its_quantity_back(app: Application, rows: Rows) -> None:
+def test_a_cancelled_booking_has_reason_and_time_and_returns_its_quantity(app: Application, rows: Rows) -> None:
     _book(rows, 1, age="40 days", quantity=2)
     _book(rows, 1, age="40 days", quantity=3)
     _book(rows, 2, age="40 days", quantity=1)
@@ -89,7 +89,7 @@ def test_confirmed_used_and_cancelled_bookings_do_not_expire(app: Application, r
     assert rows(QUANTITIES) == [(5,), (5,), (5,), (5,)]
 
 
-def test_second_run_cancels_none(app: Application, rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_second_run_cancels_nothing(app: Application, rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "scheduled_tasks.domains.booking")
     for stock in (1, 2, 1):
         _book(rows, stock, age="40 days", quantity=2)
@@ -108,7 +108,7 @@ def test_batches_smaller_than_the_work_cancel_all_of_it(app: Application, rows: 
     assert rows(QUANTITIES) == [(7,), (8,), (5,), (5,)]
 
 
-def test_each_batch_is_a_transaction_of_its_own(app: Application, rows: Rows) -> None:
+def test_each_batch_is_its_own_transaction(app: Application, rows: Rows) -> None:
     for _ in range(4):
         _book(rows, 1, age="40 days")
     booking.cancel_expired_bookings(app, batch_size=2)
@@ -116,7 +116,7 @@ def test_each_batch_is_a_transaction_of_its_own(app: Application, rows: Rows) ->
     assert transactions == [(2,), (2,)]
 
 
-def test_batch_that_fails_leaves_the_earlier_ones_done_and_nothing_half_done(app: Application, rows: Rows) -> None:
+def test_a_failing_batch_keeps_the_earlier_ones_and_leaves_nothing_half_done(app: Application, rows: Rows) -> None:
     _book(rows, 1, age="40 days")
     _book(rows, 2, age="40 days")
     rows("ALTER TABLE stock ADD CHECK (id <> 2 OR quantity <= 5)")
@@ -126,7 +126,7 @@ def test_batch_that_fails_leaves_the_earlier_ones_done_and_nothing_half_done(app
     assert rows(QUANTITIES) == [(6,), (5,), (5,), (5,)]
 
 
-def test_runs_at_once_cancel_each_booking_once(rows: Rows, database_url: str) -> None:
+def test_concurrent_runs_cancel_each_booking_once(rows: Rows, database_url: str) -> None:
     rows("""
         INSERT INTO booking (stock_id, quantity, created_at)
         SELECT 1 + n % 4, 1 + n % 3, now() - interval '40 days' FROM generate_series(1, 1200) AS n
@@ -149,7 +149,7 @@ def test_runs_at_once_cancel_each_booking_once(rows: Rows, database_url: str) ->
                 "GROUP BY stock.id") == [(0,)] * 4  # fmt: skip
 
 
-def test_booking_that_somebody_is_changing_is_left_alone_and_not_waited_for(
+def test_a_booking_that_is_being_changed_is_skipped_without_waiting(
     app: Application, rows: Rows, database_url: str
 ) -> None:
     _book(rows, 1, age="40 days")
@@ -162,7 +162,7 @@ def test_booking_that_somebody_is_changing_is_left_alone_and_not_waited_for(
     assert rows(QUANTITIES) == [(6,), (5,), (5,), (5,)]
 
 
-def test_customer_who_locks_stock_and_then_booking_makes_no_deadlock(
+def test_a_customer_who_locks_stock_then_booking_causes_no_deadlock(
     rows: Rows, database_url: str, connection: psycopg.Connection[Any]
 ) -> None:
     _book(rows, 1, age="40 days")
@@ -183,7 +183,7 @@ def test_customer_who_locks_stock_and_then_booking_makes_no_deadlock(
     assert rows(QUANTITIES) == [(5,), (5,), (5,), (5,)]
 
 
-def test_confirmed_booking_of_an_event_that_is_over_is_used(app: Application, rows: Rows) -> None:
+def test_a_confirmed_booking_of_a_past_event_is_marked_used(app: Application, rows: Rows) -> None:
     for stock in (3, 4, 1):
         _book(rows, stock, age="1 day", status="confirmed")
     _book(rows, 3, age="1 day", status="pending")
@@ -209,7 +209,7 @@ def test_past_bookings_are_marked_in_batches_and_once(
     assert rows("SELECT count(*) FROM booking GROUP BY xmin::text ORDER BY 1") == [(1,), (2,), (2,)]
 
 
-def test_inactive_feature_cancels_nothing(app: Application, rows: Rows) -> None:
+def test_an_inactive_feature_cancels_nothing(app: Application, rows: Rows) -> None:
     rows("UPDATE feature SET is_active = false WHERE name = 'CANCEL_EXPIRED_BOOKINGS'")
     _book(rows, 1, age="40 days")
     booking.cancel_expired_bookings(app)

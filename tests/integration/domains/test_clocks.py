@@ -1,4 +1,4 @@
-"""The worked example's clocks: what is due when, within which limits; and its tasks under run-task itself."""
+"""The worked example's clocks: when its jobs are due and their limits; and its tasks run by run-task."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def clocks() -> list[ClockSpec]:
     return read_clocks(clock_files("scheduled_tasks.clocks"), project)
 
 
-def test_jobs_are_due_at_the_originals_hours(clocks: list[ClockSpec]) -> None:
+def test_jobs_are_due_at_the_hours_of_the_original(clocks: list[ClockSpec]) -> None:
     due = [(clock.name, job.id, job.task, describe(job.trigger)) for clock in clocks for job in clock.jobs]
     assert due == [
         ("algolia", "index_offers", "algolia.index_offers", "every 5 minutes, Europe/Paris time"),
@@ -61,7 +61,7 @@ def test_jobs_are_due_at_the_originals_hours(clocks: list[ClockSpec]) -> None:
     ]
 
 
-def test_each_clock_has_options_of_its_own(clocks: list[ClockSpec]) -> None:
+def test_each_clock_has_its_own_options(clocks: list[ClockSpec]) -> None:
     assert {clock.name: dict(clock.options.values) for clock in clocks} == {
         "algolia": {"timeout": "15min", "memory_max": "256M", "cpu_weight": "50", "allow_network": ("any",)},
         "booking": {"timeout": "30min", "memory_max": "256M"},
@@ -91,7 +91,7 @@ def test_run_task_cancels_the_expired_bookings_of_the_sample_data_once(connectio
         assert (lines[1]["cancelled"], lines[1]["quantity_given_back"]) == (cancelled, quantity)
 
 
-def test_run_task_of_a_failing_synchronization_names_the_venue(
+def test_run_task_names_the_venue_of_a_failing_synchronization(
     connection: psycopg.Connection[Any], services: Any, rows: Callable[[str], list[tuple[Any, ...]]]
 ) -> None:
     rows("INSERT INTO venue (name, siret) VALUES ('Librairie du Canal', '53020000000012')")
@@ -107,7 +107,7 @@ def test_run_task_of_a_failing_synchronization_names_the_venue(
     assert [line["message"] for line in lines[1:-1]] == ["a venue could not be synchronized", "stocks synchronized"]
 
 
-def test_run_task_says_nothing_of_the_http_librarys_own(services: Any, rows: Any) -> None:
+def test_run_task_logs_no_lines_of_the_http_library(services: Any, rows: Any) -> None:
     rows("INSERT INTO offer_index_queue (offer_id) VALUES (1)")
     exit_code, lines = _run_task("algolia.index_offers")
     assert (exit_code, [line["message"] for line in lines[1:-1]]) == (0, ["offers indexed"])

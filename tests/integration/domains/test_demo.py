@@ -1,4 +1,4 @@
-"""The sample data: enough for each task to have something to do, and never put twice."""
+"""The sample data gives every task something to do and is never added twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Rows = Callable[[str], list[tuple[Any, ...]]]
 
 
-def test_empty_tables_are_filled_and_it_says_with_what(connection: psycopg.Connection[Any], rows: Rows) -> None:
+def test_empty_tables_are_filled_and_the_result_names_the_rows(connection: psycopg.Connection[Any], rows: Rows) -> None:
     assert demo.fill(connection) == "sample data added: 12 venues, 216 offers, 400 bookings"
     assert rows("SELECT status, count(*) FROM booking GROUP BY status ORDER BY status") == [
         ("cancelled", 50),
@@ -27,7 +27,7 @@ def test_empty_tables_are_filled_and_it_says_with_what(connection: psycopg.Conne
     assert rows("SELECT siret FROM venue ORDER BY id LIMIT 2") == [("53020000000012",), ("53020111700013",)]
 
 
-def test_every_task_of_the_bookings_has_something_to_do(connection: psycopg.Connection[Any], rows: Rows) -> None:
+def test_every_booking_task_has_something_to_do(connection: psycopg.Connection[Any], rows: Rows) -> None:
     demo.fill(connection)
     assert rows("""
         SELECT count(*) FILTER (WHERE type = 'book' AND created_at < now() - interval '10 days') > 10,
@@ -42,15 +42,13 @@ def test_every_task_of_the_bookings_has_something_to_do(connection: psycopg.Conn
     assert rows("SELECT count(*) FROM offer WHERE expires_at < now() AND indexed_at IS NOT NULL") == [(12,)]
 
 
-def test_tables_that_are_not_empty_are_left_as_they_are(connection: psycopg.Connection[Any], rows: Rows) -> None:
+def test_tables_with_rows_are_not_changed(connection: psycopg.Connection[Any], rows: Rows) -> None:
     demo.fill(connection)
     assert demo.fill(connection) == ""
     assert rows("SELECT (SELECT count(*) FROM venue), (SELECT count(*) FROM booking)") == [(12, 400)]
 
 
-def test_one_row_of_somebody_else_is_enough_to_leave_the_tables_alone(
-    connection: psycopg.Connection[Any], rows: Rows
-) -> None:
+def test_one_foreign_row_keeps_the_tables_unchanged(connection: psycopg.Connection[Any], rows: Rows) -> None:
     rows("INSERT INTO provider (name, local_class) VALUES ('Fnac', 'FnacStocks')")
     assert demo.fill(connection) == ""
     assert rows("SELECT count(*) FROM venue") == [(0,)]

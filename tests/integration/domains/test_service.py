@@ -1,4 +1,4 @@
-"""How services are asked again: as late as they say, and not at all where that is too late."""
+"""Retries of a service: after the time that it asks for, and none if that is too long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def waits(services: Any) -> Iterator[list[float]]:
-    """The seconds that are really waited between attempts."""
+    """The actual waiting times between attempts, in seconds."""
     waits: list[float] = []
 
     def note(details: RetryDetails) -> None:
@@ -37,13 +37,13 @@ def _ask(services: Any) -> Any:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_in_seconds_is_waited_for(services: Any, waits: list[float], status: int) -> None:
+def test_retry_after_in_seconds_is_respected(services: Any, waits: list[float], status: int) -> None:
     services.fail("/products", status=status, headers={"Retry-After": "1"})
     assert _ask(services)["total"] == 0
     assert waits == [1.0]
 
 
-def test_retry_after_as_a_date_is_waited_for(services: Any, waits: list[float]) -> None:
+def test_retry_after_as_a_date_is_respected(services: Any, waits: list[float]) -> None:
     moment = datetime.now(UTC) + timedelta(seconds=2)
     services.fail("/products", status=503, headers={"Retry-After": format_datetime(moment, usegmt=True)})
     assert _ask(services)["total"] == 0
@@ -51,14 +51,14 @@ def test_retry_after_as_a_date_is_waited_for(services: Any, waits: list[float]) 
     assert 0 < waits[0] <= 2
 
 
-def test_date_that_is_past_is_no_wait(services: Any, waits: list[float]) -> None:
+def test_a_past_date_means_no_wait(services: Any, waits: list[float]) -> None:
     services.fail("/products", status=503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})
     assert _ask(services)["total"] == 0
     assert waits == [0.0]
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "²", ""])
-def test_retry_after_that_is_neither_is_as_if_it_were_not_there(services: Any, waits: list[float], value: str) -> None:
+def test_an_invalid_retry_after_is_ignored(services: Any, waits: list[float], value: str) -> None:
     services.fail("/products", status=503, headers={"Retry-After": value.encode().decode("latin-1")})
     assert _ask(services)["total"] == 0
     assert len(waits) == 1
@@ -72,7 +72,7 @@ def test_retry_after_of_more_than_a_minute_is_left_to_the_next_run(services: Any
     assert waits == []
 
 
-def test_it_gives_up_after_four_attempts(services: Any, waits: list[float]) -> None:
+def test_there_are_at_most_four_attempts(services: Any, waits: list[float]) -> None:
     services.fail("/products", status=500, headers={"Retry-After": "0"}, times=9)
     with pytest.raises(ServiceError, match="answered 500"):
         _ask(services)
@@ -80,7 +80,7 @@ def test_it_gives_up_after_four_attempts(services: Any, waits: list[float]) -> N
     assert len(services.requests) == 4
 
 
-def test_service_that_is_not_there_is_named(services: Any) -> None:
+def test_an_unreachable_service_is_named(services: Any) -> None:
     with (
         Service("Titelive", "http://127.0.0.1:1") as service,
         pytest.raises(ServiceError, match=r"^Titelive: GET /products: ConnectError: "),
@@ -89,13 +89,15 @@ def test_service_that_is_not_there_is_named(services: Any) -> None:
 
 
 @pytest.mark.parametrize("url", ["stock.example", "ftp://stock.example", "https://stock.example:port"])
-def test_url_that_is_none_is_refused(services: Any, url: str) -> None:
+def test_an_invalid_url_is_a_configuration_error(services: Any, url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^the URL of Titelive is "):
         Service("Titelive", url)
 
 
 @pytest.mark.parametrize("seconds", ["soon", "0", "-1", "inf", "nan"])
-def test_timeout_that_is_none_is_refused(services: Any, monkeypatch: pytest.MonkeyPatch, seconds: str) -> None:
+def test_an_invalid_timeout_is_a_configuration_error(
+    services: Any, monkeypatch: pytest.MonkeyPatch, seconds: str
+) -> None:
     monkeypatch.setenv("HTTP_TIMEOUT", seconds)
     with pytest.raises(ConfigurationError, match=f"the setting http_timeout is '{seconds}': write seconds"):
         Service("Titelive", services.url)

@@ -1,4 +1,4 @@
-"""Titelive's tasks, against a real PostgreSQL and an HTTP server that speaks and fails as the service does."""
+"""The Titelive tasks, with a real PostgreSQL and an HTTP server that answers and fails like the service."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STOCKS = """
 
 @pytest.fixture(autouse=True)
 def _venues(rows: Rows) -> None:
-    """Two venues of the provider of stocks, a book with a single price and a record without one."""
+    """Two venues of the stock provider, a book with a single price and a record without one."""
     rows(f"INSERT INTO venue (name, siret) VALUES ('Librairie du Canal', '{CANAL}'), ('La Gare', '{GARE}')")
     rows("INSERT INTO provider (name, local_class) VALUES ('Stocks', 'TiteLiveStocks'), ('Things', 'TiteLiveThings')")
     rows("INSERT INTO venue_provider (venue_id, provider_id) VALUES (1, 1), (2, 1)")
@@ -48,7 +48,7 @@ def _entry(ref: str, available: int, price: float | None = None) -> dict[str, An
     return {"ref": ref, "available": available} | ({} if price is None else {"price": price})
 
 
-def test_stocks_of_every_venue_are_taken_over(app: Application, services: Any, rows: Rows) -> None:
+def test_the_stocks_of_every_venue_are_updated(app: Application, services: Any, rows: Rows) -> None:
     services.stocks = {CANAL: [_entry(GERMINAL, 3), _entry(CARMEN, 1, 17.2)], GARE: [_entry(CARMEN, 0, 16)]}
     titelive.synchronize_titelive_stocks(app)
     assert rows(STOCKS) == [
@@ -63,7 +63,7 @@ def test_stocks_of_every_venue_are_taken_over(app: Application, services: Any, r
     ]
 
 
-def test_pages_are_asked_for_by_the_last_reference_until_one_is_empty(
+def test_pages_are_requested_after_the_last_reference_until_one_is_empty(
     app: Application, services: Any, rows: Rows
 ) -> None:
     rows("DELETE FROM venue WHERE id = 2")
@@ -81,7 +81,7 @@ def test_pages_are_asked_for_by_the_last_reference_until_one_is_empty(
     assert rows("SELECT sum(quantity) FROM stock") == [(10,)]
 
 
-def test_second_run_asks_for_what_was_modified_since_five_minutes_before_the_first(
+def test_a_second_run_requests_changes_since_five_minutes_before_the_first(
     app: Application, services: Any, rows: Rows
 ) -> None:
     rows("DELETE FROM venue WHERE id = 2")
@@ -94,7 +94,7 @@ def test_second_run_asks_for_what_was_modified_since_five_minutes_before_the_fir
     assert rows("SELECT now() - last_synchronized_at < interval '1 minute' FROM venue_provider") == [(True,)]
 
 
-def test_stock_that_changed_is_updated_and_its_offer_queued_once(app: Application, services: Any, rows: Rows) -> None:
+def test_a_changed_stock_is_updated_and_its_offer_queued_once(app: Application, services: Any, rows: Rows) -> None:
     services.stocks = {CANAL: [_entry(GERMINAL, 3), _entry(CARMEN, 1, 17)], GARE: []}
     titelive.synchronize_titelive_stocks(app)
     assert rows("SELECT offer_id, revision FROM offer_index_queue ORDER BY 1") == [(1, 1), (2, 1)]
@@ -104,19 +104,19 @@ def test_stock_that_changed_is_updated_and_its_offer_queued_once(app: Applicatio
     assert rows("SELECT offer_id, revision FROM offer_index_queue ORDER BY 1") == [(1, 2), (2, 1)]
 
 
-def test_unknown_product_and_thing_without_a_price_are_left_out(app: Application, services: Any, rows: Rows) -> None:
+def test_unknown_and_unpriced_products_are_left_out(app: Application, services: Any, rows: Rows) -> None:
     services.stocks = {CANAL: [_entry(UNKNOWN, 3, 1), _entry(CARMEN, 3), _entry(GERMINAL, 3)], GARE: []}
     titelive.synchronize_titelive_stocks(app)
     assert rows(STOCKS) == [(1, GERMINAL, 3, Decimal("6.10"))]
 
 
-def test_reference_twice_in_a_page_is_taken_over_as_it_stands_last(app: Application, services: Any, rows: Rows) -> None:
+def test_the_last_entry_of_a_reference_in_a_page_wins(app: Application, services: Any, rows: Rows) -> None:
     services.stocks = {CANAL: [_entry(GERMINAL, 3), _entry(GERMINAL, 4)], GARE: []}
     titelive.synchronize_titelive_stocks(app)
     assert rows(STOCKS) == [(1, GERMINAL, 4, Decimal("6.10"))]
 
 
-def test_missing_provider_is_a_clear_failure(app: Application, services: Any, rows: Rows) -> None:
+def test_a_missing_provider_is_a_clear_failure(app: Application, services: Any, rows: Rows) -> None:
     rows("DELETE FROM venue_provider")
     rows("DELETE FROM provider WHERE local_class = 'TiteLiveStocks'")
     with pytest.raises(ProviderMissingError, match="no row with local_class 'TiteLiveStocks': insert it"):
@@ -124,7 +124,7 @@ def test_missing_provider_is_a_clear_failure(app: Application, services: Any, ro
     assert services.requests == []
 
 
-def test_missing_setting_is_named(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_setting_is_named(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TITELIVE_URL", raising=False)
     with pytest.raises(ConfigurationError, match="the setting titelive_url has no value"):
         titelive.synchronize_titelive_stocks(app)
@@ -148,7 +148,7 @@ def test_missing_setting_is_named(app: Application, monkeypatch: pytest.MonkeyPa
         pytest.param({"status": 302, "headers": {"Location": "/"}}, "answered 302 Found", id="redirect"),
     ],
 )
-def test_venue_that_fails_is_named_and_the_others_are_synchronized(  # noqa: PLR0913, PLR0917 - four are fixtures
+def test_a_failing_venue_is_named_and_the_others_are_synchronized(  # noqa: PLR0913, PLR0917 - four are fixtures
     app: Application,
     services: Any,
     rows: Rows,
@@ -171,7 +171,7 @@ def test_venue_that_fails_is_named_and_the_others_are_synchronized(  # noqa: PLR
     assert told == [f"Librairie du Canal ({CANAL})"]
 
 
-def test_service_that_hangs_fails_the_venue(
+def test_a_hanging_service_fails_the_venue(
     app: Application, services: Any, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_TIMEOUT", "0.3")
@@ -182,7 +182,7 @@ def test_service_that_hangs_fails_the_venue(
     assert rows("SELECT quantity FROM stock") == [(3,)]
 
 
-def test_venue_without_siret_fails_and_is_named(app: Application, services: Any, rows: Rows) -> None:
+def test_a_venue_without_siret_fails_and_is_named(app: Application, services: Any, rows: Rows) -> None:
     rows("UPDATE venue SET siret = NULL WHERE id = 1")
     services.stocks = {GARE: [_entry(GERMINAL, 3)]}
     with pytest.raises(titelive.VenuesFailedError, match=r"Librairie du Canal \(no SIRET\): The venue has no SIRET"):
@@ -190,23 +190,23 @@ def test_venue_without_siret_fails_and_is_named(app: Application, services: Any,
     assert rows("SELECT quantity FROM stock") == [(3,)]
 
 
-def test_venue_that_is_not_active_is_not_asked_for(app: Application, services: Any, rows: Rows) -> None:
+def test_an_inactive_venue_is_not_requested(app: Application, services: Any, rows: Rows) -> None:
     rows("UPDATE venue_provider SET is_active = false WHERE venue_id = 1")
     services.stocks = {GARE: []}
     titelive.synchronize_titelive_stocks(app)
     assert [path for _, path, _ in services.requests] == [f"/stocks/{GARE}"]
 
 
-def test_service_that_ignores_the_cursor_does_not_go_on_for_ever(app: Application, services: Any) -> None:
+def test_a_service_that_ignores_the_cursor_does_not_cause_an_endless_loop(app: Application, services: Any) -> None:
     services.stocks = {GARE: []}
     services.fail(CANAL, body='{"stocks": [{"ref": "1", "available": 1}]}', times=3)
-    with pytest.raises(titelive.VenuesFailedError, match="the page after 1 came twice, it would never end"):
+    with pytest.raises(titelive.VenuesFailedError, match="the page after 1 came twice, an endless loop"):
         titelive.synchronize_titelive_stocks(app)
     assert len([path for _, path, _ in services.requests if CANAL in path]) == 2
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_fault_that_passes_is_got_over(app: Application, services: Any, rows: Rows, status: int) -> None:
+def test_a_temporary_failure_is_retried(app: Application, services: Any, rows: Rows, status: int) -> None:
     services.stocks = {CANAL: [_entry(GERMINAL, 3)], GARE: []}
     services.fail(CANAL, status=status, times=3)
     titelive.synchronize_titelive_stocks(app)
@@ -215,7 +215,7 @@ def test_fault_that_passes_is_got_over(app: Application, services: Any, rows: Ro
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_request_at_fault_is_not_repeated(app: Application, services: Any, status: int) -> None:
+def test_an_invalid_request_is_not_repeated(app: Application, services: Any, status: int) -> None:
     services.stocks = {CANAL: [], GARE: []}
     services.fail(CANAL, status=status)
     with pytest.raises(titelive.VenuesFailedError):
@@ -223,7 +223,7 @@ def test_request_at_fault_is_not_repeated(app: Application, services: Any, statu
     assert [path for _, path, _ in services.requests] == [f"/stocks/{CANAL}", f"/stocks/{GARE}"]
 
 
-def test_pages_before_the_failure_are_kept_and_all_are_asked_for_again(
+def test_pages_before_a_failure_are_kept_and_all_are_requested_again(
     app: Application, services: Any, rows: Rows
 ) -> None:
     rows("DELETE FROM venue WHERE id = 2")
@@ -240,15 +240,15 @@ def test_pages_before_the_failure_are_kept_and_all_are_asked_for_again(
     assert rows("SELECT quantity FROM stock ORDER BY id") == [(3,), (1,)]
 
 
-def _thing(ref: str, title: str, kind: str = "book", price: float | None = None) -> dict[str, Any]:
+def _product(ref: str, title: str, kind: str = "book", price: float | None = None) -> dict[str, Any]:
     return {"ref": ref, "title": title, "type": kind, "price": price}
 
 
-def test_things_of_the_catalogue_are_added_and_changed(app: Application, services: Any, rows: Rows) -> None:
+def test_products_of_the_catalogue_are_added_and_updated(app: Application, services: Any, rows: Rows) -> None:
     services.products = [
-        _thing(GERMINAL, "Germinal, poche", price=5.9),
-        _thing(UNKNOWN, "Boléro", "music"),
-        _thing(CARMEN, "Carmen", "music"),
+        _product(GERMINAL, "Germinal, poche", price=5.9),
+        _product(UNKNOWN, "Boléro", "music"),
+        _product(CARMEN, "Carmen", "music"),
     ]
     titelive.synchronize_titelive_products(app)
     assert rows("SELECT ean, title, type, price FROM product ORDER BY ean") == [
@@ -259,15 +259,21 @@ def test_things_of_the_catalogue_are_added_and_changed(app: Application, service
     assert rows("SELECT last_synchronized_at IS NULL FROM provider ORDER BY id") == [(True,), (False,)]
 
 
-def test_catalogue_that_breaks_off_is_asked_for_again_whole(app: Application, services: Any, rows: Rows) -> None:
-    services.products = [_thing(UNKNOWN, "Boléro", "music"), _thing(CARMEN, "Carmen"), _thing("12", "A short one")]
+def test_an_interrupted_catalogue_is_requested_again_from_the_start(
+    app: Application, services: Any, rows: Rows
+) -> None:
+    services.products = [
+        _product(UNKNOWN, "Boléro", "music"),
+        _product(CARMEN, "Carmen"),
+        _product("12", "A short one"),
+    ]
     with pytest.raises(ServiceError, match="ref is '12', not an EAN of 13 digits"):
         titelive.synchronize_titelive_products(app)
     assert rows(f"SELECT title FROM product WHERE ean = '{UNKNOWN}'") == [("Boléro",)]
     assert rows("SELECT count(last_synchronized_at) FROM provider") == [(0,)]
 
 
-def test_missing_provider_of_things_is_a_clear_failure(app: Application, services: Any, rows: Rows) -> None:
+def test_a_missing_product_provider_is_a_clear_failure(app: Application, services: Any, rows: Rows) -> None:
     rows("DELETE FROM provider WHERE local_class = 'TiteLiveThings'")
     with pytest.raises(ProviderMissingError, match="'TiteLiveThings'"):
         titelive.synchronize_titelive_products(app)

@@ -1,141 +1,230 @@
-"""The account against a brute-force one: after a week with everything in it no slot is missing or twice."""
+"""The account case by case: when a host can be audited, what the reasons say, what late reports change."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tests.integration.operate.world import EITHER, Deploy, Held, Job, Key, Rule, Span, World, live_through
+from scheduled_tasks.operate import deployments, pauses
+from scheduled_tasks.operate.account import account
+from scheduled_tasks.operate.slots import Pause, Scope
 
 if TYPE_CHECKING:
-    import psycopg
+    from collections.abc import Mapping
 
-NIGHTLY = Job("nightly", Rule(hour=2, minute=30))
-OFTEN = Job("often", Rule(every=15), catch_up=False)
-HOURLY = Job("hourly", Rule(every=60))
-EACH = Job("each", Rule(every=30), per_host=True)
-EVENING = Job("evening", Rule(hour=21, minute=5), catch_up=False)
+Database = psycopg.Connection[Any]
 
-
-def assert_each_slot_has_its_one_answer(connection: psycopg.Connection[Any], world: World) -> None:
-    found, expected = account_of(connection, world.end), world.expected()
-    for key in [key for key, status in expected.items() if status == EITHER]:
-        assert found.pop(key) in {"skipped", "ended"}
-        del expected[key]
-    assert found == expected
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOURLY = {"kind": "cron", "zone": "UTC", "minutes": [0], "seconds": [0]}
 
 
-def account_of(connection: psycopg.Connection[Any], until: datetime) -> dict[Key, str]:
-    rows = connection.execute(
-        "SELECT job, scheduled_at, slot_host, status FROM task_run WHERE scheduled_at <= %s", [until]
-    ).fetchall()
-    found = {(job, at.astimezone(UTC), host): status for job, at, host, status in rows}
-    assert len(found) == len(rows)
-    return found
+def minutes(number: float) -> datetime:
+    """An instant so many minutes after noon."""
+    return NOON + timedelta(minutes=number)
 
 
-def week(first: datetime) -> World:
-    def at(day: int, hour: int, minute: int = 0) -> datetime:
-        return first + timedelta(days=day, hours=hour, minutes=minute, seconds=30)
-
-    everything = (NIGHTLY, OFTEN, HOURLY, EACH, EVENING)
-    later = (NIGHTLY._replace(rule=Rule(hour=3, minute=10)), OFTEN, HOURLY, EACH)
-    return World(
-        start=first,
-        end=first + timedelta(days=7),
-        deploys=[
-            Deploy(at(0, 1), "app1", everything),
-            Deploy(at(0, 1, 2), "app2", everything),
-            Deploy(at(0, 5), "app3", (NIGHTLY, OFTEN, EACH)),
-            Deploy(at(3, 14, 7), "app1", later),  # a schedule that moves, and a job that goes
-            Deploy(at(3, 14, 44), "app2", later),
-            Deploy(at(5, 9), "app1", everything),  # back again
-        ],
-        down={
-            "app1": [Span(at(1, 20), at(2, 4, 40)), Span(at(4, 0), at(4, 2))],
-            "app2": [Span(at(1, 22), at(2, 3))],  # with app1 away too: nobody runs what is due
-            "app3": [Span(at(1, 23, 50), at(9, 0))],  # dies, and never comes back
-        },
-        held=[
-            Held(Span(at(2, 10), at(2, 16)), None, None),
-            Held(Span(at(5, 1), at(5, 13)), "often", None),
-            Held(Span(at(4, 6), at(4, 12)), None, "app1"),
-            Held(Span(at(4, 7), at(4, 11)), "each", "app2"),
-        ],
-    )  # fmt: skip
+def deploy(connection: Database, host: str, at: datetime, *jobs: str, **options: object) -> None:
+    listed: list[Mapping[str, Any]] = [
+        {"clock": "shop", "job": job, "task": f"shop.{job}", "schedule": HOURLY,
+         "options": {"catch_up": True, "timeout": 600, **options}}
+        for job in jobs
+    ]  # fmt: skip
+    deployments.report(connection, host, deployments.JobsReport(listed, f"{at}{jobs}{options}", at, at))
 
 
-@pytest.mark.parametrize(
-    "first",
-    [datetime(2026, 10, 21, tzinfo=UTC), datetime(2027, 3, 24, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)],
-    ids=["autumn's night", "spring's night", "a plain week"],
-)
-def test_after_a_week_with_everything_in_it_each_slot_has_its_one_answer(
-    connection: psycopg.Connection[Any], first: datetime
-) -> None:
-    world = week(first)
-    live_through(world, connection)
-    expected = world.expected()
-    assert len(expected) > 1500
-    assert {"ended", "missed", "skipped"} <= set(expected.values())
-    assert_each_slot_has_its_one_answer(connection, world)
-
-
-def spans(first: datetime, hours: int) -> st.SearchStrategy[Span]:
-    minutes = st.integers(0, hours * 60)
-    return st.tuples(minutes, st.integers(1, 20 * 60)).map(
-        lambda pair: Span(
-            first + timedelta(minutes=pair[0], seconds=30), first + timedelta(minutes=pair[0] + pair[1], seconds=30)
-        )
+def ran(connection: Database, job: str, at: datetime, host: str, status: str = "ended", **columns: object) -> None:
+    values = {"started_at": at + timedelta(seconds=1), "ended_at": at + timedelta(seconds=5), **columns}
+    names = ", ".join(values)
+    connection.execute(
+        f"INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, {names})"
+        f" VALUES (gen_random_uuid(), 't', 'shop', %s, %s, '', %s, 'timer', %s, {', '.join(['%s'] * len(values))})",
+        [job, at, host, status, *values.values()],
     )
 
 
-FIRST = datetime(2026, 10, 24, 12, tzinfo=UTC)  # the clock's night is the first one
-HOURS = 48
-JOBS = st.sets(st.sampled_from([NIGHTLY, HOURLY, EACH, EVENING])).map(lambda jobs: tuple(sorted(jobs)))
+def recorded(connection: Database) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "SELECT job, scheduled_at, status, host, reason FROM task_run WHERE trigger = 'watch'"
+        " ORDER BY scheduled_at, job"
+    ).fetchall()
 
 
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    deploys = []
-    down = {}
-    for host in ("app1", "app2"):
-        minutes = sorted(draw(st.sets(st.integers(0, HOURS * 60), min_size=1, max_size=3)))
-        deploys += [Deploy(FIRST + timedelta(minutes=each, seconds=30), host, draw(JOBS)) for each in minutes]
-        offs: list[Span] = []
-        for span in sorted(draw(st.lists(spans(FIRST, HOURS), max_size=2))):
-            # A host that is off is not deployed to, and boots before it goes off again.
-            touched = any(each.host == host and span.start <= each.at < span.end for each in deploys)
-            if not touched and (not offs or span.start > offs[-1].end + timedelta(minutes=90)):
-                offs.append(span)
-        down[host] = offs
-    held = [
-        Held(span, draw(st.sampled_from([None, "hourly", "each"])), draw(st.sampled_from([None, "app1"])))
-        for span in draw(st.lists(spans(FIRST, HOURS), max_size=2))
-    ]
-    # A host's own pause ends while it is up, and it lives to tell.
-    early = timedelta(hours=6)
-    held = [
-        each
-        for each in held
-        if not (each.host and any(off.start - early <= each.span.end <= off.end for off in down[each.host]))
-    ]
-    end = FIRST + timedelta(hours=HOURS)
-    return World(FIRST, end, deploys, down, held, looks=timedelta(hours=5))
+def look_regularly(connection: Database, host: str, start: datetime, end: datetime) -> None:
+    at = start
+    while at <= end:
+        account(connection, host, at)
+        at += timedelta(minutes=1)
 
 
-@given(world=worlds())
-@settings(
-    max_examples=25,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+def test_a_slot_is_missed_a_minute_after_its_nominal_time_and_not_before(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count")
+    look_regularly(connection, "app1", minutes(-30), minutes(0.9))
+    assert recorded(connection) == []
+    account(connection, "app1", minutes(1))
+    assert recorded(connection) == [("count", NOON, "missed", "app1", "app1 did not start it")]
+
+
+@pytest.mark.parametrize(
+    ("options", "overdue_after"),
+    [
+        ({"jitter": 120}, 3),
+        ({"grace": 600}, 11),
+        ({"concurrency_limited": True}, 11),
+        ({"overlap": "queue"}, 11),
+        ({"jitter": 60, "grace": 60, "concurrency_limited": True}, 13),
+    ],
 )
-def test_whatever_happens_each_slot_has_its_one_answer(connection: psycopg.Connection[Any], world: World) -> None:
-    connection.execute("TRUNCATE task_run, deployed_job, host, pause")
-    live_through(world, connection)
-    assert_each_slot_has_its_one_answer(connection, world)
+def test_a_slot_is_overdue_later_with_jitter_grace_or_queueing(
+    connection: Database, options: dict[str, object], overdue_after: float
+) -> None:
+    deploy(connection, "app1", minutes(-30), "count", **options)
+    look_regularly(connection, "app1", minutes(-30), minutes(overdue_after - 0.1))
+    assert recorded(connection) == []
+    account(connection, "app1", minutes(overdue_after))
+    assert [row[:3] for row in recorded(connection)] == [("count", NOON, "missed")]
+
+
+def test_a_job_is_only_missed_while_it_is_deployed(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count")
+    deploy(connection, "app1", minutes(30), "sell")
+    look_regularly(connection, "app1", minutes(30), minutes(70))
+    assert [row[:2] for row in recorded(connection)] == [("count", NOON), ("sell", minutes(60))]
+
+
+def test_a_job_that_is_paused_in_its_clock_file_is_never_due(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count", paused=True)
+    look_regularly(connection, "app1", minutes(-30), minutes(5))
+    assert recorded(connection) == []
+
+
+def test_a_slot_of_two_hosts_is_missed_only_if_neither_ran_it(connection: Database) -> None:
+    for host in ("app1", "app2"):
+        deploy(connection, host, minutes(-30), "count", "sell")
+    ran(connection, "count", NOON, "app2")
+    look_regularly(connection, "app1", minutes(-30), minutes(5))
+    assert [row[0] for row in recorded(connection)] == ["sell"]
+
+
+def test_another_host_accounts_for_a_dead_one_after_five_minutes(connection: Database) -> None:
+    for host in ("app1", "app2"):
+        deploy(connection, host, minutes(-30), "count", per_host=True)
+    for slot_host in ("app1",):
+        ran(connection, "count", NOON, slot_host)
+        connection.execute("UPDATE task_run SET slot_host = 'app1'")
+    look_regularly(connection, "app2", minutes(-30), minutes(-2))
+    look_regularly(connection, "app1", minutes(-30), minutes(3))
+    assert recorded(connection) == []
+    account(connection, "app1", minutes(4))
+    assert recorded(connection) == [
+        ("count", NOON, "missed", "app2", "no heartbeat from app2 since 2026-11-24T11:58:00Z")
+    ]  # fmt: skip
+
+
+def test_after_a_database_outage_no_host_is_considered_dead_at_once(connection: Database) -> None:
+    for host in ("app1", "app2"):
+        deploy(connection, host, minutes(-30), "count", per_host=True)
+        look_regularly(connection, host, minutes(-30), minutes(-20))
+    account(connection, "app1", minutes(20))  # the first heartbeat of any host since then
+    assert recorded(connection) == []
+    deploy(connection, "app2", minutes(-10))  # which app2 could not report before
+    account(connection, "app2", minutes(20.5))
+    account(connection, "app1", minutes(21))
+    account(connection, "app2", minutes(21.5))
+    assert [row[3] for row in recorded(connection)] == ["app1"]
+
+
+def test_a_slot_that_falls_due_during_the_previous_run_is_skipped(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-90), "count", timeout=7200)
+    ran(connection, "count", minutes(-60), "app1", "started", ended_at=None, expires_at=minutes(60))
+    look_regularly(connection, "app1", minutes(-70), minutes(2))
+    reason = "the run due at 2026-11-24T11:00:00Z on app1 was still running"
+    assert recorded(connection) == [("count", NOON, "skipped", "app1", reason)]
+
+
+def test_slots_before_the_caught_up_one_are_missed_with_that_reason(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count")
+    account(connection, "app1", minutes(-20))
+    ran(connection, "count", minutes(120), "app1", started_at=minutes(150), ended_at=minutes(151))  # after the boot
+    look_regularly(connection, "app1", minutes(151), minutes(155))
+    assert recorded(connection) == [
+        ("count", NOON, "missed", "app1", "caught up by the run due at 2026-11-24T14:00:00Z"),
+        ("count", minutes(60), "missed", "app1", "caught up by the run due at 2026-11-24T14:00:00Z"),
+    ]
+
+
+@pytest.mark.parametrize("scope", [Scope(), Scope("shop"), Scope("shop", "count"), Scope("shop", "count", "app1")])
+def test_a_slot_that_falls_due_in_a_pause_is_skipped_with_its_reason(connection: Database, scope: Scope) -> None:
+    deploy(connection, "app1", minutes(-30), "count", "sell")
+    pauses.pause(connection, Pause(scope, minutes(-10), "anna", "the till is broken", minutes(10)))
+    look_regularly(connection, "app1", minutes(-30), minutes(62))
+    verdicts = {(row[0], row[1]): (row[2], row[4]) for row in recorded(connection)}
+    paused, missed = ("skipped", "paused: the till is broken"), ("missed", "app1 did not start it")
+    assert verdicts["count", NOON] == paused
+    assert verdicts["sell", NOON] == (missed if scope.job else paused)
+    assert verdicts["count", minutes(60)] == verdicts["sell", minutes(60)] == missed
+
+
+def test_a_pause_on_one_of_two_hosts_does_not_excuse_the_other(connection: Database) -> None:
+    for host in ("app1", "app2"):
+        deploy(connection, host, minutes(-30), "count")
+    pauses.pause(connection, Pause(Scope("shop", None, "app1"), minutes(-10), "anna", "a disk", None))
+    look_regularly(connection, "app2", minutes(-30), minutes(2))
+    assert recorded(connection) == [("count", NOON, "missed", "", "app2 did not start it")]
+
+
+def test_many_concurrent_watches_record_every_slot_once(connection: Database, database_url: str) -> None:
+    jobs = [f"job_{number}" for number in range(200)]
+    deploy(connection, "app1", minutes(-600), *jobs)
+    account(connection, "app1", minutes(-300))
+    account(connection, "app1", minutes(-299))
+
+    def look(_number: int) -> int:
+        with psycopg.connect(database_url, autocommit=True) as own:
+            account(own, "app1", minutes(1))
+            return len(account(own, "app1", minutes(2)).recorded)
+
+    connection.execute("UPDATE host SET heartbeats_since = %s", [minutes(-600)])
+    with ThreadPoolExecutor(6) as pool:
+        numbers = list(pool.map(look, range(6)))
+    assert sum(numbers) <= 200 * 10
+    [row] = connection.execute("SELECT count(*), count(DISTINCT (job, scheduled_at)) FROM task_run").fetchall()
+    assert row == (200 * 10, 200 * 10)
+
+
+def test_reporting_the_same_jobs_again_changes_nothing(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count", "sell")
+    deploy(connection, "app1", minutes(-30), "count", "sell")
+    deploy(connection, "app1", minutes(10), "count", grace=60)
+    rows = connection.execute(
+        "SELECT job, valid_from, valid_until FROM deployed_job ORDER BY job, valid_from"
+    ).fetchall()
+    assert rows == [
+        ("count", minutes(-30), minutes(10)), ("count", minutes(10), None), ("sell", minutes(-30), minutes(10)),
+    ]  # fmt: skip
+
+
+def test_a_pause_on_the_host_that_is_audited_first_does_not_excuse_the_other(connection: Database) -> None:
+    for host in ("app1", "app2"):
+        deploy(connection, host, minutes(-30), "count")
+        look_regularly(connection, host, minutes(-30), minutes(0))
+    pauses.pause(connection, Pause(Scope("shop", None, "app1"), minutes(-10), "anna", "a disk", None))
+    account(connection, "app1", minutes(1))  # app2's last heartbeat is from before the slot was overdue
+    assert recorded(connection) == [("count", NOON, "missed", "", "no heartbeat from app2 since 2026-11-24T12:00:00Z")]
+
+
+def test_a_slot_recorded_as_paused_is_judged_again_when_a_host_reports_that_the_pause_had_ended(
+    connection: Database,
+) -> None:
+    deploy(connection, "app1", minutes(-30), "count")
+    held = Pause(Scope("shop", None, "app1"), minutes(-20), "anna", "a disk", None, local_id="one")
+    pauses.report(connection, [held])
+    look_regularly(connection, "app1", minutes(-20), minutes(2))
+    assert [row[2] for row in recorded(connection)] == ["skipped"]
+    pauses.report(connection, [replace(held, resumed_at=minutes(-10), resumed_by="anna")])
+    account(connection, "app1", minutes(3))
+    assert [row[2] for row in recorded(connection)] == ["missed"]

@@ -1,4 +1,4 @@
-"""The operator's commands over a ledger with something in it; the whole command line, in this process."""
+"""The operators' commands on a filled ledger: the whole command line, in this process."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ask(*argv: str) -> Any:
 
 @pytest.fixture
 def hour(connection: Database) -> datetime:
-    """The last full hour; three jobs are deployed on app1, whose watch had a word just now."""
+    """The last full hour; three jobs are deployed on app1, whose heartbeat is recent."""
     now = datetime.now(UTC)
     hour = now.replace(minute=0, second=0, microsecond=0)
     options: Mapping[str, Any] = {"catch_up": True, "timeout": 600}
@@ -73,13 +73,13 @@ def hours_before(hour: datetime, number: int) -> datetime:
     return hour - timedelta(hours=number)
 
 
-def test_status_says_since_when_and_how_often_in_a_row_a_job_fails(connection: Database, hour: datetime) -> None:
+def test_status_shows_since_when_and_how_many_times_in_a_row_a_job_failed(connection: Database, hour: datetime) -> None:
     for number, became in enumerate(["failed", "skipped", "failed", "missed", "ended", "failed"]):
         ran(connection, "count", hours_before(hour, number), became, reason=became)
     ran(connection, "sell", hour, "ended")
-    found = ask("status")
-    assert found["healthy"] is False
-    jobs = {f"{job['clock']}/{job['job']}": job for job in found["jobs"]}
+    answer = ask("status")
+    assert answer["healthy"] is False
+    jobs = {f"{job['clock']}/{job['job']}": job for job in answer["jobs"]}
     assert list(jobs) == ["shop/count", "shop/sell", "till/close"]
     count = jobs["shop/count"]
     assert (count["last"], count["streak"]) == ("failed", 3)
@@ -94,25 +94,25 @@ def test_status_says_since_when_and_how_often_in_a_row_a_job_fails(connection: D
     assert "shop/sell" not in bad
 
 
-def test_status_shows_what_runs_and_what_is_paused_and_by_whom(connection: Database, hour: datetime) -> None:
+def test_status_shows_running_jobs_and_who_paused_which(connection: Database, hour: datetime) -> None:
     ran(connection, "sell", hour, "started", ended_at=None, started_at=datetime.now(UTC))
     clocks("pause", "shop/count", "--reason", "the till is broken", "--until", "2h")
-    found = clocks("status")
-    lines = {line.split()[0]: line for line in found.stdout.splitlines() if line}
+    shown = clocks("status")
+    lines = {line.split()[0]: line for line in shown.stdout.splitlines() if line}
     assert "running" in lines["shop/sell"]
     assert "paused by anna: the till is broken" in lines["shop/count"]
-    assert found.stdout.splitlines()[-1] == "3 jobs: 0 bad, 1 running, 1 paused"
-    assert found.exit_code == 0
+    assert shown.stdout.splitlines()[-1] == "3 jobs: 0 bad, 1 running, 1 paused"
+    assert shown.exit_code == 0
 
 
-def test_a_silent_host_is_bad(connection: Database, hour: datetime) -> None:
+def test_a_host_without_a_heartbeat_is_bad(connection: Database, hour: datetime) -> None:
     connection.execute("UPDATE host SET heartbeat_at = heartbeat_at - interval '6 minutes'")
-    found = clocks("status")
-    assert found.exit_code == 1
-    assert "no heartbeat from app1 since" in found.stdout
+    shown = clocks("status")
+    assert shown.exit_code == 1
+    assert "no heartbeat from app1 since" in shown.stdout
 
 
-def test_pause_and_resume_say_what_they_did_and_what_still_holds(connection: Database, hour: datetime) -> None:
+def test_pause_and_resume_report_what_changed_and_which_pauses_remain(connection: Database, hour: datetime) -> None:
     pause = ("pause", "shop/count", "--reason", "counting")
     assert clocks(*pause).stdout == "shop/count: paused\n"
     assert clocks(*pause).stdout == "shop/count: nothing to do, it is already paused\n"
@@ -144,14 +144,14 @@ def test_pause_and_resume_say_what_they_did_and_what_still_holds(connection: Dat
         (["backfill", "shop/nope", "--from", "2h", "--to", "1h"], 64, "see 'clocks list' and 'clocks plan'"),
     ],
 )  # fmt: skip
-def test_what_is_not_understood_is_answered_with_what_to_write(
+def test_an_invalid_argument_is_rejected_with_what_to_write(
     hour: datetime, argv: list[str], code: int, said: str
 ) -> None:
     done = clocks(*argv, check=False)
     assert (done.exit_code, said in done.stderr) == (code, True), done.stderr
 
 
-def test_history_narrows_by_clock_job_status_and_time(connection: Database, hour: datetime) -> None:
+def test_history_filters_by_clock_job_status_and_time(connection: Database, hour: datetime) -> None:
     for number in range(4):
         ran(connection, "count", hours_before(hour, number), "ended" if number % 2 else "missed")
         ran(connection, "close", hours_before(hour, number), "ended", clock="till")
@@ -170,7 +170,7 @@ def test_history_narrows_by_clock_job_status_and_time(connection: Database, hour
     assert shown("nothing") == []
 
 
-def test_show_finds_a_run_by_the_beginning_of_its_id(connection: Database, hour: datetime) -> None:
+def test_show_finds_a_run_by_the_first_characters_of_its_id(connection: Database, hour: datetime) -> None:
     ran(connection, "count", hour, "failed", error_type="RuntimeError", error_message="no luck", exit_code=1)
     [row] = ask("history", "shop/count")
     shown = ask("show", row["run_id"][:10])
@@ -178,12 +178,12 @@ def test_show_finds_a_run_by_the_beginning_of_its_id(connection: Database, hour:
     assert "RuntimeError" in clocks("show", row["run_id"]).stdout
 
 
-def test_watch_as_somebody_else_than_root_of_a_host_only_judges(connection: Database, hour: datetime) -> None:
+def test_watch_outside_a_deployed_host_only_audits(connection: Database, hour: datetime) -> None:
     assert ask("watch")["written"] == []
     assert [host for (host,) in connection.execute("SELECT name FROM host")] == ["app1"]
 
 
-def test_questions_about_many_jobs_walk_down_indices(connection: Database) -> None:
+def test_queries_about_many_jobs_use_indices_only(connection: Database) -> None:
     connection.execute(
         "INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at)"
         " SELECT gen_random_uuid(), 't', 'c' || n % 50, 'j' || n % 1000,"
@@ -218,7 +218,7 @@ def test_questions_about_many_jobs_walk_down_indices(connection: Database) -> No
     assert scans() == before
 
 
-def test_status_watch_shows_what_happens_meanwhile(connection: Database, hour: datetime) -> None:
+def test_status_watch_shows_changes_as_they_happen(connection: Database, hour: datetime) -> None:
     ours, theirs = pty.openpty()
     environment = os.environ | {
         "SCHEDULED_TASKS_CONFIG": str(SHOP / "pyproject.toml"),

@@ -1,4 +1,4 @@
-"""The services' role reads flags and pauses and writes runs; the operators' role switches; neither may more."""
+"""Privileges: the services' role reads flags and pauses and writes runs, the operators' role switches, no more."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scheduled_tasks.run.status import RunStatus
 
 Database = psycopg.Connection[Any]
 TASKS, OPERATORS = "test_tasks", "test_operators"
-MAY_NOT = {
+FORBIDDEN_TO_TASKS = {
     "switch a flag": "UPDATE feature SET is_active = true",
     "add a flag": "INSERT INTO feature (name, is_active, updated_by) VALUES ('X', true, 'me')",
     "rewrite history": "DELETE FROM feature_change",
@@ -28,9 +28,9 @@ MAY_NOT = {
     "resume": "UPDATE pause SET resumed_at = now()",
     "delete runs": "DELETE FROM task_run",
     "empty runs": "TRUNCATE task_run",
-    "say what is deployed": "DELETE FROM deployed_job",
+    "change deployments": "DELETE FROM deployed_job",
     "change a table": "ALTER TABLE task_run DROP COLUMN host",
-    "make one": "CREATE TABLE mine (id integer)",
+    "create a table": "CREATE TABLE mine (id integer)",
 }
 
 
@@ -55,13 +55,15 @@ def acting(connection: Database, role: str) -> Iterator[None]:
         connection.execute("RESET ROLE")
 
 
-@pytest.mark.parametrize("statement", MAY_NOT.values(), ids=MAY_NOT)
-def test_a_task_may_not(roles: Database, statement: str) -> None:
+@pytest.mark.parametrize("statement", FORBIDDEN_TO_TASKS.values(), ids=FORBIDDEN_TO_TASKS)
+def test_a_task_cannot(roles: Database, statement: str) -> None:
     with acting(roles, TASKS), pytest.raises(psycopg.errors.InsufficientPrivilege):
         roles.execute(statement)
 
 
-def test_a_run_needs_no_more_than_the_services_role_has(roles: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_needs_no_more_than_the_privileges_of_the_services_role(
+    roles: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def execute(statement: str, values: Any) -> list[tuple[Any, ...]]:
         return roles.execute(statement, values).fetchall()
 
@@ -72,10 +74,10 @@ def test_a_run_needs_no_more_than_the_services_role_has(roles: Database, monkeyp
         assert record.open_run(run, record.ClaimTerms(timeout=60, overlap="skip"), "1") == (1, True, False, "", "")
         result = record.Result(run.run_id, 1, RunStatus.ENDED, 0, 0.1)
         assert roles.execute(statements.CLOSE, result._asdict()).fetchall() == [(1,)]
-        roles.execute("INSERT INTO venue (name) SELECT 'x' WHERE false")  # the project's own tables are its tasks'
+        roles.execute("INSERT INTO venue (name) SELECT 'x' WHERE false")  # tasks can write the project's own tables
 
 
-def test_an_operator_switches_pauses_and_prunes(roles: Database) -> None:
+def test_an_operator_can_switch_pause_and_prune(roles: Database) -> None:
     roles.execute(
         "INSERT INTO task_run (run_id, task, host, trigger, status, started_at)"
         " SELECT gen_random_uuid(), 'a.b', 'app1', 'manual', status, now() - days * interval '1 day'"
@@ -90,7 +92,7 @@ def test_an_operator_switches_pauses_and_prunes(roles: Database) -> None:
             roles.execute("DELETE FROM feature_change")
 
 
-def test_roles_that_are_one_or_missing_are_refused(connection: Database) -> None:
+def test_missing_roles_and_one_role_for_both_are_rejected(connection: Database) -> None:
     with pytest.raises(ConfigurationError, match="a task could switch flags"):
         grant(connection, tasks_role="app", operators_role="app")
     with pytest.raises(ConfigurationError, match="no role 'nobody_there'"):

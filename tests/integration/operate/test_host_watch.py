@@ -1,4 +1,4 @@
-"""What a host tells of itself: from its files to the database, also late, twice, and after a kill."""
+"""What a host reports to the database from its files: late, twice, and after an apply was killed."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def jobs_json(*jobs: str, **options: object) -> str:
     return json.dumps({"jobs": listed})
 
 
-def note(places: Places, at: datetime, text: str, *, new_from: datetime | None = None) -> None:
+def write_report(places: Places, at: datetime, text: str, *, new_from: datetime | None = None) -> None:
     units = UnitSet({JOBS: text})
     path = deployment_reports.write_report(units, at.timestamp(), places, Effects())
     if new_from:
         deployment_reports.complete_report(path, units, at.timestamp(), new_from.timestamp(), Effects())
 
 
-def put_in_force(places: Places, text: str) -> None:
+def make_current(places: Places, text: str) -> None:
     places.current.mkdir(parents=True, exist_ok=True)
     (places.current / JOBS).write_text(text)
 
 
-def told(connection: Database) -> list[tuple[Any, ...]]:
+def reported(connection: Database) -> list[tuple[Any, ...]]:
     return connection.execute(
         "SELECT job, valid_from, valid_until FROM deployed_job WHERE host = 'app1' ORDER BY job, valid_from"
     ).fetchall()
@@ -60,53 +60,53 @@ def minutes(number: int) -> datetime:
     return NOON + timedelta(minutes=number)
 
 
-def test_applies_that_the_database_missed_are_told_in_their_order_with_their_instants(
+def test_applies_during_a_database_outage_are_reported_in_order_with_their_instants(
     connection: Database, places: Places
 ) -> None:
-    note(places, minutes(0), jobs_json("count"), new_from=minutes(1))
-    note(places, minutes(10), jobs_json("count", "sell"), new_from=minutes(11))
-    note(places, minutes(20), jobs_json("sell"), new_from=minutes(21))
-    put_in_force(places, jobs_json("sell"))
+    write_report(places, minutes(0), jobs_json("count"), new_from=minutes(1))
+    write_report(places, minutes(10), jobs_json("count", "sell"), new_from=minutes(11))
+    write_report(places, minutes(20), jobs_json("sell"), new_from=minutes(21))
+    make_current(places, jobs_json("sell"))
     for _ in range(2):
         host_watch.report_deployed(connection, places, "app1", minutes(60))
-        assert told(connection) == [("count", minutes(1), minutes(20)), ("sell", minutes(11), None)]
+        assert reported(connection) == [("count", minutes(1), minutes(20)), ("sell", minutes(11), None)]
     assert list(places.reports.iterdir()) == []
 
 
-def test_the_note_of_an_apply_that_was_killed_before_its_set_came_into_force_is_dropped(
+def test_the_report_of_an_apply_killed_before_its_set_became_current_is_dropped(
     connection: Database, places: Places
 ) -> None:
-    note(places, minutes(0), jobs_json("count"), new_from=minutes(0))
-    note(places, minutes(10), jobs_json("sell"))
-    put_in_force(places, jobs_json("count"))
+    write_report(places, minutes(0), jobs_json("count"), new_from=minutes(0))
+    write_report(places, minutes(10), jobs_json("sell"))
+    make_current(places, jobs_json("count"))
     host_watch.report_deployed(connection, places, "app1", minutes(60))
-    assert told(connection) == [("count", minutes(0), None)]
+    assert reported(connection) == [("count", minutes(0), None)]
 
 
-def test_a_killed_apply_whose_set_is_in_force_counts_from_the_stop_of_its_timers(
+def test_a_killed_apply_whose_set_is_current_counts_from_the_stop_of_its_timers(
     connection: Database, places: Places
 ) -> None:
-    note(places, minutes(10), jobs_json("sell"))
-    put_in_force(places, jobs_json("sell"))
+    write_report(places, minutes(10), jobs_json("sell"))
+    make_current(places, jobs_json("sell"))
     host_watch.report_deployed(connection, places, "app1", minutes(60))
-    assert told(connection) == [("sell", minutes(10), None)]
+    assert reported(connection) == [("sell", minutes(10), None)]
 
 
-def test_a_set_that_no_note_speaks_of_counts_from_now(connection: Database, places: Places) -> None:
-    put_in_force(places, jobs_json("count"))
+def test_a_set_without_a_report_counts_from_now(connection: Database, places: Places) -> None:
+    make_current(places, jobs_json("count"))
     host_watch.report_deployed(connection, places, "app1", minutes(60))
     host_watch.report_deployed(connection, places, "app1", minutes(61))
-    assert told(connection) == [("count", minutes(60), None)]
+    assert reported(connection) == [("count", minutes(60), None)]
 
 
-def test_what_is_taken_away_is_closed(connection: Database, places: Places) -> None:
-    put_in_force(places, jobs_json("count"))
+def test_the_jobs_of_a_removed_set_are_closed(connection: Database, places: Places) -> None:
+    make_current(places, jobs_json("count"))
     host_watch.report_deployed(connection, places, "app1", minutes(0))
     deployment_reports.write_report(UnitSet(), minutes(30).timestamp(), places, Effects())
     (places.current / JOBS).unlink()
     places.current.rmdir()
     host_watch.report_deployed(connection, places, "app1", minutes(60))
-    assert told(connection) == [("count", minutes(0), minutes(30))]
+    assert reported(connection) == [("count", minutes(0), minutes(30))]
 
 
 def pauses_of(connection: Database) -> list[tuple[Any, ...]]:
@@ -121,7 +121,7 @@ def pause(places: Places, until: datetime | None = None, job: str | None = None)
     return row
 
 
-def test_a_pause_by_file_is_told_once_and_ends_when_it_is_resumed(connection: Database, places: Places) -> None:
+def test_a_pause_by_file_is_reported_once_and_ends_when_it_is_resumed(connection: Database, places: Places) -> None:
     pause(places)
     for _ in range(2):
         host_watch.report_pauses(connection, places, "app1", minutes(5))
@@ -133,7 +133,9 @@ def test_a_pause_by_file_is_told_once_and_ends_when_it_is_resumed(connection: Da
     assert pauses_of(connection) == [("shop", None, minutes(0), "anna", "a disk", minutes(7), "bert")]
 
 
-def test_one_that_began_and_ended_while_the_database_was_away_is_told_too(connection: Database, places: Places) -> None:
+def test_a_pause_that_began_and_ended_during_a_database_outage_is_reported_too(
+    connection: Database, places: Places
+) -> None:
     pause(places, job="count")
     [held] = host_pauses.active(places, "app1")
     host_pauses.end(places, held, by="anna", at=minutes(7))
@@ -141,7 +143,7 @@ def test_one_that_began_and_ended_while_the_database_was_away_is_told_too(connec
     assert pauses_of(connection) == [("shop", "count", minutes(0), "anna", "a disk", minutes(7), "anna")]
 
 
-def test_a_pause_by_file_ends_by_itself_when_its_time_is_over(connection: Database, places: Places) -> None:
+def test_the_watch_ends_a_pause_by_file_after_its_until(connection: Database, places: Places) -> None:
     pause(places, until=minutes(10))
     host_watch.report_pauses(connection, places, "app1", minutes(9))
     assert (places.paused / "shop").exists()
@@ -150,7 +152,7 @@ def test_a_pause_by_file_ends_by_itself_when_its_time_is_over(connection: Databa
     assert [row[5:] for row in pauses_of(connection)] == [(minutes(11), "until")]
 
 
-def test_a_file_that_somebody_touched_and_removed_is_a_pause_as_well(connection: Database, places: Places) -> None:
+def test_a_file_touched_and_removed_by_hand_is_a_pause_too(connection: Database, places: Places) -> None:
     places.paused.mkdir(parents=True)
     (places.paused / "every-clock").touch()
     host_watch.report_pauses(connection, places, "app1", datetime.now(UTC))
@@ -162,6 +164,6 @@ def test_a_file_that_somebody_touched_and_removed_is_a_pause_as_well(connection:
     assert pauses_of(connection)[0][5] is not None
 
 
-def test_a_second_pause_of_the_same_leaves_the_first_ones_reason(places: Places) -> None:
+def test_a_second_pause_of_the_same_scope_keeps_the_first_ones_reason(places: Places) -> None:
     row = pause(places)
     assert not host_pauses.write(places, row)

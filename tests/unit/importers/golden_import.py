@@ -1,6 +1,6 @@
-"""Golden imports: tests/golden_import/<case>/input is imported as `arguments` says, to what `expected/` holds.
+"""Golden imports: importing tests/golden_import/<case>/input with its `arguments` gives what is in `expected/`.
 
-A case may have an `environment` (NAME=value a line). All see the shop in tests/golden_import/project.
+A case can have an `environment` (one NAME=value per line). All see the shop in tests/golden_import/project.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NOW = "2026-11-24T12:00Z"
 
 
 def laid_out(case: Path, folder: Path) -> Path:
-    """The shop's project with the case's files in it."""
+    """Copy the shop's project and the case's files into a folder."""
     shutil.copytree(GOLDEN / "project", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(case / "input", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
@@ -34,7 +34,7 @@ def environment(case: Path) -> dict[str, str]:
 
 
 def run(case: Path, folder: Path) -> Path:
-    """Imports a case with the command itself, in this folder as the current one; gives the directory that it wrote."""
+    """Import a case with the command itself, in this folder; return the directory that it wrote."""
     arguments = (case / "arguments").read_text().split()
     variables = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment(case)
     with chdir(folder):

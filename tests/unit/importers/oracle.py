@@ -1,8 +1,8 @@
-"""What APScheduler itself makes of a clock file: runs it with schedulers that don't start, and prints each job's runs.
+"""Ask APScheduler itself about a clock file: run it with schedulers that don't start, and print each job's runs.
 
-Apart from what `--execute` does: this asks APScheduler's own job objects, after it has judged the calls. A call that it
-refuses is printed with its error. `python oracle.py FILE NOW`. Libraries that are not installed (a GUI's, a job
-store's) are made up: none of them has a say in when a job runs.
+Unlike `--execute`, this asks APScheduler's own job objects, after it has judged the calls. A call that it refuses is
+printed with its error. `python oracle.py FILE NOW`. Libraries that are not installed (a GUI's, a job store's) are
+mocked: none of them affects when a job runs.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.combining import AndTrigger
 
 RUNS = 100
-MADE_UP = {
+MOCKED = {
     "bson", "dotenv", "etcd3", "fastapi", "gevent", "kazoo", "PySide6", "pymongo", "redis", "rethinkdb", "rpyc",
     "sentry_sdk", "tornado", "twisted",
 }  # fmt: skip
 
 
-class Over(BaseException):
+class WouldWait(BaseException):
     pass
 
 
-class MadeUp(MetaPathFinder, Loader):
-    """Modules of libraries that are not installed."""
+class MockFinder(MetaPathFinder, Loader):
+    """Mock modules of libraries that are not installed."""
 
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self, is_package=True) if fullname.partition(".")[0] in MADE_UP else None
+        return ModuleSpec(fullname, self, is_package=True) if fullname.partition(".")[0] in MOCKED else None
 
     def create_module(self, spec: ModuleSpec) -> Any:
         return MagicMock(__spec__=spec, __path__=[], __name__=spec.name)
@@ -54,7 +54,7 @@ class MadeUp(MetaPathFinder, Loader):
 
 def main() -> None:
     file, now = os.path.realpath(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     out = os.fdopen(os.dup(1), "w")  # what the file prints goes elsewhere
     os.dup2(2, 1)
     add_job = BaseScheduler.add_job
@@ -64,7 +64,7 @@ def main() -> None:
         while frame.f_code.co_filename != file or isinstance(frame.f_locals.get("self"), BaseScheduler):
             frame = frame.f_back
         entry: dict[str, Any] = {"line": frame.f_lineno, "zone": str(self.timezone)}
-        found.append(entry)
+        entries.append(entry)
         try:
             job = add_job(self, *args, **kwargs)
         except (TypeError, ValueError, LookupError) as error:
@@ -74,7 +74,7 @@ def main() -> None:
         return job
 
     def waits(*_args: object, **_kwargs: object) -> None:
-        raise Over
+        raise WouldWait
 
     BaseScheduler.add_job = adding
     for kind in (AsyncIOScheduler, BackgroundScheduler):
@@ -89,33 +89,33 @@ def main() -> None:
     def until_complete(loop: Any, future: Any) -> Any:
         asyncio.BaseEventLoop.run_forever = run_forever  # type: ignore[method-assign]
         asyncio.ensure_future(future, loop=loop).add_done_callback(lambda _: loop.stop())
-        loop.call_later(1, loop.stop)  # it waits for ever
+        loop.call_later(1, loop.stop)  # it waits forever
         loop.run_forever()
-        raise Over
+        raise WouldWait
 
     asyncio.BaseEventLoop.run_forever = waits  # type: ignore[method-assign]
     asyncio.BaseEventLoop.run_until_complete = until_complete  # type: ignore[method-assign, assignment]
-    sys.meta_path.append(MadeUp())
+    sys.meta_path.append(MockFinder())
     sys.path.insert(0, str(Path(file).parent))
     sys.argv = [file]
     module = types.ModuleType("__main__")
     module.__file__ = file
     sys.modules["__main__"] = module
-    with suppress(Over, SystemExit):
+    with suppress(WouldWait, SystemExit):
         exec(compile(Path(file).read_bytes(), file, "exec"), module.__dict__)
-    for entry in found:  # as it is when the scheduler would start
+    for entry in entries:  # as it is when the scheduler would start
         if job := entry.pop("job", None):
             entry["removed"] = job._scheduler.get_job(job.id) is None
             # An AndTrigger looks second by second, for most of a minute; no such job is imported.
             entry["runs"] = [] if isinstance(job.trigger, AndTrigger) else runs(job.trigger, now)
-    json.dump([entry for entry in found if not entry.get("removed")], out)
+    json.dump([entry for entry in entries if not entry.get("removed")], out)
     out.flush()
     os._exit(0)
 
 
 def runs(trigger: Any, now: datetime) -> list[str]:
     if hasattr(trigger, "jitter"):
-        trigger.jitter = None  # drawn anew each time: the times under it are compared
+        trigger.jitter = None  # random each time: compare the times without it
     now += timedelta(microseconds=1)  # strictly after, as this project counts
     at = None
     times: list[str] = []

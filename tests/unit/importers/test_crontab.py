@@ -1,4 +1,4 @@
-"""Crontabs of Debian's packages, and made-up lines: each line is accounted for and runs when cronsim says so."""
+"""Crontabs of Debian's packages, and generated lines: each line is reported, and runs when cronsim says."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.clock_job import ReadingContext
-from scheduled_tasks.importers.crontab.convert import Request, import_files
+from scheduled_tasks.importers.crontab.convert import import_files
 from scheduled_tasks.importers.crontab.lines import Line, read_lines, split_command
-from scheduled_tasks.importers.crontab.times import times_of
+from scheduled_tasks.importers.crontab.triggers import triggers_of
+from scheduled_tasks.importers.request import ImportRequest
 from scheduled_tasks.schedule import occurrences
 from scheduled_tasks.schedule.crontab import MACROS
 
@@ -32,43 +33,45 @@ ZONE = "Europe/Paris"
 
 @pytest.fixture
 def domains(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A project that has no domain of its own: what comes with the package is found all the same."""
+    """A project without domains: the package's bundled ones are still found."""
     monkeypatch.setitem(sys.modules, "no_tasks", ModuleType("no_tasks"))
     return "no_tasks"
 
 
 def cronsim_runs(when: str, count: int) -> list[datetime]:
     local = NOW.astimezone(ZoneInfo(ZONE))
-    return [each.astimezone(UTC) for each in islice(CronSim(MACROS.get(when, when), local), count)]
+    return [at.astimezone(UTC) for at in islice(CronSim(MACROS.get(when, when), local), count)]
 
 
 def our_runs(line: Line, count: int) -> list[datetime]:
-    found: set[datetime] = set()
-    for times in times_of(line, ZONE, NOW):
-        assert times.trigger is not None, times.differences
-        found |= {each.at for each in islice(occurrences(times.trigger, after=NOW), count)}
-    return sorted(found)[:count]
+    runs: set[datetime] = set()
+    for trigger in triggers_of(line, ZONE, NOW):
+        assert trigger.trigger is not None, trigger.differences
+        runs |= {occurrence.at for occurrence in islice(occurrences(trigger.trigger, after=NOW), count)}
+    return sorted(runs)[:count]
 
 
 def until_a_shift(runs: list[datetime]) -> list[datetime]:
     return [at for at in runs if at < BEFORE_A_SHIFT]
 
 
-def test_there_are_twenty_packages() -> None:
+def test_at_least_twenty_packages_are_tried() -> None:
     assert len(PACKAGES) >= 20
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_crontabs_of_a_package_are_imported_line_by_line(package: str, tmp_path: Path, domains: str) -> None:
+def test_every_line_of_a_packages_crontabs_is_reported_and_runs_as_cronsim_says(
+    package: str, tmp_path: Path, domains: str
+) -> None:
     folder = tmp_path / "cron.d"
     folder.mkdir()
     for file in sorted((CRON_D / package).iterdir()):
         (folder / file.name).write_bytes(file.read_bytes())
-        imported = import_files([folder / file.name], Request(ZONE, tmp_path, NOW))
+        imported = import_files([folder / file.name], ImportRequest(ZONE, tmp_path, NOW))
         lines = file.read_text().splitlines()
-        told = [entry.line for entry in imported.report.entries]
-        assert told == sorted(told)
-        assert set(told) == {number for number, text in enumerate(lines, 1) if text.strip()}
+        reported = [entry.line for entry in imported.report.entries]
+        assert reported == sorted(reported)
+        assert set(reported) == {number for number, text in enumerate(lines, 1) if text.strip()}
         read = {line.number: line for line in read_lines(file.read_text(), "system")}
         assert not [line.text for line in read.values() if line.kind == "wrong"]
         jobs = {}
@@ -81,7 +84,7 @@ def test_the_crontabs_of_a_package_are_imported_line_by_line(package: str, tmp_p
                 continue
             expected = until_a_shift(cronsim_runs(line.when, 60))
             names = [entry.job.partition("/")[2] for entry in imported.report.entries if entry.line == line.number]
-            runs = {each.at for name in names for each in islice(occurrences(jobs[name].trigger, after=NOW), 60)}
+            runs = {run.at for name in names for run in islice(occurrences(jobs[name].trigger, after=NOW), 60)}
             assert sorted(at for at in runs if at < BEFORE_A_SHIFT)[: len(expected)] == expected, line.text
 
 
@@ -104,22 +107,22 @@ def test_a_line_runs_when_cronsim_says(minute: str, hour: str, day: str, month: 
 
 def differences(line: str) -> Iterator[str]:
     [read] = read_lines(line, "user")
-    for times in times_of(read, ZONE, NOW):
+    for trigger in triggers_of(read, ZONE, NOW):
         yield from (
             f"{difference.kind}: {difference.text} {', '.join(difference.dates)}".strip()
-            for difference in times.differences
+            for difference in trigger.differences
         )
 
 
-def test_debians_rule_for_the_two_nights_is_compared_with_ours() -> None:
+def test_runs_that_differ_from_debians_cron_on_nights_of_change_are_reported() -> None:
     assert list(differences("30 2 * * * fixed")) == [
         (
-            "gap: cron ran it at 03:00:00+0200, and here it doesn't run then; it runs at 03:30:00+0200, as cron did "
-            "not 2027-03-28, 2028-03-26"
+            "gap: cron ran it at 03:00:00+0200, and here it doesn't run then; here it runs at 03:30:00+0200, and cron "
+            "did not run it then 2027-03-28, 2028-03-26"
         )
     ]
     assert list(differences("*/30 2 * * * follows the clock")) == [
-        "gap: it runs at 03:00:00+0200, 03:30:00+0200, as cron did not 2027-03-28, 2028-03-26",
+        "gap: here it runs at 03:00:00+0200, 03:30:00+0200, and cron did not run it then 2027-03-28, 2028-03-26",
         "fold: cron ran it at 02:00:00+0100, 02:30:00+0100, and here it doesn't run then 2027-10-31, 2028-10-29",
     ]
     assert list(differences("5 * * * * hourly")) == []
@@ -151,6 +154,6 @@ def test_a_percent_sign_ends_the_command_and_begins_its_input(text: str, command
         ("* * * * * A=b env", "entry", "", ""),
     ],
 )
-def test_a_line_is_what_crontab_5_says(line: str, kind: str, name: str, value: str) -> None:
+def test_a_line_is_parsed_as_crontab_5_says(line: str, kind: str, name: str, value: str) -> None:
     [read] = read_lines(line, "user")
     assert (read.kind, read.name, read.value) == (kind, name, value)

@@ -1,5 +1,4 @@
-"""What is imported is what a case's folder expects, and formatted. A new case is a new folder; --write-golden writes
-it."""
+"""An import gives what the case's folder expects, formatted. A new case is a new folder; --write-golden writes it."""
 
 import shutil
 import subprocess
@@ -21,12 +20,12 @@ def test_an_import_writes_what_its_folder_expects(case: Path, tmp_path: Path, re
 
 
 @pytest.mark.parametrize("line_length", [88, 120])
-def test_what_is_written_is_formatted(line_length: int) -> None:
+def test_imported_code_is_formatted(line_length: int) -> None:
     files = [str(path) for path in GOLDEN.glob("*/expected/**/*.py")]
     assert len(files) > 10
     command = [
         sys.executable, "-m", "ruff", "format", "--check", "--isolated", "--line-length", str(line_length),
-        "--config=format.quote-style='preserve'", *files,  # functions are taken over as they were written
+        "--config=format.quote-style='preserve'", *files,  # functions are kept as they were written
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

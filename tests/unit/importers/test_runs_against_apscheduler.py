@@ -1,4 +1,4 @@
-"""Each imported job's next hundred runs are APScheduler's, but on the dates that the report names, or as it says."""
+"""Each imported job's next hundred runs are APScheduler's, except on dates and for reasons that the report names."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.schedule import occurrences
 now = datetime.fromisoformat(sys.argv[1])
-found = {}
+jobs = {}
 for path in sorted(Path("imported/clocks").glob("*.py")):
     project = ReadingContext("shop.tasks", "", now, lines=False)
     for job in read_clock(path, path.stem, project).jobs:
         runs = occurrences(job.trigger, after=now)
-        found[f"{path.stem}/{job.id}"] = {
-            "runs": [each.at.isoformat() for each in islice(runs, 100)], "zone": job.trigger.zone, "task": job.task,
+        jobs[f"{path.stem}/{job.id}"] = {
+            "runs": [run.at.isoformat() for run in islice(runs, 100)], "zone": job.trigger.zone, "task": job.task,
         }
-print(json.dumps(found))
+print(json.dumps(jobs))
 """
 
 
@@ -51,7 +51,7 @@ def python(folder: Path, timezone: str, *arguments: str, **variables: str) -> An
 
 
 def imported(case: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The jobs of the clock files that are expected, read by this project, and the report."""
+    """The jobs of a case's expected clock files, as this project reads them, and the report."""
     laid_out(case, folder)
     (folder / "imported/clocks").mkdir(parents=True)
     for path in (case / "expected/clocks").glob("*.py"):
@@ -69,20 +69,20 @@ def on_other_dates(runs: list[datetime], dates: set[str], zone: str) -> list[dat
 
 
 def instants(runs: list[str]) -> list[datetime]:
-    return [datetime.fromisoformat(each).astimezone(UTC) for each in runs]
+    return [datetime.fromisoformat(run).astimezone(UTC) for run in runs]
 
 
-def asked(folder: Path, file: str, timezone: str, **variables: str) -> dict[int, list[Any]]:
-    """What APScheduler itself makes of a file: its jobs by the lines that add them."""
+def oracle_jobs(folder: Path, file: str, timezone: str, **variables: str) -> dict[int, list[Any]]:
+    """APScheduler's own jobs of a file, by the lines that add them."""
     oracle = Path(__file__).with_name("oracle.py")
     by_line = defaultdict(list)
-    for each in python(folder, timezone, str(oracle), file, NOW.replace("Z", "+00:00"), **variables):
-        by_line[each["line"]].append(each)
+    for job in python(folder, timezone, str(oracle), file, NOW.replace("Z", "+00:00"), **variables):
+        by_line[job["line"]].append(job)
     return by_line
 
 
 def compare(entries: list[Any], jobs: dict[str, Any], by_line: dict[int, list[Any]]) -> int:
-    """Holds the jobs of a file's entries against APScheduler's, and takes them out; says how many were compared."""
+    """Compare the jobs of a file's entries with APScheduler's and remove them; return how many were compared."""
     now = datetime.fromisoformat(NOW)
     compared = 0
     for entry in entries:
@@ -95,17 +95,17 @@ def compare(entries: list[Any], jobs: dict[str, Any], by_line: dict[int, list[An
                 continue
             by_line[entry["line"]].pop(0)
             continue
-        found = jobs.pop(entry["job"])
+        job = jobs.pop(entry["job"])
         if "or" in kinds:
-            continue  # its parts are not APScheduler's one job: a test puts them together
+            continue  # its parts are one job in APScheduler: another test joins them
         if entry["line"] not in by_line:
             assert "scheduler" in kinds  # a function that another file calls
             continue
         theirs = by_line[entry["line"]].pop(0)
         if "refused" in theirs:
-            assert kinds & {"id", "grace"}  # the mistakes that are put right
+            assert kinds & {"id", "grace"}  # the mistakes that the import corrects
             continue
-        ours, before = instants(found["runs"]), instants(theirs["runs"])
+        ours, before = instants(job["runs"]), instants(theirs["runs"])
         if "phase" in kinds:
             assert {b - a for a, b in pairwise(ours)} == {b - a for a, b in pairwise(before)}
         elif "past" in kinds:
@@ -113,7 +113,7 @@ def compare(entries: list[Any], jobs: dict[str, Any], by_line: dict[int, list[An
         else:
             dates = {date for difference in entry["differences"] for date in difference["dates"]}
             last = min(*ours[-1:], *before[-1:], now + HORIZON)
-            kept = [[at for at in on_other_dates(each, dates, found["zone"]) if at <= last] for each in (ours, before)]
+            kept = [[at for at in on_other_dates(each, dates, job["zone"]) if at <= last] for each in (ours, before)]
             assert kept[0] == kept[1], entry["job"]
             assert len(kept[0]) >= min(90, len(before) - len(dates)) or last == now + HORIZON
         compared += 1
@@ -121,15 +121,15 @@ def compare(entries: list[Any], jobs: dict[str, Any], by_line: dict[int, list[An
 
 
 @pytest.mark.parametrize("case", CLOCKS, ids=lambda case: case.name)
-def test_the_next_hundred_runs_are_apschedulers_but_where_the_report_says_otherwise(case: Path, tmp_path: Path) -> None:
+def test_the_next_hundred_runs_are_apschedulers_unless_the_report_says_otherwise(case: Path, tmp_path: Path) -> None:
     words = (case / "arguments").read_text().split()
     jobs, report = imported(case, tmp_path)
-    by_line = asked(tmp_path, "clock.py", words[words.index("--timezone") + 1], **environment(case))
+    by_line = oracle_jobs(tmp_path, "clock.py", words[words.index("--timezone") + 1], **environment(case))
     assert compare(report["entries"], jobs, by_line) > 0
     assert jobs == {}
 
 
-def test_of_apschedulers_own_examples_each_job_is_imported_or_refused_with_a_reason(tmp_path: Path) -> None:
+def test_each_job_of_apschedulers_own_examples_is_imported_or_refused_with_a_reason(tmp_path: Path) -> None:
     case = next(case for case in CASES if case.name == "apscheduler_examples")
     jobs, report = imported(case, tmp_path)
     files = sorted({entry["file"] for entry in report["entries"]})
@@ -137,14 +137,14 @@ def test_of_apschedulers_own_examples_each_job_is_imported_or_refused_with_a_rea
     compared = 0
     for file in files:
         entries = [entry for entry in report["entries"] if entry["file"] == file]
-        by_line = asked(tmp_path, file, "Europe/Paris")
+        by_line = oracle_jobs(tmp_path, file, "Europe/Paris")
         compared += compare(entries, jobs, by_line)
         assert [left for line, left in by_line.items() if left and line not in {each["line"] for each in entries}] == []
     assert compared == 8
     assert jobs == {}
 
 
-def test_the_parts_of_an_or_trigger_together_are_apschedulers_runs(tmp_path: Path) -> None:
+def test_the_parts_of_an_or_trigger_together_run_as_in_apscheduler(tmp_path: Path) -> None:
     case = next(case for case in CLOCKS if case.name == "trigger_objects")
     jobs, _ = imported(case, tmp_path)
     parts = sorted({*instants(jobs["clock/either"]["runs"]), *instants(jobs["clock/either_2"]["runs"])})
@@ -154,7 +154,7 @@ def test_the_parts_of_an_or_trigger_together_are_apschedulers_runs(tmp_path: Pat
     assert parts[:100] == instants(either["runs"])
 
 
-def test_doubled_autumn_runs_are_named_with_their_dates(tmp_path: Path) -> None:
+def test_doubled_autumn_runs_are_reported_with_their_dates(tmp_path: Path) -> None:
     case = next(case for case in CLOCKS if case.name == "blocking_in_main")
     report = json.loads((case / "expected/report.json").read_text())
     [entry] = [each for each in report["entries"] if each["job"] == "clock/cancel_expired_bookings"]

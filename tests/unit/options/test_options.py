@@ -1,4 +1,4 @@
-"""The table of options: what it takes, what becomes of it in a unit, and what its faults propose."""
+"""The table of options: accepted values, their unit lines, and the suggestions of its faults."""
 
 from pathlib import Path
 
@@ -61,11 +61,11 @@ def test_an_option_becomes_its_directive(name: str, value: object, line: str) ->
         ),
     ],
 )  # fmt: skip
-def test_an_option_that_comes_to_several_lines(given: dict[str, object], expected: list[str]) -> None:
+def test_an_option_can_become_several_lines(given: dict[str, object], expected: list[str]) -> None:
     assert written(given, network=("10.0.0.5",)) == expected
 
 
-def test_what_a_systemd_does_not_have_is_not_written_but_said() -> None:
+def test_a_directive_missing_from_a_systemd_version_is_left_out_and_reported() -> None:
     given = {"retry_delay_max": "1h", "concurrency": 2}
     assert written(given, version=252) == []
     assert written(given, version=258) == ["ConcurrencySoftMax=2"]
@@ -121,7 +121,7 @@ def test_what_a_systemd_does_not_have_is_not_written_but_said() -> None:
         ("relax", ["everything"]),
     ],
 )
-def test_a_value_that_would_limit_nothing_or_nonsense_is_a_fault_with_an_example(name: str, value: object) -> None:
+def test_a_value_that_limits_nothing_or_makes_no_sense_is_a_fault_with_an_example(name: str, value: object) -> None:
     options, [fault] = read_options({name: value}, of_clock=True)
     assert options.values == ()
     assert (fault.field, fault.value) == (name, repr(value))
@@ -140,7 +140,7 @@ def test_a_value_that_would_limit_nothing_or_nonsense_is_a_fault_with_an_example
         ({"MIRROR": "https://me:hunter2@mirror.example"}, "has MIRROR, which looks like a secret"),
     ],
 )
-def test_a_variable_that_would_not_arrive_or_be_a_secret_is_a_fault_without_its_value(
+def test_a_variable_that_can_not_be_written_or_is_a_secret_is_a_fault_without_its_value(
     given: dict[str, object], problem: str
 ) -> None:
     _, [fault] = read_options({"environment": given})
@@ -148,23 +148,23 @@ def test_a_variable_that_would_not_arrive_or_be_a_secret_is_a_fault_without_its_
     assert "hunter2" not in str(fault)
 
 
-def test_an_option_of_clocks_is_a_fault_of_a_job() -> None:
+def test_an_option_of_clocks_is_a_fault_in_a_job() -> None:
     _, [fault] = read_options({"concurrency": 2})
     assert str(fault).startswith("concurrency=2: is an option of clocks, not of jobs; write it in Clock()")
 
 
-def test_a_jobs_lists_add_to_its_clocks_and_its_values_replace_them() -> None:
+def test_a_jobs_lists_add_to_its_clocks_and_its_other_values_replace_them() -> None:
     clock, _ = read_options({"environment": {"A": 1, "B": 1}, "after": ["a.service"], "timeout": 5, "nice": 1})
     job, _ = read_options({"environment": {"B": 2}, "after": ["a.service", "b.service"], "timeout": 6})
     assert job.over(clock).by_name == {
-        "environment": ("A=1", "B=1", "B=2"),  # systemd takes the last of a name
+        "environment": ("A=1", "B=1", "B=2"),  # for systemd, the last value of a name wins
         "after": ("a.service", "b.service"),
         "timeout": "6",
         "nice": "1",
     }
 
 
-def test_a_job_without_a_limit_that_each_has_is_not_written() -> None:
+def test_a_job_without_a_mandatory_limit_is_not_written() -> None:
     require_limits(DEFAULT_OPTIONS, "job a/b")
     with pytest.raises(UnsafeUnitError, match="job a/b has no timeout and no tasks_max: write timeout='30min'"):
         require_limits(Options((("memory_max", "1G"),)), "job a/b")

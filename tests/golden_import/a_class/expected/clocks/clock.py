@@ -7,4 +7,4 @@ from scheduled_tasks import Clock
 scheduler = Clock(timezone="Europe/Paris")
 scheduler.add_job(count, "cron", id="count", hour=1, minute=45)
 scheduler.add_job(count, "cron", id="count_2", hour=13, minute=45)
-# Not imported, the report says why: clock.py:17 clock/bound
+# Not imported, see the report: clock.py:17 clock/bound

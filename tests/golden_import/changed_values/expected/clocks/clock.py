@@ -32,9 +32,9 @@ scheduler.add_job(
     minute=5,
     misfire_grace_time=30,
 )
-# Not imported, the report says why: clock.py:73 clock/called
-# Not imported, the report says why: clock.py:78 clock/perhaps_later
-# Not imported, the report says why: clock.py:83 clock/count
+# Not imported, see the report: clock.py:73 clock/called
+# Not imported, see the report: clock.py:78 clock/perhaps_later
+# Not imported, see the report: clock.py:83 clock/count
 scheduler.add_job(
     count,
     "cron",

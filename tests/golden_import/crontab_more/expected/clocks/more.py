@@ -163,7 +163,7 @@ scheduler.add_job(
     hour=9,
     minute=0,
 )
-# Not imported, the report says why: more:20 5 5 * * * /srv/shop/bin/of_mars
+# Not imported, see the report: more:20 5 5 * * * /srv/shop/bin/of_mars
 scheduler.add_job(
     command.run,
     "cron",
@@ -188,8 +188,8 @@ scheduler.add_job(
     minute=0,
     timezone="UTC",
 )
-# Not imported, the report says why: more:24 0 4 30 2 * /srv/shop/bin/never
-# Not imported, the report says why: more:25 */61 * * * * /srv/shop/bin/too_wide
+# Not imported, see the report: more:24 0 4 30 2 * /srv/shop/bin/never
+# Not imported, see the report: more:25 */61 * * * * /srv/shop/bin/too_wide
 scheduler.add_job(
     command.run,
     "cron",

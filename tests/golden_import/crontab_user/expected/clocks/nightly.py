@@ -106,8 +106,8 @@ scheduler.add_job(
     hour=0,
     minute=0,
 )
-# Not imported, the report says why: nightly:19 @reboot /srv/shop/bin/start
-# Not imported, the report says why: nightly:20 @fortnightly /srv/shop/bin/never
+# Not imported, see the report: nightly:19 @reboot /srv/shop/bin/start
+# Not imported, see the report: nightly:20 @fortnightly /srv/shop/bin/never
 scheduler.add_job(
     command.run,
     "cron",
@@ -130,7 +130,7 @@ scheduler.add_job(
     hour=3,
     minute=0,
 )
-# Not imported, the report says why: nightly:24 61 4 * * * /srv/shop/bin/no_such_minute
+# Not imported, see the report: nightly:24 61 4 * * * /srv/shop/bin/no_such_minute
 scheduler.add_job(
     command.run,
     "cron",

@@ -14,5 +14,5 @@ scheduler.add_job(count, "cron", id="of_a_function_12", hour=12, minute=5)
 scheduler.add_job(count, "cron", id="broken_0", hour=0, minute=50)
 scheduler.add_job(count, "cron", id="broken_1", hour=1, minute=50)
 scheduler.add_job(count, "cron", id="after_a_guard", hour=21)
-# Not imported, the report says why: clock.py:49 clock/after_the_end
-# Not imported, the report says why: clock.py:20 clock/after_a_return
+# Not imported, see the report: clock.py:49 clock/after_the_end
+# Not imported, see the report: clock.py:20 clock/after_a_return

@@ -17,4 +17,4 @@ scheduler.add_job(
 )
 scheduler.add_job(remind, "cron", [app, "mail"], id="remind", day="last sun", hour="9")
 scheduler.add_job(tick, "interval", id="tick", seconds=180)
-# Not imported, the report says why: clock.py:24 clock/anonymous
+# Not imported, see the report: clock.py:24 clock/anonymous

@@ -7,5 +7,5 @@ from scheduled_tasks import Clock
 
 scheduler = Clock(timezone="Europe/Paris")
 scheduler.add_job(job1, "interval", id="do_job_1", seconds=30, misfire_grace_time=900)
-# Not imported, the report says why: flask_clock.py:15 flask_clock/do_job_2
+# Not imported, see the report: flask_clock.py:15 flask_clock/do_job_2
 scheduler.add_job(count, "cron", id="count", hour=4)

@@ -16,4 +16,4 @@ scheduler.add_job(
 )
 scheduler.add_job(remind, "cron", [app, "mail"], id="remind_by_mail", hour=8)
 scheduler.add_job(remind, "cron", [app, "sms"], id="remind_by_sms", hour=8)
-# Not imported, the report says why: clock.py:14 clock/count
+# Not imported, see the report: clock.py:14 clock/count

@@ -24,8 +24,8 @@ scheduler.add_job(
     hour=7,
 )
 scheduler.add_job(remind, "cron", [app, "sms"], id="with_a_default", hour=8)
-# Not imported, the report says why: clock.py:15 clock/two_at_once
-# Not imported, the report says why: clock.py:18 clock/late_mail
-# Not imported, the report says why: clock.py:18 clock/late_sms
+# Not imported, see the report: clock.py:15 clock/two_at_once
+# Not imported, see the report: clock.py:18 clock/late_mail
+# Not imported, see the report: clock.py:18 clock/late_sms
 scheduler.add_job(remind, "cron", [app, "mail"], id="bound_mail", hour=11)
 scheduler.add_job(remind, "cron", [app, "sms"], id="bound_sms", hour=11)

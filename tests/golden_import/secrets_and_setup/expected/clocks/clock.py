@@ -6,5 +6,5 @@ from scheduled_tasks import Clock
 
 scheduler = Clock(timezone="Europe/Paris")
 scheduler.add_job(synchronise, "cron", id="synchronise", hour=5)
-# Not imported, the report says why: clock.py:18 clock/other
+# Not imported, see the report: clock.py:18 clock/other
 scheduler.add_job(synchronise, "cron", ["sk_live_1234567890"], id="in_the_file", hour=7)

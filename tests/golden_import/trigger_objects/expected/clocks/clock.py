@@ -42,4 +42,4 @@ scheduler.add_job(
 scheduler.add_job(count, "date", id="once", run_date="2027-01-31 06:00:00")
 scheduler.add_job(count, "cron", id="either", hour=3)
 scheduler.add_job(count, "cron", id="either_2", day_of_week="sun", hour=15)
-# Not imported, the report says why: clock.py:24 clock/both
+# Not imported, see the report: clock.py:24 clock/both

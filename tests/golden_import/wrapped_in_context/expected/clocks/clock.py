@@ -6,4 +6,4 @@ from scheduled_tasks import Clock
 
 scheduler = Clock(timezone="Europe/Paris")
 scheduler.add_job(expire_carts, "cron", id="expire_carts", hour=3)
-# Not imported, the report says why: clock.py:30 clock/clean_up
+# Not imported, see the report: clock.py:30 clock/clean_up

@@ -24,7 +24,7 @@ scheduler.add_job(
 )
 scheduler.add_job(count, "cron", id="utc", hour=2, timezone="UTC")
 scheduler.add_job(count, "cron", id="utc_too", hour=2, timezone="UTC")
-# Not imported, the report says why: clock.py:18 clock/an_offset
+# Not imported, see the report: clock.py:18 clock/an_offset
 scheduler.add_job(count, "cron", id="est", hour=2, timezone="EST")
 scheduler.add_job(
     count,

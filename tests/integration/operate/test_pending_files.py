@@ -1,4 +1,4 @@
-"""What runs and power cuts left on disk: what can be read is told, and what can't keeps nothing else from it."""
+"""Files that runs and power cuts leave on disk: readable ones are recorded, unreadable ones don't block the others."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def without(key: str) -> dict[str, object]:
 
 
 # A job writes the file, and a power cut may empty it.
-NOTHING: dict[str, Callable[[Path], object]] = {
+UNREADABLE: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.touch(),
-    "no JSON": lambda path: path.write_text("{"),
-    "no text": lambda path: path.write_bytes(b"\xff\xfe"),
+    "not JSON": lambda path: path.write_text("{"),
+    "not text": lambda path: path.write_bytes(b"\xff\xfe"),
     "null": lambda path: path.write_text("null"),
     "a list": lambda path: path.write_text(json.dumps([RUN])),
     "too deep": lambda path: path.write_text("[" * 100_000),
-    "too much": lambda path: path.write_text(json.dumps(RUN | {"error_message": "x" * MAX_RESULT_BYTES})),
+    "too large": lambda path: path.write_text(json.dumps(RUN | {"error_message": "x" * MAX_RESULT_BYTES})),
     "another job's": lambda path: path.write_text(json.dumps(RUN | {"job": "other"})),
     "no job": lambda path: path.write_text(json.dumps(without("job"))),
     "no run": lambda path: path.write_text(json.dumps(without("run_id"))),
-    "no status that there is": lambda path: path.write_text(json.dumps(RUN | {"status": "eaten"})),
-    "a word for a number": lambda path: path.write_text(json.dumps(RUN | {"duration": "long"})),
-    "an object for a number": lambda path: path.write_text(json.dumps(RUN | {"exit_code": {"a": 1}})),
-    "no number": lambda path: path.write_text(json.dumps(RUN | {"duration": float("nan")})),
+    "an unknown status": lambda path: path.write_text(json.dumps(RUN | {"status": "eaten"})),
+    "a text instead of a number": lambda path: path.write_text(json.dumps(RUN | {"duration": "long"})),
+    "an object instead of a number": lambda path: path.write_text(json.dumps(RUN | {"exit_code": {"a": 1}})),
+    "not a number": lambda path: path.write_text(json.dumps(RUN | {"duration": float("nan")})),
     "too large a number": lambda path: path.write_text(json.dumps(RUN | {"exit_code": 10**30})),
-    "what no text of PostgreSQL has": lambda path: path.write_text(json.dumps(RUN | {"error_message": "\0"})),
+    "a NUL, which PostgreSQL rejects": lambda path: path.write_text(json.dumps(RUN | {"error_message": "\0"})),
     "a link": lambda path: path.symlink_to("/etc/passwd"),
     "a pipe": os.mkfifo,
     "a folder": lambda path: path.mkdir(),
@@ -69,14 +69,14 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-@pytest.mark.parametrize("kind", NOTHING)
-def test_a_result_that_says_nothing_is_set_aside_and_the_others_are_told(
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_an_unreadable_result_is_quarantined_and_the_others_are_recorded(
     connection: Database, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "results/clock-shop-work"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
-    NOTHING[kind](folder / "a.json")
+    UNREADABLE[kind](folder / "a.json")
     (folder / "b.json").write_text(json.dumps(RUN))
     assert reconcile(connection, tmp_path, host="app1") == Reconciled(results=1)
     assert rows(connection) == [("work", "failed", 0, 75, "app1")]
@@ -87,7 +87,7 @@ def test_a_result_that_says_nothing_is_set_aside_and_the_others_are_told(
     assert caplog.text == ""
 
 
-def test_what_was_set_aside_is_found_also_where_systemd_keeps_it_behind_a_link(
+def test_quarantined_files_are_found_even_behind_the_link_of_a_dynamic_user(
     connection: Database, tmp_path: Path
 ) -> None:
     places = Places(tmp_path)
@@ -102,7 +102,7 @@ def test_what_was_set_aside_is_found_also_where_systemd_keeps_it_behind_a_link(
     assert host_watch.quarantined(places) == [link / "a.refused"]
 
 
-def test_the_note_of_a_failure_that_a_power_cut_emptied_is_set_aside(connection: Database, tmp_path: Path) -> None:
+def test_a_failure_note_that_a_power_cut_emptied_is_quarantined(connection: Database, tmp_path: Path) -> None:
     folder = tmp_path / "failed"
     folder.mkdir()
     (folder / "clock-shop-work.service.1.note").touch()
@@ -112,14 +112,12 @@ def test_the_note_of_a_failure_that_a_power_cut_emptied_is_set_aside(connection:
         " 'timer', 'started', now(), gen_random_uuid(), now() + interval '1 hour')"
     )
     done = reconcile(connection, tmp_path, host="app1", invocations=lambda _units: {})
-    assert [each.job for each in done.lost] == ["work"]  # how it ended can't be known any more, and its row says so
+    assert [run.job for run in done.lost] == ["work"]  # how it ended cannot be known any more
     assert [row[:2] for row in rows(connection)] == [("work", "lost")]
     assert names(folder) == ["clock-shop-work.service.1.refused"]
 
 
-def test_notes_of_applies_and_pauses_that_say_nothing_keep_the_watch_from_nothing(
-    connection: Database, tmp_path: Path
-) -> None:
+def test_unreadable_reports_of_applies_and_pauses_do_not_stop_the_watch(connection: Database, tmp_path: Path) -> None:
     places, now = Places(tmp_path), datetime(2026, 11, 24, 12, tzinfo=UTC)
     places.reports.mkdir(parents=True)
     for name in ("00000000000000000001-jobs.json", "00000000000000000002-pause.json"):
@@ -132,7 +130,7 @@ def test_notes_of_applies_and_pauses_that_say_nothing_keep_the_watch_from_nothin
     ]
 
 
-def test_what_is_written_durably_takes_the_place_of_what_was_there_and_leaves_nothing_else(tmp_path: Path) -> None:
+def test_a_crash_safe_write_replaces_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:
     path = tmp_path / "shop.json"
     for text in ("one", "two"):
         files.write(path, text, mode=0o644)

@@ -1,6 +1,6 @@
-"""When a crontab's line runs: cron's fields as a trigger's, and what cron did otherwise in the nights of change.
+"""When a crontab's line runs: cron's fields as those of a trigger, and where cron differs on the nights of change.
 
-In come a line's time and its zone; out come `Times` (two where day OR weekday matches), with differences.
+A line becomes one `LineTrigger`, or two if it runs when day OR weekday matches.
 """
 
 from __future__ import annotations
@@ -8,19 +8,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from zlib import crc32
 
 from scheduled_tasks.conversion_report import Difference, dates_until
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.importers.apscheduler.differences import AROUND, changed, gathered
+from scheduled_tasks.importers.crontab.lines import Line
 from scheduled_tasks.schedule import Trigger, occurrences, read_trigger
 from scheduled_tasks.schedule.crontab import MACROS, NAMES, crontab_fields
 from scheduled_tasks.schedule.trigger import Cron
 from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
-
-if TYPE_CHECKING:
-    from scheduled_tasks.importers.crontab.lines import Line
 
 RANDOM = re.compile(r"(\d*)~(\d*)")
 RANGES = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "day_of_week": (0, 6)}
@@ -28,8 +25,8 @@ SECONDS = {"minute": 60, "hour": 3600}
 
 
 @dataclass(frozen=True)
-class Times:
-    """One trigger of a line: its fields as they are written, ours, and what is to be said."""
+class LineTrigger:
+    """One trigger of a line: its fields to write, the parsed trigger, and differences."""
 
     kind: str = "cron"
     fields: tuple[tuple[str, int | str], ...] = ()
@@ -37,15 +34,15 @@ class Times:
     differences: tuple[Difference, ...] = ()
 
 
-def times_of(line: Line, zone: str, now: datetime) -> list[Times]:
-    """The triggers of a cron line."""
+def triggers_of(line: Line, zone: str, now: datetime) -> list[LineTrigger]:
+    """The triggers of a crontab's line."""
     when = line.when.lower()
     if when == "@reboot":
-        text = "it runs when the machine starts, which is no time: a timer can't say it"
-        instead = "write a service of systemd's for it, WantedBy=multi-user.target"
-        return [Times(differences=(Difference("reboot", text, "refused", instead=instead),))]
+        text = "it runs when the machine starts, and a timer needs a time"
+        instead = "write a systemd service for it, with WantedBy=multi-user.target"
+        return [LineTrigger(differences=(Difference("reboot", text, "refused", instead=instead),))]
     if when.startswith("@") and when not in MACROS:
-        return [Times(differences=(Difference("time", f"cron has no {line.when}", "refused"),))]
+        return [LineTrigger(differences=(Difference("time", f"cron has no {line.when}", "refused"),))]
     words = MACROS.get(when, line.when).split()
     differences = []
     if words[0].startswith("-"):
@@ -55,33 +52,35 @@ def times_of(line: Line, zone: str, now: datetime) -> list[Times]:
         )
     fields = dict(zip(NAMES, words, strict=True))
     jitter = _random(fields, line.text, differences)
-    return [_read(each, jitter, zone, now, differences) for each in _either(fields)]
+    return [_read(part, jitter, zone, now, differences) for part in _either(fields)]
 
 
 def _random(fields: dict[str, str], seed: str, differences: list[Difference]) -> int:
-    """Takes `a~b` out of the fields; gives the jitter in seconds that says it of minutes and hours."""
+    """Replace each `a~b` in the fields; return the jitter in seconds that stands for it in minutes and hours."""
     jitter = 0
     for name, text in fields.items():
-        found = RANDOM.fullmatch(text)
-        if not found:
+        match = RANDOM.fullmatch(text)
+        if not match:
             continue
         low, high = RANGES[name]
-        first, last = int(found[1] or low), int(found[2] or high)
+        first, last = int(match[1] or low), int(match[2] or high)
         if last < first:
-            continue  # left as it is: the parser refuses it
+            continue  # the parser refuses it
+        chosen = f"cron chose {name}={text} anew at each start"
         if name in SECONDS:
             fields[name] = str(first)
             jitter += (last - first) * SECONDS[name]
-            said = f"cron chose {name}={text} anew at each start; here each host has a delay of its own that stays"
+            differences.append(
+                Difference("random", f"{chosen}; here each host has its own delay, which stays the same")
+            )
         else:
             fields[name] = str(first + crc32(seed.encode()) % (last - first + 1))
-            said = f"cron chose {name}={text} anew at each start; here it is {fields[name]}"
-        differences.append(Difference("random", said))
+            differences.append(Difference("random", f"{chosen}; here it is {fields[name]}"))
     return jitter
 
 
 def _either(fields: dict[str, str]) -> list[dict[str, str]]:
-    """Day OR weekday, where both are restricted: two triggers that never meet."""
+    """Day OR weekday, if both are restricted: two triggers that never fire on the same day."""
     if fields["day"].startswith("*") or fields["day_of_week"].startswith("*"):
         return [fields]
     by_day = fields | {"day_of_week": "*"}
@@ -104,8 +103,8 @@ def _ranges(numbers: list[int]) -> str:
     return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in parts)
 
 
-def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, said: list[Difference]) -> Times:
-    differences = list(said)
+def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, before: list[Difference]) -> LineTrigger:
+    differences = list(before)
     stars = fields["minute"].startswith("*") or fields["hour"].startswith("*")
     days = fields.pop("day") if fields.pop("both", "") else ""
     try:
@@ -121,65 +120,64 @@ def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, said: l
             words["jitter"] = jitter
         trigger = read_trigger("cron", words, timezone=zone)
     except FaultsError as error:
-        found = []
-        for each in error.faults:
-            text = f"{each.field}={each.value}: {each.problem}" if each.field else each.problem
-            found.append(Difference("time", text, "refused", instead=each.instead))
-        return Times(differences=(*differences, *found))
+        for fault in error.faults:
+            text = f"{fault.field}={fault.value}: {fault.problem}" if fault.field else fault.problem
+            differences.append(Difference("time", text, "refused", instead=fault.instead))
+        return LineTrigger(differences=tuple(differences))
     if isinstance(trigger, Cron) and not jitter:
         differences += cron_differences(trigger, now, stars=stars)
     ordered = {
         name: words[name] for name in ("month", "day", "day_of_week", "hour", "minute", "jitter") if name in words
     }
-    return Times("cron", tuple(ordered.items()), trigger, tuple(differences))
+    return LineTrigger("cron", tuple(ordered.items()), trigger, tuple(differences))
 
 
 def cron_differences(trigger: Cron, now: datetime, *, stars: bool) -> list[Difference]:
-    """Where cron runs a line at other times, on the nights of change: cron(8) of Debian.
+    """Where cron runs a line at other times on the nights of change, by cron(8) of Debian.
 
-    A line with * for minute or hour follows the wall clock. Any other is run right after a gap that it falls into, and
-    once in a fold.
+    A line with * for minute or hour follows the wall clock. Any other line runs right after a gap that it falls into,
+    and once in a fold.
     """
-    found = []
+    differences = []
     until = dates_until(trigger, now)
     for shift in shifts(trigger.zone, now.year, until.year):
         if now < shift.at <= until:
             low, high = shift.at - AROUND, shift.at + AROUND + shift.length
             before = set(_cron_runs(trigger, shift, low, high, stars=stars))
-            here = {each.at for each in occurrences(trigger, after=low, until=high)}
+            here = {occurrence.at for occurrence in occurrences(trigger, after=low, until=high)}
             if before != here:
-                found.append(changed("cron", before, here, trigger.zone, shift))
-    return gathered(found)
+                differences.append(changed("cron", before, here, trigger.zone, shift))
+    return gathered(differences)
 
 
 def _cron_runs(trigger: Cron, shift: Shift, low: datetime, high: datetime, *, stars: bool) -> list[datetime]:
     info, minute = zone_info(trigger.zone), timedelta(minutes=1)
     at = (low + minute).replace(second=0, microsecond=0)
-    found = []
+    runs = []
     while at <= high:
         wall = at.astimezone(info)
         if _matches(trigger, wall) and (stars or not wall.fold):
-            found.append(at)
+            runs.append(at)
         at += minute
     skipped = shift.first
     while shift.is_gap and not stars and skipped < shift.end:
         if _matches(trigger, skipped):
-            found.append(shift.at)
+            runs.append(shift.at)
         skipped += minute
-    return found
+    return runs
 
 
 def _matches(trigger: Cron, wall: datetime) -> bool:
     return wall.hour in trigger.hours and wall.minute in trigger.minutes and trigger.wants(wall.date())
 
 
-def anacron_times(line: Line, start_hour: int, zone: str, now: datetime) -> list[Times]:
-    """The trigger of an anacrontab's line: once in its period, its delay after the first hour that anacron runs in."""
+def anacron_triggers(line: Line, start_hour: int, zone: str, now: datetime) -> list[LineTrigger]:
+    """The trigger of an anacrontab's line: once in its period, its delay after the first hour in which anacron runs."""
     hour, minute = divmod(start_hour * 60 + line.delay, 60)
-    text = "anacron counts its days from the last run; here it runs at this time, or once when the machine is back"
+    text = "anacron counts its days from the last run; here it runs at this time, or once after the machine was off"
     differences = (Difference("anacron", text),)
     if not line.when.isdigit() and line.when not in {"@daily", "@weekly", "@monthly"}:
-        return [Times(differences=(Difference("time", f"anacron has no period {line.when}", "refused"),))]
+        return [LineTrigger(differences=(Difference("time", f"anacron has no period {line.when}", "refused"),))]
     days = int(line.when) if line.when.isdigit() else {"@daily": 1, "@weekly": 7, "@monthly": 30}[line.when]
     fields: dict[str, int | str] = {"hour": hour % 24, "minute": minute}
     if line.when == "@monthly":
@@ -191,4 +189,4 @@ def anacron_times(line: Line, start_hour: int, zone: str, now: datetime) -> list
         fields = {"days": days, "start_date": start.replace(tzinfo=None).isoformat(sep=" ")}
     kind = "interval" if "days" in fields else "cron"
     trigger = read_trigger(kind, fields, timezone=zone)
-    return [Times(kind, tuple(fields.items()), trigger, differences)]
+    return [LineTrigger(kind, tuple(fields.items()), trigger, differences)]

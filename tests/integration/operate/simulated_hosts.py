@@ -1,7 +1,7 @@
-"""A small world of hosts with timers, by the rules of systemd and of nothing else: what runs when, and what is due.
+"""Simulated hosts with timers that follow systemd's rules: what is due, and what runs when.
 
-Written for the account's tests and without any of the product's code for schedules: nominal times are counted date by
-date, or second by second since the epoch. The runs that happen are written to the database as run-task does it.
+For the account's tests. It uses none of the product's code for schedules: nominal times are counted date by date, or by
+minutes of the hour. Runs are written to the database as run-task does it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PARIS = ZoneInfo("Europe/Paris")
 ELSEWHERE = "laptop"
-# Due in a pause, and started after it because the host was off: a run, unless the watch has said that it is none.
+# Due in a pause, and started after it because the host was off: it runs, unless the watch has recorded it as skipped.
 EITHER = "skipped or ended"
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -35,7 +35,7 @@ class Rule(NamedTuple):
     minute: int = 0
 
     def due(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """The instants after one, up to and with another."""
+        """The due instants after one instant, up to and including another."""
         if self.every:
             at = after.replace(minute=0, second=0, microsecond=0)
             while at <= until:
@@ -51,12 +51,12 @@ class Rule(NamedTuple):
             day += timedelta(days=1)
 
     def _on(self, day: date) -> datetime:
-        """PEP 495's fold=0: of a time that the clock skips the instant as much later; of one shown twice, the first."""
+        """By PEP 495's fold=0: a time in a gap is later by the gap, a time in a fold is the first of the two."""
         local = datetime(day.year, day.month, day.day, self.hour, self.minute, tzinfo=PARIS)
         return local.astimezone(UTC)
 
     def schedule(self) -> dict[str, Any]:
-        """As a unit carries it."""
+        """The schedule as in jobs.json."""
         if self.every:
             return {"kind": "cron", "zone": "Europe/Paris", "minutes": list(range(0, 60, self.every)), "seconds": [0]}
         times = {"hours": [self.hour], "minutes": [self.minute], "seconds": [0]}
@@ -64,7 +64,7 @@ class Rule(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A job: its rule, whether it is caught up, whether each host has its own run."""
+    """A job: its rule, whether it is caught up, whether every host has its own slots."""
 
     name: str
     rule: Rule
@@ -72,7 +72,7 @@ class Job(NamedTuple):
     per_host: bool = False
 
     def as_deployed(self) -> dict[str, Any]:
-        """As jobs.json has it."""
+        """The job as in jobs.json."""
         options = {"catch_up": self.catch_up, "grace": None, "jitter": None, "timeout": 600.0, "paused": False,
                    "concurrency_limited": False, "per_host": self.per_host}  # fmt: skip
         return {"clock": "c", "job": self.name, "task": f"t.{self.name}", "schedule": self.rule.schedule(),
@@ -111,7 +111,7 @@ Key = tuple[str, datetime, str]  # job, slot, host
 
 @dataclass
 class World:
-    """What happens, all of it known beforehand."""
+    """Everything that happens, known beforehand."""
 
     start: datetime
     end: datetime
@@ -122,51 +122,51 @@ class World:
 
     @property
     def hosts(self) -> list[str]:
-        """All there ever are."""
-        return sorted({each.host for each in self.deploys})
+        """All hosts."""
+        return sorted({deploy.host for deploy in self.deploys})
 
     def is_up(self, host: str, at: datetime) -> bool:
         """Whether a host runs."""
         return not any(span.holds(at) for span in self.down.get(host, []))
 
     def is_paused(self, job: str, host: str, at: datetime) -> bool:
-        """Whether a pause keeps a host from a job."""
+        """Whether a pause blocks a job on a host."""
         return any(held.span.holds(at) and held.job in {None, job} and held.host in {None, host} for held in self.held)
 
     def deployments(self) -> Iterator[tuple[str, Job, Span]]:
-        """Each job of each host, from when until when it was deployed without a change."""
+        """The jobs of all hosts, from when until when each was deployed without a change."""
         for host in self.hosts:
-            mine = sorted(each for each in self.deploys if each.host == host)
-            for number, each in enumerate(mine):
-                for job in each.jobs:
+            mine = sorted(deploy for deploy in self.deploys if deploy.host == host)
+            for number, deploy in enumerate(mine):
+                for job in deploy.jobs:
                     if number and job in mine[number - 1].jobs:
                         continue
                     end = next((later.at for later in mine[number + 1 :] if job not in later.jobs), self.end)
-                    yield host, job, Span(each.at, end)
+                    yield host, job, Span(deploy.at, end)
 
     def due(self) -> dict[Key, list[str]]:
-        """Each slot with the hosts for which it is due."""
-        found: dict[Key, list[str]] = {}
+        """The slots, with the hosts on which each is due."""
+        slots: dict[Key, list[str]] = {}
         for host, job, span in self.deployments():
             for at in job.rule.due(span.start, span.end):
-                found.setdefault((job.name, at, host if job.per_host else ""), []).append(host)
-        return found
+                slots.setdefault((job.name, at, host if job.per_host else ""), []).append(host)
+        return slots
 
     def runs(self) -> list[tuple[datetime, Key, str]]:
-        """What systemd starts: in time, or once after a boot the last that fell due, as (when, slot, host)."""
-        found = []
+        """What systemd starts, as (when, slot, host): in time, or once after a boot, for the last slot that was due."""
+        runs = []
         for host, job, span in self.deployments():
             due = list(job.rule.due(span.start, span.end))
             key_host = host if job.per_host else ""
-            found += [(at + SECOND, (job.name, at, key_host), host) for at in due if self.is_up(host, at)]
+            runs += [(at + SECOND, (job.name, at, key_host), host) for at in due if self.is_up(host, at)]
             for off in self.down.get(host, []):
                 missed = [at for at in due if off.holds(at)]
                 if job.catch_up and missed and off.end <= span.end:
-                    found.append((off.end + 5 * SECOND, (job.name, missed[-1], key_host), host))
-        return sorted(found)
+                    runs.append((off.end + 5 * SECOND, (job.name, missed[-1], key_host), host))
+        return sorted(runs)
 
     def expected(self) -> dict[Key, str]:
-        """The brute-force account: what has to become of each slot."""
+        """The brute-force account: the status that every slot must get."""
         due = self.due()
         account = {}
         for key, hosts in due.items():
@@ -180,10 +180,10 @@ class World:
 
 
 def live_through(world: World, connection: psycopg.Connection[Any]) -> None:
-    """Has everything happen in its order, on the database; the hosts' watches look twice each time, a minute apart."""
+    """Play everything in order on the database; each host's watch looks twice at a time, a minute apart."""
     happens: list[tuple[datetime, int, str, Any]] = [(when, 1, "run", (key, host)) for when, key, host in world.runs()]
     after = world.end + timedelta(hours=3)
-    # Somebody looks from elsewhere too: all hosts may be away by then.
+    # `clocks watch` is called elsewhere too: all hosts may be down by then.
     happens += [(after + more, 2, "look", ELSEWHERE) for more in (timedelta(), MINUTE)]
     for number, host in enumerate(world.hosts):
         at = world.start + number * SECOND + 10 * MINUTE
@@ -193,23 +193,25 @@ def live_through(world: World, connection: psycopg.Connection[Any]) -> None:
     for held in world.held:
         if held.host is None:
             happens.append((held.span.start, 0, "pause", held))
-    untold: dict[str, list[Deploy]] = {ELSEWHERE: []}
-    untold |= {host: sorted(each for each in world.deploys if each.host == host) for host in world.hosts}
-    for when, _, what, which in sorted(happens, key=lambda each: each[:3]):
+    unreported: dict[str, list[Deploy]] = {ELSEWHERE: []}
+    unreported |= {host: sorted(deploy for deploy in world.deploys if deploy.host == host) for host in world.hosts}
+    for when, _, what, which in sorted(happens, key=lambda event: event[:3]):
         if what == "run":
             _run(connection, world, when, *which)
         elif what == "pause":
             _pause(connection, which)
         else:
-            _tell(connection, world, which, untold[which], when)
+            _report(connection, world, which, unreported[which], when)
             account(connection, which, when)
 
 
-def _tell(connection: psycopg.Connection[Any], world: World, host: str, untold: list[Deploy], now: datetime) -> None:
-    while untold and untold[0].at <= now:
-        each = untold.pop(0)
-        told = deployments.JobsReport([job.as_deployed() for job in each.jobs], str(each.at), each.at, each.at)
-        deployments.report(connection, host, told)
+def _report(
+    connection: psycopg.Connection[Any], world: World, host: str, unreported: list[Deploy], now: datetime
+) -> None:
+    while unreported and unreported[0].at <= now:
+        deploy = unreported.pop(0)
+        listed = [job.as_deployed() for job in deploy.jobs]
+        deployments.report(connection, host, deployments.JobsReport(listed, str(deploy.at), deploy.at, deploy.at))
     rows = [
         Pause(
             Scope("c" if held.job else None, held.job, host), held.span.start, "anna", "the till", None,
