@@ -1,5 +1,5 @@
-# The image of Kubernetes' CronJobs (clocks export kubernetes): small, without a shell's comforts, not root, the very run-task.
-# Your own project: put its wheel into the second pip install, in place of this project's.
+# The image for Kubernetes CronJobs (clocks export kubernetes): small, not root, with run-task itself.
+# For your own project, replace this project by its wheel in the second pip install.
 ARG PYTHON=3.13
 FROM python:${PYTHON}-slim AS build
 WORKDIR /src

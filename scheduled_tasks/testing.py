@@ -244,15 +244,15 @@ class JobTimes:
         """
         if job not in self._jobs:
             raise UsageError(f"no job {job!r}; there are {', '.join(self.jobs)}")
-        found = self._jobs[job]
-        if found.paused:
+        spec = self._jobs[job]
+        if spec.paused:
             return []
         from scheduled_tasks.schedule.zone import zone_info
 
-        zone = zone_info(found.trigger.zone)
+        zone = zone_info(spec.trigger.zone)
         low, high = (datetime.fromisoformat(bound) for bound in (start, until))
         low, high = (bound if bound.tzinfo else bound.replace(tzinfo=zone) for bound in (low, high))
-        return [run.at.astimezone(zone).isoformat() for run in occurrences(found.trigger, after=low, until=high)]
+        return [run.at.astimezone(zone).isoformat() for run in occurrences(spec.trigger, after=low, until=high)]
 
 
 @pytest.fixture(scope="session")

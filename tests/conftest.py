@@ -1,4 +1,4 @@
-"""Options of the test run, and what every run has to hold."""
+"""Options of the test run, and a check of every run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuses to run where xdist doesn't keep a group's tests on one worker: they share a machine, in their order.
+    """Refuse to run if xdist doesn't keep a group's tests on one worker: they share a machine, in their order.
 
-    xdist says a test's group in its id. It once did so in vain, and the groups fell apart without a word.
+    xdist writes a test's group into its id. One version silently ignored the groups.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ or not config.getoption("loadgroup", default=False):
         return

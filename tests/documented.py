@@ -20,7 +20,7 @@ PAGES = {"README.md": (ROOT / "README.md").read_text(encoding="utf-8")} | {
     for path in sorted(DOCS.rglob("*.md"))
     if path.parent.name != "decisions"
 }
-# Who runs commands → the module that does.
+# Runner → the module that runs its commands.
 RUNNERS = {
     "clone": "tests/integration/test_documentation.py",  # in a clone of the repository
     "guide": "tests/integration/test_guides.py",  # in a stranger's project, with an installed wheel
@@ -29,7 +29,7 @@ RUNNERS = {
     "machine": "tests/machine/test_handbook.py",  # on a booted machine, as root
     "deployed": "tests/machine/test_deploy.py",  # on a machine that the worked example is deployed to
 }
-# Whose a page's blocks are that say nothing.
+# The default runner of a page's blocks.
 PAGES_RUN_BY = {
     "README.md": "clone",
     "how-to/deploy.md": "controller",
@@ -45,7 +45,7 @@ FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the page it stands on, its language, who runs it ("" where it is only read), its text."""
+    """A fenced block: the page it stands on, its language, its runner ("" if nothing runs it), its text."""
 
     page: str
     language: str
@@ -56,21 +56,21 @@ class Block:
     def steps(self) -> list[tuple[str, str]]:
         """The commands, each with what the page shows as its output."""
         parts = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
-        found = []
+        steps = []
         for part in parts:
             command, output = re.fullmatch(r"((?:[^\n]*\\\n)*[^\n]*)\n?(.*)", part, re.DOTALL).groups()  # type: ignore[union-attr] # it matches any text
-            found.append((command, output))
-        return found
+            steps.append((command, output))
+        return steps
 
 
 def blocks(page: str, runner: str = "") -> list[Block]:
     """The blocks of a page in their order: all, or those of a runner."""
-    found = []
+    on_page = []
     for info, text in FENCE.findall(PAGES[page]):
         language, _, named = info.partition(" ")
         by = named or PAGES_RUN_BY.get(page, "") if language == "console" else ""
-        found.append(Block(page, language, by, text))
-    return [block for block in found if runner in {"", block.runner}]
+        on_page.append(Block(page, language, by, text))
+    return [block for block in on_page if runner in {"", block.runner}]
 
 
 def commands(page: str, runner: str) -> list[str]:
@@ -80,5 +80,5 @@ def commands(page: str, runner: str) -> list[str]:
 
 def command(page: str, runner: str, *words: str) -> list[str]:
     """The shortest of them that has these words: as an argument list."""
-    split = [shlex.split(each.replace("\\\n", " ")) for each in commands(page, runner)]
-    return min((each for each in split if {*words} <= {*each}), key=len)
+    split = [shlex.split(line.replace("\\\n", " ")) for line in commands(page, runner)]
+    return min((arguments for arguments in split if {*words} <= {*arguments}), key=len)

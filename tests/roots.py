@@ -1,4 +1,4 @@
-"""Minimal Debian roots: what a fresh machine has, and lacks (Python, sudo).
+"""Minimal Debian roots: a fresh machine, without Python and sudo.
 
 Debian 13's has a kernel too: systemd 257 to ask (in a chroot), and to boot (in a virtual machine). Each is made once,
 by debootstrap from the mirror that apt is set up with, and kept where the next run of the tests finds it: in
@@ -21,11 +21,11 @@ WITH_KERNEL = f"{BOOTS},udev,zstd,initramfs-tools,linux-image-cloud-amd64"
 
 
 def lacking(what: str, commands: dict[str, str], *, root: bool = True) -> str:
-    """What this machine lacks for a test, with the command that mends it; "" where nothing does.
+    """Return what this machine lacks for a test, with the command that installs it; "" if nothing.
 
     Args:
-        what: what it is needed for.
-        commands: each command that is needed, and the Debian package that has it.
+        what: the purpose.
+        commands: each needed command, and its Debian package.
         root: whether it needs root.
     """
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
@@ -38,7 +38,7 @@ def lacking(what: str, commands: dict[str, str], *, root: bool = True) -> str:
 
 
 def require(lack: str) -> None:
-    """Skips the test with what the machine lacks; in CI, where nothing is skipped, fails it."""
+    """Skip the test if the machine lacks something; in CI, where no test is skipped, fail it."""
     if lack and os.environ.get("CI") == "true":
         pytest.fail(lack, pytrace=False)
     if lack:

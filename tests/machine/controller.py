@@ -1,6 +1,6 @@
 """An Ansible controller for tests: a user's repository with the collection installed from its file, and its machines.
 
-A play's output is read for what the tests ask of it: which tasks ran, which of them changed something, on which host.
+It reads a play's output: which tasks ran, and which of them changed something on which host.
 """
 
 from __future__ import annotations
@@ -165,15 +165,15 @@ def set_up(folder: Path, machines: dict[str, Machine], variables: dict[str, obje
     dist = folder / "shop/dist"
     galaxy = [str(ANSIBLE / "ansible-galaxy"), "collection"]
     controller = Controller(folder, machines, variables)
-    for each in (
+    for arguments in (
         [*galaxy, "build", str(source), f"--output-path={dist}"],
         [*command("how-to/deploy.md", "plays", "ansible-galaxy"), "--offline"],
     ):
         done = subprocess.run(
-            each, cwd=folder / "shop", capture_output=True, text=True, check=False,
+            arguments, cwd=folder / "shop", capture_output=True, text=True, check=False,
             env=os.environ | controller.environment(),
         )  # fmt: skip
-        assert done.returncode == 0, f"{each}\n{done.stdout}{done.stderr}"
+        assert done.returncode == 0, f"{arguments}\n{done.stdout}{done.stderr}"
     return controller
 
 
@@ -203,7 +203,9 @@ def wheelhouse(*requirements: Path) -> Path:
         unfinished.mkdir(parents=True)
         for path in requirements:
             for python in PYTHONS:
-                platforms = [f"--platform={each}_x86_64" for each in ("manylinux_2_28", "manylinux2014", "linux")]
+                platforms = [
+                    f"--platform={platform}_x86_64" for platform in ("manylinux_2_28", "manylinux2014", "linux")
+                ]
                 command = [
                     sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps",
                     "--only-binary=:all:", f"--python-version={python}", *platforms, f"--requirement={path}",

@@ -85,7 +85,7 @@ def timers(machine: Machine) -> list[str]:
 
 
 def state(machine: Machine) -> str:
-    """What is in force on a host: code, configuration, credentials, units, when each job is due, and the journal."""
+    """What is current on a host: code, configuration, credentials, units, when each job is due, and the journal."""
     opt, etc = "/opt/scheduled-tasks", "/etc/scheduled-tasks"
     links = f"readlink {opt}/current {etc}/config.toml {etc}/units/current"
     shown = "systemctl show 'clock-*-*.timer' --property=Id,ActiveState,NeedDaemonReload,NextElapseUSecRealtime"
@@ -112,7 +112,7 @@ def test_a_dry_run_on_a_fresh_host_names_what_it_lacks_and_changes_nothing(fleet
     assert fleet.machines["app1"].run("sh", "-c", "command -v python3", check=False).stdout == ""
 
 
-def test_a_host_that_may_get_no_packages_is_told_which_it_lacks(fleet: Controller) -> None:
+def test_a_host_without_bootstrap_reports_the_packages_it_lacks(fleet: Controller) -> None:
     play = fleet.play("fresh host, no packages", "-e", "scheduled_tasks_bootstrap=false", fails=True)
     assert "run 'apt-get install python3 python3-venv' on it" in " ".join(play.output.split())
 
@@ -258,7 +258,7 @@ def test_a_clock_on_two_hosts_that_share_no_database_is_refused(fleet: Controlle
         assert machine.run("clocks", "plan", check=False).returncode == 0
 
 
-def test_each_tag_does_its_part_and_clocks_brings_it_into_force(fleet: Controller) -> None:
+def test_each_tag_does_its_part_and_clocks_activates_it(fleet: Controller) -> None:
     app1 = fleet.machines["app1"]
     before = state(app1)
     setting = ("--limit=app1", "-e", SETTING % "tagged")
@@ -295,7 +295,7 @@ def that_cannot_switch(machine: Machine) -> Iterator[None]:
     machine.run("umount", "/etc/scheduled-tasks/units")
 
 
-def test_where_the_first_host_fails_no_other_is_touched(fleet: Controller) -> None:
+def test_if_the_first_host_fails_no_other_is_touched(fleet: Controller) -> None:
     app1, app2 = fleet.machines["app1"], fleet.machines["app2"]
     before = [state(app1), state(app2)]
     set_version(fleet, 3)
@@ -307,7 +307,7 @@ def test_where_the_first_host_fails_no_other_is_touched(fleet: Controller) -> No
     assert [version_run(machine) for machine in (app1, app2)] == ["2", "2"]
 
 
-def test_where_a_later_host_fails_it_stays_as_it_was_and_those_before_are_done(fleet: Controller) -> None:
+def test_if_a_later_host_fails_it_stays_as_it_was_and_earlier_hosts_are_done(fleet: Controller) -> None:
     app1, app2 = fleet.machines["app1"], fleet.machines["app2"]
     before = state(app2)
     with that_cannot_switch(app2):
@@ -319,7 +319,7 @@ def test_where_a_later_host_fails_it_stays_as_it_was_and_those_before_are_done(f
     assert version_run(app2) == "3"
 
 
-def test_what_somebody_changed_by_hand_is_put_right(fleet: Controller) -> None:
+def test_manual_changes_are_reverted(fleet: Controller) -> None:
     app1 = fleet.machines["app1"]
     app1.run("sh", "-ec", "cd /etc/scheduled-tasks; chmod 600 $(readlink -f config.toml); chmod 755 credentials")
     app1.run("sh", "-ec", "echo '# mine' >>/usr/local/bin/clocks; usermod --shell /bin/sh scheduled-tasks")

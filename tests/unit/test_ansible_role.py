@@ -1,4 +1,4 @@
-"""What the role and its collection say of themselves in two places is the same in both."""
+"""Whatever the role and its collection state in two places is the same in both."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def test_ansible_itself_is_enough() -> None:
     assert read(REPOSITORY / "galaxy.yml")["dependencies"] == {}
 
 
-def test_every_command_says_whether_it_changed_something() -> None:
+def test_every_command_reports_whether_it_changed_something() -> None:
     commands = [task for task in ALL_TASKS if {"ansible.builtin.command", "ansible.builtin.raw"} & task.keys()]
     assert len(commands) > 10
     assert [task["name"] for task in commands if "changed_when" not in task] == []
 
 
-def test_what_handles_secrets_is_not_logged_and_nothing_else_is_hidden() -> None:
+def test_exactly_the_tasks_with_secrets_are_not_logged() -> None:
     assert {task["name"] for task in ALL_TASKS if task.get("no_log")} == {
         "config | Store the credentials",
         "check | Write the dry run's credentials",
@@ -92,7 +92,7 @@ def test_what_handles_secrets_is_not_logged_and_nothing_else_is_hidden() -> None
     assert secret == ["scheduled_tasks_credentials", "scheduled_tasks_database_url"]
 
 
-def test_a_tasks_name_says_its_area() -> None:
+def test_a_tasks_name_starts_with_its_area() -> None:
     areas = {path.stem for path in TASK_FILES} - {"main", "prepare", "switch"}
     for path in TASK_FILES:
         if path.stem in areas:

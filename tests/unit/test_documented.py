@@ -27,11 +27,11 @@ def test_a_block_of_commands_has_a_runner(block: Block) -> None:
     assert f'"{block.page}"' in source or "PAGES" in source
 
 
-def test_a_runner_that_has_nothing_to_run_is_not_named() -> None:
+def test_every_runner_has_a_block() -> None:
     assert {block.runner for block in CONSOLE} == set(RUNNERS)
 
 
-def test_commands_stand_in_no_other_block() -> None:
+def test_no_other_block_has_commands() -> None:
     assert {block.language for block in ALL} == {"console", "ini", "python", "text", "yaml"}
     first_words = {command.split()[0].rpartition("/")[2] for block in CONSOLE for command, _ in block.steps}
     others = [block for block in ALL if block.language != "console"]
@@ -48,11 +48,11 @@ def test_a_page_has_no_block_without_fences(page: str) -> None:
     assert re.findall(r"(?:\A|\n)\n((?: {4}|\t).*)", without) == []
 
 
-@pytest.mark.parametrize("block", [each for each in ALL if each.language == "python"], ids=identify)
+@pytest.mark.parametrize("block", [block for block in ALL if block.language == "python"], ids=identify)
 def test_a_block_of_python_is_python(block: Block) -> None:
     ast.parse(block.text)
 
 
-def test_the_inventory_that_is_shown_is_the_one_that_the_fleets_test_deploys_with() -> None:
+def test_the_documented_inventory_is_the_one_of_the_fleets_test() -> None:
     shown = [yaml.safe_load(block.text) for block in blocks("how-to/deploy.md") if block.language == "yaml"]
     assert yaml.safe_load((ROOT / "tests/machine/shop/deploy/inventory.yml").read_text()) in shown
