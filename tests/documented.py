@@ -1,8 +1,7 @@
-"""The fenced blocks of the README and of docs/: what each page shows, and who runs its commands.
+"""The fenced blocks of the README and of docs/: their contents, and the test that runs their commands.
 
-A block of commands is fenced as `console`, each command after `$ `, what it prints below it. A word after `console`
-names who runs it, where that isn't the runner of its page. There are no other blocks of commands: test_documented.py
-sees to it.
+A block of commands is fenced as `console`; each command follows `$ `, its output is below it. A word after `console`
+names the block's runner if it isn't the page's. test_documented.py checks that no other block has commands.
 """
 
 from __future__ import annotations
