@@ -16,11 +16,10 @@ from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339, shown
 from scheduled_tasks.operate import deployments, history, host_pauses, host_watch, pauses
-from scheduled_tasks.operate.slots import TICK
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render import names
 from scheduled_tasks.run.status import RunStatus
-from scheduled_tasks.schedule.evaluator import latest_occurrence, occurrences
+from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence, occurrences
 
 if TYPE_CHECKING:
     from scheduled_tasks.operate.slots import DeployedJob, Pause
