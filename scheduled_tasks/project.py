@@ -1,4 +1,4 @@
-"""The configured project: its clocks, its feature flags, its database, and the host that its units are for.
+"""The configured project: its clocks, feature flags and database, and the host for which its units are rendered.
 
 Everything here is read from the configuration (`[tool.scheduled_tasks]` or the file of a host). The command line and
 the test fixtures share it, so it knows neither click nor pytest.
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 
+def value_if_configured(key: str) -> str:
+    """A key of the configuration, or "": some commands work without a project."""
+    try:
+        return settings.load().get(key)
+    except ConfigurationError:
+        return ""
+
+
 def load_configuration() -> settings.Settings:
     """Read the configuration and make the project's modules importable."""
     configuration = settings.load()
@@ -54,7 +62,7 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
 
 
 def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
-    """The clocks that are enabled on this host. All are read: a fault in one of them stops the release on every host.
+    """The clocks that are enabled on this host. All are read, so that a fault in any of them is found on every host.
 
     Raises:
         FaultsError: every fault of every clock file.
@@ -88,7 +96,7 @@ def configured_features() -> type[Enum]:
 
 
 def configured_host(places: Places | None = None) -> Host:
-    """What the units need to know about this machine, or about the user whose systemd they are for."""
+    """What the units need to know about this machine, or about the user whose systemd runs them."""
     home = places.home if places else None
     configuration = settings.load()
     checkout = configuration.path.parent.resolve() / "bin" / "run-task"
@@ -108,16 +116,15 @@ def configured_host(places: Places | None = None) -> Host:
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
         runtime=str(home.runtime) if home else "/run",
-        clocks_command=""
-        if home
-        else _clocks_command(configuration, run_task),  # a developer's own timers have no watch
+        # A developer's own timers have no watch.
+        clocks_command="" if home else _clocks_command(configuration, run_task),
         release=configuration.get("release"),
         log_namespace=configuration.get("log_namespace"),
     )
 
 
 def _clocks_command(configuration: settings.Settings, run_task: str) -> str:
-    """`clocks`, installed beside run-task; "" if a service of this host would not know the database."""
+    """The path of `clocks`, beside run-task; "" if this host's services don't know the database."""
     names = {*_names(configuration, "credentials"), *_names(configuration, "encrypted_credentials")}
     names |= set(configuration.values.get("settings", {}))
     return str(Path(run_task).with_name("clocks")) if "database_url" in names else ""
@@ -134,12 +141,12 @@ def _network(configuration: settings.Settings) -> tuple[str, ...]:
     addresses = options.by_name["allow_network"]
     if addresses == ("any",):
         instead = "list addresses; allow_network='any' is an option of a clock or a job"
-        raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not for all jobs: {instead}")
+        raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not allowed for all jobs: {instead}")
     return tuple(addresses)
 
 
 def _systemd_version(configuration: settings.Settings) -> int:
-    """The configured version, for an image or for a set that is rendered elsewhere; otherwise this machine's."""
+    """The configured version, for an image or a set that is rendered on another machine; by default this machine's."""
     version = configuration.get("systemd")
     if not version:
         from scheduled_tasks.deploy import systemd

@@ -99,7 +99,7 @@ def _of_the_clock_files() -> Iterator[Finding]:
 
 
 def _of_the_database() -> Iterator[Finding]:
-    """Every run is recorded in the database, even if the project has no flags."""
+    """Check the database, which records every run even if the project has no flags."""
     configuration = settings.load()
     try:
         declared = configured_features() if configuration.get("features") else None
@@ -117,11 +117,11 @@ def _of_the_database() -> Iterator[Finding]:
         return
     except ScheduledTasksError as error:
         folder = configuration.get("credentials_folder") or configuration.path.parent / "credentials"
-        where = f"{folder}/database_url"
-        yield Finding("database", str(error), advice=f"look at 'systemctl status postgresql' there, or mend {where}")
+        advice = f"look at 'systemctl status postgresql' there, or mend {folder}/database_url"
+        yield Finding("database", str(error), advice=advice)
         return
     for name in sorted(set(declared.__members__) - known):
-        yield Finding(f"flag {name}", "not in the table: its default holds", "clocks features sync")
+        yield Finding(f"flag {name}", "not in the table: its default applies", "clocks features sync")
 
 
 COMMANDS = (doctor,)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def due(job: Job, held: Iterable[Pause] = ()) -> str:
     """When a job is due, in words, and who paused it on this host."""
     words = schedule.describe(job.trigger)
-    here = next((row for row in held if row.scope.clock in {None, job.clock} and row.scope.job in {None, job.id}), None)
+    here = next((row for row in held if row.covers(job.clock, job.id, row.scope.host)), None)
     if here:
         return f"paused here by {here.by}: {here.reason} ({words})"
     return f"paused ({words})" if job.paused else words
@@ -37,9 +37,8 @@ def due(job: Job, held: Iterable[Pause] = ()) -> str:
 @json_option
 def list_jobs(*, as_json: bool) -> None:
     """Show each job: its task, schedule and description."""
-    clocks = enabled_clocks()
+    jobs = [(clock, job) for clock in enabled_clocks() for job in clock.jobs]
     held = host_pauses.active(names.Places(), socket.gethostname())
-    jobs = [(clock, job) for clock in clocks for job in clock.jobs]
     if as_json:
         show_json(
             [
