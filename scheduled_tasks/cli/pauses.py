@@ -90,10 +90,10 @@ def resume(*, which: str | None, everything: bool, host: str | None, here: bool,
     scope = _scope(which, host, everything=everything, here=here)
     left: list[str] = []
     if here:
-        held = [row for row in host_pauses.active(Places(), socket.gethostname()) if row.scope == scope]
-        for row in held:
+        active = [row for row in host_pauses.active(Places(), socket.gethostname()) if row.scope == scope]
+        for row in active:
             host_pauses.end(Places(), row, by=actor(), at=datetime.now(UTC))
-        changed = bool(held)
+        changed = bool(active)
         report_host(Places())
     else:
         with open_database() as database:

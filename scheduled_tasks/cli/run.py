@@ -46,20 +46,20 @@ def _deployed(which: str) -> DeployedJob:
 
 
 def _pauses_of(job: DeployedJob) -> list[Pause]:
-    held = host_pauses.active(names.Places(), job.host)
+    active = host_pauses.active(names.Places(), job.host)
     try:
         with open_database() as database:
-            held += pauses.active(database, database_now(database))
+            active += pauses.active(database, database_now(database))
     except ServiceUnavailableError as error:
         click.echo(f"clocks: can't check pauses in the database: {error}", err=True)
-    return [row for row in held if row.covers(job.clock, job.job, job.host)]
+    return [row for row in active if row.covers(job.clock, job.job, job.host)]
 
 
 def _require_runnable(job: DeployedJob, *, force: bool) -> None:
     require_root("starting a service needs root")
-    held = _pauses_of(job)
-    if held and not force:
-        raise PausedError(f"{job.clock}/{job.job} is paused; --force runs it anyway\n  {held[0]}")
+    active = _pauses_of(job)
+    if active and not force:
+        raise PausedError(f"{job.clock}/{job.job} is paused; --force runs it anyway\n  {active[0]}")
 
 
 def _must_be_slot(job: DeployedJob, at: datetime) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.status import HostStatus, JobStatus
     from scheduled_tasks.run.database import Connection
 
-UNWELL = 1
+UNHEALTHY = 1
 REFRESH_INTERVAL = 2.0  # seconds, with --watch
 COLUMNS = ("JOB", "LAST", "SLOT", "SINCE", "NEXT", "NOTE")
 STYLES: dict[str, str] = {**dict.fromkeys(BAD, "red"), RunStatus.ENDED: "green", RunStatus.SKIPPED: "yellow"}
@@ -113,7 +113,7 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
         show_table(COLUMNS, view.rows(bad_only=bad_only))
         for line in view.lines():
             click.echo(line)
-    sys.exit(UNWELL if view.is_bad else 0)
+    sys.exit(UNHEALTHY if view.is_bad else 0)
 
 
 def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:

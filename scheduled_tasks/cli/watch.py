@@ -86,7 +86,7 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
         on = f" on {slot.host}" if slot.host else ""
         click.echo(f"{verdict.status} {slot.clock}/{slot.job} {shown(slot.at)}{on}: {verdict.reason}")
     for unit in started:
-        click.echo(f"started {unit}, which a pause blocked, or whose host is dead")
+        click.echo(f"started {unit}, to catch up after a pause or to take over from a dead host")
     if quiet:
         return
     for host in done.dead_hosts:

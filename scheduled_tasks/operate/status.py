@@ -143,11 +143,11 @@ def _status(on_hosts: Sequence[DeployedJob], row: Sequence[Any], active: Iterabl
 
 
 def hosts(connection: Connection, now: datetime) -> list[HostStatus]:
-    """Each host that has jobs."""
+    """The status of each host that has jobs."""
     rows = connection.execute(
         "SELECT name, heartbeat_at, number FROM host JOIN"
-        " (SELECT host, count(*) AS number FROM deployed_job WHERE valid_until IS NULL GROUP BY host) AS held"
-        " ON held.host = name ORDER BY name"
+        " (SELECT host, count(*) AS number FROM deployed_job WHERE valid_until IS NULL GROUP BY host) AS deployed"
+        " ON deployed.host = name ORDER BY name"
     )
     return [HostStatus(host, at, now - at > HOST_TIMEOUT, number) for host, at, number in rows]
 
