@@ -81,11 +81,10 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
 def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
     """Each timer whose calendar is created, removed or changed, with its next run before and after."""
     from scheduled_tasks.deploy.analyze import next_runs
-    from scheduled_tasks.deploy.plan import calendar
 
     touched = (*todo.created, *todo.changed, *todo.removed)
     calendars = {
-        timer: (calendar(old.file(timer)), calendar(new.file(timer)))
+        timer: (old.file(timer).values("OnCalendar"), new.file(timer).values("OnCalendar"))
         for timer in sorted(touched)
         if timer.endswith(".timer")
     }
