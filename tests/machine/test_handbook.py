@@ -1,4 +1,4 @@
-"""The handbook, on one booted machine: its commands run in their order, and each alarm in its table is raised and mended.
+"""The handbook on a booted machine: its commands run in order, and each alarm in its table is raised and mended.
 
 Each alarm is raised for real, and the commands in the last column of its row are run as they are written there.
 """
