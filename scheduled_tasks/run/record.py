@@ -26,7 +26,7 @@ T = TypeVar("T")
 MAX_MESSAGE = 2_000  # characters of an error's text in the table; the journal has all of it
 STOP_SECONDS = 90  # how long systemd lets a service stop (DefaultTimeoutStopSec=) before it kills it
 DEFAULT_TIMEOUT = 86_400  # seconds after which the claim of a run by hand, which has no time limit, expires
-# How many seconds a run with a slot retries PostgreSQL, which may be restarting, or short of connections at a busy time.
+# For how many seconds a run with a slot retries PostgreSQL: it may be restarting, or at busy times out of connections.
 DATABASE_RETRY_TIMEOUT = 30.0
 
 
