@@ -158,7 +158,7 @@ def test_clocks_features_list_shows_the_table_and_missing_flags(connection: Data
     assert [old[0], old[1], old[4]] == ["OLD", "active", "bert"]
     assert "(the enum no longer has it)" in result.stdout
     assert [sell[0], sell[1], sell[4]] == ["SELL", "inactive", "anna"]
-    assert result.stderr == ("GIVE_AWAY is not in the table: its default holds; `clocks features sync` adds it\n")
+    assert result.stderr == ("GIVE_AWAY is not in the table: its default applies; `clocks features sync` adds it\n")
     shown = json.loads(_clocks("list", "--json").stdout)
     assert [flag["name"] for flag in shown["flags"]] == ["OLD", "SELL"]
     assert shown["missing"] == ["GIVE_AWAY"]
