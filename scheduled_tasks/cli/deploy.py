@@ -159,7 +159,7 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
-    """Tells the ledger, has people's links follow the set that is in force now, and shows what was done."""
+    """Report to the ledger, update links to the current set, and show what was done."""
     from scheduled_tasks.deploy.releases import update_links
 
     report_host(places)
