@@ -16,6 +16,7 @@ from scheduled_tasks.cli.common import report_host
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
 from scheduled_tasks.cli.output import show_json, show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.render.units import render, unsupported_options
 from scheduled_tasks.run import settings
@@ -73,10 +74,9 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
 def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
     """Each timer whose calendar is created, removed or changed, with its next run before and after."""
     from scheduled_tasks.deploy.analyze import next_runs
-    from scheduled_tasks.deploy.plan import calendar
 
     calendars = {
-        timer: (calendar(old.file(timer)), calendar(new.file(timer)))
+        timer: (old.file(timer).values("OnCalendar"), new.file(timer).values("OnCalendar"))
         for timer in sorted((*todo.created, *todo.changed, *todo.removed))
         if timer.endswith(".timer")
     }
@@ -91,7 +91,7 @@ def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
 
 
 def _shown(at: datetime | None) -> str | None:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None
+    return rfc3339(at) if at else None
 
 
 def _show_plan(todo: Plan, timers: list[dict[str, Any]]) -> None:
@@ -146,7 +146,7 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
-    """Report to the database, update the links to commands and man pages, and show what was done."""
+    """Report to the ledger, update links to the current set, and show what was done."""
     from scheduled_tasks.deploy.releases import update_links
 
     report_host(places)

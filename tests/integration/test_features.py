@@ -140,7 +140,7 @@ def test_clocks_features_switches_a_flag_and_records_who_and_why(connection: Dat
     ]
 
 
-def test_clocks_features_refuses_an_unknown_flag(connection: Database) -> None:
+def test_clocks_features_rejects_an_unknown_flag(connection: Database) -> None:
     feature_flags.synchronize(connection, Toggle, actor="deploy")
     result = _clocks("enable", "SEL")
     assert (result.returncode, result.stdout) == (64, "")
@@ -201,7 +201,7 @@ def test_a_temporary_switch_can_get_another_end_and_a_permanent_one_stays_perman
     )
 
 
-def test_a_second_temporary_switch_is_refused_so_that_the_first_end_is_not_lost(connection: Database) -> None:
+def test_a_second_temporary_switch_is_rejected_so_that_the_first_end_is_not_lost(connection: Database) -> None:
     feature_flags.synchronize(connection, Toggle, actor="deploy")
     soon, later = (datetime.now(UTC) + timedelta(hours=hours) for hours in (1, 2))
     feature_flags.set_active(connection, "SELL", active=False, actor="anna", until=later)
