@@ -221,10 +221,10 @@ def test_a_slot_recorded_as_paused_is_judged_again_when_a_host_reports_that_the_
     connection: Database,
 ) -> None:
     deploy(connection, "app1", minutes(-30), "count")
-    held = Pause(Scope("shop", None, "app1"), minutes(-20), "anna", "a disk", None, local_id="one")
-    pauses.report(connection, [held])
+    by_file = Pause(Scope("shop", None, "app1"), minutes(-20), "anna", "a disk", None, local_id="one")
+    pauses.report(connection, [by_file])
     watch_regularly(connection, "app1", minutes(-20), minutes(2))
     assert [row[2] for row in recorded(connection)] == ["skipped"]
-    pauses.report(connection, [replace(held, resumed_at=minutes(-10), resumed_by="anna")])
+    pauses.report(connection, [replace(by_file, resumed_at=minutes(-10), resumed_by="anna")])
     account(connection, "app1", minutes(3))
     assert [row[2] for row in recorded(connection)] == ["missed"]
