@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scheduled_tasks.importers.apscheduler.functions import Target, decorator_name
-from scheduled_tasks.importers.apscheduler.values import ClockSource, Instance, Scheduler
+from scheduled_tasks.importers.apscheduler.model import ClockSource, Instance, Scheduler
 from scheduled_tasks.importers.apscheduler.vocabulary import ENDS
 
 BUILTINS = set(dir(builtins))
@@ -122,11 +122,7 @@ def _globals_used(text: str) -> dict[str, set[str]]:
 
 
 def _statement(node: ast.stmt) -> _Statement:
-    binds: set[str] = set()
-    if isinstance(node, DEFINITIONS):
-        binds.add(node.name)
-    elif not isinstance(node, IMPORTS):
-        binds = _bound(node)
+    binds = set() if isinstance(node, IMPORTS) else _bound(node)
     changes: set[str] = set()
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         changes = _roots(node.value.func) | {name for arg in node.value.args for name in _roots(arg)}
