@@ -34,10 +34,10 @@ def find_differences(original: Any, trigger: Trigger, now: datetime) -> list[Dif
     if not isinstance(trigger, Cron):
         return []
     nights = shifts_to_compare(trigger, now)
-    return gathered([difference for shift in nights if (difference := _at(original, trigger, shift))])
+    return merge_equal([difference for shift in nights if (difference := _difference_on(original, trigger, shift))])
 
 
-def _at(original: Any, trigger: Cron, shift: Shift) -> Difference | None:
+def _difference_on(original: Any, trigger: Cron, shift: Shift) -> Difference | None:
     first = [occurrence.at for occurrence in islice(occurrences(trigger, after=shift.at - AROUND), 2)]
     is_dense = len(first) > 1 and first[1] - first[0] < timedelta(minutes=1)
     around = CLOSE if is_dense else AROUND
@@ -48,17 +48,17 @@ def _at(original: Any, trigger: Cron, shift: Shift) -> Difference | None:
     previous = known.at.astimezone(zone_info(trigger.zone)) if known else None
     before = set(takewhile(lambda at: at <= high, fire_times(original, low, previous)))
     here = {occurrence.at for occurrence in occurrences(trigger, after=known.at if known else low, until=high)}
-    return changed("APScheduler", before, here, trigger.zone, shift) if before != here else None
+    return night_difference("APScheduler", before, here, trigger.zone, shift) if before != here else None
 
 
-def changed(who: str, before: set[datetime], here: set[datetime], zone: str, shift: Shift) -> Difference:
-    """The runs of a night of change that differ from those of `who`."""
+def night_difference(origin: str, before: set[datetime], here: set[datetime], zone: str, shift: Shift) -> Difference:
+    """The runs of a night of change that differ from the origin's, "APScheduler" or "cron"."""
     gone, new = sorted(before - here), sorted(here - before)
     parts = []
     if gone:
-        parts.append(f"{who} ran it at {_times(gone, zone)}, and here it doesn't run then")
+        parts.append(f"{origin} ran it at {_times(gone, zone)}, and here it doesn't run then")
     if new:
-        parts.append(f"here it runs at {_times(new, zone)}, and {who} did not run it then")
+        parts.append(f"here it runs at {_times(new, zone)}, and {origin} did not run it then")
     local = {at.astimezone(zone_info(zone)).date() for at in (*gone, *new)}
     dates = tuple(day.isoformat() for day in sorted(local))
     return Difference("gap" if shift.is_gap else "fold", "; ".join(parts), dates=dates)
@@ -70,7 +70,7 @@ def _times(instants: list[datetime], zone: str) -> str:
     return ", ".join(shown) + more
 
 
-def gathered(differences: list[Difference]) -> list[Difference]:
+def merge_equal(differences: list[Difference]) -> list[Difference]:
     """Merge the differences that have the same text into one with all dates."""
     dates: dict[tuple[str, str], list[str]] = {}
     for difference in differences:

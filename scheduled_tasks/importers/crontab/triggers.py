@@ -12,7 +12,7 @@ from zlib import crc32
 
 from scheduled_tasks.conversion_report import Difference, shifts_to_compare
 from scheduled_tasks.faults import FaultsError
-from scheduled_tasks.importers.apscheduler.differences import AROUND, changed, gathered
+from scheduled_tasks.importers.apscheduler.differences import AROUND, merge_equal, night_difference
 from scheduled_tasks.importers.crontab.lines import Line
 from scheduled_tasks.schedule import Trigger, occurrences, read_trigger
 from scheduled_tasks.schedule.calendar_lines import ranges
@@ -134,8 +134,8 @@ def cron_differences(trigger: Cron, now: datetime, *, stars: bool) -> list[Diffe
         before = set(_cron_runs(trigger, shift, low, high, stars=stars))
         here = {occurrence.at for occurrence in occurrences(trigger, after=low, until=high)}
         if before != here:
-            differences.append(changed("cron", before, here, trigger.zone, shift))
-    return gathered(differences)
+            differences.append(night_difference("cron", before, here, trigger.zone, shift))
+    return merge_equal(differences)
 
 
 def _cron_runs(trigger: Cron, shift: Shift, low: datetime, high: datetime, *, stars: bool) -> list[datetime]:
