@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-# If every add_job has a plain name as its first argument, no task is called instead of passed, and the file needn't be
-# parsed into a tree. With thousands of jobs that saves most of the time.
+# If every add_job has a plain name as its first argument, no task is called instead of passed, and the file need not be
+# parsed into a tree, which takes most of the time for a file with thousands of jobs.
 _ADD_JOB = re.compile(rb"\badd_job\b")
 _TASK_PASSED = re.compile(rb"\.add_job\s*\(\s*[A-Za-z_][\w.]*\s*,")
 
@@ -101,7 +101,7 @@ def _placed(faults: list[Fault], path: Path, clock: str) -> list[Fault]:
 
 
 def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[ModuleType, list[Fault]]:
-    """Execute a clock file; a task that is called instead of passed is passed, and reported as a fault."""
+    """Execute a clock file. A task that it calls, instead of passing it, is passed and reported as a fault."""
     module = module_from_spec(ModuleSpec(f"scheduled_tasks_clock_{name}", None, origin=str(path)))
     module.__file__ = str(path)
     source = path.read_bytes()
@@ -136,35 +136,30 @@ def _pass_called_tasks(tree: ast.Module) -> list[Fault]:
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_job"):
             continue
-        keyword = next((keyword for keyword in node.keywords if keyword.arg == "func"), None)
-        task = node.args[0] if node.args else keyword and keyword.value
+        keywords = {keyword.arg: keyword for keyword in node.keywords}
+        func, identity = keywords.get("func"), keywords.get("id")
+        task = node.args[0] if node.args else func and func.value
         if not isinstance(task, ast.Call):
             continue
         written, function = ast.unparse(task), ast.unparse(task.func)
         instead = f"write {function}, with its arguments as args: [{', '.join(map(ast.unparse, task.args))}]"
         fault = Fault("calls the task instead of passing it", instead, "func", written, line=node.lineno)
-        faults.append(replace(fault, job=_written_id(node) or function.rpartition(".")[2]))
+        job = str(identity.value.value) if identity and isinstance(identity.value, ast.Constant) else ""
+        faults.append(replace(fault, job=job or function.rpartition(".")[2]))
         if node.args:
             node.args[0] = task.func
-        elif keyword is not None:
-            keyword.value = task.func
+        elif func is not None:
+            func.value = task.func
     return faults
 
 
-def _written_id(add_job: ast.Call) -> str:
-    for keyword in add_job.keywords:
-        if keyword.arg == "id" and isinstance(keyword.value, ast.Constant):
-            return str(keyword.value.value)
-    return ""
-
-
 def _clock_options(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
-    unknown = [name for name in clock.options if name not in OPTIONS]
     known = {name: value for name, value in clock.options.items() if name in OPTIONS}
     options, faults = read_options(known, of_clock=True)
     faults += [
         Fault("is not an argument of Clock", _nearest(name, [*OPTIONS, "timezone", "description"]), name)
-        for name in unknown
+        for name in clock.options
+        if name not in OPTIONS
     ]
     zone = clock.timezone or timezone
     if not zone:
@@ -181,10 +176,8 @@ def _repeated_ids(calls: list[JobCall]) -> list[Fault]:
     for call in calls:
         name = job_name(call)
         if name in seen:
-            problem = f"the job at line {seen[name]} already has this id"
-            faults.append(
-                Fault(problem, "give each job of a clock an id of its own", "id", repr(name), line=call.line, job=name)
-            )
+            problem, instead = f"the job at line {seen[name]} already has this id", "give each job its own id"
+            faults.append(Fault(problem, instead, "id", repr(name), line=call.line, job=name))
         seen.setdefault(name, call.line)
     return faults
 

@@ -78,7 +78,7 @@ scheduler.add_job(say_hello, "cron", id="say_hello", hour=6)
 
 @dataclass(frozen=True)
 class DetectedProject:
-    """What was detected: the package, the framework ("" if unknown), the value of `app`, Django's settings module."""
+    """The package, the framework ("" if unknown), the value of the key `app`, and Django's settings module."""
 
     package: str
     framework: str = ""
@@ -152,12 +152,11 @@ def initial_files(folder: Path, project: DetectedProject, timezone: str) -> Init
         f"{name}/clocks/example.py": (EXAMPLE_CLOCK.format(**imported), "a first clock: when the task runs"),
     }
     if project.framework == "Django":
-        text = DJANGO_FACTORY.format(settings=project.settings)
-        files[f"{name}/scheduled.py"] = (text, "sets Django up before a task runs")
+        factory = DJANGO_FACTORY.format(settings=project.settings)
+        files[f"{name}/scheduled.py"] = (factory, "sets Django up before a task runs")
     missing = {path: content for path, content in files.items() if not (folder / path).exists()}
-    table = _table(project, timezone)
-    why = "where the tasks, clocks, flags and the application are"
-    return InitialFiles(missing, {"pyproject.toml": (table, why)})
+    appended = (_table(project, timezone), "where the tasks, clocks, flags and the application are")
+    return InitialFiles(missing, {"pyproject.toml": appended})
 
 
 def _table(project: DetectedProject, timezone: str) -> str:

@@ -1,7 +1,6 @@
-"""The configured project: its clocks, its feature flags, its database, and the host that its units are for.
+"""The configured project: its clocks, its feature flags, its database, and the host for which its units are rendered.
 
-Everything here is read from the configuration (`[tool.scheduled_tasks]` or the file of a host). The command line and
-the test fixtures share it, so it knows neither click nor pytest.
+The command line and the test fixtures share this module, so it imports neither click nor pytest.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ def configured_features() -> type[Enum]:
 
 
 def configured_host(places: Places | None = None) -> Host:
-    """What the units need to know about this machine, or about the user whose systemd they are for."""
+    """Describe this machine, or the user of a user manager, as far as the units depend on it."""
     home = places.home if places else None
     configuration = settings.load()
     checkout = configuration.path.parent.resolve() / "bin" / "run-task"
@@ -108,16 +107,16 @@ def configured_host(places: Places | None = None) -> Host:
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
         runtime=str(home.runtime) if home else "/run",
-        clocks_command=""
-        if home
-        else _clocks_command(configuration, run_task),  # a developer's own timers have no watch
+        clocks_command=_clocks_command(configuration, run_task)
+        if home is None
+        else "",  # a user's timers have no watch
         release=configuration.get("release"),
         log_namespace=configuration.get("log_namespace"),
     )
 
 
 def _clocks_command(configuration: settings.Settings, run_task: str) -> str:
-    """`clocks`, installed beside run-task; "" if a service of this host would not know the database."""
+    """The path of `clocks`, beside run-task; "" if a service on this host would not find the database's URL."""
     names = {*_names(configuration, "credentials"), *_names(configuration, "encrypted_credentials")}
     names |= set(configuration.values.get("settings", {}))
     return str(Path(run_task).with_name("clocks")) if "database_url" in names else ""
@@ -139,7 +138,7 @@ def _network(configuration: settings.Settings) -> tuple[str, ...]:
 
 
 def _systemd_version(configuration: settings.Settings) -> int:
-    """The configured version, for an image or for a set that is rendered elsewhere; otherwise this machine's."""
+    """The configured version, for an image or a set that another machine will use; by default this machine's."""
     version = configuration.get("systemd")
     if not version:
         from scheduled_tasks.deploy import systemd

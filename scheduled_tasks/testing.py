@@ -1,8 +1,8 @@
 """pytest fixtures for a project's own tests of its tasks and clocks.
 
 In the project's conftest.py: `pytest_plugins = ["scheduled_tasks.testing"]`; the extra `testing` must be installed. The
-fixtures give a real PostgreSQL, tasks that run as under run-task with their log lines, and the times at which jobs
-fire. docs/how-to/test.md has examples.
+fixtures provide a real PostgreSQL, a function that runs a task as run-task does and returns its log lines, and the
+times at which jobs fire. docs/how-to/test.md has examples.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from psycopg import sql
 
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.instants import iso8601, parse
 from scheduled_tasks.operate import migrations
 from scheduled_tasks.operate.feature_flags import set_active, synchronize
 from scheduled_tasks.project import all_clocks
@@ -196,7 +197,7 @@ def run_task(tasks_database: str) -> Callable[..., TaskResult]:
 def _run_like_run_task(
     run: current.Run, task: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
 ) -> tuple[object, BaseException | None]:
-    """Run the task with run-task's own code, and restore the signal handlers."""
+    """Run the task with run-task's own code, then restore the signal handlers."""
     result: object = None
     error: BaseException | None = None
 
@@ -229,11 +230,11 @@ class JobTimes:
         return sorted(self._jobs)
 
     def of(self, job: str, *, start: str, until: str) -> list[str]:
-        """The instants at which a job fires, after one instant and up to and including another.
+        """The instants at which a job fires, after `start` and up to and including `until`.
 
         Args:
             job: CLOCK/JOB.
-            start: ISO 8601; without an offset it is in the job's zone.
+            start: ISO 8601; without an offset, in the job's zone.
             until: the same.
 
         Returns:
@@ -250,9 +251,8 @@ class JobTimes:
         from scheduled_tasks.schedule.zone import zone_info
 
         zone = zone_info(spec.trigger.zone)
-        low, high = (datetime.fromisoformat(bound) for bound in (start, until))
-        low, high = (bound if bound.tzinfo else bound.replace(tzinfo=zone) for bound in (low, high))
-        return [run.at.astimezone(zone).isoformat() for run in occurrences(spec.trigger, after=low, until=high)]
+        after, until_at = parse(start, zone=zone), parse(until, zone=zone)
+        return [iso8601(run.at.astimezone(zone)) for run in occurrences(spec.trigger, after=after, until=until_at)]
 
 
 @pytest.fixture(scope="session")

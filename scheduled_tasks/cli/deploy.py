@@ -16,6 +16,7 @@ from scheduled_tasks.cli.common import report_host
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
 from scheduled_tasks.cli.output import show_json, show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.render.units import render, unsupported_options
 from scheduled_tasks.run import settings
@@ -100,7 +101,7 @@ def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
 
 
 def _shown(at: datetime | None) -> str | None:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None
+    return rfc3339(at) if at else None
 
 
 def _show_plan(todo: Plan, timers: list[dict[str, Any]]) -> None:

@@ -77,7 +77,7 @@ def instant(_context: click.Context, _parameter: click.Parameter, value: str | N
     if value is None or value == "now":
         return datetime.now(UTC) if value else None
     try:
-        return instants.parse(value, naive_is_utc=True)
+        return instants.parse(value, zone=UTC)
     except ValueError:
         raise click.BadParameter(f"{value!r} is not an instant; write 2027-03-28T00:00Z or 2027-03-28") from None
 
@@ -99,7 +99,7 @@ def future_instant(_context: click.Context, _parameter: click.Parameter, value: 
 
 def _instant_or_span(value: str, direction: int) -> datetime:
     try:
-        return instants.parse(value, naive_is_utc=True)
+        return instants.parse(value, zone=UTC)
     except ValueError:
         try:
             return datetime.now(UTC) + direction * timedelta(seconds=seconds_of(matching(SPAN)(value)))

@@ -11,6 +11,7 @@ from scheduled_tasks.cli.common import actor, report_host, require_root
 from scheduled_tasks.cli.options import clock_and_job, future_instant, json_option
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.operate import deployments, host_pauses, host_watch, pauses
 from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.project import database_now, open_database
@@ -60,7 +61,7 @@ def pause(  # noqa: PLR0913 - a command's options
     """
     scope = _scope(which, host, everything=everything, here=here)
     if until and until <= datetime.now(UTC):
-        raise UsageError(f"--until {until:%Y-%m-%dT%H:%M:%SZ} is in the past")
+        raise UsageError(f"--until {rfc3339(until)} is in the past")
     if not reason.strip():
         raise UsageError("--reason is empty: say why, for colleagues who find the pause")
     if here:

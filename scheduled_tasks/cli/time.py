@@ -16,7 +16,7 @@ import click
 from scheduled_tasks.cli.options import instant, json_option, start_option
 from scheduled_tasks.errors import ConfigurationError, UsageError
 from scheduled_tasks.faults import Fault, FaultsError
-from scheduled_tasks.instants import rfc3339
+from scheduled_tasks.instants import iso8601, rfc3339, shown_locally
 from scheduled_tasks.options import seconds_of
 from scheduled_tasks.project import enabled_clocks
 from scheduled_tasks.run import settings
@@ -141,8 +141,7 @@ def _print_explanation(answer: dict[str, Any]) -> None:
 
 def _both_times(run: Occurrence) -> str:
     moved = f"  (for {run.nominal:%H:%M:%S}, which the clock skips)" if is_moved(run) else ""
-    local = run.at.astimezone(run.nominal.tzinfo)
-    return f"{local:%a %Y-%m-%d %H:%M:%S %z}  {rfc3339(run.at)}{moved}"
+    return f"{shown_locally(run.at, run.nominal.tzinfo)}  {rfc3339(run.at)}{moved}"
 
 
 def _fail(error: FaultsError, *, as_json: bool) -> NoReturn:
@@ -191,7 +190,7 @@ def next_runs(*, which: str | None, start: datetime, until: datetime | None, lim
     if as_json:
         rows = [
             {
-                "clock": job.clock, "job": job.job, "at": rfc3339(run.at), "nominal": run.nominal.isoformat(),
+                "clock": job.clock, "job": job.job, "at": rfc3339(run.at), "nominal": iso8601(run.nominal),
                 "timezone": job.trigger.zone, "moved": is_moved(run),
             }
             for run, job in runs

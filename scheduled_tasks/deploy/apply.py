@@ -7,10 +7,10 @@ are those of `switch`.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +21,7 @@ from scheduled_tasks.deploy.plan import Conflict, plan
 from scheduled_tasks.deploy.security import gate
 from scheduled_tasks.deploy.switch import Switch
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.instants import shown
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.unit_set import UnitSet
 
@@ -122,8 +123,7 @@ def locked(places: Places, effects: Effects) -> Iterator[None]:
             return
         path = places.runtime / "lock"
         with _lock(path, effects):
-            since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
-            effects.write(path, f"process {os.getpid()}, since {since}\n")
+            effects.write(path, f"process {os.getpid()}, since {shown(datetime.now(UTC))}\n")
             yield
     except OSError as error:
         # The timers run by the old set or by the new one: `clocks apply` finishes it, once there is space.

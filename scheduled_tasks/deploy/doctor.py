@@ -133,7 +133,7 @@ def horizon_findings(units: UnitSet, now: datetime, *, commands: ManagerCommands
     """Timers whose corrections for nights of change will soon end, so that the clocks have to be applied again."""
     for timer in sorted(units):
         for date in units.file(timer).values("X-ExactUntil") if timer.endswith(".timer") else ():
-            if parse(date, naive_is_utc=True) - now < MIN_HORIZON:
+            if parse(date, zone=UTC) - now < MIN_HORIZON:
                 yield Finding(timer, f"its due times are exact only until {date}", commands.clocks("apply"))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks import files
-from scheduled_tasks.instants import from_epoch, parse
+from scheduled_tasks.instants import from_epoch, iso8601, parse
 from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.render import names
 
@@ -76,7 +76,7 @@ def _to_json(pause: Pause) -> dict[str, Any]:
     values = {**pause.scope._asdict(), "paused_at": pause.at, "paused_by": pause.by, "reason": pause.reason,
               "until": pause.until, "resumed_at": pause.resumed_at, "resumed_by": pause.resumed_by,
               "local_id": pause.local_id}  # fmt: skip
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}
+    return {key: iso8601(value) if isinstance(value, datetime) else value for key, value in values.items()}
 
 
 def _from_json(values: dict[str, Any]) -> Pause:

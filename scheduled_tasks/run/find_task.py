@@ -30,12 +30,12 @@ class TaskImportError(ConfigurationError):
 
 
 def find_task(name: str, domains: str, make_app: Callable[[], object]) -> Callable[..., Any]:
-    """The function of a task.
+    """Import the domain of a task and return the task's function.
 
     Args:
         name: `DOMAIN.TASK`.
         domains: the package of the domains.
-        make_app: makes the application; called if a domain can't be imported without it, as Django's models before
+        make_app: makes the application; called if a domain can't be imported before it, as with Django's models and
             `django.setup()`.
 
     Raises:
@@ -115,13 +115,13 @@ def _unknown(name: str, domains: str, make_app: Callable[[], object]) -> str:
 
 def all_tasks(domains: str, make_app: Callable[[], object]) -> Iterator[str]:
     """The names of all tasks: the decorated functions of every domain that can be imported."""
+    yield from _tasks_of(domains, make_app)
+    yield from _tasks_of(BUNDLED, make_app)
+
+
+def _tasks_of(domains: str, make_app: Callable[[], object]) -> Iterator[str]:
     from pkgutil import walk_packages  # only listing needs it
 
-    yield from _tasks_of(domains, make_app, walk_packages)
-    yield from _tasks_of(BUNDLED, make_app, walk_packages)
-
-
-def _tasks_of(domains: str, make_app: Callable[[], object], walk_packages: Callable[..., Any]) -> Iterator[str]:
     package = _import(domains, make_app)
     # onerror: walk_packages imports packages as well; their errors are reported below.
     for entry in walk_packages(getattr(package, "__path__", ()), f"{domains}.", onerror=lambda _name: None):

@@ -1,6 +1,6 @@
-"""The handbook, on one booted machine: its commands run in their order, and each line of its table is seen and mended.
+"""The handbook on a booted machine: its commands run in order, and each alarm in its table is raised and mended.
 
-Each alarm is brought about for real; what then stands in the last column of its line is run as it stands there.
+Each alarm is raised for real, and the commands in the last column of its row are run as they are written there.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ GONE = '''
 def goes():
     """Is taken out of the code."""
 '''
-# Of the jobs that a timer is to start none; the others are due in the past alone, or once a day.
+# No timer starts a job during the tests: each is due once a day at another hour, or only in the year 2100.
 JOBS = """
 from fleet.tasks import alarms
 from scheduled_tasks.bundled import command
@@ -95,7 +95,7 @@ EXAMPLE = 'from fleet.tasks.example import say_hello\nscheduler.add_job(say_hell
 WRAPPER = "#!/bin/sh\nexport SCHEDULED_TASKS_CONFIG={etc}/config.toml CREDENTIALS_DIRECTORY={etc}/credentials\n"
 # What an operator writes into the editor that `systemctl edit` opens.
 EDITOR = "#!/bin/sh\nprintf '[Service]\\nMemoryMax=1G\\n' >\"$1\"\n"
-# The doctor always finds something on a test's machine (its clock, its journal); the others say so by design.
+# The doctor always finds something on a test's machine (its clock, its journal); the others exit non-zero by design.
 EXIT_CODES = {"clocks plan": {2}, "clocks doctor": {1}, "systemctl status UNIT": {0, 3}}
 EXIT_CODES["systemctl status clock-watch.timer"] = {3}
 HOUR = (datetime.now(UTC) - timedelta(hours=3)).hour
@@ -107,7 +107,7 @@ ROWS = {
 
 
 class Host:
-    """The machine, as its operator has it."""
+    """The machine, as its operator uses it."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
@@ -115,46 +115,46 @@ class Host:
         self.query = fleet.query
 
     def shell(self, command: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs a command line."""
-        if "systemctl edit" in command:  # it wants a terminal, and an editor
+        """Run a command line."""
+        if "systemctl edit" in command:  # it needs a terminal and an editor
             command = f"SYSTEMD_EDITOR=/usr/local/bin/editor script -qec '{command}' /dev/null"
         return self.machine.run("sh", "-c", command, check=check)
 
     def write(self, path: str, text: str) -> None:
-        """Writes a file."""
+        """Write a file."""
         file = self.machine.root / path.lstrip("/")
         file.write_text(text)
         file.chmod(0o755 if "/bin/" in path else 0o644)
 
     def deploy(self, *, seconds: int = 20, timeout: int = 2, hour: int = HOUR) -> None:
-        """Applies both clocks."""
+        """Apply both clocks."""
         self.fleet.write(example=EXAMPLE, alarms=JOBS.format(seconds=seconds, timeout=timeout, hour=hour))
         self.shell("clocks apply")
 
     def run(self, job: str, *options: str) -> tuple[int, str]:
-        """Runs a job's unit to its end: its exit code, and its lines."""
+        """Run a job's unit to its end; return its exit code and its log lines."""
         done = self.shell(f"clocks run alarms/{job} --wait {' '.join(options)}", check=False)
         return done.returncode, done.stdout + done.stderr
 
     def rows(self, job: str) -> list[tuple[Any, ...]]:
-        """What the ledger has of a job, the newest first."""
+        """A job's rows in the ledger, newest first."""
         columns = "status, coalesce(error_type, ''), coalesce(reason, ''), run_id::text, scheduled_at"
         return self.query(f"SELECT {columns} FROM task_run WHERE job = %s ORDER BY started_at DESC NULLS LAST", job)
 
     def do(self, row: str, job: str = "say_hello", **names: str) -> list[str]:
-        """Runs the commands of a row's last column, with what they are to be about; gives what each printed."""
+        """Run the commands in a row's last column for a job; return what each printed."""
         printed = []
         for command in re.findall(r"`([^`]+)`", ROWS[row]):
             if command.split()[0] in {"clocks", "systemctl", "journalctl"}:
-                said = self.shell(placed(command, "alarms", job, **names), check=command not in EXIT_CODES)
-                printed.append(said.stdout + said.stderr)
+                done = self.shell(placed(command, "alarms", job, **names), check=command not in EXIT_CODES)
+                printed.append(done.stdout + done.stderr)
         return printed
 
 
 def placed(command: str, clock: str, job: str, **names: str) -> str:
-    """A command with its words in capitals replaced."""
+    """A command with its placeholders, which are in capitals, replaced."""
     known = {"UNIT": f"clock-{clock}-{job}.service", "CLOCK": clock, "JOB": job, **names}
-    return re.sub(rf"\b({'|'.join(known)})\b", lambda found: known[found[0]], command)
+    return re.sub(rf"\b({'|'.join(known)})\b", lambda match: known[match[0]], command)
 
 
 @pytest.fixture(scope="module")
@@ -179,12 +179,12 @@ def host() -> Iterator[Host]:
 
 @pytest.fixture(scope="module")
 def alarmed(host: Host) -> Host:
-    """The same with the clock that brings alarms about."""
+    """The same with the clock whose jobs raise alarms."""
     host.deploy()
     return host
 
 
-def test_the_tutorials_clock_is_deployed_as_it_says(host: Host) -> None:
+def test_the_tutorials_commands_deploy_its_clock(host: Host) -> None:
     for command in commands("tutorial.md", "machine"):
         done = host.shell(command, check=False)
         assert done.returncode in EXIT_CODES.get(command, {0}), done
@@ -206,7 +206,7 @@ def test_the_handbooks_commands_run_in_their_order(host: Host) -> None:
 
 
 def slots_of(host: Host, job: str) -> list[str]:
-    """The slots of the days before yesterday that nobody has run."""
+    """The slots of some days before yesterday that no host has run."""
     first, last = (datetime.now(UTC) - timedelta(days=days) for days in (5, 3))
     span = f"--from {first:%Y-%m-%d} --to {last:%Y-%m-%d}"
     listed = json.loads(host.shell(f"clocks backfill alarms/{job} --dry-run --json {span}").stdout)
@@ -235,7 +235,7 @@ def exit_code_64(host: Host, row: str) -> None:
     assert host.run("goes")[0] == 64
     with pytest.raises(AssertionError, match="goes"):
         host.do(row)
-    host.write(MODULE, TASKS + GONE)  # the release of before
+    host.write(MODULE, TASKS + GONE)  # the previous release
     host.do(row)
     assert host.run("goes")[0] == 0
 
@@ -247,7 +247,7 @@ def exit_code_69(host: Host, row: str) -> None:
 
 @contextmanager
 def another_database(host: Host, url: str) -> Iterator[None]:
-    """A host whose credential leads elsewhere."""
+    """A host whose credential names another database."""
     own = (host.machine.root / URL.lstrip("/")).read_text()
     host.write(URL, url or own.rpartition("/")[0] + "/fresh")
     try:
@@ -277,15 +277,15 @@ def exit_code_143(host: Host, row: str) -> None:
     code, _ = host.run("slow")
     assert code != 0
     assert "stopped by SIGTERM" in host.do(row, "slow")[0]
-    wait_for("the failure's word", lambda: host.rows("slow")[0][1] == "timeout", seconds=20)
+    wait_for("the recorded failure", lambda: host.rows("slow")[0][1] == "timeout", seconds=20)
     host.deploy(seconds=2, timeout=10)
     assert host.run("slow")[0] == 0
 
 
 def exit_code_137(host: Host, row: str) -> None:
     assert host.run("greedy")[0] != 0
-    # Without unified cgroups systemd isn't told of the kernel's reason.
-    wait_for("the failure's word", lambda: host.rows("greedy")[0][1] in {"oom-kill", "signal"}, seconds=20)
+    # Without unified cgroups the kernel does not report the reason to systemd.
+    wait_for("the recorded failure", lambda: host.rows("greedy")[0][1] in {"oom-kill", "signal"}, seconds=20)
     [edit] = [command for command in commands("how-to/operate.md", "machine") if "edit" in command]
     host.shell(placed(edit, "alarms", "greedy"))
     assert host.run("greedy")[0] == 0
@@ -298,8 +298,8 @@ def another_exit_code(host: Host, row: str) -> None:
 def signal_or_exec(host: Host, row: str) -> None:
     host.run("leaves")
     wait_for("the row's end", lambda: host.rows("leaves")[0][0] == "failed", seconds=20)
-    said, status = host.do(row, "leaves", RUN=host.rows("leaves")[0][3])
-    assert "its process ended with exit code 3" in said
+    shown, status = host.do(row, "leaves", RUN=host.rows("leaves")[0][3])
+    assert "its process exited with code 3" in shown
     assert "clock-alarms-leaves.service" in status
 
 
@@ -332,7 +332,7 @@ def lost(host: Host, row: str) -> None:
 
 
 def no_heartbeat(host: Host, row: str) -> None:
-    host.shell("systemctl stop clock-watch.timer")  # which looks every minute
+    host.shell("systemctl stop clock-watch.timer")  # it would run the watch within a minute
     host.query("UPDATE host SET heartbeat_at = now() - interval '10 minutes'")
     status = host.shell("clocks status --bad", check=False)
     assert (status.returncode, "no heartbeat from" in status.stdout) == (1, True)
@@ -363,7 +363,7 @@ def skipped_late(host: Host, row: str) -> None:
     host.shell("touch --date='3 days ago' /var/lib/systemd/timers/stamp-clock-alarms-late.timer")
     host.shell("systemctl restart clock-alarms-late.timer")
     wait_for("its row", lambda: host.rows("late"), seconds=20)
-    wait_for("its reason", lambda: "may start 60 s late at most" in host.rows("late")[0][2], seconds=20)
+    wait_for("its reason", lambda: "it may start at most 60 s late" in host.rows("late")[0][2], seconds=20)
     assert host.rows("late")[0][0] == "skipped"
 
 
@@ -375,8 +375,8 @@ def nothing_at_its_time(host: Host, row: str) -> None:
 
 
 def an_interrupted_apply(host: Host, row: str) -> None:
-    window = '{"timers": {}, "pending": []}'
-    host.shell(f"mkdir -p /run/scheduled-tasks; echo '{window}' >/run/scheduled-tasks/stopped-timers.json")
+    record = '{"timers": {}, "pending": []}'
+    host.shell(f"mkdir -p /run/scheduled-tasks; echo '{record}' >/run/scheduled-tasks/stopped-timers.json")
     assert "an apply did not finish" in host.shell("clocks doctor", check=False).stdout
     host.do(row)
     assert "an apply did not finish" not in host.shell("clocks doctor", check=False).stdout
@@ -407,17 +407,17 @@ ALARMS: dict[str, Callable[[Host, str], None]] = {
     "`no heartbeat from HOST`": no_heartbeat,
     "`skipped`, `paused: …`": skipped_paused,
     "`skipped`, `feature … is not active`": skipped_feature,
-    "`skipped`, `… may start … late at most`": skipped_late,
+    "`skipped`, `… it may start at most … late`": skipped_late,
     "nothing at all at its time": nothing_at_its_time,
     "an apply was interrupted": an_interrupted_apply,
     "the new release is bad": a_bad_release,
 }
 
 
-def test_each_line_of_the_table_is_tried() -> None:
+def test_each_row_of_the_table_is_tried() -> None:
     assert list(ROWS) == list(ALARMS)
 
 
 @pytest.mark.parametrize("row", ALARMS)
-def test_an_alarm_is_seen_and_what_stands_beside_it_mends_it(alarmed: Host, row: str) -> None:
+def test_an_alarm_is_raised_and_mended_by_the_commands_in_its_row(alarmed: Host, row: str) -> None:
     ALARMS[row](alarmed, row)
