@@ -117,7 +117,7 @@ def _note(shown_path: str, line: int, source: str, kind: str, text: str) -> Entr
 
 
 def _write_clock(clock: ClockContext, jobs: list[ImportedJob], progress: _Progress) -> None:
-    """Add a scheduler's clock file and tasks' module, and what the report has to mention of both."""
+    """Add a scheduler's clock file and tasks' module to the result, with the report's remarks on both."""
     source, scheduler, request, general = clock.source, clock.scheduler, progress.request, progress.general
     if scheduler.made and scheduler.settings.get("timezone") is None:
         text = f"the scheduler had no timezone and used the host's, taken to be {request.timezone}"

@@ -118,7 +118,7 @@ class Partial:
 
 @dataclass(frozen=True)
 class CallResult:
-    """The result of a call that the importer doesn't evaluate, such as `task()` where `task` should be passed."""
+    """The result of a call that the importer doesn't evaluate, such as `task()` written instead of `task`."""
 
     function: Value
     args: tuple[Value, ...]

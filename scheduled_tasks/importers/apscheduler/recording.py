@@ -23,7 +23,7 @@ from typing import Any
 
 
 class Over(BaseException):
-    """The file would wait from here on, so it has added all of its jobs."""
+    """The file would wait from here on: by then it has added all of its jobs."""
 
 
 schedulers: dict[int, dict[str, Any]] = {}
@@ -163,7 +163,7 @@ def prevent_waiting() -> None:
 
 
 def run_coroutines_until_they_wait() -> None:
-    """`asyncio.run(main())` may be what adds the jobs; a loop that runs forever ends the run of the file."""
+    """`asyncio.run(main())` can be what adds the jobs; a loop that runs forever ends the run of the file."""
     run_forever, run_until_complete = asyncio.BaseEventLoop.run_forever, asyncio.BaseEventLoop.run_until_complete
 
     def running(loop: Any, future: Any) -> Any:

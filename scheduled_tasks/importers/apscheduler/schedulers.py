@@ -32,7 +32,7 @@ def add_decorated(function: model.LocalFunction, scope: Scope) -> None:
 
 
 def _schedules(function: ast.expr, scope: Scope) -> bool:
-    """Whether a decorator adds what it decorates as a job."""
+    """Whether a decorator adds the decorated function as a job."""
     if adds(function) == "scheduled_job":
         return True
     if not isinstance(function, ast.Attribute) or function.attr != "task":

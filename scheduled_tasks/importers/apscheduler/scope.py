@@ -27,7 +27,7 @@ class Ended(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True)
 class Condition:
-    """Why a statement may not run: `when` completes "it is added …", `on` is what that depends on."""
+    """Why a statement might not run: `when` completes "it is added …", `on` is what that depends on."""
 
     when: str
     on: str

@@ -41,7 +41,7 @@ class Zones:
 
 @dataclass(frozen=True)
 class ReadTrigger:
-    """One trigger: what to write (`kind`, `words`), APScheduler's own and ours if they could be made, differences."""
+    """One trigger: its code (`kind`, `words`), APScheduler's own and ours if they could be made, differences."""
 
     kind: str
     words: tuple[str, ...] = ()
