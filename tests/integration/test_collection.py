@@ -14,7 +14,7 @@ import pytest
 from tests.machine.controller import ANSIBLE, copy_repository
 
 INSTALLED = "collections/ansible_collections/scheduled_tasks/deploy"
-OWN_TO_A_FORM = {"GALAXY.yml", "MANIFEST.json", "FILES.json", "galaxy.yml"}  # what ansible-galaxy knows of its origin
+OWN_TO_A_FORM = {"GALAXY.yml", "MANIFEST.json", "FILES.json", "galaxy.yml"}  # where ansible-galaxy records the origin
 
 
 def run(folder: Path, *command: str) -> None:
@@ -31,7 +31,7 @@ ENVIRONMENT = {
 
 
 def install(folder: Path, requirement: str) -> dict[str, bytes]:
-    """What a requirements.yml with one collection brings: the files by their paths."""
+    """Install a requirements.yml with one collection; return its files by their paths."""
     folder.mkdir()
     (folder / "requirements.yml").write_text(f"collections:\n  - {requirement}\n")
     galaxy = str(ANSIBLE / "ansible-galaxy")

@@ -29,7 +29,7 @@ def without_what_differs_each_time(text: str) -> str:
 
 
 def assert_shown(printed: str, shown: str) -> None:
-    """What was printed is what the page shows; of a JSON line that the page shortens with … it has those fields."""
+    """Assert that the output is as the page shows it; a JSON line that it shortens with … has the shown fields."""
     lines = shown.splitlines()
     whole = []
     for line, actual in zip(lines, printed.splitlines(), strict=True):
@@ -66,7 +66,7 @@ def test_a_pages_commands_run_and_print_what_it_says(clone: Path, monkeypatch: p
     shutil.rmtree("/tmp/units", ignore_errors=True)
     ran = []
     for command, output in STEPS[page]:
-        if command == "bin/test":  # it is what runs this test
+        if command == "bin/test":  # it runs this test
             continue
         done = subprocess.run(command, shell=True, cwd=clone, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}: {done.stderr}"

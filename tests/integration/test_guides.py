@@ -1,4 +1,4 @@
-"""The guides are followed as somebody would: each file of theirs is written, each command run, in their order.
+"""The guides are followed as a reader would: each of their files is written and each command run, in order.
 
 Their commands are the wheel's console scripts, in a project that knows nothing of this one.
 """
@@ -18,7 +18,7 @@ __all__ = ["scripts"]
 
 
 def follow(page: str, folder: Path, scripts: Path, database_url: str) -> list[str]:
-    """Does what a page says; gives the commands that ran."""
+    """Follow a page; return the commands that ran."""
     environment = {
         "PATH": f"{scripts}:/usr/bin:/bin:/usr/sbin",
         "HOME": os.environ["HOME"],

@@ -197,7 +197,7 @@ def _nspawn(name: str, folder: Path) -> subprocess.Popen[bytes]:
     groups = _cgroups(folder)
     for group in groups:
         group.mkdir()
-    # In control groups of its own from its first moment: two machines would else share theirs, and neither come up.
+    # In control groups of its own from the start: otherwise two machines would share theirs, and neither would boot.
     enter = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
     command = [
         "sh", "-ec", enter, "sh", *map(str, groups), "--",
