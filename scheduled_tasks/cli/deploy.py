@@ -82,11 +82,10 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
 def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
     """Each timer whose calendar is created, removed or changed, with its next run before and after."""
     from scheduled_tasks.deploy.analyze import next_runs
-    from scheduled_tasks.deploy.plan import calendar
 
     touched = (*todo.created, *todo.changed, *todo.removed)
     calendars = {
-        timer: (calendar(old.file(timer)), calendar(new.file(timer)))
+        timer: (old.file(timer).values("OnCalendar"), new.file(timer).values("OnCalendar"))
         for timer in sorted(touched)
         if timer.endswith(".timer")
     }
@@ -160,7 +159,7 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
-    """Tells the ledger, has people's links follow the set that is in force now, and shows what was done."""
+    """Report to the ledger, update links to the current set, and show what was done."""
     from scheduled_tasks.deploy.releases import update_links
 
     report_host(places)
