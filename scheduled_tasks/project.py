@@ -6,7 +6,7 @@ The command line and the test fixtures share this module, so it imports neither 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import Enum
@@ -172,12 +172,11 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
 
     load_configuration()
     try:
-        with database.open_connection("clocks") as connection:
-            if roll_back:
-                with connection.transaction(force_rollback=True):
-                    yield connection
-            else:
-                yield connection
+        with (
+            database.open_connection("clocks") as connection,
+            connection.transaction(force_rollback=True) if roll_back else nullcontext(),
+        ):
+            yield connection
     except psycopg.errors.UndefinedTable:
         raise database.SchemaMissingError from None
     except psycopg.errors.InsufficientPrivilege as error:

@@ -1,4 +1,4 @@
-"""The deploy room: bring a machine to a set of units, and back.
+"""Deployment: bring a machine to a unit set, and back.
 
 Pure: plan (what an apply would do), limits (what a running job would lose), service_groups, doctor (findings).
 Reading: machine_state, set_folders and journal; analyze and security run systemd-analyze, systemd runs systemctl.

@@ -24,7 +24,7 @@ def digest(manifest: str) -> str:
 
 
 def write_report(units: UnitSet, at: float, places: Places, effects: Effects) -> Path:
-    """Report a set before it becomes current: a killed apply leaves a report too many, never one too few.
+    """Report a set before it becomes current: a killed apply leaves one report too many, never one too few.
 
     Args:
         units: the set; empty if everything is removed.

@@ -69,13 +69,13 @@ def machine_findings(
     """
     if not state.units:
         yield Finding("units", "there is no current set", commands.clocks("apply"))
-    yield from _of_the_files(state, commands)
+    yield from _file_findings(state, commands)
     failed = frozenset(failed)
-    yield from _orphans(state, failed, stamps, commands)
-    yield from _of_the_units(state, failed, commands)
+    yield from _orphan_findings(state, failed, stamps, commands)
+    yield from _unit_findings(state, failed, commands)
 
 
-def _of_the_files(state: MachineState, commands: ManagerCommands) -> Iterator[Finding]:
+def _file_findings(state: MachineState, commands: ManagerCommands) -> Iterator[Finding]:
     todo = plan(state.units, state)
     for conflict in state.conflicts:
         if conflict.command:
@@ -93,7 +93,7 @@ def _of_the_files(state: MachineState, commands: ManagerCommands) -> Iterator[Fi
             yield Finding(link, "the link to it is missing", commands.clocks("apply"))
 
 
-def _orphans(
+def _orphan_findings(
     state: MachineState, failed: frozenset[str], stamps: Iterable[str], commands: ManagerCommands
 ) -> Iterator[Finding]:
     links = sorted(state.links.keys() - state.units.links)
@@ -110,7 +110,7 @@ def _orphans(
         yield Finding(stamp, "the stamp of a timer that no kept set contains", f"rm {stamp}")
 
 
-def _of_the_units(state: MachineState, failed: frozenset[str], commands: ManagerCommands) -> Iterator[Finding]:
+def _unit_findings(state: MachineState, failed: frozenset[str], commands: ManagerCommands) -> Iterator[Finding]:
     other_journals = " --namespace='*'" if namespaces(state.units) != [""] else ""
     for unit in sorted((failed & state.units.keys()) - _in_the_way(state)):
         if unit.endswith(".timer"):

@@ -1,4 +1,4 @@
-"""What a running job would lose to another set's units: its limits, or its whole unit. Pure, from two sets.
+"""Compute what a running job would lose if another set were applied: its limits, or its whole unit. Pure.
 
 A reload applies these directives to running services too (decision 0005 has what was measured). `running_jobs` writes
 the limits overrides.
@@ -24,7 +24,7 @@ LISTS = ("IPAddressAllow", "IPAddressDeny")
 OTHERS = {
     **dict.fromkeys(("MemoryMax", "MemoryHigh", "TasksMax"), "infinity"),
     **dict.fromkeys(("CPUQuota", "CPUWeight", "IOWeight"), ""),
-    # A service that waits for a concurrency lock, was notify and becomes exec would be ended for not having notified.
+    # If a service that waits for a concurrency lock changed from notify to exec, it would be ended: it hasn't notified.
     "Type": "",
     "NotifyAccess": "none",
 }
@@ -32,7 +32,7 @@ RELEVANT = frozenset((*SPANS, *LISTS, *OTHERS, "Restart"))
 
 
 def limits_of(unit_files: Iterable[UnitFile]) -> dict[str, tuple[str, ...]]:
-    """The limits that a service has by some unit files."""
+    """The limits that some unit files give a service."""
     merged = merge(unit_files)
     return {name: values if name in LISTS else values[-1:] for name, values in merged.items() if name in RELEVANT}
 

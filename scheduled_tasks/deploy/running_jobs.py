@@ -76,7 +76,7 @@ class RunningJobGuard:
             self._effects.systemctl("daemon-reload")
 
     def undo(self) -> None:
-        """Remove the overrides after a failure: the old set, which has all this, stays current."""
+        """Remove the overrides after a failure: the old set, which has the same units, stays current."""
         for service, unlinked in self._written.items():
             self._remove(service)
             if unlinked:
@@ -106,7 +106,7 @@ class RunningJobGuard:
             else:
                 self._effects.write(drop_in, drop_in_text(lost, service, self._places))
             if self._written[service]:
-                self._effects.remove(link)  # it will soon dangle, and systemd would look no further
+                self._effects.remove(link)  # it will soon dangle, and systemd would not look for the override
 
     def _remove(self, service: str) -> None:
         paths = self._paths(service)

@@ -10,7 +10,7 @@ import re
 from scheduled_tasks.render.unit_file import Directive
 from scheduled_tasks.render.unit_set import UnitSet
 
-_OF_THE_JOB = {"Description", "SourcePath", "Documentation", "Slice", "Environment"}
+_JOB_SPECIFIC = {"Description", "SourcePath", "Documentation", "Slice", "Environment"}
 _PROGRAM = re.compile(r'[-@:+!]*"?(\S+)')
 
 
@@ -19,7 +19,7 @@ def group_services(units: UnitSet) -> list[list[str]]:
     groups: dict[tuple[tuple[Directive, ...], tuple[str, ...]], list[str]] = {}
     for service in units.services:
         directives = [directive for file in units.files_of(service) for directive in file.directives]
-        shared = (line for line in directives if line.name not in _OF_THE_JOB and not line.name.startswith("Exec"))
+        shared = (line for line in directives if line.name not in _JOB_SPECIFIC and not line.name.startswith("Exec"))
         commands = (line.value for line in directives if line.name.startswith("Exec"))
         programs = tuple(match[1] for command in commands if (match := _PROGRAM.match(command)))
         groups.setdefault((tuple(shared), programs), []).append(service)

@@ -37,7 +37,7 @@ def release_of(folder: Path) -> Release | None:
 
 
 def superfluous(places: Places) -> list[Path]:
-    """The sets to remove: never current, or neither among the last five nor the last of an installed release."""
+    """The sets to remove: never current, or neither among the last `KEPT_SETS` nor the last of an installed release."""
     kept = sets(places)
     releases: set[Path] = set()
     old = []

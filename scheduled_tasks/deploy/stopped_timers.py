@@ -134,7 +134,7 @@ def _is_persistent(timer: str, units: UnitSet) -> bool:
 
 
 def _nominal_times(due: Mapping[str, float], units: UnitSet) -> dict[str, datetime]:
-    """The slots for which timers elapse at some instants, by the schedules of their set."""
+    """The nominal times of the runs that are due at some instants, by the schedules of the set."""
     times = {}
     for job in units.jobs if due else ():
         timer = timer_name(job["clock"], job["job"])
@@ -147,7 +147,7 @@ def _nominal_times(due: Mapping[str, float], units: UnitSet) -> dict[str, dateti
 
 @contextmanager
 def _blocked(timers: list[str], places: Places, effects: Effects) -> Iterator[None]:
-    """Keep the timers' services from starting; not after a kill, because the links lead to this process."""
+    """Keep the timers' services from starting, until this process ends if it is killed: the links lead to it."""
     if not timers:
         yield
         return

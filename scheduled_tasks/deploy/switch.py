@@ -117,13 +117,13 @@ class Switch:
             raise
 
     def _with_timers_stopped(self) -> tuple[str, ...]:
-        """Stop timers, flip, reload, start timers; after an error the old set's, as before."""
+        """Stop timers, switch, reload, start timers; after an error, restore the old set and start its timers."""
         before = self._current()
         restart = stopped_timers.before_stop(self.state, self.todo, self.units, self.places, self.effects)
         since = max((restart.stopped.timers[timer] for timer in self.todo.restart), default=time.time())
-        note = None
+        report = None
         if self.todo.flips and not self.places.home:
-            note = deployment_reports.write_report(self.units, since, self.places, self.effects)
+            report = deployment_reports.write_report(self.units, since, self.places, self.effects)
         guard = RunningJobGuard(self.state, self.units, self.places, self.effects)
         try:
             self.effects.systemctl("stop", [*self.todo.stop, *self.todo.restart])
@@ -132,12 +132,12 @@ class Switch:
             self._flip_back(before)
             guard.undo()
             stopped_timers.restart(restart, self.state.units, self.places, self.effects)
-            if note:
-                self.effects.remove(note)
+            if report:
+                self.effects.remove(report)
             raise
         caught_up = stopped_timers.restart(restart, self.units, self.places, self.effects)
-        if note:
-            deployment_reports.complete_report(note, self.units, since, time.time(), self.effects)
+        if report:
+            deployment_reports.complete_report(report, self.units, since, time.time(), self.effects)
         return caught_up
 
     def _switch(self, guard: RunningJobGuard) -> None:

@@ -63,7 +63,7 @@ def is_busy(unit: dict[str, str]) -> bool:
 
 
 def has_job(unit: dict[str, str]) -> bool:
-    """Whether systemd has still to start or stop a unit, by its property Job."""
+    """Whether systemd still has to start or stop a unit, by its property Job."""
     return unit.get("Job", "0") not in {"", "0"}
 
 

@@ -48,13 +48,13 @@ def lines(own: Options, effective: Options, section: str, host: Host) -> list[Un
         if option.section != section or option.since > host.systemd_version:
             continue
         if isinstance(value, str):
-            written += _of_text(name, value, effective, host.systemd_version)
+            written += _text_lines(name, value, effective, host.systemd_version)
         else:
-            written += _of_list(name, value, host.allow_network)
+            written += _list_lines(name, value, host.allow_network)
     return [UnitText(line) for line in dict.fromkeys(written)]
 
 
-def _of_text(name: str, value: str, effective: Options, systemd_version: int) -> list[str]:
+def _text_lines(name: str, value: str, effective: Options, systemd_version: int) -> list[str]:
     match name:
         case "user":
             return ["DynamicUser=no", f"User={value}"]
@@ -90,7 +90,7 @@ def _growing_delay(effective: Options) -> list[str]:
     return [f"RestartSteps={retries}", f"RestartMaxDelaySec={longest}"] if longest and retries != "0" else []
 
 
-def _of_list(name: str, values: Sequence[str], allow_network: Sequence[str]) -> list[str]:
+def _list_lines(name: str, values: Sequence[str], allow_network: Sequence[str]) -> list[str]:
     match name:
         case "environment":
             return [f"Environment={quote_assignment(value)}" for value in values]

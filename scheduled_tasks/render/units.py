@@ -78,13 +78,12 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
 def unsupported_options(clocks: Iterable[ClockSpec], host: Host) -> list[str]:
     """Return a sentence for each option that the host's systemd is too old for or has no right to."""
     clocks = sorted(clocks, key=lambda clock: clock.name)
-    version = host.systemd_version
     sentences = []
     for clock in clocks:
-        sentences += [f"clock {clock.name}: {sentence}" for sentence in directives.unsupported(clock.options, version)]
-        for job in clock.jobs:
-            own = directives.unsupported(job.options, version)
-            sentences += [f"job {clock.name}/{job.id}: {sentence}" for sentence in own]
+        owners = {f"clock {clock.name}": clock.options}
+        owners |= {f"job {clock.name}/{job.id}": job.options for job in clock.jobs}
+        for owner, options in owners.items():
+            sentences += [f"{owner}: {why}" for why in directives.unsupported(options, host.systemd_version)]
     if host.is_user:
         system = render(clocks, replace(host, is_user=False)).units
         lacking = ", ".join(f"{name}=" for name in dropped_directives(system))
