@@ -1,9 +1,9 @@
-"""What a play that changes nothing costs, with a thousand jobs, beside Ansible's own floor: an empty play.
+"""Measure a play that changes nothing, with a thousand jobs, and Ansible's own minimum: an empty play.
 
     sudo .venv/bin/python -m benchmarks.ansible [JOBS]
 
-Boots a Debian 13, deploys the tests' small project with so many jobs, and runs each play three times. What the tests
-need it needs too: root and systemd-container.
+Boots a Debian 13, deploys the tests' shop with that many jobs, and runs each play three times. Needs what the
+machine tests need: root and systemd-container.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EMPTY = """
 
 
 def clock(jobs: int) -> str:
-    """A clock file with so many jobs."""
+    """A clock file with that many jobs."""
     lines = ["from scheduled_tasks import Clock", "from shop.tasks.mail import remind", "scheduler = Clock()"]
     lines += [
         f"scheduler.add_job(remind, 'cron', id='job_{number}', hour={number % 24}, minute={number % 60})"
@@ -42,8 +42,8 @@ def clock(jobs: int) -> str:
 
 
 def main(jobs: int) -> None:
-    """Measures, and prints what it found."""
-    house = wheelhouse(SHOP / "requirements.txt", REPOSITORY / "requirements/build.txt")
+    """Measure and print the results."""
+    wheels = wheelhouse(SHOP / "requirements.txt", REPOSITORY / "requirements/build.txt")
     with (
         tempfile.TemporaryDirectory() as folder,
         booted("app1", debian_13()) as machine,
@@ -51,7 +51,7 @@ def main(jobs: int) -> None:
     ):
         variables = {
             "vault_database_url": url,
-            "scheduled_tasks_wheelhouse": str(house),
+            "scheduled_tasks_wheelhouse": str(wheels),
             "scheduled_tasks_cache": f"{folder}/cache",
             "scheduled_tasks_require_synchronised_clock": False,
         }

@@ -1,7 +1,7 @@
-"""What a deploy of many jobs takes, on a booted machine: `python -m benchmarks.deploy [JOBS]`, as root.
+"""Measure a deploy of many jobs on a booted machine: `python -m benchmarks.deploy [JOBS]`, as root.
 
-The first apply is set beside the least that anybody can do: the same units as plain files, daemon-reload, start; and
-beside what people write: an Ansible role that copies and enables each unit in a loop.
+The first apply is compared with the minimum (the same units as plain files, daemon-reload, start) and with what people
+usually write: an Ansible role that copies and enables each unit in a loop.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UNITS = "/etc/systemd/system"
 
 
 def measured(what: str, act: Callable[[], object]) -> float:
-    """Does something, and prints and returns how long it took."""
+    """Do something; print and return how many seconds it took."""
     begun = time.perf_counter()
     act()
     taken = time.perf_counter() - begun
@@ -36,7 +36,7 @@ def measured(what: str, act: Callable[[], object]) -> float:
 
 
 def write_clocks(project: SmallProject, jobs: int, *, first_hour: int = 3) -> None:
-    """Ten clocks with a tenth of the jobs each; the first job's hour is a parameter."""
+    """Write ten clocks with a tenth of the jobs each."""
     project.write(
         **{
             f"clock{clock}": {
@@ -72,7 +72,7 @@ ROLES_JOBS = 50
 
 
 def by_a_role(plain: Mapping[str, str]) -> float:
-    """Deploys some of the jobs to a fresh machine by a role; the seconds for each."""
+    """Deploy some of the jobs to a fresh machine with a role; return the seconds per job."""
     stems = sorted(path.removesuffix(".timer") for path in plain if path.endswith(".timer"))[:ROLES_JOBS]
     units = [f"{stem}{suffix}" for stem in stems for suffix in (".service", ".timer")]
     with booted("role") as machine:
@@ -90,14 +90,14 @@ def by_a_role(plain: Mapping[str, str]) -> float:
 
 
 def settled(machine: Machine) -> float:
-    """After a change of many timers systemd 252 is busy for seconds, by whatever means it was made; how many."""
+    """Measure for how many seconds systemd 252 is busy after many timers changed, however they were changed."""
     ask = ("systemctl", "show", "--property=Id", "clock-*.timer")
     return measured("  until systemd answers again", lambda: machine.run(*ask))
 
 
 def on_a_machine(jobs: int) -> None:
-    """Applies of many jobs, the same units by hand, and by a role."""
-    compileall.compile_dir(Path(scheduled_tasks.__path__[0]), quiet=1)  # as a release is
+    """Measure applies of many jobs, then the same units by hand and by a role."""
+    compileall.compile_dir(Path(scheduled_tasks.__path__[0]), quiet=1)  # as in a release
     with booted("bench") as machine:
         project = set_up(machine)
         write_clocks(project, jobs)
@@ -119,7 +119,7 @@ def on_a_machine(jobs: int) -> None:
         )
         raw = measured("the same units by cp, daemon-reload, start", lambda: machine.run("sh", "-c", by_hand))
         raw_settled = raw + settled(machine)
-        print(f"the first apply, with all that it checks, takes {first / raw:.1f} times as long;")
+        print(f"the first apply, with all its checks, takes {first / raw:.1f} times as long;")
         print(f"until systemd has its timers, {first_settled / raw_settled:.1f} times")
     of_each = by_a_role(plain)
     print(f"a job takes {1000 * of_each:.0f} ms by the role, {1000 * first / jobs:.1f} ms by a first apply of {jobs}:")
@@ -127,7 +127,7 @@ def on_a_machine(jobs: int) -> None:
 
 
 def rendering(jobs: int) -> None:
-    """Reading one clock file and rendering it, in this process."""
+    """Measure how long this process takes to render one clock file with many jobs."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "many.py")
         lines = [
@@ -145,7 +145,7 @@ def rendering(jobs: int) -> None:
 
 
 def main() -> None:
-    """Prints all figures."""
+    """Print all figures."""
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     for count in (100, 1000, 10_000):
         rendering(count)

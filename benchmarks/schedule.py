@@ -1,4 +1,4 @@
-"""Translation of many different triggers with ten-year horizons, and the merged preview of as many jobs.
+"""Measure the translation of many different triggers with ten-year horizons, and the merged preview of as many jobs.
 
 Prints its figures beside APScheduler's own cost of one get_next_fire_time for the same triggers. Not a test.
 Run: python benchmarks/schedule.py [COUNT]
@@ -22,10 +22,10 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def made(count: int) -> list[dict[str, str]]:
-    """As many different triggers, of the kinds that clocks have: mostly daily, some hourly, some odd."""
+    """So many different triggers, of the kinds that clocks have: mostly daily, some hourly, some odd."""
     dice = random.Random(2026)
-    found: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
-    while len(found) < count:
+    triggers: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+    while len(triggers) < count:
         fields = {"minute": str(dice.randrange(60)), "timezone": dice.choice(ZONES)}
         kind = dice.choice(("daily",) * 7 + ("some hours", "often", "hourly"))
         if kind == "daily":
@@ -41,29 +41,29 @@ def made(count: int) -> list[dict[str, str]]:
             fields["day"] = dice.choice(("1", "last", "1st mon", "15", "last fri"))
         if "hour" in fields:
             fields["second"] = str(dice.choice((0, dice.randrange(60))))
-        found[tuple(fields.items())] = fields
-    return list(found.values())
+        triggers[tuple(fields.items())] = fields
+    return list(triggers.values())
 
 
 def main() -> None:
-    """Prints one figure a line, for growing counts: the cost should be linear."""
+    """Print one line for each of three growing counts: the cost should be linear."""
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    every = made(most)
+    all_fields = made(most)
     for count in (most // 10, most // 3, most):
-        fields = every[:count]
+        fields = all_fields[:count]
         start = time.perf_counter()
-        triggers = [read_trigger("cron", each, timezone="UTC") for each in fields]
+        triggers = [read_trigger("cron", values, timezone="UTC") for values in fields]
         read = time.perf_counter() - start
         start = time.perf_counter()
-        timings = [translate(each, now=NOW) for each in triggers]
+        timings = [translate(trigger, now=NOW) for trigger in triggers]
         translated = time.perf_counter() - start
-        lines = sum(len(each.on_calendar) for each in timings)
-        theirs = [CronTrigger(**each) for each in fields]
+        lines = sum(len(timing.on_calendar) for timing in timings)
+        theirs = [CronTrigger(**values) for values in fields]
         start = time.perf_counter()
-        for each in theirs:
-            each.get_next_fire_time(None, NOW)
+        for trigger in theirs:
+            trigger.get_next_fire_time(None, NOW)
         apscheduler = time.perf_counter() - start
-        jobs = [ScheduledJob("bench", f"job{n}", each, None) for n, each in enumerate(triggers)]
+        jobs = [ScheduledJob("bench", f"job{n}", trigger, None) for n, trigger in enumerate(triggers)]
         start = time.perf_counter()
         runs = len(list(islice(merged(jobs, NOW, None), 100)))
         preview = time.perf_counter() - start

@@ -101,7 +101,7 @@ def compare(folder: Path, env: dict[str, str], rounds: int) -> None:
         for name, command in commands.items():
             taken[name].append(_seconds(command, env))
     print(f"{rounds} rounds, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
-    for index, heading in enumerate(("time", "processor")):
+    for index, heading in enumerate(("time", "CPU time")):
         print(f"{heading:14}{'median':>10}{'min':>10}{'max':>10}{'to bare, paired':>18}{'of the minima':>15}")
         bare = [pair[index] for pair in taken["bare script"]]
         for name, pairs in taken.items():

@@ -1,6 +1,6 @@
 """scheduled_tasks: recurring tasks of a Python application, run by systemd timers.
 
-The public names. They are loaded on first use, so that a run imports only what it needs.
+The public names are loaded on first use, so that a run imports only what it needs.
 """
 
 from __future__ import annotations
@@ -32,21 +32,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Clock": "clock",
-    "CurrentRun": "run.current",
-    "Feature": "features",
-    "app": "clock",
-    "cron_context": "decorators",
-    "cron_idempotent": "decorators",
-    "cron_require_feature": "decorators",
-    "cron_required": "decorators",
-    "current_run": "run.current",
-    "log_cron": "decorators",
-    "setting": "run.settings",
+    "clock": ("Clock", "app"),
+    "decorators": ("cron_context", "cron_idempotent", "cron_require_feature", "cron_required", "log_cron"),
+    "features": ("Feature",),
+    "run.current": ("CurrentRun", "current_run"),
+    "run.settings": ("setting",),
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Unset:
-    """Distinguishes an argument that was not given from None."""
+    """The default of arguments for which None has a meaning of its own."""
 
     def __repr__(self) -> str:
         return "left out"
@@ -30,7 +30,7 @@ UNSET = _Unset()
 
 
 class ApplicationPlaceholder:
-    """`app` in a clock file: represents the application, which is made only when a task runs."""
+    """The value of `app` in a clock file; the application itself is made only when a task runs."""
 
     def __repr__(self) -> str:
         return "app"
@@ -68,16 +68,16 @@ class Job:
     """One job of a clock: a task, its arguments, its schedule and its options.
 
     Attributes:
-        clock, id: its name, unique on a host; its units are `clock-<clock>-<id>`.
+        clock, id: together unique on a host; its units are `clock-<clock>-<id>`.
         task: `DOMAIN.TASK`, the argument of run-task.
         description: one line for people.
-        args, kwargs: JSON values; the application in them is {"@": "app"}. None means run-task's default.
+        args, kwargs: JSON values, in which {"@": "app"} is the application. None means run-task's default.
         trigger: the schedule; timing: the schedule as OnCalendar lines.
         paused: whether it has no timer (`next_run_time=None`).
         catch_up: whether a run that was due while the machine was off starts when it is back.
         grace: how many seconds late such a run can start; None means any number.
         options: the job's own, without those inherited from its clock.
-        file, line: where it is written.
+        file, line: where its `add_job` call is.
     """
 
     clock: str
@@ -98,7 +98,7 @@ class Job:
 
 @dataclass(frozen=True)
 class ClockSpec:
-    """A clock that was read: its name, its options, its jobs in the order of the file."""
+    """A clock as read from its file; the jobs are in the order of the file."""
 
     name: str
     description: str
@@ -108,7 +108,7 @@ class ClockSpec:
 
 
 class Clock:
-    """The jobs that share a space and an execution context; they become one systemd slice.
+    """Jobs that share limits and an execution context; they become one systemd slice.
 
     A clock file has one, named `scheduler`. Its options apply to every job of the clock; a job can override them in
     `add_job`.
@@ -149,7 +149,7 @@ class Clock:
             args: positional arguments; `app` represents the application.
             kwargs: keyword arguments.
             id: unique in the clock, [a-z0-9_]+; by default the function's name.
-            name: a line for people; by default the first line of the task's docstring.
+            name: one line for people; by default the first line of the task's docstring.
             misfire_grace_time: how many seconds late a run that was missed while the machine was off can start; None:
                 any number; below 60: it is not caught up.
             coalesce: only True, since a timer catches up missed runs once.
@@ -169,9 +169,8 @@ class Clock:
             "executor": executor,
             "replace_existing": replace_existing,
         }
-        file, line = _caller()
         given = {key: value for key, value in options.items() if value is not UNSET}
-        self.calls.append(JobCall(func, trigger, args, kwargs, id, name, given, fields, file, line))
+        self.calls.append(JobCall(func, trigger, args, kwargs, id, name, given, fields, *_caller()))
 
 
 def _caller() -> tuple[str, int]:

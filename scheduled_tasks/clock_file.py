@@ -22,14 +22,15 @@ from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.options import OPTIONS, Options, read_options
 from scheduled_tasks.run.arguments import NAME
+from scheduled_tasks.run.find_task import with_application
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import ModuleType
 
 
-# If every add_job has a plain name as its first argument, no task is called instead of passed, and the file needn't be
-# parsed into a tree. With thousands of jobs that saves most of the time.
+# If every add_job has a plain name as its first argument, no task is called instead of passed, and the file need not be
+# parsed into a tree, which takes most of the time for a file with thousands of jobs.
 _ADD_JOB = re.compile(rb"\badd_job\b")
 _TASK_PASSED = re.compile(rb"\.add_job\s*\(\s*[A-Za-z_][\w.]*\s*,")
 
@@ -80,11 +81,10 @@ def read_clock(path: Path, name: str, context: ReadingContext) -> ClockSpec:
         raise FaultsError(_placed(faults, path, name))
     options, option_faults = _clock_options(clock, context.timezone)
     faults += option_faults
-    zone = clock.timezone or context.timezone
     jobs = []
     for call in clock.calls:
         try:
-            jobs.append(read_job(call, name, context, zone, options))
+            jobs.append(read_job(call, name, context, clock.timezone or context.timezone, options))
         except FaultsError as error:
             faults += [replace(fault, line=call.line, job=fault.job or job_name(call)) for fault in error.faults]
     faults += _repeated_ids(clock.calls)
@@ -101,7 +101,7 @@ def _placed(faults: list[Fault], path: Path, clock: str) -> list[Fault]:
 
 
 def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[ModuleType, list[Fault]]:
-    """Execute a clock file; a task that is called instead of passed is passed, and reported as a fault."""
+    """Execute a clock file. A task that it calls, instead of passing it, is passed and reported as a fault."""
     module = module_from_spec(ModuleSpec(f"scheduled_tasks_clock_{name}", None, origin=str(path)))
     module.__file__ = str(path)
     source = path.read_bytes()
@@ -116,13 +116,7 @@ def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[Mod
     except SyntaxError as error:
         return module, [Fault(f"is not Python: {error.msg}", line=error.lineno or 1)]
     try:
-        try:
-            exec(code, module.__dict__)  # noqa: S102 - a clock file is Python
-        except Exception as error:
-            if not type(error).__module__.startswith("django.core.exceptions"):
-                raise
-            make_app()  # Django's models can't be imported before django.setup()
-            exec(code, module.__dict__)  # noqa: S102 - as above
+        with_application(lambda: exec(code, module.__dict__), make_app)  # noqa: S102 - a clock file is Python
     except Exception as error:  # noqa: BLE001 - any exception is a fault of the clock file
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         fault = Fault(f"raises {type(error).__name__}: {error}", line=(lines or [1])[-1] or 1)
@@ -136,36 +130,33 @@ def _pass_called_tasks(tree: ast.Module) -> list[Fault]:
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_job"):
             continue
-        keyword = next((keyword for keyword in node.keywords if keyword.arg == "func"), None)
-        task = node.args[0] if node.args else keyword and keyword.value
+        keywords = {keyword.arg: keyword for keyword in node.keywords}
+        func, identity = keywords.get("func"), keywords.get("id")
+        task = node.args[0] if node.args else func and func.value
         if not isinstance(task, ast.Call):
             continue
         written, function = ast.unparse(task), ast.unparse(task.func)
         instead = f"write {function}, with its arguments as args: [{', '.join(map(ast.unparse, task.args))}]"
         fault = Fault("calls the task instead of passing it", instead, "func", written, line=node.lineno)
-        faults.append(replace(fault, job=_written_id(node) or function.rpartition(".")[2]))
+        job = str(identity.value.value) if identity and isinstance(identity.value, ast.Constant) else ""
+        faults.append(replace(fault, job=job or function.rpartition(".")[2]))
         if node.args:
             node.args[0] = task.func
-        elif keyword is not None:
-            keyword.value = task.func
+        elif func is not None:
+            func.value = task.func
     return faults
 
 
-def _written_id(add_job: ast.Call) -> str:
-    for keyword in add_job.keywords:
-        if keyword.arg == "id" and isinstance(keyword.value, ast.Constant):
-            return str(keyword.value.value)
-    return ""
-
-
 def _clock_options(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
-    unknown = [name for name in clock.options if name not in OPTIONS]
-    known = {name: value for name, value in clock.options.items() if name in OPTIONS}
-    options, faults = read_options(known, of_clock=True)
-    faults += [
-        Fault("is not an argument of Clock", _nearest(name, [*OPTIONS, "timezone", "description"]), name)
-        for name in unknown
-    ]
+    options, faults = read_options(
+        {name: clock.options[name] for name in clock.options if name in OPTIONS}, of_clock=True
+    )
+    names = [*OPTIONS, "timezone", "description"]
+    for name in clock.options:
+        if name not in OPTIONS:
+            near = get_close_matches(name, names, n=1)
+            instead = f"write {near[0]}=" if near else f"there are {', '.join(names)}"
+            faults.append(Fault("is not an argument of Clock", instead, name))
     zone = clock.timezone or timezone
     if not zone:
         instead = "write timezone='Europe/Paris' (or the like) in Clock() or in the configuration"
@@ -181,14 +172,7 @@ def _repeated_ids(calls: list[JobCall]) -> list[Fault]:
     for call in calls:
         name = job_name(call)
         if name in seen:
-            problem = f"the job at line {seen[name]} already has this id"
-            faults.append(
-                Fault(problem, "give each job of a clock an id of its own", "id", repr(name), line=call.line, job=name)
-            )
+            problem, instead = f"the job at line {seen[name]} already has this id", "give each job its own id"
+            faults.append(Fault(problem, instead, "id", repr(name), line=call.line, job=name))
         seen.setdefault(name, call.line)
     return faults
-
-
-def _nearest(name: str, names: list[str]) -> str:
-    near = get_close_matches(name, names, n=1)
-    return f"write {near[0]}=" if near else f"there are {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""Make a job of one `add_job` call, or report every fault of the call at once.
+"""Turn one `add_job` call into a job, or report every fault of the call at once.
 
 A `JobCall` goes in. A `Job` comes out, or a `FaultsError` whose faults name field, value and what to write instead;
 `clock_file` adds file, line and clock.
@@ -10,7 +10,7 @@ import json
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from inspect import Signature, signature
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -57,7 +57,7 @@ class ReadingContext:
 
 
 def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, inherited: Options) -> Job:
-    """Check one call of a clock whose times are in `timezone` and whose jobs inherit options.
+    """Check one call of a clock with this time zone, whose options `inherited` apply to each job.
 
     Raises:
         FaultsError: every fault of the call.
@@ -65,7 +65,7 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, 
     faults: list[Fault] = []
     task = _task_name(call.function, context.domains, faults)
     args, kwargs = _arguments(call, faults) if task else (None, {})
-    apscheduler = _apscheduler_options(call, faults)
+    grace, paused = _apscheduler_options(call, faults)
     given = {name: value for name, value in call.trigger_fields.items() if name in OPTIONS}
     options, option_faults = read_options(given)
     faults += [*option_faults, *_faults_of_retries(call.function, options.over(inherited))]
@@ -81,7 +81,6 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, 
     if faults or trigger is None:
         raise FaultsError(faults)
     timing = schedule.translate(trigger, now=context.now) if context.lines else schedule.Timing(())
-    grace = apscheduler.grace
     catch_up = grace is None or grace >= MIN_CATCH_UP_GRACE
     documented = (getattr(call.function, "__doc__", None) or task).strip().partition("\n")[0].rstrip(".")
     return Job(
@@ -93,7 +92,7 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, 
         kwargs=kwargs,
         trigger=trigger,
         timing=timing,
-        paused=apscheduler.paused,
+        paused=paused,
         catch_up=catch_up,
         grace=grace if catch_up else None,
         options=options,
@@ -144,12 +143,9 @@ def _arguments(call: JobCall, faults: list[Fault]) -> tuple[list[Any] | None, di
     try:
         _signature(function).bind(*args, **with_scheduled_at(_signature(function), args, kwargs))
     except TypeError as error:
-        needs_app = takes_app(function) and not any(value is not None and _is_app(value) for value in args)
-        instead = (
-            "write [app], for the application"
-            if needs_app
-            else f"the task is {function.__name__}{_signature(function)}"
-        )
+        instead = f"the task is {function.__name__}{_signature(function)}"
+        if takes_app(function) and not any(isinstance(value, ApplicationPlaceholder) for value in args):
+            instead = "write [app], for the application"
         faults.append(Fault(f"don't fit the task: {error}", instead, "args", repr(list(args))))
         return None, {}
     plain_args = [_plain(value, f"args[{index}]", faults) for index, value in enumerate(args)]
@@ -173,18 +169,12 @@ def _faults_of_retries(task: object, options: Options) -> list[Fault]:
     return faults
 
 
-@lru_cache(maxsize=1024)
-def _signature(function: Callable[..., Any]) -> Signature:
-    return signature(function)
-
-
-def _is_app(value: object) -> bool:
-    return isinstance(value, ApplicationPlaceholder)
+_signature = lru_cache(maxsize=1024)(signature)
 
 
 def _plain(value: Any, field: str, faults: list[Fault]) -> Any:
-    """An argument as the unit passes it; one that would not arrive unchanged is a fault."""
-    if _is_app(value):
+    """An argument as the unit passes it; a fault if it would not arrive unchanged."""
+    if isinstance(value, ApplicationPlaceholder):
         return APP
     try:
         same = json.loads(json.dumps(value, allow_nan=False)) == value and value != APP
@@ -196,15 +186,8 @@ def _plain(value: Any, field: str, faults: list[Fault]) -> Any:
     return value
 
 
-@dataclass(frozen=True)
-class _APSchedulerOptions:
-    """APScheduler's options of a job: seconds of grace (None: any number), and whether it is paused."""
-
-    grace: int | None
-    paused: bool
-
-
-def _apscheduler_options(call: JobCall, faults: list[Fault]) -> _APSchedulerOptions:
+def _apscheduler_options(call: JobCall, faults: list[Fault]) -> tuple[int | None, bool]:
+    """Check APScheduler's options of a job; return the seconds of grace (None: any number) and whether it is paused."""
     given = dict(call.options)
     faults += [
         Fault("is not supported", instead, name, repr(given[name]))
@@ -225,4 +208,4 @@ def _apscheduler_options(call: JobCall, faults: list[Fault]) -> _APSchedulerOpti
         instead = "write whole seconds, or None: a missed run is always caught up"
         faults.append(Fault("is not a number of seconds", instead, "misfire_grace_time", repr(grace)))
         grace = None
-    return _APSchedulerOptions(grace, paused="next_run_time" in given)
+    return grace, "next_run_time" in given

@@ -1,15 +1,14 @@
 """The decorators of a task, outermost first: `log_cron`, `cron_context`, `cron_require_feature`.
 
-Each works alone, and also outside run-task, called from a shell or a test. Under run-task the run itself writes the
-lines and has read the flag, so that nothing is logged or read twice. `cron_idempotent` only declares something, and can
-be anywhere among them.
+Each works without the others, and outside run-task too, in a shell or a test. Under run-task the run itself writes the
+lines and has read the flag, so nothing is logged or read twice. `cron_idempotent` is only a declaration and can be
+anywhere among them.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
-import sys
 import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -44,12 +43,11 @@ def log_cron(function: Callable[P, R]) -> Callable[P, R]:
         log.announce(name, RunStatus.STARTED, logging.INFO)
         try:
             result = function(*args, **kwargs)
-        except BaseException:
-            kind, error, where = sys.exc_info()
-            assert kind is not None and error is not None  # noqa: PT018, S101 - an except block has both
-            log.announce(name, RunStatus.FAILED, logging.ERROR, (kind, error, where), duration=_since(began))
+        except BaseException as error:
+            exc_info = type(error), error, error.__traceback__
+            log.announce(name, RunStatus.FAILED, logging.ERROR, exc_info, duration=round(time.monotonic() - began, 3))
             raise
-        log.announce(name, RunStatus.ENDED, logging.INFO, duration=_since(began))
+        log.announce(name, RunStatus.ENDED, logging.INFO, duration=round(time.monotonic() - began, 3))
         return result
 
     return _mark(logged, "log_cron")
@@ -80,13 +78,13 @@ def cron_context(function: Callable[P, R]) -> Callable[P, R]:
 def cron_idempotent(function: C) -> C:
     """Declare that the task can be run again after any failure, even after it was killed halfway.
 
-    This alone causes no retries; `retries=3` in a clock file does. It can be anywhere among the decorators.
+    This alone causes no retries; `retries=3` in a clock file does.
     """
     function.__cron_idempotent__ = True  # type: ignore[attr-defined]  # read through all wraps()
     return function
 
 
-cron_required = cron_context  # the original's example uses this name in places
+cron_required = cron_context  # the original example uses both names
 
 
 def cron_require_feature(feature: Enum) -> Callable[[Callable[P, R]], Callable[P, R | None]]:
@@ -123,20 +121,16 @@ def cron_require_feature(feature: Enum) -> Callable[[Callable[P, R]], Callable[P
 def _require_plain_function(function: object) -> None:
     if inspect.isfunction(function) and not hasattr(function, "__wrapped__"):
         return
-    name = getattr(function, "__qualname__", repr(function))
-    outer = getattr(function, "__cron__", ())
-    state = f"already decorated with {', '.join(outer)}" if outer else "not a plain function"
+    name = f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', repr(function))}"
+    outer = ", ".join(getattr(function, "__cron__", ()))
+    state = f"already decorated with {outer}" if outer else "not a plain function"
     raise DecoratorOrderError(
-        f"{getattr(function, '__module__', '?')}.{name} is {state}: put @cron_require_feature closest to the function, "
+        f"{name} is {state}: put @cron_require_feature closest to the function, "
         f"the order from the outside in is {ORDER}"
     )
 
 
 def _mark(wrapper: C, name: str) -> C:
-    inner = getattr(wrapper, "__wrapped__", None)
-    wrapper.__cron__ = (name, *getattr(inner, "__cron__", ()))  # type: ignore[attr-defined]  # functions can have attributes
+    decorators = (name, *getattr(wrapper.__wrapped__, "__cron__", ()))  # type: ignore[attr-defined]  # wraps() sets it
+    wrapper.__cron__ = decorators  # type: ignore[attr-defined]  # functions can have attributes
     return wrapper
-
-
-def _since(began: float) -> float:
-    return round(time.monotonic() - began, 3)

@@ -1,4 +1,4 @@
-"""The base classes of the project's errors. It imports nothing, because every run imports it.
+"""The base classes of the project's errors. Every run imports this module, so it imports nothing.
 
 Each subclass has an exit code (from sysexits.h if one fits), and its docstring is its default message:
 

@@ -1,6 +1,6 @@
 """Faults in input that a person wrote, as values, so that all faults of a file are shown at once.
 
-Separate from errors.py, because every run imports that, and a run reads no such input.
+Separate from errors.py, which every run imports: a run reads no such input.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from scheduled_tasks.errors import ScheduledTasksError
 class Fault:
     """One fault in the input, and what to write instead.
 
-    `field` is the argument or keyword (empty if the whole call is at fault), `value` its value as written in the file,
-    `problem` a sentence, `instead` what to write. File, line, clock and job are added where they are known.
+    `field` is the argument or keyword (empty if the whole call is at fault), `value` its value as written in the file.
+    File, line, clock and job are added by the caller that knows them.
     """
 
     problem: str

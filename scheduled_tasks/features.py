@@ -1,16 +1,16 @@
-"""What a member of a project's enum of feature flags holds. Every run imports this module, and it imports nothing."""
+"""The value of a member of a project's enum of feature flags. Every run imports this module, so it imports nothing."""
 
 from __future__ import annotations
 
 
 class Feature:
-    """What a flag switches, in a sentence, and its state until an operator sets another.
+    """A feature flag: what it switches, and its default state.
 
     Compared by identity: Enum makes members with equal values one member.
 
     Attributes:
         description: shown to the operator who has to decide at night.
-        default: whether it is active until somebody switches it.
+        default: whether it is active until an operator switches it.
     """
 
     __slots__ = ("default", "description")

@@ -1,6 +1,6 @@
 """Crash-safe files: a write is all or nothing, and one corrupt file never blocks the others.
 
-Used for everything that stays on disk until the database has it. A run imports this only when it has something to keep.
+For reports that stay on disk until the database has them. A run imports this only if it has something to keep.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-NOT_REGULAR = {errno.ELOOP, errno.ENXIO}  # the errors of opening a link and a socket
+NOT_REGULAR = {errno.ELOOP, errno.ENXIO}  # from opening a symlink (with O_NOFOLLOW) and a socket
 NOT_REGULAR_TEXT = "not a regular file"
 QUARANTINED = ".refused"  # suffix of an unreadable file, kept for a person to look at; `clocks doctor` names it
 
@@ -26,7 +26,7 @@ QUARANTINED = ".refused"  # suffix of an unreadable file, kept for a person to l
 def write(path: Path, text: str, mode: int | None = None) -> None:
     """Write a file so that after a power cut it has either all of its new text or its old contents.
 
-    A rename alone isn't enough: file systems may have done it before the text is on disk.
+    A rename alone isn't enough: the file system may write it to disk before the text.
     """
     unfinished = path.with_name(f".{path.name}.new")
     with unfinished.open("w") as file:
@@ -46,7 +46,7 @@ def write(path: Path, text: str, mode: int | None = None) -> None:
 def read(path: Path, parse: Callable[[str], T], max_bytes: int | None = None) -> T | None:
     """Read and parse a file; None if it is gone or unreadable. An unreadable one is quarantined.
 
-    A job's user may have put anything in its place, so links aren't followed and nothing blocks.
+    A job's user can replace the file by anything, so symlinks aren't followed and opening doesn't block on a FIFO.
 
     Args:
         path: the file.

@@ -1,8 +1,8 @@
-"""Read and write instants: the one place that knows how they are spelled. Runs import it: it imports datetime only."""
+"""Parse and format instants; no other module does. Every run imports this, so it imports only datetime."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 
 def rfc3339(at: datetime, timespec: str = "seconds") -> str:
@@ -10,27 +10,35 @@ def rfc3339(at: datetime, timespec: str = "seconds") -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
 
 
+def iso8601(at: datetime) -> str:
+    """An instant with its own offset and all its digits, 2027-03-28T03:30:00+02:00; `parse` reads it."""
+    return at.isoformat()
+
+
 def shown(at: datetime | None) -> str:
     """An instant as tables show it, 2026-11-24 06:00:00Z; "-" for None."""
     return rfc3339(at).replace("T", " ") if at else "-"
 
 
-def parse(text: str, *, naive_is_utc: bool = False) -> datetime:
-    """Read an instant in ISO 8601; the result is in UTC.
+def shown_locally(at: datetime, zone: tzinfo | None) -> str:
+    """An instant as people in a zone read it, Tue 2026-11-24 07:00:00 +0100."""
+    return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S %z}"
+
+
+def parse(text: str, *, zone: tzinfo | None = None) -> datetime:
+    """Read an instant in ISO 8601, in `zone` if it has no offset; the result is in UTC.
 
     Raises:
-        ValueError: it is not an instant, or has no offset from UTC and `naive_is_utc` is not set.
+        ValueError: it is not an instant, or has no offset from UTC and no zone is given.
     """
     at = datetime.fromisoformat(text)
-    if at.tzinfo is not None:
-        return at.astimezone(UTC)
-    if not naive_is_utc:
+    if at.tzinfo is None and zone is None:
         raise ValueError("it has no offset from UTC")
-    return at.replace(tzinfo=UTC)
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def parse_systemd(text: str) -> datetime | None:
-    """Read an instant as systemd prints it in UTC (Thu 2026-11-26 01:28:32.5 UTC, or @1764121712.5); None for none.
+    """Read an instant as systemd prints it in UTC: Thu 2026-11-26 01:28:32.5 UTC, @1764121712.5, or nothing for never.
 
     Raises:
         ValueError: it is something else.
@@ -47,5 +55,5 @@ def parse_systemd(text: str) -> datetime | None:
 
 
 def from_epoch(seconds: float) -> datetime:
-    """The instant that is so many seconds after the epoch."""
+    """The instant a number of seconds after 1970-01-01T00:00:00Z."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -1,13 +1,12 @@
-"""The configured project: its clocks, its feature flags, its database, and the host that its units are for.
+"""The configured project: its clocks, feature flags and database, and the host for which its units are rendered.
 
-Everything here is read from the configuration (`[tool.scheduled_tasks]` or the file of a host). The command line and
-the test fixtures share it, so it knows neither click nor pytest.
+The command line and the test fixtures share this module, so it imports neither click nor pytest.
 """
 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import Enum
@@ -27,6 +26,14 @@ if TYPE_CHECKING:
     from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.run.database import Connection
+
+
+def value_if_configured(key: str) -> str:
+    """A key of the configuration, or "": some commands work without a project."""
+    try:
+        return settings.load().get(key)
+    except ConfigurationError:
+        return ""
 
 
 def load_configuration() -> settings.Settings:
@@ -54,7 +61,7 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
 
 
 def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
-    """The clocks that are enabled on this host. All are read: a fault in one of them stops the release on every host.
+    """The clocks that are enabled on this host. All are read, so that a fault in any of them is found on every host.
 
     Raises:
         FaultsError: every fault of every clock file.
@@ -88,7 +95,7 @@ def configured_features() -> type[Enum]:
 
 
 def configured_host(places: Places | None = None) -> Host:
-    """What the units need to know about this machine, or about the user whose systemd they are for."""
+    """Describe this machine, or the user of a user manager, as far as the units depend on it."""
     home = places.home if places else None
     configuration = settings.load()
     checkout = configuration.path.parent.resolve() / "bin" / "run-task"
@@ -108,16 +115,15 @@ def configured_host(places: Places | None = None) -> Host:
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
         runtime=str(home.runtime) if home else "/run",
-        clocks_command=""
-        if home
-        else _clocks_command(configuration, run_task),  # a developer's own timers have no watch
+        # A developer's own timers have no watch.
+        clocks_command="" if home else _clocks_command(configuration, run_task),
         release=configuration.get("release"),
         log_namespace=configuration.get("log_namespace"),
     )
 
 
 def _clocks_command(configuration: settings.Settings, run_task: str) -> str:
-    """`clocks`, installed beside run-task; "" if a service of this host would not know the database."""
+    """The path of `clocks`, beside run-task; "" if a service on this host would not find the database's URL."""
     names = {*_names(configuration, "credentials"), *_names(configuration, "encrypted_credentials")}
     names |= set(configuration.values.get("settings", {}))
     return str(Path(run_task).with_name("clocks")) if "database_url" in names else ""
@@ -134,12 +140,12 @@ def _network(configuration: settings.Settings) -> tuple[str, ...]:
     addresses = options.by_name["allow_network"]
     if addresses == ("any",):
         instead = "list addresses; allow_network='any' is an option of a clock or a job"
-        raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not for all jobs: {instead}")
+        raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not allowed for all jobs: {instead}")
     return tuple(addresses)
 
 
 def _systemd_version(configuration: settings.Settings) -> int:
-    """The configured version, for an image or for a set that is rendered elsewhere; otherwise this machine's."""
+    """The configured version, for an image or a set that another machine will use; by default this machine's."""
     version = configuration.get("systemd")
     if not version:
         from scheduled_tasks.deploy import systemd
@@ -166,12 +172,11 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
 
     load_configuration()
     try:
-        with database.open_connection("clocks") as connection:
-            if roll_back:
-                with connection.transaction(force_rollback=True):
-                    yield connection
-            else:
-                yield connection
+        with (
+            database.open_connection("clocks") as connection,
+            connection.transaction(force_rollback=True) if roll_back else nullcontext(),
+        ):
+            yield connection
     except psycopg.errors.UndefinedTable:
         raise database.SchemaMissingError from None
     except psycopg.errors.InsufficientPrivilege as error:

@@ -1,8 +1,8 @@
 """pytest fixtures for a project's own tests of its tasks and clocks.
 
 In the project's conftest.py: `pytest_plugins = ["scheduled_tasks.testing"]`; the extra `testing` must be installed. The
-fixtures give a real PostgreSQL, tasks that run as under run-task with their log lines, and the times at which jobs
-fire. docs/how-to/test.md has examples.
+fixtures provide a real PostgreSQL, a function that runs a task as run-task does and returns its log lines, and the
+times at which jobs fire. docs/how-to/test.md has examples.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ from psycopg import sql
 
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.instants import iso8601, parse
 from scheduled_tasks.operate import migrations
 from scheduled_tasks.operate.feature_flags import set_active, synchronize
 from scheduled_tasks.project import all_clocks
 from scheduled_tasks.run import arguments, context, current, database, log, main, settings
 from scheduled_tasks.schedule import occurrences
+from scheduled_tasks.schedule.zone import zone_info
 
 __all__ = ["Flags", "JobTimes", "TaskResult", "flags", "job_times", "log_lines", "run_task", "tasks_database"]  # noqa: F822 - `flags` is the fixture `_flags`
 
@@ -95,8 +97,7 @@ def tasks_database(_tasks_server: Callable[[str], str], monkeypatch: pytest.Monk
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*identifiers))
         url = _tasks_server(name)
         monkeypatch.setenv("DATABASE_URL", url)
-        declared = settings.load().get("features")
-        if declared:
+        if declared := settings.load().get("features"):
             with psycopg.connect(url, autocommit=True) as own:
                 synchronize(own, context.load_object(declared, "features"), actor="tests")
         yield url
@@ -196,7 +197,7 @@ def run_task(tasks_database: str) -> Callable[..., TaskResult]:
 def _run_like_run_task(
     run: current.Run, task: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
 ) -> tuple[object, BaseException | None]:
-    """Run the task with run-task's own code, and restore the signal handlers."""
+    """Run the task with run-task's own code, then restore the signal handlers."""
     result: object = None
     error: BaseException | None = None
 
@@ -229,11 +230,11 @@ class JobTimes:
         return sorted(self._jobs)
 
     def of(self, job: str, *, start: str, until: str) -> list[str]:
-        """The instants at which a job fires, after one instant and up to and including another.
+        """The instants at which a job fires, after `start` and up to and including `until`.
 
         Args:
             job: CLOCK/JOB.
-            start: ISO 8601; without an offset it is in the job's zone.
+            start: ISO 8601; without an offset, in the job's zone.
             until: the same.
 
         Returns:
@@ -247,12 +248,9 @@ class JobTimes:
         spec = self._jobs[job]
         if spec.paused:
             return []
-        from scheduled_tasks.schedule.zone import zone_info
-
         zone = zone_info(spec.trigger.zone)
-        low, high = (datetime.fromisoformat(bound) for bound in (start, until))
-        low, high = (bound if bound.tzinfo else bound.replace(tzinfo=zone) for bound in (low, high))
-        return [run.at.astimezone(zone).isoformat() for run in occurrences(spec.trigger, after=low, until=high)]
+        after, until_at = parse(start, zone=zone), parse(until, zone=zone)
+        return [iso8601(run.at.astimezone(zone)) for run in occurrences(spec.trigger, after=after, until=until_at)]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The fenced blocks of the README and of docs/: their contents, and the test that runs their commands.
+"""The fenced blocks of the README and of docs/, each with the test that runs its commands.
 
 A block of commands is fenced as `console`; each command follows `$ `, its output is below it. A word after `console`
 names the block's runner if it isn't the page's. test_documented.py checks that no other block has commands.
@@ -24,7 +24,7 @@ RUNNERS = {
     "clone": "tests/integration/test_documentation.py",  # in a clone of the repository
     "guide": "tests/integration/test_guides.py",  # in a stranger's project, with an installed wheel
     "controller": "tests/integration/test_controller.py",  # where Ansible is called
-    "plays": "tests/machine/controller.py",  # the same, with machines: each play of test_fleet.py is one of these
+    "plays": "tests/machine/controller.py",  # the same, with machines: test_fleet.py runs each play through it
     "machine": "tests/machine/test_handbook.py",  # on a booted machine, as root
     "deployed": "tests/machine/test_deploy.py",  # on a machine that the worked example is deployed to
 }
@@ -44,7 +44,7 @@ FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the page it stands on, its language, its runner ("" if nothing runs it), its text."""
+    """A fenced block: its page, its language, its runner ("" if nothing runs it), and its text."""
 
     page: str
     language: str
@@ -53,7 +53,7 @@ class Block:
 
     @property
     def steps(self) -> list[tuple[str, str]]:
-        """The commands, each with what the page shows as its output."""
+        """The commands, each with the output that the page shows."""
         parts = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
         steps = []
         for part in parts:
@@ -78,6 +78,6 @@ def commands(page: str, runner: str) -> list[str]:
 
 
 def command(page: str, runner: str, *words: str) -> list[str]:
-    """The shortest of them that has these words: as an argument list."""
+    """The arguments of the shortest of these commands that has all the given words."""
     split = [shlex.split(line.replace("\\\n", " ")) for line in commands(page, runner)]
     return min((arguments for arguments in split if {*words} <= {*arguments}), key=len)

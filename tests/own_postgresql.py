@@ -24,7 +24,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Its URL, by its socket."""
+        """Its URL, over its socket."""
         return str(self.running.get_uri())
 
     @property
@@ -40,7 +40,7 @@ class Server:
         return [postmaster, *postmaster.children(recursive=True)]
 
     def crash_and_restart(self) -> None:
-        """As after a power cut: all connections are lost at once, and it recovers."""
+        """Crash and recover, as after a power cut: all connections are lost at once."""
         processes = self.processes
         processes[0].send_signal(signal.SIGQUIT)
         psutil.wait_procs(processes, timeout=20)

@@ -1,8 +1,8 @@
 """Minimal Debian roots: a fresh machine, without Python and sudo.
 
-Debian 13's has a kernel too: systemd 257 to ask (in a chroot), and to boot (in a virtual machine). Each is made once,
-by debootstrap from the mirror that apt is set up with, and kept where the next run of the tests finds it: in
-$XDG_CACHE_HOME/scheduled-tasks, that is ~/.cache/scheduled-tasks.
+Debian 13's even has a kernel: its systemd 257 is called in a chroot and booted in a virtual machine. Each root is made
+once, by debootstrap from apt's configured mirror, and kept for later test runs in $XDG_CACHE_HOME/scheduled-tasks, by
+default ~/.cache/scheduled-tasks.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def require(lack: str) -> None:
 
 
 def debian_13() -> Path:
-    """The root. Its tz database is this machine's, so that both systemds are asked about the same zones."""
+    """The root. Its tz database is this machine's, so that both systemds know the same zones."""
     return _root("debian-13", "trixie", WITH_KERNEL)
 
 
@@ -69,8 +69,8 @@ def _root(name: str, suite: str, packages: str) -> Path:
 def _make(root: Path, suite: str, packages: str) -> None:
     unfinished = root.with_name(f"{root.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]
-    mirrors = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]
+    mirrors = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     mirror = next(line.split()[0] for line in mirrors if line and "security" not in line)
     command = ["debootstrap", "--variant=minbase", f"--include={packages}", suite, str(unfinished), mirror]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

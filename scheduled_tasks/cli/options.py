@@ -77,7 +77,7 @@ def instant(_context: click.Context, _parameter: click.Parameter, value: str | N
     if value is None or value == "now":
         return datetime.now(UTC) if value else None
     try:
-        return instants.parse(value, naive_is_utc=True)
+        return instants.parse(value, zone=UTC)
     except ValueError:
         raise click.BadParameter(f"{value!r} is not an instant; write 2027-03-28T00:00Z or 2027-03-28") from None
 
@@ -88,18 +88,18 @@ start_option = click.option(
 
 
 def past_instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    """Click callback: an instant in the past, or how long ago it was (`2h`)."""
+    """Click callback: an instant in the past, or the time since then (`2h`)."""
     return _instant_or_span(value, -1) if value else None
 
 
 def future_instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    """Click callback: an instant in the future, or how long it is until then (`2h`)."""
+    """Click callback: an instant in the future, or the time until then (`2h`)."""
     return _instant_or_span(value, 1) if value else None
 
 
 def _instant_or_span(value: str, direction: int) -> datetime:
     try:
-        return instants.parse(value, naive_is_utc=True)
+        return instants.parse(value, zone=UTC)
     except ValueError:
         try:
             return datetime.now(UTC) + direction * timedelta(seconds=seconds_of(matching(SPAN)(value)))

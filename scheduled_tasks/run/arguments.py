@@ -1,7 +1,7 @@
 """run-task's command line, and the arguments of the task's call.
 
-A job's unit has its `args` and `kwargs` as JSON. {"@": "app"} in it stands for the application, which is made only when
-a task runs; a clock file's `app` is rendered as that.
+A job's unit passes its `args` and `kwargs` as JSON, in which {"@": "app"} stands for the application (`app` in a clock
+file); that is made only when a task runs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class BindError(UsageError):
 
 
 class CommandLine(NamedTuple):
-    """A parsed command line; None is what was not given.
+    """A parsed command line; None means not given.
 
     `schedule` is the job's trigger; `grace` how many seconds late a timer's run may start; `timeout` how many seconds a
     run may take; `at` the nominal time that was requested.
@@ -147,13 +147,12 @@ def _seconds(given: dict[str, str], option: str) -> float | None:
 
 def takes_app(task: Callable[..., Any]) -> bool:
     """Whether the task's first argument is the application: it has a context, or its first parameter is `app`."""
-    if "cron_context" in getattr(task, "__cron__", ()):
-        return True
-    return next(iter(inspect.signature(task).parameters), "") == "app"
+    has_context = "cron_context" in getattr(task, "__cron__", ())
+    return has_context or next(iter(inspect.signature(task).parameters), "") == "app"
 
 
 def with_scheduled_at(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords of a call, with `scheduled_at` added if the task has that parameter and it was given no value.
+    """The keywords of a call; `scheduled_at` is added if the task has that parameter and the call doesn't give it.
 
     Raises:
         TypeError: the arguments don't fit.
@@ -171,13 +170,12 @@ def bind(
     make_app: Callable[[], object],
     scheduled_at: Callable[[], object] = lambda: None,
 ) -> Call:
-    """The call that the command line requests; `scheduled_at` gives the value of a task's parameter of that name.
+    """The call that the command line requests; `scheduled_at` returns the value of a task's parameter of that name.
 
     Raises:
         BindError: the arguments don't fit the task's signature.
     """
-    kwargs = command_line.kwargs or {}
-    args = command_line.args
+    args, kwargs = command_line.args, command_line.kwargs or {}
     if args is None:
         args = [APP] if takes_app(task) and "app" not in kwargs else []
     signature = inspect.signature(task)

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 
 # The slot: these four are unique if slot_host is not null.
 SLOT = {"clock": "text", "job": "text", "scheduled_at": "timestamptz", "slot_host": "text"}
-# What a run knows when it starts. PostgreSQL adds `started_at`.
+# Known when the run starts. PostgreSQL adds `started_at`.
 START = {
     "run_id": "uuid", "task": "text", **SLOT, "host": "text", "trigger": "text", "attempt": "integer",
     "release": "text", "invocation_id": "uuid", "lag": "double precision",
 }  # fmt: skip
-# The terms on which it holds its slot. PostgreSQL adds `expires_at`.
+# The terms of its claim. PostgreSQL adds `expires_at`.
 TERMS = {"is_idempotent": "boolean", "is_exclusive": "boolean"}
-# What it knows when it ends. PostgreSQL adds `ended_at`.
+# Known when it ends. PostgreSQL adds `ended_at`.
 END = {
     "status": "text", "duration": "double precision", "exit_code": "integer", "reason": "text", "error_type": "text",
     "error_message": "text", "memory_peak": "bigint", "cpu_seconds": "double precision",
@@ -30,5 +30,5 @@ def without(columns: Mapping[str, str], *names: str) -> dict[str, str]:
 
 
 def listed(columns: Mapping[str, str], form: str = "{0}") -> str:
-    """A list for SQL, with each column in a form: {0} is its name, {1} its type."""
+    """Format each column and join them with commas for SQL; in `form`, {0} is the name and {1} the type."""
     return ", ".join(form.format(name, kind) for name, kind in columns.items())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +22,12 @@ _IDLE, _IN_TRANSACTION = 0, 2  # libpq's PQTRANS_IDLE, PQTRANS_INTRANS
 
 
 def application_factory(path: str) -> Callable[[], object]:
-    """A function that makes the application which the configuration's `app` names: once, when it is first called.
+    """A function that makes the application named by the configuration's `app`, once, when it is first called.
 
     Args:
         path: `module:factory`; empty for a project without an application, which is then None.
     """
-    made: list[object] = []
-
-    def make() -> object:
-        if not made:
-            made.append(_make(path) if path else None)
-        return made[0]
-
-    return make
+    return cache(lambda: _make(path) if path else None)
 
 
 def load_object(path: str, key: str) -> Any:
@@ -65,10 +59,10 @@ def application_context(app: object) -> AbstractContextManager[object]:
 
 
 def uncommitted(app: object) -> Iterator[str]:
-    """The changes that the task left uncommitted, a phrase for each; call it before the context ends.
+    """Describe each change that the task left uncommitted; to be called before the context ends.
 
-    It knows Flask-SQLAlchemy's session and Django's connections; any application can have a method `uncommitted()` that
-    yields such phrases.
+    Supports Flask-SQLAlchemy's session and Django's connections, and any application with a method `uncommitted()` that
+    yields such descriptions.
     """
     own = getattr(app, "uncommitted", None)
     if callable(own):
@@ -85,9 +79,7 @@ def uncommitted(app: object) -> Iterator[str]:
 
 
 def _session_has_changes(session: Any) -> bool:
-    if session.new or session.dirty or session.deleted:
-        return True
-    if not session.is_active:  # a flush failed and the task went on
+    if session.new or session.dirty or session.deleted or not session.is_active:  # not active: a flush has failed
         return True
     # Flushed changes have left the session's lists; the database knows whether the transaction has written.
     return session.in_transaction() and _has_written(session.connection().connection.dbapi_connection)

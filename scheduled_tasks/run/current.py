@@ -1,7 +1,7 @@
 """The run of this process: its identity, how far it has come, and whether a signal may interrupt it.
 
-One process is one run, so it is a global rather than a context variable: threads that a task starts log the same run
-fields as the task.
+One process is one run, so it is a global and not a context variable: a task's threads log the same run fields as the
+task.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Stopped(KeyboardInterrupt):
     """A signal requested a stop.
 
     Not an Exception, because tasks catch those and go on. A KeyboardInterrupt, because psycopg then cancels the
-    statement in the server, which would otherwise run on and be committed although nobody waits for it.
+    statement in the server, which would otherwise go on and be committed.
     """
 
 
@@ -61,10 +61,10 @@ class Run:
         interruptible: whether a signal interrupts it now.
         scheduled_at: its nominal time in UTC, if it has one.
         zone: the zone of its schedule; empty if unknown.
-        slot_host: which slot it claims: "" is the slot that all hosts share, a name that host's own; None: no slot.
+        slot_host: whose slot it claims: "" all hosts', a name that host's own, None no slot.
         lag: seconds between the nominal time and its start.
         attempt: which try at its slot this is.
-        is_requested: whether its slot was requested explicitly, and not found from its timer.
+        is_requested: whether its slot was requested explicitly, not derived from its timer.
         is_forced: whether it runs even if it is paused or has run before.
     """
 
@@ -95,7 +95,7 @@ class Run:
         return self.phase in {Phase.RECORDED, Phase.RUNNING}
 
     def allow_interrupt(self) -> None:
-        """Let signals interrupt the run from here on; one that has already arrived does so now.
+        """Let signals interrupt the run from now on; one that has already arrived does so at once.
 
         Raises:
             Stopped: a signal has requested a stop.
@@ -120,7 +120,7 @@ class Run:
 
     @contextmanager
     def uninterruptible(self) -> Iterator[None]:
-        """Run a block that no signal cuts in two; a signal that arrives meanwhile interrupts at the block's end."""
+        """Run a block that no signal interrupts; a signal that arrives meanwhile interrupts at its end."""
         # Signals arrive in the main thread only.
         if not (self.interruptible and threading.current_thread() is threading.main_thread()):
             yield
@@ -163,14 +163,14 @@ class Run:
 
 
 class CurrentRun(NamedTuple):
-    """What a task may know of its run.
+    """What a task can know about its run.
 
     Attributes:
         run_id: the id in its row and its log lines.
         task: `DOMAIN.TASK`.
         clock, job: its place in a clock file; empty for a run by hand.
-        scheduled_at: the time it works for, aware, in its schedule's zone: its nominal time, however late or often it
-            runs; without one, the second in which it began.
+        scheduled_at: its nominal time, aware, in its schedule's zone, the same for every attempt; without one, the
+            second in which it began.
         has_slot: whether that is a nominal time.
         attempt: which try at that time this is, from 1.
         trigger: `timer`, `manual`, `backfill`, or `watch` if it was taken over or caught up.
@@ -190,8 +190,7 @@ class CurrentRun(NamedTuple):
 
 def current_run() -> CurrentRun | None:
     """The run that the calling task is part of; None outside of run-task, in a shell or a test."""
-    run = current
-    if run is None:
+    if (run := current) is None:
         return None
     at, has_slot = run.scheduled_or_started_at(), run.scheduled_at is not None
     return CurrentRun(run.run_id, run.task, run.clock, run.job, at, has_slot, run.attempt, run.trigger, run.host)

@@ -70,14 +70,11 @@ def connect(url: str, *, name: str) -> Connection:
     """
     try:
         return psycopg.connect(
-            url,
-            autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT,
-            application_name=name[:63],
-            keepalives_idle=60,
+            url, autocommit=True, connect_timeout=CONNECT_TIMEOUT, application_name=name[:63], keepalives_idle=60
         )
     except psycopg.OperationalError as error:
-        if _would_quote_password(url):
+        # libpq would take part of the password for the host or the port, and so quote it in its message.
+        if set(url.partition("://")[2].rpartition("@")[0]) & set("@/?#"):
             raise ServiceUnavailableError(
                 "PostgreSQL is unreachable, and the user or password in DATABASE_URL has one of @ / ? #: write it as "
                 "%40 %2F %3F %23"
@@ -107,10 +104,6 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
         with _answered_within(ANSWER_TIMEOUT):
             cursor = _connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
-    except psycopg.errors.UniqueViolation as error:
-        if error.diag.constraint_name == "task_run_exclusive":
-            raise OverlapError from None
-        raise ConfigurationError(f"PostgreSQL refuses: {_one_line(error)}") from error
     except psycopg.errors.UndefinedTable:
         if settings.load().deployed or not retry:
             raise SchemaMissingError from None
@@ -124,6 +117,8 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
             return execute(statement, values, retry=False)
         raise ServiceUnavailableError(f"PostgreSQL went away: {_one_line(error)}") from error
     except psycopg.Error as error:  # a missing privilege, or another release's tables
+        if error.diag.constraint_name == "task_run_exclusive":
+            raise OverlapError from None
         raise ConfigurationError(f"PostgreSQL refuses: {_one_line(error)}") from error
 
 
@@ -133,7 +128,7 @@ class _NoAnswerError(psycopg.OperationalError):
 
 @contextmanager
 def _answered_within(seconds: float) -> Iterator[None]:
-    """Give up waiting after a time. libpq has no such limit: a hung server's kernel goes on acknowledging."""
+    """Give up waiting after a time. libpq has no such limit, and the kernel of a hung server still acknowledges."""
     if threading.current_thread() is not threading.main_thread():  # signals arrive there only
         yield
         return
@@ -180,16 +175,10 @@ def set_up() -> None:
         ServiceUnavailableError: it failed; the reason is on standard error.
     """
     command = [sys.executable, "-P", "-m", "scheduled_tasks.cli", "setup"]
-    # Standard output is for log lines. A second try if a service was not ready yet.
+    # Standard output is for log lines. Try twice, because a service may not be ready yet.
     codes = (subprocess.run(command, stdout=2, check=False).returncode for _ in range(2))
     if next((code for code in codes if code != ServiceUnavailableError.exit_code), 1) != 0:
         raise ServiceUnavailableError("the project could not be set up; the reason is above")
-
-
-def _would_quote_password(url: str) -> bool:
-    """Whether libpq takes part of the password for the host or the port, and so quotes it in its message."""
-    user_and_password = url.partition("://")[2].rpartition("@")[0]
-    return any(character in user_and_password for character in "@/?#")
 
 
 def _one_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
+T = TypeVar("T")
 
 BUNDLED = "scheduled_tasks.bundled"
 
@@ -30,12 +31,12 @@ class TaskImportError(ConfigurationError):
 
 
 def find_task(name: str, domains: str, make_app: Callable[[], object]) -> Callable[..., Any]:
-    """The function of a task.
+    """Import the domain of a task and return the task's function.
 
     Args:
         name: `DOMAIN.TASK`.
         domains: the package of the domains.
-        make_app: makes the application; called if a domain can't be imported without it, as Django's models before
+        make_app: makes the application; called if a domain can't be imported before it, as with Django's models and
             `django.setup()`.
 
     Raises:
@@ -87,19 +88,24 @@ def _import_domain(domains: str, domain: str, make_app: Callable[[], object]) ->
 
 def _import(path: str, make_app: Callable[[], object]) -> ModuleType:
     try:
-        try:
-            return import_module(path)
-        except Exception as error:
-            if not type(error).__module__.startswith("django.core.exceptions"):
-                raise
-            make_app()
-            return import_module(path)
+        return with_application(lambda: import_module(path), make_app)
     except ScheduledTasksError:
         raise
     except ModuleNotFoundError as error:
         raise TaskImportError(f"{path} can't be imported: {error}") from error
     except (Exception, SystemExit) as error:
         raise TaskImportError(f"{path} can't be imported: {type(error).__name__}: {error}") from error
+
+
+def with_application(act: Callable[[], T], make_app: Callable[[], object]) -> T:
+    """Import something; if that needs Django's `django.setup()` first, make the application and import it again."""
+    try:
+        return act()
+    except Exception as error:
+        if not type(error).__module__.startswith("django.core.exceptions"):
+            raise
+        make_app()
+        return act()
 
 
 def _unknown(name: str, domains: str, make_app: Callable[[], object]) -> str:
@@ -117,22 +123,18 @@ def all_tasks(domains: str, make_app: Callable[[], object]) -> Iterator[str]:
     """The names of all tasks: the decorated functions of every domain that can be imported."""
     from pkgutil import walk_packages  # only listing needs it
 
-    yield from _tasks_of(domains, make_app, walk_packages)
-    yield from _tasks_of(BUNDLED, make_app, walk_packages)
-
-
-def _tasks_of(domains: str, make_app: Callable[[], object], walk_packages: Callable[..., Any]) -> Iterator[str]:
-    package = _import(domains, make_app)
-    # onerror: walk_packages imports packages as well; their errors are reported below.
-    for entry in walk_packages(getattr(package, "__path__", ()), f"{domains}.", onerror=lambda _name: None):
-        domain = entry.name.removeprefix(f"{domains}.")
-        if not _is_path(domain):
-            continue
-        try:
-            module = _import_domain(domains, domain, make_app)
-        except ScheduledTasksError as error:
-            sys.stderr.write(f"left out: {error}\n")
-            continue
-        for name, candidate in sorted(vars(module).items()):
-            if hasattr(candidate, "__cron__") and is_task(candidate, module, name):  # type: ignore[arg-type]
-                yield f"{domain}.{name}"
+    for package in (domains, BUNDLED):
+        path = getattr(_import(package, make_app), "__path__", ())
+        # onerror: walk_packages imports packages as well; their errors are reported below.
+        for entry in walk_packages(path, f"{package}.", onerror=lambda _name: None):
+            domain = entry.name.removeprefix(f"{package}.")
+            if not _is_path(domain):
+                continue
+            try:
+                module = _import_domain(package, domain, make_app)
+            except ScheduledTasksError as error:
+                sys.stderr.write(f"left out: {error}\n")
+                continue
+            for name, candidate in sorted(vars(module).items()):
+                if hasattr(candidate, "__cron__") and is_task(candidate, module, name):  # type: ignore[arg-type]
+                    yield f"{domain}.{name}"

@@ -1,7 +1,7 @@
 """Decide whether a feature is active: the one place that knows what a missing flag and an unreachable database mean.
 
-A run reads its task's flag together with its own row; any other flag is read when it is asked for. A flag that the
-table lacks has its default, with a warning. Fails closed: without PostgreSQL's answer, nothing behind a flag runs.
+A run reads its task's flag together with its own row; any other flag is read when needed. A flag that the table
+lacks has its default, with a warning. Fails closed: without PostgreSQL's answer, nothing behind a flag runs.
 """
 
 from __future__ import annotations

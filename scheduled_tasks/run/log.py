@@ -1,8 +1,8 @@
 """Log lines: one JSON object per line on the process's standard output, and nothing else there.
 
 Everything that the run and its task log through `logging` becomes a line as log_line.schema.json describes it, short
-enough for journald, which splits at 48 KiB and would break the JSON. The stream has a descriptor of its own, so that a
-task can print to or close its standard output.
+enough for journald, which splits at 48 KiB and would break the JSON. The stream has a descriptor of its own, so a task
+can print to its standard output, or close it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,6 @@ class LineFormatter(JsonFormatter):
     """Turn a log record into one JSON line of at most `MAX_LINE` bytes."""
 
     def __init__(self, *, host: str) -> None:
-        # The run's own fields win over what a library happens to log as `extra`.
         super().__init__(
             json_ensure_ascii=False,
             json_serializer=partial(json.dumps, allow_nan=False),  # NaN is not JSON
@@ -74,25 +73,21 @@ class LineFormatter(JsonFormatter):
         log_data["host"] = self._host
         if record.exc_info and record.exc_info[0] is not None and record.exc_info[1] is not None:
             log_data["exception"] = describe_exception((record.exc_info[0], record.exc_info[1], record.exc_info[2]))
-        is_ours = record.name == cron_logger.name
         for key, value in extra.items():
-            # Monitors would take a task's extra={"status": …} for one of the run's own lines.
-            log_data[key if is_ours or key not in RUN_FIELDS else f"extra_{key}"] = value
+            # Otherwise monitors would mistake a line with a task's extra={"status": …} for the run's own.
+            log_data[key if record.name == cron_logger.name or key not in RUN_FIELDS else f"extra_{key}"] = value
 
     def formatException(self, ei: Any) -> str:  # noqa: N802, ARG002 - logging's own name
-        """Nothing: `add_fields` has described the exception; a second traceback would be thrown away."""
+        """Return nothing: `add_fields` describes the exception."""
         return ""
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
-        """The line itself; fields that make it too long are cut, and values that JSON can't express become text."""
-        line = self._dump(log_data)
-        for limit in (MAX_FIELD, MAX_FIELD // 4, MAX_FIELD // 40):
+        """Return the line; fields that make it too long are cut, and values that JSON can't express become text."""
+        for limit in (None, MAX_FIELD, MAX_FIELD // 4, MAX_FIELD // 40):
+            line = self._dump({key: _cut(value, limit) for key, value in log_data.items()} if limit else log_data)
             if len(line.encode(errors="backslashreplace")) <= MAX_LINE:
                 return line
-            line = self._dump({key: _cut(value, limit) for key, value in log_data.items()})
-        if len(line.encode(errors="backslashreplace")) <= MAX_LINE:
-            return line
-        # Too many long fields: only the contract's stay, shorter still, and the line names those that were left out.
+        # Too many long fields: keep only the contract's, cut shortest, and name those that were left out.
         kept = {key: _cut(value, MAX_FIELD // 40) for key, value in log_data.items() if key in RUN_FIELDS}
         left_out = sorted(text_of(key)[:50] for key in log_data if key not in kept)
         return self._dump(kept | {"left_out": left_out[:50]})
@@ -127,11 +122,7 @@ def describe_exception(exc_info: ExcInfo) -> dict[str, str]:
     except Exception as problem:  # noqa: BLE001 - an exception can be any object, and the end line must come out
         text = f"[no traceback: {text_of(problem)}]"
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return {
-        "type": name,
-        "message": _cut(text_of(error), MAX_FIELD),
-        "traceback": _cut_start(text, MAX_FIELD),
-    }
+    return {"type": name, "message": _cut(text_of(error), MAX_FIELD), "traceback": _cut_start(text, MAX_FIELD)}
 
 
 def text_of(value: object, convert: Callable[[object], str] = str) -> str:
@@ -142,12 +133,8 @@ def text_of(value: object, convert: Callable[[object], str] = str) -> str:
         return f"<no text: its __{convert.__name__}__ raises>"
 
 
-def _is_exception(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) == {"type", "message", "traceback"}
-
-
 def _cut(value: Any, limit: int) -> Any:
-    if _is_exception(value):
+    if isinstance(value, dict) and set(value) == {"type", "message", "traceback"}:  # see describe_exception
         return {key: (_cut_start if key == "traceback" else _cut)(part, limit) for key, part in value.items()}
     text = value if isinstance(value, str) else text_of(value, repr)
     return value if len(text) <= limit else f"{text[:limit]}… [cut, {len(text)} characters]"
@@ -204,10 +191,7 @@ _handler: LineHandler | None = None
 
 
 def take_over_stdout(*, host: str) -> None:
-    """Reserve standard output for log lines.
-
-    From here on, output of the task and of programs that it starts goes to standard error.
-    """
+    """Reserve standard output for log lines; other output of the task and its children goes to standard error."""
     global _handler  # noqa: PLW0603 - one process has one standard output
     sys.stdout.flush()
     descriptor = os.dup(1)  # programs that the task starts don't inherit it (PEP 446)
@@ -221,11 +205,11 @@ def take_over_stdout(*, host: str) -> None:
 def keep_logging() -> Iterator[None]:
     """Keep the run's log lines across a block in which an application is made and may configure logging.
 
-    `dictConfig` disables existing loggers by default. Under run-task the task's module is imported before the
-    application is made, and its log lines must not be lost by that.
+    `dictConfig` disables existing loggers by default, such as those of the task's module, which run-task imports before
+    it makes the application.
     """
-    loggers = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
-    enabled = [logger for logger in loggers if not logger.disabled]
+    loggers = logging.root.manager.loggerDict.values()
+    enabled = [logger for logger in loggers if isinstance(logger, logging.Logger) and not logger.disabled]
     try:
         yield
     finally:
@@ -245,14 +229,11 @@ def _take_over_root() -> None:
 def announce(run_name: str, status: RunStatus, level: int, exc_info: ExcInfo | None = None, **fields: object) -> None:
     """Write one of the run's own lines.
 
-    It bypasses the logger tree, because an application may disable existing loggers (`disable_existing_loggers`), and
-    these lines must come out whatever it does.
+    It bypasses the logger tree, because an application may disable existing loggers (`disable_existing_loggers`).
     """
-    shown = {key: value for key, value in fields.items() if key in {"duration", "feature"}}
-    message = cron_message(run_name, status, **shown)
-    record = cron_logger.makeRecord(
-        cron_logger.name, level, "", 0, message, (), exc_info, extra={"status": status, **fields}
-    )
+    message = cron_message(run_name, status, **{key: fields[key] for key in fields if key in {"duration", "feature"}})
+    extra = {"status": status, **fields}
+    record = cron_logger.makeRecord(cron_logger.name, level, "", 0, message, (), exc_info, extra=extra)
     if _handler is not None:
         _handler.handle(record)
     elif cron_logger.isEnabledFor(level):

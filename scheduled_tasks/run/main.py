@@ -45,8 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     if command_line is None:
         sys.stdout.write(arguments.USAGE)
         return 0
-    name = command_line.task.rpartition(".")[2]
-    run = Run(command_line.task, name, clock=command_line.clock, job=command_line.job)
+    run = Run(command_line.task, command_line.task.rpartition(".")[2], clock=command_line.clock, job=command_line.job)
     log.take_over_stdout(host=run.host)
     current.current = run
     try:
@@ -67,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
-    """Report a run that can't even start: a failed line in the log, and a sentence for the person at the terminal."""
+    """Report a run that can't start: a failed line in the log, and the error on standard error for a terminal."""
     log.announce(run.name, RunStatus.FAILED, logging.ERROR, reason=str(error), exit_code=error.exit_code)
     if not log.writes_to_journal(2):
         sys.stderr.write(f"run-task: {error}\n")
@@ -75,8 +74,7 @@ def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
 
 
 def _run(run: Run, task: Callable[..., Any], call: arguments.Call, command_line: arguments.CommandLine) -> int:
-    feature = getattr(task, "__cron_feature__", None)
-    run.feature = feature.name if feature is not None else ""
+    run.feature = getattr(getattr(task, "__cron_feature__", None), "name", "")
     _handle_signals(run)  # before the started line: a signal right after it must not prevent the end line
     log.announce(run.name, RunStatus.STARTED, logging.INFO)
     try:
@@ -102,7 +100,7 @@ def _run(run: Run, task: Callable[..., Any], call: arguments.Call, command_line:
     if run.stopped_by:  # even if the task swallowed the exception
         reason = f"stopped by {signal.Signals(run.stopped_by).name}"
         outcome = Outcome(RunStatus.FAILED, 128 + run.stopped_by, reason, outcome.exc_info)
-    if os.getpid() != run.pid:  # a child that the task forked has returned here; the run is its parent's
+    if os.getpid() != run.pid:  # a child process forked by the task; the run is its parent's
         if outcome.exc_info:
             logger.error("a child that the task forked failed", exc_info=outcome.exc_info)
         sys.stdout.flush()
@@ -119,10 +117,15 @@ def _record_start(run: Run, task: Callable[..., Any], command_line: arguments.Co
     Raises:
         ServiceUnavailableError: PostgreSQL is unreachable, and the task doesn't run without it: it has a slot, which
             another host may be running, or a flag, which may be off.
-        ConfigurationError: the same, for a fault that somebody has to mend.
+        ConfigurationError: the same, but somebody has to fix the cause.
     """
-    with run.uninterruptible():  # an interrupted import leaves half-initialised modules, and the end needs them
-        from scheduled_tasks.run import flags, record  # psycopg after the started line: its faults get an end line
+    with (
+        run.uninterruptible()
+    ):  # an interrupted import would leave half-initialised modules, which the end of the run needs
+        from scheduled_tasks.run import (
+            flags,
+            record,
+        )  # after the started line: if importing psycopg fails, there is an end line
 
     feature = getattr(task, "__cron_feature__", None)
     terms = record.ClaimTerms(command_line.timeout, getattr(task, "__cron_idempotent__", False), command_line.overlap)
@@ -157,7 +160,7 @@ def _record_outcome(run: Run, outcome: Outcome) -> None:
     from scheduled_tasks.run import record, resource_usage
 
     error = outcome.exc_info[1] if outcome.exc_info else None
-    text = outcome.reason or (log.text_of(error) if error is not None else "")
+    text = record.storable(outcome.reason or (log.text_of(error) if error is not None else "")) or None
     is_skipped = outcome.status == RunStatus.SKIPPED
     memory_peak, cpu_seconds = resource_usage.memory_and_cpu()
     result = record.Result(
@@ -166,9 +169,9 @@ def _record_outcome(run: Run, outcome: Outcome) -> None:
         status=outcome.status,
         exit_code=outcome.exit_code,
         duration=run.duration,
-        reason=record.storable(text) or None if is_skipped else None,
+        reason=text if is_skipped else None,
         error_type=type(error).__name__ if error is not None else None,
-        error_message=None if is_skipped else record.storable(text) or None,
+        error_message=None if is_skipped else text,
         memory_peak=memory_peak,
         cpu_seconds=cpu_seconds,
     )
@@ -188,11 +191,10 @@ def _record_outcome(run: Run, outcome: Outcome) -> None:
 
 
 def _log_outcome(run: Run, outcome: Outcome) -> None:
-    fields: dict[str, object] = {"duration": run.duration}
-    known = {"feature": run.feature, "reason": outcome.reason, "exit_code": outcome.exit_code}
-    fields |= {key: value for key, value in known.items() if value}
+    fields = {"feature": run.feature, "reason": outcome.reason, "exit_code": outcome.exit_code}
+    known = {key: value for key, value in fields.items() if value}
     level = logging.ERROR if outcome.status == RunStatus.FAILED else logging.INFO
-    log.announce(run.name, outcome.status, level, outcome.exc_info, **fields)
+    log.announce(run.name, outcome.status, level, outcome.exc_info, duration=run.duration, **known)
 
 
 def _failed(error: BaseException, reason: str) -> Outcome:
@@ -204,7 +206,7 @@ def _handle_signals(run: Run) -> None:
     def stop(signum: int, _frame: FrameType | None) -> None:
         if os.getpid() == run.pid:
             run.stop(signum)
-        else:  # a child that the task forked dies of a signal as any process does
+        else:  # a child process forked by the task dies of the signal as usual
             signal.signal(signum, signal.SIG_DFL)
             os.kill(os.getpid(), signum)
 

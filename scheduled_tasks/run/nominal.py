@@ -1,4 +1,4 @@
-"""The nominal time of a run that its timer started, from the job's schedule and the instant at which the timer elapsed.
+"""Compute the nominal time of a timer's run, from the job's schedule and the instant at which the timer elapsed.
 
 systemd doesn't pass it on; decision 0007 has the rule. Of the schedule room only the evaluator is imported, and only by
 runs that need it.
@@ -20,7 +20,7 @@ def read_schedule(schedule: dict[str, Any]) -> Trigger:
     """The trigger that a unit passes as `--schedule`.
 
     Raises:
-        UsageError: it is not one.
+        UsageError: it is not a trigger.
     """
     from scheduled_tasks.schedule.trigger import Trigger
 
@@ -31,7 +31,7 @@ def read_schedule(schedule: dict[str, Any]) -> Trigger:
 
 
 def nominal_time(trigger: Trigger, at: datetime) -> datetime | None:
-    """The slot for which a timer elapsed at an instant: the latest one until then, in UTC; None before the first.
+    """The slot for which a timer elapsed at an instant: the latest until then, in UTC; None before the first.
 
     Raises:
         UsageError: the trigger's zone isn't known here.

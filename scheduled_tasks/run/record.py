@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from scheduled_tasks.errors import ServiceUnavailableError
@@ -25,7 +26,7 @@ T = TypeVar("T")
 MAX_MESSAGE = 2_000  # characters of an error's text in the table; the journal has all of it
 STOP_SECONDS = 90  # how long systemd lets a service stop (DefaultTimeoutStopSec=) before it kills it
 DEFAULT_TIMEOUT = 86_400  # seconds after which the claim of a run by hand, which has no time limit, expires
-# How many seconds a run with a slot retries PostgreSQL, which may be restarting or out of connections in a crowd.
+# For how many seconds a run with a slot retries PostgreSQL: it may be restarting, or at busy times out of connections.
 DATABASE_RETRY_TIMEOUT = 30.0
 
 
@@ -35,7 +36,7 @@ class ClaimResult(NamedTuple):
     Attributes:
         attempt: which attempt at its slot this run is; None if the slot isn't this run's.
         is_active: the flag's state; None if the table lacks it.
-        switch_expired: whether it is so because a temporary switch has expired.
+        switch_expired: whether the flag has that state because a temporary switch has expired.
         paused: why, and by whom, the job is paused; empty if it isn't.
         skip_reason: why the slot isn't this run's; empty if it is.
     """
@@ -48,10 +49,7 @@ class ClaimResult(NamedTuple):
 
 
 class ClaimTerms(NamedTuple):
-    """The terms on which a slot is claimed.
-
-    `timeout` is in seconds; `overlap` ("skip" or "queue") applies while the job runs for another slot.
-    """
+    """The terms of a claim: `timeout` in seconds; `overlap` ("skip" or "queue") while the job runs for another slot."""
 
     timeout: float | None = None
     is_idempotent: bool = False
@@ -103,25 +101,25 @@ def start_values(run: Run, release: str) -> dict[str, Any]:
 
 
 def _claim(values: dict[str, Any], overlap: str) -> ClaimResult:
-    """Claim the slot; with `overlap="queue"`, as often as it takes for the job's other run to end."""
-    may_be_the_same_slot = True
+    """Claim the slot; with `overlap="queue"`, retry until the job's other run has ended."""
+    is_retry = False
     while True:
         try:
             [(attempt, is_active, switch_expired, paused, here_only)] = database.execute(statements.CLAIM, values)
         except database.OverlapError:
             # Another host may have claimed this slot at the same instant; on a retry its row is visible.
-            if may_be_the_same_slot:
-                may_be_the_same_slot = False
-                continue
-            if overlap == "queue":
+            if is_retry and overlap != "queue":
+                rows = database.execute(statements.SKIP_FOR_OTHER_RUN, values)
+                reason = rows[0][0] if rows else _claimed_by(values)
+                return ClaimResult(None, None, switch_expired=False, paused="", skip_reason=reason)
+            if is_retry:
                 time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - so that hosts don't retry all at once
-                continue
-            return _skip_for_other_run(values)
-        if attempt is not None:
-            return ClaimResult(attempt, is_active, switch_expired, paused or "", "")
-        if here_only:
-            return ClaimResult(None, is_active, switch_expired, paused, f"paused on this host: {paused}")
-        return ClaimResult(None, is_active, switch_expired, paused or "", _claimed_by(values))
+            is_retry = True
+            continue
+        reason = ""
+        if attempt is None:
+            reason = f"paused on this host: {paused}" if here_only else _claimed_by(values)
+        return ClaimResult(attempt, is_active, switch_expired, paused or "", reason)
 
 
 def _claimed_by(values: dict[str, Any]) -> str:
@@ -131,12 +129,6 @@ def _claimed_by(values: dict[str, Any]) -> str:
         return "claimed by another host"
     host, status = rows[0]
     return f"claimed by {'this host' if host == values['host'] else f'the host {host}'}, status {status}"
-
-
-def _skip_for_other_run(values: dict[str, Any]) -> ClaimResult:
-    rows = database.execute(statements.SKIP_FOR_OTHER_RUN, values)
-    reason = rows[0][0] if rows else _claimed_by(values)
-    return ClaimResult(None, None, switch_expired=False, paused="", skip_reason=reason)
 
 
 class Result(NamedTuple):
@@ -156,17 +148,14 @@ class Result(NamedTuple):
 
 def close_run(run: Run, result: Result) -> bool:
     """Complete the run's row; False if it is no longer this run's. Raises what `open_run` does."""
-
-    def close() -> bool:
-        return bool(database.execute(statements.CLOSE, result._asdict()))
-
-    is_closed = _with_retries(close) if run.slot_host is not None else close()
+    close = partial(database.execute, statements.CLOSE, result._asdict())
+    rows = _with_retries(close) if run.slot_host is not None else close()
     database.close()
-    return is_closed
+    return bool(rows)
 
 
 def _with_retries(act: Callable[[], T]) -> T:
-    """Do something that needs PostgreSQL; while it is unreachable, retry with growing pauses."""
+    """Call a function that needs PostgreSQL; while that is unreachable, retry with growing pauses."""
     timeout = float(settings.load().get("database_retry_timeout") or DATABASE_RETRY_TIMEOUT)
     deadline, pause = time.monotonic() + timeout, 0.1
     while True:
@@ -175,15 +164,12 @@ def _with_retries(act: Callable[[], T]) -> T:
         except ServiceUnavailableError:
             if time.monotonic() + pause > deadline:
                 raise
-            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - so that a crowd doesn't return all at once
+            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - so that many runs don't reconnect at once
             pause = min(pause * 2, 5.0)
 
 
 def storable(text: str) -> str:
-    """The part of an error's text that the table keeps: cut, without passwords and what PostgreSQL's text can't hold.
-
-    It can't hold NUL, nor half a character, as the names of odd files have.
-    """
+    """An error's text as the table keeps it: cut, without passwords, NUL and lone surrogates (of file names)."""
     plain = text.encode(errors="backslashreplace").decode().replace("\0", "")
     return settings.without_secrets(plain)[:MAX_MESSAGE]
 

@@ -1,9 +1,9 @@
 """Settings and the project's configuration.
 
 A setting comes from the environment, then from `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`), then from the
-configuration file. That is the file which `$SCHEDULED_TASKS_CONFIG` names, otherwise the nearest pyproject.toml with a
-`[tool.scheduled_tasks]` table, otherwise /etc/scheduled-tasks/config.toml. A configuration in any file but a
-pyproject.toml is a deployed one: nothing is set up there on first use.
+configuration file: the one that `$SCHEDULED_TASKS_CONFIG` names, otherwise the nearest pyproject.toml with a
+`[tool.scheduled_tasks]` table, otherwise /etc/scheduled-tasks/config.toml. A project is deployed if its configuration
+isn't in a pyproject.toml; then nothing is set up on first use.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Settings(NamedTuple):  # not a dataclass: each of those costs a run 0.3 ms
     Attributes:
         path: the configuration file; relative paths in it start at its folder.
         values: the file's keys, see `KEYS`.
-        deployed: whether a deployment wrote it (then nothing is set up on first use).
+        deployed: whether a deployment wrote the file.
     """
 
     path: Path
@@ -75,7 +75,7 @@ class Settings(NamedTuple):  # not a dataclass: each of those costs a run 0.3 ms
         return os.environ.get(f"SCHEDULED_TASKS_{key.upper()}") or str(self.values.get(key, ""))
 
     def require(self, key: str) -> str:
-        """As `get`, but an unset key is an error that says what to write where.
+        """The value of a key, as `get` returns it, which must be set.
 
         Raises:
             ConfigurationError: the key has no value.
@@ -91,7 +91,7 @@ class Settings(NamedTuple):  # not a dataclass: each of those costs a run 0.3 ms
 
 
 def without_secrets(text: str) -> str:
-    """A text with the passwords in it masked: those of URLs, and values whose name says that they are secret."""
+    """Mask the passwords in a text: those in URLs, and values with a name such as `token`."""
     import re  # psycopg has imported it already
 
     text = re.sub(r"(://[^/\s:@]*:)[^@\s]+@", r"\1***@", text)
@@ -104,7 +104,7 @@ def load() -> Settings:
     """Read the configuration, once per process.
 
     Raises:
-        ConfigurationError: there is none, it can't be read, or it has an unknown key.
+        ConfigurationError: no file is found, it can't be read, or it has an unknown key.
     """
     path = _find()
     try:
@@ -137,8 +137,7 @@ def _find() -> Path:
         return DEPLOYED_CONFIG
     raise ConfigurationError(
         "no configuration: add a [tool.scheduled_tasks] table to your project's pyproject.toml (`clocks init` does), "
-        "or name the file in "
-        f"SCHEDULED_TASKS_CONFIG (on a deployed host it is {DEPLOYED_CONFIG})"
+        f"or name the file in SCHEDULED_TASKS_CONFIG (on a deployed host it is {DEPLOYED_CONFIG})"
     )
 
 

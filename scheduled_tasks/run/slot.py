@@ -1,7 +1,7 @@
 """Work out which slot this process is running: the timer's, an explicitly requested one, or none.
 
-Reads the command line, systemd's environment and, if those leave a doubt, systemd's own account of the start (decision
-0007). Sets the run's `trigger`, `scheduled_at`, `slot_host` and `lag`; an attempt after the first gets its identity.
+Reads the command line, systemd's environment and, if those don't decide it, systemd's records of the start (decision
+0007). Sets the run's `trigger`, `scheduled_at`, `slot_host` and `lag`; a retry takes over the first try's identity.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.instants import parse
+from scheduled_tasks.instants import iso8601, parse
 from scheduled_tasks.run import nominal, start_request
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.start_cause import StartCause
     from scheduled_tasks.schedule.trigger import Trigger
 
-# Seconds after a slot within which a start is taken for its timer's without asking systemd: AccuracySec=1s, and the
+# A start at most this many seconds after a slot counts as the timer's without asking systemd: AccuracySec=1s, and the
 # start of Python.
-PROMPT = 2.0
+PROMPT_SECONDS = 2.0
 SAVED = ("run_id", "attempt", "trigger", "zone", "is_requested", "is_forced")  # for the next attempt
 
 
 def find_slot(run: Run, command_line: CommandLine) -> None:
-    """Set what the run knows of its slot.
+    """Set the run's slot and its lag.
 
     Raises:
         UsageError: the schedule or the requested time is not one.
@@ -44,7 +44,10 @@ def find_slot(run: Run, command_line: CommandLine) -> None:
         is_requested = _is_for_this_start(cause)
         at = (_apply_request(run) if is_requested else "") or command_line.at
         if at:
-            run.scheduled_at, run.is_requested = _parse_at(at), True
+            try:
+                run.scheduled_at, run.is_requested = parse(at), True
+            except ValueError as error:
+                raise UsageError(f"--at {at}: expected an instant such as 2026-11-24T06:00:00Z: {error}") from error
         elif trigger and run.trigger == "timer":
             latest = nominal.nominal_time(trigger, now)
             run.scheduled_at = latest if is_requested else _timers_slot(run, trigger, latest, now, cause)
@@ -65,12 +68,11 @@ def _is_for_this_start(cause: StartCause | None) -> bool:
 
 
 def _apply_request(run: Run) -> str:
-    """Take over the start request; return the time that it names, "" for none."""
+    """Apply the start request to the run; return the slot that it names, "" if it names none."""
     run.trigger = os.environ.get(start_request.TRIGGER) or "manual"
     run.is_forced = run.is_forced or os.environ.get(start_request.FORCE) == "1"
     if run.trigger not in start_request.TRIGGERS:
-        triggers = ", ".join(start_request.TRIGGERS)
-        raise UsageError(f"{start_request.TRIGGER} {run.trigger}: expected one of {triggers}")
+        raise UsageError(f"{start_request.TRIGGER} {run.trigger}: expected one of {', '.join(start_request.TRIGGERS)}")
     return os.environ.get(start_request.AT, "")
 
 
@@ -79,16 +81,16 @@ def _timers_slot(
 ) -> datetime | None:
     """The slot that the run's timer elapsed for; None, and a `manual` run, if something else started it.
 
-    `latest` is the latest slot by now; `cause` is systemd's account, if it was asked already.
+    `latest` is the latest slot by now; `cause` is systemd's answer, if it was asked already.
     """
-    if cause is None and not (latest and (now - latest).total_seconds() <= PROMPT):
+    if cause is None and not (latest and (now - latest).total_seconds() <= PROMPT_SECONDS):
         cause = _start_cause(run)
     if cause is None:
         return latest
     if not cause.is_timer:
         run.trigger = "manual"
         return None
-    # By the host's clock as it was then: it may have been set since.
+    # elapsed_at is what the host's clock said then; the clock may have been set since.
     return nominal.nominal_time(trigger, cause.elapsed_at) if cause.elapsed_at else latest
 
 
@@ -103,13 +105,12 @@ def _start_cause(run: Run) -> StartCause | None:
 
 
 def _resume(run: Run) -> bool:
-    """Take over the identity that the attempt before this one saved."""
-    file = _retry_file()
-    try:
-        saved = json.loads(file.read_text()) if file else None
-    except (OSError, ValueError):
+    """Take over the identity that the previous attempt saved; False if there was none."""
+    if (file := _retry_file()) is None:
         return False
-    if saved is None:
+    try:
+        saved = json.loads(file.read_text())
+    except (OSError, ValueError):
         return False
     for name in SAVED:
         setattr(run, name, saved[name])
@@ -122,25 +123,18 @@ def save_for_retry(run: Run) -> None:
     """Save the run's identity for the next attempt, if the service has retries."""
     if (file := _retry_file()) is None:
         return
-    scheduled_at = run.scheduled_at.isoformat() if run.scheduled_at else None
+    scheduled_at = iso8601(run.scheduled_at) if run.scheduled_at else None
     file.write_text(json.dumps({name: getattr(run, name) for name in SAVED} | {"scheduled_at": scheduled_at}))
 
 
 def _retry_file() -> Path | None:
-    """The file for that. Its folder exists for services with retries, and goes with the last attempt."""
+    """The file of that identity; None without retries. systemd removes its folder after the last attempt."""
     folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     return Path(folder, "run.json") if folder and os.path.exists(f"{folder}/attempts") else None  # noqa: PTH110 - cheaper
 
 
-def _parse_at(text: str) -> datetime:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise UsageError(f"--at {text}: expected an instant such as 2026-11-24T06:00:00Z: {error}") from error
-
-
 def too_late(run: Run, grace: float | None) -> str:
-    """Why a run that its timer started is too late to run; "" if it isn't."""
+    """Why a run that its timer started is too late; "" if it isn't."""
     if grace is None or run.scheduled_at is None or run.trigger != "timer" or run.attempt > 1 or run.lag <= grace:
         return ""
     return f"due at {run.due}, {run.lag:.0f} s ago; it may start at most {grace:g} s late"

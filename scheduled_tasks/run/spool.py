@@ -1,19 +1,19 @@
 """Keep a run's result on disk while PostgreSQL is unreachable. Only a run that needs it imports this.
 
 In a service the folder is the job's own below /var/lib/scheduled-tasks/results (StateDirectory=); the host's reconciler
-(operate/reconcile.py) records the results in it and removes them. For a run by hand in a checkout it is below the state
-directory; on a deployed host a run by hand has none.
+(operate/reconcile.py) records the results in it and removes them. A run by hand uses the state directory of its
+checkout; on a deployed host it has no such folder.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks import files
+from scheduled_tasks.instants import iso8601
 from scheduled_tasks.run import record, settings
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ def keep(run: Run, result: record.Result) -> bool:
 
     The file has all columns of the row, because the run may not have been able to insert one.
     """
-    folder = _folder()
-    if folder is None:
+    if (folder := _folder()) is None:
         return False
     columns = {
         **record.start_values(run, settings.load().release),
@@ -36,7 +35,7 @@ def keep(run: Run, result: record.Result) -> bool:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files.write(folder / f"{run.run_id}-{run.attempt}.json", json.dumps(columns, default=datetime.isoformat))
+        files.write(folder / f"{run.run_id}-{run.attempt}.json", json.dumps(columns, default=iso8601))
     except OSError:
         return False
     return True

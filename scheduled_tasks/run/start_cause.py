@@ -1,8 +1,8 @@
-"""What started this service, by systemd's own account of when its timer elapsed and when the previous run ended.
+"""Find out what started this service: systemd records when its timer elapsed and when the previous run ended.
 
-`$TRIGGER_UNIT` doesn't tell: after a timer's first start, systemd (252 to 261) sets it, and `$TRIGGER_TIMER_…` with the
-values of that first start, for every later start (decision 0007). Imported only for starts that their environment
-leaves in doubt, because it costs a call of systemctl.
+`$TRIGGER_UNIT` isn't enough: after a timer's first start, systemd (252 to 261) sets it, and `$TRIGGER_TIMER_…` with the
+values of that first start, for every later start (decision 0007). Imported only for starts whose cause the environment
+doesn't tell, because it costs a call of systemctl.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import NamedTuple
 from scheduled_tasks.instants import parse_systemd
 
 PROPERTIES = "LastTriggerUSec,LastTriggerUSecMonotonic,ActiveExitTimestampMonotonic,InactiveEnterTimestampMonotonic"
-ANSWER_TIMEOUT = 10.0  # seconds that systemd may take in a crowd
+ANSWER_TIMEOUT = 10.0  # seconds; systemd is slow while many services start
 STOP_SECONDS = 100.0  # longer than a service takes to stop
-# As systemd writes spans of time; see systemd.time(7).
+# systemd's units of time; see systemd.time(7).
 SECONDS = {
     "y": 31_557_600, "month": 2_629_800, "w": 604_800, "d": 86_400, "h": 3600, "min": 60, "s": 1, "ms": 1e-3,
     "us": 1e-6,
@@ -30,8 +30,8 @@ class StartCause(NamedTuple):
 
     Attributes:
         elapsed: when its timer elapsed last.
-        elapsed_at: the same by the host's clock, as it was then, to the second; None for never.
-        previous_ended: when the previous run ended: what happened earlier has not started this one.
+        elapsed_at: the same as the host's clock showed it then, to the second; None for never.
+        previous_ended: when the previous run ended; nothing earlier started this one.
     """
 
     elapsed: float
@@ -45,7 +45,7 @@ class StartCause(NamedTuple):
 
 
 def ask_systemd(service: str, timer: str) -> StartCause | None:
-    """Ask systemd; None if it doesn't answer, as in a sandbox without its socket."""
+    """Ask systemd what started a service; None if it doesn't answer, as in a sandbox without its socket."""
     manager = ["--user"] if "MANAGERPID" in os.environ else []  # systemd.exec(5): only a user's manager sets it
     try:
         done = subprocess.run(
@@ -65,14 +65,11 @@ def parse(shown: str) -> StartCause | None:
     """Parse what systemctl shows of a timer and its service; None if it is something else."""
     properties = dict(line.partition("=")[::2] for line in shown.splitlines() if not line.endswith("Monotonic=0"))
     try:
-        return StartCause(
-            _seconds(properties.get("LastTriggerUSecMonotonic", "")),
-            parse_systemd(properties.get("LastTriggerUSec", "")),
-            _ended(
-                int(properties.get("ActiveExitTimestampMonotonic", 0)) / 1e6,
-                int(properties.get("InactiveEnterTimestampMonotonic", 0)) / 1e6,
-            ),
-        )
+        elapsed = _seconds(properties.get("LastTriggerUSecMonotonic", ""))
+        active_exit = int(properties.get("ActiveExitTimestampMonotonic", 0)) / 1e6
+        inactive_enter = int(properties.get("InactiveEnterTimestampMonotonic", 0)) / 1e6
+        elapsed_at = parse_systemd(properties.get("LastTriggerUSec", ""))
+        return StartCause(elapsed, elapsed_at, _ended(active_exit, inactive_enter))
     except (KeyError, ValueError):
         return None
 

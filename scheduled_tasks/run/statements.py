@@ -1,4 +1,4 @@
-"""The SQL of a run. All of it uses one clock, PostgreSQL's `clock_timestamp()`.
+"""The SQL of a run. Its only clock is PostgreSQL's `clock_timestamp()`.
 
 Inserting a slot's row claims it. The unique index task_run_slot lets exactly one host do so; a second host waits no
 longer than the first one's statement takes. Nothing stays locked beyond a statement, so no lock can go stale.
@@ -15,7 +15,7 @@ FLAG = """
       FROM feature WHERE name = %(feature)s
 """
 
-# The widest pause that applies to the job on this host; one of this host only comes last.
+# The widest pause that applies to the job on this host; a pause of this host alone is the narrowest.
 _PAUSED = """
     SELECT reason || ' (' || paused_by || ')' AS why, host IS NOT NULL AS here_only
       FROM pause
@@ -31,7 +31,7 @@ _ROW = f"""
            clock_timestamp() + make_interval(secs => %(expires_in)s)
 """
 
-# For a run without a slot. ON CONFLICT: after a lost connection it is sent again, and the row may exist already.
+# For a run without a slot. ON CONFLICT: it is sent again after a lost connection, when the row may exist already.
 OPEN = f"""
 WITH flag AS ({FLAG}), paused AS ({_PAUSED}), opened AS (
     {_ROW} ON CONFLICT (run_id) DO NOTHING
@@ -44,9 +44,9 @@ SELECT (SELECT is_active FROM flag), coalesce((SELECT switch_expired FROM flag),
 # - the run itself, when it retries or sends the statement again;
 # - any run, if the slot was missed or could not begin (attempt 0);
 # - the next run, if the claim has expired and the task is idempotent;
-# - a run for which this slot was requested, if it was skipped; if a person requested it, also if it failed or was lost;
+# - a run for which this slot was requested, if it was skipped or, if a person requested it, failed or was lost;
 # - a forced run, unless the slot is running.
-# A host that is the only one paused leaves the slot to the others; the watch records slots for which all were paused.
+# While only this host is paused, it leaves the slot to the others; the watch records slots if all hosts are paused.
 # Expired runs of the job don't count as overlapping: they are lost, or this run takes them over.
 CLAIM = f"""
 WITH flag AS ({FLAG}), paused AS ({_PAUSED}), expired AS (
@@ -104,6 +104,6 @@ UPDATE task_run
        reason = coalesce(%(reason)s, reason)
  WHERE run_id = %(run_id)s AND attempt = %(attempt)s
    AND (status IN ('started', 'lost')
-        OR (status = %(status)s AND duration = %(duration)s))  -- sent again, and done already
+        OR (status = %(status)s AND duration = %(duration)s))  -- the statement was sent twice
 RETURNING 1
 """  # noqa: S608 - our own text

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RunStatus(StrEnum):
-    """How a run or a slot stands. The log lines of a run have the first four only."""
+    """The status of a run or a slot. A run's log lines have only the first four."""
 
     STARTED = "started"
     ENDED = "ended"

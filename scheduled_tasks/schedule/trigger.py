@@ -1,7 +1,7 @@
 """The values of this package: triggers, parsed and normalised.
 
 The parser makes them from checked numbers. They are frozen and hashable, and can be written as JSON and read back,
-which the hot path does. Imports only the standard library.
+which the hot path does. Imports only the standard library and `instants`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
+
+from scheduled_tasks.instants import iso8601, parse
 
 LAST_YEAR = 2199  # systemd evaluates no calendar expression after it (252 and 257)
 FIRST_YEAR = 1970
@@ -49,7 +51,7 @@ class Trigger:
         for attribute in fields(self):
             value = getattr(self, attribute.name)
             if value != attribute.default and attribute.name != "warnings":
-                values[attribute.name] = value.isoformat() if isinstance(value, datetime) else value
+                values[attribute.name] = iso8601(value) if isinstance(value, datetime) else value
         return {"kind": type(self).__name__.lower(), **values}
 
     @staticmethod
@@ -65,7 +67,7 @@ class Trigger:
 
 def _frozen(name: str, value: Any) -> Any:
     if name in {"start", "end", "run_at"}:
-        return datetime.fromisoformat(value)
+        return parse(value)
     if isinstance(value, list | tuple):
         return tuple(_frozen("", item) for item in value)
     return value

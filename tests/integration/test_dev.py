@@ -22,7 +22,7 @@ from scheduled_tasks.schedule import occurrences, read_trigger
 from tests.machine.machine import wait_for
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 30  # seconds; what takes longer hangs
+DEADLINE = 30  # seconds; a process that takes longer hangs
 TASKS = '''"""Tasks of the project."""
 
 import logging
@@ -92,7 +92,7 @@ def test_a_day_is_run_at_once_each_run_with_its_nominal_time(project: Path, data
         ("night", "2037-03-29T01:30:00Z"),  # the gap: 03:30
         ("noon", "2037-03-29T10:00:00Z"),
     ]
-    assert "shop/often: 143 more runs are left out" in done.stderr  # 24 hours have 144 of them, also that day's
+    assert "shop/often: 143 more runs are left out" in done.stderr  # 24 hours have 144 of them, even on that day
 
 
 def test_a_day_with_a_failed_run_ends_with_1(project: Path, database_url: str) -> None:
@@ -105,7 +105,7 @@ def test_a_day_with_a_failed_run_ends_with_1(project: Path, database_url: str) -
 
 
 class Dev:
-    """A `clocks dev` that goes on: its log lines, one by one."""
+    """A running `clocks dev`, with its log lines one by one."""
 
     def __init__(self, project: Path, database_url: str) -> None:
         self.errors = project / "stderr"
@@ -130,10 +130,10 @@ class Dev:
             yield json.loads(first)
 
     def wait_for(self, message: str, since: str = "") -> None:
-        """Waits for a line with this message that was written after an instant."""
+        """Wait for a line with this message, written after an instant."""
         next(line for line in self.lines() if line["message"] == message and line["timestamp"] > since)
 
-    def said(self, text: str) -> bool:
+    def has_printed(self, text: str) -> bool:
         return text in self.errors.read_text()
 
 
@@ -152,7 +152,7 @@ def dev(project: Path, database_url: str) -> Iterator[Dev]:
         started.process.stdout.close()
 
 
-def test_jobs_run_in_the_foreground_and_a_change_is_taken_up(project: Path, dev: Dev) -> None:
+def test_jobs_run_in_the_foreground_and_a_changed_clock_file_is_reloaded(project: Path, dev: Dev) -> None:
     dev.wait_for("before")
     write_clock(project, 'scheduler.add_job(tell, "interval", ["after"], id="second", seconds=1)')
     dev.wait_for("after")
@@ -161,13 +161,13 @@ def test_jobs_run_in_the_foreground_and_a_change_is_taken_up(project: Path, dev:
 
 
 def test_a_clock_file_with_a_fault_leaves_the_old_jobs_running_until_it_is_mended(project: Path, dev: Dev) -> None:
-    for fault, said in (
+    for fault, message in (
         ("1 / 0", "ZeroDivisionError"),
         ("scheduler.add_job(tell", "'(' was never closed"),
         ('scheduler.add_job(tell, "cron", id="wrong", hour=25)', "hour=25"),
     ):
         write_clock(project, fault)
-        wait_for("the fault to be said", lambda text=said: dev.said(text), seconds=DEADLINE)  # type: ignore[misc]
+        wait_for("the fault's message", lambda text=message: dev.has_printed(text), seconds=DEADLINE)  # type: ignore[misc]
         dev.wait_for("before", since=datetime.now(UTC).isoformat())
         assert dev.process.poll() is None
     write_clock(project, 'scheduler.add_job(tell, "interval", ["after"], id="second", seconds=1)')
@@ -175,14 +175,14 @@ def test_a_clock_file_with_a_fault_leaves_the_old_jobs_running_until_it_is_mende
 
 
 @pytest.mark.parametrize("fields", [{"hour": "2", "minute": "30"}, {"minute": "*/20"}, {"hour": "0-6", "minute": "15"}])
-def test_apscheduler_is_told_our_occurrences(fields: dict[str, str]) -> None:
+def test_apscheduler_gets_our_occurrences(fields: dict[str, str]) -> None:
     trigger = read_trigger("cron", fields, timezone="Europe/Paris")
     start = datetime(2027, 3, 27, 12, tzinfo=UTC)
-    expected = [each.at for each in islice(occurrences(trigger, after=start), 50)]
-    asked, at = OccurrenceTrigger(trigger), None
-    found = []
+    expected = [occurrence.at for occurrence in islice(occurrences(trigger, after=start), 50)]
+    adapted, at = OccurrenceTrigger(trigger), None
+    times = []
     for _ in range(50):
-        at = asked.get_next_fire_time(at, (at or start) + timedelta(seconds=1))
+        at = adapted.get_next_fire_time(at, (at or start) + timedelta(seconds=1))
         assert at is not None
-        found.append(at)
-    assert found == expected
+        times.append(at)
+    assert times == expected

@@ -140,7 +140,7 @@ def test_clocks_features_switches_a_flag_and_records_who_and_why(connection: Dat
     ]
 
 
-def test_clocks_features_refuses_an_unknown_flag(connection: Database) -> None:
+def test_clocks_features_rejects_an_unknown_flag(connection: Database) -> None:
     feature_flags.synchronize(connection, Toggle, actor="deploy")
     result = _clocks("enable", "SEL")
     assert (result.returncode, result.stdout) == (64, "")
@@ -158,7 +158,7 @@ def test_clocks_features_list_shows_the_table_and_missing_flags(connection: Data
     assert [old[0], old[1], old[4]] == ["OLD", "active", "bert"]
     assert "(the enum no longer has it)" in result.stdout
     assert [sell[0], sell[1], sell[4]] == ["SELL", "inactive", "anna"]
-    assert result.stderr == ("GIVE_AWAY is not in the table: its default holds; `clocks features sync` adds it\n")
+    assert result.stderr == ("GIVE_AWAY is not in the table: its default applies; `clocks features sync` adds it\n")
     shown = json.loads(_clocks("list", "--json").stdout)
     assert [flag["name"] for flag in shown["flags"]] == ["OLD", "SELL"]
     assert shown["missing"] == ["GIVE_AWAY"]
@@ -201,7 +201,7 @@ def test_a_temporary_switch_can_get_another_end_and_a_permanent_one_stays_perman
     )
 
 
-def test_a_second_temporary_switch_is_refused_so_that_the_first_end_is_not_lost(connection: Database) -> None:
+def test_a_second_temporary_switch_is_rejected_so_that_the_first_end_is_not_lost(connection: Database) -> None:
     feature_flags.synchronize(connection, Toggle, actor="deploy")
     soon, later = (datetime.now(UTC) + timedelta(hours=hours) for hours in (1, 2))
     feature_flags.set_active(connection, "SELL", active=False, actor="anna", until=later)

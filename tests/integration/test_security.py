@@ -38,7 +38,7 @@ def test_a_job_without_relaxations_scores_at_most_1_2() -> None:
     assert job.reasons[0] == ("Service has access to the host's network", 0.5)
 
 
-def test_a_job_that_can_reach_any_address_scores_at_most_1_2_too() -> None:
+def test_even_a_job_that_can_reach_any_address_scores_at_most_1_2() -> None:
     assert exposure("IPAddressDeny=").score <= 1.2
 
 
@@ -59,7 +59,7 @@ def test_a_relaxation_costs_as_much_as_documented(name: str) -> None:
     page = (GOLDEN.parents[1] / "docs/reference/clock-files.md").read_text()
     [row] = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
     assert (f"| {MEASURED[name]};" if MEASURED[name] else "| under 0.1;") in row
-    assert COSTS[name] >= MEASURED[name]  # otherwise the gate would refuse a named relaxation
+    assert COSTS[name] >= MEASURED[name]  # otherwise the gate would reject a named relaxation
 
 
 def test_the_gate_lets_named_relaxations_pass_and_nothing_else() -> None:
@@ -67,13 +67,13 @@ def test_the_gate_lets_named_relaxations_pass_and_nothing_else() -> None:
     for name, relaxation in RELAXATIONS.items():
         gate(with_lines(f"X-Relaxed={name}", *relaxation.lines))
     gate(with_lines("X-Relaxed=allow_network concurrency", "IPAddressDeny=", "Type=notify", "NotifyAccess=all"))
-    with pytest.raises(ExposedUnitError) as refused:
+    with pytest.raises(ExposedUnitError) as raised:
         gate(with_lines("X-Relaxed=jit", *RELAXATIONS["namespaces"].lines, "ProtectSystem=no"))
-    assert f"{JOB}: exposed to 1." in str(refused.value)
-    assert "at most 1.3 is allowed: " in str(refused.value)
+    assert f"{JOB}: exposed to 1." in str(raised.value)
+    assert "at most 1.3 is allowed: " in str(raised.value)
 
 
-def test_the_gate_measures_one_job_of_a_group_and_says_how_many_there_are() -> None:
+def test_the_gate_measures_one_job_of_a_group_and_reports_how_many_there_are() -> None:
     files = dict(with_lines("NoNewPrivileges=no", "CapabilityBoundingSet=~"))
     for number in range(400):
         name = f"clock-limits-other{number}.service"

@@ -1,4 +1,4 @@
-"""A wheel in other people's projects: a Flask bakery and a Django library that know nothing of this one.
+"""The wheel in other people's projects: a Flask bakery and a Django library that do not know this one.
 
 The wheel is built, installed as pip does it into an environment of its own (its dependencies are this environment's,
 lent by a path file), and only its console scripts are called.
@@ -40,7 +40,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install = [sys.executable, "-m", "pip", "--python", str(folder / "venv/bin/python"), "install", "-q", "--no-deps",
                "--no-index", "--disable-pip-version-check", str(wheel)]  # fmt: skip
     subprocess.run(install, check=True)
-    # What the wheel depends on, of this environment, but not this checkout, which a path file there names.
+    # Lend this environment's packages, on which the wheel depends, but not this checkout, which a path file names.
     lent = folder / "lent"
     lent.mkdir()
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
@@ -70,10 +70,10 @@ def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_without_a_configuration_nothing_of_the_worked_example_is_there(call: Command, tmp_path: Path) -> None:
-    said = call("clocks", "list", cwd=tmp_path, exit_code=78).stderr
-    assert "no configuration" in said
-    assert "clocks init" in said
+def test_without_a_configuration_the_worked_example_is_not_available(call: Command, tmp_path: Path) -> None:
+    message = call("clocks", "list", cwd=tmp_path, exit_code=78).stderr
+    assert "no configuration" in message
+    assert "clocks init" in message
     failed = call("run-task", "booking.cancel_expired_bookings", cwd=tmp_path, exit_code=78)
     assert lines(failed)[-1]["status"] == "failed"
 
@@ -127,8 +127,8 @@ def test_init_writes_a_configuration_that_works(
 def test_the_bakerys_clock_moves_in_and_its_task_runs_in_flask(call: Command, tmp_path: Path) -> None:
     project = stranger("flask_bakery", tmp_path)
     call("clocks", "init", "--timezone", "Europe/Paris", cwd=project)
-    said = call("clocks", "import", "apscheduler", "clock.py", cwd=project).stdout
-    assert said.startswith("1 imported exactly, 1 imported with a difference")
+    summary = call("clocks", "import", "apscheduler", "clock.py", cwd=project).stdout
+    assert summary.startswith("1 imported exactly, 1 imported with a difference")
     shutil.copy(project / "imported/clocks/clock.py", project / "bakery/clocks/oven.py")
     shutil.copy(project / "imported/tasks/clock.py", project / "bakery/tasks/clock.py")
     listed = json.loads(call("clocks", "list", "--json", cwd=project).stdout)

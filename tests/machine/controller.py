@@ -1,6 +1,6 @@
 """An Ansible controller for tests: a user's repository with the collection installed from its file, and its machines.
 
-It reads a play's output: which tasks ran, and which of them changed something on which host.
+From a play's output it reads which tasks ran, and which of them changed something on which host.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Play:
         changed: host → the tasks that changed something there, in their order.
         ran: how many tasks ran, on all hosts.
         seconds: how long it took.
-        output: all that it printed.
+        output: everything that it printed.
     """
 
     exit_code: int
@@ -49,30 +49,30 @@ class Play:
 
 
 def read_play(exit_code: int, output: str, seconds: float) -> Play:
-    """Reads what ansible-playbook printed with its default callback."""
+    """Parse the output of ansible-playbook, as its default callback prints it."""
     changed: dict[str, list[str]] = {}
     task, ran = "", 0
     for line in output.splitlines():
-        if found := re.match(r"(?:TASK|RUNNING HANDLER) \[(?:[\w.]+ : )?(.*)\] \**$", line):
-            task = found[1]
-        elif found := re.match(r"(ok|changed|fatal|failed): \[(\w+)(?: -> \w+)?\]", line):
+        if match := re.match(r"(?:TASK|RUNNING HANDLER) \[(?:[\w.]+ : )?(.*)\] \**$", line):
+            task = match[1]
+        elif match := re.match(r"(ok|changed|fatal|failed): \[(\w+)(?: -> \w+)?\]", line):
             ran += 1
-            of_the_host = changed.setdefault(found[2], [])
-            if found[1] == "changed" and task not in of_the_host:
-                of_the_host.append(task)
+            changed_there = changed.setdefault(match[2], [])
+            if match[1] == "changed" and task not in changed_there:
+                changed_there.append(task)
     return Play(exit_code, changed, ran, seconds, output)
 
 
 @dataclass
 class Controller:
-    """A folder with a user's repository, and with the collection.
+    """A folder with a user's repository and the installed collection.
 
     Attributes:
-        folder: where all of it is.
+        folder: the folder.
         machines: host → machine.
-        variables: what a vault would have, for all hosts.
-        host_variables: host → what its `host_vars` would have.
-        table: what the plays were, for people: step, tasks run, changed, seconds.
+        variables: the variables for all hosts that a vault would have.
+        host_variables: host → the variables that its `host_vars` would have.
+        table: the plays so far, for people: step, tasks run, tasks changed, seconds.
     """
 
     folder: Path
@@ -87,23 +87,23 @@ class Controller:
         return self.folder / "shop"
 
     def write(self, path: str, text: str) -> None:
-        """Writes a file of the user's repository."""
+        """Write a file of the user's repository."""
         (self.project / path).parent.mkdir(parents=True, exist_ok=True)
         (self.project / path).write_text(text)
 
     def replace(self, path: str, old: str, new: str) -> None:
-        """Changes a file of the user's repository."""
+        """Replace text in a file of the user's repository."""
         text = (self.project / path).read_text()
         assert old in text, (path, old)
         (self.project / path).write_text(text.replace(old, new))
 
     def play(self, step: str, *options: str, playbook: str = "site", fails: bool = False) -> Play:
-        """Runs a playbook of the collection, as docs/how-to/deploy.md says."""
+        """Run a playbook of the collection, as docs/how-to/deploy.md says."""
         begun = time.monotonic()
         with self.started(*options, playbook=playbook) as process:
             output, _ = process.communicate(timeout=600)
         done = read_play(process.returncode, output, time.monotonic() - begun)
-        sys.stdout.write(output)  # pytest shows it where a test fails
+        sys.stdout.write(output)  # pytest shows it if a test fails
         assert (done.exit_code != 0) == fails, f"{step}: exit code {done.exit_code}\n{output[-6000:]}"
         assert SECRET not in output
         changes = sum(len(tasks) for tasks in done.changed.values())
@@ -112,7 +112,7 @@ class Controller:
 
     @contextmanager
     def started(self, *options: str, playbook: str = "site") -> Iterator[subprocess.Popen[str]]:
-        """A playbook's process, in a group of its own: killing that is killing the controller."""
+        """A playbook's process, in a process group of its own: killing the group kills the controller."""
         hosts = {
             name: {
                 "ansible_connection": "in_machine",
@@ -139,7 +139,7 @@ class Controller:
             yield process
 
     def environment(self) -> dict[str, str]:
-        """What ansible-playbook is called with, beyond the tests' own environment."""
+        """The environment of ansible-playbook, in addition to the tests' own."""
         return {
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.folder / ".ansible"),
@@ -154,7 +154,7 @@ class Controller:
 
 
 def set_up(folder: Path, machines: dict[str, Machine], variables: dict[str, object]) -> Controller:
-    """A controller: builds the collection, installs it from its file, and copies the user's repository."""
+    """Build the collection, install it from its file and copy the user's repository; return the controller."""
     shutil.copytree(SHOP, folder / "shop")
     (folder / "ansible.cfg").write_text(
         f"[defaults]\ncollections_path = {folder}/collections\n"
@@ -178,7 +178,7 @@ def set_up(folder: Path, machines: dict[str, Machine], variables: dict[str, obje
 
 
 def copy_repository(folder: Path) -> Path:
-    """The repository as a clone has it, without what lies about in a checkout."""
+    """Copy the repository as a clone has it, without the ignored files of a checkout."""
     for name in listed_files():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
@@ -186,7 +186,7 @@ def copy_repository(folder: Path) -> Path:
 
 
 def listed_files() -> list[str]:
-    """The repository's files, those that aren't committed yet too."""
+    """The repository's files, including those that aren't committed yet."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY, capture_output=True, text=True, check=True,

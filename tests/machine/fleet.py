@@ -1,7 +1,6 @@
 """Two machines with one PostgreSQL: the host's loopback reaches it from both, through a port of this process.
 
-Each has a project whose tasks leave a row behind, so that a test counts what was really done, beside what the ledger
-says.
+Each has a project whose tasks insert a row, so that a test can compare what was really done with the ledger.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ logger = logging.getLogger("fleet")
 
 
 def leave(what: str) -> None:
-    """Leaves a row behind."""
+    """Insert a row."""
     with closing(psycopg.connect(database_url(), autocommit=True)) as connection:
         connection.execute("INSERT INTO effect (what) VALUES (%s)", [what])
 
@@ -68,7 +67,7 @@ def fail() -> None:
 
 
 def last(what: str) -> None:
-    """A job that lasts."""
+    """A job that takes two minutes."""
     leave(what)
     time.sleep(120)
 '''
@@ -84,19 +83,19 @@ class Fleet:
     server: Server
 
     def clocks(self, host: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs `clocks` on a machine as its root."""
+        """Run `clocks` on a machine as its root."""
         environment = [f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml", f"CREDENTIALS_DIRECTORY={ETC}/credentials"]
         command = ["env", *environment, f"{FOLDER}/bin/clocks", *arguments]
         return self.machines[host].run(*command, check=check, seconds=180)
 
     def ask(self, host: str, *arguments: str) -> Any:
-        """The same, read as JSON."""
+        """Run `clocks … --json` on a machine; return the parsed output, whatever the exit code."""
         done = self.clocks(host, *arguments, "--json", check=False)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
     def write(self, **clocks: str) -> None:
-        """Writes the clock files, by clock what stands below the imports, on all machines."""
+        """Write clock files on all machines: clock → the text below the imports."""
         for machine in self.machines.values():
             folder = machine.root / f"{FOLDER}/fleet/clocks".lstrip("/")
             for path in folder.glob("*.py"):
@@ -113,16 +112,16 @@ class Fleet:
             return cursor.fetchall() if cursor.description else []
 
     def kill(self, host: str) -> None:
-        """Has a machine lose its power."""
+        """Cut a machine's power."""
         os.kill(self.machines[host].leader, signal.SIGKILL)
 
 
 @contextmanager
 def two_machines(*names: str, base: Path = Path("/"), connections: int = 600) -> Iterator[Fleet]:
-    """Machines with these hostnames and the project, and a PostgreSQL that all reach.
+    """Machines with these hostnames and the project, and a PostgreSQL that all of them reach.
 
-    `base` is the root whose files they have; one that isn't this machine's gets the tests' Python. The PostgreSQL takes
-    so many `connections`.
+    `base` is the root directory with their files; if it isn't this machine's, the tests' Python is put into it.
+    `connections` is PostgreSQL's limit.
     """
     with ExitStack() as stack:
         server, url = stack.enter_context(postgresql(connections))
@@ -134,18 +133,18 @@ def two_machines(*names: str, base: Path = Path("/"), connections: int = 600) ->
 
 
 def _set_up(machine: Machine, url: str, *, has_python: bool) -> None:
-    # The tests' Python may lie in root's home, which the services' user is to pass through, in this machine alone.
+    # The tests' Python may be in root's home, which the services' user must be able to enter, in this machine only.
     machine.run("chmod", "a+x", "/root")
     furnish(machine.root, url, has_python=has_python)
 
 
 def furnish(base: Path, url: str, *, has_python: bool) -> None:
-    """Puts the project below a root directory, with its services' user.
+    """Put the project below a root directory, with its services' user.
 
     Args:
         base: the root directory.
-        url: where its machine reaches the database.
-        has_python: whether its machine sees the tests' Python and this checkout; else it gets them.
+        url: the database's URL, as its machine reaches it.
+        has_python: whether its machine sees the tests' Python and this checkout; otherwise they are copied.
     """
     subprocess.run(["useradd", "--root", base, "--system", "shop"], check=True)
     root = base / FOLDER.lstrip("/")
@@ -174,7 +173,7 @@ def furnish(base: Path, url: str, *, has_python: bool) -> None:
 
 @contextmanager
 def postgresql(connections: int) -> Iterator[tuple[Server, str]]:
-    """The server, and where this machine's loopback reaches it."""
+    """A server with the ledger's tables, and its URL on this machine's loopback."""
     with own_server(fsync="off", full_page_writes="off", max_connections=connections) as server:
         with psycopg.connect(server.url, autocommit=True) as connection:
             migrations.migrate(connection, [migrations.OWN])
@@ -187,7 +186,7 @@ def postgresql(connections: int) -> Iterator[tuple[Server, str]]:
 
 @contextmanager
 def _by_tcp(path: Path) -> Iterator[int]:
-    """A port of the loopback that leads to a socket: the embedded server listens on no other."""
+    """A loopback port that forwards to a Unix socket, the only one on which the embedded server listens."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -78,7 +78,7 @@ def python_inside(machine: Machine) -> Iterator[Inside]:
 
 
 def _load() -> None:
-    """Import all that a call can need: a later import would be looked up in the machine, by any user."""
+    """Import everything that a call can need: a later import would be looked up in the machine, as any user."""
     import contextlib
     import difflib  # noqa: F401
     import io

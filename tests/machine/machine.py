@@ -197,7 +197,7 @@ def _nspawn(name: str, folder: Path) -> subprocess.Popen[bytes]:
     groups = _cgroups(folder)
     for group in groups:
         group.mkdir()
-    # In control groups of its own from its first moment: two machines would else share theirs, and neither come up.
+    # In control groups of its own from the start: otherwise two machines would share theirs, and neither would boot.
     enter = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
     command = [
         "sh", "-ec", enter, "sh", *map(str, groups), "--",
@@ -218,7 +218,7 @@ def _nspawn(name: str, folder: Path) -> subprocess.Popen[bytes]:
     boot = ["systemd.unit=basic.target", "systemd.mask=systemd-udevd.service"]
     if not _has_unified_cgroups():
         boot += ["systemd.unified_cgroup_hierarchy=0"]
-        # systemd 256 and newer boot on such a host only if asked; older ones don't know the variable.
+        # systemd 256 and newer boot on such a host only with this variable; older ones don't know the variable.
         command += ["--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
     command += [f"--setenv=SYSTEMD_PROC_CMDLINE={' '.join(boot)}"]
     with (folder / "console.log").open("w") as console:

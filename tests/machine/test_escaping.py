@@ -1,4 +1,4 @@
-"""Values in a unit arrive exactly or are refused: generated values, all through a booted systemd, 252 and 257.
+"""Values in a unit arrive exactly or are rejected: generated values, all through a booted systemd, 252 and 257.
 
 Each value is written by the functions that the templates use; the service writes what it received to a file.
 """
@@ -67,7 +67,7 @@ def values(number: int = CASES) -> list[str]:
 
 
 def written(value: str, how: Callable[[str], UnitText]) -> UnitText | None:
-    """The value as a unit has it; None if it is refused."""
+    """The value as a unit has it; None if it is rejected."""
     try:
         return how(value)
     except (UnwritableValueError, ValueError):
@@ -100,29 +100,29 @@ def tell(machine: Machine, kind: str, directives: dict[int, str], command: dict[
 
 def got(machine: Machine, name: str) -> list[str]:
     file = machine.root / GOT.lstrip("/") / name
-    wait_for(f"what {name} got", file.exists, seconds=5)
+    wait_for(f"the output of {name}", file.exists, seconds=5)
     return [part.decode(errors="surrogateescape") for part in file.read_bytes().split(b"\0")[:-1]]
 
 
-def test_arguments_arrive_exactly_or_are_refused(teller: Machine) -> None:
+def test_arguments_arrive_exactly_or_are_rejected(teller: Machine) -> None:
     cases = dict(enumerate(values()))
     lines = {n: written(value, lambda v: command_line("/usr/local/bin/tell", v, "last")) for n, value in cases.items()}
     accepted = {n: line for n, line in lines.items() if line is not None}
     tell(teller, "argument", dict.fromkeys(accepted, ""), dict(accepted))
     assert {n: got(teller, f"argument{n}")[2:] for n in accepted} == {n: [cases[n], "last"] for n in accepted}
-    assert_refused_for_a_reason({cases[n] for n in cases.keys() - accepted.keys()})
+    assert_rejected_for_a_reason({cases[n] for n in cases.keys() - accepted.keys()})
 
 
-def test_variables_arrive_exactly_or_are_refused(teller: Machine) -> None:
+def test_variables_arrive_exactly_or_are_rejected(teller: Machine) -> None:
     cases = dict(enumerate(values()))
     lines = {n: written(f"VALUE={value}", quote_assignment) for n, value in cases.items()}
     accepted = {n: f"Environment={line}" for n, line in lines.items() if line is not None}
     tell(teller, "variable", accepted)
     assert {n: got(teller, f"variable{n}")[1] for n in accepted} == {n: cases[n] for n in accepted}
-    assert_refused_for_a_reason({cases[n] for n in cases.keys() - accepted.keys()})
+    assert_rejected_for_a_reason({cases[n] for n in cases.keys() - accepted.keys()})
 
 
-def test_descriptions_arrive_exactly_or_are_refused(teller: Machine) -> None:
+def test_descriptions_arrive_exactly_or_are_rejected(teller: Machine) -> None:
     cases = dict(enumerate(value for value in values() if value))  # systemd replaces an empty one by the unit's name
     lines = {n: written(value, directive_value) for n, value in cases.items()}
     accepted = {n: line for n, line in lines.items() if line is not None}
@@ -132,13 +132,15 @@ def test_descriptions_arrive_exactly_or_are_refused(teller: Machine) -> None:
     teller.run("systemctl", "daemon-reload")
     units = [f"description{n}.service" for n in accepted]
     shown = teller.run("systemctl", "show", "--property=Description", *units).stdout
-    told = [line.removeprefix("Description=") for line in shown.split("\n") if line]
-    assert told == [cases[n] for n in accepted]
-    refused = {cases[n] for n in cases.keys() - accepted.keys()}
-    assert_refused_for_a_reason({value for value in refused if value == value.strip(" ") and not value.endswith("\\")})
+    descriptions = [line.removeprefix("Description=") for line in shown.split("\n") if line]
+    assert descriptions == [cases[n] for n in accepted]
+    rejected = {cases[n] for n in cases.keys() - accepted.keys()}
+    assert_rejected_for_a_reason(
+        {value for value in rejected if value == value.strip(" ") and not value.endswith("\\")}
+    )
 
 
-def test_paths_arrive_exactly_or_are_refused(teller: Machine) -> None:
+def test_paths_arrive_exactly_or_are_rejected(teller: Machine) -> None:
     cases = dict(enumerate(f"/srv/odd/{value}" for value in values()))
     plain = {n: path for n, path in cases.items() if written(path, lambda p: UnitText(judged_path(p)))}
     lines = {
@@ -157,7 +159,7 @@ def test_paths_arrive_exactly_or_are_refused(teller: Machine) -> None:
 
 # Each part would break a unit's line in its own way.
 ODD = "/srv/two words/100%n/$HOME/a:b/back\\slash/ü"
-QUOTED = f"{ODD}/\"quoted\" and 'single'.toml"  # refused in the path of a release
+QUOTED = f"{ODD}/\"quoted\" and 'single'.toml"  # rejected in the path of a release
 KEYS = "/srv/100%n/$HOME/a:b/\"quoted\"/'single'/ü"  # so are blanks and backslashes in that of credentials
 
 
@@ -168,8 +170,8 @@ def test_a_hosts_paths_arrive_exactly(teller: Machine, tmp_path: Path) -> None:
     )  # fmt: skip
     jobs = Jobs("odd", f'read_write_paths=["{GOT}"], concurrency=1')
     jobs.add("host", "true")
-    told = '"$SCHEDULED_TASKS_CONFIG" "$0" "$(cat "$CREDENTIALS_DIRECTORY/key")"'
-    script = f"#!/bin/sh\nprintf '%s\\0' {told} >{GOT}/host\n"
+    received = '"$SCHEDULED_TASKS_CONFIG" "$0" "$(cat "$CREDENTIALS_DIRECTORY/key")"'
+    script = f"#!/bin/sh\nprintf '%s\\0' {received} >{GOT}/host\n"
     write(teller, f"{ODD}/release 1/bin/run-task", script, mode=0o755)
     write(teller, f"{KEYS}/key", "a secret")
     write(teller, f"{ODD}/current/nothing", "")
@@ -178,8 +180,8 @@ def test_a_hosts_paths_arrive_exactly(teller: Machine, tmp_path: Path) -> None:
     assert got(teller, "host") == [QUOTED, f"{ODD}/current/bin/run-task", "a secret"]
 
 
-def assert_refused_for_a_reason(refused: set[str]) -> None:
-    """Only control characters, surrogates and noncharacters are refused."""
+def assert_rejected_for_a_reason(rejected: set[str]) -> None:
+    """Only control characters, surrogates and noncharacters are rejected."""
 
     def has_reason(value: str) -> bool:
         return any(
@@ -188,4 +190,4 @@ def assert_refused_for_a_reason(refused: set[str]) -> None:
             for character in value
         )  # fmt: skip
 
-    assert [value for value in refused if not has_reason(value)] == []
+    assert [value for value in rejected if not has_reason(value)] == []

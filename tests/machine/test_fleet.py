@@ -96,7 +96,7 @@ def state(machine: Machine) -> str:
 
 
 def version_run(machine: Machine) -> str:
-    """Which version of the project a run that starts now is."""
+    """The project's version in a run that starts now."""
     machine.run("systemctl", "start", "--wait", RECOUNT)
     return [str(line["version"]) for line in machine.log_lines(RECOUNT) if "version" in line][-1]
 
@@ -165,7 +165,7 @@ def test_a_dry_run_predicts_exactly_what_the_run_then_changes(fleet: Controller)
     assert not (fleet.machines["app1"].root / "opt/.scheduled-tasks-dry-run").exists()
 
 
-def test_a_job_that_runs_ends_on_its_old_code_and_a_removed_clock_is_gone(
+def test_a_running_job_ends_on_its_old_code_and_a_removed_clock_is_gone(
     fleet: Controller, administrator: tuple[str, str]
 ) -> None:
     app1 = fleet.machines["app1"]
@@ -174,14 +174,14 @@ def test_a_job_that_runs_ends_on_its_old_code_and_a_removed_clock_is_gone(
     running = app1.run("systemctl", "show", RECOUNT, "--property=MainPID").stdout
     set_version(fleet, 2)
     (fleet.project / "shop/clocks/weekly.py").unlink()
-    fleet.play("upgrade while a job runs, a clock less")
+    fleet.play("upgrade while a job runs, one clock fewer")
     assert app1.run("systemctl", "show", RECOUNT, "--property=MainPID").stdout == running
     kept = app1.run("clocks", "prune-releases", "--keep=1", "--check").stdout
     (app1.root / STAY).unlink()
     wait_for("the job's end", lambda: app1.run("systemctl", "is-active", RECOUNT, check=False).returncode, seconds=20)
     assert [line["version"] for line in app1.log_lines(RECOUNT) if "version" in line] == ["1", "1"]
     assert version_run(app1) == "2"
-    # The release that the job ran is taken away only when it isn't run any more.
+    # The release that the job ran can be removed only after the job has ended.
     later = app1.run("clocks", "prune-releases", "--keep=1", "--check").stdout
     assert [line for line in later.splitlines() if line not in kept.splitlines()] != []
     for machine in fleet.machines.values():
@@ -190,7 +190,7 @@ def test_a_job_that_runs_ends_on_its_old_code_and_a_removed_clock_is_gone(
 
 
 @pytest.mark.parametrize(
-    ("path", "text", "said"),
+    ("path", "text", "fault"),
     [
         pytest.param(
             "shop/clocks/broken.py",
@@ -208,7 +208,7 @@ def test_a_job_that_runs_ends_on_its_old_code_and_a_removed_clock_is_gone(
         ),
     ],
 )
-def test_a_broken_release_leaves_the_host_as_it_was(fleet: Controller, path: str, text: str, said: str) -> None:
+def test_a_broken_release_leaves_the_host_as_it_was(fleet: Controller, path: str, text: str, fault: str) -> None:
     app1 = fleet.machines["app1"]
     before = state(app1)
     fleet.write(path, text)
@@ -217,12 +217,12 @@ def test_a_broken_release_leaves_the_host_as_it_was(fleet: Controller, path: str
     )
     play = fleet.play(f"broken release: {Path(path).name}", "--limit=app1", "-e", changed, fails=True)
     (fleet.project / path).unlink()
-    assert said in play.output
+    assert fault in play.output
     assert state(app1) == before
     assert version_run(app1) == "2"
 
 
-def test_a_rollback_takes_code_and_units_back_together(fleet: Controller) -> None:
+def test_a_rollback_restores_code_and_units_together(fleet: Controller) -> None:
     assert fleet.play("rollback, dry run", "--check", playbook="rollback").changed["app2"] == [
         "rollback | Switch back code, configuration and units"
     ]
@@ -246,7 +246,7 @@ def test_a_dry_run_that_fails_on_one_host_leaves_nothing_on_any(fleet: Controlle
     (fleet.project / "shop/clocks/extra.py").unlink()
 
 
-def test_a_clock_on_two_hosts_that_share_no_database_is_refused(fleet: Controller) -> None:
+def test_a_clock_on_two_hosts_that_share_no_database_is_rejected(fleet: Controller) -> None:
     local = ("--tags=install", "--limit=app1", "-e", "scheduled_tasks_postgresql_local=true")
     play = fleet.play("a clock on two hosts, no shared database", *local, fails=True)
     assert "so nightly would run on several hosts" in " ".join(play.output.split())
@@ -258,7 +258,7 @@ def test_a_clock_on_two_hosts_that_share_no_database_is_refused(fleet: Controlle
         assert machine.run("clocks", "plan", check=False).returncode == 0
 
 
-def test_each_tag_does_its_part_and_clocks_activates_it(fleet: Controller) -> None:
+def test_each_tag_does_its_part_and_the_tag_clocks_activates_it(fleet: Controller) -> None:
     app1 = fleet.machines["app1"]
     before = state(app1)
     setting = ("--limit=app1", "-e", SETTING % "tagged")
@@ -272,7 +272,7 @@ def test_each_tag_does_its_part_and_clocks_activates_it(fleet: Controller) -> No
     assert state(app1) == before
 
 
-def test_a_rollback_takes_a_credential_back(fleet: Controller) -> None:
+def test_a_rollback_restores_a_credential(fleet: Controller) -> None:
     before = [state(machine) for machine in fleet.machines.values()]
     secret = ("-e", '{"scheduled_tasks_credentials": {"api_key": "new"}}')
     assert fleet.play("a new credential", *secret).changed["app2"] == [
@@ -315,7 +315,7 @@ def test_if_a_later_host_fails_it_stays_as_it_was_and_earlier_hosts_are_done(fle
     assert "Read-only file system" in play.output
     assert state(app2) == before
     assert [version_run(machine) for machine in (app1, app2)] == ["3", "2"]
-    assert fleet.play("and is mended").changed["app1"] == []
+    assert fleet.play("both hosts succeed").changed["app1"] == []
     assert version_run(app2) == "3"
 
 
@@ -352,7 +352,7 @@ def test_the_jobs_have_a_journal_of_their_own_on_request(fleet: Controller) -> N
     assert done.changed["app1"] == ["host | Remove the journal limits of an earlier deployment"]
 
 
-def test_a_controller_that_is_killed_half_way_leaves_what_the_next_run_finishes(fleet: Controller) -> None:
+def test_a_controller_killed_half_way_leaves_a_state_that_the_next_run_completes(fleet: Controller) -> None:
     app1 = fleet.machines["app1"]
     before = state(app1)
     set_version(fleet, 4)
@@ -386,7 +386,7 @@ def test_after_a_reboot_the_timers_are_there_and_each_missed_job_is_caught_up_on
     assert timers(app1) == [*NIGHTLY, "clock-watch.timer"]
     caught_up = {"recount": before["recount"] + 1, "remind": before.get("remind", 0) + 1}
     wait_for("a run of each", lambda: runs_of_app1(administrator) == caught_up, seconds=30)
-    # Nothing waits to be started any more, so that none of them comes twice.
+    # No start is queued any more, so no job runs a second time.
     wait_for("their ends", lambda: not app1.run("systemctl", "list-jobs", "--no-legend").stdout, seconds=30)
     assert fleet.play("no change after a reboot", "--limit=app1").changed == {"app1": []}
     assert runs_of_app1(administrator) == caught_up
@@ -398,7 +398,7 @@ def test_three_releases_are_kept(fleet: Controller) -> None:
         assert len(kept) == 3
 
 
-def test_a_removal_waits_for_a_job_that_runs_and_keeps_its_code(fleet: Controller) -> None:
+def test_a_removal_waits_for_a_running_job_and_keeps_its_code(fleet: Controller) -> None:
     app1 = fleet.machines["app1"]
     (app1.root / STAY).touch()
     app1.run("systemctl", "start", RECOUNT)

@@ -1,6 +1,6 @@
 """Many jobs are due in the same second on two hosts: every slot runs once, whatever happens to PostgreSQL meanwhile.
 
-`HERD=200 bin/test tests/machine/test_herd.py -s` has a large herd. Effects of runs are kept in a file in each unit's
+`HERD=200 bin/test tests/machine/test_herd.py -s` runs a large herd. Effects of runs are kept in a file in each unit's
 folder, not in the database, which the tests disturb.
 """
 
@@ -38,7 +38,7 @@ import os
 from pathlib import Path
 
 def leave() -> None:
-    """Writes a line."""
+    """Write a line."""
     with Path(os.environ["STATE_DIRECTORY"], "effects").open("a") as file:
         file.write("done\\n")
 '''
@@ -62,7 +62,7 @@ def restarted(server: Server) -> None:
     server.crash_and_restart()
 
 
-def stands_still(server: Server) -> None:
+def suspended(server: Server) -> None:
     """PostgreSQL is suspended for a while."""
     with server.suspended():
         time.sleep(FAULT_SECONDS)  # the length of the fault: there is no event to wait for
@@ -72,7 +72,7 @@ def full(server: Server) -> None:
     """PostgreSQL has no free connection for a while."""
     with server.without_free_connections():
         before = server.refused_connections
-        wait_for("a refusal", lambda: server.refused_connections > before, seconds=60)
+        wait_for("a rejected connection", lambda: server.refused_connections > before, seconds=60)
         time.sleep(FAULT_SECONDS)
 
 
@@ -102,7 +102,7 @@ def is_over(fleet: Fleet, clock: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("happens", [calm, restarted, stands_still, full], ids=lambda happens: happens.__name__)
+@pytest.mark.parametrize("happens", [calm, restarted, suspended, full], ids=lambda happens: happens.__name__)
 def test_every_slot_of_a_herd_has_one_row_and_one_effect(fleet: Fleet, happens: Callable[[Server], None]) -> None:
     clock = happens.__name__
     due, fields = time.time() + LEAD_SECONDS, at(LEAD_SECONDS)
@@ -126,7 +126,7 @@ def test_every_slot_of_a_herd_has_one_row_and_one_effect(fleet: Fleet, happens: 
     for host in fleet.machines:
         fleet.clocks(host, "reconcile")  # the watch would record the spooled results within a minute
     took = time.time() - due
-    print(f"{happens.__doc__} {HERD} jobs on 2 hosts: over {took:.0f} s after they were due")  # noqa: T201 - with -s
+    print(f"{happens.__doc__} {HERD} jobs on 2 hosts: done {took:.0f} s after they were due")  # noqa: T201 - with -s
     assert fleet.query(
         "SELECT status, count(*), count(DISTINCT (job, scheduled_at)), max(attempt) FROM task_run WHERE clock = %s"
         " GROUP BY status",

@@ -70,7 +70,7 @@ class Stopping(Effects):
 apply(render(enabled_clocks(), configured_host()), effects=Stopping())
 """
 
-# Applies, and kills itself so many seconds after its first operation; if it ends before that, prints the time it took.
+# Applies, and kills itself a given time after its first operation; if it ends before that, prints the time it took.
 MORTAL = """
 import os, signal, sys, threading, time
 from scheduled_tasks.project import enabled_clocks, configured_host
@@ -162,7 +162,7 @@ def test_a_failure_of_any_operation_leaves_the_old_set_or_the_new(project: Small
 
 
 def stop_at_every_operation(project: SmallProject, how: str, direction: int) -> None:
-    """Stop before each operation once, switching there and back in turn, until neither way has so many operations."""
+    """Stop before each operation once, switching there and back in turn, until no operation is left either way."""
     ways = (("old", OLD), ("new", NEW))
     project.write(**ways[direction][1])
     project.apply()
@@ -183,7 +183,7 @@ def stop_at_every_operation(project: SmallProject, how: str, direction: int) -> 
 
 
 def test_an_apply_killed_at_a_random_moment_leaves_the_old_set_or_the_new(project: SmallProject) -> None:
-    """Unlike the test above, this also kills it within an operation; systemctl itself goes on, as it really would."""
+    """Unlike the test above, this kills it even within an operation; systemctl itself goes on, as it really would."""
     project.write(**OLD)
     project.apply()
     chance = random.Random(20261123)

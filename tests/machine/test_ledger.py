@@ -1,4 +1,4 @@
-"""However a run ends, its slot's row has it within seconds: from run-task itself, or from the unit's failure note."""
+"""However a run ends, its slot's row records that within seconds, from run-task itself or the unit's failure note."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def check(deaths: Mapping[str, Death], job: str, rows: list[tuple[Any, ...]]) ->
     assert message in row[3]
     assert row[4:6] == ("", "timer")
     assert row[7:9] == (True, True)
-    assert row[6] or status != "ended"  # of a killed run systemd knows it only if the kernel accounts for it
+    assert row[6] or status != "ended"  # systemd knows the CPU time of a killed run only if the kernel counts it
     assert row[9] == {"no_python": 0, "again": 2}.get(job, 1)
 
 
@@ -176,7 +176,7 @@ def test_the_watch_finishes_an_apply_that_was_killed_while_timers_were_stopped(f
         fleet.write(late="\n".join(job.format(id=kind, grace=grace, due=due) for kind, grace in kinds.items()))
         if due == far:
             fleet.ask("app1", "apply")
-            machine.run("systemctl", "stop", "clock-watch.timer")  # it would run at a time of its own
+            machine.run("systemctl", "stop", "clock-watch.timer")  # its run would disturb the test
     environment = [f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml", f"PYTHONPATH={REPOSITORY}:{FOLDER}"]
     assert machine.run("env", *environment, sys.executable, "-Bc", DYING, check=False).returncode == 137
     timers = [f"clock-late-{kind}.timer" for kind in kinds]
@@ -201,7 +201,7 @@ def test_a_removal_leaves_nothing_on_disk_once_nothing_is_pending(fleet: Fleet) 
     (state / "failed").mkdir(exist_ok=True)
     (state / "failed/clock-deaths-slow.service.1.note").touch()  # as a dying disk may leave it
     fleet.clocks("app1", "reconcile")
-    [finding] = [one for one in fleet.ask("app1", "doctor") if one["mend"].endswith(".refused")]
+    [finding] = [finding for finding in fleet.ask("app1", "doctor") if finding["mend"].endswith(".refused")]
     assert finding["mend"] == "rm /var/lib/scheduled-tasks/failed/clock-deaths-slow.service.1.refused"
     wait_for("no pending failure notes", lambda: not list(state.glob("failed/*.note")), seconds=30)
     assert (state / "reconcile.lock").exists()

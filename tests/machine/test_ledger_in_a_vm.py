@@ -1,4 +1,4 @@
-"""The same in a virtual machine: systemd 257, control groups v2, and a power cut while a job runs.
+"""The cases of test_ledger.py in a virtual machine: systemd 257, control groups v2, and a power cut while a job runs.
 
 Its services reach PostgreSQL on the loopback interface, through systemd-socket-proxyd, as on a host with its own.
 """
@@ -20,7 +20,7 @@ from tests.machine.vm import REPORT, virtual_machine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.xdist_group("vm")  # it keeps two processors busy: one such machine at a time
+pytestmark = pytest.mark.xdist_group("vm")  # it keeps two CPUs busy: one such machine at a time
 
 WITHIN = 400.0  # seconds; usually a minute and a half
 EMULATED = 20  # an emulated processor is slower by this factor, for which limits in seconds must leave time
@@ -96,7 +96,7 @@ def put_in(root: Path, url: str) -> None:
 
 @pytest.fixture(scope="module")
 def query() -> Iterator[Query]:
-    """Queries the ledger, after everything has happened on the machine."""
+    """A function that queries the ledger, after everything has happened on the machine."""
     with postgresql(100) as (server, url), virtual_machine(lambda root: put_in(root, url), has_network=True) as machine:
 
         def query(statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -114,7 +114,7 @@ def query() -> Iterator[Query]:
             return len(query(over)) == len(JOBS) - 1 and bool(query(started))
 
         machine.cut("the runs", only_one_is_running, seconds=WITHIN)
-        machine.cut("the watch's look", lambda: not query(started), seconds=WITHIN)
+        machine.cut("the watch", lambda: not query(started), seconds=WITHIN)
         yield query
 
 

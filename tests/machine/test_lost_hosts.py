@@ -85,11 +85,11 @@ def begin(fleet: Fleet, host: str, *jobs: str) -> None:
 def look_until(fleet: Fleet, host: str, holds: Callable[[], bool]) -> None:
     """Run a host's watch, which a timer does every minute, until a condition holds."""
 
-    def look() -> bool:
+    def run_watch() -> bool:
         fleet.clocks(host, "watch")
         return holds()
 
-    wait_for("the watch", look, seconds=60)
+    wait_for("the watch", run_watch, seconds=60)
 
 
 def test_a_run_stopped_by_a_reboot_is_recorded_and_not_repeated(fleet: Fleet) -> None:
@@ -109,7 +109,7 @@ def test_when_a_host_loses_power_another_takes_over_its_idempotent_run_once_the_
     begin(fleet, "app1", "gone", "gone_again")
     fleet.kill("app1")
     fleet.clocks("app2", "watch")
-    assert row(fleet, "gone") == ("started", "app1", 1, None)  # for all that is known it still runs
+    assert row(fleet, "gone") == ("started", "app1", 1, None)  # as far as anyone knows, it still runs
     assert row(fleet, "gone_again") == ("started", "app1", 1, None)
     fleet.query("UPDATE task_run SET expires_at = clock_timestamp() WHERE status = 'started'")
     look_until(fleet, "app2", lambda: row(fleet, "gone_again")[0] == "ended")

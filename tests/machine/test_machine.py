@@ -45,5 +45,5 @@ def test_a_task_limit_is_enforced(machine: Machine) -> None:
 
 
 def test_the_journal_is_read_as_json(machine: Machine) -> None:
-    machine.run("systemd-run", "--wait", "--quiet", "--unit=said", "echo", '{"said": "this"}')
-    assert machine.log_lines("said.service") == [{"said": "this"}]
+    machine.run("systemd-run", "--wait", "--quiet", "--unit=prints", "echo", '{"printed": "this"}')
+    assert machine.log_lines("prints.service") == [{"printed": "this"}]

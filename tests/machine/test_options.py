@@ -22,12 +22,12 @@ pytestmark = pytest.mark.xdist_group("options")  # they share a machine
 BUSY = f"""begun=$(date +%s.%N); end=$((${{begun%.*}} + 4))
 while [ "$(date +%s)" -lt "$end" ]; do n=0; while [ $n -lt 5000 ]; do n=$((n + 1)); done; done
 times >{OUT}/times
-echo "of a processor: $begun $(date +%s.%N) $(head -n 1 {OUT}/times | tr -d 'ms')" >{OUT}/busy"""
+echo "CPU time: $begun $(date +%s.%N) $(head -n 1 {OUT}/times | tr -d 'ms')" >{OUT}/busy"""
 
 
 def share(report: str) -> float:
     """The share of a CPU that a busy job had."""
-    begun, ended, used, _ = report.partition("of a processor: ")[2].split()[:4]
+    begun, ended, used, _ = report.partition("CPU time: ")[2].split()[:4]
     return float(used) / (float(ended) - float(begun))
 
 

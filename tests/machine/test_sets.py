@@ -1,4 +1,4 @@
-"""Rolling back, removing, and what an apply refuses, on a booted machine."""
+"""Rollbacks, removals and rejected applies on a booted machine."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
     assert project.machine.run("ls", "/run/scheduled-tasks").stdout.split() == ["lock"]  # while a job runs
     wait_for("the end", lambda: project.runs() == ["start kept", "end kept"], seconds=10)
     ours = {"--all", "--type=timer,service,target"}
-    wait_for("systemd to forget it", lambda: listed(project, *ours) == {"clock-sync.timer"}, seconds=5)
+    wait_for("systemd to unload it", lambda: listed(project, *ours) == {"clock-sync.timer"}, seconds=5)
     left = "find /etc/scheduled-tasks /etc/systemd/system /var/lib/systemd/timers /run/scheduled-tasks -name '*clock-*'"
     assert set(project.machine.run("sh", "-c", f"{left} || true").stdout.split()) == {
         foreign, "/etc/systemd/system/clock-.service.d",

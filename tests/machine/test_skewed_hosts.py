@@ -28,7 +28,8 @@ pytestmark = pytest.mark.xdist_group(
 )  # not at the same time: a start that is late by an interval would run the next slot
 
 EVERY = 10  # seconds from slot to slot
-SKEW = int(os.environ.get("SKEW", "10"))  # seconds, a multiple of EVERY: one host is ahead by so many, the other behind
+# Seconds, a multiple of EVERY: one host is ahead by that much, the other behind.
+SKEW = int(os.environ.get("SKEW", "10"))
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 LIBRARY = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 CLOCK = f"""
@@ -41,7 +42,7 @@ from datetime import datetime
 from pathlib import Path
 
 def leave(scheduled_at: datetime) -> None:
-    """Writes its slot."""
+    """Write its slot."""
     with Path(os.environ["STATE_DIRECTORY"], "effects").open("a") as file:
         file.write(f"{scheduled_at.isoformat()}\\n")
 '''
@@ -86,7 +87,7 @@ def test_the_second_host_to_reach_a_slot_leaves_it_and_no_slot_is_left_out(fleet
     def has_continued() -> bool:
         return max(effects(fleet, "behind"), default=LONG_AGO) > max(effects(fleet, "ahead"))
 
-    wait_for("the other one's", has_continued, seconds=2 * SKEW + 60)
+    wait_for("the second host's runs", has_continued, seconds=2 * SKEW + 60)
 
     def none_is_running() -> bool:
         return fleet.query("SELECT count(*) FROM task_run WHERE status = 'started'") == [(0,)]

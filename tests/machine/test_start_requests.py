@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scheduled_tasks.run.slot import PROMPT
+from scheduled_tasks.run.slot import PROMPT_SECONDS
 from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import Fleet, two_machines
 from tests.machine.machine import wait_for
@@ -59,7 +59,7 @@ def rows(fleet: Fleet, job: str) -> list[tuple[Any, ...]]:
 def slot(fleet: Fleet) -> datetime:
     """The timer's last slot, some seconds ago: in a slot's first seconds any start counts as its timer's."""
     last: datetime = max(slot for trigger, slot, _, _ in rows(fleet, "tick") if trigger == "timer")
-    sleep_until(last.timestamp() + PROMPT)
+    sleep_until(last.timestamp() + PROMPT_SECONDS)
     return last
 
 

@@ -19,12 +19,12 @@ from tests.machine.conftest import COMMANDS
 from tests.machine.machine import Machine, booted, wait_for
 from tests.roots import debian_13, lacking, require
 
-# They come with the role for a project of one's own (docs/how-to/deploy.md).
-controller: Any = pytest.importorskip("tests.machine.controller", reason="the role deploys no project of one's own yet")
+# They come with the role that deploys other projects (docs/how-to/deploy.md).
+controller: Any = pytest.importorskip("tests.machine.controller", reason="the role can't deploy other projects yet")
 server: Any = pytest.importorskip("tests.machine.postgresql", reason="as above")
 
 STRANGERS = Path(__file__).parents[1] / "strangers"
-TASK = '''"""A task that asks its framework."""
+TASK = '''"""A task that uses its framework."""
 
 import logging
 
@@ -36,9 +36,9 @@ from scheduled_tasks import cron_context, log_cron
 def look(app):
     """Look around."""
     {look}
-    logging.getLogger(__name__).info("%s", found)
+    logging.getLogger(__name__).info("%s", seen)
 '''
-CLOCK = '''"""A clock that fires often, for the other is due at six."""
+CLOCK = '''"""A clock that fires often, because the other one is due at six."""
 
 from {package}.tasks.looking import look
 from scheduled_tasks import Clock, app
@@ -82,22 +82,22 @@ def ended(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "package", "app", "look", "found"),
+    ("name", "package", "app", "look", "message"),
     [
         (
             "flask_bakery", "bakery", "bakery:create_app",
-            "from flask import current_app; found = current_app.name, list(map(str, app.url_map.iter_rules()))[-1]",
+            "from flask import current_app; seen = current_app.name, list(map(str, app.url_map.iter_rules()))[-1]",
             "('bakery', '/orders')",
         ),
         (
             "django_library", "library", "library.scheduled:set_up",
-            "from loans.models import Loan; found = app.ready, Loan._meta.label",
+            "from loans.models import Loan; seen = app.ready, Loan._meta.label",
             "(True, 'loans.Loan')",
         ),
     ],
 )  # fmt: skip
 def test_a_strangers_project_is_deployed_and_its_job_fires(  # noqa: PLR0913, PLR0917 - a case has these parts
-    name: str, package: str, app: str, look: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, package: str, app: str, look: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require(lacking("booting machines", COMMANDS))
     project = moved_in(name, package, app, look, tmp_path)
@@ -115,6 +115,6 @@ def test_a_strangers_project_is_deployed_and_its_job_fires(  # noqa: PLR0913, PL
         wait_for("a run that ended", ended(machine), seconds=30)
         lines = machine.log_lines(SERVICE)
         assert {line["task"] for line in lines} == {"looking.look"}
-        assert found in {line["message"] for line in lines}
+        assert message in {line["message"] for line in lines}
         listed = machine.run("systemctl", "list-timers", "--no-pager", "--plain", "clock-*").stdout
         assert "clock-example-say_hello.timer" in listed

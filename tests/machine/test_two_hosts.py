@@ -24,8 +24,8 @@ BY_HAND = f"""
 scheduler.add_job(work, "cron", ["by hand"], id="works", year=2100)
 scheduler.add_job(fail, "cron", id="fails", year=2100)
 scheduler.add_job(work, "cron", ["day"], id="daily", hour={FAR_HOUR})
-scheduler.add_job(work, "cron", ["made up"], id="made_up", hour={FAR_HOUR}, catch_up_after_pause=True)
-scheduler.add_job(work, "cron", ["let go"], id="let_go", hour={FAR_HOUR})
+scheduler.add_job(work, "cron", ["caught up"], id="caught_up", hour={FAR_HOUR}, catch_up_after_pause=True)
+scheduler.add_job(work, "cron", ["left out"], id="left_out", hour={FAR_HOUR})
 """
 EACH = 'scheduler.add_job(work, "cron", ["each"], id="each", second="*/10", misfire_grace_time=1, per_host=True)'
 LASTS = 'scheduler.add_job(last, "cron", ["lasts"], id="lasts", year=2100, timeout=60)'
@@ -117,8 +117,8 @@ def test_a_run_by_hand_shows_its_log_lines_and_returns_its_exit_code(fleet: Flee
 def test_a_paused_job_runs_by_hand_only_with_force(fleet: Fleet) -> None:
     fleet.clocks("app1", "pause", "by_hand", "--here", "--reason", "counting")
     try:
-        refused = fleet.clocks("app1", "run", "by_hand/works", check=False)
-        assert (refused.returncode, "counting" in refused.stderr) == (75, True)
+        rejected = fleet.clocks("app1", "run", "by_hand/works", check=False)
+        assert (rejected.returncode, "counting" in rejected.stderr) == (75, True)
         assert fleet.clocks("app1", "run", "by_hand/works", "--wait", "--force", check=False).returncode == 0
         plain = fleet.machines["app1"].run("systemctl", "start", "clock-by_hand-works.service", check=False)
         assert plain.returncode == 0
@@ -143,32 +143,32 @@ def test_a_backfill_runs_slots_in_order_and_resumes_where_it_stopped(fleet: Flee
     assert fleet.query("SELECT count(*) FROM effect WHERE what = 'day'") == [(3,)]
 
 
-def test_a_slot_that_a_pause_held_back_runs_once_if_the_job_wants_it(fleet: Fleet) -> None:
-    fleet.query("UPDATE deployed_job SET valid_from = now() - interval '2 days' WHERE job IN ('made_up', 'let_go')")
+def test_a_slot_that_a_pause_blocked_runs_once_if_the_job_catches_up(fleet: Fleet) -> None:
+    fleet.query("UPDATE deployed_job SET valid_from = now() - interval '2 days' WHERE job IN ('caught_up', 'left_out')")
     fleet.query(
         "INSERT INTO pause (clock, paused_at, paused_by, reason, resumed_at, resumed_by)"
         " VALUES ('by_hand', now() - interval '1 day', 'anna', 'the move', clock_timestamp(), 'anna')"
     )
     for host in fleet.machines:
         fleet.clocks(host, "watch")
-    wait_for("the run", lambda: rows(fleet, "by_hand", "made_up", "status = 'ended'"), seconds=30)
-    for unit in ("clock-by_hand-made_up.service", "clock-by_hand-let_go.service"):
+    wait_for("the run", lambda: rows(fleet, "by_hand", "caught_up", "status = 'ended'"), seconds=30)
+    for unit in ("clock-by_hand-caught_up.service", "clock-by_hand-left_out.service"):
         for machine in fleet.machines.values():
             idle = ("systemctl", "is-active", "--quiet", unit)
             wait_for("its end", lambda m=machine, i=idle: m.run(*i, check=False).returncode != 0, seconds=30)  # type: ignore[misc]
-    effects = fleet.query("SELECT what, count(*) FROM effect WHERE what IN ('made up', 'let go') GROUP BY what")
-    assert effects == [("made up", 1)]
-    [(status, _, _, trigger)] = rows(fleet, "by_hand", "made_up", "status = 'ended'")
+    effects = fleet.query("SELECT what, count(*) FROM effect WHERE what IN ('caught up', 'left out') GROUP BY what")
+    assert effects == [("caught up", 1)]
+    [(status, _, _, trigger)] = rows(fleet, "by_hand", "caught_up", "status = 'ended'")
     assert (status, trigger) == ("ended", "watch")
 
 
 def test_every_host_runs_its_watch_every_minute(fleet: Fleet) -> None:
-    def has_looked(machine: Machine) -> bool:
+    def has_run(machine: Machine) -> bool:
         shown = machine.run("systemctl", "show", "clock-watch.service", "--property=ExecMainExitTimestamp,Result")
         return set(shown.stdout.split("\n")) > {"Result=success"} and "ExecMainExitTimestamp=\n" not in shown.stdout
 
     for machine in fleet.machines.values():
-        wait_for("the watch", lambda m=machine: has_looked(m), seconds=120)  # type: ignore[misc]
+        wait_for("the watch", lambda m=machine: has_run(m), seconds=120)  # type: ignore[misc]
     assert {host for (host,) in fleet.query("SELECT name FROM host WHERE release <> ''")} == {"app1", "app2"}
 
 

@@ -1,4 +1,4 @@
-"""Every block of commands in the documentation belongs to a test that runs it; every other block is what it says."""
+"""Every block of commands in the documentation belongs to a test that runs it; every other block has no commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the configuration says of the host that units are for."""
+"""The host for which units are rendered, as the configuration describes it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
 
 def test_units_are_for_this_machines_systemd(configuration: Path) -> None:
     configuration.write_text("")
-    said = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=True).stdout
-    assert configured_host().systemd_version == int(said.split()[1])
+    shown = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=True).stdout
+    assert configured_host().systemd_version == int(shown.split()[1])
 
 
-def test_an_image_or_another_host_has_the_systemd_that_it_is_said_to_have(configuration: Path) -> None:
+def test_an_image_or_another_host_has_the_configured_systemd(configuration: Path) -> None:
     configuration.write_text("systemd = 258\n")
     assert configured_host().systemd_version == 258
 
 
-def test_where_there_is_no_systemd_units_are_for_the_oldest(
+def test_without_systemd_units_are_for_the_oldest_supported_version(
     configuration: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     configuration.write_text("")
@@ -45,13 +45,13 @@ def test_where_there_is_no_systemd_units_are_for_the_oldest(
 
 
 @pytest.mark.parametrize("version", ["251", '"new"'])
-def test_a_systemd_that_is_too_old_or_none_is_refused(configuration: Path, version: str) -> None:
+def test_a_systemd_version_that_is_too_old_or_not_a_number_is_a_fault(configuration: Path, version: str) -> None:
     configuration.write_text(f"systemd = {version}\n")
     with pytest.raises(ConfigurationError, match="252 is the oldest"):
         configured_host()
 
 
-def test_what_every_job_gets_is_read_from_the_configuration(configuration: Path) -> None:
+def test_the_settings_of_all_jobs_are_read_from_the_configuration(configuration: Path) -> None:
     configuration.write_text(
         'credentials = ["a"]\nencrypted_credentials = ["b"]\nallow_network = ["10.0.0.5", "2001:db8::/32"]\n'
     )
@@ -62,7 +62,7 @@ def test_what_every_job_gets_is_read_from_the_configuration(configuration: Path)
 
 @pytest.mark.parametrize(
     ("addresses", "problem"),
-    [('["db.example"]', "not names"), ('"any"', "is not for all jobs"), ('"10.0.0.5"', "list")],
+    [('["db.example"]', "not names"), ('"any"', "is not allowed for all jobs"), ('"10.0.0.5"', "list")],
 )
 def test_a_network_for_every_job_is_a_list_of_addresses(configuration: Path, addresses: str, problem: str) -> None:
     configuration.write_text(f"allow_network = {addresses}\n")

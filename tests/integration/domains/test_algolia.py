@@ -126,7 +126,7 @@ def test_a_temporary_failure_is_retried(app: Application, services: Any, rows: R
     assert rows(QUEUE) == []
 
 
-def test_a_refused_offer_does_not_block_the_others(app: Application, services: Any, rows: Rows) -> None:
+def test_a_rejected_offer_does_not_block_the_others(app: Application, services: Any, rows: Rows) -> None:
     rows("UPDATE offer SET name = 'too big' WHERE id = 2")
     _queue(rows, 1, 2, 3, 4, 5)
     with pytest.raises(algolia.OffersRefusedError, match=r"^1 refused, staying in the queue: offer 2: ") as caught:

@@ -95,8 +95,8 @@ def test_a_second_run_cancels_nothing(app: Application, rows: Rows, caplog: pyte
         _book(rows, stock, age="40 days", quantity=2)
     booking.cancel_expired_bookings(app)
     booking.cancel_expired_bookings(app)
-    said = [vars(record) for record in caplog.records if record.name == "scheduled_tasks.domains.booking"]
-    assert [(line["cancelled"], line["quantity_given_back"]) for line in said] == [(3, 6), (0, 0)]
+    logged = [vars(record) for record in caplog.records if record.name == "scheduled_tasks.domains.booking"]
+    assert [(line["cancelled"], line["quantity_given_back"]) for line in logged] == [(3, 6), (0, 0)]
     assert rows(QUANTITIES) == [(9,), (7,), (5,), (5,)]
 
 
@@ -204,8 +204,8 @@ def test_past_bookings_are_marked_in_batches_and_once(
         _book(rows, 3, age="1 day", status="confirmed")
     booking.mark_past_bookings_used(app, batch_size=2)
     booking.mark_past_bookings_used(app, batch_size=2)
-    said = [vars(record) for record in caplog.records if record.name == "scheduled_tasks.domains.booking"]
-    assert [line["used"] for line in said] == [5, 0]
+    logged = [vars(record) for record in caplog.records if record.name == "scheduled_tasks.domains.booking"]
+    assert [line["used"] for line in logged] == [5, 0]
     assert rows("SELECT count(*) FROM booking GROUP BY xmin::text ORDER BY 1") == [(1,), (2,), (2,)]
 
 

@@ -19,13 +19,13 @@ import scheduled_tasks.run
 
 PROJECTS = Path(__file__).parent / "projects"
 SCHEMA = json.loads(Path(scheduled_tasks.run.__file__).with_name("log_line.schema.json").read_text())
-DEADLINE = 20  # seconds; what takes longer hangs
+DEADLINE = 20  # seconds; a run that takes longer hangs
 
 Line = dict[str, Any]
 
 
 def read_line(text: str | bytes) -> Line:
-    """One log line, valid against the shipped schema."""
+    """Parse one log line and validate it against the shipped schema."""
     line: Line = json.loads(text)
     jsonschema.validate(line, SCHEMA)
     return line

@@ -51,7 +51,7 @@ def test_a_run_by_hand_is_never_too_late(shop: Project, due: datetime) -> None:
 
 
 @pytest.mark.parametrize("text", ["{}", '{"kind": "cron"}', '{"kind": "cron", "zone": "Europe/Pari"}'])
-def test_an_invalid_schedule_is_refused(shop: Project, text: str) -> None:
+def test_an_invalid_schedule_is_rejected(shop: Project, text: str) -> None:
     finished = shop.run("ends.well", f"--schedule={text}", "--grace=60", **BY_TIMER)
     assert (finished.exit_code, finished.statuses) == (64, ["failed"])
     assert finished.end["reason"].startswith("--schedule: not a job's schedule: ")

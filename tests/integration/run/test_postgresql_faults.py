@@ -76,7 +76,7 @@ def test_a_run_waits_for_a_connection_if_none_is_left(server: Server, run: Run) 
         before = server.refused_connections
         running = run("slots.work")
         assert running.line()["status"] == "started"
-        wait_for("its refusal", lambda: server.refused_connections > before, seconds=20)
+        wait_for("a rejected connection", lambda: server.refused_connections > before, seconds=20)
     finished = running.finish()
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert server.query(ROWS) == [("ended", 1, 0)]

@@ -1,6 +1,6 @@
 """An Ansible connection into a booted test machine: in place of ssh, nsenter(1) enters the namespaces of its PID 1.
 
-Only root's plain environment is inside, and what the inventory says in `machine_environment`.
+Commands get only the environment that the inventory lists in `machine_environment`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ extends_documentation_fragment: [connection_pipelining]
 
 
 class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible ships no types
-    """Runs commands in a machine, and copies files by them."""
+    """Run commands in a machine, and copy files with them."""
 
     transport = "in_machine"
     has_pipelining = True
@@ -40,22 +40,22 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible ships no type
         return self
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Mark the connection as closed: nothing else is open."""
         self._connected = False
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:  # noqa: FBT001, FBT002 - Ansible's signature
-        """Runs a command by sh, and returns its exit code and what it printed."""
+        """Run a command with sh; return its exit code and its output."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         done = self._inside(["/bin/sh", "-c", cmd], in_data or b"")
         return done.returncode, done.stdout, done.stderr
 
     def put_file(self, in_path: str, out_path: str) -> None:
-        """Copies a file into the machine."""
+        """Copy a file into the machine."""
         super().put_file(in_path, out_path)
         self._inside(["/bin/sh", "-c", 'cat >"$0"', out_path], Path(in_path).read_bytes()).check_returncode()
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
-        """Copies a file out of the machine."""
+        """Copy a file out of the machine."""
         super().fetch_file(in_path, out_path)
         Path(out_path).write_bytes(self._inside(["cat", in_path]).stdout)
 

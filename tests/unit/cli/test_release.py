@@ -1,4 +1,4 @@
-"""`clocks check` and `enabled_clocks`: what keeps a release out of force, and which clocks live on a host."""
+"""`clocks check` and `enabled_clocks`: the faults that keep a release from being activated, and a host's clocks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check() -> tuple[int, dict[str, object]]:
     return done.exit_code, json.loads(done.stdout)
 
 
-def test_all_clocks_live_on_a_host_unless_it_is_said_which(project: Path) -> None:
+def test_a_host_has_all_clocks_unless_the_configuration_lists_some(project: Path) -> None:
     assert [clock.name for clock in enabled_clocks()] == ["nightly", "weekly"]
     configure(project, 'enabled_clocks = ["weekly"]')
     assert [clock.name for clock in enabled_clocks()] == ["weekly"]
@@ -58,21 +58,21 @@ def test_all_clocks_live_on_a_host_unless_it_is_said_which(project: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("here", "said"),
+    ("listed", "fault"),
     [('["nigthly"]', "there is no clock 'nigthly'; write nightly"), ('"nightly"', "write a list of clock names")],
 )
-def test_a_clock_that_there_is_not_is_refused(project: Path, here: str, said: str) -> None:
-    configure(project, f"enabled_clocks = {here}")
-    with pytest.raises(ConfigurationError, match=said):
+def test_an_unknown_clock_is_a_fault(project: Path, listed: str, fault: str) -> None:
+    configure(project, f"enabled_clocks = {listed}")
+    with pytest.raises(ConfigurationError, match=fault):
         enabled_clocks()
 
 
-def test_every_fault_of_a_release_is_said(project: Path) -> None:
+def test_every_fault_of_a_release_is_reported(project: Path) -> None:
     (project / "clocks_of_the_test/weekly.py").write_text("1 / 0\n")
     configure(project, 'features = "nowhere:Flags"\napp = "nowhere:create"\n')
-    code, said = check()
+    code, checked = check()
     assert code == 65
-    faults = said["faults"]
+    faults = checked["faults"]
     assert isinstance(faults, list)
     assert [next(word for word in ("ZeroDivisionError", "Flags", "create") if word in fault) for fault in faults] == [
         "ZeroDivisionError", "Flags", "create",

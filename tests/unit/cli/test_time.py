@@ -85,7 +85,7 @@ def test_explain_answers_in_json() -> None:
     )  # fmt: skip
 
 
-def test_explain_says_both_times_of_a_moved_run() -> None:
+def test_explain_shows_both_times_of_a_moved_run() -> None:
     done = run(explain, "--from", "2027-03-27T12:00Z", "--timezone", "Europe/Paris", "hour=2", "minute=30")
     assert (
         "next  Sun 2027-03-28 03:30:00 +0200  2027-03-28T01:30:00Z  (for 02:30:00, which the clock skips)"
@@ -115,26 +115,26 @@ def test_explain_without_a_zone_and_a_project_warns_that_it_reads_utc(monkeypatc
     ]
 
 
-def test_a_refusal_exits_65_with_field_value_and_what_to_write() -> None:
+def test_a_fault_exits_65_with_field_value_and_what_to_write() -> None:
     done = run(explain, "--json", "minutes=5", "hour=25")
     error = json.loads(done.output)
     assert done.exit_code == 65
     assert {key: error["error"][key] for key in ("field", "value", "instead")} == {
         "field": "minutes", "value": "'5'", "instead": "write minute=",
     }  # fmt: skip
-    assert [each["field"] for each in error["errors"]] == ["minutes", "hour"]
+    assert [fault["field"] for fault in error["errors"]] == ["minutes", "hour"]
     assert run(explain, "month=2", "day=30").exit_code == 65
     assert run(explain, "hour").exit_code == 65
 
 
-def test_explain_takes_one_way_of_saying_it() -> None:
+def test_explain_accepts_only_one_kind_of_trigger() -> None:
     assert isinstance(run(explain, "--interval", "--date", "minutes=5").exception, UsageError)
 
 
 @pytest.mark.usefixtures("jobs")
-def test_next_merges_the_jobs_in_their_order() -> None:
+def test_next_merges_the_runs_of_all_jobs_in_order() -> None:
     done = run(next_runs, "--json", "--from", "2027-03-28T00:30Z", "--until", "2027-03-28T01:31Z")
-    assert [(each["job"], each["at"], each["moved"]) for each in json.loads(done.output)] == [
+    assert [(run["job"], run["at"], run["moved"]) for run in json.loads(done.output)] == [
         ("mail", "2027-03-28T01:00:00Z", False),
         ("mail", "2027-03-28T01:30:00Z", False),
         ("copy", "2027-03-28T01:30:00Z", True),
@@ -144,13 +144,13 @@ def test_next_merges_the_jobs_in_their_order() -> None:
 
 @pytest.mark.usefixtures("jobs")
 @pytest.mark.parametrize(("which", "count"), [("night", 6), ("night/copy", 3)])
-def test_next_keeps_to_a_clock_or_a_job(which: str, count: int) -> None:
+def test_next_can_show_one_clock_or_one_job(which: str, count: int) -> None:
     done = run(next_runs, which, "--json", "--from", "2027-03-26T12:00Z", "--until", "2027-03-29T12:00Z")
     assert len(json.loads(done.output)) == count
 
 
 @pytest.mark.usefixtures("jobs")
-def test_next_names_what_there_is() -> None:
+def test_next_lists_the_known_clocks_and_jobs_for_an_unknown_name() -> None:
     done = run(next_runs, "nigth")
     assert str(done.exception) == "no clock or job 'nigth'; known: day, day/mail, night, night/clean, night/copy"
 
@@ -158,15 +158,15 @@ def test_next_names_what_there_is() -> None:
 def test_ten_thousand_jobs_are_merged_within_a_second() -> None:
     many = [ScheduledJob("c", f"j{n}", cron(hour=n % 24, minute=n % 60, second=n % 59), None) for n in range(10_000)]
     start = time.perf_counter()
-    found = list(islice(merged(many, datetime(2026, 11, 23, tzinfo=UTC), None), 20))
-    assert time.perf_counter() - start < 5  # a second; five where the machine is busy with other tests
-    assert [each.at for each, _ in found] == sorted(each.at for each, _ in found)
+    runs = list(islice(merged(many, datetime(2026, 11, 23, tzinfo=UTC), None), 20))
+    assert time.perf_counter() - start < 5  # a second; five on a machine that is busy with other tests
+    assert [run.at for run, _ in runs] == sorted(run.at for run, _ in runs)
 
 
 @pytest.mark.usefixtures("jobs")
 def test_lint_gives_exact_dates() -> None:
     done = run(lint, "--json", "--from", "2026-11-23")
-    assert [(each["kind"], each["jobs"], each["at"]) for each in json.loads(done.output)] == [
+    assert [(warning["kind"], warning["jobs"], warning["at"]) for warning in json.loads(done.output)] == [
         ("overlap", ["day/mail"], ["2026-11-23T00:30:00Z"]),
         ("gap", ["night/copy"], ["2027-03-28T01:30:00Z"]),
         ("gap", ["night/clean"], ["2027-03-28T01:31:00Z"]),

@@ -89,7 +89,7 @@ def test_a_set_names_paths_of_any_form_and_they_are_read_back() -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_a_value_of_the_host_that_no_unit_can_contain_is_refused(wrong: dict[str, Any]) -> None:
+def test_a_value_of_the_host_that_no_unit_can_contain_is_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(UnwritableValueError):
         render([], replace(HOST, **wrong))
 

@@ -1,4 +1,4 @@
-"""A clock with one job of every kind that an export has to do with."""
+"""A clock with one job of every kind that an export must handle."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ add("without_catch_up", hour=5, misfire_grace_time=1)
 add("with_environment", hour=5, environment={"LANG": "C", "PRICE": "$(free)"}, allow_network=["192.0.2.7"])
 add("a_name_that_is_much_longer_than_kubernetes_allows_for_a_cron_job", hour=5)
 '''
-CANT_BE_SAID = {"every_seven_minutes", "every_twenty_seconds", "once"}
+NOT_EXPRESSIBLE = {"every_seven_minutes", "every_twenty_seconds", "once"}
 
 
 def read(folder: Path) -> ClockSpec:

@@ -1,4 +1,4 @@
-"""What is exported to cron fires when the clock file says: cronsim reads the fields, a shell judges the guards."""
+"""Exported crontab lines fire when the clock file says: cronsim reads the fields, a shell evaluates the guards."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from scheduled_tasks.exporters.cron_words import cron_words
 from scheduled_tasks.exporters.crontab import export
 from scheduled_tasks.importers.crontab.lines import read_lines
 from scheduled_tasks.schedule import occurrences
-from tests.unit.exporters.clock_for_export import CANT_BE_SAID, NOW, TEXT, read
+from tests.unit.exporters.clock_for_export import NOT_EXPRESSIBLE, NOW, TEXT, read
 
-# Before the first shift, so that both say the same; the further ones of a year beside it.
+# Before the first shift of any zone used here: both agree until then.
 UNTIL = datetime(2027, 3, 13, tzinfo=UTC)
 DATE = """#!/bin/sh
 # date, as if it were $AT: [-d DISTANCE] +FORMAT
@@ -34,7 +34,7 @@ def jobs(tmp_path: Path) -> dict[str, Job]:
 
 
 def holds(guard: str, instants: list[datetime], zone: str, folder: Path) -> list[datetime]:
-    """The instants at which a guard is true, asked of a shell."""
+    """The instants at which a guard is true, as a shell evaluates it."""
     (folder / "date").write_text(DATE)
     (folder / "date").chmod(0o755)
     script = "".join(f"AT={at.timestamp():.0f}; export AT; if {guard}; then echo $AT; fi\n" for at in instants)
@@ -43,24 +43,24 @@ def holds(guard: str, instants: list[datetime], zone: str, folder: Path) -> list
     return [datetime.fromtimestamp(int(line), UTC) for line in done.stdout.split()]
 
 
-@pytest.mark.parametrize("job", [each for each in IDS if each not in CANT_BE_SAID])
+@pytest.mark.parametrize("job", [job for job in IDS if job not in NOT_EXPRESSIBLE])
 def test_fields_and_guard_together_fire_when_the_clock_file_says(
     jobs: dict[str, Job], job: str, tmp_path: Path
 ) -> None:
     trigger = jobs[job].trigger
     words = cron_words(trigger, NOW)
     fires = CronSim(words.fields, NOW.astimezone(ZoneInfo(words.zone)))
-    found = list(takewhile(lambda at: at < UNTIL, (each.astimezone(UTC) for each in fires)))[:150]
+    times = list(takewhile(lambda at: at < UNTIL, (at.astimezone(UTC) for at in fires)))[:150]
     if words.guard:
-        found = holds(words.guard, found, words.zone, tmp_path)
-    last = found[-1] if found else UNTIL
-    expected = [each.at for each in islice(occurrences(trigger, after=NOW, until=last), 150)]
+        times = holds(words.guard, times, words.zone, tmp_path)
+    last = times[-1] if times else UNTIL
+    expected = [occurrence.at for occurrence in islice(occurrences(trigger, after=NOW, until=last), 150)]
     late = timedelta(seconds=30) if job == "at_second_thirty" else timedelta(0)
-    assert found[: len(expected)] == [at - late for at in expected][: len(found)]
-    assert len(found) >= len(expected)
+    assert times[: len(expected)] == [at - late for at in expected][: len(times)]
+    assert len(times) >= len(expected)
 
 
-def test_a_line_is_read_back_as_it_was_meant(tmp_path: Path) -> None:
+def test_an_exported_line_is_parsed_back_unchanged(tmp_path: Path) -> None:
     text, report = export(
         [read(tmp_path)], run_task="/opt/shop/bin/run-task", configuration="/etc/scheduled-tasks/config.toml",
         user="shop", timezone="Europe/Paris", base=tmp_path, now=NOW,
@@ -79,17 +79,17 @@ def test_a_line_is_read_back_as_it_was_meant(tmp_path: Path) -> None:
     assert guarded.stdin == ""
 
 
-def test_another_zone_is_said_by_cron_tz_and_taken_back(tmp_path: Path) -> None:
+def test_another_zone_is_set_by_cron_tz_and_reset_after_its_lines(tmp_path: Path) -> None:
     text, report = export(
         [read(tmp_path)], run_task="run-task", configuration="c.toml", user="shop", timezone="Europe/Paris",
         base=tmp_path, now=NOW,
     )  # fmt: skip
-    zone, of = "Europe/Paris", {}
+    zone, zones = "Europe/Paris", {}
     for line in read_lines(text, "system"):
         if line.name == "CRON_TZ":
             zone = line.value
         elif line.kind == "entry":
-            of[line.command.partition("--job=")[2].split()[0]] = zone
-    assert (of["abroad"], of["every_week"], of["jittered"]) == ("America/New_York", "UTC", "Europe/Paris")
-    [entry] = [each for each in report.entries if each.job == "to_export/abroad"]
+            zones[line.command.partition("--job=")[2].split()[0]] = zone
+    assert (zones["abroad"], zones["every_week"], zones["jittered"]) == ("America/New_York", "UTC", "Europe/Paris")
+    [entry] = [entry for entry in report.entries if entry.job == "to_export/abroad"]
     assert [difference.kind for difference in entry.differences] == ["options", "zone"]

@@ -1,5 +1,4 @@
-"""What is exported to Kubernetes is valid by the published schemas of its newest versions, and says what it can't
-keep."""
+"""The Kubernetes export is valid by the newest published schemas, and its report names what a CronJob can't keep."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from kubernetes_validate.utils import all_versions
 
 from scheduled_tasks.cli import main
 from scheduled_tasks.exporters.kubernetes import Cluster, Exported, export
-from tests.unit.exporters.clock_for_export import CANT_BE_SAID, NOW, read
+from tests.unit.exporters.clock_for_export import NOT_EXPRESSIBLE, NOW, read
 
 KNOWN = sorted({tuple(map(int, version.split(".")[:2])) for version in all_versions()})
 NEWEST = [f"{major}.{minor}" for major, minor in KNOWN[-3:]]
@@ -28,7 +27,7 @@ def exported(tmp_path: Path) -> Exported:
 
 def jobs(exported: Exported) -> dict[str, dict[str, Any]]:
     [objects] = exported.objects.values()
-    return {each["metadata"]["labels"]["scheduled-tasks/job"]: each for each in objects}
+    return {job["metadata"]["labels"]["scheduled-tasks/job"]: job for job in objects}
 
 
 def test_three_versions_are_known() -> None:
@@ -37,13 +36,13 @@ def test_three_versions_are_known() -> None:
 
 @pytest.mark.parametrize("version", NEWEST)
 def test_each_cron_job_is_valid_by_the_published_schema(exported: Exported, version: str) -> None:
-    found = jobs(exported)
-    assert len(found) > 20
-    for each in found.values():
-        kubernetes_validate.validate(each, version, strict=True)
+    by_name = jobs(exported)
+    assert len(by_name) > 20
+    for job in by_name.values():
+        kubernetes_validate.validate(job, version, strict=True)
 
 
-def test_the_validator_is_one_that_finds_fault(exported: Exported) -> None:
+def test_the_validator_finds_a_misspelled_field(exported: Exported) -> None:
     wrong = json.loads(json.dumps(jobs(exported)["daily"]))
     wrong["spec"]["jobTemplate"]["spec"]["backofLimit"] = 1
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -64,15 +63,15 @@ def test_the_validator_is_one_that_finds_fault(exported: Exported) -> None:
         ("every_week", "0 0 * * 1", "Etc/UTC"),
     ],
 )
-def test_a_schedule_is_said_in_five_fields_and_its_zone(exported: Exported, job: str, schedule: str, zone: str) -> None:
+def test_a_schedule_becomes_five_fields_and_a_zone(exported: Exported, job: str, schedule: str, zone: str) -> None:
     spec = jobs(exported)[job]["spec"]
     assert (spec["schedule"], spec["timeZone"]) == (schedule, zone)
 
 
-def test_what_cron_cant_say_is_refused_with_the_reason(exported: Exported) -> None:
-    refused = {entry.job.partition("/")[2] for entry in exported.report.entries if entry.outcome == "refused"}
-    assert refused == CANT_BE_SAID
-    assert not refused & set(jobs(exported))
+def test_a_job_that_cron_cannot_express_is_rejected_with_the_reason(exported: Exported) -> None:
+    rejected = {entry.job.partition("/")[2] for entry in exported.report.entries if entry.outcome == "refused"}
+    assert rejected == NOT_EXPRESSIBLE
+    assert not rejected & set(jobs(exported))
 
 
 def test_a_job_keeps_its_limits_policy_and_identity(exported: Exported) -> None:
@@ -94,40 +93,40 @@ def test_a_job_keeps_its_limits_policy_and_identity(exported: Exported) -> None:
 
 
 def test_grace_and_pause_become_deadline_and_suspend(exported: Exported) -> None:
-    found = jobs(exported)
-    assert found["with_grace"]["spec"]["startingDeadlineSeconds"] == 600
-    assert found["without_catch_up"]["spec"]["startingDeadlineSeconds"] == 60
-    assert "startingDeadlineSeconds" not in found["daily"]["spec"]
-    assert found["paused"]["spec"]["suspend"] is True
+    by_name = jobs(exported)
+    assert by_name["with_grace"]["spec"]["startingDeadlineSeconds"] == 600
+    assert by_name["without_catch_up"]["spec"]["startingDeadlineSeconds"] == 60
+    assert "startingDeadlineSeconds" not in by_name["daily"]["spec"]
+    assert by_name["paused"]["spec"]["suspend"] is True
 
 
-def test_a_secret_is_referred_to_and_never_written(exported: Exported) -> None:
+def test_a_secret_is_referenced_and_never_written(exported: Exported) -> None:
     pod = jobs(exported)["daily"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     [secret] = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     assert secret["items"] == [{"key": "database_url", "path": "database_url"}]
 
 
 def test_names_fit_and_differ(exported: Exported) -> None:
-    names = [each["metadata"]["name"] for each in next(iter(exported.objects.values()))]
+    names = [job["metadata"]["name"] for job in next(iter(exported.objects.values()))]
     assert max(map(len, names)) <= 52
     assert len(set(names)) == len(names)
 
 
-def test_what_isnt_kept_is_said_of_each_job(exported: Exported) -> None:
-    said = {
+def test_the_report_names_what_each_job_loses(exported: Exported) -> None:
+    kinds = {
         entry.job.partition("/")[2]: {difference.kind for difference in entry.differences}
         for entry in exported.report.entries
     }
-    assert "gap" in said["in_the_gap"]
-    assert "gap" not in said["daily"]
-    assert "jitter" in said["jittered"]
-    assert {"nice", "catch_up"} <= said["daily"]
-    assert "allow_network" in said["with_environment"]
-    assert "guard" in said["third_friday"]
-    assert "seconds" in said["at_second_thirty"]
+    assert "gap" in kinds["in_the_gap"]
+    assert "gap" not in kinds["daily"]
+    assert "jitter" in kinds["jittered"]
+    assert {"nice", "catch_up"} <= kinds["daily"]
+    assert "allow_network" in kinds["with_environment"]
+    assert "guard" in kinds["third_friday"]
+    assert "seconds" in kinds["at_second_thirty"]
 
 
-def test_the_command_writes_yaml_that_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_valid_yaml_and_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import yaml
 
     monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(Path(__file__).parents[3] / "pyproject.toml"))
@@ -136,5 +135,5 @@ def test_the_command_writes_yaml_that_says_the_same(tmp_path: Path, monkeypatch:
     files = sorted(path.name for path in (tmp_path / "k8s").iterdir())
     assert files == ["REPORT.md", "clock-algolia.yaml", "clock-booking.yaml", "clock-titelive.yaml", "report.json"]
     for path in (tmp_path / "k8s").glob("*.yaml"):
-        for each in yaml.safe_load_all(path.read_text()):
-            kubernetes_validate.validate(each, NEWEST[-1], strict=True)
+        for document in yaml.safe_load_all(path.read_text()):
+            kubernetes_validate.validate(document, NEWEST[-1], strict=True)

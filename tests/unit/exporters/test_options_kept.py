@@ -67,7 +67,7 @@ def test_an_option_is_kept_or_named_as_left_out(tmp_path: Path, option: str, exp
     assert (exported != plain, option in report) == (option in kept, option not in kept)
 
 
-def test_the_kubernetes_exporter_says_what_becomes_of_each_option_that_it_leaves_out() -> None:
+def test_the_kubernetes_exporter_explains_each_option_that_it_leaves_out() -> None:
     assert kubernetes.KEPT_OPTIONS | set(kubernetes.LEFT_OUT) == set(OPTIONS)
     assert kubernetes.KEPT_OPTIONS.isdisjoint(kubernetes.LEFT_OUT)
 

@@ -55,7 +55,7 @@ class MockFinder(MetaPathFinder, Loader):
 def main() -> None:
     file, now = os.path.realpath(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
     entries: list[dict[str, Any]] = []
-    out = os.fdopen(os.dup(1), "w")  # what the file prints goes elsewhere
+    out = os.fdopen(os.dup(1), "w")  # the output of the file itself goes to standard error
     os.dup2(2, 1)
     add_job = BaseScheduler.add_job
 
@@ -103,10 +103,10 @@ def main() -> None:
     sys.modules["__main__"] = module
     with suppress(WouldWait, SystemExit):
         exec(compile(Path(file).read_bytes(), file, "exec"), module.__dict__)
-    for entry in entries:  # as it is when the scheduler would start
+    for entry in entries:  # each job as it would be when the scheduler starts
         if job := entry.pop("job", None):
             entry["removed"] = job._scheduler.get_job(job.id) is None
-            # An AndTrigger looks second by second, for most of a minute; no such job is imported.
+            # An AndTrigger searches second by second, which takes most of a minute; no such job is imported.
             entry["runs"] = [] if isinstance(job.trigger, AndTrigger) else runs(job.trigger, now)
     json.dump([entry for entry in entries if not entry.get("removed")], out)
     out.flush()

@@ -113,7 +113,7 @@ def compare(entries: list[Any], jobs: dict[str, Any], by_line: dict[int, list[An
         else:
             dates = {date for difference in entry["differences"] for date in difference["dates"]}
             last = min(*ours[-1:], *before[-1:], now + HORIZON)
-            kept = [[at for at in on_other_dates(each, dates, job["zone"]) if at <= last] for each in (ours, before)]
+            kept = [[at for at in on_other_dates(runs, dates, job["zone"]) if at <= last] for runs in (ours, before)]
             assert kept[0] == kept[1], entry["job"]
             assert len(kept[0]) >= min(90, len(before) - len(dates)) or last == now + HORIZON
         compared += 1
@@ -129,7 +129,7 @@ def test_the_next_hundred_runs_are_apschedulers_unless_the_report_says_otherwise
     assert jobs == {}
 
 
-def test_each_job_of_apschedulers_own_examples_is_imported_or_refused_with_a_reason(tmp_path: Path) -> None:
+def test_each_job_of_apschedulers_own_examples_is_imported_or_rejected_with_a_reason(tmp_path: Path) -> None:
     case = next(case for case in CASES if case.name == "apscheduler_examples")
     jobs, report = imported(case, tmp_path)
     files = sorted({entry["file"] for entry in report["entries"]})
@@ -139,7 +139,9 @@ def test_each_job_of_apschedulers_own_examples_is_imported_or_refused_with_a_rea
         entries = [entry for entry in report["entries"] if entry["file"] == file]
         by_line = oracle_jobs(tmp_path, file, "Europe/Paris")
         compared += compare(entries, jobs, by_line)
-        assert [left for line, left in by_line.items() if left and line not in {each["line"] for each in entries}] == []
+        assert [
+            left for line, left in by_line.items() if left and line not in {entry["line"] for entry in entries}
+        ] == []
     assert compared == 8
     assert jobs == {}
 
@@ -150,14 +152,14 @@ def test_the_parts_of_an_or_trigger_together_run_as_in_apscheduler(tmp_path: Pat
     parts = sorted({*instants(jobs["clock/either"]["runs"]), *instants(jobs["clock/either_2"]["runs"])})
     oracle = Path(__file__).with_name("oracle.py")
     original = python(tmp_path, "Europe/Paris", str(oracle), "clock.py", NOW.replace("Z", "+00:00"))
-    [either] = [each for each in original if each["line"] == 21]
+    [either] = [job for job in original if job["line"] == 21]
     assert parts[:100] == instants(either["runs"])
 
 
 def test_doubled_autumn_runs_are_reported_with_their_dates(tmp_path: Path) -> None:
     case = next(case for case in CLOCKS if case.name == "blocking_in_main")
     report = json.loads((case / "expected/report.json").read_text())
-    [entry] = [each for each in report["entries"] if each["job"] == "clock/cancel_expired_bookings"]
+    [entry] = [entry for entry in report["entries"] if entry["job"] == "clock/cancel_expired_bookings"]
     [fold] = [difference for difference in entry["differences"] if difference["kind"] == "fold"]
     assert fold["dates"] == ["2027-10-31", "2028-10-29"]
     assert list(islice(fold["text"].split(" "), 5)) == ["APScheduler", "ran", "it", "at", "02:00:00+0100,"]

@@ -31,10 +31,10 @@ def test_a_value_is_escaped_so_that_systemd_reads_it_unchanged(value: object, wr
 @pytest.mark.parametrize(
     "value", ["two\nlines", "nul\0", "carriage\rreturn", "tab\t", "joins the next line\\", "\ud800", "\ufffe"]
 )
-def test_a_value_that_a_unit_file_cannot_contain_is_refused_with_the_value(value: str) -> None:
-    with pytest.raises(UnwritableValueError) as refused:
+def test_a_value_that_a_unit_file_cannot_contain_is_rejected_with_the_value(value: str) -> None:
+    with pytest.raises(UnwritableValueError) as raised:
         escape(value)
-    assert repr(value) in str(refused.value)
+    assert repr(value) in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,6 @@ def test_a_path_in_a_list_is_one_quoted_word() -> None:
 
 
 @pytest.mark.parametrize("value", [" leads", "trails "])
-def test_blanks_at_the_ends_of_a_line_are_refused(value: str) -> None:
+def test_blanks_at_the_ends_of_a_line_are_rejected(value: str) -> None:
     with pytest.raises(UnwritableValueError, match="begins or ends with a blank"):
         directive_value(value)
