@@ -56,7 +56,7 @@ class OccurrenceTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has n
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="With --at: at most so many runs of each job.",
+    help="With --at: the maximum number of runs of each job.",
 )
 @click.option("--reload/--no-reload", default=True, help="Restart when a Python file of the project changes.")
 def dev(clocks: tuple[str, ...], at: datetime | None, limit: int, *, reload: bool) -> None:

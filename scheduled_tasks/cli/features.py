@@ -92,7 +92,7 @@ def disable(name: str, reason: str | None, until: datetime | None) -> None:
 
 @group.command("log")
 @click.argument("name", required=False)
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Maximum number of changes.")
 @json_option
 def log(*, name: str | None, limit: int, as_json: bool) -> None:
     """Show who switched NAME or any flag, when and why, newest first."""

@@ -137,7 +137,7 @@ def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
 @click.option("--status", "status_", type=click.Choice([value.value for value in RunStatus]), help="Only this status.")
 @click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h (ago).")
 @click.option("--until", callback=past_instant, metavar="T", help="Not after.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of rows.")
 @json_option
 def history_command(  # noqa: PLR0913 - a command's options
     *, which: str | None, status_: str | None, since: datetime | None, until: datetime | None, limit: int, as_json: bool

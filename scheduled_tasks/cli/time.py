@@ -173,7 +173,7 @@ def _chosen(jobs: list[ScheduledJob], which: str | None) -> list[ScheduledJob]:
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
 @click.option("--from", "start", callback=instant, metavar="T", default="now", help="Runs after this instant.")
 @click.option("--until", callback=instant, metavar="T", help="Runs until this instant, inclusive.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many; default: 20 without --until.")
+@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of runs; default: 20 without --until.")
 @json_option
 def next_runs(*, which: str | None, start: datetime, until: datetime | None, limit: int | None, as_json: bool) -> None:
     """Show the next runs of all clocks, one clock or one job."""
@@ -198,7 +198,7 @@ def next_runs(*, which: str | None, start: datetime, until: datetime | None, lim
 @click.option("--days", type=click.IntRange(min=1), default=366, help="How many days to look ahead.")
 @json_option
 def lint(*, start: datetime, days: int, as_json: bool) -> None:
-    """Warn of surprises in schedules.
+    """Warn about surprises in schedules.
 
     Moved runs, many runs at one instant, overlaps, and fields that are often misread.
     """
