@@ -81,7 +81,7 @@ def account(connection: Connection, host: str | None, now: datetime, release: st
         for step in _steps(windows, deployed):
             recorded += _audit(connection, deployed, step, last, now)
         for name, (after, until) in windows.items():
-            # Unless a host has meanwhile reported something older and set `accounted_until` back.
+            # Unless a report of something older has meanwhile set `accounted_until` back.
             connection.execute(
                 "UPDATE host SET accounted_until = %(until)s WHERE name = %(host)s"
                 " AND coalesce(accounted_until, %(beginning)s) = %(after)s",

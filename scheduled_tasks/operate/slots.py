@@ -128,7 +128,7 @@ class Pause:
 
 
 class RunInterval(NamedTuple):
-    """From when until when a run took. `ended_at` is None while it runs; `scheduled_at` is None for a run by hand."""
+    """The interval of a run. `ended_at` is None while it runs; `scheduled_at` is None for a run by hand."""
 
     host: str
     scheduled_at: datetime | None
