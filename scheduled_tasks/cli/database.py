@@ -103,7 +103,7 @@ def setup(*, stop: bool) -> None:
     The first run in a checkout does so automatically.
     """
     from scheduled_tasks.operate import embedded  # a deployed host doesn't have it
-    from scheduled_tasks.run import database as run_database
+    from scheduled_tasks.run import database
 
     configuration = load_configuration()
     if stop:
@@ -115,16 +115,16 @@ def setup(*, stop: bool) -> None:
         if is_embedded:
             click.echo("starting the embedded PostgreSQL (set DATABASE_URL to use your own)")
             url = embedded.start(configuration.state_directory)
-        with run_database.connect(url, name="clocks setup") as database:
-            for name in _migrate(database):
+        with database.connect(url, name="clocks setup") as connection:
+            for name in _migrate(connection):
                 click.echo(f"applied {name}")
             if configuration.get("features"):
-                for name in feature_flags.synchronize(database, configured_features(), actor=actor()).added:
+                for name in feature_flags.synchronize(connection, configured_features(), actor=actor()).added:
                     click.echo(f"flag {name} added")
             # Only the embedded database gets sample data, and only once; for another one, run `clocks demo`.
             filled = configuration.state_directory / "demo-filled"
             if is_embedded and configuration.get("demo") and not filled.exists():
-                click.echo(_fill(database))
+                click.echo(_fill(connection))
                 filled.touch()
 
 

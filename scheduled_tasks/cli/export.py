@@ -27,17 +27,16 @@ def export() -> None:
 @click.option("--config-map", default="scheduled-tasks", show_default=True, help="The ConfigMap with config.toml.")
 @click.option("--secret", default="scheduled-tasks", show_default=True, help="The Secret with the credentials.")
 @start_option
-def kubernetes(directory: Path, *, start: datetime, **names: Any) -> None:
+def export_kubernetes(directory: Path, *, start: datetime, **names: Any) -> None:
     """Write CronJobs and a report into DIRECTORY.
 
     DIRECTORY must be empty or new.
     """
-    from scheduled_tasks.exporters.kubernetes import Cluster
-    from scheduled_tasks.exporters.kubernetes import export as cron_jobs
+    from scheduled_tasks.exporters import kubernetes
 
     host = configured_host()
-    cluster = Cluster(**names, credentials=(*host.credentials, *host.encrypted_credentials))
-    exported = cron_jobs(enabled_clocks(lines=False), cluster, base=_base(), now=start)
+    cluster = kubernetes.Cluster(**names, credentials=(*host.credentials, *host.encrypted_credentials))
+    exported = kubernetes.export(enabled_clocks(lines=False), cluster, base=_base(), now=start)
     require_empty(directory)
     yaml = _yaml()
     directory.mkdir(parents=True, exist_ok=True)
@@ -54,15 +53,15 @@ def kubernetes(directory: Path, *, start: datetime, **names: Any) -> None:
 )
 @click.option("--timezone", metavar="ZONE", default="", help="The hosts' zone; default: the configured one.")
 @start_option
-def crontab(*, report: Path | None, timezone: str, start: datetime) -> None:
+def export_crontab(*, report: Path | None, timezone: str, start: datetime) -> None:
     """Print a file for /etc/cron.d.
 
     What cron can't keep is summarized on standard error.
     """
-    from scheduled_tasks.exporters.crontab import export as lines
+    from scheduled_tasks.exporters import crontab
 
     configuration, host = settings.load(), configured_host()
-    text, summary = lines(
+    text, summary = crontab.export(
         enabled_clocks(lines=False), run_task=host.run_task, configuration=str(host.configuration),
         user=host.user or "nobody", timezone=timezone or configuration.get("timezone") or "UTC", base=_base(),
         now=start,

@@ -35,7 +35,7 @@ def list_flags(*, as_json: bool) -> None:
         (
             flag.name,
             _state(flag.is_active, flag.reverts_at),
-            f"{flag.updated_at:%Y-%m-%d %H:%M}",
+            shown(flag.updated_at),
             flag.updated_by,
             flag.reason or "",
             flag.description + ("" if flag.declared else " (the enum no longer has it)"),
