@@ -1,6 +1,6 @@
 """The run's one connection to PostgreSQL: opened when it is first needed, kept until the process ends.
 
-Only this module of the room imports psycopg. In a project that is not deployed, the embedded server and the tables are
+Only this module of run/ imports psycopg. In a project that is not deployed, the embedded server and the tables are
 set up on first use, by `clocks setup` in a process of its own, so that none of its code is imported here.
 """
 

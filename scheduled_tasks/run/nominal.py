@@ -1,6 +1,6 @@
 """Compute the nominal time of a timer's run, from the job's schedule and the instant at which the timer elapsed.
 
-systemd doesn't pass it on; decision 0007 has the rule. Of the schedule room only the evaluator is imported, and only by
+systemd doesn't pass it on; decision 0007 has the rule. Of schedule/ only the evaluator is imported, and only by
 runs that need it.
 """
 
