@@ -95,7 +95,10 @@ DO UPDATE SET title = excluded.title, type = excluded.type, price = excluded.pri
 @cron_context
 @cron_require_feature(FeatureToggle.SYNCHRONIZE_TITELIVE)
 def synchronize_titelive_stocks(app: Application) -> None:
-    """Update the stocks of venues from Titelive. Raises VenuesFailedError, after the last, for those that failed."""
+    """Update the stocks of venues from Titelive.
+
+    Raises VenuesFailedError after the last venue if some failed, and names them.
+    """
     with app.connection.transaction():
         provider = provider_by_local_class(app.connection, "TiteLiveStocks")
         venues = venues_of(app.connection, provider)
@@ -118,7 +121,10 @@ def synchronize_titelive_stocks(app: Application) -> None:
 @cron_context
 @cron_require_feature(FeatureToggle.SYNCHRONIZE_TITELIVE_PRODUCTS)
 def synchronize_titelive_products(app: Application) -> None:
-    """Update the product catalogue from Titelive. Raises ServiceError if a page fails; those before it are kept."""
+    """Update the product catalogue from Titelive.
+
+    Raises ServiceError if a page can't be fetched; the pages before it are kept.
+    """
     with app.connection.transaction():
         provider = provider_by_local_class(app.connection, "TiteLiveThings")
     received = changed = 0
