@@ -22,6 +22,7 @@ from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.options import OPTIONS, Options, read_options
 from scheduled_tasks.run.arguments import NAME
+from scheduled_tasks.run.find_task import with_application
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,11 +81,10 @@ def read_clock(path: Path, name: str, context: ReadingContext) -> ClockSpec:
         raise FaultsError(_placed(faults, path, name))
     options, option_faults = _clock_options(clock, context.timezone)
     faults += option_faults
-    zone = clock.timezone or context.timezone
     jobs = []
     for call in clock.calls:
         try:
-            jobs.append(read_job(call, name, context, zone, options))
+            jobs.append(read_job(call, name, context, clock.timezone or context.timezone, options))
         except FaultsError as error:
             faults += [replace(fault, line=call.line, job=fault.job or job_name(call)) for fault in error.faults]
     faults += _repeated_ids(clock.calls)
@@ -116,13 +116,7 @@ def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[Mod
     except SyntaxError as error:
         return module, [Fault(f"is not Python: {error.msg}", line=error.lineno or 1)]
     try:
-        try:
-            exec(code, module.__dict__)  # noqa: S102 - a clock file is Python
-        except Exception as error:
-            if not type(error).__module__.startswith("django.core.exceptions"):
-                raise
-            make_app()  # Django's models can't be imported before django.setup()
-            exec(code, module.__dict__)  # noqa: S102 - as above
+        with_application(lambda: exec(code, module.__dict__), make_app)  # noqa: S102 - a clock file is Python
     except Exception as error:  # noqa: BLE001 - any exception is a fault of the clock file
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         fault = Fault(f"raises {type(error).__name__}: {error}", line=(lines or [1])[-1] or 1)
@@ -154,13 +148,15 @@ def _pass_called_tasks(tree: ast.Module) -> list[Fault]:
 
 
 def _clock_options(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
-    known = {name: value for name, value in clock.options.items() if name in OPTIONS}
-    options, faults = read_options(known, of_clock=True)
-    faults += [
-        Fault("is not an argument of Clock", _nearest(name, [*OPTIONS, "timezone", "description"]), name)
-        for name in clock.options
-        if name not in OPTIONS
-    ]
+    options, faults = read_options(
+        {name: clock.options[name] for name in clock.options if name in OPTIONS}, of_clock=True
+    )
+    names = [*OPTIONS, "timezone", "description"]
+    for name in clock.options:
+        if name not in OPTIONS:
+            near = get_close_matches(name, names, n=1)
+            instead = f"write {near[0]}=" if near else f"there are {', '.join(names)}"
+            faults.append(Fault("is not an argument of Clock", instead, name))
     zone = clock.timezone or timezone
     if not zone:
         instead = "write timezone='Europe/Paris' (or the like) in Clock() or in the configuration"
@@ -180,8 +176,3 @@ def _repeated_ids(calls: list[JobCall]) -> list[Fault]:
             faults.append(Fault(problem, instead, "id", repr(name), line=call.line, job=name))
         seen.setdefault(name, call.line)
     return faults
-
-
-def _nearest(name: str, names: list[str]) -> str:
-    near = get_close_matches(name, names, n=1)
-    return f"write {near[0]}=" if near else f"there are {', '.join(names)}"

@@ -6,17 +6,14 @@ An entry's outcome follows from its differences, so that nothing with a differen
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from scheduled_tasks.schedule import occurrences
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from scheduled_tasks.schedule import Trigger
+from scheduled_tasks.schedule.trigger import Cron
+from scheduled_tasks.schedule.zone import Shift, shifts
 
 OUTCOMES = {
     "exact": "exactly",
@@ -25,10 +22,7 @@ OUTCOMES = {
     "kept": "taken into account",
     "note": "for information",
 }
-
-
-MIN_YEARS, MAX_YEARS = 2, 10
-MIN_RUNS = 100
+MIN_YEARS, MAX_YEARS, MIN_RUNS = 2, 10, 100  # that dates in a report cover
 
 
 @dataclass(frozen=True)
@@ -99,8 +93,8 @@ class Report:
 
     def to_markdown(self) -> str:
         """The report for people: the summary, remarks about all jobs, then the entries in order."""
-        title = f"Import from {self.origin}" if self.verb == "imported" else f"Export to {self.origin}"
-        lines = [f"# {title}", "", f"{self.summary()}.", ""]
+        title = "Import from" if self.verb == "imported" else "Export to"
+        lines = [f"# {title} {self.origin}", "", f"{self.summary()}.", ""]
         if self.written:
             lines += ["Written:", "", *(f"- `{path}`" for path in self.written), ""]
         if self.general:
@@ -114,7 +108,7 @@ class Report:
         return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _entry(entry: Entry, outcome: str) -> Iterable[str]:
+def _entry(entry: Entry, outcome: str) -> Iterator[str]:
     job = f" `{entry.job}`" if entry.job else ""
     yield f"- **line {entry.line}**{job}: {outcome}" + (f"; {entry.due}" if entry.due else "")
     if entry.source:
@@ -125,9 +119,10 @@ def _entry(entry: Entry, outcome: str) -> Iterable[str]:
         yield f"  - {difference.kind}: {difference.text}{dates}{instead}"
 
 
-def dates_until(trigger: Trigger, now: datetime) -> datetime:
-    """Until when a report names dates: for two years, or longer to cover a hundred runs, but at most ten."""
+def shifts_to_compare(trigger: Cron, now: datetime) -> list[Shift]:
+    """The shifts of the next two years, or longer to cover a hundred runs, but at most ten years."""
     last = now
     for run in islice(occurrences(trigger, after=now, until=now + timedelta(days=366 * MAX_YEARS)), MIN_RUNS):
         last = run.at
-    return max(last, now + timedelta(days=366 * MIN_YEARS))
+    until = max(last, now + timedelta(days=366 * MIN_YEARS))
+    return [shift for shift in shifts(trigger.zone, now.year, until.year) if now < shift.at <= until]

@@ -45,9 +45,9 @@ def log_cron(function: Callable[P, R]) -> Callable[P, R]:
             result = function(*args, **kwargs)
         except BaseException as error:
             exc_info = type(error), error, error.__traceback__
-            log.announce(name, RunStatus.FAILED, logging.ERROR, exc_info, duration=_since(began))
+            log.announce(name, RunStatus.FAILED, logging.ERROR, exc_info, duration=round(time.monotonic() - began, 3))
             raise
-        log.announce(name, RunStatus.ENDED, logging.INFO, duration=_since(began))
+        log.announce(name, RunStatus.ENDED, logging.INFO, duration=round(time.monotonic() - began, 3))
         return result
 
     return _mark(logged, "log_cron")
@@ -121,11 +121,11 @@ def cron_require_feature(feature: Enum) -> Callable[[Callable[P, R]], Callable[P
 def _require_plain_function(function: object) -> None:
     if inspect.isfunction(function) and not hasattr(function, "__wrapped__"):
         return
-    name = getattr(function, "__qualname__", repr(function))
-    outer = getattr(function, "__cron__", ())
-    state = f"already decorated with {', '.join(outer)}" if outer else "not a plain function"
+    name = f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', repr(function))}"
+    outer = ", ".join(getattr(function, "__cron__", ()))
+    state = f"already decorated with {outer}" if outer else "not a plain function"
     raise DecoratorOrderError(
-        f"{getattr(function, '__module__', '?')}.{name} is {state}: put @cron_require_feature closest to the function, "
+        f"{name} is {state}: put @cron_require_feature closest to the function, "
         f"the order from the outside in is {ORDER}"
     )
 
@@ -134,7 +134,3 @@ def _mark(wrapper: C, name: str) -> C:
     decorators = (name, *getattr(wrapper.__wrapped__, "__cron__", ()))  # type: ignore[attr-defined]  # wraps() sets it
     wrapper.__cron__ = decorators  # type: ignore[attr-defined]  # functions can have attributes
     return wrapper
-
-
-def _since(began: float) -> float:
-    return round(time.monotonic() - began, 3)

@@ -53,7 +53,7 @@ EXAMPLE_TASK = '''"""An example: replace it with your own domain."""
 import logging
 
 from scheduled_tasks import cron_require_feature, log_cron
-{import_features}
+from {package}.features import FeatureToggle
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ CLOCKS = '''"""The clocks: each module of this package is one, and becomes one s
 '''
 EXAMPLE_CLOCK = '''"""The clock of the example: replace it with your own."""
 
-{import_task}
+from {package}.tasks.example import say_hello
 from scheduled_tasks import Clock
 
 scheduler = Clock(timeout="10min", memory_max="256M")
@@ -140,16 +140,12 @@ def initial_files(folder: Path, project: DetectedProject, timezone: str) -> Init
     if "scheduled_tasks" in document.get("tool", {}):
         raise ConfigurationError(f"{pyproject} already has a [tool.scheduled_tasks] table: nothing is written")
     name = project.package
-    imported = {
-        "import_features": f"from {name}.features import FeatureToggle",
-        "import_task": f"from {name}.tasks.example import say_hello",
-    }
     files = {
         f"{name}/features.py": (FEATURES, "the feature flags: almost every task has one"),
         f"{name}/tasks/__init__.py": (TASKS, "the package of the tasks"),
-        f"{name}/tasks/example.py": (EXAMPLE_TASK.format(**imported), "a first task"),
+        f"{name}/tasks/example.py": (EXAMPLE_TASK.format(package=name), "a first task"),
         f"{name}/clocks/__init__.py": (CLOCKS, "the package of the clock files"),
-        f"{name}/clocks/example.py": (EXAMPLE_CLOCK.format(**imported), "a first clock: when the task runs"),
+        f"{name}/clocks/example.py": (EXAMPLE_CLOCK.format(package=name), "a first clock: when the task runs"),
     }
     if project.framework == "Django":
         factory = DJANGO_FACTORY.format(settings=project.settings)

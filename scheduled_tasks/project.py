@@ -1,4 +1,4 @@
-"""The configured project: its clocks, its feature flags, its database, and the host for which its units are rendered.
+"""The configured project: its clocks, feature flags and database, and the host for which its units are rendered.
 
 The command line and the test fixtures share this module, so it imports neither click nor pytest.
 """
@@ -6,7 +6,7 @@ The command line and the test fixtures share this module, so it imports neither 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import Enum
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.run.database import Connection
+
+
+def value_if_configured(key: str) -> str:
+    """A key of the configuration, or "": some commands work without a project."""
+    try:
+        return settings.load().get(key)
+    except ConfigurationError:
+        return ""
 
 
 def load_configuration() -> settings.Settings:
@@ -53,7 +61,7 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
 
 
 def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
-    """The clocks that are enabled on this host. All are read: a fault in one of them stops the release on every host.
+    """The clocks that are enabled on this host. All are read, so that a fault in any of them is found on every host.
 
     Raises:
         FaultsError: every fault of every clock file.
@@ -107,9 +115,8 @@ def configured_host(places: Places | None = None) -> Host:
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
         runtime=str(home.runtime) if home else "/run",
-        clocks_command=_clocks_command(configuration, run_task)
-        if home is None
-        else "",  # a user's timers have no watch
+        # A developer's own timers have no watch.
+        clocks_command="" if home else _clocks_command(configuration, run_task),
         release=configuration.get("release"),
         log_namespace=configuration.get("log_namespace"),
     )
@@ -133,7 +140,7 @@ def _network(configuration: settings.Settings) -> tuple[str, ...]:
     addresses = options.by_name["allow_network"]
     if addresses == ("any",):
         instead = "list addresses; allow_network='any' is an option of a clock or a job"
-        raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not for all jobs: {instead}")
+        raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not allowed for all jobs: {instead}")
     return tuple(addresses)
 
 
@@ -165,12 +172,11 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
 
     load_configuration()
     try:
-        with database.open_connection("clocks") as connection:
-            if roll_back:
-                with connection.transaction(force_rollback=True):
-                    yield connection
-            else:
-                yield connection
+        with (
+            database.open_connection("clocks") as connection,
+            connection.transaction(force_rollback=True) if roll_back else nullcontext(),
+        ):
+            yield connection
     except psycopg.errors.UndefinedTable:
         raise database.SchemaMissingError from None
     except psycopg.errors.InsufficientPrivilege as error:

@@ -33,6 +33,7 @@ from scheduled_tasks.operate.feature_flags import set_active, synchronize
 from scheduled_tasks.project import all_clocks
 from scheduled_tasks.run import arguments, context, current, database, log, main, settings
 from scheduled_tasks.schedule import occurrences
+from scheduled_tasks.schedule.zone import zone_info
 
 __all__ = ["Flags", "JobTimes", "TaskResult", "flags", "job_times", "log_lines", "run_task", "tasks_database"]  # noqa: F822 - `flags` is the fixture `_flags`
 
@@ -96,8 +97,7 @@ def tasks_database(_tasks_server: Callable[[str], str], monkeypatch: pytest.Monk
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*identifiers))
         url = _tasks_server(name)
         monkeypatch.setenv("DATABASE_URL", url)
-        declared = settings.load().get("features")
-        if declared:
+        if declared := settings.load().get("features"):
             with psycopg.connect(url, autocommit=True) as own:
                 synchronize(own, context.load_object(declared, "features"), actor="tests")
         yield url
@@ -248,8 +248,6 @@ class JobTimes:
         spec = self._jobs[job]
         if spec.paused:
             return []
-        from scheduled_tasks.schedule.zone import zone_info
-
         zone = zone_info(spec.trigger.zone)
         after, until_at = parse(start, zone=zone), parse(until, zone=zone)
         return [iso8601(run.at.astimezone(zone)) for run in occurrences(spec.trigger, after=after, until=until_at)]

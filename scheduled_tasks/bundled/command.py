@@ -10,13 +10,11 @@ import os
 import pwd
 import subprocess
 import threading
-from typing import IO, TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import IO
 
 from scheduled_tasks.decorators import log_cron
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 logger = logging.getLogger(__name__)
 

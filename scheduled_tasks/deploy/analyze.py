@@ -1,7 +1,4 @@
-"""What systemd-analyze finds: whether a set is sound, and when OnCalendar lines elapse next.
-
-systemd itself decides, because the units are for it. Nothing here changes the machine.
-"""
+"""Ask systemd-analyze whether a set is sound, and when OnCalendar= lines elapse next. Changes nothing."""
 
 from __future__ import annotations
 
@@ -22,20 +19,20 @@ from scheduled_tasks.render.escape import quote_in_command_line
 from scheduled_tasks.render.names import Places, service_of
 from scheduled_tasks.render.unit_set import UnitSet
 
-MAX_LINES = 500  # in one command line, which holds two megabytes
+MAX_LINES = 500  # OnCalendar= values in one command line, which holds two megabytes
 
 
 class UnsoundUnitError(ScheduledTasksError):
-    """systemd finds fault with a unit."""
+    """systemd complains about a unit."""
 
     exit_code = 65
 
 
 def verify(units: UnitSet, places: Places) -> None:
-    """Let systemd read a complete set, from a directory of its own that comes before all others.
+    """Let systemd read a complete set, from a temporary directory that takes precedence over all others.
 
     Raises:
-        UnsoundUnitError: it has complaints; all of them.
+        UnsoundUnitError: it complains; with all complaints.
         ServiceUnavailableError: systemd-analyze is missing.
     """
     named = _units_to_name(units)
@@ -47,11 +44,8 @@ def verify(units: UnitSet, places: Places) -> None:
         finished = analyze("verify", *places.manager, "--man=no", *paths, SYSTEMD_UNIT_PATH=f"{scratch}:", **user)
         # The exit code is of no use: it is 0 even for unknown keys. Complaints about the host's own units, after which
         # ours are ordered, don't count.
-        complaints = [
-            line.replace(f"{scratch}/", "")
-            for line in finished.stderr.splitlines()
-            if not _is_about_another_unit(line, scratch)
-        ]
+        lines = [line for line in finished.stderr.splitlines() if not _is_about_another_unit(line, scratch)]
+        complaints = [line.replace(f"{scratch}/", "") for line in lines]
     if not places.is_running:  # it looked for the commands on this machine, not in the image
         complaints = [line for line in complaints if not re.search(r"Command \S+ is not executable", line)]
     if complaints:
@@ -69,7 +63,7 @@ def temporary_folder(files: Mapping[str, str]) -> Iterator[str]:
 
 
 def with_installed_commands(units: UnitSet) -> UnitSet:
-    """The set with commands of the release that runs this, since only services see a release at its mount."""
+    """Name commands by the release that runs this, since only services see a release at its mount."""
     if units.release is None:
         return units
     mount, here = (f"{quote_in_command_line(path)}/bin/" for path in (str(units.release.mount), sys.prefix))
@@ -83,15 +77,10 @@ def _units_to_name(units: UnitSet) -> list[str]:
     understand. Its further checks of a named unit (does the program exist, can it be started) take seconds for each
     hundred units, and have the same result for all services of a group.
     """
-    wanted = {
-        unit
-        for path in units
-        if path.endswith(".target")
-        for value in units.file(path).values("Wants")
-        for unit in value.split()
-    }
+    targets = [units.file(path) for path in units if path.endswith(".target")]
+    wanted = {unit for target in targets for value in target.values("Wants") for unit in value.split()}
     reached = wanted | {service_of(unit) for unit in wanted}
-    first = {group.services[0] for group in group_services(units)}
+    first = {group[0] for group in group_services(units)}
     kinds = (".service", ".timer", ".target", ".slice")
     return [path for path in units if path.endswith(kinds) and (path in first or path not in reached)]
 

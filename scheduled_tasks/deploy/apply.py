@@ -1,7 +1,6 @@
 """Apply a set of unit files to the machine: compare, verify before anything is touched, then switch.
 
-Returns what was done, or raises an error and leaves the machine as it was. A lock admits one apply at a time; the steps
-are those of `switch`.
+An error leaves the machine as it was. A lock admits one apply at a time.
 """
 
 from __future__ import annotations
@@ -49,16 +48,13 @@ class AnotherApplyError(ScheduledTasksError):
 
 @dataclass(frozen=True)
 class Applied:
-    """What an apply did; empty if the machine already had the set.
-
-    `caught_up` are the services whose run fell due while their timer was stopped.
-    """
+    """What an apply did; empty if the machine already had the set."""
 
     started: tuple[str, ...] = ()
     restarted: tuple[str, ...] = ()
     stopped: tuple[str, ...] = ()
     changed_files: tuple[str, ...] = ()
-    caught_up: tuple[str, ...] = ()
+    caught_up: tuple[str, ...] = ()  # the services whose run fell due while their timer was stopped
     changed: bool = False
 
 
@@ -93,8 +89,8 @@ def apply(units: UnitSet, places: Places | None = None, effects: Effects | None 
 def judge(units: UnitSet, places: Places) -> None:
     """Let systemd verify a set and measure the exposure of its services, before anything is touched.
 
-    An image is judged as far as this machine can; a user's own systemd can't have a part of the hardening, which is no
-    fault of a unit.
+    For an image, what this machine lacks the tools for is left out. A user's own systemd can't apply all of the
+    hardening, so the exposure isn't measured.
 
     Raises:
         UnsoundUnitError: systemd finds a unit faulty.
@@ -119,14 +115,14 @@ def locked(places: Places, effects: Effects) -> Iterator[None]:
     """
     try:
         if not places.is_running:
-            yield  # only its builder uses an image
+            yield  # nobody but its builder uses an image
             return
         path = places.runtime / "lock"
         with _lock(path, effects):
             effects.write(path, f"process {os.getpid()}, since {shown(datetime.now(UTC))}\n")
             yield
     except OSError as error:
-        # The timers run by the old set or by the new one: `clocks apply` finishes it, once there is space.
+        # The timers run by the old set or by the new one; once there is space, `clocks apply` finishes the switch.
         who = "" if os.geteuid() == 0 or places.home else "; run it as root"
         raise UnwritableError(f"{error.filename2 or error.filename}: {error.strerror}{who}") from error
 
@@ -137,7 +133,7 @@ def _lock(path: Path, effects: Effects) -> TextIO:
         lock = effects.lock(path)
         if lock is None:
             raise AnotherApplyError(f"another apply is running: {path.read_text().strip()}; wait until it has finished")
-        # `clocks remove --all` removes the file while it has the lock: then nobody else will find this one.
+        # `clocks remove --all` removes the file while it has the lock: a lock on a removed file excludes nobody.
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
                 return lock

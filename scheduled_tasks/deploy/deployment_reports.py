@@ -1,7 +1,6 @@
 """Reports of what was deployed when: written to disk at each apply, kept until the database has them.
 
-So an apply needs no database, and the database gets the true instants. operate/host_watch.py delivers them from
-`Places.reports`.
+So an apply needs no database, and the database gets the true instants. operate/host_watch.py delivers them.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ MAX_PENDING_REPORTS = 50  # of a host that never reaches a database
 
 
 def digest(manifest: str) -> str:
-    """A hash of a jobs manifest, by which two of them are compared."""
+    """Hash a jobs manifest, to compare it with another."""
     return hashlib.sha256(manifest.encode()).hexdigest()
 
 
 def write_report(units: UnitSet, at: float, places: Places, effects: Effects) -> Path:
-    """Report a set before it becomes current: a killed apply leaves a report too many, never one too few.
+    """Report a set before it becomes current: a killed apply leaves one report too many, never one too few.
 
     Args:
         units: the set; empty if everything is removed.
@@ -37,20 +36,21 @@ def write_report(units: UnitSet, at: float, places: Places, effects: Effects) ->
     for old in sorted(places.reports.glob("*-jobs.json"))[:-MAX_PENDING_REPORTS]:
         effects.remove(old)
     path = places.reports / f"{time.time_ns():020d}-jobs.json"
-    _write(path, units, at, None, effects)
+    complete_report(path, units, at, None, effects)
     return path
 
 
-def complete_report(path: Path, units: UnitSet, at: float, new_from: float, effects: Effects) -> None:
-    """Add to a report the instant at which the timers of new jobs were started."""
-    _write(path, units, at, new_from, effects)
+def complete_report(path: Path, units: UnitSet, at: float, new_from: float | None, effects: Effects) -> None:
+    """Write a report again with the instant at which the timers of new jobs were started; None: not yet."""
+    report = {"at": at, "new_from": new_from, "digest": digest(units.jobs_manifest), "jobs": units.jobs}
+    effects.keep(path, json.dumps(report))
 
 
 def read_report(text: str) -> dict[str, Any]:
     """Read a report: `at`, `new_from`, `digest` and `jobs`. A killed apply may have left out `new_from`.
 
     Raises:
-        ValueError, KeyError, TypeError: it isn't one.
+        ValueError, KeyError, TypeError: it isn't a report.
     """
     report = json.loads(text)
     return {
@@ -59,8 +59,3 @@ def read_report(text: str) -> dict[str, Any]:
         "digest": str(report["digest"]),
         "jobs": list(report["jobs"]),
     }
-
-
-def _write(path: Path, units: UnitSet, at: float, new_from: float | None, effects: Effects) -> None:
-    report = {"at": at, "new_from": new_from, "digest": digest(units.jobs_manifest), "jobs": units.jobs}
-    effects.keep(path, json.dumps(report))

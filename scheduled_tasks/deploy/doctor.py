@@ -1,4 +1,4 @@
-"""Diagnose a machine: from its state to findings, each with the command that mends it. Pure."""
+"""Diagnose a machine: turn its state into findings, each with the command that mends it. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from scheduled_tasks.instants import parse
 from scheduled_tasks.render.names import service_of
 from scheduled_tasks.render.unit_set import UnitSet
 
-MIN_HORIZON = timedelta(days=2 * 365)  # for which a timer must still have its corrections
-MIN_DISK_FREE = 0.05
-MIN_JOURNAL = timedelta(days=7)  # so that after a weekend the log of a run that failed before it is still there
+MIN_HORIZON = timedelta(days=2 * 365)  # for which a timer must still be exact
+MIN_DISK_FREE = 0.05  # part of the disk
+MIN_JOURNAL = timedelta(days=7)  # so that after a weekend, the log of a run that failed before it still exists
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ def machine_findings(
     """
     if not state.units:
         yield Finding("units", "there is no current set", commands.clocks("apply"))
-    yield from _of_the_files(state, commands)
+    yield from _file_findings(state, commands)
     failed = frozenset(failed)
-    yield from _orphans(state, failed, stamps, commands)
-    yield from _of_the_units(state, failed, commands)
+    yield from _orphan_findings(state, failed, stamps, commands)
+    yield from _unit_findings(state, failed, commands)
 
 
-def _of_the_files(state: MachineState, commands: ManagerCommands) -> Iterator[Finding]:
+def _file_findings(state: MachineState, commands: ManagerCommands) -> Iterator[Finding]:
     todo = plan(state.units, state)
     for conflict in state.conflicts:
         if conflict.command:
@@ -88,13 +88,12 @@ def _of_the_files(state: MachineState, commands: ManagerCommands) -> Iterator[Fi
         yield Finding("units", "systemd has not loaded the current units", commands.clocks("apply"))
     for service in todo.stale_overrides:
         yield Finding(service, "has the limits override of a run that is over", commands.clocks("apply"))
-    in_the_way = {conflict.path.rpartition("/")[2] for conflict in state.conflicts}
     for link in todo.missing_links:
-        if link.rpartition("/")[2] not in in_the_way:
+        if link.rpartition("/")[2] not in _in_the_way(state):
             yield Finding(link, "the link to it is missing", commands.clocks("apply"))
 
 
-def _orphans(
+def _orphan_findings(
     state: MachineState, failed: frozenset[str], stamps: Iterable[str], commands: ManagerCommands
 ) -> Iterator[Finding]:
     links = sorted(state.links.keys() - state.units.links)
@@ -103,7 +102,7 @@ def _orphans(
     for unit, loaded in sorted(state.loaded.items()):
         if not loaded.without_file or unit in state.units or unit in links:
             continue
-        if unit in failed:  # which is what systemd does to an active timer whose file is removed
+        if unit in failed:  # systemd marks an active timer as failed when its file is removed
             yield Finding(unit, "its file was removed while it was active", commands.systemctl(f"reset-failed {unit}"))
         elif loaded.active:
             yield Finding(unit, "still active, but its file is gone", commands.systemctl(f"stop {unit}"))
@@ -111,22 +110,25 @@ def _orphans(
         yield Finding(stamp, "the stamp of a timer that no kept set contains", f"rm {stamp}")
 
 
-def _of_the_units(state: MachineState, failed: frozenset[str], commands: ManagerCommands) -> Iterator[Finding]:
+def _unit_findings(state: MachineState, failed: frozenset[str], commands: ManagerCommands) -> Iterator[Finding]:
     other_journals = " --namespace='*'" if namespaces(state.units) != [""] else ""
-    in_the_way = {conflict.path.rpartition("/")[2] for conflict in state.conflicts}
-    for unit in sorted((failed & state.units.keys()) - in_the_way):
+    for unit in sorted((failed & state.units.keys()) - _in_the_way(state)):
         if unit.endswith(".timer"):
             yield Finding(unit, "failed: its job does not run", commands.systemctl(f"restart {unit}"))
         else:
             log = f"journalctl{other_journals}{commands.option} --unit={unit}".replace("--user --unit", "--user-unit")
             yield Finding(unit, "failed", f"{log}; {commands.systemctl(f'reset-failed {unit}')}")
-    for unit in sorted(set(plan(state.units, state).start) - failed - in_the_way):
+    for unit in sorted(set(plan(state.units, state).start) - failed - _in_the_way(state)):
         yield Finding(unit, "not started: its jobs do not run", commands.systemctl(f"start {unit}"))
     for unit, loaded in sorted(state.loaded.items()):
         due = loaded.next_run or service_of(unit) in state.running  # a timer waits while its job runs
         if unit.endswith(".timer") and unit in state.units and loaded.active and not due:
             advice = f"correct the clock file, then {commands.clocks('apply')}"
             yield Finding(unit, "has no next run", commands.systemctl(f"cat {unit}"), advice)
+
+
+def _in_the_way(state: MachineState) -> set[str]:
+    return {conflict.path.rpartition("/")[2] for conflict in state.conflicts}
 
 
 def horizon_findings(units: UnitSet, now: datetime, *, commands: ManagerCommands = SYSTEMS) -> Iterator[Finding]:
@@ -141,9 +143,8 @@ def clock_findings(shown: Mapping[str, str]) -> Iterator[Finding]:
     """Faults of the machine's clock, by the properties from `timedatectl show`."""
     if shown.get("NTPSynchronized") == "no":
         # A service that is enabled but can't reach its servers is a different fault from a missing one.
-        enabled, possible = shown.get("NTP") == "yes", shown.get("CanNTP") == "yes"
-        mend = "timedatectl timesync-status" if enabled else "timedatectl set-ntp true"
-        if not possible:
+        mend = "timedatectl timesync-status" if shown.get("NTP") == "yes" else "timedatectl set-ntp true"
+        if shown.get("CanNTP") != "yes":
             mend = "apt-get install systemd-timesyncd; timedatectl set-ntp true"
         yield Finding("clock", "not synchronised: runs come too early or too late", mend)
 
@@ -163,10 +164,8 @@ def journal_findings(journal: Journal | None, now: datetime) -> Iterator[Finding
         dropped = f"wrote too fast: {lines} of its lines were dropped in the last 24 hours"
         yield Finding(unit, dropped, f"systemctl edit {unit}", advice)
     if journal.disk_free < MIN_DISK_FREE:
-        free = f"{100 * journal.disk_free:.1f} % free"
-        yield Finding(
-            name, f"its disk is nearly full ({free}): the oldest lines are deleted", "du -xh / | sort -h | tail"
-        )
+        problem = f"its disk is nearly full ({100 * journal.disk_free:.1f} % free): the oldest lines are deleted"
+        yield Finding(name, problem, "du -xh / | sort -h | tail")
     elif journal.has_lost and (age := now - datetime.fromtimestamp(journal.since, UTC)) < MIN_JOURNAL:
         size, hours = journal.used // 2**20, age.total_seconds() / 3600
         file = f"/etc/systemd/journald{instance}.conf.d/size.conf"

@@ -1,6 +1,6 @@
 """Side effects of a deployment: every file operation, lock and command that changes something goes through here.
 
-One small object that decides nothing, so that a test can stop an apply before each single operation.
+It decides nothing, and a test can stop an apply before each single operation.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Effects:
         files.write(path, text, mode=0o644)
 
     def link(self, path: Path, target: Path | str) -> None:
-        """Make a symlink, replacing what has its name, in one rename."""
+        """Make a symlink in one rename, replacing a file of its name."""
         temporary = path.with_name(f".{path.name}.new")
         if os.path.lexists(temporary):
             self.remove(temporary)
@@ -121,7 +121,7 @@ class Effects:
             os.close(number)
 
     def systemctl(self, verb: str, units: list[str] | None = None, *options: str) -> None:
-        """Have systemd do something to units; without `units`, to itself. An empty list does nothing.
+        """Run systemctl on some units; without `units`, on systemd itself. An empty list does nothing.
 
         Raises:
             SystemdError: systemd refused; with its message.

@@ -1,6 +1,6 @@
 """Read what the machine's journals keep of the jobs' lines: across a reboot or not, since when, and what they dropped.
 
-Taken from a journal's own files and messages, not from the configuration, which may not be what journald does.
+The facts come from a journal's files and messages: its configuration may not be what journald does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DROPPED = "a596d6fe7bfa4994828e72309e95d61e"
 
 @dataclass(frozen=True)
 class Journal:
-    """A journal, as far as jobs depend on it.
+    """What jobs depend on in a journal.
 
     Attributes:
         namespace: its LogNamespace=; "" for the machine's default journal.
@@ -86,7 +86,7 @@ def _dropped(namespace: str) -> Counter[str]:
 
 
 def _number(shown: str) -> int:
-    """The hexadecimal number in parentheses, which follows one for people."""
+    """Parse the hexadecimal number in parentheses that follows the readable value."""
     return int(shown.rpartition("(")[2].rstrip(")"), 16)
 
 

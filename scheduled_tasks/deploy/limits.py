@@ -1,4 +1,4 @@
-"""What a running job would lose to another set's units: its limits, or its whole unit. Pure, from two sets.
+"""Compute what a running job would lose if another set were applied: its limits, or its whole unit. Pure.
 
 A reload applies these directives to running services too (decision 0005 has what was measured). `running_jobs` writes
 the limits overrides.
@@ -6,7 +6,7 @@ the limits overrides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 
 from scheduled_tasks.options import seconds_of
@@ -16,19 +16,15 @@ from scheduled_tasks.render.unit_set import UnitSet
 # Directive → its values in their order, see `unit_file.merge`.
 Limits = Mapping[str, tuple[str, ...]]
 
-# With their defaults in seconds (the second one's is a minute and a half, unless system.conf has another). A longer one
-# only helps: it gives a run that is about to be ended more time at once.
+# With their defaults in seconds (the second's is really 90, unless system.conf has another). A longer one does no harm:
+# it gives a run that is about to be ended more time at once.
 SPANS = {"RuntimeMaxSec": inf, "TimeoutStartSec": 0}
 LISTS = ("IPAddressAllow", "IPAddressDeny")
 # With their defaults; "" as systemd's manual has it.
 OTHERS = {
-    "MemoryMax": "infinity",
-    "MemoryHigh": "infinity",
-    "TasksMax": "infinity",
-    "CPUQuota": "",
-    "CPUWeight": "",
-    "IOWeight": "",
-    # A service that waits for a concurrency lock, was notify and becomes exec would be ended for not having notified.
+    **dict.fromkeys(("MemoryMax", "MemoryHigh", "TasksMax"), "infinity"),
+    **dict.fromkeys(("CPUQuota", "CPUWeight", "IOWeight"), ""),
+    # If a service that waits for a concurrency lock changed from notify to exec, it would be ended: it hasn't notified.
     "Type": "",
     "NotifyAccess": "none",
 }
@@ -36,13 +32,13 @@ RELEVANT = frozenset((*SPANS, *LISTS, *OTHERS, "Restart"))
 
 
 def limits_of(unit_files: Iterable[UnitFile]) -> dict[str, tuple[str, ...]]:
-    """The limits that a service has by some unit files."""
+    """The limits that some unit files give a service."""
     merged = merge(unit_files)
     return {name: values if name in LISTS else values[-1:] for name, values in merged.items() if name in RELEVANT}
 
 
 def lost(old: Limits, new: Limits) -> dict[str, tuple[str, ...]]:
-    """The limits that a run would lose if others came to apply, with the values that it has."""
+    """The limits that a run would lose by a change of limits, with their old values."""
     shorter = (name for name in SPANS if name in old and _seconds(name, new) < _seconds(name, old))
     kept = {name: old[name] for name in shorter}
     for name in LISTS:
@@ -64,7 +60,7 @@ def _seconds(name: str, limits: Limits) -> float:
 
 
 class Comparison:
-    """What becomes of running jobs when one set follows another.
+    """What happens to running jobs when one set replaces another.
 
     Args:
         old: the current set.
@@ -76,16 +72,13 @@ class Comparison:
         self._old, self._new, self._overrides = old, new, overrides
         self._differing = {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
 
-    def touched(self) -> Iterator[str]:
+    def touched(self) -> list[str]:
         """The services of either set of which a file differs, their own or an inherited one."""
-        if not self._differing:
-            return
-        for service in dict.fromkeys((*self._old.services, *self._new.services)):
-            if self.touches(service):
-                yield service
+        services = dict.fromkeys((*self._old.services, *self._new.services)) if self._differing else ()
+        return [service for service in services if self.touches(service)]
 
     def touches(self, service: str) -> bool:
-        """Whether a service is one of these."""
+        """Whether a file of a service differs."""
         paths = (service, *self._old.drop_ins(service), *self._new.drop_ins(service))
         return not self._differing.isdisjoint(paths)
 
@@ -93,18 +86,18 @@ class Comparison:
         """The limits that a run of a service would lose; None if it would lose its whole unit."""
         if service in self._old and service not in self._new:
             return None
-        return lost(self._before(service), self._after(service))
+        return lost(self._before(service), limits_of(self._new.files_of(service)))
 
     def old_files(self, service: str) -> list[UnitFile]:
         """What systemd has read for a service of the current set."""
         return self._old.files_of(service)
 
     def effect(self, service: str) -> str:
-        """A sentence on what becomes of a run of a touched service."""
+        """Describe in a sentence what happens to a run of a touched service."""
         losses = self.lost(service)
         if losses is None:
             return "goes on to its end with its limits, and is not started again"
-        before, after = self._before(service), self._after(service)
+        before, after = self._before(service), limits_of(self._new.files_of(service))
         keeps = [f"{name}={' '.join(filter(None, values))}" for name, values in sorted(losses.items())]
         longer = [name for name in SPANS if name not in losses and before.get(name) != after.get(name)]
         gets = [f"{name}={after.get(name, ('infinity',))[0]}" for name in longer if service in self._old]
@@ -121,6 +114,3 @@ class Comparison:
         files += [UnitFile(self._overrides[service])] if service in self._overrides else []
         # A unit that was removed and comes back has no limits in the meantime.
         return limits_of(files or [UnitFile("RuntimeMaxSec=infinity")])
-
-    def _after(self, service: str) -> dict[str, tuple[str, ...]]:
-        return limits_of(self._new.files_of(service))

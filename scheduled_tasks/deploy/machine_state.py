@@ -1,7 +1,7 @@
 """Read the state of the machine: the current set, our links, conflicts with them, and what systemd has loaded.
 
-Needs a handful of calls however many units there are: lists of the active ones, and one `systemctl show` for all timers
-and targets. That takes systemd a third of a second for a thousand, and is left out if there can't be anything to do.
+A handful of calls suffices however many units there are: lists of the active ones, and one `systemctl show` for all
+timers and targets, which takes a third of a second for a thousand and is left out if there can't be anything to do.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 SUMS = "SHA256SUMS"
 TIMED = ("clock-*.timer", "clock-*.target")
 OVERRIDE_MARK = "# Made by `clocks apply` while this job ran:"
-COARSE = 5  # CLOCK_REALTIME_COARSE, from which files get their times: the clock at the kernel's last tick
+COARSE = 5  # CLOCK_REALTIME_COARSE: the time of the kernel's last tick, which it gives to files
 SHOWN = "Id,ActiveState,NeedDaemonReload,InactiveExitTimestamp,NextElapseUSecRealtime,LoadState,FragmentPath"
 
 
@@ -58,16 +58,14 @@ def read_machine_state(places: Places, units: UnitSet, *, whole: bool = True) ->
 
 
 def running(places: Places) -> frozenset[str]:
-    """The clocks' services that run or are about to."""
+    """The clocks' services that are running or starting."""
     return frozenset(systemd.list_units(systemd.RUNNING_STATES, "clock-*.service", manager=places.manager))
 
 
 def _overrides(places: Places) -> Iterator[tuple[str, str]]:
-    """What an apply let running jobs keep (running_jobs.py): service → text."""
-    for path in (
-        *places.transient.glob("clock-*.service"),
-        *places.transient.glob(f"clock-*.service.d/{OVERRIDE_DROP_IN}"),
-    ):
+    """The limits overrides that an apply wrote (running_jobs.py): service → text."""
+    patterns = ("clock-*.service", f"clock-*.service.d/{OVERRIDE_DROP_IN}")
+    for path in (path for pattern in patterns for path in places.transient.glob(pattern)):
         with suppress(FileNotFoundError):  # the run ended meanwhile
             if (text := path.read_text()).startswith(OVERRIDE_MARK):
                 yield (path.name if path.name != OVERRIDE_DROP_IN else path.parent.name.removesuffix(".d")), text
@@ -128,8 +126,6 @@ def _in_the_way(places: Places, missing: Iterable[str]) -> Iterator[Conflict]:
 def _packaged(places: Places, missing: Iterable[str]) -> Iterator[Conflict]:
     """Units from packages that a unit of ours with the same name would replace."""
     for folder in places.packaged:
-        if not folder.is_dir():
-            continue
         packaged = {path.name for path in folder.glob("clock*.*") if not path.is_dir()}
         for path in sorted(packaged & set(missing)):
             yield Conflict(str(folder / path), "a package's unit, which ours would replace", "rename the job")
@@ -139,20 +135,19 @@ def edited(folder: Path, units: UnitSet) -> Iterator[Conflict]:
     """The files of a set that differ from its checksums; a set never changes after it was made."""
     if units.name == folder.name:
         return
-    try:
+    made: set[str] = set()
+    with suppress(FileNotFoundError):
         made = set((folder / SUMS).read_text().splitlines())
-    except FileNotFoundError:
-        made = set()
     for path in sorted({line.partition("  ")[2] for line in made ^ set(units.checksums.splitlines())}):
         instead = f"put your lines into a drop-in (systemctl edit), then move {folder} away and apply again"
         yield Conflict(str(folder / path), "edited by hand", instead)
 
 
 def _all_active(places: Places, units: UnitSet) -> dict[str, Loaded]:
-    """The set's timers and targets, if exactly these are active and loaded as their files say; otherwise nothing."""
+    """The set's timers and targets, if exactly these are active and loaded from their current files; otherwise {}."""
     [manager] = systemd.show("UnitPath,UnitsLoadTimestamp", manager=places.manager)
     loaded_at = systemd.timestamp(manager.get("UnitsLoadTimestamp", ""))
-    # Generators write while units are loaded, and nothing of a clock.
+    # Generators write while units are loaded, but nothing about clocks.
     folders = [folder for folder in manager["UnitPath"].split() if "/generator" not in folder]
     changes = (change for folder in folders for change in _changes(folder))
     if max(changes, default=inf) > loaded_at - time.clock_getres(COARSE):
@@ -190,7 +185,7 @@ def _loaded(places: Places) -> dict[str, Loaded]:
 
 
 def inactive_timers(places: Places) -> dict[str, float]:
-    """The clocks' timers that aren't started, and since when in seconds since the epoch; 0 for since the boot."""
+    """The clocks' inactive timers, and since when in seconds since the epoch; 0 if since the boot."""
     timers = systemd.list_units(["inactive"], "clock-*.timer", manager=places.manager)
     shown = systemd.show("Id,InactiveEnterTimestamp", *timers, manager=places.manager) if timers else []
     return {unit["Id"]: systemd.timestamp(unit["InactiveEnterTimestamp"]) for unit in shown}

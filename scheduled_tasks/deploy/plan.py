@@ -1,7 +1,7 @@
-"""What an apply would do: from the wanted set and the state of the machine to a Plan. Pure.
+"""Plan what an apply would do, from the wanted set and the state of the machine. Pure.
 
-An apply that was killed may have left the machine between two sets. So files alone don't decide: the plan is what is
-missing, by what systemd has loaded and whether that is active.
+An apply that was killed may have left the machine between two sets. So the plan compares not files alone, but also what
+systemd has loaded and started.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from scheduled_tasks.deploy.limits import Comparison
-from scheduled_tasks.render.unit_file import UnitFile
 from scheduled_tasks.render.unit_set import UnitSet
 
 
@@ -35,7 +34,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class StoppedTimers:
-    """The timers that an apply stops, as it noted them before it did.
+    """The timers that an apply stops, as it recorded them before.
 
     Attributes:
         timers: each with the instant from which its new schedule counts, in seconds since the epoch.
@@ -54,7 +53,7 @@ class Conflict:
         path: the file.
         problem: what is wrong with it.
         instead: what to do about it.
-        command: the command that does so, if there is one.
+        command: the command that does it, if there is one.
     """
 
     path: str
@@ -91,7 +90,7 @@ class MachineState:
     is_running: bool = True
 
     def is_active(self, unit: str) -> bool:
-        """Whether a timer or target is active; an apply has no interest in services."""
+        """Whether a timer or target is active."""
         return self.loaded.get(unit, Loaded()).active
 
 
@@ -101,7 +100,6 @@ class Plan:
 
     Attributes:
         reload: whether systemd has to read its units again.
-        unfinished: the timers that an apply stopped before it was killed.
         stale_overrides: the services that have a limits override although the run is over.
         on_running: a sentence for each running job that the plan touches.
     """
@@ -132,19 +130,14 @@ class Plan:
 
 
 def plan(units: UnitSet, state: MachineState) -> Plan:
-    """Plan how the machine gets a set."""
+    """Plan how to bring the machine to a set."""
     old = state.units
     started = {path for path in units if state.is_running and path.endswith((".timer", ".target"))}
     ours = {link.rpartition("/")[2] for link in state.links} | old.keys()
     changed = tuple(sorted(path for path in units.keys() & old.keys() if units[path] != old[path]))
-    restart = {
-        path
-        for path in changed
-        if path.endswith(".timer")
-        and state.is_active(path)
-        # A comment or a description that changed is no reason to restart a timer.
-        and units.file(path).section("Timer") != old.file(path).section("Timer")
-    }
+    timers = (path for path in changed if path.endswith(".timer") and state.is_active(path))
+    # A comment or a description that changed is no reason to restart a timer.
+    restart = {timer for timer in timers if units.file(timer).section("Timer") != old.file(timer).section("Timer")}
     outdated = any(unit.outdated for unit in state.loaded.values())
     missing = tuple(sorted(link for link in units.links if not state.links.get(link)))
     stale_overrides = tuple(sorted(state.overrides.keys() - state.running))
@@ -157,7 +150,7 @@ def plan(units: UnitSet, state: MachineState) -> Plan:
         stop=tuple(sorted(unit for unit in ours - units.keys() if state.is_active(unit))),
         restart=tuple(sorted(restart)),
         start=tuple(sorted(unit for unit in started if not state.is_active(unit))),
-        # A unit that was masked by hand and unmasked again lacks its link, and systemd doesn't know it any more.
+        # A unit that was masked by hand and unmasked again lacks its link, and systemd has forgotten it.
         reload=units.units != old.units or bool(missing or stale_overrides) or outdated,
         unfinished=state.unfinished,
         stale_overrides=stale_overrides,
@@ -172,13 +165,3 @@ def _effects_on_running(units: UnitSet, state: MachineState, restart: set[str]) 
             yield service, comparison.effect(service)
         elif f"{service.removesuffix('.service')}.timer" in restart:
             yield service, "goes on; only its next due time has changed"
-
-
-def calendar(timer: UnitFile) -> tuple[str, ...]:
-    """The values of a timer's OnCalendar= lines."""
-    return timer.values("OnCalendar")
-
-
-def is_persistent(timer: UnitFile) -> bool:
-    """Whether systemd keeps a stamp of the timer's last run."""
-    return "true" in timer.values("Persistent")

@@ -1,7 +1,6 @@
-"""Releases on a machine: people's links to the current one, and pruning.
+"""Releases on a machine: point the links that people use at the current one, and remove those that nothing needs.
 
-`UnitSet.release` says which release a set runs. Here the links that people use are pointed at it, and releases that
-neither a kept set nor a running job needs are removed.
+`UnitSet.release` says which release a set runs.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class Pruned:
 def prepare(units: UnitSet, places: Places, effects: Effects | None = None) -> None:
     """Create the path at which services see their release, before the first of them is started."""
     release = units.release
-    if release and not os.path.lexists(_inside(places, release.mount)):
-        (effects or Effects()).link(_inside(places, release.mount), _relative(release.folder, release.mount))
+    if release and not os.path.lexists(places.inside(release.mount)):
+        (effects or Effects()).link(places.inside(release.mount), _relative(release.folder, release.mount))
 
 
 def update_links(places: Places, effects: Effects | None = None) -> tuple[str, ...]:
@@ -52,11 +51,11 @@ def update_links(places: Places, effects: Effects | None = None) -> tuple[str, .
         release.mount: _relative(release.folder, release.mount),
         release.configuration.with_name("config.toml"): release.configuration.name,
     }
-    if credentials := _values(_inside(places, release.configuration)).get("credentials_folder"):
+    if credentials := _values(places.inside(release.configuration)).get("credentials_folder"):
         wanted[Path(credentials).with_name("current")] = Path(credentials).name
     changed = []
     for path, target in wanted.items():
-        link = _inside(places, path)
+        link = places.inside(path)
         if target != path.name and not (link.is_symlink() and str(link.readlink()) == target):
             effects.link(link, target)
             changed.append(str(path))
@@ -69,7 +68,7 @@ def prune_releases(places: Places, keep: int, *, act: bool = True, effects: Effe
     Args:
         places: where units live.
         keep: how many releases to keep, the current one included. One that a running job was started from stays too.
-        act: whether to remove them, or only to find them.
+        act: whether to remove them, or only to list them.
         effects: performs the side effects.
     """
     current = release_of(places.current)
@@ -89,16 +88,16 @@ def prune_releases(places: Places, keep: int, *, act: bool = True, effects: Effe
             configurations.add(release.configuration.name)
         else:
             old_sets.append(folder)
-    folders = sorted(path for path in _inside(places, current.folder.parent).iterdir() if path.is_dir())
+    folders = sorted(path for path in places.inside(current.folder.parent).iterdir() if path.is_dir())
     used = {path.name for path in kept} | set(_used_by_processes(_names(folders)))
     releases = [path for path in folders if path.name not in used]
     # With its stamp, a job that comes back later would seem to have missed all runs since.
     timers = {path.name for folder in old_sets for path in folder.glob("*.timer")}
     timers -= {path.name for folder in kept_sets for path in folder.glob("*.timer")}
     stamps = [path for timer in sorted(timers) if (path := places.stamps / f"stamp-{timer}").exists()]
-    files = [*_old_files(_inside(places, current.configuration.parent), configurations), *stamps]
+    files = [*_old_files(places.inside(current.configuration.parent), configurations), *stamps]
     if act:
-        for path in (*old_sets, *files, *releases):  # sets first: none of them may ever name what is gone
+        for path in (*old_sets, *files, *releases):  # sets first, so that none ever names what is gone
             if path.is_dir():
                 effects.remove_folder(path)
             else:
@@ -116,9 +115,7 @@ def _old_files(folder: Path, configurations: Iterable[str]) -> Iterator[Path]:
         else:
             encrypted = (f"{name}.cred" for name in values.get("encrypted_credentials", []))
             wanted |= {*values.get("credentials", []), *encrypted}
-    for path in sorted(folder.glob("config-*.toml")):
-        if path.name not in configurations:
-            yield path
+    yield from (path for path in sorted(folder.glob("config-*.toml")) if path.name not in configurations)
     if (folder / "credentials").is_dir():
         yield from (path for path in sorted((folder / "credentials").iterdir()) if path.name not in wanted)
 
@@ -143,10 +140,6 @@ def _used_by_processes(releases: Iterable[str]) -> Iterator[str]:
 
 def _relative(target: Path, link: Path) -> str:
     return os.path.relpath(target, link.parent)
-
-
-def _inside(places: Places, path: Path) -> Path:
-    return places.root / str(path).lstrip("/")
 
 
 def _names(paths: Iterable[Path]) -> tuple[str, ...]:

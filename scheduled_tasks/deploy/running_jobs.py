@@ -2,7 +2,7 @@
 
 systemd applies what a reload brings to a running service, too: a shorter time limit ends it at once (decision 0005).
 So an apply writes overrides below /run, which give a running job its old limits, or the unit that it was started from,
-and which the end of the run removes. `limits` decides what they contain, `RunningJobGuard` writes them.
+and which the end of the run removes. `limits` decides what they contain.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class RunningJobGuard:
         self._comparison = Comparison(state.units, units, state.overrides)
         lost = {service: self._comparison.lost(service) for service in self._comparison.touched()}
         self._at_risk = {service for service, limits in lost.items() if limits != {}}
-        self._unharmed = lost.keys() - self._at_risk  # with the new set their runs need no override
+        self._unharmed = lost.keys() - self._at_risk  # need no override with the new set
         self._written: dict[str, bool] = {}  # service → whether its link was removed
 
     def before_switch(self) -> None:
@@ -64,7 +64,7 @@ class RunningJobGuard:
         self._write(running)
 
     def reload(self) -> None:
-        """Make systemd read the new set; a second time only if a run began or ended at that very moment."""
+        """Make systemd read the new set; a second time only if a run began or ended in the meantime."""
         self._effects.systemctl("daemon-reload")
         running = self._running()
         late = self._started_before_reload([service for service in running if service not in self._written])
@@ -76,7 +76,7 @@ class RunningJobGuard:
             self._effects.systemctl("daemon-reload")
 
     def undo(self) -> None:
-        """Remove the overrides after a failure: the old set, which has all this, stays current."""
+        """Remove the overrides after a failure: the old set, which has the same units, stays current."""
         for service, unlinked in self._written.items():
             self._remove(service)
             if unlinked:
@@ -98,24 +98,23 @@ class RunningJobGuard:
         for service in services:
             lost = self._comparison.lost(service)
             link = self._places.systemd / service
-            unlinked = lost is None and link.is_symlink()
-            self._written[service] = unlinked
-            path = _path(service, self._places, whole=lost is None)
-            self._effects.folder(path.parent)
+            self._written[service] = lost is None and link.is_symlink()
+            whole, drop_in = self._paths(service)
+            self._effects.folder(whole.parent if lost is None else drop_in.parent)
             if lost is None:
-                self._effects.write(path, unit_text(self._comparison.old_files(service), service, self._places))
+                self._effects.write(whole, unit_text(self._comparison.old_files(service), service, self._places))
             else:
-                self._effects.write(path, drop_in_text(lost, service, self._places))
-            if unlinked:
-                self._effects.remove(link)  # it will soon dangle, and systemd would look no further
+                self._effects.write(drop_in, drop_in_text(lost, service, self._places))
+            if self._written[service]:
+                self._effects.remove(link)  # it will soon dangle, and systemd would not look for the override
 
     def _remove(self, service: str) -> None:
-        for whole in (True, False):
-            path = _path(service, self._places, whole=whole)
+        paths = self._paths(service)
+        for path in paths:
             if path.exists():
                 self._effects.remove(path)
-        self._effects.remove_if_empty(path.parent)
+        self._effects.remove_if_empty(paths[1].parent)
 
-
-def _path(service: str, places: Places, *, whole: bool) -> Path:
-    return places.transient / service if whole else places.transient / f"{service}.d" / OVERRIDE_DROP_IN
+    def _paths(self, service: str) -> tuple[Path, Path]:
+        """The unit and the drop-in that override a service."""
+        return self._places.transient / service, self._places.transient / f"{service}.d" / OVERRIDE_DROP_IN

@@ -1,4 +1,4 @@
-"""How exposed a set's services are, by systemd's own measure, and the gate that stops a set that is too exposed.
+"""Measure how exposed a set's services are, and refuse a set that is too exposed.
 
 Runs `systemd-analyze security --offline`, which reads files and changes nothing.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scheduled_tasks.deploy.analyze import analyze, temporary_folder
@@ -16,7 +15,6 @@ from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.options import COSTS
 from scheduled_tasks.render import names
 from scheduled_tasks.render.directives import RELAXED
-from scheduled_tasks.render.unit_file import Directive
 from scheduled_tasks.render.unit_set import UnitSet
 
 MAX_SCORE = 1.2
@@ -25,7 +23,7 @@ OWN_MAX_SCORE = 1.7
 
 
 class ExposedUnitError(ScheduledTasksError):
-    """A service is more exposed than its clock file's named relaxations allow."""
+    """A service is more exposed than the relaxations in its clock file allow."""
 
     exit_code = 65
 
@@ -36,7 +34,7 @@ class Exposure:
 
     Attributes:
         score: 0 to 10, less is better.
-        relaxed: the relaxations that its clock file names, as the unit has them.
+        relaxed: the relaxations that the unit names.
         reasons: what raised the score and by how much, the worst first.
     """
 
@@ -54,41 +52,36 @@ def exposures(units: UnitSet) -> list[Exposure]:
     """
     with temporary_folder(units) as folder:
         scores = _scores(units.services, f"{folder}:")
+        relaxed = {service: tuple(sorted(_relaxed(units, service))) for service in units.services}
         return [
-            Exposure(
-                service,
-                scores[service],
-                tuple(sorted(_relaxed(directive for file in units.files_of(service) for directive in file.directives))),
-                _reasons(service, f"{folder}:"),
-            )
+            Exposure(service, scores[service], relaxed[service], _reasons(service, f"{folder}:"))
             for service in units.services
         ]
 
 
 def gate(units: UnitSet) -> None:
-    """Let a set pass whose services score at most 1.2 plus the cost of each relaxation that they name.
+    """Refuse a set with a service that scores above its limit: 1.2 plus the cost of each relaxation that it names.
 
     Raises:
-        ExposedUnitError: a service scores more: which one, its score, and what raised it.
+        ExposedUnitError: a service scores more; names it, its score, and what raised it.
         ServiceUnavailableError: see `exposures`.
     """
     groups = group_services(units)
     if not groups:
         return
-    first = [group.services[0] for group in groups]
-    others = {service for group in groups for service in group.services[1:]}
+    first = [group[0] for group in groups]
+    others = {service for group in groups for service in group[1:]}
     measured = {path: text for path, text in units.items() if path not in others and not path.endswith(".timer")}
     faults = []
     with temporary_folder(measured) as folder:
-        # Without what the machine has: an operator's own drop-ins are the operator's business.
+        # Without drop-ins of the machine: an operator's own are the operator's business.
         scores = _scores(first, folder)
-        for group in groups:
-            service = group.services[0]
+        for service, *alike in groups:
             base = OWN_MAX_SCORE if service in names.OWN_SERVICES else MAX_SCORE
-            score, limit = scores[service], base + sum(COSTS[name] for name in _relaxed(group.directives))
+            score, limit = scores[service], base + sum(COSTS[name] for name in _relaxed(units, service))
             if score > limit + 0.001:
                 worst = "; ".join(f"{what} ({by:.1f})" for what, by in _reasons(service, folder)[:3])
-                more = f" and {len(group.services) - 1} more" if len(group.services) > 1 else ""
+                more = f" and {len(alike)} more" if alike else ""
                 faults.append(
                     f"{service}{more}: exposed to {score:.1f}, at most {limit:.1f} is allowed: {worst}; "
                     "a relaxation has a name, see relax in docs/reference/clock-files.md"
@@ -97,8 +90,8 @@ def gate(units: UnitSet) -> None:
         raise ExposedUnitError("\n".join(("systemd-analyze security: too exposed, nothing was changed:", *faults)))
 
 
-def _relaxed(directives: Iterable[Directive]) -> set[str]:
-    return {name for directive in directives if directive.name == RELAXED for name in directive.value.split()}
+def _relaxed(units: UnitSet, service: str) -> set[str]:
+    return {name for value in units.effective(service).get(RELAXED, ()) for name in value.split()}
 
 
 def _scores(services: list[str], path: str) -> dict[str, float]:

@@ -1,8 +1,7 @@
 """The directories of unit sets on a machine: when each was current, and which are kept for a rollback. Reads only.
 
-When a set stops being the current one, its directory gets as its time the instant at which it became current; until
-then the link `current` has that time. So a set of an apply that was killed before the switch has no time, and is
-nothing to go back to.
+The modification time of a set's directory is the instant at which it became current; for the current set, that of the
+link `current` is. A set whose apply was killed before the switch has the time NEVER: nothing to roll back to.
 """
 
 from __future__ import annotations
@@ -38,25 +37,19 @@ def release_of(folder: Path) -> Release | None:
 
 
 def superfluous(places: Places) -> list[Path]:
-    """The sets to remove: never current, or neither among the last ones nor the last of an installed release."""
+    """The sets to remove: never current, or neither among the last `KEPT_SETS` nor the last of an installed release."""
     kept = sets(places)
     releases: set[Path] = set()
     old = []
     for number, folder in enumerate(kept):
         release = release_of(folder)
-        is_first = release is not None and release.folder not in releases and _exists(release.folder, places)
-        if release is not None:
+        is_first = release and release.folder not in releases and places.inside(release.folder).is_dir()
+        if release:
             releases.add(release.folder)
         if number >= KEPT_SETS and not is_first:
             old.append(folder)
     return [*old, *(folder for folder in _folders(places) if folder not in kept)]
 
 
-def _exists(release: Path, places: Places) -> bool:
-    return (places.root / str(release).lstrip("/")).is_dir()
-
-
 def _folders(places: Places) -> list[Path]:
-    if not places.sets.is_dir():
-        return []
-    return [path for path in places.sets.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."]
+    return [path for path in places.sets.glob("[!.]*") if path.is_dir() and not path.is_symlink()]

@@ -1,4 +1,4 @@
-"""The sets that are kept: list them, roll back to one, remove everything."""
+"""List the kept sets, roll back to one, or remove everything."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def rollback(name: str, places: Places, effects: Effects | None = None) -> Appli
         effects: performs the side effects.
 
     Raises:
-        UsageError: there is no such set, or several names begin so.
+        UsageError: no set, or more than one, has a name that begins so.
         ForeignUnitError: the set was edited by hand.
     """
     folder = _find(name, places)
@@ -78,8 +78,9 @@ def _find(name: str, places: Places) -> Path:
     if len(matches) == 1:
         return matches[0]
     kept = ", ".join(folder.name[:12] for folder in others) or "none"
-    count = len(matches)
-    problem = f"{count} sets begin with {name}" if matches else f"there is no set {name}" if name else "no other set"
+    problem = f"there is no set {name}" if name else "no other set"
+    if matches:
+        problem = f"{len(matches)} sets begin with {name}"
     raise UsageError(f"{problem}: those to go back to are {kept}; see 'clocks sets'")
 
 

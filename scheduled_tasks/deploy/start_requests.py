@@ -1,8 +1,7 @@
 """Start requests: files that tell a job's next start which slot to run, for whom, and whether a pause counts.
 
-A request is an EnvironmentFile= of the job's service (units/all-services.conf.j2), so that the very unit runs, with its
-user, its limits and its log. It is valid for one start: run-task ignores it in later ones (run/slot.py). Needs root, as
-every start of a service does.
+A request is an EnvironmentFile= of the job's service (units/all-services.conf.j2), so the job runs in its own unit,
+with its user, limits and log. run-task ignores it in later starts (run/slot.py). Needs root, as every start does.
 """
 
 from __future__ import annotations
@@ -84,13 +83,13 @@ def start(units: Iterable[str], *, wait: bool = False, effects: Effects | None =
 
 
 def busy(units: Sequence[str]) -> set[str]:
-    """Those of some services that run or are about to."""
+    """Those of some services that are running or starting."""
     shown = systemd.show("Id,ActiveState,Job", *units) if units else []
     return {unit["Id"] for unit in shown if systemd.is_busy(unit)}
 
 
 def sweep(places: Places, effects: Effects | None = None) -> None:
-    """Remove the requests whose start is over: the caller that would have removed them is gone."""
+    """Remove the requests whose start is over, left by callers that were killed."""
     with suppress(FileNotFoundError):
         names = {path.name.partition(".")[0] for path in places.start_requests.iterdir()}
         units = {f"{name}.service" for name in names}

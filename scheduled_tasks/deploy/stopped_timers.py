@@ -1,9 +1,8 @@
 """Stop and restart timers around an apply without firing or losing a run.
 
-Decision 0005 has the facts about systemd. In short: from the moment that a timer is stopped its new schedule counts.
-The stamp of a persistent timer is set to that moment, and systemd itself starts what fell due since. systemd would
-start a plain timer's runs from before it, too; so its service is blocked while the timer starts, and what fell due is
-started afterwards.
+Decision 0005 has the facts about systemd. In short: once a timer is stopped, its new schedule counts. The stamp of a
+persistent timer is set to that moment, and systemd itself starts what fell due since. For a plain timer it would also
+start earlier runs; so the service is blocked while the timer starts, and what fell due is started afterwards.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from scheduled_tasks.deploy import start_requests, systemd
 from scheduled_tasks.deploy.analyze import next_runs
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import stopped_timers_path
-from scheduled_tasks.deploy.plan import MachineState, Plan, StoppedTimers, calendar, is_persistent
+from scheduled_tasks.deploy.plan import MachineState, Plan, StoppedTimers
 from scheduled_tasks.deploy.systemd import SystemdError
 from scheduled_tasks.render.names import Places, service_of, timer_name
 from scheduled_tasks.render.unit_file import UnitFile
@@ -72,7 +71,7 @@ def before_stop(state: MachineState, todo: Plan, units: UnitSet, places: Places,
     both = state.units | units
     before = {unit for unit, loaded in state.loaded.items() if loaded.started_before}
     timers = [unit for unit in start if unit.endswith(".timer")]
-    persistent = {timer: since.get(timer, now) for timer in timers if is_persistent(both.file(timer))}
+    persistent = {timer: since.get(timer, now) for timer in timers if _is_persistent(timer, both)}
     return Restart(
         stopped=stopped,
         nominal_times=_nominal_times({timer: due[timer] for timer in stopped.pending if timer in due}, state.units),
@@ -88,7 +87,7 @@ def before_stop(state: MachineState, todo: Plan, units: UnitSet, places: Places,
 
 def _pending(due: Mapping[str, float], units: UnitSet, now: float) -> list[str]:
     """The timers with a past run still to start: delayed by jitter, or by less than AccuracySec=."""
-    following = next_runs({timer: calendar(units.file(timer)) for timer in due}, now)
+    following = next_runs({timer: units.file(timer).values("OnCalendar") for timer in due}, now)
     return [
         timer
         for timer, at in due.items()
@@ -97,17 +96,17 @@ def _pending(due: Mapping[str, float], units: UnitSet, now: float) -> list[str]:
 
 
 def _needs_stamp(stamp: Path, timer: UnitFile, since: float, *, was_started: bool) -> bool:
-    """Whether systemd would start a run from before `since`, by the stamp or, without one, from its memory."""
+    """Whether systemd would start a run from before `since`, by the timer's stamp or, without one, from memory."""
     try:
         last = stamp.stat().st_mtime
     except FileNotFoundError:
         return was_started
-    run = next_runs({"": calendar(timer)}, last)[""] if last < since else None
+    run = next_runs({"": timer.values("OnCalendar")}, last)[""] if last < since else None
     return run is not None and run.timestamp() <= since
 
 
 def restart(plan: Restart, units: UnitSet, places: Places, effects: Effects) -> tuple[str, ...]:
-    """Start the timers, and the runs that fell due while they were stopped; return the services of the latter."""
+    """Start the timers, and the services that fell due while they were stopped; return these services."""
     for timer, since in plan.stamps.items():
         if timer not in units:
             continue
@@ -123,21 +122,19 @@ def restart(plan: Restart, units: UnitSet, places: Places, effects: Effects) -> 
         settled = _settle(blocked, places)
     overdue = _overdue(plan.stopped, units, settled, places)
     services = [service_of(timer) for timer in overdue]
-    for timer, service in zip(overdue, services, strict=True):  # to the ledger it is the timer's run, of that slot
+    for timer, service in zip(overdue, services, strict=True):  # the ledger counts it as the timer's run of that slot
         at = plan.nominal_times.get(timer)
         start_requests.write(places, service, at=at, trigger="timer", effects=effects)
     effects.systemctl("start", services, "--no-block")
     return tuple(services)
 
 
-def forget(places: Places, effects: Effects) -> None:
-    """Remove the record of stopped timers: the last step of an apply."""
-    if stopped_timers_path(places).exists():
-        effects.remove(stopped_timers_path(places))
+def _is_persistent(timer: str, units: UnitSet) -> bool:
+    return "true" in units.file(timer).values("Persistent")
 
 
 def _nominal_times(due: Mapping[str, float], units: UnitSet) -> dict[str, datetime]:
-    """The slots for which timers elapse at some instants, by the schedules of their set."""
+    """The nominal times of the runs that are due at some instants, by the schedules of the set."""
     times = {}
     for job in units.jobs if due else ():
         timer = timer_name(job["clock"], job["job"])
@@ -150,7 +147,7 @@ def _nominal_times(due: Mapping[str, float], units: UnitSet) -> dict[str, dateti
 
 @contextmanager
 def _blocked(timers: list[str], places: Places, effects: Effects) -> Iterator[None]:
-    """Keep the timers' services from starting; not after a kill, because the links lead to this process."""
+    """Keep the timers' services from starting, until this process ends if it is killed: the links lead to it."""
     if not timers:
         yield
         return
@@ -168,7 +165,7 @@ def _blocked(timers: list[str], places: Places, effects: Effects) -> Iterator[No
 
 
 def _settle(timers: list[str], places: Places) -> float:
-    """Wait until none of some timers has a past run to start; return an instant at which that was so."""
+    """Wait until no timer has a past run to start; return an instant at which none had."""
     deadline = time.monotonic() + SETTLE_TIMEOUT
     while True:
         now = time.time()
@@ -197,15 +194,15 @@ def _overdue(stopped: StoppedTimers, units: UnitSet, settled: float, places: Pla
     waiting = {timer: since for timer, since in timers.items() if started.get(timer, 0) < since}
     overdue = [timer for timer in waiting if timer in stopped.pending]
     for since in sorted(set(waiting.values())):  # one per apply; several only after killed ones
-        plain = [timer for timer, at in waiting.items() if at == since and not is_persistent(units.file(timer))]
-        runs = next_runs({timer: calendar(units.file(timer)) for timer in plain}, since)
+        plain = [timer for timer, at in waiting.items() if at == since and not _is_persistent(timer, units)]
+        runs = next_runs({timer: units.file(timer).values("OnCalendar") for timer in plain}, since)
         overdue += [timer for timer, run in runs.items() if run and run.timestamp() <= settled and timer not in overdue]
     return overdue
 
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """Defer a lost connection or Ctrl-C until the timers run again."""
+    """Defer the signals of a lost connection or Ctrl-C until the timers run again."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     try:
         yield

@@ -1,8 +1,7 @@
-"""Switch from one set to another, in an order in which a machine that stops anywhere has the old set or the new one.
+"""Switch from one set to another; wherever a machine stops in between, it has the old set or the new one.
 
 A set is an immutable folder named by the hash of its content; `current` points to one, and /etc/systemd/system links
-through it, so one rename switches the machine. Decision 0005 says why each step stands where it does. Every change
-goes through `Effects`.
+through it, so one rename switches the machine. Decision 0005 gives the reasons for the order of the steps.
 """
 
 from __future__ import annotations
@@ -16,14 +15,12 @@ from pathlib import Path
 
 from scheduled_tasks.deploy import deployment_reports, stopped_timers
 from scheduled_tasks.deploy.effects import Effects
-from scheduled_tasks.deploy.machine_state import SUMS
+from scheduled_tasks.deploy.machine_state import SUMS, stopped_timers_path
 from scheduled_tasks.deploy.plan import MachineState, Plan
 from scheduled_tasks.deploy.running_jobs import RunningJobGuard
 from scheduled_tasks.deploy.set_folders import NEVER, applied_at, superfluous
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
-
-FOLLOWING = ".following"  # the link that becomes `current`
 
 
 def write_set(files: Mapping[str, str], folder: Path, effects: Effects | None = None) -> None:
@@ -36,7 +33,7 @@ def write_set(files: Mapping[str, str], folder: Path, effects: Effects | None = 
 
 @dataclass(frozen=True)
 class Switch:
-    """A machine's way from its current set to another.
+    """The steps from a machine's current set to another.
 
     Attributes:
         units: the set to switch to; empty to remove everything.
@@ -66,10 +63,13 @@ class Switch:
             self._flip()
         # If this apply is killed, the stale links tell the next one which units were ours. So they are removed last.
         for link in self.todo.stale_links:
-            self._remove_link(link)
+            path = self.places.systemd / link
+            self.effects.remove(path)
+            if path.parent.name.endswith(".d"):
+                self.effects.remove_if_empty(path.parent)
         self._remove_old_sets()
-        if self.places.is_running:
-            stopped_timers.forget(self.places, self.effects)
+        if (record := stopped_timers_path(self.places)).exists():
+            self.effects.remove(record)
         return caught_up
 
     @cached_property
@@ -78,11 +78,12 @@ class Switch:
 
     @property
     def _following(self) -> Path:
-        return self.places.sets / FOLLOWING
+        """The link that becomes `current`."""
+        return self.places.sets / ".following"
 
     @property
     def _stale_wants(self) -> list[str]:
-        """The links because of which systemd would keep a removed target in memory."""
+        """The links that would make systemd keep a removed target in memory."""
         return [link for link in self.todo.stale_links if link.startswith(WANTED_BY)]
 
     def _prepare(self) -> None:
@@ -116,13 +117,13 @@ class Switch:
             raise
 
     def _with_timers_stopped(self) -> tuple[str, ...]:
-        """Stop timers, flip, reload, start timers; after an error the old set's, as before."""
+        """Stop timers, switch, reload, start timers; after an error, restore the old set and start its timers."""
         before = self._current()
         restart = stopped_timers.before_stop(self.state, self.todo, self.units, self.places, self.effects)
         since = max((restart.stopped.timers[timer] for timer in self.todo.restart), default=time.time())
-        note = None
+        report = None
         if self.todo.flips and not self.places.home:
-            note = deployment_reports.write_report(self.units, since, self.places, self.effects)
+            report = deployment_reports.write_report(self.units, since, self.places, self.effects)
         guard = RunningJobGuard(self.state, self.units, self.places, self.effects)
         try:
             self.effects.systemctl("stop", [*self.todo.stop, *self.todo.restart])
@@ -131,12 +132,12 @@ class Switch:
             self._flip_back(before)
             guard.undo()
             stopped_timers.restart(restart, self.state.units, self.places, self.effects)
-            if note:
-                self.effects.remove(note)
+            if report:
+                self.effects.remove(report)
             raise
         caught_up = stopped_timers.restart(restart, self.units, self.places, self.effects)
-        if note:
-            deployment_reports.complete_report(note, self.units, since, time.time(), self.effects)
+        if report:
+            deployment_reports.complete_report(report, self.units, since, time.time(), self.effects)
         return caught_up
 
     def _switch(self, guard: RunningJobGuard) -> None:
@@ -169,12 +170,6 @@ class Switch:
 
     def _current(self) -> Path | None:
         return self.places.current.readlink() if self.places.current.is_symlink() else None
-
-    def _remove_link(self, link: str) -> None:
-        path = self.places.systemd / link
-        self.effects.remove(path)
-        if path.parent.name.endswith(".d"):
-            self.effects.remove_if_empty(path.parent)
 
     def _remove_old_sets(self) -> None:
         for folder in superfluous(self.places):

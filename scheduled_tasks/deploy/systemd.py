@@ -1,7 +1,7 @@
 """The only client of systemctl: list and show units, start and stop them, and read the timestamps that it prints.
 
-It decides nothing about clocks. Commands that change something come through `effects`. Only run/start_cause.py calls
-systemctl on its own: a run may import neither this room nor what it needs.
+Commands that change something come through `effects`. Only run/start_cause.py calls systemctl on its own: a run may
+import neither this package nor what it needs.
 """
 
 from __future__ import annotations
@@ -47,12 +47,8 @@ def show(properties: str, *units: str, manager: Iterable[str] = ()) -> list[dict
     """Properties of units, one dictionary per unit; of the manager, without units. A pattern matches loaded units."""
     # Without --all a pattern would match none of the timers that a killed apply had stopped.
     options = ("--all", "--timestamp=us+utc", f"--property={properties}")
-    printed = run("show", *options, "--", *units, manager=manager)
-    return [
-        dict(line.partition("=")[::2] for line in block.splitlines())
-        for block in printed.split("\n\n")
-        if block.strip()
-    ]
+    blocks = filter(str.strip, run("show", *options, "--", *units, manager=manager).split("\n\n"))
+    return [dict(line.partition("=")[::2] for line in block.splitlines()) for block in blocks]
 
 
 def list_units(states: Iterable[str], *patterns: str, manager: Iterable[str] = ()) -> list[str]:
@@ -67,7 +63,7 @@ def is_busy(unit: dict[str, str]) -> bool:
 
 
 def has_job(unit: dict[str, str]) -> bool:
-    """Whether systemd has still to start or stop a unit, by its property Job."""
+    """Whether systemd still has to start or stop a unit, by its property Job."""
     return unit.get("Job", "0") not in {"", "0"}
 
 
@@ -80,6 +76,6 @@ def version() -> str:
 
 
 def timestamp(shown: str) -> float:
-    """Seconds since the epoch of a timestamp as systemctl prints it in UTC; 0 for none."""
+    """Parse a timestamp that systemctl prints in UTC into seconds since the epoch; 0 for none."""
     at = parse_systemd(shown)
     return at.timestamp() if at else 0

@@ -1,24 +1,20 @@
 """Write a trigger in cron's five fields, with a shell condition (the guard) for what they can't express.
 
-Cron combines day and weekday with OR if both are restricted, and has no `last`, no week and no year. On those days the
-guard decides. What is lost all the same is returned as differences.
+Cron combines day and weekday with OR if both are restricted, and has no `last`, no week and no year. In these
+cases the guard decides whether to run. What is still lost is returned as differences.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from scheduled_tasks.conversion_report import Difference, dates_until
+from scheduled_tasks.conversion_report import Difference, shifts_to_compare
 from scheduled_tasks.schedule import occurrences
 from scheduled_tasks.schedule.calendar_lines import ranges
 from scheduled_tasks.schedule.evaluator import is_moved
 from scheduled_tasks.schedule.trigger import ALL, LAST, Cron, Interval, Trigger
-from scheduled_tasks.schedule.zone import shifts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 HOUR, DAY, WEEK = 3600, 86400, 7 * 86400
 
@@ -116,17 +112,12 @@ def _bounds(trigger: Trigger, now: datetime) -> list[str]:
 
 
 def _nights_of_change(cron: Cron, now: datetime) -> list[Difference]:
-    """The nights on which cron, which ignores shifts, differs from this project."""
+    """The nights of change on which cron, which ignores shifts, runs a job at other times."""
     dates: dict[bool, list[str]] = {True: [], False: []}
-    until = dates_until(cron, now)
-    for shift in shifts(cron.zone, now.year, until.year):
-        if not now < shift.at <= until:
-            continue
-        around = timedelta(hours=3)
+    around = timedelta(hours=3)
+    for shift in shifts_to_compare(cron, now):
         near = occurrences(cron, after=shift.at - around, until=shift.at + around)
-        touched = [
-            occurrence for occurrence in near if shift.first <= occurrence.nominal.replace(tzinfo=None) < shift.end
-        ]
+        touched = [run for run in near if shift.first <= run.nominal.replace(tzinfo=None) < shift.end]
         follows = cron.hours == ALL["hour"]  # cron and Kubernetes then go by real time, like this project
         if any(map(is_moved, touched)) if shift.is_gap else touched and not follows:
             dates[shift.is_gap].append(f"{shift.first:%Y-%m-%d}")

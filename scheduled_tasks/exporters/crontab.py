@@ -1,4 +1,4 @@
-"""Write clocks as lines of /etc/cron.d, for going back to cron, with a report of what cron can't keep.
+"""Write clocks as lines of /etc/cron.d, for a return to cron, with a report of what cron can't keep.
 
 Cron starts the same run-task, so flags, log lines and the rows of runs stay.
 """
@@ -6,20 +6,16 @@ Cron starts the same run-task, so flags, log lines and the rows of runs stay.
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
 
+from scheduled_tasks.clock import ClockSpec, Job
 from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.exporters.cron_words import CronWords, cron_words
 from scheduled_tasks.exporters.kubernetes import run_task_words
+from scheduled_tasks.options import Options
 from scheduled_tasks.schedule import describe
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-    from pathlib import Path
-
-    from scheduled_tasks.clock import ClockSpec, Job
-    from scheduled_tasks.options import Options
 
 KEPT_OPTIONS = {"on_database_error"}  # run-task gets it; the report names each other option that is given
 
@@ -43,7 +39,7 @@ def export(  # noqa: PLR0913 - what a crontab contains
         user: who runs the jobs.
         timezone: the hosts' zone; jobs in another one get a CRON_TZ, which only cronie reads.
         base: what paths in the report are relative to.
-        now: where dates in the report start.
+        now: the start of the period whose dates the report names.
     """
     lines = ["# Written by `clocks export crontab`: change the clock files instead.", "SHELL=/bin/sh"]
     lines += [f"SCHEDULED_TASKS_CONFIG={configuration}", 'MAILTO=""']

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from scheduled_tasks.clock import ClockSpec, Job
 from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.exporters.cron_words import CronWords, cron_words
 from scheduled_tasks.options import DEFAULT_OPTIONS, Options, seconds_of
 from scheduled_tasks.schedule import describe
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from scheduled_tasks.clock import ClockSpec, Job
 
 MAX_NAME_LENGTH = 52  # of a CronJob: its Jobs get eleven characters more
 START_DEADLINE = 60  # seconds, for a job that is not caught up; below ten seconds a CronJob may never start
@@ -220,10 +217,7 @@ def _environment(options: Options, words: CronWords) -> list[dict[str, str]]:
     variables = {name: value for name, _, value in pairs}
     if words.guard:
         variables["TZ"] = words.zone
-    variables |= {
-        "SCHEDULED_TASKS_CONFIG": f"{CONFIGURATION}/config.toml",
-        "CREDENTIALS_DIRECTORY": CREDENTIALS,
-    }
+    variables |= {"SCHEDULED_TASKS_CONFIG": f"{CONFIGURATION}/config.toml", "CREDENTIALS_DIRECTORY": CREDENTIALS}
     return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in variables.items()]
 
 

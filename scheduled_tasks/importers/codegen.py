@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from scheduled_tasks.importers.apscheduler.values import WebApplication
+from scheduled_tasks.importers.apscheduler.model import WebApplication
 
 LINE_LENGTH = 88
 
@@ -60,9 +60,7 @@ def _item(item: str, indent: str) -> list[str]:
 
 
 def _source(text: str, node: ast.expr) -> str:
-    segment = ast.get_source_segment(text, node)
-    assert segment is not None  # noqa: S101 - the node is of this text
-    return segment
+    return ast.get_source_segment(text, node) or ""
 
 
 def import_lines(imports: dict[str, set[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Find what a function of a clock file needs of the file: the statements that bind or change the names it uses."""
+"""Find the statements of a clock file that a function needs: those that bind or change the names it uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scheduled_tasks.importers.apscheduler.functions import Target, decorator_name
-from scheduled_tasks.importers.apscheduler.values import ClockSource, Instance, Scheduler
+from scheduled_tasks.importers.apscheduler.model import ClockSource, Instance, Scheduler
 from scheduled_tasks.importers.apscheduler.vocabulary import ENDS
 
 BUILTINS = set(dir(builtins))
@@ -86,20 +86,20 @@ class Dependencies:
 
 
 def used_scheduler(source: ClockSource, target: Target) -> str:
-    """The scheduler that a function of the file uses, directly or through what it needs of the file; or ""."""
+    """The name of the scheduler that a function uses, directly or through other statements of the file; or ""."""
     names = Dependencies(source, {target.name}).names if target.node is not None else set()
     return next((name for name in sorted(names) if isinstance(source.names.get(name), Scheduler)), "")
 
 
 def unset_names(source: ClockSource, target: Target) -> list[str]:
-    """The names that a function of the file needs and that, say, only `main()` sets."""
+    """The names that a function of the file needs and the module doesn't set, such as those that `main()` sets."""
     if target.module or target.node is None:
         return []
     return sorted(Dependencies(source, {target.name}).unset())
 
 
 def calls_left_out(source: ClockSource, targets: Iterable[Target]) -> list[ast.Expr]:
-    """Top-level calls that neither a moved function nor a job needs: somebody has to decide where they belong."""
+    """Top-level calls that neither a moved function nor a job needs: the report lists them for a person to place."""
     return Dependencies(source, {target.name for target in targets if not target.module}).calls_left_out()
 
 
@@ -122,11 +122,7 @@ def _globals_used(text: str) -> dict[str, set[str]]:
 
 
 def _statement(node: ast.stmt) -> _Statement:
-    binds: set[str] = set()
-    if isinstance(node, DEFINITIONS):
-        binds.add(node.name)
-    elif not isinstance(node, IMPORTS):
-        binds = _bound(node)
+    binds = set() if isinstance(node, IMPORTS) else _bound(node)
     changes: set[str] = set()
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         changes = _roots(node.value.func) | {name for arg in node.value.args for name in _roots(arg)}

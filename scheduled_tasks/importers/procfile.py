@@ -1,10 +1,11 @@
-"""Read a Procfile: the Python files of the processes that are clocks, under their names, and an entry for each line."""
+"""Read a Procfile: the clock files by process name, and a report entry for each line."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference, Entry
@@ -25,9 +26,8 @@ def is_procfile(path: Path) -> bool:
     return path.name.startswith("Procfile")
 
 
-def read_procfile(path: Path, shown: str) -> Processes:
+def read_procfile(path: Path, shown_path: str) -> Processes:
     """Read a Procfile. A process is a clock if the Python file it runs mentions APScheduler."""
-    files: list[tuple[str, Path]] = []
     entries = []
     started: dict[Path, str] = {}
     for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -36,22 +36,19 @@ def read_procfile(path: Path, shown: str) -> Processes:
             continue
         name, command = match[1], match[2]
         source = _python_file(command, path.parent)
+        where = source.relative_to(path.parent) if source else ""
+        outcome = "kept"
         if source is None or "apscheduler" not in source.read_text().lower():
             difference = Difference("process", "not a clock: leave it to whatever runs it now", "remark")
-            entries.append(Entry(shown, number, line.strip(), "kept", differences=(difference,)))
-            continue
-        where = source.relative_to(path.parent)
-        if source in started:
+        elif source in started:
             text = f"{where} is started by {started[source]} too: each of its jobs ran twice; now it is one clock"
-            entries.append(Entry(shown, number, line.strip(), "different", differences=(Difference("replicas", text),)))
-            continue
-        started[source] = name
-        files.append((name, source))
-        difference = Difference(
-            "process", f"the clock {name} is {where}; remove this line when its timers run", "remark"
-        )
-        entries.append(Entry(shown, number, line.strip(), "kept", differences=(difference,)))
-    return Processes(tuple(files), tuple(entries))
+            outcome, difference = "different", Difference("replicas", text)
+        else:
+            started[source] = name
+            text = f"the clock {name} is {where}; remove this line when its timers run"
+            difference = Difference("process", text, "remark")
+        entries.append(Entry(shown_path, number, line.strip(), outcome, differences=(difference,)))
+    return Processes(tuple((name, source) for source, name in started.items()), tuple(entries))
 
 
 def _python_file(command: str, folder: Path) -> Path | None:
@@ -59,14 +56,11 @@ def _python_file(command: str, folder: Path) -> Path | None:
         words = shlex.split(command)
     except ValueError:
         return None
-    for index, word in enumerate(words):
-        candidates = []
+    candidates: list[Path] = []
+    for word, following in pairwise([*words, ""]):
         if word.endswith(".py"):
-            candidates = [folder / word]
-        elif word == "-m" and index + 1 < len(words):
-            base = folder.joinpath(*words[index + 1].split("."))
-            candidates = [base.with_suffix(".py"), base / "__main__.py"]
-        for candidate in candidates:
-            if candidate.is_file():
-                return candidate
-    return None
+            candidates.append(folder / word)
+        elif word == "-m" and following:
+            base = folder.joinpath(*following.split("."))
+            candidates += [base.with_suffix(".py"), base / "__main__.py"]
+    return next(filter(Path.is_file, candidates), None)

@@ -1,4 +1,4 @@
-"""What both importers share: the request, the result, and how names are made."""
+"""What both importers share: the request, the result, and valid unique names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 
 from scheduled_tasks.conversion_report import Report
@@ -47,8 +48,5 @@ def identifier(text: str) -> str:
 
 def unique(name: str, taken: Container[str]) -> str:
     """A name that isn't taken yet: the name itself, or with the first free number from 2 on."""
-    number, candidate = 2, name
-    while candidate in taken:
-        candidate = f"{name}_{number}"
-        number += 1
-    return candidate
+    candidates = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(candidate for candidate in candidates if candidate not in taken)

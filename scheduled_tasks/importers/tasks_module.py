@@ -1,4 +1,4 @@
-"""Write the tasks' module of an imported clock: functions of the clock file, and callers of functions from elsewhere.
+"""Write the tasks' module of an imported clock: functions of the clock file, and wrappers of other modules' functions.
 
 The text is for the package of the domains: each function as it was written, without `@scheduled_job`, with all that it
 needs of its file, in the file's order.
@@ -7,11 +7,12 @@ needs of its file, in the file's order.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from scheduled_tasks.importers.apscheduler.functions import Target, absolute, decorator_name
-from scheduled_tasks.importers.apscheduler.values import ClockSource
+from scheduled_tasks.importers.apscheduler.model import ClockSource
 from scheduled_tasks.importers.codegen import import_lines
 from scheduled_tasks.importers.dependencies import DEFINITIONS, Dependencies, schedules
 
@@ -53,7 +54,7 @@ def tasks_module(source: ClockSource, path: Path, targets: Iterable[Target], ope
 
 
 def _settled(body: list[str]) -> list[str]:
-    """The lines with two empty ones after a function or class even before a plain statement."""
+    """The lines, with two empty ones instead of one between a function or class and a plain statement."""
     settled: list[str] = []
     for index, line in enumerate(body):
         before = settled[-1] if settled else ""
@@ -81,12 +82,9 @@ def _take_import(
 
 def _text(node: ast.stmt, source: ClockSource, local: dict[str, Target]) -> list[str]:
     lines = source.text.splitlines()
-    first = node.lineno
     target = local.get(node.name) if isinstance(node, DEFINITIONS) else None
     decorators = node.decorator_list if isinstance(node, DEFINITIONS) else []
-    if decorators:
-        first = min(first, *(decorator.lineno for decorator in decorators))
-    above = first
+    above = first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
     while above > 1 and lines[above - 2].startswith("#") and not lines[above - 2].startswith("#!"):
         above -= 1
     left_out = {
@@ -98,15 +96,9 @@ def _text(node: ast.stmt, source: ClockSource, local: dict[str, Target]) -> list
     if target is not None and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         marked = [] if target.is_async or _is_logged(target) else ["@log_cron"]
         name = f"_{target.task}" if target.is_async else target.task
-        return [*comments, *marked, *(_renamed(line, node.name, name) for line in kept)]
+        signature = re.compile(rf"^((?:async )?def ){node.name}(?=\()")
+        return [*comments, *marked, *(signature.sub(rf"\g<1>{name}", line) for line in kept)]
     return [*comments, *kept]
-
-
-def _renamed(line: str, before: str, after: str) -> str:
-    for keyword in ("async def ", "def "):
-        if line.startswith(f"{keyword}{before}("):
-            return f"{keyword}{after}{line[len(keyword) + len(before) :]}"
-    return line
 
 
 def _is_logged(target: Target) -> bool:
@@ -119,7 +111,7 @@ def _is_logged(target: Target) -> bool:
 
 
 def _imported_name(target: Target) -> str:
-    """The name under which a function from elsewhere, or the object whose method it is, is imported."""
+    """The alias for importing another module's function, or the object whose method it is."""
     owner, _, rest = target.name.partition(".")
     return f"_{owner if rest else target.task}"
 

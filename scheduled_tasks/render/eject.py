@@ -1,6 +1,6 @@
-"""Plain units that live on without this project's deployment: no sets, no links, nothing that an apply would look at.
+"""Render plain units that no longer need this project's deployment: no sets, no links, nothing for an apply.
 
-They come with a README for whoever finds them in years; it lists what the units still call.
+Their README, for whoever finds them years later, lists what the units still call.
 """
 
 from __future__ import annotations
@@ -51,34 +51,27 @@ A service's ExecStart= names the task that it runs, and its arguments; any other
 
 
 def eject(clocks: Iterable[ClockSpec], host: Host) -> dict[str, str]:
-    """Render the units without what only an apply needs, and a README; path → text.
-
-    Raises the errors of `render`.
-    """
+    """Render the units without what only an apply needs, and a README; path → text. Raises the errors of `render`."""
     units = render(clocks, replace(host, standalone=True))
-    targets = [path for path in units if path.endswith(".target")]
+    stems = [path.removesuffix(".target") for path in units if path.endswith(".target")]
+    credentials = host.credentials_path
     more = [
-        *(f"- `{host.credentials_path}/{name}`: a credential, by LoadCredential=." for name in host.credentials),
-        *(
-            f"- `{host.credentials_path}/{name}.cred`: one that only this machine can decrypt."
-            for name in host.encrypted_credentials
-        ),
-        *([f"- the system user `{host.user}`."] if host.user and not host.is_user else []),
+        *(f"- `{credentials}/{name}`: a credential, by LoadCredential=.\n" for name in host.credentials),
+        *(f"- `{credentials}/{name}.cred`: only this machine can decrypt it.\n" for name in host.encrypted_credentials),
+        *([f"- the system user `{host.user}`.\n"] if host.user and not host.is_user else []),
     ]
     folder = "~/.config/systemd/user" if host.is_user else "/etc/systemd/system"
-    stems = [target.removesuffix(".target") for target in targets]
+    patterns = ["clock-.service.d", *(f"{stem}[.-]*" for stem in stems)]
     text = _TEXT.format(
         manager="A user's own systemd" if host.is_user else "A systemd",
         systemd_version=host.systemd_version,
         option=" --user" if host.is_user else "",
         as_root="" if host.is_user else ", as root",
         folder=folder,
-        targets=" ".join(targets),
+        targets=" ".join(f"{stem}.target" for stem in stems),
         run_task=host.run_task,
         configuration=host.configuration,
-        more="".join(f"{line}\n" for line in more),
-        patterns=" ".join(
-            f"{folder}/{pattern}" for pattern in ["clock-.service.d", *(f"{stem}[.-]*" for stem in stems)]
-        ),
+        more="".join(more),
+        patterns=" ".join(f"{folder}/{pattern}" for pattern in patterns),
     )
     return {**units, README: text}

@@ -1,7 +1,7 @@
 """Write values into unit files: the only place that escapes and quotes.
 
-A template can't forget it: every `{{ … }}` passes `escape`, unless it is `UnitText` already. A value arrives exactly as
-it was given or is refused with UnwritableValueError; tests/machine/test_escaping.py asks a booted systemd.
+A template can't forget to: each `{{ … }}` is passed to `escape`, which leaves only `UnitText` as it is. systemd reads a
+value exactly as given, or UnwritableValueError refuses it; tests/machine/test_escaping.py asks a booted systemd.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def directive_value(value: str) -> UnitText:
 
 def command_line(*arguments: str) -> UnitText:
     """The value of an `Exec…=` line that passes these arguments (systemd.service(5), command lines)."""
-    return UnitText(" ".join(_argument(argument) for argument in arguments))
+    return UnitText(" ".join(map(_argument, arguments)))
 
 
 def quote_assignment(text: str) -> UnitText:
-    """Quote NAME=value for `Environment=` (systemd.exec(5)), with its line breaks and tabs; a `$` means nothing."""
+    """Quote NAME=value for `Environment=` (systemd.exec(5)), with its line breaks and tabs; `$` needs no escape."""
     parts = [part.split("\t") for part in _backslashed(text).split("\n")]
     return UnitText('"' + "\\n".join("\\t".join(map(_double_percents, line)) for line in parts) + '"')
 
@@ -74,12 +74,12 @@ def unquote_word(written: str) -> str:
 
 
 def quote_in_command_line(path: str) -> str:
-    """A path as it appears in an argument of `command_line` that continues after it."""
+    """Quote a path as `command_line` does when it begins an argument."""
     return path if _is_plain(path, "-_./=:@") else _argument(path)[1:-1]
 
 
 def refuse_characters(text: str, characters: str, directive: str) -> str:
-    """Return the text, but refuse characters that systemd can read and not pass on to a service."""
+    """Return the text; refuse characters that systemd reads but fails to pass on to a service."""
     for character in characters:
         if character in text:
             raise UnwritableValueError(f"{text!r} has {character!r}, at which {directive}= fails: name another folder")
@@ -87,7 +87,7 @@ def refuse_characters(text: str, characters: str, directive: str) -> str:
 
 
 def require_name(value: str, kind: str, pattern: str) -> UnitText:
-    """Return the name of a `kind`, which has nothing to escape if it matches the pattern; refuse any other."""
+    """Return a name that matches the pattern, and so has nothing to escape; refuse any other."""
     if not re.fullmatch(pattern, value, re.ASCII):
         raise UnwritableValueError(f"{value!r} is not the name of {kind}")
     return UnitText(value)

@@ -1,7 +1,7 @@
-"""What a failed job starts: a shell script that writes a failure note to disk first, so that nothing else has to work.
+"""The script that a failed job starts: it first writes a failure note to disk, for which nothing else has to work.
 
-systemd passes what it knows to the unit of OnFailure= (MONITOR_*, systemd.exec(5)); the script asks for the rest while
-systemd still has it. operate/reconcile.py reads the notes, decision 0008 has the reasons.
+systemd passes what it knows to the unit of OnFailure= (MONITOR_*, systemd.exec(5)); the script asks for the rest
+while systemd still has it. operate/reconcile.py reads the notes, decision 0008 has the reasons.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What units need to know of the machine that they are rendered for."""
+"""The properties of a machine that its units depend on."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Host:
 
     @property
     def is_managed(self) -> bool:
-        """Whether this project's commands go on managing the units, as the machine's."""
+        """Whether the units are the system's, and this project goes on deploying them."""
         return not self.standalone and not self.is_user
 
     @property

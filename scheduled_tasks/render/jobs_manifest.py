@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def jobs_json(clocks: Iterable[ClockSpec]) -> str:
-    """The text of the manifest: a line for each job, sorted by clock and job."""
+    """Write the manifest: a line for each job, sorted by clock and job."""
     lines = [
         json.dumps(_job(job, clock), sort_keys=True)
         for clock in sorted(clocks, key=lambda clock: clock.name)

@@ -11,10 +11,10 @@ from pathlib import Path
 PARENT_SLICE = "clock.slice"
 
 # systemd reads drop-ins (systemd.unit(5)) after the unit, sorted by their own names whatever directory they are in, and
-# of two with the same name only that of the more specific directory. So each level has a name of its own, and they
-# rise from level to level; an operator's 90-local.conf comes last at any level.
+# of two with the same name only that of the more specific directory. So the names differ, and they sort from the
+# general to the specific; an operator's 90-local.conf comes last at any level.
 ALL_SERVICES = "clock-.service.d/10-every-job.conf"
-# The limits override of a run: after all of a set, before an operator's.
+# The limits override of a run: read after a set's own drop-ins, before an operator's.
 OVERRIDE_DROP_IN = "40-this-run.conf"
 
 # Our own units. A job's unit has two dashes, and a clock's slice and target are neither services nor timers, so no name
@@ -48,7 +48,7 @@ def clock_drop_in(clock: str) -> str:
 
 
 def job_drop_in(clock: str, job: str) -> str:
-    """The drop-in in which a job overrides what it inherits: over its unit the clock's drop-in would win."""
+    """The drop-in in which a job overrides what it inherits: its clock's drop-in would override its unit."""
     return f"{service_name(clock, job)}.d/30-job.conf"
 
 
@@ -90,7 +90,7 @@ class Places:
 
     @property
     def is_running(self) -> bool:
-        """Whether a systemd runs there; in an image none does."""
+        """Whether a systemd runs there; none does in an image."""
         return self.root == Path("/")
 
     @property
@@ -132,7 +132,7 @@ class Places:
 
     @property
     def runtime(self) -> Path:
-        """Files that last until the machine is switched off: the lock, and an apply's note of what it has begun."""
+        """Files that last until the machine is switched off: the lock, the stopped timers, start requests."""
         return (self.home.runtime if self.home else self.root / "run") / "scheduled-tasks"
 
     @property
@@ -157,13 +157,17 @@ class Places:
 
     @property
     def private_state(self) -> Path:
-        """Where systemd keeps those of them that belong to users that it makes."""
+        """Where systemd keeps the part of `state` that belongs to dynamic users."""
         return self.state.parent / "private" / self.state.name
 
     @property
     def reports(self) -> Path:
         """Reports that the database doesn't have yet, a file each, named so that they sort by time."""
         return self.state / "reports"
+
+    def inside(self, path: Path) -> Path:
+        """A path of the machine, below its root."""
+        return self.root / str(path).lstrip("/")
 
     def link_target(self, path: str) -> Path:
         """Where the link to a file of the set points, as systemd will see it."""

@@ -1,8 +1,7 @@
-"""What runs before run-task in a service: count a run's attempts, and take one of the clock's concurrency locks.
+"""Wrap run-task in a service: count a run's attempts, and take one of the clock's concurrency locks.
 
-Both are a few words of sh that end in `exec`: the task becomes the service's main process, and no shell stays. The
-locks are for a systemd without ConcurrencySoftMax= (before 258). A lock belongs to an open file, so the kernel
-releases it however the run ends.
+Both are short shell scripts that end in `exec`: the task becomes the service's main process, and no shell stays. The
+locks are for a systemd without ConcurrencySoftMax= (before 258). The kernel releases a lock however the run ends.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _COUNT = (
     'n=$(cat "$RUNTIME_DIRECTORY/attempts" 2>/dev/null || echo 0); [ "$n" -le {retries} ] || exit {gave_up}; '
     'echo $((n + 1)) >"$RUNTIME_DIRECTORY/attempts"; '
 )
-# First come, first served: one process at a time looks for a free slot, the others wait for the door. Files are opened
+# First come, first served: one process at a time looks for a free lock, the others wait for `door`. Files are opened
 # for reading, which is enough to lock them, so that a service needs no right to write.
 _LOCK = (
     'cd {folder}; exec 8<door; flock 8; while :; do for slot in {slots}; do exec 9<"$slot"; flock -n 9 && break 2; '
@@ -51,12 +50,11 @@ class ConcurrencyLocks(NamedTuple):
     @property
     def create_command(self) -> list[str]:
         """The command that creates missing locks; it needs root."""
-        script = f"umask 022; mkdir -p {self.folder}; cd {self.folder}; touch door {self.slots}"
-        return ["/bin/sh", "-ec", script]
+        return ["/bin/sh", "-ec", f"umask 022; mkdir -p {self.folder}; cd {self.folder}; touch door {self.slots}"]
 
 
 def wrap_command(command: list[str], *, retries: int, locks: ConcurrencyLocks) -> list[str]:
-    """The command, counting its attempts if it is retried, and waiting for a lock if the clock has a limit."""
+    """Add to a command the count of attempts if it is retried, and the wait for a lock if the clock has a limit."""
     script = _COUNT.format(retries=retries, gave_up=GAVE_UP) if retries else ""
     if locks.limit:
         script += _LOCK.format(folder=locks.folder, slots=locks.slots)

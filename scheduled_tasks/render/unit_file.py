@@ -80,10 +80,9 @@ class UnitFile:
 
 
 def merge(unit_files: Iterable[UnitFile]) -> dict[str, tuple[str, ...]]:
-    """The values that each directive has once systemd has read some files in their order.
+    """The values of each directive after systemd has read some files in their order.
 
-    They count from the last reset on, which stays as an empty first value. Of a directive that isn't a list, the last
-    value applies.
+    An empty first value stands for a reset. Of a directive that isn't a list, the last value applies.
     """
     merged: dict[str, tuple[str, ...]] = {}
     for unit_file in unit_files:
@@ -93,5 +92,5 @@ def merge(unit_files: Iterable[UnitFile]) -> dict[str, tuple[str, ...]]:
 
 
 def section_text(name: str, directives: Iterable[tuple[str, str]]) -> str:
-    """The text of a section with these names and values."""
+    """Write a section with these names and values."""
     return "".join((f"[{name}]\n", *(f"{key}={value}\n" for key, value in directives)))

@@ -1,7 +1,7 @@
 """A unit set: all files of one render, and what can be read from them. Pure.
 
-What a set deploys is named in one of its files, the drop-in that every service inherits: so code, configuration and
-units become current together and are rolled back together (docs/decisions/0006).
+The drop-in that every service inherits names the release and its configuration, so they are switched and rolled back
+together with the units (docs/decisions/0006).
 """
 
 from __future__ import annotations
@@ -128,15 +128,12 @@ class UnitSet(Mapping[str, str]):
 
     @property
     def jobs(self) -> list[dict[str, Any]]:
-        """The jobs of the set, as its jobs manifest has them."""
-        jobs: list[dict[str, Any]] = json.loads(self.jobs_manifest)["jobs"]
-        return jobs
+        """The entries of the jobs manifest."""
+        return list(json.loads(self.jobs_manifest)["jobs"])
 
     @cached_property
     def _folders(self) -> dict[str, list[str]]:
         folders: dict[str, list[str]] = {}
         for path in self._files:
-            folder, inside, _ = path.rpartition("/")
-            if inside:
-                folders.setdefault(folder, []).append(path)
+            folders.setdefault(path.rpartition("/")[0], []).append(path)
         return folders

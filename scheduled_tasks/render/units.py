@@ -1,4 +1,4 @@
-"""From clocks to a unit set. Pure.
+"""Render clocks into a unit set. Pure.
 
 The templates are in units/; their comments are written for the operator who reads the result.
 """
@@ -76,18 +76,17 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
 
 
 def unsupported_options(clocks: Iterable[ClockSpec], host: Host) -> list[str]:
-    """A sentence for each option of a clock or job that the host's systemd is too old for or has no right to."""
+    """Return a sentence for each option that the host's systemd is too old for or has no right to."""
     clocks = sorted(clocks, key=lambda clock: clock.name)
-    version = host.systemd_version
     sentences = []
     for clock in clocks:
-        sentences += [f"clock {clock.name}: {sentence}" for sentence in directives.unsupported(clock.options, version)]
-        for job in clock.jobs:
-            own = directives.unsupported(job.options, version)
-            sentences += [f"job {clock.name}/{job.id}: {sentence}" for sentence in own]
+        owners = {f"clock {clock.name}": clock.options}
+        owners |= {f"job {clock.name}/{job.id}": job.options for job in clock.jobs}
+        for owner, options in owners.items():
+            sentences += [f"{owner}: {why}" for why in directives.unsupported(options, host.systemd_version)]
     if host.is_user:
-        dropped = dropped_directives(render(clocks, replace(host, is_user=False)).units)
-        lacking = ", ".join(f"{name}=" for name in dropped)
+        system = render(clocks, replace(host, is_user=False)).units
+        lacking = ", ".join(f"{name}=" for name in dropped_directives(system))
         sentences.append(f"every job: a user's own systemd has no right to {lacking}: left out")
     return sentences
 
@@ -180,14 +179,14 @@ def _job_units(job: Job, clock: ClockSpec, locks: ConcurrencyLocks, host: Host) 
 
 
 def _concurrency_locks(clock: ClockSpec, host: Host) -> ConcurrencyLocks:
-    """The locks of a clock with a concurrency limit, which a newer systemd needs none of: its slice has the limit."""
+    """The locks of a clock with a concurrency limit; without one if the systemd is new enough to limit the slice."""
     by_slice = host.systemd_version >= OPTIONS["concurrency"].since
     limit = 0 if by_slice else int(clock.options.text("concurrency", "0"))
     return ConcurrencyLocks(clock.name, limit, host.places.runtime)
 
 
 def _command(job: Job, effective: Options, host: Host) -> list[str]:
-    # run-task works out from the schedule the nominal time, which it claims.
+    # From the schedule, run-task works out the nominal time to claim.
     schedule = json.dumps(job.trigger.to_json(), separators=(",", ":"))
     arguments = [host.run_task, job.task, f"--clock={job.clock}", f"--job={job.id}", f"--schedule={schedule}"]
     if job.grace is not None:

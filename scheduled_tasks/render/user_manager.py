@@ -1,4 +1,4 @@
-"""Units for a user's own systemd (`systemctl --user`): without the directives that it has no right to.
+"""Adapt units to a user's own systemd (`systemctl --user`): drop the directives that it has no right to.
 
 Tried on 252 and 257: some of them make the service fail (DynamicUser=, LogNamespace=), some do nothing
 (IPAddressDeny=), and all that need a user namespace fail if the kernel gives users none.
@@ -23,11 +23,10 @@ SYSTEM_ONLY = frozenset(
 
 
 def for_user(units: Mapping[str, str]) -> dict[str, str]:
-    """Unit files without the directives that a user's systemd has no right to."""
+    """Drop the directives that a user's systemd has no right to."""
     return {path: UnitFile(text).without(SYSTEM_ONLY).text for path, text in units.items()}
 
 
 def dropped_directives(units: Mapping[str, str]) -> list[str]:
     """The names of the directives that `for_user` drops."""
-    used = {directive.name for text in units.values() for directive in UnitFile(text).directives}
-    return sorted(used & SYSTEM_ONLY)
+    return sorted(SYSTEM_ONLY & {directive.name for text in units.values() for directive in UnitFile(text).directives})

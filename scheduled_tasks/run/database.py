@@ -70,11 +70,7 @@ def connect(url: str, *, name: str) -> Connection:
     """
     try:
         return psycopg.connect(
-            url,
-            autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT,
-            application_name=name[:63],
-            keepalives_idle=60,
+            url, autocommit=True, connect_timeout=CONNECT_TIMEOUT, application_name=name[:63], keepalives_idle=60
         )
     except psycopg.OperationalError as error:
         # libpq would take part of the password for the host or the port, and so quote it in its message.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
+T = TypeVar("T")
 
 BUNDLED = "scheduled_tasks.bundled"
 
@@ -87,19 +88,24 @@ def _import_domain(domains: str, domain: str, make_app: Callable[[], object]) ->
 
 def _import(path: str, make_app: Callable[[], object]) -> ModuleType:
     try:
-        try:
-            return import_module(path)
-        except Exception as error:
-            if not type(error).__module__.startswith("django.core.exceptions"):
-                raise
-            make_app()
-            return import_module(path)
+        return with_application(lambda: import_module(path), make_app)
     except ScheduledTasksError:
         raise
     except ModuleNotFoundError as error:
         raise TaskImportError(f"{path} can't be imported: {error}") from error
     except (Exception, SystemExit) as error:
         raise TaskImportError(f"{path} can't be imported: {type(error).__name__}: {error}") from error
+
+
+def with_application(act: Callable[[], T], make_app: Callable[[], object]) -> T:
+    """Import something; if that needs Django's `django.setup()` first, make the application and import it again."""
+    try:
+        return act()
+    except Exception as error:
+        if not type(error).__module__.startswith("django.core.exceptions"):
+            raise
+        make_app()
+        return act()
 
 
 def _unknown(name: str, domains: str, make_app: Callable[[], object]) -> str:
@@ -115,24 +121,20 @@ def _unknown(name: str, domains: str, make_app: Callable[[], object]) -> str:
 
 def all_tasks(domains: str, make_app: Callable[[], object]) -> Iterator[str]:
     """The names of all tasks: the decorated functions of every domain that can be imported."""
-    yield from _tasks_of(domains, make_app)
-    yield from _tasks_of(BUNDLED, make_app)
-
-
-def _tasks_of(domains: str, make_app: Callable[[], object]) -> Iterator[str]:
     from pkgutil import walk_packages  # only listing needs it
 
-    package = _import(domains, make_app)
-    # onerror: walk_packages imports packages as well; their errors are reported below.
-    for entry in walk_packages(getattr(package, "__path__", ()), f"{domains}.", onerror=lambda _name: None):
-        domain = entry.name.removeprefix(f"{domains}.")
-        if not _is_path(domain):
-            continue
-        try:
-            module = _import_domain(domains, domain, make_app)
-        except ScheduledTasksError as error:
-            sys.stderr.write(f"left out: {error}\n")
-            continue
-        for name, candidate in sorted(vars(module).items()):
-            if hasattr(candidate, "__cron__") and is_task(candidate, module, name):  # type: ignore[arg-type]
-                yield f"{domain}.{name}"
+    for package in (domains, BUNDLED):
+        path = getattr(_import(package, make_app), "__path__", ())
+        # onerror: walk_packages imports packages as well; their errors are reported below.
+        for entry in walk_packages(path, f"{package}.", onerror=lambda _name: None):
+            domain = entry.name.removeprefix(f"{package}.")
+            if not _is_path(domain):
+                continue
+            try:
+                module = _import_domain(package, domain, make_app)
+            except ScheduledTasksError as error:
+                sys.stderr.write(f"left out: {error}\n")
+                continue
+            for name, candidate in sorted(vars(module).items()):
+                if hasattr(candidate, "__cron__") and is_task(candidate, module, name):  # type: ignore[arg-type]
+                    yield f"{domain}.{name}"

@@ -73,10 +73,9 @@ class LineFormatter(JsonFormatter):
         log_data["host"] = self._host
         if record.exc_info and record.exc_info[0] is not None and record.exc_info[1] is not None:
             log_data["exception"] = describe_exception((record.exc_info[0], record.exc_info[1], record.exc_info[2]))
-        is_ours = record.name == cron_logger.name
         for key, value in extra.items():
             # Otherwise monitors would mistake a line with a task's extra={"status": …} for the run's own.
-            log_data[key if is_ours or key not in RUN_FIELDS else f"extra_{key}"] = value
+            log_data[key if record.name == cron_logger.name or key not in RUN_FIELDS else f"extra_{key}"] = value
 
     def formatException(self, ei: Any) -> str:  # noqa: N802, ARG002 - logging's own name
         """Return nothing: `add_fields` describes the exception."""

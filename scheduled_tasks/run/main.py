@@ -45,8 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     if command_line is None:
         sys.stdout.write(arguments.USAGE)
         return 0
-    name = command_line.task.rpartition(".")[2]
-    run = Run(command_line.task, name, clock=command_line.clock, job=command_line.job)
+    run = Run(command_line.task, command_line.task.rpartition(".")[2], clock=command_line.clock, job=command_line.job)
     log.take_over_stdout(host=run.host)
     current.current = run
     try:
@@ -75,8 +74,7 @@ def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
 
 
 def _run(run: Run, task: Callable[..., Any], call: arguments.Call, command_line: arguments.CommandLine) -> int:
-    feature = getattr(task, "__cron_feature__", None)
-    run.feature = feature.name if feature is not None else ""
+    run.feature = getattr(getattr(task, "__cron_feature__", None), "name", "")
     _handle_signals(run)  # before the started line: a signal right after it must not prevent the end line
     log.announce(run.name, RunStatus.STARTED, logging.INFO)
     try:

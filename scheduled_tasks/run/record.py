@@ -109,7 +109,9 @@ def _claim(values: dict[str, Any], overlap: str) -> ClaimResult:
         except database.OverlapError:
             # Another host may have claimed this slot at the same instant; on a retry its row is visible.
             if is_retry and overlap != "queue":
-                return _skip_for_other_run(values)
+                rows = database.execute(statements.SKIP_FOR_OTHER_RUN, values)
+                reason = rows[0][0] if rows else _claimed_by(values)
+                return ClaimResult(None, None, switch_expired=False, paused="", skip_reason=reason)
             if is_retry:
                 time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - so that hosts don't retry all at once
             is_retry = True
@@ -127,12 +129,6 @@ def _claimed_by(values: dict[str, Any]) -> str:
         return "claimed by another host"
     host, status = rows[0]
     return f"claimed by {'this host' if host == values['host'] else f'the host {host}'}, status {status}"
-
-
-def _skip_for_other_run(values: dict[str, Any]) -> ClaimResult:
-    rows = database.execute(statements.SKIP_FOR_OTHER_RUN, values)
-    reason = rows[0][0] if rows else _claimed_by(values)
-    return ClaimResult(None, None, switch_expired=False, paused="", skip_reason=reason)
 
 
 class Result(NamedTuple):

@@ -44,7 +44,10 @@ def find_slot(run: Run, command_line: CommandLine) -> None:
         is_requested = _is_for_this_start(cause)
         at = (_apply_request(run) if is_requested else "") or command_line.at
         if at:
-            run.scheduled_at, run.is_requested = _parse_at(at), True
+            try:
+                run.scheduled_at, run.is_requested = parse(at), True
+            except ValueError as error:
+                raise UsageError(f"--at {at}: expected an instant such as 2026-11-24T06:00:00Z: {error}") from error
         elif trigger and run.trigger == "timer":
             latest = nominal.nominal_time(trigger, now)
             run.scheduled_at = latest if is_requested else _timers_slot(run, trigger, latest, now, cause)
@@ -128,13 +131,6 @@ def _retry_file() -> Path | None:
     """The file of that identity; None without retries. systemd removes its folder after the last attempt."""
     folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     return Path(folder, "run.json") if folder and os.path.exists(f"{folder}/attempts") else None  # noqa: PTH110 - cheaper
-
-
-def _parse_at(text: str) -> datetime:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise UsageError(f"--at {text}: expected an instant such as 2026-11-24T06:00:00Z: {error}") from error
 
 
 def too_late(run: Run, grace: float | None) -> str:

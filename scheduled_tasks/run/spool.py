@@ -25,8 +25,7 @@ def keep(run: Run, result: record.Result) -> bool:
 
     The file has all columns of the row, because the run may not have been able to insert one.
     """
-    folder = _folder()
-    if folder is None:
+    if (folder := _folder()) is None:
         return False
     columns = {
         **record.start_values(run, settings.load().release),

@@ -65,14 +65,11 @@ def parse(shown: str) -> StartCause | None:
     """Parse what systemctl shows of a timer and its service; None if it is something else."""
     properties = dict(line.partition("=")[::2] for line in shown.splitlines() if not line.endswith("Monotonic=0"))
     try:
-        return StartCause(
-            _seconds(properties.get("LastTriggerUSecMonotonic", "")),
-            parse_systemd(properties.get("LastTriggerUSec", "")),
-            _ended(
-                int(properties.get("ActiveExitTimestampMonotonic", 0)) / 1e6,
-                int(properties.get("InactiveEnterTimestampMonotonic", 0)) / 1e6,
-            ),
-        )
+        elapsed = _seconds(properties.get("LastTriggerUSecMonotonic", ""))
+        active_exit = int(properties.get("ActiveExitTimestampMonotonic", 0)) / 1e6
+        inactive_enter = int(properties.get("InactiveEnterTimestampMonotonic", 0)) / 1e6
+        elapsed_at = parse_systemd(properties.get("LastTriggerUSec", ""))
+        return StartCause(elapsed, elapsed_at, _ended(active_exit, inactive_enter))
     except (KeyError, ValueError):
         return None
 

@@ -1,6 +1,6 @@
-"""The collection as a user's requirements.yml may name it: by its git repository, or by the file that was built of it.
+"""The collection as a user's requirements.yml can name it: by its git repository, or by the file built from it.
 
-In come the repository's files; out comes what `ansible-galaxy` installs of each form.
+`ansible-galaxy` installs the same files from both.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from tests.machine.controller import ANSIBLE, copy_repository
 
 INSTALLED = "collections/ansible_collections/scheduled_tasks/deploy"
-OWN_TO_A_FORM = {"GALAXY.yml", "MANIFEST.json", "FILES.json", "galaxy.yml"}  # where ansible-galaxy records the origin
+ORIGIN_FILES = {"GALAXY.yml", "MANIFEST.json", "FILES.json", "galaxy.yml"}  # where ansible-galaxy records the origin
 
 
 def run(folder: Path, *command: str) -> None:
@@ -38,7 +38,7 @@ def install(folder: Path, requirement: str) -> dict[str, bytes]:
     run(folder, galaxy, "collection", "install", "-r", "requirements.yml", "--collections-path=collections")
     root = folder / INSTALLED
     paths = [Path(where, name) for where, _, names in os.walk(root, followlinks=True) for name in names]
-    return {str(path.relative_to(root)): path.read_bytes() for path in paths if path.name not in OWN_TO_A_FORM}
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths if path.name not in ORIGIN_FILES}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_git_form_and_the_file_bring_the_same_files(clone: Path, tmp_path: Path) -> None:
+def test_the_repository_and_the_built_file_install_the_same_files(clone: Path, tmp_path: Path) -> None:
     by_git = install(tmp_path / "git", f"{{name: 'file://{clone}', type: git, version: v0.1.0}}")
     run(tmp_path, str(ANSIBLE / "ansible-galaxy"), "collection", "build", str(clone), "--output-path=dist")
     by_file = install(tmp_path / "file", f"{{name: {tmp_path}/dist/scheduled_tasks-deploy-0.1.0.tar.gz, type: file}}")

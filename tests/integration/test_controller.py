@@ -1,6 +1,6 @@
 """A project locks what its releases need and gathers its wheels by the commands of docs/how-to/deploy.md.
 
-No index is asked: the wheels that the machines' tests keep are all there is.
+No package index is used, only the wheels that the machine tests keep.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The documentation is true: commands for a clone run there and print what the page says, tables equal the code's own.
+"""The documentation is true: commands for a clone run and print what the page shows, and tables match the code.
 
-tests/documented.py says who runs the others.
+tests/documented.py names the tests that run the other commands.
 """
 
 import json
@@ -45,7 +45,7 @@ def assert_shown(printed: str, shown: str) -> None:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Iterator[Path]:
-    """What a user has after `git clone`; its .venv is made at once, of the packages that are installed here."""
+    """A fresh clone of the repository, with a .venv that uses the packages installed here."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in listed.rstrip("\0").split("\0"):
         if (ROOT / name).is_file():
@@ -61,7 +61,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("page", [page for page, steps in STEPS.items() if steps])
-def test_a_pages_commands_run_and_print_what_it_says(clone: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+def test_a_pages_commands_run_and_print_what_it_shows(clone: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     shutil.rmtree("/tmp/units", ignore_errors=True)
     ran = []

@@ -1,6 +1,6 @@
 """The guides are followed as a reader would: each of their files is written and each command run, in order.
 
-Their commands are the wheel's console scripts, in a project that knows nothing of this one.
+Their commands are the wheel's console scripts, in a project that does not know this one.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def test_the_tutorial_leads_from_nothing_to_units(scripts: Path, tmp_path: Path,
     assert sorted(links) == ["clock-night-expire_baskets.timer", "clock-night-expire_baskets_at_noon.timer"]
 
 
-def test_the_migration_guide_leads_in_and_out(scripts: Path, tmp_path: Path, database_url: str) -> None:
+def test_the_migration_guide_leads_to_this_project_and_back(scripts: Path, tmp_path: Path, database_url: str) -> None:
     project = Path(shutil.copytree(STRANGERS / "flask_bakery", tmp_path / "bakery"))
     follow("how-to/migrate.md", project, scripts, database_url)
     assert "bake" in (project / "bakery.cron").read_text()

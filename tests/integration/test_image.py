@@ -1,7 +1,8 @@
 """The steps of the container image, as written: without a builder, each RUN is executed here, in other folders.
 
 Then the image's command is run as in a container: by a user other than root, who can write nothing, with the credential
-in a file."""
+in a file.
+"""
 
 from __future__ import annotations
 
@@ -50,11 +51,11 @@ def test_the_image_has_a_build_stage_and_a_small_final_stage_that_does_not_run_a
 
 
 def python_for_everybody() -> str:
-    """A Python that other users can run: root's is often where only root has access."""
+    """A Python that other users can run: root's is often in a folder that only root can enter."""
     for python in (sys.executable, "/usr/bin/python3"):
-        asked = [python, "-c", "import ensurepip, venv"]
+        probe = [python, "-c", "import ensurepip, venv"]
         try:
-            done = subprocess.run(asked, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, check=False)
+            done = subprocess.run(probe, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, check=False)
         except OSError:
             continue
         if done.returncode == 0:
@@ -118,7 +119,7 @@ def over_tcp(database_url: str) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run something as another user: sudo bin/test")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program as another user: sudo bin/test")
 def test_run_task_runs_in_the_image_as_a_user_other_than_root(image: Path, over_tcp: str) -> None:
     (image / "credentials").mkdir()
     (image / "credentials/database_url").write_text(over_tcp)

@@ -73,7 +73,7 @@ def test_the_gate_lets_named_relaxations_pass_and_nothing_else() -> None:
     assert "at most 1.3 is allowed: " in str(raised.value)
 
 
-def test_the_gate_measures_one_job_of_a_group_and_says_how_many_there_are() -> None:
+def test_the_gate_measures_one_job_of_a_group_and_reports_how_many_there_are() -> None:
     files = dict(with_lines("NoNewPrivileges=no", "CapabilityBoundingSet=~"))
     for number in range(400):
         name = f"clock-limits-other{number}.service"

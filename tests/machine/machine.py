@@ -218,7 +218,7 @@ def _nspawn(name: str, folder: Path) -> subprocess.Popen[bytes]:
     boot = ["systemd.unit=basic.target", "systemd.mask=systemd-udevd.service"]
     if not _has_unified_cgroups():
         boot += ["systemd.unified_cgroup_hierarchy=0"]
-        # systemd 256 and newer boot on such a host only if asked; older ones don't know the variable.
+        # systemd 256 and newer boot on such a host only with this variable; older ones don't know the variable.
         command += ["--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
     command += [f"--setenv=SYSTEMD_PROC_CMDLINE={' '.join(boot)}"]
     with (folder / "console.log").open("w") as console:

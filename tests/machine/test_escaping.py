@@ -170,8 +170,8 @@ def test_a_hosts_paths_arrive_exactly(teller: Machine, tmp_path: Path) -> None:
     )  # fmt: skip
     jobs = Jobs("odd", f'read_write_paths=["{GOT}"], concurrency=1')
     jobs.add("host", "true")
-    told = '"$SCHEDULED_TASKS_CONFIG" "$0" "$(cat "$CREDENTIALS_DIRECTORY/key")"'
-    script = f"#!/bin/sh\nprintf '%s\\0' {told} >{GOT}/host\n"
+    received = '"$SCHEDULED_TASKS_CONFIG" "$0" "$(cat "$CREDENTIALS_DIRECTORY/key")"'
+    script = f"#!/bin/sh\nprintf '%s\\0' {received} >{GOT}/host\n"
     write(teller, f"{ODD}/release 1/bin/run-task", script, mode=0o755)
     write(teller, f"{KEYS}/key", "a secret")
     write(teller, f"{ODD}/current/nothing", "")

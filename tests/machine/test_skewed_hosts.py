@@ -28,9 +28,8 @@ pytestmark = pytest.mark.xdist_group(
 )  # not at the same time: a start that is late by an interval would run the next slot
 
 EVERY = 10  # seconds from slot to slot
-SKEW = int(
-    os.environ.get("SKEW", "10")
-)  # seconds, a multiple of EVERY: one host is ahead by that much, the other behind
+# Seconds, a multiple of EVERY: one host is ahead by that much, the other behind.
+SKEW = int(os.environ.get("SKEW", "10"))
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 LIBRARY = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 CLOCK = f"""

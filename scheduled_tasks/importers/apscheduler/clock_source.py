@@ -3,53 +3,29 @@
 Loops over literals are unrolled, functions of the file that add jobs are entered, even those that only another file
 calls. What depends on the process (its environment, its clock) is kept as unknown, with the reason; no job that the
 file mentions gets lost. The layers, each using those before it: `scope`, `operations`, `expressions`, `library_calls`
-and `schedulers`, `statements`, and here the file's own functions, read as if they ran, and the order of reading.
+and `schedulers`, `statements`. This module reads the file's own functions as if they ran, and decides the order.
 """
 
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 
+from scheduled_tasks.importers.apscheduler import model, schedulers
 from scheduled_tasks.importers.apscheduler.expressions import arguments_of, evaluate
 from scheduled_tasks.importers.apscheduler.library_calls import library_call
-from scheduled_tasks.importers.apscheduler.schedulers import (
-    JOB_CHANGES,
-    add_job,
-    argument_names,
-    call_scheduler,
-    change_job,
-    make_scheduler,
-    owner_of,
-)
+from scheduled_tasks.importers.apscheduler.model import Value, is_plain, unknown
 from scheduled_tasks.importers.apscheduler.scope import Call, Ended, Ending, Reading, Scope
 from scheduled_tasks.importers.apscheduler.statements import ending_of
-from scheduled_tasks.importers.apscheduler.values import (
-    Adder,
-    AddJobCall,
-    Aside,
-    ClockSource,
-    Instance,
-    JobHandle,
-    LocalClass,
-    LocalFunction,
-    Method,
-    Reference,
-    Scheduler,
-    UnknownValue,
-    Value,
-    WebApplication,
-    is_plain,
-    unknown,
-)
 from scheduled_tasks.importers.apscheduler.vocabulary import ADDS, APPLICATION_NAMES, FLASK, OTHER_VERSIONS, adds
 
 MAX_DEPTH = 5  # of calls that are entered
 NOT_REACHED = "reading doesn't reach it: it is in a class, a handler, or a function called elsewhere"
 
 
-def read_source(text: str, filename: str) -> ClockSource:
+def read_source(text: str, filename: str) -> model.ClockSource:
     """Read a file. Raises SyntaxError if it isn't Python."""
-    source = ClockSource(ast.parse(text, filename), text)
+    source = model.ClockSource(ast.parse(text, filename), text)
     scope = Scope(Reading(source, make_call), {"__name__": "__main__", "__file__": "clock.py"})
     ending_of(source.tree.body, scope)
     for method, instance in scope.reading.django:
@@ -58,21 +34,19 @@ def read_source(text: str, filename: str) -> ClockSource:
     _enter_functions_called_elsewhere(scope)
     source.names = scope.names
     for name, value in scope.names.items():
-        if isinstance(value, Scheduler) and not value.name:
+        if isinstance(value, model.Scheduler) and not value.name:
             value.name = name
     _add_unreached_jobs(scope)
     return source
 
 
-def _enter_alone(function: LocalFunction, args: list[Value], scope: Scope) -> None:
-    try:
+def _enter_alone(function: model.LocalFunction, args: list[Value], scope: Scope) -> None:
+    with suppress(Ended):
         enter(function, args, {}, scope)
-    except Ended:
-        return
 
 
 def _enter_functions_called_elsewhere(scope: Scope) -> None:
-    """Enter the functions that add jobs and that another file, or a framework, calls: as if called once."""
+    """Enter, as if called once, each function that adds jobs and that only another file or a framework calls."""
     source = scope.reading.source
     called_here = {name.id for name in ast.walk(source.tree) if isinstance(name, ast.Name)}
     for function in sorted(source.functions.values(), key=lambda function: function.name in called_here):
@@ -80,9 +54,8 @@ def _enter_functions_called_elsewhere(scope: Scope) -> None:
             continue
         positional = [*function.node.args.posonlyargs, *function.node.args.args]
         required = positional[: len(positional) - len(function.node.args.defaults)]
-        scope.doubt = (
-            f"{function.name}() adds it, and this file doesn't call that function: it is imported as if called once"
-        )
+        uncalled = f"{function.name}() adds it, and this file doesn't call that function"
+        scope.doubt = f"{uncalled}: it is imported as if called once"
         _enter_alone(function, [_argument(parameter.arg, function.name) for parameter in required], scope)
         scope.doubt = ""
 
@@ -94,8 +67,8 @@ def _adds_unreached(function: ast.AST, scope: Scope) -> bool:
 
 def _argument(name: str, function: str) -> Value:
     if name in APPLICATION_NAMES:
-        return WebApplication(name)
-    return UnknownValue(name, f"the arguments of {function}()")
+        return model.WebApplication(name)
+    return model.UnknownValue(name, f"the arguments of {function}()")
 
 
 def _add_unreached_jobs(scope: Scope) -> None:
@@ -110,40 +83,40 @@ def _add_unreached_jobs(scope: Scope) -> None:
         if method in OTHER_VERSIONS:
             function = evaluate(node.args[0], scope) if node.args else None
             refused = f"{method} belongs to APScheduler {OTHER_VERSIONS[method]}, and only APScheduler 3 is imported"
-            job = AddJobCall(node.lineno, line, {"func": function}, refused=refused)
+            job = model.AddJobCall(node.lineno, line, {"func": function}, refused=refused)
             _named_scheduler(node.func.value, scope).calls.append(job)
         elif adds(node.func):
             (args, kwargs), scheduler = arguments_of(node, scope), _named_scheduler(node.func.value, scope)
-            arguments = dict(zip(argument_names(scheduler, method), args, strict=False)) | kwargs
+            arguments = dict(zip(schedulers.argument_names(scheduler, method), args, strict=False)) | kwargs
             arguments.pop("**", None)
-            scheduler.calls.append(AddJobCall(node.lineno, line, arguments, undecided=NOT_REACHED))
+            scheduler.calls.append(model.AddJobCall(node.lineno, line, arguments, undecided=NOT_REACHED))
 
 
-def _named_scheduler(node: ast.expr, scope: Scope) -> Scheduler:
+def _named_scheduler(node: ast.expr, scope: Scope) -> model.Scheduler:
     """The scheduler of that name, otherwise the file's first."""
-    schedulers, name = scope.reading.source.schedulers, ast.unparse(node)
-    named = [scheduler for scheduler in schedulers if scheduler.name == name]
-    return next(iter(named or schedulers), None) or owner_of(evaluate(node, scope), node, scope.reading)
+    every, name = scope.reading.source.schedulers, ast.unparse(node)
+    named = [scheduler for scheduler in every if scheduler.name == name]
+    return next(iter(named or every), None) or schedulers.owner_of(evaluate(node, scope), node, scope.reading)
 
 
 def make_call(call: Call, scope: Scope) -> Value:  # noqa: C901, PLR0911 - a table of cases, in their order
     """The result of a call, with its effect on jobs."""
     function, owner, method = call.function, call.owner, call.method
-    if isinstance(function, Adder) or method in ADDS:
-        if "scheduled_job" in {method, function.method if isinstance(function, Adder) else ""}:
+    if isinstance(function, model.Adder) or method in ADDS:
+        if "scheduled_job" in {method, function.method if isinstance(function, model.Adder) else ""}:
             return unknown(call.node, "what it decorates")
-        return add_job(call, scope)
-    if isinstance(owner, JobHandle) and method in JOB_CHANGES:
-        return change_job(owner, method, call.args, call, scope)
-    if isinstance(owner, Scheduler):
-        return call_scheduler(call, owner, scope)
+        return schedulers.add_job(call, scope)
+    if isinstance(owner, model.JobHandle) and method in schedulers.JOB_CHANGES:
+        return schedulers.change_job(owner, method, call.args, call, scope)
+    if isinstance(owner, model.Scheduler):
+        return schedulers.call_scheduler(call, owner, scope)
     if _is_scheduler_class(function):
-        return make_scheduler(function, call, scope.reading)
-    if isinstance(function, Method) and scope.depth < MAX_DEPTH:
+        return schedulers.make_scheduler(function, call, scope.reading)
+    if isinstance(function, model.Method) and scope.depth < MAX_DEPTH:
         return enter(function.function, [function.instance, *call.args], call.kwargs, scope)
-    if isinstance(function, LocalClass):
+    if isinstance(function, model.LocalClass):
         return _instance(call, function, scope)
-    if isinstance(function, LocalFunction) and function.node is not None and scope.depth < MAX_DEPTH:
+    if isinstance(function, model.LocalFunction) and function.node is not None and scope.depth < MAX_DEPTH:
         if _adds_jobs(function, scope):
             scope.reading.source.applied.add(call.node.lineno)
             return enter(function, call.args, call.kwargs, scope)
@@ -155,35 +128,35 @@ def make_call(call: Call, scope: Scope) -> Value:  # noqa: C901, PLR0911 - a tab
 
 
 def _is_scheduler_class(value: Value) -> bool:
-    is_imported = isinstance(value, Reference)
+    is_imported = isinstance(value, model.Reference)
     return is_imported and (value.dotted.startswith("apscheduler.schedulers.") or value.dotted == FLASK)
 
 
-def _adds_jobs(function: LocalFunction, scope: Scope) -> bool:
+def _adds_jobs(function: model.LocalFunction, scope: Scope) -> bool:
     """Whether a function adds jobs or makes a scheduler, itself or in a function of the file that it calls."""
     calls = [node for node in ast.walk(function.node or ast.Pass()) if isinstance(node, ast.Call)]
     if any(adds(node.func) or ast.unparse(node.func).endswith("Scheduler") for node in calls):
         return True
     called = [scope.names.get(node.func.id) for node in calls if isinstance(node.func, ast.Name)]
     return any(
-        isinstance(other, LocalFunction) and other.name != function.name and other.node is not None
+        isinstance(other, model.LocalFunction) and other.name != function.name and other.node is not None
         and "add_job" in ast.unparse(other.node)
         for other in called
     )  # fmt: skip
 
 
-def _instance(call: Call, kind: LocalClass, scope: Scope) -> Value:
+def _instance(call: Call, kind: model.LocalClass, scope: Scope) -> Value:
     """The object that a class of the file makes; one that inherits from a scheduler is a scheduler."""
     reading = scope.reading
     for base in kind.bases:
-        if isinstance(base, Reference) and base.dotted.startswith("apscheduler.schedulers."):
+        if isinstance(base, model.Reference) and base.dotted.startswith("apscheduler.schedulers."):
             inside = (node for node in ast.walk(kind.node) if isinstance(node, ast.Call))
             reading.reached |= {(node.lineno, node.col_offset) for node in inside}
             name = kind.node.name
             text = f"{name} is the file's own scheduler class: what it adds to APScheduler's is not imported"
-            reading.source.asides.append(Aside(kind.node.lineno, f"class {name}", text))
-            return make_scheduler(base, call, reading)
-    instance = Instance(kind)
+            reading.source.asides.append(model.Aside(kind.node.lineno, f"class {name}", text))
+            return schedulers.make_scheduler(base, call, reading)
+    instance = model.Instance(kind)
     if kind.fields:
         instance.attributes |= dict(zip(kind.fields, call.args, strict=False)) | call.kwargs
     if (constructor := kind.method("__init__")) is not None:
@@ -191,7 +164,7 @@ def _instance(call: Call, kind: LocalClass, scope: Scope) -> Value:
     return instance
 
 
-def enter(function: LocalFunction, args: list[Value], kwargs: dict[str, Value], scope: Scope) -> Value:
+def enter(function: model.LocalFunction, args: list[Value], kwargs: dict[str, Value], scope: Scope) -> Value:
     """Read a function's body as called with these arguments, and return its result.
 
     Raises:
@@ -209,7 +182,7 @@ def enter(function: LocalFunction, args: list[Value], kwargs: dict[str, Value], 
     scope.names |= inner.changed_globals
     if ending is Ending.EXIT:
         raise Ended(ending)
-    return inner.returned if inner.returned is not None else UnknownValue(function.name, "its result")
+    return inner.returned if inner.returned is not None else model.UnknownValue(function.name, "its result")
 
 
 def _parameters(

@@ -18,9 +18,9 @@ from scheduled_tasks.errors import UsageError
 from scheduled_tasks.importers.apscheduler.clock_source import read_source
 from scheduled_tasks.importers.apscheduler.execute import record
 from scheduled_tasks.importers.apscheduler.functions import Target
-from scheduled_tasks.importers.apscheduler.jobs import ClockContext, ImportedJob, judge
+from scheduled_tasks.importers.apscheduler.jobs import ClockContext, ImportedJob, import_call
+from scheduled_tasks.importers.apscheduler.model import ClockSource, Scheduler, WebApplication, why_unknown
 from scheduled_tasks.importers.apscheduler.triggers import Zones
-from scheduled_tasks.importers.apscheduler.values import ClockSource, Scheduler, WebApplication, why_unknown
 from scheduled_tasks.importers.codegen import call_lines, import_lines, literal
 from scheduled_tasks.importers.dependencies import calls_left_out
 from scheduled_tasks.importers.procfile import is_procfile, read_procfile
@@ -34,7 +34,7 @@ IN_A_WEB_APPLICATION = {"BackgroundScheduler", "AsyncIOScheduler"}
 
 @dataclass
 class _Progress:
-    """The result so far: texts by path, the names of clocks, the report's entries, what holds for all jobs."""
+    """The result so far: texts by path, names of clocks, the report's entries, remarks about all jobs."""
 
     request: ImportRequest
     files: dict[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class _Progress:
     entries: list[Entry] = field(default_factory=list)
     general: list[str] = field(default_factory=list)
 
-    def shown(self, path: Path) -> str:
+    def shown_path(self, path: Path) -> str:
         """A path as the report names it."""
         base = self.request.base
         return str(path.relative_to(base)) if path.is_relative_to(base) else path.name
@@ -58,9 +58,9 @@ def import_files(paths: Iterable[Path], request: ImportRequest) -> ImportResult:
     progress = _Progress(request)
     for name, path in _clock_files(paths, progress):
         _import_file(name, path, progress)
-    entries, files = progress.entries, progress.files
-    general = [*_holds_for_all(entries), *dict.fromkeys(progress.general)]
-    return ImportResult(files, Report("APScheduler", tuple(entries), tuple(general), tuple(files)))
+    general = [*_general_remarks(progress.entries), *dict.fromkeys(progress.general)]
+    report = Report("APScheduler", tuple(progress.entries), tuple(general), tuple(progress.files))
+    return ImportResult(progress.files, report)
 
 
 def _clock_files(paths: Iterable[Path], progress: _Progress) -> list[tuple[str, Path]]:
@@ -68,7 +68,7 @@ def _clock_files(paths: Iterable[Path], progress: _Progress) -> list[tuple[str, 
     names: dict[Path, str] = {}
     for path in paths:
         if is_procfile(path):
-            processes = read_procfile(path, progress.shown(path))
+            processes = read_procfile(path, progress.shown_path(path))
             progress.entries += processes.entries
             names |= {file: name for name, file in processes.files}
         else:
@@ -81,7 +81,7 @@ def _clock_name(name: str) -> str:
 
 
 def _import_file(name: str, path: Path, progress: _Progress) -> None:
-    shown, request = progress.shown(path), progress.request
+    shown_path, request = progress.shown_path(path), progress.request
     try:
         with tokenize.open(path) as file:  # as Python itself reads it: a coding line, a byte order mark
             source = read_source(file.read(), str(path))
@@ -95,33 +95,33 @@ def _import_file(name: str, path: Path, progress: _Progress) -> None:
     for scheduler in with_jobs:
         clock_name = name if len(with_jobs) == 1 else f"{name}_{_clock_name(scheduler.name)}"
         clock = ClockContext(
-            unique(clock_name, progress.clocks), path, shown, source, scheduler, _zones(scheduler, request, shown),
-            request.domains, [path.parent, request.base], request.now,
+            unique(clock_name, progress.clocks), path, shown_path, source, scheduler,
+            _zones(scheduler, request, shown_path), request.domains, [path.parent, request.base], request.now,
         )  # fmt: skip
-        jobs = [job for call in scheduler.calls for job in judge(call, clock)]
+        jobs = [job for call in scheduler.calls for job in import_call(call, clock)]
         entries += [_with_environment(job.entry, variables.get(job.entry.line)) for job in jobs]
         moved += clock.targets.values()
         _write_clock(clock, jobs, progress)
     if not with_jobs:
-        entries.append(_note(shown, 1, "", "empty", "the file adds no job"))
+        entries.append(_note(shown_path, 1, "", "empty", "the file adds no job"))
     asides = dict.fromkeys(source.asides)
-    entries += [_note(shown, aside.line, aside.source, "scheduler", aside.text) for aside in asides]
+    entries += [_note(shown_path, aside.line, aside.source, "scheduler", aside.text) for aside in asides]
     if with_jobs:
         calls = [node for node in calls_left_out(source, moved) if node.lineno not in source.applied]
-        entries += [_note(shown, node.lineno, ast.unparse(node), "left_out", LEFT_OUT) for node in calls]
+        entries += [_note(shown_path, node.lineno, ast.unparse(node), "left_out", LEFT_OUT) for node in calls]
     progress.entries += sorted(entries, key=lambda entry: entry.line)
 
 
-def _note(shown: str, line: int, source: str, kind: str, text: str) -> Entry:
-    return Entry(shown, line, source, "note", differences=(Difference(kind, text, "remark"),))
+def _note(shown_path: str, line: int, source: str, kind: str, text: str) -> Entry:
+    return Entry(shown_path, line, source, "note", differences=(Difference(kind, text, "remark"),))
 
 
 def _write_clock(clock: ClockContext, jobs: list[ImportedJob], progress: _Progress) -> None:
-    """Add a scheduler's clock file and tasks' module, and what the report has to mention of both."""
+    """Add a scheduler's clock file and tasks' module to the result, with the report's remarks on both."""
     source, scheduler, request, general = clock.source, clock.scheduler, progress.request, progress.general
     if scheduler.made and scheduler.settings.get("timezone") is None:
         text = f"the scheduler had no timezone and used the host's, taken to be {request.timezone}"
-        general.append(f"{clock.shown}: {text}")
+        general.append(f"{clock.shown_path}: {text}")
     if any(job.code for job in jobs):
         progress.clocks.add(clock.name)
         progress.files[f"clocks/{clock.name}.py"] = _clock_text(clock, jobs)
@@ -138,7 +138,7 @@ def _write_clock(clock: ClockContext, jobs: list[ImportedJob], progress: _Progre
             f"replicas: the {scheduler.kind} in the web application's file is started by each worker of the web "
             "server, so each job ran once per worker; here it runs once"
         )
-        general.append(f"{clock.shown}: {text}")
+        general.append(f"{clock.shown_path}: {text}")
 
 
 def _environment_by_line(source: ClockSource) -> dict[int, str]:
@@ -160,30 +160,26 @@ def _with_environment(entry: Entry, variables: str | None) -> Entry:
     return replace(entry, differences=(*entry.differences, Difference("environment", text))).with_outcome()
 
 
-def _zones(scheduler: Scheduler, request: ImportRequest, shown: str) -> Zones:
+def _zones(scheduler: Scheduler, request: ImportRequest, shown_path: str) -> Zones:
     given = scheduler.settings.get("timezone")
     zone = zone_name(given) if given is not None else None
     if zone is None and not request.timezone:
         if given is not None:
-            raise UsageError(
-                f"{shown}: the scheduler's timezone isn't known ({why_unknown(given)}): give it with --timezone"
-            )
-        raise UsageError(
-            f"{shown}: the scheduler has no timezone, so it used the host's: give that with --timezone, for example "
-            "--timezone Europe/Paris"
-        )
+            problem = f"the scheduler's timezone isn't known ({why_unknown(given)})"
+            raise UsageError(f"{shown_path}: {problem}: give it with --timezone")
+        problem = "the scheduler has no timezone, so it used the host's"
+        raise UsageError(f"{shown_path}: {problem}: give that with --timezone, for example --timezone Europe/Paris")
     return Zones(zone or request.timezone, request.timezone or zone or "")
 
 
 def _clock_text(clock: ClockContext, jobs: list[ImportedJob]) -> str:
     own = {"Clock"} | ({"app"} if clock.uses_app else set())
-    tasks = import_lines(clock.imports)
-    lines = [f'"""The jobs of {clock.shown}."""', ""]
-    lines += [*tasks, ""] if tasks else []
+    lines = [f'"""The jobs of {clock.shown_path}."""', ""]
+    lines += [*import_lines(clock.imports), ""] if clock.imports else []
     lines += [*import_lines({"scheduled_tasks": own}), ""]
     lines += call_lines("scheduler = Clock", [f"timezone={literal(clock.zones.clock)}"])
     for job in jobs:
-        comment = f"# Not imported, see the report: {clock.shown}:{job.entry.line} {job.entry.job}".rstrip()
+        comment = f"# Not imported, see the report: {clock.shown_path}:{job.entry.line} {job.entry.job}".rstrip()
         lines += job.code or [comment]
     return "\n".join(lines) + "\n"
 
@@ -198,7 +194,7 @@ def _about_the_application(source: ClockSource) -> str:
     return f"jobs receive the application: the configuration needs {setting}"
 
 
-def _holds_for_all(entries: list[Entry]) -> list[str]:
+def _general_remarks(entries: list[Entry]) -> list[str]:
     if not any(entry.job for entry in entries):
         return []
     grace = (

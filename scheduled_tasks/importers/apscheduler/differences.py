@@ -1,7 +1,7 @@
-"""Where an imported job runs at other times than it did: compared with APScheduler itself, over the nights of change.
+"""Find where an imported job runs at other times than under APScheduler: compare both on the nights of change.
 
-In come APScheduler's own trigger and ours; out come differences with dates. Everywhere else the two are the same, which
-the schedule room's tests show.
+The input is APScheduler's own trigger and ours, the output differences with dates. At all other times the two agree,
+as tests/unit/schedule shows.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
 
-from scheduled_tasks.conversion_report import Difference, dates_until
+from scheduled_tasks.conversion_report import Difference, shifts_to_compare
 from scheduled_tasks.schedule import latest_occurrence, occurrences
 from scheduled_tasks.schedule.trigger import Cron, Trigger
-from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
+from scheduled_tasks.schedule.zone import Shift, zone_info
 
 AROUND = timedelta(hours=2)
-CLOSE = timedelta(minutes=2)  # of a job that runs every few seconds there are enough
-MANY = 3
+CLOSE = timedelta(minutes=2)  # for a job that runs every few seconds: enough runs to compare
+MAX_TIMES = 3  # that are listed
 
 
 def fire_times(trigger: Any, after: datetime, previous: datetime | None) -> Iterator[datetime]:
@@ -33,12 +33,11 @@ def find_differences(original: Any, trigger: Trigger, now: datetime) -> list[Dif
     """What differs on the nights of change within two years, and within the next hundred runs."""
     if not isinstance(trigger, Cron):
         return []
-    until = dates_until(trigger, now)
-    nights = (shift for shift in shifts(trigger.zone, now.year, until.year) if now < shift.at <= until)
-    return gathered([difference for shift in nights if (difference := _at(original, trigger, shift))])
+    nights = shifts_to_compare(trigger, now)
+    return merge_equal([difference for shift in nights if (difference := _difference_on(original, trigger, shift))])
 
 
-def _at(original: Any, trigger: Cron, shift: Shift) -> Difference | None:
+def _difference_on(original: Any, trigger: Cron, shift: Shift) -> Difference | None:
     first = [occurrence.at for occurrence in islice(occurrences(trigger, after=shift.at - AROUND), 2)]
     is_dense = len(first) > 1 and first[1] - first[0] < timedelta(minutes=1)
     around = CLOSE if is_dense else AROUND
@@ -49,30 +48,30 @@ def _at(original: Any, trigger: Cron, shift: Shift) -> Difference | None:
     previous = known.at.astimezone(zone_info(trigger.zone)) if known else None
     before = set(takewhile(lambda at: at <= high, fire_times(original, low, previous)))
     here = {occurrence.at for occurrence in occurrences(trigger, after=known.at if known else low, until=high)}
-    return changed("APScheduler", before, here, trigger.zone, shift) if before != here else None
+    return night_difference("APScheduler", before, here, trigger.zone, shift) if before != here else None
 
 
-def changed(who: str, before: set[datetime], here: set[datetime], zone: str, shift: Shift) -> Difference:
-    """What a night of change has of other runs than `who` had."""
+def night_difference(origin: str, before: set[datetime], here: set[datetime], zone: str, shift: Shift) -> Difference:
+    """The runs of a night of change that differ from the origin's, "APScheduler" or "cron"."""
     gone, new = sorted(before - here), sorted(here - before)
-    kind = "gap" if shift.is_gap else "fold"
     parts = []
     if gone:
-        parts.append(f"{who} ran it at {_times(gone, zone)}, and here it doesn't run then")
+        parts.append(f"{origin} ran it at {_times(gone, zone)}, and here it doesn't run then")
     if new:
-        parts.append(f"here it runs at {_times(new, zone)}, and {who} did not run it then")
+        parts.append(f"here it runs at {_times(new, zone)}, and {origin} did not run it then")
     local = {at.astimezone(zone_info(zone)).date() for at in (*gone, *new)}
-    return Difference(kind, "; ".join(parts), dates=tuple(f"{day:%Y-%m-%d}" for day in sorted(local)))
+    dates = tuple(day.isoformat() for day in sorted(local))
+    return Difference("gap" if shift.is_gap else "fold", "; ".join(parts), dates=dates)
 
 
 def _times(instants: list[datetime], zone: str) -> str:
-    shown = [f"{at.astimezone(zone_info(zone)):%H:%M:%S%z}" for at in instants[:MANY]]
-    more = f" and {len(instants) - MANY} more times" if len(instants) > MANY else ""
+    shown = [f"{at.astimezone(zone_info(zone)):%H:%M:%S%z}" for at in instants[:MAX_TIMES]]
+    more = f" and {len(instants) - MAX_TIMES} more times" if len(instants) > MAX_TIMES else ""
     return ", ".join(shown) + more
 
 
-def gathered(differences: list[Difference]) -> list[Difference]:
-    """The same sentence once, with all of its dates."""
+def merge_equal(differences: list[Difference]) -> list[Difference]:
+    """Merge the differences that have the same text into one with all dates."""
     dates: dict[tuple[str, str], list[str]] = {}
     for difference in differences:
         dates.setdefault((difference.kind, difference.text), []).extend(difference.dates)

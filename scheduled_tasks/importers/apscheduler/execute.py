@@ -1,7 +1,7 @@
 """Run a clock file under a recording scheduler, because its owner asked for that, and read what was recorded.
 
-In comes a file; out come `Scheduler`s with `AddJobCall`s, as reading it gives them, with every value decided. See
-`recording`, which is what runs, in a process of its own.
+The result is the same as from reading the file, `Scheduler`s with `AddJobCall`s, but every value is known. `recording`
+is the program that runs it, in a process of its own.
 """
 
 from __future__ import annotations
@@ -16,24 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from scheduled_tasks.errors import ConfigurationError
-from scheduled_tasks.importers.apscheduler.values import (
-    AddJobCall,
-    ClockSource,
-    LocalFunction,
-    Partial,
-    Reference,
-    Scheduler,
-    TriggerObject,
-    UnknownValue,
-    Value,
-    WebApplication,
-)
-from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB
+from scheduled_tasks.importers.apscheduler import model
+from scheduled_tasks.importers.apscheduler.model import Value
+from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB, settings_of
 
 TIMEOUT = 60  # seconds; a file that takes longer waits for something
 
 
-def record(path: Path, source: ClockSource, timezone: str) -> list[Scheduler]:
+def record(path: Path, source: model.ClockSource, timezone: str) -> list[model.Scheduler]:
     """Run the file, as on a host in that zone, and return the schedulers that it made.
 
     Raises:
@@ -48,30 +38,24 @@ def record(path: Path, source: ClockSource, timezone: str) -> list[Scheduler]:
     try:
         recorded = json.loads(done.stdout)
     except ValueError:
-        raise ConfigurationError(
-            f"{path}: run with --execute, it left no recording: {done.stderr.strip()[-500:]}"
-        ) from None
+        problem = f"it left no recording: {done.stderr.strip()[-500:]}"
+        raise ConfigurationError(f"{path}: run with --execute, {problem}") from None
     if recorded["error"]:
         raise ConfigurationError(f"{path}: run with --execute, it raises {recorded['error']}")
     return [_scheduler(scheduler, source) for scheduler in recorded["schedulers"]]
 
 
-def _scheduler(recorded: dict[str, Any], source: ClockSource) -> Scheduler:
-    settings = {key: _value(value, source) for key, value in recorded["settings"].items()}
-    defaults = {key.partition(".")[2]: settings.pop(key) for key in list(settings) if key.startswith("job_defaults.")}
-    if defaults:
-        settings["job_defaults"] = defaults
-    name = recorded.get("name", "scheduler")
-    return Scheduler(
-        recorded["kind"], recorded["line"], name=name, settings=settings,
+def _scheduler(recorded: dict[str, Any], source: model.ClockSource) -> model.Scheduler:
+    settings = settings_of([], {key: _value(value, source) for key, value in recorded["settings"].items()})
+    return model.Scheduler(
+        recorded["kind"], recorded["line"], name=recorded.get("name", "scheduler"), settings=settings,
         calls=[_call(job, source) for job in recorded["jobs"] if "removed" not in job],
     )  # fmt: skip
 
 
-def _call(recorded: dict[str, Any], source: ClockSource) -> AddJobCall:
-    given = [recorded["func"], recorded["trigger"], *recorded["args"]]
-    values = [_value(value, source) for value in given]
-    arguments = dict(zip(ADD_JOB, values, strict=False))
+def _call(recorded: dict[str, Any], source: model.ClockSource) -> model.AddJobCall:
+    positional = [recorded["func"], recorded["trigger"], *recorded["args"]]
+    arguments = {name: _value(value, source) for name, value in zip(ADD_JOB, positional, strict=False)}
     arguments |= {key: _value(value, source) for key, value in recorded["more"].items()}
     if arguments["trigger"] is None:
         del arguments["trigger"]
@@ -80,9 +64,8 @@ def _call(recorded: dict[str, Any], source: ClockSource) -> AddJobCall:
     for name in ("args", "kwargs", "id", "name", "jobstore", "executor"):  # scheduled_job passes its defaults on
         if name in arguments and (arguments[name] is None or arguments[name] == "default"):
             del arguments[name]
-    lines = source.text.splitlines()
     line = recorded["line"]
-    call = AddJobCall(line, lines[line - 1].strip() if line else "", arguments)
+    call = model.AddJobCall(line, source.line(line) if line else "", arguments)
     if not recorded.get("refused"):
         return call
     # A function that was called where it should be passed is known only by how it is written.
@@ -92,7 +75,7 @@ def _call(recorded: dict[str, Any], source: ClockSource) -> AddJobCall:
     return replace(call, refused=recorded["refused"])
 
 
-def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C901, PLR0911 - a table of cases
+def _value(recorded: dict[str, Any], source: model.ClockSource) -> Value:  # noqa: C901, PLR0911 - a table of cases
     if "plain" in recorded:
         return recorded["plain"]
     if "list" in recorded:
@@ -104,22 +87,21 @@ def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C90
     if "date" in recorded:
         return date.fromisoformat(recorded["date"])
     if "partial" in recorded:
-        kwargs = _value(recorded["kwargs"], source)
-        return Partial(
-            _value(recorded["partial"], source), tuple(_value(recorded["args"], source)), tuple(kwargs.items())
-        )
+        function, args, kwargs = (_value(recorded[part], source) for part in ("partial", "args", "kwargs"))
+        return model.Partial(function, tuple(args), tuple(kwargs.items()))
     if "trigger" in recorded:
         if "parts" in recorded:
-            return TriggerObject(recorded["trigger"], parts=tuple(_value(part, source) for part in recorded["parts"]))
+            parts = tuple(_value(part, source) for part in recorded["parts"])
+            return model.TriggerObject(recorded["trigger"], parts=parts)
         fields = {key: _value(value, source) for key, value in recorded["fields"].items()}
-        return TriggerObject(recorded["trigger"], fields | {"timezone": _value(recorded["zone"], source)})
+        return model.TriggerObject(recorded["trigger"], fields | {"timezone": _value(recorded["zone"], source)})
     if "application" in recorded:
-        return WebApplication(recorded["application"])
+        return model.WebApplication(recorded["application"])
     if "function" in recorded:
         module, _, name = recorded["function"].partition(".<locals>.")[0].rpartition(".")
         if "<locals>" in recorded["function"] or "<lambda>" in recorded["function"]:
-            return LocalFunction(recorded["function"].rpartition(".")[2], nested=True)
-        return (
-            source.functions.get(name, LocalFunction(name)) if module == "__main__" else Reference(f"{module}.{name}")
-        )
-    return UnknownValue(recorded["unknown"], "an object that exists only in a running process")
+            return model.LocalFunction(recorded["function"].rpartition(".")[2], nested=True)
+        if module != "__main__":
+            return model.Reference(f"{module}.{name}")
+        return source.functions.get(name, model.LocalFunction(name))
+    return model.UnknownValue(recorded["unknown"], "an object that exists only in a running process")

@@ -1,4 +1,4 @@
-"""Evaluate the expressions of a clock file as far as reading can: literals are known, everything else has a reason.
+"""Evaluate the expressions of a clock file without running it; an unknown value carries the reason.
 
 Nothing of the file is run: only arithmetic, text formatting, and a few harmless functions of Python on plain values.
 """
@@ -11,25 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import singledispatch
 
-from scheduled_tasks.importers.apscheduler import operations
+from scheduled_tasks.importers.apscheduler import model, operations
+from scheduled_tasks.importers.apscheduler.model import ONLY_A_RUN, Value, is_plain, reason, unknown
 from scheduled_tasks.importers.apscheduler.scope import Call, Scope
-from scheduled_tasks.importers.apscheduler.values import (
-    ONLY_A_RUN,
-    Adder,
-    Instance,
-    JobHandle,
-    LocalClass,
-    LocalFunction,
-    Method,
-    Partial,
-    Reference,
-    Scheduler,
-    UnknownValue,
-    Value,
-    is_plain,
-    reason,
-    unknown,
-)
 from scheduled_tasks.importers.apscheduler.vocabulary import ADDS, ENDS, OPERATORS, PYTHON_FUNCTIONS, ZONES
 
 
@@ -49,14 +33,14 @@ def _name(node: ast.Name, scope: Scope) -> Value:
     if node.id in scope.names:
         return scope.names[node.id]
     if node.id in PYTHON_FUNCTIONS or node.id in ENDS or node.id in {"getattr", "globals"}:
-        return Reference(node.id)
+        return model.Reference(node.id)
     stars = scope.reading.star_imports
     of_apscheduler = [module for module in stars if module.startswith("apscheduler.")]
     if of_apscheduler and node.id.endswith(("Scheduler", "Trigger")):
-        return Reference(f"{of_apscheduler[-1]}.{node.id}")
+        return model.Reference(f"{of_apscheduler[-1]}.{node.id}")
     others = [module for module in stars if module not in of_apscheduler]
     if len(others) == 1 and not hasattr(builtins, node.id):
-        return Reference(f"{others[0]}.{node.id}")
+        return model.Reference(f"{others[0]}.{node.id}")
     return unknown(node, f"{node.id}, which is not set in this file")
 
 
@@ -111,26 +95,26 @@ def attribute(owner: Value, node: ast.Attribute, scope: Scope) -> Value:  # noqa
     """The value of an attribute of an object."""
     name = node.attr
     match owner:
-        case Reference(dotted) if name == "__name__":
+        case model.Reference(dotted) if name == "__name__":
             return dotted.rpartition(".")[2]
-        case Reference(dotted):
-            return ZONES.get(f"{dotted}.{name}") or Reference(f"{dotted}.{name}")
-        case LocalFunction() if name == "__name__":
+        case model.Reference(dotted):
+            return ZONES.get(f"{dotted}.{name}") or model.Reference(f"{dotted}.{name}")
+        case model.LocalFunction() if name == "__name__":
             return owner.name
-        case Scheduler() if name in ADDS:
-            return Adder(owner, name)
-        case JobHandle() if name == "id":
+        case model.Scheduler() if name in ADDS:
+            return model.Adder(owner, name)
+        case model.JobHandle() if name == "id":
             return owner.call.arguments.get("id", owner)
-        case Instance(kind) | (LocalClass() as kind):
+        case model.Instance(kind) | (model.LocalClass() as kind):
             known = kind.all_attributes() | owner.attributes
             if name in known:
                 return known[name]
-            if isinstance(owner, Instance) and (method := kind.method(name)):
-                return Method(owner, method)
+            if isinstance(owner, model.Instance) and (method := kind.method(name)):
+                return model.Method(owner, method)
             return unknown(node, f"the attribute {name}")
     if name in {"value", "name"} and isinstance(node.value, ast.Attribute):  # an enum's member is its value here
         enum = evaluate(node.value.value, scope)
-        if isinstance(enum, LocalClass) and any("Enum" in str(base) for base in enum.bases):
+        if isinstance(enum, model.LocalClass) and any("Enum" in str(base) for base in enum.bases):
             return owner if name == "value" else node.value.attr
     return unknown(node, reason(owner, f"the attribute {name}"))
 
@@ -196,8 +180,8 @@ def _dict_comprehension(node: ast.DictComp, scope: Scope) -> Value:
 
 def _iterate(
     node: ast.expr, generators: list[ast.comprehension], scope: Scope, add: Callable[[], None]
-) -> UnknownValue | None:
-    """Call `add` for each item of a comprehension; return why its items can't be known, if so."""
+) -> model.UnknownValue | None:
+    """Call `add` for each item of a comprehension; return an unknown value if its items can't be known."""
     if not generators:
         add()
         return None
@@ -225,7 +209,7 @@ def _walrus(node: ast.NamedExpr, scope: Scope) -> Value:
 
 @evaluate.register(ast.Lambda)
 def _lambda(node: ast.Lambda, scope: Scope) -> Value:
-    """A lambda that makes one call is that call with its arguments, as they are where the lambda is written."""
+    """A lambda that makes one call: that call with the arguments that are known at the lambda's place."""
     positional = [*node.args.posonlyargs, *node.args.args]
     own = {parameter.arg for parameter in (*positional, *node.args.kwonlyargs)}
     used = {name.id for name in ast.walk(node.body) if isinstance(name, ast.Name)} - own
@@ -238,9 +222,9 @@ def _lambda(node: ast.Lambda, scope: Scope) -> Value:
         inner.names[parameter.arg] = evaluate(default, inner)
     function = evaluate(node.body.func, inner)
     args, kwargs = arguments_of(node.body, inner)
-    if isinstance(function, UnknownValue):
+    if isinstance(function, model.UnknownValue):
         return unknown(node, function.why)
-    return Partial(function, tuple(args), tuple(kwargs.items()))
+    return model.Partial(function, tuple(args), tuple(kwargs.items()))
 
 
 @evaluate.register(ast.Call)
@@ -257,14 +241,14 @@ def evaluated_call(node: ast.Call, scope: Scope) -> Call:
     else:
         function = evaluate(node.func, scope)
     call = Call(node, owner, function, *arguments_of(node, scope))
-    if isinstance(function, Partial) and isinstance(function.function, Adder):
+    if isinstance(function, model.Partial) and isinstance(function.function, model.Adder):
         args, kwargs = [*function.args, *call.args], dict(function.kwargs) | call.kwargs
         return replace(call, function=function.function, args=args, kwargs=kwargs)
     return call
 
 
 def arguments_of(node: ast.Call, scope: Scope) -> tuple[list[Value], dict[str, Value]]:
-    """The evaluated arguments of a call; `**` of an unknown value stays under that name."""
+    """The evaluated arguments of a call; `**` of an unknown value is kept as the keyword "**"."""
     args: list[Value] = []
     for argument in node.args:
         if isinstance(argument, ast.Starred):
@@ -283,16 +267,16 @@ def arguments_of(node: ast.Call, scope: Scope) -> tuple[list[Value], dict[str, V
 
 
 def bind(target: ast.expr, value: Value, scope: Scope) -> None:
-    """Bind names as an assignment does; parts that can't be told apart become unknown."""
+    """Bind names as an assignment does; if a value can't be unpacked, its names become unknown."""
     match target:
         case ast.Name():
             scope.names[target.id] = value
         case ast.Attribute():
             owner = evaluate(target.value, scope)
-            if isinstance(owner, Instance):
+            if isinstance(owner, model.Instance):
                 owner.attributes[target.attr] = value
         case ast.Tuple() | ast.List():
-            if isinstance(value, Instance) and value.kind.fields:
+            if isinstance(value, model.Instance) and value.kind.fields:
                 value = [(value.kind.all_attributes() | value.attributes).get(name) for name in value.kind.fields]
             if not isinstance(value, list | tuple) or len(value) != len(target.elts):
                 value = [unknown(part, ONLY_A_RUN) for part in target.elts]

@@ -1,7 +1,7 @@
 """Find the functions that jobs call, and check their arguments and the order of their decorators.
 
-A value read from a clock file becomes a `Target` that the clock can name, or a difference. Sources are read, never
-imported.
+A function that a clock file passes becomes a `Target` that the new clock can name, or a difference. Sources are read,
+never imported.
 """
 
 from __future__ import annotations
@@ -13,15 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference
-from scheduled_tasks.importers.apscheduler.values import (
-    CallResult,
-    LocalFunction,
-    Partial,
-    Reference,
-    UnknownValue,
-    Value,
-    written,
-)
+from scheduled_tasks.importers.apscheduler import model
+from scheduled_tasks.importers.apscheduler.model import Value, written
 
 ORDER = ("log_cron", "cron_context", "cron_required", "cron_require_feature")
 UNDERSTOOD = {*ORDER, "cron_idempotent", "scheduled_job"}
@@ -50,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What `func` came to: the target, arguments that it brings (a partial's), differences."""
+    """What a job's `func` names: the target, the arguments of a partial, differences."""
 
     target: Target | None
     args: tuple[Value, ...] = ()
@@ -60,17 +53,17 @@ class Resolved:
 
 def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:
     """The target of a job's function."""
-    if isinstance(function, LocalFunction):
+    if isinstance(function, model.LocalFunction):
         if function.nested or function.name == "<lambda>":
-            return _refused("nested", f"{function.name} is defined inside another function, so a unit can't name it",
-                            "move it to the top level of a module")  # fmt: skip
+            text = f"{function.name} is defined inside another function, so a unit can't name it"
+            return _refused("nested", text, "move it to the top level of a module")
         return Resolved(Target("", function.name, function.node))
     if isinstance(function, str) and ":" in function:
         module, _, name = function.partition(":")
         return _named(module, name, roots)
-    if isinstance(function, Reference) and "." in function.dotted.lstrip("."):
+    if isinstance(function, model.Reference) and "." in function.dotted.lstrip("."):
         return _named(*_module_and_name(absolute(function.dotted, path), roots), roots)
-    if isinstance(function, Partial):
+    if isinstance(function, model.Partial):
         inner = resolve(function.function, path, roots)
         return replace(inner, args=(*function.args, *inner.args), kwargs=(*function.kwargs, *inner.kwargs))
     return _no_function(function)
@@ -78,32 +71,26 @@ def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:
 
 def _no_function(function: Value) -> Resolved:
     """What is wrong with a `func` that doesn't name a function."""
-    if (
-        isinstance(function, CallResult)
-        and isinstance(function.function, LocalFunction)
-        and _returns_new_function(function.function)
-    ):
-        text = f"{function.text} is a new function that {function.function.name} returns, so a unit can't name it"
-        return _refused("nested", text, f"decorate a function of a module with @{function.function.name}")
-    if isinstance(function, CallResult):
+    if isinstance(function, model.CallResult):
+        called = function.function
+        if isinstance(called, model.LocalFunction) and _returns_new_function(called):
+            text = f"{function.text} is a new function that {called.name} returns, so a unit can't name it"
+            return _refused("nested", text, f"decorate a function of a module with @{called.name}")
+        text = f"{function.text} calls the function when the clock starts, and schedules what it returns"
         args = ", ".join(map(written, function.args))
-        return _refused(
-            "called",
-            f"{function.text} calls the function when the clock starts, and schedules what it returns",
-            f"write {written(function.function)}, with its arguments as args: [{args}]",
-        )
+        return _refused("called", text, f"write {written(called)}, with its arguments as args: [{args}]")
     if function is None:
         return _refused("function", "no function is given", "pass the task's function as the first argument")
     if isinstance(function, str) and re.fullmatch(r"\w+(\.\w+)+", function):
         module, _, name = function.rpartition(".")
         return _refused("function", f"APScheduler refuses {function!r}: it has no colon", f"write '{module}:{name}'")
-    if isinstance(function, UnknownValue):
+    if isinstance(function, model.UnknownValue):
         return _refused("function", f"{function.text[:80]} depends on {function.why}", "make it a function of a module")
     what = written(function)
     return _refused("function", f"{what[:60]} is not a function that a unit can name", "make it a function of a module")
 
 
-def _returns_new_function(function: LocalFunction) -> bool:
+def _returns_new_function(function: model.LocalFunction) -> bool:
     """Whether a function of the file returns one that it defines, as a decorator does."""
     if function.node is None:
         return False
@@ -171,21 +158,16 @@ def decorator_name(node: ast.expr) -> str:
 
 
 def definition_differences(target: Target, args: list[Value], kwargs: dict[str, Value]) -> list[Difference]:
-    """Whether the arguments fit, and whether the decorators stand in their order, where the definition is known."""
+    """Check the arguments and the order of the decorators, if the definition is known."""
     if target.node is None:
         return []
     decorators = [decorator_name(node) for node in target.node.decorator_list]
     differences = []
     ours = [ORDER.index(name) for name in decorators if name in ORDER]
     if ours != sorted(ours):
-        differences.append(
-            Difference(
-                "order",
-                f"the decorators of {target.name} are in the wrong order: @{', @'.join(decorators)}",
-                "refused",
-                instead="from the outside in: @log_cron, @cron_context, @cron_require_feature, then the function",
-            )
-        )
+        text = f"the decorators of {target.name} are in the wrong order: @{', @'.join(decorators)}"
+        instead = "from the outside in: @log_cron, @cron_context, @cron_require_feature, then the function"
+        differences.append(Difference("order", text, "refused", instead=instead))
     if set(decorators) <= UNDERSTOOD and (difference := _misfit(target, args, kwargs)):
         differences.append(difference)
     return differences
@@ -199,12 +181,10 @@ def _misfit(target: Target, args: list[Value], kwargs: dict[str, Value]) -> Diff
     except TypeError as error:
         first = next(iter(signature.parameters), "")
         if first in {"app", "application"} and not args and first not in kwargs:
-            return Difference(
-                "app", f"{target.name} takes {first}, and the job passes none; APScheduler refuses it", "refused",
-                instead="write args=[app]",
-            )  # fmt: skip
-        return Difference("arguments", f"the arguments don't fit {target.name}{signature}: {error}", "refused",
-                       instead="pass what it takes in args and kwargs")  # fmt: skip
+            text = f"{target.name} takes {first}, and the job passes none; APScheduler refuses it"
+            return Difference("app", text, "refused", instead="write args=[app]")
+        text = f"the arguments don't fit {target.name}{signature}: {error}"
+        return Difference("arguments", text, "refused", instead="pass what it takes in args and kwargs")
     return None
 
 

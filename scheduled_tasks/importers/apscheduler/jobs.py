@@ -1,4 +1,4 @@
-"""Judge one job of a clock file: what is written for it, and its entry in the report.
+"""Convert one job of a clock file to its code and its entry in the report.
 
 A call that adds a job, as read or recorded, becomes one `ImportedJob`, or several for an OrTrigger; a refused one has
 no code. All differences of a job are collected before it is refused.
@@ -12,28 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from scheduled_tasks.conversion_report import Difference, Entry
-from scheduled_tasks.importers.apscheduler import triggers
+from scheduled_tasks.importers.apscheduler import model, triggers
 from scheduled_tasks.importers.apscheduler.functions import Target, definition_differences, resolve
+from scheduled_tasks.importers.apscheduler.model import Value, why_unknown
 from scheduled_tasks.importers.apscheduler.triggers import ReadTrigger, Zones
-from scheduled_tasks.importers.apscheduler.values import (
-    AddJobCall,
-    ClockSource,
-    Scheduler,
-    UnknownValue,
-    Value,
-    WebApplication,
-    why_unknown,
-)
 from scheduled_tasks.importers.codegen import call_lines, literal
 from scheduled_tasks.importers.dependencies import unset_names, used_scheduler
 from scheduled_tasks.importers.request import identifier, unique
 from scheduled_tasks.schedule import describe
 
 TRUE = {"true", "yes", "on", "y", "t", "1"}  # apscheduler.util.astobool
-LEFT_OUT = {
-    "jobstore": "there is no job store",
-    "executor": "each run is a process of its own",
-}
+LEFT_OUT = {"jobstore": "there is no job store", "executor": "each run is a process of its own"}
 
 
 @dataclass
@@ -42,9 +31,9 @@ class ClockContext:
 
     name: str
     path: Path
-    shown: str
-    source: ClockSource
-    scheduler: Scheduler
+    shown_path: str
+    source: model.ClockSource
+    scheduler: model.Scheduler
     zones: Zones
     domains: str
     roots: list[Path]
@@ -56,38 +45,36 @@ class ClockContext:
 
     @property
     def tasks_module(self) -> str:
-        """The module for what has to move into the package of the domains."""
+        """The module that takes the functions which have to move into the package of the domains."""
         return f"{self.domains}.{self.name}"
 
 
 @dataclass(frozen=True)
 class ImportedJob:
-    """A job's code, empty if it is refused, and its entry; `original` is APScheduler's own trigger."""
+    """A job's code (empty if it is refused) and its entry; `original` is APScheduler's own trigger."""
 
     code: tuple[str, ...]
     entry: Entry
     original: Any = None
 
 
-def judge(call: AddJobCall, clock: ClockContext) -> list[ImportedJob]:
-    """Judge one call."""
+def import_call(call: model.AddJobCall, clock: ClockContext) -> list[ImportedJob]:
+    """Convert one call that adds a job; an OrTrigger gives one job for each of its parts."""
     arguments = _defaults(clock.scheduler) | call.arguments
     differences = _call_differences(call)
     resolved = resolve(arguments.get("func"), clock.path, clock.roots)
+    target = resolved.target
     differences += resolved.differences
     args, kwargs = _arguments(arguments, differences)
     args, kwargs = [*resolved.args, *args], dict(resolved.kwargs) | kwargs
-    target = resolved.target
     if target is not None:
-        differences += definition_differences(target, args, kwargs)
-        differences += _needs(target, clock.source)
+        differences += [*definition_differences(target, args, kwargs), *_unmet_needs(target, clock.source)]
     if call.above:
         names = ", ".join(f"@{name}" for name in call.above)
         text = f"{names} is above @scheduled_job, so the job ran without it; it now applies"
         differences.append(Difference("order", text))
-    differences += _plain_values(args, kwargs)
     kept, option_differences = _options(arguments)
-    differences += option_differences
+    differences += [*_plain_values(args, kwargs), *option_differences]
     unread = (call.undecided or call.refused) and "trigger" not in arguments
     read = [] if unread else triggers.read(arguments, clock.zones, clock.now)
     jobs = []
@@ -98,7 +85,7 @@ def judge(call: AddJobCall, clock: ClockContext) -> list[ImportedJob]:
     return jobs
 
 
-def _call_differences(call: AddJobCall) -> list[Difference]:
+def _call_differences(call: model.AddJobCall) -> list[Difference]:
     """What is uncertain or wrong about the call itself."""
     differences = []
     if call.undecided:
@@ -112,8 +99,8 @@ def _call_differences(call: AddJobCall) -> list[Difference]:
     return differences
 
 
-def _needs(target: Target, source: ClockSource) -> list[Difference]:
-    """What a function of the file needs and won't have as a task."""
+def _unmet_needs(target: Target, source: model.ClockSource) -> list[Difference]:
+    """What a function of the file uses but can't have as a task."""
     if target.module:
         return []
     if name := used_scheduler(source, target):
@@ -125,7 +112,7 @@ def _needs(target: Target, source: ClockSource) -> list[Difference]:
     return []
 
 
-def _defaults(scheduler: Scheduler) -> dict[str, Value]:
+def _defaults(scheduler: model.Scheduler) -> dict[str, Value]:
     """The scheduler's job_defaults; APScheduler accepts text for them, as in a configuration file."""
     given = scheduler.settings.get("job_defaults")
     defaults: dict[str, Value] = {}
@@ -153,9 +140,9 @@ def _arguments(arguments: dict[str, Value], differences: list[Difference]) -> tu
 def _plain_values(args: list[Value], kwargs: dict[str, Value]) -> list[Difference]:
     differences = []
     for value in [*args, *kwargs.values()]:
-        if not isinstance(value, WebApplication) and not _is_json(value):
+        if not isinstance(value, model.WebApplication) and not _is_json(value):
             reason = why_unknown(value) or f"{value!r} is not a number, a text, a list or a dictionary"
-            instead = triggers.EXECUTE if isinstance(value, UnknownValue) else "create it in the task"
+            instead = triggers.EXECUTE if isinstance(value, model.UnknownValue) else "create it in the task"
             text = f"a unit can't pass this argument: {reason}"
             differences.append(Difference("arguments", text, "refused", instead=instead))
     return differences
@@ -170,7 +157,7 @@ def _is_json(value: Value) -> bool:
 
 
 def _options(arguments: dict[str, Value]) -> tuple[list[str], list[Difference]]:
-    """APScheduler's options that are kept, as arguments, and what differs for the others."""
+    """The code of the APScheduler options that are kept, and the differences for the others."""
     kept, differences = [], []
     if "misfire_grace_time" in arguments:
         grace = arguments["misfire_grace_time"]
@@ -197,7 +184,7 @@ def _options(arguments: dict[str, Value]) -> tuple[list[str], list[Difference]]:
 
 
 def _imported_job(  # noqa: PLR0913, PLR0917 - the parts of one call
-    call: AddJobCall,
+    call: model.AddJobCall,
     clock: ClockContext,
     arguments: dict[str, Value],
     target: Target | None,
@@ -211,11 +198,11 @@ def _imported_job(  # noqa: PLR0913, PLR0917 - the parts of one call
     all_differences = (*differences, *id_differences, *read.differences)
     due = describe(read.trigger) if read.trigger is not None else ""
     job = f"{clock.name}/{wanted}" if wanted else ""
-    entry = Entry(clock.shown, call.line, call.source, "", job, due, all_differences).with_outcome()
+    entry = Entry(clock.shown_path, call.line, call.source, "", job, due, all_differences).with_outcome()
     if entry.outcome == "refused" or target is None:
         return ImportedJob((), entry)
     clock.ids.add(wanted)
-    words = [_function_word(target, clock), literal(read.kind)]
+    words = [_function_code(target, clock), literal(read.kind)]
     if args:
         words.append(literal(list(args)))
     if kwargs:
@@ -224,13 +211,13 @@ def _imported_job(  # noqa: PLR0913, PLR0917 - the parts of one call
     if isinstance(arguments.get("name"), str):
         words.append(f"name={literal(arguments['name'])}")
     words += [*read.words, *kept]
-    clock.uses_app = clock.uses_app or any(isinstance(value, WebApplication) for value in [*args, *kwargs.values()])
+    clock.uses_app |= any(isinstance(value, model.WebApplication) for value in [*args, *kwargs.values()])
     return ImportedJob(tuple(call_lines("scheduler.add_job", words)), entry, read.original)
 
 
 def _id(given: Value, target: Target | None, clock: ClockContext) -> tuple[str, list[Difference]]:
     differences = []
-    if isinstance(given, UnknownValue):
+    if isinstance(given, model.UnknownValue):
         differences.append(Difference("id", f"its id isn't known: {given.text} depends on {given.why}", "remark"))
         given = None
     base = str(given) if given is not None else target.task if target else ""
@@ -243,7 +230,7 @@ def _id(given: Value, target: Target | None, clock: ClockContext) -> tuple[str, 
     return name, differences
 
 
-def _function_word(target: Target, clock: ClockContext) -> str:
+def _function_code(target: Target, clock: ClockContext) -> str:
     """The function's name in the clock file; its import, or its move to the tasks' module, is recorded in the clock."""
     is_inside = target.module == clock.domains or target.module.startswith(f"{clock.domains}.")
     if is_inside and not target.is_async:

@@ -1,4 +1,4 @@
-"""What operators, subscripts and f-strings of a clock file give for evaluated operands."""
+"""Apply the operators, subscripts and f-strings of a clock file to evaluated operands."""
 
 from __future__ import annotations
 
@@ -6,29 +6,18 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from scheduled_tasks.importers.apscheduler.values import (
-    ONLY_A_RUN,
-    Instance,
-    JobHandle,
-    LocalClass,
-    LocalFunction,
-    Reference,
-    Scheduler,
-    UnknownValue,
-    Value,
-    WebApplication,
-    is_plain,
-    reason,
-    unknown,
-)
+from scheduled_tasks.importers.apscheduler import model
+from scheduled_tasks.importers.apscheduler.model import ONLY_A_RUN, Value, is_plain, reason, unknown
 from scheduled_tasks.importers.apscheduler.vocabulary import ENVIRONMENT, OPERATORS
 
 MAX_LENGTH = 100_000  # of a text or a list
-_OBJECTS = (Scheduler, Instance, WebApplication, LocalFunction, LocalClass, JobHandle)
+_OBJECTS = (
+    model.Scheduler, model.Instance, model.WebApplication, model.LocalFunction, model.LocalClass, model.JobHandle,
+)  # fmt: skip
 
 
 def attempt(node: ast.expr, function: Callable[..., Any], *args: Value, **kwargs: Value) -> Value:
-    """The result of a Python function, or its exception as the reason why there is none."""
+    """The result of a Python function, or an unknown value with the exception that it raised."""
     try:
         return function(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - whatever the file's own operation raises
@@ -38,7 +27,7 @@ def attempt(node: ast.expr, function: Callable[..., Any], *args: Value, **kwargs
 def computed(node: ast.expr, function: Callable[..., Any] | None, values: list[Value]) -> Value:
     """The result of a Python function if all of its arguments are known."""
     for value in values:
-        if isinstance(value, UnknownValue):
+        if isinstance(value, model.UnknownValue):
             return unknown(node, value.why)
     if function is None or not all(map(is_plain, values)):
         return unknown(node, ONLY_A_RUN)
@@ -58,7 +47,8 @@ def binary(node: ast.BinOp, left: Value, right: Value) -> Value:
 def comparison(node: ast.Compare, left: Value, right: Value) -> Value:
     """`left < right` and the like."""
     operator, values = node.ops[0], [left, right]
-    if isinstance(operator, ast.Is | ast.Eq) and all(isinstance(value, Reference | LocalFunction) for value in values):
+    named = all(isinstance(value, model.Reference | model.LocalFunction) for value in values)
+    if named and isinstance(operator, ast.Is | ast.Eq):
         return bool(left == right)
     if isinstance(operator, ast.Is | ast.IsNot) and None in values and any(isinstance(v, _OBJECTS) for v in values):
         return isinstance(operator, ast.IsNot)
@@ -67,7 +57,7 @@ def comparison(node: ast.Compare, left: Value, right: Value) -> Value:
 
 def item(node: ast.Subscript, owner: Value, key: Value) -> Value:
     """`owner[key]`."""
-    if isinstance(owner, Reference) and owner.dotted in ENVIRONMENT:
+    if isinstance(owner, model.Reference) and owner.dotted in ENVIRONMENT:
         return unknown(node, f"the environment variable {key}")
     if isinstance(owner, list | tuple | dict | str) and is_plain(key):
         try:

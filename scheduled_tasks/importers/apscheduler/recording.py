@@ -23,7 +23,7 @@ from typing import Any
 
 
 class Over(BaseException):
-    """The file would wait from here on: it has added all of its jobs."""
+    """The file would wait from here on: by then it has added all of its jobs."""
 
 
 schedulers: dict[int, dict[str, Any]] = {}
@@ -145,15 +145,13 @@ def record_changes() -> None:
 
 
 def prevent_waiting() -> None:
-    """Let whatever runs forever or sleeps end the run of the file."""
+    """Make whatever runs forever or sleeps end the run of the file."""
     from apscheduler.schedulers import base
     from apscheduler.schedulers.background import BackgroundScheduler
     from apscheduler.schedulers.blocking import BlockingScheduler
 
     record_into(base.BaseScheduler)
     base.BaseScheduler.start = lambda *_args, **_kwargs: None
-    for kind in all_kinds(base.BaseScheduler):
-        kind.start = lambda *_args, **_kwargs: None
     BackgroundScheduler.start = lambda *_args, **_kwargs: None
     BlockingScheduler.start = over
     base.BaseScheduler.shutdown = lambda *_args, **_kwargs: None
@@ -165,7 +163,7 @@ def prevent_waiting() -> None:
 
 
 def run_coroutines_until_they_wait() -> None:
-    """`asyncio.run(main())` may be what adds the jobs; a loop that runs forever ends the run of the file."""
+    """`asyncio.run(main())` can be what adds the jobs; a loop that runs forever ends the run of the file."""
     run_forever, run_until_complete = asyncio.BaseEventLoop.run_forever, asyncio.BaseEventLoop.run_until_complete
 
     def running(loop: Any, future: Any) -> Any:
@@ -183,11 +181,6 @@ def run_coroutines_until_they_wait() -> None:
 
     asyncio.BaseEventLoop.run_forever = over  # type: ignore[method-assign]
     asyncio.BaseEventLoop.run_until_complete = running  # type: ignore[method-assign, assignment]
-
-
-def all_kinds(base: Any) -> list[Any]:
-    """All subclasses of a class, direct or not."""
-    return [kind for direct in base.__subclasses__() for kind in (direct, *all_kinds(direct))]
 
 
 def main() -> None:

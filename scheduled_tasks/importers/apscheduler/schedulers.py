@@ -1,48 +1,28 @@
-"""Calls on a scheduler or one of its jobs: jobs are added and changed, settings collected, the rest is an aside."""
+"""Calls on a scheduler or one of its jobs: add and change jobs, collect settings, mention all other calls."""
 
 from __future__ import annotations
 
 import ast
 import copy
 
+from scheduled_tasks.importers.apscheduler import model, vocabulary
 from scheduled_tasks.importers.apscheduler.expressions import evaluate, evaluated_call
+from scheduled_tasks.importers.apscheduler.model import Value, is_plain, unknown, why_unknown
 from scheduled_tasks.importers.apscheduler.scope import Call, Reading, Scope
-from scheduled_tasks.importers.apscheduler.values import (
-    Adder,
-    AddJobCall,
-    Aside,
-    CallResult,
-    JobHandle,
-    LocalFunction,
-    Reference,
-    Scheduler,
-    Value,
-    is_plain,
-    unknown,
-    why_unknown,
-)
-from scheduled_tasks.importers.apscheduler.vocabulary import (
-    ADD_JOB,
-    ADDS,
-    FLASK,
-    FLASK_ADDS,
-    SCHEDULER_METHODS,
-    adds,
-    settings_of,
-)
+from scheduled_tasks.importers.apscheduler.vocabulary import adds, settings_of
 
 JOB_CHANGES = {"modify", "reschedule", "pause", "resume", "remove"}  # methods of a job
 
 
-def make_scheduler(kind: Reference, call: Call, reading: Reading) -> Scheduler:
+def make_scheduler(kind: model.Reference, call: Call, reading: Reading) -> model.Scheduler:
     """A scheduler that the file makes."""
-    name = FLASK if kind.dotted == FLASK else kind.dotted.rpartition(".")[2]
-    scheduler = Scheduler(name, call.node.lineno, settings=settings_of(call.args, call.kwargs))
+    name = vocabulary.FLASK if kind.dotted == vocabulary.FLASK else kind.dotted.rpartition(".")[2]
+    scheduler = model.Scheduler(name, call.node.lineno, settings=settings_of(call.args, call.kwargs))
     reading.source.schedulers.append(scheduler)
     return scheduler
 
 
-def add_decorated(function: LocalFunction, scope: Scope) -> None:
+def add_decorated(function: model.LocalFunction, scope: Scope) -> None:
     """Add a function once for each `@scheduler.scheduled_job(…)` that decorates it."""
     decorators = function.node.decorator_list if function.node else []
     for position, decorator in enumerate(decorators):
@@ -52,25 +32,27 @@ def add_decorated(function: LocalFunction, scope: Scope) -> None:
 
 
 def _schedules(function: ast.expr, scope: Scope) -> bool:
-    """Whether a decorator adds what it decorates as a job."""
+    """Whether a decorator adds the decorated function as a job."""
     if adds(function) == "scheduled_job":
         return True
     if not isinstance(function, ast.Attribute) or function.attr != "task":
         return False
     owner = evaluate(function.value, scope)
-    return isinstance(owner, Scheduler) and owner.kind == FLASK
+    return isinstance(owner, model.Scheduler) and owner.kind == vocabulary.FLASK
 
 
 def _adds(decorator: ast.expr) -> bool:
     return isinstance(decorator, ast.Call) and bool(adds(decorator.func))
 
 
-def add_job(call: Call, scope: Scope, decorated: LocalFunction | None = None, above: tuple[str, ...] = ()) -> JobHandle:
-    """The job that a call adds."""
+def add_job(
+    call: Call, scope: Scope, decorated: model.LocalFunction | None = None, above: tuple[str, ...] = ()
+) -> model.JobHandle:
+    """Add the job of a call, `decorated` if the call is a decorator, and return its handle."""
     node, reading = call.node, scope.reading
     reading.reached.add((node.lineno, node.col_offset))
     reading.source.applied.add(node.lineno)
-    if isinstance(call.function, Adder):
+    if isinstance(call.function, model.Adder):
         scheduler, method = call.function.scheduler, call.function.method
     else:
         assert isinstance(node.func, ast.Attribute)  # noqa: S101 - the caller has checked
@@ -85,40 +67,40 @@ def add_job(call: Call, scope: Scope, decorated: LocalFunction | None = None, ab
     if "**" in arguments:
         problem = why_unknown(arguments.pop("**")) or "its arguments are assembled elsewhere"
     undecided = f"it is added {scope.undecided.when}" if scope.undecided else ""
-    if isinstance(node.func, ast.Attribute) and isinstance(_first_name(node.func.value, scope), CallResult):
+    if isinstance(node.func, ast.Attribute) and isinstance(_first_name(node.func.value, scope), model.CallResult):
         undecided = undecided or f"{ast.unparse(node.func.value)} is not a scheduler that this file makes or imports"
     line = reading.source.line(node.lineno)
-    job = AddJobCall(node.lineno, line, arguments, above, undecided, problem, doubt=scope.doubt)
+    job = model.AddJobCall(node.lineno, line, arguments, above, undecided, problem, doubt=scope.doubt)
     scheduler.calls.append(job)
-    return JobHandle(job, scheduler)
+    return model.JobHandle(job, scheduler)
 
 
-def argument_names(scheduler: Scheduler, method: str) -> tuple[str, ...]:
+def argument_names(scheduler: model.Scheduler, method: str) -> tuple[str, ...]:
     """The positional parameters of a method that adds jobs."""
-    return (FLASK_ADDS if scheduler.kind == FLASK else ADDS)[method]
+    return (vocabulary.FLASK_ADDS if scheduler.kind == vocabulary.FLASK else vocabulary.ADDS)[method]
 
 
-def owner_of(owner: Value, node: ast.expr, reading: Reading) -> Scheduler:
-    """The scheduler that an expression stands for; one that the file doesn't make is kept by how it is written."""
-    if isinstance(owner, Scheduler):
+def owner_of(owner: Value, node: ast.expr, reading: Reading) -> model.Scheduler:
+    """The scheduler that an expression stands for; one that the file doesn't make is identified by the expression."""
+    if isinstance(owner, model.Scheduler):
         return owner
-    text = owner.dotted if isinstance(owner, Reference) else ast.unparse(node)
+    text = owner.dotted if isinstance(owner, model.Reference) else ast.unparse(node)
     if text not in reading.foreign:
         name = text.rpartition(".")[2]
-        reading.foreign[text] = Scheduler("Scheduler", node.lineno, made=False, name=name)
+        reading.foreign[text] = model.Scheduler("Scheduler", node.lineno, made=False, name=name)
         reading.source.schedulers.append(reading.foreign[text])
     return reading.foreign[text]
 
 
-def _called_in_place(node: ast.Call, scope: Scope) -> CallResult | None:
+def _called_in_place(node: ast.Call, scope: Scope) -> model.CallResult | None:
     """`add_job(task(), …)`: a function of the file that is called where it should be passed."""
     passed = [keyword.value for keyword in node.keywords if keyword.arg == "func"] or node.args[:1]
     if not passed or not isinstance(passed[0], ast.Call) or not isinstance(passed[0].func, ast.Name):
         return None
     function = scope.names.get(passed[0].func.id)
-    if not isinstance(function, LocalFunction):
+    if not isinstance(function, model.LocalFunction):
         return None
-    return CallResult(function, tuple(evaluate(arg, scope) for arg in passed[0].args), ast.unparse(passed[0]))
+    return model.CallResult(function, tuple(evaluate(arg, scope) for arg in passed[0].args), ast.unparse(passed[0]))
 
 
 def _first_name(node: ast.expr, scope: Scope) -> Value:
@@ -128,8 +110,8 @@ def _first_name(node: ast.expr, scope: Scope) -> Value:
     return evaluate(node, scope) if isinstance(node, ast.Name) else None
 
 
-def call_scheduler(call: Call, scheduler: Scheduler, scope: Scope) -> Value:
-    """A call of another method of a scheduler: it changes a job, changes a setting, or is an aside."""
+def call_scheduler(call: Call, scheduler: model.Scheduler, scope: Scope) -> Value:
+    """Call another method of a scheduler: change a job, change a setting, or mention the call."""
     method = call.method
     change, job = method.removesuffix("_job"), _job_by_id(call, scheduler)
     if job and method == "get_job":
@@ -138,21 +120,21 @@ def call_scheduler(call: Call, scheduler: Scheduler, scope: Scope) -> Value:
         return change_job(job, change, call.args[1:], call, scope)
     if method == "configure":
         scheduler.settings |= settings_of(call.args, call.kwargs)
-    text = SCHEDULER_METHODS.get(method, f"{method}() works on a running scheduler, and none runs here")
+    text = vocabulary.SCHEDULER_METHODS.get(method, f"{method}() works on a running scheduler, and none runs here")
     if text:
-        scope.reading.source.asides.append(Aside(call.node.lineno, ast.unparse(call.node), text))
+        scope.reading.source.asides.append(model.Aside(call.node.lineno, ast.unparse(call.node), text))
     return unknown(call.node, "the scheduler")
 
 
-def _job_by_id(call: Call, scheduler: Scheduler) -> JobHandle | None:
+def _job_by_id(call: Call, scheduler: model.Scheduler) -> model.JobHandle | None:
     wanted = call.args[0] if call.args else call.kwargs.get("job_id")
-    if isinstance(wanted, JobHandle):
+    if isinstance(wanted, model.JobHandle):
         return wanted
     jobs = [job for job in scheduler.calls if is_plain(wanted) and job.arguments.get("id") == wanted]
-    return JobHandle(jobs[0], scheduler) if wanted is not None and len(jobs) == 1 else None
+    return model.JobHandle(jobs[0], scheduler) if wanted is not None and len(jobs) == 1 else None
 
 
-def change_job(job: JobHandle, change: str, args: list[Value], call: Call, scope: Scope) -> JobHandle:
+def change_job(job: model.JobHandle, change: str, args: list[Value], call: Call, scope: Scope) -> model.JobHandle:
     """Change a job after it was added: it runs as it is when the scheduler starts."""
     scope.reading.source.applied.add(call.node.lineno)
     changes = {key: value for key, value in call.kwargs.items() if key not in {"job_id", "jobstore"}}
@@ -168,6 +150,6 @@ def change_job(job: JobHandle, change: str, args: list[Value], call: Call, scope
     elif change == "modify":
         added.arguments |= changes
     else:
-        added.arguments = {key: value for key, value in added.arguments.items() if key in ADD_JOB}
+        added.arguments = {key: value for key, value in added.arguments.items() if key in vocabulary.ADD_JOB}
         added.arguments |= ({"trigger": args[0]} if args else {}) | changes
     return job

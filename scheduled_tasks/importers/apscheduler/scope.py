@@ -1,4 +1,4 @@
-"""Where reading stands in a clock file: what names are bound to, what is uncertain here, what was found so far.
+"""The state while a clock file is read: what names are bound to, what is uncertain, what was found so far.
 
 The module, each call of a function and each comprehension has a `Scope` of its own. All scopes of a file share its
 `Reading`, which collects what is found.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from scheduled_tasks.importers.apscheduler.values import ClockSource, Instance, LocalFunction, Scheduler, Value
+from scheduled_tasks.importers.apscheduler.model import ClockSource, Instance, LocalFunction, Scheduler, Value
 
 Ending = Enum("Ending", ["BREAK", "CONTINUE", "RETURN", "EXIT"])
 
@@ -27,7 +27,7 @@ class Ended(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True)
 class Condition:
-    """Why a statement may not run: `when` completes "it is added …", `on` is what that depends on."""
+    """Why a statement might not run: `when` completes "it is added …", `on` is what that depends on."""
 
     when: str
     on: str
@@ -80,9 +80,9 @@ class Scope:
     Attributes:
         reading: what was found in the whole file.
         names: what each name is bound to.
-        depth: how many functions were entered to get here; 0 in the module.
+        depth: how many function calls were entered; 0 in the module.
         undecided: why it is uncertain that this statement runs.
-        doubt: what has to hold for statements after an early end.
+        doubt: the condition for statements after a possible early end.
         loop_names: the names that the loops around this statement rebind.
         returned: what the function returns.
         changed_globals: what the function, and those that it called, set by `global`.
@@ -98,5 +98,5 @@ class Scope:
     changed_globals: dict[str, Value] = field(default_factory=dict)
 
     def inner(self, **changes: Any) -> Scope:
-        """A scope inside this one: what it binds is not bound here."""
+        """A scope inside this one; names bound in it stay unbound here."""
         return replace(self, names=dict(self.names), **changes)

@@ -1,7 +1,7 @@
-"""Follow the statements of a clock file as far as reading can: bind names, unroll loops, choose branches.
+"""Follow the statements of a clock file without running it: bind names, unroll loops, choose branches.
 
-A branch that depends on the process is followed too, and its effects are marked: `undecided` of the scope says why it
-is uncertain that a statement runs, `doubt` what has to hold for the statements after an early end.
+A branch that depends on the process is followed too, and its effects are marked: the scope's `undecided` says why it
+is uncertain that a statement runs, its `doubt` gives the condition for statements after a possible early end.
 """
 
 from __future__ import annotations
@@ -9,24 +9,11 @@ from __future__ import annotations
 import ast
 from functools import singledispatch
 
+from scheduled_tasks.importers.apscheduler import model
 from scheduled_tasks.importers.apscheduler.expressions import bind, evaluate
+from scheduled_tasks.importers.apscheduler.model import ONLY_A_RUN, Value, is_plain, reason, written
 from scheduled_tasks.importers.apscheduler.schedulers import add_decorated
 from scheduled_tasks.importers.apscheduler.scope import Condition, Ended, Ending, Scope
-from scheduled_tasks.importers.apscheduler.values import (
-    ONLY_A_RUN,
-    CallResult,
-    Instance,
-    LocalClass,
-    LocalFunction,
-    Reference,
-    Scheduler,
-    UnknownValue,
-    Value,
-    WebApplication,
-    is_plain,
-    reason,
-    written,
-)
 from scheduled_tasks.importers.apscheduler.vocabulary import APPLICATION_NAMES, ENDS
 
 MAX_TURNS = 5000  # of a loop that is unrolled
@@ -35,7 +22,7 @@ CALLED_BY_DJANGO = {"BaseCommand": "handle", "AppConfig": "ready"}
 
 @singledispatch
 def follow(_statement: ast.stmt, _scope: Scope) -> None:
-    """Do what a statement does to names and jobs; most kinds do nothing.
+    """Follow one statement: bind its names, add its jobs. Kinds without a function of their own have no effect.
 
     Raises:
         Ended: it ends its block.
@@ -43,7 +30,7 @@ def follow(_statement: ast.stmt, _scope: Scope) -> None:
 
 
 def follow_all(statements: list[ast.stmt], scope: Scope) -> None:
-    """Follow statements one by one.
+    """Follow statements in order.
 
     Raises:
         Ended: one of them ends the block.
@@ -65,7 +52,7 @@ def ending_of(statements: list[ast.stmt], scope: Scope) -> Ending | None:
 def _import(node: ast.Import, scope: Scope) -> None:
     for alias in node.names:
         name = alias.asname or alias.name.partition(".")[0]
-        scope.names[name] = Reference(alias.name if alias.asname else name)
+        scope.names[name] = model.Reference(alias.name if alias.asname else name)
 
 
 @follow.register(ast.ImportFrom)
@@ -76,9 +63,9 @@ def _import_from(node: ast.ImportFrom, scope: Scope) -> None:
         if name == "*":
             scope.reading.star_imports.append(module)
         elif alias.name in APPLICATION_NAMES and not dotted.startswith("apscheduler"):
-            scope.names[name] = WebApplication(f"{module}:{alias.name}")
+            scope.names[name] = model.WebApplication(f"{module}:{alias.name}")
         else:
-            scope.names[name] = "UTC" if dotted in {"pytz.utc", "datetime.UTC"} else Reference(dotted)
+            scope.names[name] = "UTC" if dotted in {"pytz.utc", "datetime.UTC"} else model.Reference(dotted)
 
 
 @follow.register(ast.Assign)
@@ -102,7 +89,7 @@ def _augmented_assign(node: ast.AugAssign, scope: Scope) -> None:
 
 def _assign_to(target: ast.expr, value: Value, scope: Scope) -> None:
     bind(target, value, scope)
-    if isinstance(target, ast.Name) and isinstance(value, Scheduler) and not value.name:
+    if isinstance(target, ast.Name) and isinstance(value, model.Scheduler) and not value.name:
         value.name = target.id
     if isinstance(target, ast.Subscript):
         owner, key = evaluate(target.value, scope), evaluate(target.slice, scope)
@@ -113,7 +100,7 @@ def _assign_to(target: ast.expr, value: Value, scope: Scope) -> None:
 @follow.register(ast.FunctionDef)
 @follow.register(ast.AsyncFunctionDef)
 def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-    function = LocalFunction(node.name, node, nested=scope.depth > 0)
+    function = model.LocalFunction(node.name, node, nested=scope.depth > 0)
     if not scope.depth:
         scope.reading.source.functions[node.name] = function
     add_decorated(function, scope)
@@ -122,7 +109,7 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Non
 
 @follow.register(ast.ClassDef)
 def _class(node: ast.ClassDef, scope: Scope) -> None:
-    kind = LocalClass(node, bases=[evaluate(base, scope) for base in node.bases])
+    kind = model.LocalClass(node, bases=[evaluate(base, scope) for base in node.bases])
     scope.names[node.name] = kind
     inner = scope.inner()
     for statement in node.body:  # its attributes; its methods are read when they are called
@@ -135,7 +122,7 @@ def _class(node: ast.ClassDef, scope: Scope) -> None:
         targets = [statement.target for statement in node.body if isinstance(statement, ast.AnnAssign)]
         kind.fields = tuple(target.id for target in targets if isinstance(target, ast.Name))
     methods = (kind.method(CALLED_BY_DJANGO.get(base, "")) for base in bases)
-    scope.reading.django += [(method, Instance(kind)) for method in methods if method]
+    scope.reading.django += [(method, model.Instance(kind)) for method in methods if method]
 
 
 @follow.register(ast.If)
@@ -152,7 +139,7 @@ def _if(node: ast.If, scope: Scope) -> None:
 
 
 def _branches(blocks: list[list[ast.stmt]], condition: Condition, scope: Scope) -> list[Ending | None]:
-    """Follow blocks of which reading can't tell whether they run; return how each ended.
+    """Follow blocks that may or may not run; return how each ended.
 
     Raises:
         Ended: each of several blocks ends early.
@@ -172,7 +159,7 @@ def _branches(blocks: list[list[ast.stmt]], condition: Condition, scope: Scope) 
 
 
 def _joined(before: dict[str, Value], after: list[dict[str, Value]], condition: Condition) -> dict[str, Value]:
-    """What names are bound to after branches of which one runs: objects as they were made, other values unknown."""
+    """Bind names after branches of which one runs: objects stay as they were made, other values become unknown."""
     joined = dict(before)
     for name in dict.fromkeys(name for names in after for name in names):
         values = [names[name] for names in after if name in names]
@@ -182,7 +169,7 @@ def _joined(before: dict[str, Value], after: list[dict[str, Value]], condition: 
         elif len(after) > 1 and len(changed) == len(after) and all(value == changed[0] for value in changed):
             joined[name] = changed[0]
         elif is_plain(changed[-1]) and changed[-1] is not None:
-            joined[name] = UnknownValue(name, condition.on)
+            joined[name] = model.UnknownValue(name, condition.on)
         else:
             joined[name] = changed[-1]
     return joined
@@ -206,7 +193,7 @@ def _for(node: ast.For | ast.AsyncFor, scope: Scope) -> None:
                 follow_all(node.orelse, scope)
         else:
             loop = f"loop over {ast.unparse(node.iter)}"
-            bind(node.target, UnknownValue(ast.unparse(node.target), f"the {loop}"), scope)
+            bind(node.target, model.UnknownValue(ast.unparse(node.target), f"the {loop}"), scope)
             _branches([node.body], Condition(f"in a {loop}, which depends on {_dependency(items)}", ONLY_A_RUN), scope)
     finally:
         scope.loop_names, scope.doubt = loop_names, doubt
@@ -250,7 +237,8 @@ def _with(node: ast.With | ast.AsyncWith, scope: Scope) -> None:
 @follow.register(ast.Expr)
 def _expression(node: ast.Expr, scope: Scope) -> None:
     value = evaluate(node.value, scope)
-    if isinstance(value, CallResult) and isinstance(value.function, Reference) and value.function.dotted in ENDS:
+    function = value.function if isinstance(value, model.CallResult) else None
+    if isinstance(function, model.Reference) and function.dotted in ENDS:
         raise Ended(Ending.EXIT)
 
 

@@ -1,4 +1,4 @@
-"""Convert the triggers of imported jobs: what APScheduler makes of them, what the clock file gets, what differs.
+"""Convert the triggers of imported jobs: APScheduler's own trigger, the code for the clock file, the differences.
 
 A job's arguments become one `ReadTrigger`, or several for an OrTrigger.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -17,23 +17,17 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduled_tasks.conversion_report import Difference
 from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.importers.apscheduler import model
 from scheduled_tasks.importers.apscheduler.differences import find_differences
-from scheduled_tasks.importers.apscheduler.values import (
-    TriggerObject,
-    UnknownValue,
-    Value,
-    is_plain,
-    why_unknown,
-    written,
-)
+from scheduled_tasks.importers.apscheduler.model import Value, is_plain, why_unknown, written
 from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB
 from scheduled_tasks.importers.codegen import literal
 from scheduled_tasks.schedule import Trigger, read_trigger
 from scheduled_tasks.schedule.trigger import Date, Interval
 
-MAKERS = {"cron": CronTrigger, "interval": IntervalTrigger, "date": DateTrigger}
+TRIGGER_CLASSES = {"cron": CronTrigger, "interval": IntervalTrigger, "date": DateTrigger}
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-LONG = 86400
+DAY = 86400  # seconds
 EXECUTE = "give the value, or import with --execute where it is set"
 
 
@@ -47,7 +41,7 @@ class Zones:
 
 @dataclass(frozen=True)
 class ReadTrigger:
-    """One trigger: what to write (`kind`, `words`), APScheduler's own and ours if they could be made, differences."""
+    """One trigger: its code (`kind`, `words`), APScheduler's own and ours if they could be made, differences."""
 
     kind: str
     words: tuple[str, ...] = ()
@@ -60,16 +54,16 @@ def read(arguments: Mapping[str, Value], zones: Zones, now: datetime) -> list[Re
     """The triggers of a job."""
     trigger = arguments.get("trigger")
     fields = {name: value for name, value in arguments.items() if name not in ADD_JOB}
-    if isinstance(trigger, UnknownValue):
+    if isinstance(trigger, model.UnknownValue):
         return [_refused("undecided", why_unknown(trigger), EXECUTE)]
-    if isinstance(trigger, TriggerObject):
+    if isinstance(trigger, model.TriggerObject):
         return _read_object(trigger, zones, now)
     if trigger is None:
-        return [_refused("trigger", "it has no trigger: it runs once, at each start of the clock",
-                         "run it from a deploy with run-task, or give it a trigger")]  # fmt: skip
-    if trigger not in MAKERS:
-        return [_refused("trigger", f"{written(trigger)} is not a trigger that a timer supports",
-                         "write 'cron', 'interval' or 'date'")]  # fmt: skip
+        text = "it has no trigger: it runs once, at each start of the clock"
+        return [_refused("trigger", text, "run it from a deploy with run-task, or give it a trigger")]
+    if trigger not in TRIGGER_CLASSES:
+        text = f"{written(trigger)} is not a trigger that a timer supports"
+        return [_refused("trigger", text, "write 'cron', 'interval' or 'date'")]
     return [_read(str(trigger), fields, zones.clock, zones, now)]
 
 
@@ -77,21 +71,16 @@ def _refused(kind: str, text: str, instead: str) -> ReadTrigger:
     return ReadTrigger("", differences=(Difference(kind, text, "refused", instead=instead),))
 
 
-def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[ReadTrigger]:
+def _read_object(trigger: model.TriggerObject, zones: Zones, now: datetime) -> list[ReadTrigger]:
     if trigger.kind == "or":
         parts: list[ReadTrigger] = []
         for part in trigger.parts:
             parts += read({"trigger": part}, zones, now)
         text = "an OrTrigger becomes a job for each of its parts; if two fire at the same time, both run"
-        difference = Difference("or", text)
-        return [ReadTrigger(part.kind, part.words, part.original, part.trigger, (*part.differences, difference))
-                for part in parts]  # fmt: skip
+        return [replace(part, differences=(*part.differences, Difference("or", text))) for part in parts]
     if trigger.kind == "and":
-        return [
-            _refused(
-                "and", "a timer can't express an AndTrigger", "write one cron trigger: all of its fields must match"
-            )
-        ]
+        instead = "write one cron trigger: all of its fields must match"
+        return [_refused("and", "a timer can't express an AndTrigger", instead)]
     fields = dict(trigger.fields)
     more: tuple[Difference, ...] = ()
     if trigger.crontab:
@@ -119,8 +108,7 @@ def _read_object(trigger: TriggerObject, zones: Zones, now: datetime) -> list[Re
     if "timezone" not in trigger.fields and zones.clock != zones.host:
         text = f"a trigger object without a zone uses the host's ({zones.host}), not the scheduler's ({zones.clock})"
         more = (*more, Difference("zone", text, "remark"))
-    return [ReadTrigger(trigger.kind, single.words, single.original, single.trigger,
-                        (*single.differences, *more))]  # fmt: skip
+    return [replace(single, differences=(*single.differences, *more))]
 
 
 def _named_days(text: str, first: int = 0) -> str:
@@ -152,7 +140,9 @@ def _read(kind: str, given: dict[str, Value], clock_zone: str, zones: Zones, now
             for fault in error.faults
         ))  # fmt: skip
     try:
-        original = MAKERS[kind](**{"timezone": clock_zone} | fields | ({"jitter": None} if "jitter" in fields else {}))
+        original = TRIGGER_CLASSES[kind](
+            **{"timezone": clock_zone} | fields | ({"jitter": None} if "jitter" in fields else {})
+        )
     except (TypeError, ValueError) as error:
         return ReadTrigger(kind, differences=(Difference("field", f"APScheduler refuses it: {error}", "refused"),))
     words = tuple(f"{name}={literal(_writable(value))}" for name, value in fields.items())
@@ -168,16 +158,14 @@ def _writable(value: Value) -> Value:
 def _differences(trigger: Trigger, original: Any, now: datetime) -> list[Difference]:
     differences = find_differences(original, trigger, now)
     if isinstance(trigger, Interval) and trigger.start is None:
-        text = (
-            "without start_date APScheduler counted from each start of the clock; here it counts from Monday 00:00 UTC"
-        )
-        if trigger.every >= LONG:
+        counted = "without start_date APScheduler counted from each start of the clock"
+        text = f"{counted}; here it counts from Monday 00:00 UTC"
+        if trigger.every >= DAY:
             text += ", so a restart no longer delays it"
         differences.append(Difference("phase", text, instead="write start_date to choose when it starts counting"))
     if isinstance(trigger, Date) and trigger.run_at <= now:
-        differences.append(
-            Difference("past", f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which has passed: it never runs")
-        )
+        text = f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which has passed: it never runs"
+        differences.append(Difference("past", text))
     if trigger.jitter:
         early = f"APScheduler starts it up to {trigger.jitter} s early or late"
         differences.append(Difference("jitter", f"{early}; here it is always late by the same delay"))

@@ -1,4 +1,4 @@
-"""The names that reading knows: of APScheduler, time zones, web applications and harmless Python functions."""
+"""The names that the importer recognises: APScheduler, time zones, web applications and harmless Python functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from scheduled_tasks.importers.apscheduler.values import Value
+from scheduled_tasks.importers.apscheduler.model import Value
 
 ADD_JOB = (
     "func", "trigger", "args", "kwargs", "id", "name", "misfire_grace_time", "coalesce", "max_instances",
@@ -19,7 +19,7 @@ ADDS = {"add_job": ADD_JOB, "scheduled_job": SCHEDULED_JOB}
 # Flask-APScheduler's: its decorator is `task`, and its add_job takes the id first.
 FLASK = "flask_apscheduler.APScheduler"
 FLASK_ADDS = ADDS | {"add_job": ("id", "func", *ADD_JOB[1:]), "task": ("trigger", "id")}
-# Methods without a counterpart here, and the report's note on them; None: no note.
+# Methods without a counterpart here, with the note in the report; None if there is nothing to report.
 SCHEDULER_METHODS = {
     "start": None, "shutdown": None, "configure": None, "print_jobs": None, "init_app": None,
     "add_listener": "an event listener has no counterpart: a failed run is in the log, the table and the unit's state",
@@ -63,19 +63,8 @@ PYTHON_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "datetime.datetime.fromisoformat": datetime.fromisoformat, "datetime.datetime.combine": datetime.combine,
 }  # fmt: skip
 READING_METHODS = {
-    "items",
-    "keys",
-    "values",
-    "get",
-    "format",
-    "lower",
-    "upper",
-    "strip",
-    "split",
-    "join",
-    "replace",
-    "copy",
-}
+    "items", "keys", "values", "get", "format", "lower", "upper", "strip", "split", "join", "replace", "copy",
+}  # fmt: skip
 CHANGING_METHODS = {
     "append", "extend", "insert", "update", "add", "setdefault", "pop", "remove", "clear", "sort", "reverse", "discard",
 }  # fmt: skip
@@ -83,7 +72,7 @@ CONTAINERS = {"list", "tuple", "dict", "enumerate", "zip", "len"}  # keep unknow
 
 
 def settings_of(args: list[Value], kwargs: dict[str, Value]) -> dict[str, Value]:
-    """A scheduler's settings by name; those of its dictionary ('apscheduler.timezone') lose the prefix."""
+    """A scheduler's settings by name, without the prefix of 'apscheduler.timezone'; job_defaults as one dictionary."""
     settings: dict[str, Value] = {}
     for options in (*args, kwargs.get("gconfig")):
         if isinstance(options, dict):
@@ -96,5 +85,5 @@ def settings_of(args: list[Value], kwargs: dict[str, Value]) -> dict[str, Value]
 
 
 def adds(function: ast.expr) -> str:
-    """The name of the method if an expression is one that adds jobs, otherwise ""."""
+    """The name of the method if an expression is a method that adds jobs, otherwise ""."""
     return function.attr if isinstance(function, ast.Attribute) and function.attr in ADDS else ""

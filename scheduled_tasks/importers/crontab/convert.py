@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference, Entry, Report
@@ -33,14 +33,14 @@ CRON_VARIABLES = {
     "LOGNAME": "it names the user that the job runs as",
 }
 ASSIGNMENTS = re.compile(r"""^(\w+=("[^"]*"|'[^']*'|\S*)\s+)+""")
-OCCASIONAL = re.compile(r"#?\s*(@\w+|([-0-9*,/~]+\s+){2}\S+\s+\S+\s+\S+)\s+\S")
+COMMENTED_OUT_JOB = re.compile(r"#?\s*(@\w+|([-0-9*,/~]+\s+){2}\S+\s+\S+\s+\S+)\s+\S")
 
 
 @dataclass
 class _File:
     """A crontab while it is read: its variables so far, and the code and entries made from it."""
 
-    shown: str
+    shown_path: str
     form: str
     zone: str
     request: ImportRequest
@@ -63,16 +63,15 @@ def import_files(paths: Iterable[Path], request: ImportRequest) -> ImportResult:
     entries: list[Entry] = []
     empty = 0
     for path in paths:
-        shown = str(path.relative_to(request.base)) if path.is_relative_to(request.base) else str(path)
+        shown_path = str(path.relative_to(request.base)) if path.is_relative_to(request.base) else str(path)
         if path.parent.name == "cron.d" and not re.fullmatch(r"[A-Za-z0-9_-]+", path.name):
-            text = (
-                "cron skips files of cron.d whose names have anything but letters, digits, _ and -: nothing is imported"
-            )
-            entries.append(Entry(shown, 1, "", "note", differences=(Difference("name", text, "remark"),)))
+            allowed = "letters, digits, _ and -"
+            text = f"cron skips files of cron.d whose names have anything but {allowed}: nothing is imported"
+            entries.append(Entry(shown_path, 1, "", "note", differences=(Difference("name", text, "remark"),)))
             continue
         name = identifier(path.name) or "crontab"
         name = name if f"clocks/{name}.py" not in files else f"{name}_{len(files) + 1}"
-        file = _File(shown, request.form or format_of(path), request.timezone, request, name)
+        file = _File(shown_path, request.form or format_of(path), request.timezone, request, name)
         for line in read_lines(path.read_text(errors="replace"), file.form):
             if line.kind == "empty":
                 empty += 1
@@ -82,11 +81,10 @@ def import_files(paths: Iterable[Path], request: ImportRequest) -> ImportResult:
         entries += file.entries
         if file.ids:
             files[f"clocks/{name}.py"] = _clock_text(file)
-    report = Report("crontab", tuple(entries), tuple(_holds_for_all(empty)), tuple(files))
-    return ImportResult(files, report)
+    return ImportResult(files, Report("crontab", tuple(entries), tuple(_general_remarks(empty)), tuple(files)))
 
 
-def _holds_for_all(empty: int) -> list[str]:
+def _general_remarks(empty: int) -> list[str]:
     limits = (
         "a run has limits and hardening: its file system is read-only except for read_write_paths, and it reaches only "
         "this machine unless allow_network permits more (docs/reference/clock-files.md)"
@@ -103,11 +101,11 @@ def _note(  # noqa: PLR0913, PLR0917 - an entry has these parts
     line: Line, file: _File, outcome: str, kind: str, text: str, weight: str = "remark"
 ) -> None:
     difference = Difference(kind, text, weight)
-    file.entries.append(Entry(file.shown, line.number, line.text.strip(), outcome, differences=(difference,)))
+    file.entries.append(Entry(file.shown_path, line.number, line.text.strip(), outcome, differences=(difference,)))
 
 
 def _read_comment(line: Line, file: _File) -> None:
-    if OCCASIONAL.match(line.text.strip().lstrip("#")) and not line.text.strip().startswith("# "):
+    if COMMENTED_OUT_JOB.match(line.text.strip().lstrip("#")) and not line.text.strip().startswith("# "):
         _note(line, file, "kept", "comment", "probably a job that is switched off: not imported")
         return
     file.comments.append(line.value)
@@ -124,8 +122,7 @@ def _read_variable(line: Line, file: _File) -> None:
         text = f"no mail goes to {value}" if value else "no mail is sent, as here"
         _note(line, file, "kept", "mail", f"{text}: an alarm reports failed runs")
     elif name == "CRON_TZ":
-        zone = zone_name(value)
-        file.zone = zone or file.zone
+        file.zone = zone_name(value) or file.zone
         text = f"the times below are in {value}, as in cronie; Debian's cron 3.0 ignores CRON_TZ"
         _note(line, file, "kept", "zone", text)
     elif name == "SHELL":
@@ -143,9 +140,7 @@ def _read_variable(line: Line, file: _File) -> None:
     elif SECRET_NAME.search(name) or SECRET_VALUE.search(value):
         file.secrets.add(name)
         text = f"{name} looks like a secret, and everybody can read a unit: left out; use a credential for it"
-        difference = Difference("secret", text, "refused")
-        shown = f"{name}=…"
-        file.entries.append(Entry(file.shown, line.number, shown, "refused", differences=(difference,)))
+        _note(replace(line, text=f"{name}=…"), file, "refused", "secret", text, "refused")
     else:
         file.variables[name] = value
         text = "in the environment of the jobs below"
@@ -160,15 +155,11 @@ def _read_entry(line: Line, file: _File) -> None:
     triggers = anacron_triggers(line, file.start_hour, zone, now) if anacron else triggers_of(line, zone, now)
     differences = []
     if len(triggers) > 1:
-        differences.append(
-            Difference(
-                "or", "cron runs it when day or weekday matches: two jobs, which never run on the same day", "remark"
-            )
-        )
+        text = "cron runs it when day or weekday matches: two jobs, which never run on the same day"
+        differences.append(Difference("or", text, "remark"))
     if line.user == "root":
-        differences.append(
-            Difference("user", "it ran as root; a job never does: it runs as the configured user or the job's user=")
-        )
+        text = "it ran as root; a job never does: it runs as the configured user or the job's user="
+        differences.append(Difference("user", text))
     if line.stdin:
         text = "a % without \\ before it ends the command: what follows is its standard input, as in cron"
         differences.append(Difference("stdin", text, "remark"))
@@ -183,10 +174,10 @@ def _read_entry(line: Line, file: _File) -> None:
 def _add(line: Line, file: _File, trigger: LineTrigger, name: str, differences: tuple[Difference, ...]) -> None:
     wanted = unique(name, file.ids)
     job, due = f"{file.clock}/{wanted}", describe(trigger.trigger) if trigger.trigger is not None else ""
-    entry = Entry(file.shown, line.number, line.text.strip(), "", job, due, differences).with_outcome()
+    entry = Entry(file.shown_path, line.number, line.text.strip(), "", job, due, differences).with_outcome()
     file.entries.append(entry)
     if entry.outcome == "refused":
-        file.code.append(f"# Not imported, see the report: {file.shown}:{line.number} {line.when} {line.command}")
+        file.code.append(f"# Not imported, see the report: {file.shown_path}:{line.number} {line.when} {line.command}")
         return
     file.ids.add(wanted)
     words = ["command.run", literal(trigger.kind), f"[{_argv(line, file)}]"]
@@ -241,7 +232,7 @@ def _name(line: Line) -> str:
 
 
 def _clock_text(file: _File) -> str:
-    lines = [f'"""The jobs of {file.shown}."""', "", "from scheduled_tasks import Clock"]
+    lines = [f'"""The jobs of {file.shown_path}."""', "", "from scheduled_tasks import Clock"]
     lines += ["from scheduled_tasks.bundled import command", ""]
     lines += call_lines("scheduler = Clock", [f"timezone={literal(file.request.timezone)}"])
     for number, variables in enumerate(file.constants):

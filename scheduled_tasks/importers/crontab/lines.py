@@ -71,9 +71,8 @@ def _line(number: int, text: str, form: str) -> Line:  # noqa: PLR0911 - a table
         return Line(number, text, "wrong", problem=f"not {wanted}: cron refuses it")
     user, command = entry.groups()[words:]
     if form == SYSTEM and not re.fullmatch(r"[A-Za-z_][-A-Za-z0-9_.]*", user):
-        return Line(
-            number, text, "wrong", problem=f"{user} is not a user; read a user's own crontab with --format user"
-        )
+        problem = f"{user} is not a user; read a user's own crontab with --format user"
+        return Line(number, text, "wrong", problem=problem)
     command, stdin = split_command(command)
     return Line(number, text, "entry", when=" ".join(fields), user=user, command=command, stdin=stdin)
 
@@ -83,17 +82,14 @@ def _anacron(number: int, text: str) -> Line:
     if not entry:
         return Line(number, text, "wrong", problem="not a period, a delay, a job and a command: anacron refuses it")
     when, delay, identifier, command = entry.groups()
-    return Line(
-        number, text, "entry", when=when, command=command, delay=int(delay), identifier=identifier
-    )  # anacron knows no % and no user
+    # Anacron has no % and no user.
+    return Line(number, text, "entry", when=when, command=command, delay=int(delay), identifier=identifier)
 
 
 def split_command(text: str) -> tuple[str, str]:
     r"""A command and its standard input: the first % ends the command, others are line breaks, \% is a percent."""
-    parts = [part.replace("\\%", "%") for part in re.split(r"(?<!\\)%", text)]
-    return parts[0].strip(), _ended("\n".join(parts[1:]))
-
-
-def _ended(text: str) -> str:
-    """The text with a line break at its end, which cron adds if it is missing."""
-    return f"{text}\n" if text and not text.endswith("\n") else text
+    command, *lines = (part.replace("\\%", "%") for part in re.split(r"(?<!\\)%", text))
+    stdin = "\n".join(lines)
+    if stdin and not stdin.endswith("\n"):
+        stdin += "\n"  # cron adds it
+    return command.strip(), stdin

@@ -1,4 +1,4 @@
-"""When a crontab's line runs: cron's fields as those of a trigger, and where cron differs on the nights of change.
+"""Convert the times of a crontab line to triggers, and find where cron differs on the nights of change.
 
 A line becomes one `LineTrigger`, or two if it runs when day OR weekday matches.
 """
@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from scheduled_tasks.conversion_report import Difference, dates_until
+from scheduled_tasks.conversion_report import Difference, shifts_to_compare
 from scheduled_tasks.faults import FaultsError
-from scheduled_tasks.importers.apscheduler.differences import AROUND, changed, gathered
+from scheduled_tasks.importers.apscheduler.differences import AROUND, merge_equal, night_difference
 from scheduled_tasks.importers.crontab.lines import Line
 from scheduled_tasks.schedule import Trigger, occurrences, read_trigger
+from scheduled_tasks.schedule.calendar_lines import ranges
 from scheduled_tasks.schedule.crontab import MACROS, NAMES, crontab_fields
 from scheduled_tasks.schedule.trigger import Cron
-from scheduled_tasks.schedule.zone import Shift, shifts, zone_info
+from scheduled_tasks.schedule.zone import Shift, zone_info
 
 RANDOM = re.compile(r"(\d*)~(\d*)")
 RANGES = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "day_of_week": (0, 6)}
 SECONDS = {"minute": 60, "hour": 3600}
+ANACRON_DAYS = {"@daily": 1, "@weekly": 7, "@monthly": 30}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class LineTrigger:
 
 
 def triggers_of(line: Line, zone: str, now: datetime) -> list[LineTrigger]:
-    """The triggers of a crontab's line."""
+    """The triggers of a crontab line."""
     when = line.when.lower()
     if when == "@reboot":
         text = "it runs when the machine starts, and a timer needs a time"
@@ -47,9 +49,8 @@ def triggers_of(line: Line, zone: str, now: datetime) -> list[LineTrigger]:
     differences = []
     if words[0].startswith("-"):
         words[0] = words[0][1:]
-        differences.append(
-            Difference("syslog", "the leading - kept cronie from logging it; each run is logged here", "remark")
-        )
+        text = "the leading - kept cronie from logging it; each run is logged here"
+        differences.append(Difference("syslog", text, "remark"))
     fields = dict(zip(NAMES, words, strict=True))
     jitter = _random(fields, line.text, differences)
     return [_read(part, jitter, zone, now, differences) for part in _either(fields)]
@@ -70,9 +71,8 @@ def _random(fields: dict[str, str], seed: str, differences: list[Difference]) ->
         if name in SECONDS:
             fields[name] = str(first)
             jitter += (last - first) * SECONDS[name]
-            differences.append(
-                Difference("random", f"{chosen}; here each host has its own delay, which stays the same")
-            )
+            instead = "here each host has its own delay, which stays the same"
+            differences.append(Difference("random", f"{chosen}; {instead}"))
         else:
             fields[name] = str(first + crc32(seed.encode()) % (last - first + 1))
             differences.append(Difference("random", f"{chosen}; here it is {fields[name]}"))
@@ -89,18 +89,9 @@ def _either(fields: dict[str, str]) -> list[dict[str, str]]:
     except FaultsError:
         return [by_day]
     days = set(read.days) if isinstance(read, Cron) else set()
-    others = [day for day in range(1, 32) if day not in days]
-    return [by_day, fields | {"day": _ranges(others), "both": "1"}] if others else [by_day]
-
-
-def _ranges(numbers: list[int]) -> str:
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in parts)
+    others = ranges(day for day in range(1, 32) if day not in days)
+    text = ",".join(str(low) if low == high else f"{low}-{high}" for low, high in others)
+    return [by_day, fields | {"day": text, "both": "1"}] if others else [by_day]
 
 
 def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, before: list[Difference]) -> LineTrigger:
@@ -126,28 +117,25 @@ def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, before:
         return LineTrigger(differences=tuple(differences))
     if isinstance(trigger, Cron) and not jitter:
         differences += cron_differences(trigger, now, stars=stars)
-    ordered = {
-        name: words[name] for name in ("month", "day", "day_of_week", "hour", "minute", "jitter") if name in words
-    }
-    return LineTrigger("cron", tuple(ordered.items()), trigger, tuple(differences))
+    order = ("month", "day", "day_of_week", "hour", "minute", "jitter")
+    ordered = tuple((name, words[name]) for name in order if name in words)
+    return LineTrigger("cron", ordered, trigger, tuple(differences))
 
 
 def cron_differences(trigger: Cron, now: datetime, *, stars: bool) -> list[Difference]:
-    """Where cron runs a line at other times on the nights of change, by cron(8) of Debian.
+    """The nights of change on which cron runs a line at other times, according to Debian's cron(8).
 
     A line with * for minute or hour follows the wall clock. Any other line runs right after a gap that it falls into,
     and once in a fold.
     """
     differences = []
-    until = dates_until(trigger, now)
-    for shift in shifts(trigger.zone, now.year, until.year):
-        if now < shift.at <= until:
-            low, high = shift.at - AROUND, shift.at + AROUND + shift.length
-            before = set(_cron_runs(trigger, shift, low, high, stars=stars))
-            here = {occurrence.at for occurrence in occurrences(trigger, after=low, until=high)}
-            if before != here:
-                differences.append(changed("cron", before, here, trigger.zone, shift))
-    return gathered(differences)
+    for shift in shifts_to_compare(trigger, now):
+        low, high = shift.at - AROUND, shift.at + AROUND + shift.length
+        before = set(_cron_runs(trigger, shift, low, high, stars=stars))
+        here = {occurrence.at for occurrence in occurrences(trigger, after=low, until=high)}
+        if before != here:
+            differences.append(night_difference("cron", before, here, trigger.zone, shift))
+    return merge_equal(differences)
 
 
 def _cron_runs(trigger: Cron, shift: Shift, low: datetime, high: datetime, *, stars: bool) -> list[datetime]:
@@ -172,13 +160,11 @@ def _matches(trigger: Cron, wall: datetime) -> bool:
 
 
 def anacron_triggers(line: Line, start_hour: int, zone: str, now: datetime) -> list[LineTrigger]:
-    """The trigger of an anacrontab's line: once in its period, its delay after the first hour in which anacron runs."""
+    """The trigger of an anacrontab line: once in its period, its delay after the first hour in which anacron runs."""
     hour, minute = divmod(start_hour * 60 + line.delay, 60)
-    text = "anacron counts its days from the last run; here it runs at this time, or once after the machine was off"
-    differences = (Difference("anacron", text),)
-    if not line.when.isdigit() and line.when not in {"@daily", "@weekly", "@monthly"}:
+    if not line.when.isdigit() and line.when not in ANACRON_DAYS:
         return [LineTrigger(differences=(Difference("time", f"anacron has no period {line.when}", "refused"),))]
-    days = int(line.when) if line.when.isdigit() else {"@daily": 1, "@weekly": 7, "@monthly": 30}[line.when]
+    days = int(line.when) if line.when.isdigit() else ANACRON_DAYS[line.when]
     fields: dict[str, int | str] = {"hour": hour % 24, "minute": minute}
     if line.when == "@monthly":
         fields = {"day": 1, **fields}
@@ -188,5 +174,6 @@ def anacron_triggers(line: Line, start_hour: int, zone: str, now: datetime) -> l
         start = now.astimezone(zone_info(zone)).replace(hour=hour % 24, minute=minute, second=0, microsecond=0)
         fields = {"days": days, "start_date": start.replace(tzinfo=None).isoformat(sep=" ")}
     kind = "interval" if "days" in fields else "cron"
+    text = "anacron counts its days from the last run; here it runs at this time, or once after the machine was off"
     trigger = read_trigger(kind, fields, timezone=zone)
-    return [LineTrigger(kind, tuple(fields.items()), trigger, differences)]
+    return [LineTrigger(kind, tuple(fields.items()), trigger, (Difference("anacron", text),))]

@@ -1,8 +1,8 @@
 """Shared by the tests of the worked example: its application, its active flags, the services that it calls.
 
 The services are a real HTTP server of the test. It implements their documented requests, and fails as services do when
-a
-test asks for it."""
+a test requests that.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def rows(connection: psycopg.Connection[Any]) -> Callable[[str], list[tuple[Any,
 
 @dataclass
 class BadAnswer:
-    """An answer instead of the right one; `hang`: no answer while the test lasts."""
+    """An answer in place of the correct one; with `hang`, no answer while the test lasts."""
 
     status: int = 200
     body: str = ""
@@ -171,7 +171,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            with stamina.set_testing(True, attempts=100, cap=True):  # at most as many as the service allows itself
+            with stamina.set_testing(True, attempts=100, cap=True):  # the service's own limit is lower
                 yield services
         finally:
             services.over.set()

@@ -1,4 +1,4 @@
-"""Retries of a service: after the time that it asks for, and none if that is too long."""
+"""Retries of a service: after the time that it requests, and none if that is too long."""
 
 from __future__ import annotations
 

@@ -167,8 +167,10 @@ def test_a_failing_venue_is_named_and_the_others_are_synchronized(  # noqa: PLR0
     assert reason in message
     assert rows(STOCKS) == [(2, GERMINAL, 3, Decimal("6.10"))]
     assert rows("SELECT last_synchronized_at IS NULL FROM venue_provider ORDER BY venue_id") == [(True,), (False,)]
-    told = [vars(record)["venue"] for record in caplog.records if record.message == "a venue could not be synchronized"]
-    assert told == [f"Librairie du Canal ({CANAL})"]
+    venues = [
+        vars(record)["venue"] for record in caplog.records if record.message == "a venue could not be synchronized"
+    ]
+    assert venues == [f"Librairie du Canal ({CANAL})"]
 
 
 def test_a_hanging_service_fails_the_venue(

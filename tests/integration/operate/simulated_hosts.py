@@ -1,7 +1,7 @@
 """Simulated hosts with timers that follow systemd's rules: what is due, and what runs when.
 
-For the account's tests. It uses none of the product's code for schedules: nominal times are counted date by date, or by
-minutes of the hour. Runs are written to the database as run-task does it.
+For the account's tests. It uses none of the package's code for schedules: nominal times are counted date by date, or by
+minutes of the hour. Runs are recorded in the database as run-task records them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Rule(NamedTuple):
             day += timedelta(days=1)
 
     def _on(self, day: date) -> datetime:
-        """By PEP 495's fold=0: a time in a gap is later by the gap, a time in a fold is the first of the two."""
+        """The instant by PEP 495's fold=0: a time in a gap moves by the gap, of a time in a fold the first counts."""
         local = datetime(day.year, day.month, day.day, self.hour, self.minute, tzinfo=PARIS)
         return local.astimezone(UTC)
 
@@ -80,7 +80,7 @@ class Job(NamedTuple):
 
 
 class Deploy(NamedTuple):
-    """From an instant on a host has these jobs."""
+    """A deployment: from an instant on, a host has these jobs."""
 
     at: datetime
     host: str
@@ -88,7 +88,7 @@ class Deploy(NamedTuple):
 
 
 class Span(NamedTuple):
-    """From one instant to before another."""
+    """A period: from one instant up to but not including another."""
 
     start: datetime
     end: datetime
@@ -98,8 +98,8 @@ class Span(NamedTuple):
         return self.start <= at < self.end
 
 
-class Held(NamedTuple):
-    """A pause: of a job or all (None), on a host by its file or on all by the database (None)."""
+class PlannedPause(NamedTuple):
+    """A pause of one job or all (None), by a file on one host or by the database on all (None)."""
 
     span: Span
     job: str | None
@@ -110,15 +110,15 @@ Key = tuple[str, datetime, str]  # job, slot, host
 
 
 @dataclass
-class World:
-    """Everything that happens, known beforehand."""
+class Scenario:
+    """Everything that will happen."""
 
     start: datetime
     end: datetime
     deploys: list[Deploy]
     down: dict[str, list[Span]] = field(default_factory=dict)
-    held: list[Held] = field(default_factory=list)
-    looks: timedelta = timedelta(hours=1)
+    pauses: list[PlannedPause] = field(default_factory=list)
+    watch_interval: timedelta = timedelta(hours=1)
 
     @property
     def hosts(self) -> list[str]:
@@ -131,10 +131,12 @@ class World:
 
     def is_paused(self, job: str, host: str, at: datetime) -> bool:
         """Whether a pause blocks a job on a host."""
-        return any(held.span.holds(at) and held.job in {None, job} and held.host in {None, host} for held in self.held)
+        return any(
+            pause.span.holds(at) and pause.job in {None, job} and pause.host in {None, host} for pause in self.pauses
+        )
 
     def deployments(self) -> Iterator[tuple[str, Job, Span]]:
-        """The jobs of all hosts, from when until when each was deployed without a change."""
+        """The jobs of all hosts, each with the period in which it was deployed unchanged."""
         for host in self.hosts:
             mine = sorted(deploy for deploy in self.deploys if deploy.host == host)
             for number, deploy in enumerate(mine):
@@ -153,7 +155,7 @@ class World:
         return slots
 
     def runs(self) -> list[tuple[datetime, Key, str]]:
-        """What systemd starts, as (when, slot, host): in time, or once after a boot, for the last slot that was due."""
+        """The starts by systemd as (when, slot, host): punctual ones, and one after a boot for the last due slot."""
         runs = []
         for host, job, span in self.deployments():
             due = list(job.rule.due(span.start, span.end))
@@ -179,34 +181,40 @@ class World:
         return account
 
 
-def live_through(world: World, connection: psycopg.Connection[Any]) -> None:
-    """Play everything in order on the database; each host's watch looks twice at a time, a minute apart."""
-    happens: list[tuple[datetime, int, str, Any]] = [(when, 1, "run", (key, host)) for when, key, host in world.runs()]
-    after = world.end + timedelta(hours=3)
-    # `clocks watch` is called elsewhere too: all hosts may be down by then.
-    happens += [(after + more, 2, "look", ELSEWHERE) for more in (timedelta(), MINUTE)]
-    for number, host in enumerate(world.hosts):
-        at = world.start + number * SECOND + 10 * MINUTE
+def live_through(scenario: Scenario, connection: psycopg.Connection[Any]) -> None:
+    """Play everything in order on the database; each host's watch runs twice in a row, a minute apart."""
+    happens: list[tuple[datetime, int, str, Any]] = [
+        (when, 1, "run", (key, host)) for when, key, host in scenario.runs()
+    ]
+    after = scenario.end + timedelta(hours=3)
+    # `clocks watch` is called on another machine, too: all hosts may be down by then.
+    happens += [(after + more, 2, "watch", ELSEWHERE) for more in (timedelta(), MINUTE)]
+    for number, host in enumerate(scenario.hosts):
+        at = scenario.start + number * SECOND + 10 * MINUTE
         while at < after:
-            happens += [(at + more, 2, "look", host) for more in (timedelta(), MINUTE) if world.is_up(host, at + more)]
-            at += world.looks
-    for held in world.held:
-        if held.host is None:
-            happens.append((held.span.start, 0, "pause", held))
+            happens += [
+                (at + more, 2, "watch", host) for more in (timedelta(), MINUTE) if scenario.is_up(host, at + more)
+            ]
+            at += scenario.watch_interval
+    for pause in scenario.pauses:
+        if pause.host is None:
+            happens.append((pause.span.start, 0, "pause", pause))
     unreported: dict[str, list[Deploy]] = {ELSEWHERE: []}
-    unreported |= {host: sorted(deploy for deploy in world.deploys if deploy.host == host) for host in world.hosts}
+    unreported |= {
+        host: sorted(deploy for deploy in scenario.deploys if deploy.host == host) for host in scenario.hosts
+    }
     for when, _, what, which in sorted(happens, key=lambda event: event[:3]):
         if what == "run":
-            _run(connection, world, when, *which)
+            _run(connection, scenario, when, *which)
         elif what == "pause":
             _pause(connection, which)
         else:
-            _report(connection, world, which, unreported[which], when)
+            _report(connection, scenario, which, unreported[which], when)
             account(connection, which, when)
 
 
 def _report(
-    connection: psycopg.Connection[Any], world: World, host: str, unreported: list[Deploy], now: datetime
+    connection: psycopg.Connection[Any], scenario: Scenario, host: str, unreported: list[Deploy], now: datetime
 ) -> None:
     while unreported and unreported[0].at <= now:
         deploy = unreported.pop(0)
@@ -214,26 +222,28 @@ def _report(
         deployments.report(connection, host, deployments.JobsReport(listed, str(deploy.at), deploy.at, deploy.at))
     rows = [
         Pause(
-            Scope("c" if held.job else None, held.job, host), held.span.start, "anna", "the till", None,
-            resumed_at=held.span.end if held.span.end <= now else None, resumed_by="anna", local_id=f"{host}{number}",
+            Scope("c" if pause.job else None, pause.job, host), pause.span.start, "anna", "the till", None,
+            resumed_at=pause.span.end if pause.span.end <= now else None, resumed_by="anna", local_id=f"{host}{number}",
         )
-        for number, held in enumerate(world.held)
-        if held.host == host and held.span.start <= now
+        for number, pause in enumerate(scenario.pauses)
+        if pause.host == host and pause.span.start <= now
     ]  # fmt: skip
     pauses.report(connection, rows)
 
 
-def _pause(connection: psycopg.Connection[Any], held: Held) -> None:
-    scope = Scope("c" if held.job else None, held.job, None)
-    pauses.pause(connection, Pause(scope, held.span.start, "anna", "the till", held.span.end))
+def _pause(connection: psycopg.Connection[Any], pause: PlannedPause) -> None:
+    scope = Scope("c" if pause.job else None, pause.job, None)
+    pauses.pause(connection, Pause(scope, pause.span.start, "anna", "the till", pause.span.end))
 
 
-def _run(connection: psycopg.Connection[Any], world: World, when: datetime, key: Key, host: str) -> None:
+def _run(connection: psycopg.Connection[Any], scenario: Scenario, when: datetime, key: Key, host: str) -> None:
     job, at, slot_host = key
-    by_file = any(held.host == host and held.job in {None, job} and held.span.holds(when) for held in world.held)
+    by_file = any(
+        pause.host == host and pause.job in {None, job} and pause.span.holds(when) for pause in scenario.pauses
+    )
     if by_file:
-        return  # the unit's condition keeps it from starting: it leaves no trace
-    paused = world.is_paused(job, host, when)
+        return  # the unit's condition keeps it from starting, which leaves no trace
+    paused = scenario.is_paused(job, host, when)
     connection.execute(
         "INSERT INTO task_run AS run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status,"
         " started_at, ended_at, reason) VALUES (gen_random_uuid(), 't', 'c', %s, %s, %s, %s, 'timer', %s, %s, %s, %s)"

@@ -54,7 +54,7 @@ def recorded(connection: Database) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
-def look_regularly(connection: Database, host: str, start: datetime, end: datetime) -> None:
+def watch_regularly(connection: Database, host: str, start: datetime, end: datetime) -> None:
     at = start
     while at <= end:
         account(connection, host, at)
@@ -63,7 +63,7 @@ def look_regularly(connection: Database, host: str, start: datetime, end: dateti
 
 def test_a_slot_is_missed_a_minute_after_its_nominal_time_and_not_before(connection: Database) -> None:
     deploy(connection, "app1", minutes(-30), "count")
-    look_regularly(connection, "app1", minutes(-30), minutes(0.9))
+    watch_regularly(connection, "app1", minutes(-30), minutes(0.9))
     assert recorded(connection) == []
     account(connection, "app1", minutes(1))
     assert recorded(connection) == [("count", NOON, "missed", "app1", "app1 did not start it")]
@@ -83,7 +83,7 @@ def test_a_slot_is_overdue_later_with_jitter_grace_or_queueing(
     connection: Database, options: dict[str, object], overdue_after: float
 ) -> None:
     deploy(connection, "app1", minutes(-30), "count", **options)
-    look_regularly(connection, "app1", minutes(-30), minutes(overdue_after - 0.1))
+    watch_regularly(connection, "app1", minutes(-30), minutes(overdue_after - 0.1))
     assert recorded(connection) == []
     account(connection, "app1", minutes(overdue_after))
     assert [row[:3] for row in recorded(connection)] == [("count", NOON, "missed")]
@@ -92,13 +92,13 @@ def test_a_slot_is_overdue_later_with_jitter_grace_or_queueing(
 def test_a_job_is_only_missed_while_it_is_deployed(connection: Database) -> None:
     deploy(connection, "app1", minutes(-30), "count")
     deploy(connection, "app1", minutes(30), "sell")
-    look_regularly(connection, "app1", minutes(30), minutes(70))
+    watch_regularly(connection, "app1", minutes(30), minutes(70))
     assert [row[:2] for row in recorded(connection)] == [("count", NOON), ("sell", minutes(60))]
 
 
 def test_a_job_that_is_paused_in_its_clock_file_is_never_due(connection: Database) -> None:
     deploy(connection, "app1", minutes(-30), "count", paused=True)
-    look_regularly(connection, "app1", minutes(-30), minutes(5))
+    watch_regularly(connection, "app1", minutes(-30), minutes(5))
     assert recorded(connection) == []
 
 
@@ -106,7 +106,7 @@ def test_a_slot_of_two_hosts_is_missed_only_if_neither_ran_it(connection: Databa
     for host in ("app1", "app2"):
         deploy(connection, host, minutes(-30), "count", "sell")
     ran(connection, "count", NOON, "app2")
-    look_regularly(connection, "app1", minutes(-30), minutes(5))
+    watch_regularly(connection, "app1", minutes(-30), minutes(5))
     assert [row[0] for row in recorded(connection)] == ["sell"]
 
 
@@ -116,8 +116,8 @@ def test_another_host_accounts_for_a_dead_one_after_five_minutes(connection: Dat
     for slot_host in ("app1",):
         ran(connection, "count", NOON, slot_host)
         connection.execute("UPDATE task_run SET slot_host = 'app1'")
-    look_regularly(connection, "app2", minutes(-30), minutes(-2))
-    look_regularly(connection, "app1", minutes(-30), minutes(3))
+    watch_regularly(connection, "app2", minutes(-30), minutes(-2))
+    watch_regularly(connection, "app1", minutes(-30), minutes(3))
     assert recorded(connection) == []
     account(connection, "app1", minutes(4))
     assert recorded(connection) == [
@@ -128,7 +128,7 @@ def test_another_host_accounts_for_a_dead_one_after_five_minutes(connection: Dat
 def test_after_a_database_outage_no_host_is_considered_dead_at_once(connection: Database) -> None:
     for host in ("app1", "app2"):
         deploy(connection, host, minutes(-30), "count", per_host=True)
-        look_regularly(connection, host, minutes(-30), minutes(-20))
+        watch_regularly(connection, host, minutes(-30), minutes(-20))
     account(connection, "app1", minutes(20))  # the first heartbeat of any host since then
     assert recorded(connection) == []
     deploy(connection, "app2", minutes(-10))  # which app2 could not report before
@@ -141,7 +141,7 @@ def test_after_a_database_outage_no_host_is_considered_dead_at_once(connection: 
 def test_a_slot_that_falls_due_during_the_previous_run_is_skipped(connection: Database) -> None:
     deploy(connection, "app1", minutes(-90), "count", timeout=7200)
     ran(connection, "count", minutes(-60), "app1", "started", ended_at=None, expires_at=minutes(60))
-    look_regularly(connection, "app1", minutes(-70), minutes(2))
+    watch_regularly(connection, "app1", minutes(-70), minutes(2))
     reason = "the run due at 2026-11-24T11:00:00Z on app1 was still running"
     assert recorded(connection) == [("count", NOON, "skipped", "app1", reason)]
 
@@ -150,7 +150,7 @@ def test_slots_before_the_caught_up_one_are_missed_with_that_reason(connection: 
     deploy(connection, "app1", minutes(-30), "count")
     account(connection, "app1", minutes(-20))
     ran(connection, "count", minutes(120), "app1", started_at=minutes(150), ended_at=minutes(151))  # after the boot
-    look_regularly(connection, "app1", minutes(151), minutes(155))
+    watch_regularly(connection, "app1", minutes(151), minutes(155))
     assert recorded(connection) == [
         ("count", NOON, "missed", "app1", "caught up by the run due at 2026-11-24T14:00:00Z"),
         ("count", minutes(60), "missed", "app1", "caught up by the run due at 2026-11-24T14:00:00Z"),
@@ -161,7 +161,7 @@ def test_slots_before_the_caught_up_one_are_missed_with_that_reason(connection: 
 def test_a_slot_that_falls_due_in_a_pause_is_skipped_with_its_reason(connection: Database, scope: Scope) -> None:
     deploy(connection, "app1", minutes(-30), "count", "sell")
     pauses.pause(connection, Pause(scope, minutes(-10), "anna", "the till is broken", minutes(10)))
-    look_regularly(connection, "app1", minutes(-30), minutes(62))
+    watch_regularly(connection, "app1", minutes(-30), minutes(62))
     verdicts = {(row[0], row[1]): (row[2], row[4]) for row in recorded(connection)}
     paused, missed = ("skipped", "paused: the till is broken"), ("missed", "app1 did not start it")
     assert verdicts["count", NOON] == paused
@@ -173,7 +173,7 @@ def test_a_pause_on_one_of_two_hosts_does_not_excuse_the_other(connection: Datab
     for host in ("app1", "app2"):
         deploy(connection, host, minutes(-30), "count")
     pauses.pause(connection, Pause(Scope("shop", None, "app1"), minutes(-10), "anna", "a disk", None))
-    look_regularly(connection, "app2", minutes(-30), minutes(2))
+    watch_regularly(connection, "app2", minutes(-30), minutes(2))
     assert recorded(connection) == [("count", NOON, "missed", "", "app2 did not start it")]
 
 
@@ -211,7 +211,7 @@ def test_reporting_the_same_jobs_again_changes_nothing(connection: Database) -> 
 def test_a_pause_on_the_host_that_is_audited_first_does_not_excuse_the_other(connection: Database) -> None:
     for host in ("app1", "app2"):
         deploy(connection, host, minutes(-30), "count")
-        look_regularly(connection, host, minutes(-30), minutes(0))
+        watch_regularly(connection, host, minutes(-30), minutes(0))
     pauses.pause(connection, Pause(Scope("shop", None, "app1"), minutes(-10), "anna", "a disk", None))
     account(connection, "app1", minutes(1))  # app2's last heartbeat is from before the slot was overdue
     assert recorded(connection) == [("count", NOON, "missed", "", "no heartbeat from app2 since 2026-11-24T12:00:00Z")]
@@ -221,10 +221,10 @@ def test_a_slot_recorded_as_paused_is_judged_again_when_a_host_reports_that_the_
     connection: Database,
 ) -> None:
     deploy(connection, "app1", minutes(-30), "count")
-    held = Pause(Scope("shop", None, "app1"), minutes(-20), "anna", "a disk", None, local_id="one")
-    pauses.report(connection, [held])
-    look_regularly(connection, "app1", minutes(-20), minutes(2))
+    by_file = Pause(Scope("shop", None, "app1"), minutes(-20), "anna", "a disk", None, local_id="one")
+    pauses.report(connection, [by_file])
+    watch_regularly(connection, "app1", minutes(-20), minutes(2))
     assert [row[2] for row in recorded(connection)] == ["skipped"]
-    pauses.report(connection, [replace(held, resumed_at=minutes(-10), resumed_by="anna")])
+    pauses.report(connection, [replace(by_file, resumed_at=minutes(-10), resumed_by="anna")])
     account(connection, "app1", minutes(3))
     assert [row[2] for row in recorded(connection)] == ["missed"]

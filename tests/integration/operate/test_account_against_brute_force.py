@@ -1,4 +1,4 @@
-"""The account against a brute-force one: after an eventful week no slot lacks its row, and none has two."""
+"""The account against a brute-force one: after an eventful week every slot has exactly one row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.operate.simulated_hosts import EITHER, Deploy, Held, Job, Key, Rule, Span, World, live_through
+from tests.integration.operate.simulated_hosts import (
+    EITHER,
+    Deploy,
+    Job,
+    Key,
+    PlannedPause,
+    Rule,
+    Scenario,
+    Span,
+    live_through,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -21,8 +31,8 @@ EACH = Job("each", Rule(every=30), per_host=True)
 EVENING = Job("evening", Rule(hour=21, minute=5), catch_up=False)
 
 
-def assert_every_slot_has_the_expected_status(connection: psycopg.Connection[Any], world: World) -> None:
-    recorded, expected = account_of(connection, world.end), world.expected()
+def assert_every_slot_has_the_expected_status(connection: psycopg.Connection[Any], scenario: Scenario) -> None:
+    recorded, expected = account_of(connection, scenario.end), scenario.expected()
     for key in [key for key, status in expected.items() if status == EITHER]:
         assert recorded.pop(key) in {"skipped", "ended"}
         del expected[key]
@@ -38,13 +48,13 @@ def account_of(connection: psycopg.Connection[Any], until: datetime) -> dict[Key
     return statuses
 
 
-def week(first: datetime) -> World:
+def week(first: datetime) -> Scenario:
     def at(day: int, hour: int, minute: int = 0) -> datetime:
         return first + timedelta(days=day, hours=hour, minutes=minute, seconds=30)
 
     everything = (NIGHTLY, OFTEN, HOURLY, EACH, EVENING)
     later = (NIGHTLY._replace(rule=Rule(hour=3, minute=10)), OFTEN, HOURLY, EACH)
-    return World(
+    return Scenario(
         start=first,
         end=first + timedelta(days=7),
         deploys=[
@@ -60,11 +70,11 @@ def week(first: datetime) -> World:
             "app2": [Span(at(1, 22), at(2, 3))],  # while app1 is down too: no host runs what is due
             "app3": [Span(at(1, 23, 50), at(9, 0))],  # dies, and never returns
         },
-        held=[
-            Held(Span(at(2, 10), at(2, 16)), None, None),
-            Held(Span(at(5, 1), at(5, 13)), "often", None),
-            Held(Span(at(4, 6), at(4, 12)), None, "app1"),
-            Held(Span(at(4, 7), at(4, 11)), "each", "app2"),
+        pauses=[
+            PlannedPause(Span(at(2, 10), at(2, 16)), None, None),
+            PlannedPause(Span(at(5, 1), at(5, 13)), "often", None),
+            PlannedPause(Span(at(4, 6), at(4, 12)), None, "app1"),
+            PlannedPause(Span(at(4, 7), at(4, 11)), "each", "app2"),
         ],
     )  # fmt: skip
 
@@ -77,12 +87,12 @@ def week(first: datetime) -> World:
 def test_after_an_eventful_week_every_slot_has_the_expected_status(
     connection: psycopg.Connection[Any], first: datetime
 ) -> None:
-    world = week(first)
-    live_through(world, connection)
-    expected = world.expected()
+    scenario = week(first)
+    live_through(scenario, connection)
+    expected = scenario.expected()
     assert len(expected) > 1500
     assert {"ended", "missed", "skipped"} <= set(expected.values())
-    assert_every_slot_has_the_expected_status(connection, world)
+    assert_every_slot_has_the_expected_status(connection, scenario)
 
 
 def spans(first: datetime, hours: int) -> st.SearchStrategy[Span]:
@@ -100,7 +110,7 @@ JOBS = st.sets(st.sampled_from([NIGHTLY, HOURLY, EACH, EVENING])).map(lambda job
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
+def scenarios(draw: st.DrawFn) -> Scenario:
     deploys = []
     down = {}
     for host in ("app1", "app2"):
@@ -113,29 +123,31 @@ def worlds(draw: st.DrawFn) -> World:
             if not touched and (not offs or span.start > offs[-1].end + timedelta(minutes=90)):
                 offs.append(span)
         down[host] = offs
-    held = [
-        Held(span, draw(st.sampled_from([None, "hourly", "each"])), draw(st.sampled_from([None, "app1"])))
+    pauses = [
+        PlannedPause(span, draw(st.sampled_from([None, "hourly", "each"])), draw(st.sampled_from([None, "app1"])))
         for span in draw(st.lists(spans(FIRST, HOURS), max_size=2))
     ]
     # A host's own pause ends while it is up, and the host lives long enough to report that.
     early = timedelta(hours=6)
-    held = [
+    pauses = [
         pause
-        for pause in held
+        for pause in pauses
         if not (pause.host and any(off.start - early <= pause.span.end <= off.end for off in down[pause.host]))
     ]
     end = FIRST + timedelta(hours=HOURS)
-    return World(FIRST, end, deploys, down, held, looks=timedelta(hours=5))
+    return Scenario(FIRST, end, deploys, down, pauses, watch_interval=timedelta(hours=5))
 
 
-@given(world=worlds())
+@given(scenario=scenarios())
 @settings(
     max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_whatever_happens_every_slot_has_the_expected_status(connection: psycopg.Connection[Any], world: World) -> None:
+def test_whatever_happens_every_slot_has_the_expected_status(
+    connection: psycopg.Connection[Any], scenario: Scenario
+) -> None:
     connection.execute("TRUNCATE task_run, deployed_job, host, pause")
-    live_through(world, connection)
-    assert_every_slot_has_the_expected_status(connection, world)
+    live_through(scenario, connection)
+    assert_every_slot_has_the_expected_status(connection, scenario)

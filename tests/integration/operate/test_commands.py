@@ -128,7 +128,7 @@ def test_pause_and_resume_report_what_changed_and_which_pauses_remain(connection
 
 
 @pytest.mark.parametrize(
-    ("argv", "code", "said"),
+    ("argv", "code", "message"),
     [
         (["pause", "shop/cuont", "--reason", "x"], 64, "the clock shop has no cuont; there are count, sell"),
         (["pause", "shoop", "--reason", "x"], 64, "no host has a clock shoop; there are shop, till"),
@@ -145,10 +145,10 @@ def test_pause_and_resume_report_what_changed_and_which_pauses_remain(connection
     ],
 )  # fmt: skip
 def test_an_invalid_argument_is_rejected_with_what_to_write(
-    hour: datetime, argv: list[str], code: int, said: str
+    hour: datetime, argv: list[str], code: int, message: str
 ) -> None:
     done = clocks(*argv, check=False)
-    assert (done.exit_code, said in done.stderr) == (code, True), done.stderr
+    assert (done.exit_code, message in done.stderr) == (code, True), done.stderr
 
 
 def test_history_filters_by_clock_job_status_and_time(connection: Database, hour: datetime) -> None:
@@ -179,7 +179,7 @@ def test_show_finds_a_run_by_the_first_characters_of_its_id(connection: Database
 
 
 def test_watch_outside_a_deployed_host_only_audits(connection: Database, hour: datetime) -> None:
-    assert ask("watch")["written"] == []
+    assert ask("watch")["recorded"] == []
     assert [host for (host,) in connection.execute("SELECT name FROM host")] == ["app1"]
 
 

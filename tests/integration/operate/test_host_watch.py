@@ -126,8 +126,8 @@ def test_a_pause_by_file_is_reported_once_and_ends_when_it_is_resumed(connection
     for _ in range(2):
         host_watch.report_pauses(connection, places, "app1", minutes(5))
     assert pauses_of(connection) == [("shop", None, minutes(0), "anna", "a disk", None, None)]
-    [held] = host_pauses.active(places, "app1")
-    host_pauses.end(places, held, by="bert", at=minutes(7))
+    [active] = host_pauses.active(places, "app1")
+    host_pauses.end(places, active, by="bert", at=minutes(7))
     for _ in range(2):
         host_watch.report_pauses(connection, places, "app1", minutes(60))
     assert pauses_of(connection) == [("shop", None, minutes(0), "anna", "a disk", minutes(7), "bert")]
@@ -137,8 +137,8 @@ def test_a_pause_that_began_and_ended_during_a_database_outage_is_reported_too(
     connection: Database, places: Places
 ) -> None:
     pause(places, job="count")
-    [held] = host_pauses.active(places, "app1")
-    host_pauses.end(places, held, by="anna", at=minutes(7))
+    [active] = host_pauses.active(places, "app1")
+    host_pauses.end(places, active, by="anna", at=minutes(7))
     host_watch.report_pauses(connection, places, "app1", minutes(60))
     assert pauses_of(connection) == [("shop", "count", minutes(0), "anna", "a disk", minutes(7), "anna")]
 

@@ -1,4 +1,4 @@
-"""One of many claimants of the same slots: do the work of each slot that it gets, and print how many it got.
+"""Claim slots as one of many claimants: do the work of each slot that it gets, and print how many it got.
 
 DATABASE_URL=… python claiming.py HOST FIRST-JOB JOBS ROUNDS
 

@@ -22,7 +22,7 @@ def shop(tmp_path: Path, database_url: str) -> support.Project:
 
 @pytest.fixture
 def start(shop: support.Project) -> Iterator[Callable[..., support.Running]]:
-    """Start a run of the shop with which the test interacts while it runs."""
+    """A function that starts a run of the shop, with which the test interacts while it runs."""
     started: list[support.Running] = []
 
     def start(*argv: str, **options: Any) -> support.Running:
@@ -36,7 +36,7 @@ def start(shop: support.Project) -> Iterator[Callable[..., support.Running]]:
 
 @pytest.fixture
 def rows(connection: psycopg.Connection[tuple[Any, ...]]) -> Rows:
-    """The rows of task_run, without the columns that differ from run to run."""
+    """A function that returns the rows of task_run, without the columns that differ from run to run."""
 
     def rows() -> list[tuple[Any, ...]]:
         return connection.execute(
@@ -49,7 +49,7 @@ def rows(connection: psycopg.Connection[tuple[Any, ...]]) -> Rows:
 
 @pytest.fixture(autouse=True)
 def no_signal_is_ignored() -> Iterator[None]:
-    """Undo what runs would inherit: tests ignore SIGHUP under nohup, and SIGINT in the background."""
+    """Reset ignored signals, which runs would inherit: SIGHUP under nohup, and SIGINT in the background."""
     ignored = [
         signum
         for signum in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)

@@ -25,7 +25,7 @@ Line = dict[str, Any]
 
 
 def read_line(text: str | bytes) -> Line:
-    """One log line, valid against the shipped schema."""
+    """Parse one log line and validate it against the shipped schema."""
     line: Line = json.loads(text)
     jsonschema.validate(line, SCHEMA)
     return line

@@ -33,7 +33,7 @@ INVALID = {
 
 
 @pytest.mark.parametrize(("argv", "exit_code", "reason"), INVALID.values(), ids=INVALID)
-def test_a_run_that_can_not_start_says_why_and_is_not_recorded(
+def test_a_run_that_can_not_start_reports_the_reason_and_is_not_recorded(
     shop: Project, rows: Rows, argv: tuple[str, ...], exit_code: int, reason: str
 ) -> None:
     finished = shop.run(*argv)

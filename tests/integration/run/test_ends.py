@@ -72,17 +72,17 @@ def test_a_traceback_too_deep_to_read_still_fits_a_line(shop: Project) -> None:
 
 
 def test_a_forked_child_that_raises_does_not_end_the_run(shop: Project, rows: Rows) -> None:
-    finished = shop.run("ends.with_forked_child", "--args", '["said by the child"]')
+    finished = shop.run("ends.with_forked_child", "--args", '["raised by the child"]')
     assert finished.exit_code == 0
     assert finished.statuses == ["started", "ended"]
     assert rows() == [("ends.with_forked_child", "ended", 0, None, None)]
 
 
 def test_a_forked_childs_exception_is_logged(shop: Project) -> None:
-    finished = shop.run("ends.with_forked_child", "--args", '["said by the child"]')
+    finished = shop.run("ends.with_forked_child", "--args", '["raised by the child"]')
     [line] = [line for line in finished.lines if "exception" in line]
     assert line["message"] == "a child that the task forked failed"
-    assert line["exception"]["message"] == "said by the child"
+    assert line["exception"]["message"] == "raised by the child"
 
 
 ARGUMENTS: dict[str, tuple[tuple[str, ...], list[Any], dict[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""A run that a signal stops says so in its one end line, records it, and exits with 128 + the signal."""
+"""A run that a signal stops names the signal in its one end line, records it, and exits with 128 + the signal."""
 
 from __future__ import annotations
 

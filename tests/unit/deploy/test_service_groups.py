@@ -19,8 +19,8 @@ UNITS = UnitSet(
 
 
 def test_services_that_differ_only_in_what_they_do_are_in_one_group() -> None:
-    assert [group.services for group in group_services(UNITS)] == [
-        ("clock-a-x.service", "clock-a-y.service", "clock-b-x.service"),
-        ("clock-b-y.service",),  # another program, which may be missing
-        ("clock-b-z.service",),
+    assert group_services(UNITS) == [
+        ["clock-a-x.service", "clock-a-y.service", "clock-b-x.service"],
+        ["clock-b-y.service"],  # another program, which may be missing
+        ["clock-b-z.service"],
     ]

@@ -1,7 +1,7 @@
-"""What reading a clock file finds: the values of its expressions, its schedulers and the jobs that it adds.
+"""The model of a clock file: the values of its expressions, its schedulers and the jobs that it adds.
 
-A value is a plain Python value if reading can decide it, otherwise an object of one of these classes. `UnknownValue`
-carries the reason, which the report repeats; the others stand for what exists only in a running process.
+A value is a plain Python value if the importer can work it out, otherwise an object of one of these classes.
+`UnknownValue` carries the reason, which the report repeats; the others stand for what exists only in a running process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ONLY_A_RUN = "a value known only at run time"
 
 @dataclass(frozen=True)
 class UnknownValue:
-    """A value that reading can't decide: `text` is how it is written, `why` completes "it depends on …"."""
+    """A value that can't be known without a run: `text` is its code, `why` completes "it depends on …"."""
 
     text: str
     why: str
@@ -118,7 +118,7 @@ class Partial:
 
 @dataclass(frozen=True)
 class CallResult:
-    """The result of a call that reading doesn't make, such as `task()` where `task` should be passed."""
+    """The result of a call that the importer doesn't evaluate, such as `task()` written instead of `task`."""
 
     function: Value
     args: tuple[Value, ...]
@@ -185,7 +185,7 @@ class Aside:
 
 @dataclass
 class ClockSource:
-    """A clock file as it was read. `applied` are the lines of calls that add or change jobs or values."""
+    """A parsed clock file. `applied` are the lines of calls that add or change jobs or values."""
 
     tree: ast.Module
     text: str
