@@ -24,25 +24,25 @@ class ProviderMissingError(ConfigurationError):
 class Provider:
     """A row of the table provider.
 
-    `asked_at` is the database's time when the row was read; later changes are left to the next synchronization.
+    `read_at` is the database's time when the row was read; later changes are left to the next synchronization.
     """
 
     id: int
     name: str
     last_synchronized_at: datetime | None
-    asked_at: datetime
+    read_at: datetime
 
 
 @dataclass(frozen=True)
 class VenueProvider:
-    """A venue of a provider. `asked_at` is as in `Provider`, `id` is the id in venue_provider."""
+    """A venue of a provider. `read_at` is as in `Provider`, `id` is the id in venue_provider."""
 
     id: int
     venue_id: int
     venue: str
     siret: str | None
     last_synchronized_at: datetime | None
-    asked_at: datetime
+    read_at: datetime
 
     def __str__(self) -> str:
         return f"{self.venue} ({self.siret or 'no SIRET'})"

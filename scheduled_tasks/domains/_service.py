@@ -83,23 +83,23 @@ class Service:
 
     def get(self, path: str, params: Mapping[str, str | int]) -> Any:
         """Get the JSON of a resource. Raises ServiceError if the last of up to `ATTEMPTS` requests failed."""
-        return self._ask("GET", path, params=dict(params))
+        return self._request("GET", path, params=dict(params))
 
     def post(self, path: str, body: object) -> Any:
         """Post a JSON body and return the JSON of the answer. Raises as `get`. It must be safe to send it twice."""
-        return self._ask("POST", path, json=body)
+        return self._request("POST", path, json=body)
 
-    def _ask(self, method: str, path: str, **request: Any) -> Any:
+    def _request(self, method: str, path: str, **request: Any) -> Any:
         import stamina
 
         for attempt in stamina.retry_context(
             on=_backoff, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=10.0
         ):
             with attempt:
-                return self._ask_once(method, path, request)
+                return self._request_once(method, path, request)
         raise AssertionError  # the last attempt returned or raised
 
-    def _ask_once(self, method: str, path: str, request: dict[str, Any]) -> Any:
+    def _request_once(self, method: str, path: str, request: dict[str, Any]) -> Any:
         import httpx
 
         request_name = f"{self.name}: {method} {path}"

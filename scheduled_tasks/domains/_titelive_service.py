@@ -55,7 +55,7 @@ def connect() -> Service:
 
 
 def stock_pages(service: Service, siret: str, modified_since: datetime | None) -> Iterator[list[StockEntry]]:
-    """The pages of a venue's stocks, each reference once a page. Raises ServiceError if one fails or is malformed."""
+    """The pages of a venue's stocks, each without duplicates. Raises ServiceError if a page fails or is malformed."""
     return _pages(service, f"/stocks/{siret}", "stocks", modified_since, _stock)
 
 

@@ -1,8 +1,8 @@
 """Algolia: update the search index with the offers that changed, and delete those that expired.
 
 The table offer_index_queue has the offers to send; one request sends a batch. An offer leaves the queue only after the
-service accepted it. No transaction is open during a request: a batch is reserved for a while instead, so that
-changing an offer meanwhile never waits, and no change is lost.
+service accepted it. No transaction is open during a request: a batch is reserved for a while instead, so that changing
+an offer never has to wait, and no change is lost.
 """
 
 from __future__ import annotations

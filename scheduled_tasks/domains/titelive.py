@@ -141,7 +141,7 @@ def synchronize_titelive_products(app: Application) -> None:
             received += len(page)
     with app.connection.transaction():
         app.connection.execute(
-            "UPDATE provider SET last_synchronized_at = %s WHERE id = %s", [provider.asked_at, provider.id]
+            "UPDATE provider SET last_synchronized_at = %s WHERE id = %s", [provider.read_at, provider.id]
         )
     logger.info("products synchronized", extra={"products": received, "products_changed": changed})
 
@@ -163,7 +163,7 @@ def _synchronize_venue(connection: Connection, service: Service, venue: VenuePro
         unknown += counts[2]
     with connection.transaction():
         connection.execute(
-            "UPDATE venue_provider SET last_synchronized_at = %s WHERE id = %s", [venue.asked_at, venue.id]
+            "UPDATE venue_provider SET last_synchronized_at = %s WHERE id = %s", [venue.read_at, venue.id]
         )
     logger.info(
         "stocks of a venue synchronized",
