@@ -1,4 +1,4 @@
-# The image for Kubernetes CronJobs (clocks export kubernetes): small, not root, with run-task itself.
+# The image for Kubernetes CronJobs (clocks export kubernetes): small, non-root, with run-task.
 # For your own project, replace this project by its wheel in the second pip install.
 ARG PYTHON=3.13
 FROM python:${PYTHON}-slim AS build

@@ -1,4 +1,4 @@
-"""The configured project: its clocks, its feature flags, its database, and the host for which its units are rendered.
+"""The configured project: its clocks, feature flags and database, and the host for which its units are rendered.
 
 The command line and the test fixtures share this module, so it imports neither click nor pytest.
 """
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 
+def value_if_configured(key: str) -> str:
+    """A key of the configuration, or "": some commands work without a project."""
+    try:
+        return settings.load().get(key)
+    except ConfigurationError:
+        return ""
+
+
 def load_configuration() -> settings.Settings:
     """Read the configuration and make the project's modules importable."""
     configuration = settings.load()
@@ -53,7 +61,7 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
 
 
 def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
-    """The clocks that are enabled on this host. All are read: a fault in one of them stops the release on every host.
+    """The clocks that are enabled on this host. All are read, so that a fault in any of them is found on every host.
 
     Raises:
         FaultsError: every fault of every clock file.
@@ -107,9 +115,8 @@ def configured_host(places: Places | None = None) -> Host:
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
         runtime=str(home.runtime) if home else "/run",
-        clocks_command=_clocks_command(configuration, run_task)
-        if home is None
-        else "",  # a user's timers have no watch
+        # A developer's own timers have no watch.
+        clocks_command="" if home else _clocks_command(configuration, run_task),
         release=configuration.get("release"),
         log_namespace=configuration.get("log_namespace"),
     )
@@ -133,7 +140,7 @@ def _network(configuration: settings.Settings) -> tuple[str, ...]:
     addresses = options.by_name["allow_network"]
     if addresses == ("any",):
         instead = "list addresses; allow_network='any' is an option of a clock or a job"
-        raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not for all jobs: {instead}")
+        raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not allowed for all jobs: {instead}")
     return tuple(addresses)
 
 

@@ -1,11 +1,10 @@
-"""What several commands do or check before or after their own work."""
+"""Checks and steps that several commands share."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -33,13 +32,13 @@ def require_root(reason: str) -> None:
 
 
 def require_empty(directory: Path) -> None:
-    """Raise UsageError if a directory for output has something in it."""
+    """Raise UsageError unless a directory for output is empty or new."""
     if directory.is_dir() and any(directory.iterdir()):
         raise UsageError(f"{directory} is not empty: name a new directory, nothing is overwritten")
 
 
 def actor() -> str:
-    """Who runs this, even through sudo; for the audit."""
+    """The name of the user who runs this, even through sudo; for the history."""
     return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
 
 
@@ -51,12 +50,12 @@ def report_host(places: Places) -> None:
         return
     if not settings.setting("database_url", ""):
         return
+    host = socket.gethostname()
     try:
         with open_database() as database:
             now = database_now(database)
-            host_watch.report_deployed(database, places, socket.gethostname(), now)
-            host_watch.report_pauses(database, places, socket.gethostname(), now)
+            host_watch.report_deployed(database, places, host, now)
+            host_watch.report_pauses(database, places, host, now)
     except ScheduledTasksError as error:
         problem = str(error).partition("\n")[0]
         click.echo(f"clocks: not recorded in the database yet; the watch will retry: {problem}", err=True)
-        sys.stderr.flush()

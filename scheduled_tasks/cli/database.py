@@ -1,4 +1,4 @@
-"""clocks migrate, prune-runs, demo, setup: the project's tables, sample data, and the first use of a checkout."""
+"""clocks migrate, prune-runs, demo, setup: tables, old runs, sample data, and the first use of a checkout."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ def _migrate(database: Connection, *, check: bool = False) -> list[str]:
     from scheduled_tasks.operate.grants import grant
 
     configuration = load_configuration()
-    extra = configuration.get("migrations")
-    packages = [migrations.OWN, *([extra] if extra else [])]
+    packages = [name for name in (migrations.OWN, configuration.get("migrations")) if name]
     if check:
         return migrations.pending(database, packages)
     applied = migrations.migrate(database, packages)
@@ -110,24 +109,21 @@ def setup(*, stop: bool) -> None:
     if stop:
         embedded.stop(configuration.state_directory)
         return
-    own = not settings.setting("database_url", "")
+    url = settings.setting("database_url", "")
+    is_embedded = not url
     with embedded.only_one(configuration.state_directory):
-        if own:
+        if is_embedded:
             click.echo("starting the embedded PostgreSQL (set DATABASE_URL to use your own)")
             url = embedded.start(configuration.state_directory)
-        else:
-            url = settings.setting("database_url")
         with run_database.connect(url, name="clocks setup") as database:
-            applied = _migrate(database)
-            for name in applied:
+            for name in _migrate(database):
                 click.echo(f"applied {name}")
             if configuration.get("features"):
-                done = feature_flags.synchronize(database, configured_features(), actor=actor())
-                for name in done.added:
+                for name in feature_flags.synchronize(database, configured_features(), actor=actor()).added:
                     click.echo(f"flag {name} added")
             # Only the embedded database gets sample data, and only once; for another one, run `clocks demo`.
             filled = configuration.state_directory / "demo-filled"
-            if own and configuration.get("demo") and not filled.exists():
+            if is_embedded and configuration.get("demo") and not filled.exists():
                 click.echo(_fill(database))
                 filled.touch()
 

@@ -57,17 +57,9 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
     if as_json:
         differences = {"diff": "\n".join(_diff(todo, state.units, files))} if diff else {}
         kinds = ("created", "changed", "removed", "stop", "restart", "start", "reload")
-        acts = {kind: getattr(todo, kind) for kind in kinds}
-        show_json(
-            {
-                "to_do": not todo.is_empty,
-                **acts,
-                "timers": timers,
-                "running": dict(todo.on_running),
-                "left_out": lacking,
-                **differences,
-            }
-        )
+        steps = {kind: getattr(todo, kind) for kind in kinds}
+        effects = {"timers": timers, "running": dict(todo.on_running), "left_out": lacking}
+        show_json({"to_do": not todo.is_empty, **steps, **effects, **differences})
     elif todo.is_empty:
         click.echo("nothing to do: the timers match the clock files")
     else:
@@ -83,10 +75,9 @@ def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
     """Each timer whose calendar is created, removed or changed, with its next run before and after."""
     from scheduled_tasks.deploy.analyze import next_runs
 
-    touched = (*todo.created, *todo.changed, *todo.removed)
     calendars = {
         timer: (old.file(timer).values("OnCalendar"), new.file(timer).values("OnCalendar"))
-        for timer in sorted(touched)
+        for timer in sorted((*todo.created, *todo.changed, *todo.removed))
         if timer.endswith(".timer")
     }
     differing = {timer: both for timer, both in calendars.items() if both[0] != both[1]}
@@ -94,7 +85,7 @@ def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
     try:
         before = next_runs({timer: lines for timer, (lines, _) in differing.items()}, now)
         after = next_runs({timer: lines for timer, (_, lines) in differing.items()}, now)
-    except ServiceUnavailableError:  # a CI machine without systemd-analyze can still plan files
+    except ServiceUnavailableError:  # without systemd-analyze, as on a CI machine, the files can still be planned
         before = after = dict.fromkeys(differing)
     return [{"timer": timer, "next": _shown(before[timer]), "new_next": _shown(after[timer])} for timer in differing]
 
@@ -127,13 +118,9 @@ def _show_plan(todo: Plan, timers: list[dict[str, Any]]) -> None:
 
 def _diff(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
     for path in sorted((*todo.created, *todo.changed, *todo.removed)):
+        before, after = (path if path in files else "/dev/null" for files in (old, new))
         texts = (old.get(path, "").splitlines(), new.get(path, "").splitlines())
-        yield from unified_diff(
-            *texts,
-            fromfile=path if path in old else "/dev/null",
-            tofile=path if path in new else "/dev/null",
-            lineterm="",
-        )
+        yield from unified_diff(*texts, before, after, lineterm="")
 
 
 @click.command("apply")

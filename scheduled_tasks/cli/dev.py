@@ -1,7 +1,7 @@
 """clocks dev: run clocks in the foreground for development, without systemd and without deploying anything.
 
-APScheduler waits for the occurrences that the schedule room computes. Each run is a run-task process, so log lines,
-flags and the rows of runs are those of a deployed job.
+APScheduler waits for the occurrences that scheduled_tasks.schedule computes. Each run is a run-task process, so log
+lines, flags and recorded runs are those of a deployed job.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import sys
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,14 +28,12 @@ from scheduled_tasks.options import DEFAULT_OPTIONS, seconds_of
 from scheduled_tasks.project import enabled_clocks
 from scheduled_tasks.run import settings
 from scheduled_tasks.schedule import Trigger, occurrences
-from scheduled_tasks.schedule.evaluator import latest_occurrence
+from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scheduled_tasks.clock import ClockSpec, Job
-
-LIMIT = 3
 
 
 class OccurrenceTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
@@ -46,19 +44,19 @@ class OccurrenceTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has n
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
         """The occurrence after the previous one."""
-        after = previous or now - timedelta(microseconds=1)
+        after = previous or now - TICK
         return next((occurrence.at for occurrence in occurrences(self.trigger, after=after)), None)
 
 
 @click.command("dev")
 @click.argument("clocks", nargs=-1, metavar="[CLOCK]...")
-@click.option("--at", "at", callback=instant, metavar="T", help="Run the 24 hours from T at once, then exit.")
+@click.option("--at", callback=instant, metavar="T", help="Run the 24 hours from T at once, then exit.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
-    default=LIMIT,
+    default=3,
     show_default=True,
-    help="With --at: at most so many runs of each job.",
+    help="With --at: the maximum number of runs of each job.",
 )
 @click.option("--reload/--no-reload", default=True, help="Restart when a Python file of the project changes.")
 def dev(clocks: tuple[str, ...], at: datetime | None, limit: int, *, reload: bool) -> None:
@@ -93,9 +91,8 @@ def _chosen(names: Iterable[str]) -> list[ClockSpec]:
 
 
 def _fill(scheduler: Any, names: Iterable[str]) -> None:
-    """Replace the jobs of a scheduler by those of the clocks."""
+    """Add the jobs of the clocks to a scheduler."""
     clocks = _chosen(names)
-    scheduler.remove_all_jobs()
     jobs = [(clock, job) for clock in clocks for job in clock.jobs if not job.paused]
     for clock, job in jobs:
         scheduler.add_job(
@@ -110,8 +107,7 @@ def _wait(*, reload: bool) -> None:
     if watch is None:
         threading.Event().wait()
         return
-    folder = settings.load().path.parent
-    for _changes in watch(folder, raise_interrupt=True):
+    for _changes in watch(settings.load().path.parent, raise_interrupt=True):
         click.echo("clocks dev: a file changed", err=True)
         if problem := _problem():
             click.echo(problem, err=True)
@@ -136,16 +132,13 @@ def _watcher() -> Any:
         )
         return None
 
-    def python_files(folder: Path, **more: Any) -> Any:
-        return watch(folder, watch_filter=PythonFilter(), **more)
-
-    return python_files
+    return partial(watch, watch_filter=PythonFilter())
 
 
 def run_once(clock: ClockSpec, job: Job, at: datetime | None = None) -> int:
     """Run a job once with run-task, stopped at its time limit; return the exit code.
 
-    `at` is its nominal time, which runs even if it ran before; without it, it is the last occurrence that was due.
+    `at` is its nominal time, even if that slot has already run; by default it is the last occurrence that was due.
     """
     command = [sys.executable, "-P", "-m", "scheduled_tasks.run.main", job.task, "--clock", clock.name, "--job", job.id]
     if job.args is not None:
@@ -159,8 +152,8 @@ def run_once(clock: ClockSpec, job: Job, at: datetime | None = None) -> int:
         command.append(f"--at={rfc3339(latest.at)}")
     options = job.options.over(clock.options.over(DEFAULT_OPTIONS))
     variables = options.by_name.get("environment", ())
-    named = dict(text.split("=", 1) for text in variables) if isinstance(variables, tuple) else {}
-    process = subprocess.Popen(command, env=os.environ | named, cwd=options.text("working_directory") or None)
+    environment = dict(text.split("=", 1) for text in variables) if isinstance(variables, tuple) else {}
+    process = subprocess.Popen(command, env=os.environ | environment, cwd=options.text("working_directory") or None)
     try:
         return process.wait(seconds_of(options.timeout))
     except subprocess.TimeoutExpired:
@@ -170,12 +163,10 @@ def run_once(clock: ClockSpec, job: Job, at: datetime | None = None) -> int:
 
 
 def _run_a_day(clocks: list[ClockSpec], start: datetime, limit: int) -> None:
-    """Run what is due in a day, in order; of each job only the first `limit` runs, the others are counted."""
-    until = start + timedelta(days=1)
+    """Run what is due in the 24 hours from `start`, in order; at most `limit` runs of each job, the rest is counted."""
 
     def due(clock: ClockSpec, job: Job) -> Iterable[tuple[datetime, str, ClockSpec, Job]]:
-        after = start - timedelta(microseconds=1)
-        for occurrence in occurrences(job.trigger, after=after, until=until - timedelta(microseconds=1)):
+        for occurrence in occurrences(job.trigger, after=start - TICK, until=start + timedelta(days=1) - TICK):
             yield occurrence.at, f"{clock.name}/{job.id}", clock, job
 
     jobs = [due(clock, job) for clock in clocks for job in clock.jobs if not job.paused]

@@ -48,12 +48,12 @@ def doctor(*, user: bool, as_json: bool) -> None:
     files = read_set(places.current.resolve()) if places.current.is_dir() else UnitSet()
     commands = ManagerCommands(" --user" if user else "")
     findings = [
-        *_of_the_machine(places, files, commands),
-        *(_of_the_user() if user else ()),
-        *_of_the_clock(),
+        *_check_machine(places, files, commands),
+        *(_check_user() if user else ()),
+        *_check_clock(),
         *(line for name in namespaces(files) for line in journal_findings(read_journal(name), datetime.now(UTC))),
-        *_of_the_clock_files(),
-        *_of_the_database(),
+        *_check_clock_files(),
+        *_check_database(),
     ]
     if as_json:
         show_json([asdict(finding) for finding in findings])
@@ -62,7 +62,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
     sys.exit(UNHEALTHY if findings else 0)
 
 
-def _of_the_machine(places: names.Places, files: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:
+def _check_machine(places: names.Places, files: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:
     from scheduled_tasks.deploy.machine_state import failed_units, orphaned_stamps, read_machine_state
     from scheduled_tasks.operate.host_watch import quarantined
 
@@ -74,16 +74,16 @@ def _of_the_machine(places: names.Places, files: UnitSet, commands: ManagerComma
     yield from machine_findings(state, failed, orphaned_stamps(places), commands=commands)
     yield from horizon_findings(files, datetime.now(UTC), commands=commands)
     for path in quarantined(places):
-        yield Finding(str(path), "this report could not be recorded in the ledger", f"rm {path}", "look into it before")
+        yield Finding(str(path), "this report could not be recorded in the ledger", f"rm {path}", "look at it first")
 
 
-def _of_the_user() -> Iterator[Finding]:
+def _check_user() -> Iterator[Finding]:
     user = actor()
     if os.geteuid() != 0 and not Path("/var/lib/systemd/linger", user).exists():
         yield Finding(f"user {user}", "the timers stop when you log out", f"loginctl enable-linger {user}")
 
 
-def _of_the_clock() -> Iterator[Finding]:
+def _check_clock() -> Iterator[Finding]:
     try:
         shown = subprocess.run(["timedatectl", "show"], capture_output=True, text=True, check=False).stdout
     except OSError:
@@ -91,15 +91,15 @@ def _of_the_clock() -> Iterator[Finding]:
     yield from clock_findings(dict(line.partition("=")[::2] for line in shown.splitlines()))
 
 
-def _of_the_clock_files() -> Iterator[Finding]:
+def _check_clock_files() -> Iterator[Finding]:
     try:
         enabled_clocks(lines=False)
     except ScheduledTasksError as error:
         yield Finding("clock files", str(error), "clocks list")
 
 
-def _of_the_database() -> Iterator[Finding]:
-    """Every run is recorded in the database, even if the project has no flags."""
+def _check_database() -> Iterator[Finding]:
+    """Check the database, which records every run even if the project has no flags."""
     configuration = settings.load()
     try:
         declared = configured_features() if configuration.get("features") else None
@@ -117,11 +117,11 @@ def _of_the_database() -> Iterator[Finding]:
         return
     except ScheduledTasksError as error:
         folder = configuration.get("credentials_folder") or configuration.path.parent / "credentials"
-        where = f"{folder}/database_url"
-        yield Finding("database", str(error), advice=f"look at 'systemctl status postgresql' there, or mend {where}")
+        advice = f"look at 'systemctl status postgresql' on its host, or mend {folder}/database_url"
+        yield Finding("database", str(error), advice=advice)
         return
     for name in sorted(set(declared.__members__) - known):
-        yield Finding(f"flag {name}", "not in the table: its default holds", "clocks features sync")
+        yield Finding(f"flag {name}", "not in the table: its default applies", "clocks features sync")
 
 
 COMMANDS = (doctor,)

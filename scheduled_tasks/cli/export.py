@@ -81,7 +81,7 @@ def _dumped(yaml: Any, objects: list[dict[str, Any]]) -> str:
     class Plain(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML may have no types
         def ignore_aliases(self, data: object) -> bool:
             del data
-            return True  # easier to read than aliases
+            return True  # objects written out are easier to read
 
     return str(yaml.dump_all(objects, Dumper=Plain, sort_keys=False, width=120))
 

@@ -92,7 +92,7 @@ def disable(name: str, reason: str | None, until: datetime | None) -> None:
 
 @group.command("log")
 @click.argument("name", required=False)
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Maximum number of changes.")
 @json_option
 def log(*, name: str | None, limit: int, as_json: bool) -> None:
     """Show who switched NAME or any flag, when and why, newest first."""
@@ -103,14 +103,8 @@ def log(*, name: str | None, limit: int, as_json: bool) -> None:
         show_json([change._asdict() for change in changes])
         return
     rows = (
-        (
-            shown(change.changed_at),
-            change.name,
-            _state(change.is_active, change.reverts_at),
-            change.changed_by,
-            change.reason or "",
-        )
-        for change in changes
+        (shown(at), flag, _state(is_active, reverts_at), by, why or "")
+        for flag, at, by, _was_active, is_active, why, reverts_at in changes
     )
     show_table(("AT", "FLAG", "STATE", "BY", "WHY"), rows)
 
@@ -125,7 +119,7 @@ def sync(*, check: bool, as_json: bool) -> None:
     """
     declared = configured_features()
     with open_database(roll_back=check) as database:
-        if check and not feature_flags.table_exists(database):  # the migration that creates it was rehearsed too
+        if check and not feature_flags.table_exists(database):  # `clocks migrate --check` rolled its creation back
             done = feature_flags.Synchronized(tuple(declared.__members__), (), ())
         else:
             done = feature_flags.synchronize(database, declared, actor=actor())

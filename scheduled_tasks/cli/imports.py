@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.options import json_option, start_option
-from scheduled_tasks.errors import ConfigurationError, UsageError
-from scheduled_tasks.run import settings
+from scheduled_tasks.errors import UsageError
+from scheduled_tasks.project import value_if_configured
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,8 +47,8 @@ def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: 
     from scheduled_tasks.importers.request import ImportRequest
 
     request = ImportRequest(
-        domains=options["domains"] or _configured("domains") or "tasks",
-        timezone=options["timezone"] or _configured("timezone"),
+        domains=options["domains"] or value_if_configured("domains") or "tasks",
+        timezone=options["timezone"] or value_if_configured("timezone"),
         base=Path.cwd(),
         now=start,
         execute=options["execute"],
@@ -76,7 +77,7 @@ def crontab(  # noqa: PLR0913 - a command has its options
     from scheduled_tasks.importers.crontab.convert import import_files
     from scheduled_tasks.importers.request import ImportRequest
 
-    zone = timezone or _configured("timezone")
+    zone = timezone or value_if_configured("timezone")
     if not zone:
         raise UsageError("cron uses the host's zone: name it with --timezone, for example Europe/Paris")
     request = ImportRequest(zone, Path.cwd(), start, form=form or "")
@@ -84,17 +85,8 @@ def crontab(  # noqa: PLR0913 - a command has its options
     _write(imported.files, imported.report, output, as_json=as_json)
 
 
-def _configured(key: str) -> str:
-    """A key of the project's configuration, or "": an import needs no configuration."""
-    try:
-        return settings.load().get(key)
-    except ConfigurationError:
-        return ""
-
-
 def _write(files: dict[str, str], report: Report, output: Path, *, as_json: bool) -> None:
-    if output.is_dir() and any(output.iterdir()):
-        raise UsageError(f"{output} is not empty: name a new directory with --output, nothing is overwritten")
+    require_empty(output)
     for name, text in {**files, "REPORT.md": report.to_markdown(), "report.json": report.to_json()}.items():
         path = output / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +94,7 @@ def _write(files: dict[str, str], report: Report, output: Path, *, as_json: bool
     if as_json:
         click.echo(report.to_json(), nl=False)
         return
-    click.echo(f"{report.summary()}")
+    click.echo(report.summary())
     click.echo(f"written to {output}: {', '.join(['REPORT.md', 'report.json', *files])}")
 
 

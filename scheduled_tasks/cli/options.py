@@ -88,12 +88,12 @@ start_option = click.option(
 
 
 def past_instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    """Click callback: an instant in the past, or how long ago it was (`2h`)."""
+    """Click callback: an instant in the past, or the time since then (`2h`)."""
     return _instant_or_span(value, -1) if value else None
 
 
 def future_instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    """Click callback: an instant in the future, or how long it is until then (`2h`)."""
+    """Click callback: an instant in the future, or the time until then (`2h`)."""
     return _instant_or_span(value, 1) if value else None
 
 

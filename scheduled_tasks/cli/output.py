@@ -42,24 +42,18 @@ def show_json(value: object) -> None:
 
 def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Print a table, fitted to the terminal; in a pipe it is as wide as it needs to be."""
-    from rich.console import Console  # slow to import, and programs ask for JSON
+    from rich.cells import cell_len  # slow to import, and programs ask for JSON
+    from rich.console import Console
 
     console = Console(highlight=False)
     if console.is_terminal:
         console.print(rich_table(columns, rows))
         return
     columns, cells = list(columns), [list(row) for row in rows]  # not wrapped: programs and grep read it
-    widths = [max(map(_cell_width, column)) for column in zip(columns, *cells, strict=True)]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
     for row in [columns, *cells]:
-        padded = (cell + " " * (width - _cell_width(cell)) for cell, width in zip(row, widths, strict=True))
+        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(padded).rstrip())
-
-
-def _cell_width(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    from rich.cells import cell_len
-
-    return cell_len(text)
 
 
 def rich_table(columns: Iterable[str], rows: Iterable[Iterable[str]], styles: Mapping[str, str] | None = None) -> Any:

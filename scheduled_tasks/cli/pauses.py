@@ -1,4 +1,4 @@
-"""clocks pause, resume: a job, a clock or all, on one host or on all."""
+"""clocks pause, resume: a job, a clock or all clocks, on one host or on all."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def pause(  # noqa: PLR0913 - a command's options
             _must_be_known(deployments.known_jobs(database), scope)
             row = Pause(scope, database_now(database), actor(), reason.strip(), until)
             changed = pauses.pause(database, row)
-    _say(scope, "paused", changed=changed, as_json=as_json)
+    _show(scope, "paused", changed=changed, as_json=as_json)
 
 
 @click.command("resume")
@@ -91,16 +91,16 @@ def resume(*, which: str | None, everything: bool, host: str | None, here: bool,
     scope = _scope(which, host, everything=everything, here=here)
     left: list[str] = []
     if here:
-        held = [row for row in host_pauses.active(Places(), socket.gethostname()) if row.scope == scope]
-        for row in held:
+        active = [row for row in host_pauses.active(Places(), socket.gethostname()) if row.scope == scope]
+        for row in active:
             host_pauses.end(Places(), row, by=actor(), at=datetime.now(UTC))
-        changed = bool(held)
+        changed = bool(active)
         report_host(Places())
     else:
         with open_database() as database:
             changed = bool(pauses.resume(database, scope, by=actor(), at=database_now(database)))
             left = [str(row) for row in pauses.active(database, database_now(database)) if _concerns(row, scope)]
-    _say(scope, "resumed", changed=changed, as_json=as_json, left=left)
+    _show(scope, "resumed", changed=changed, as_json=as_json, left=left)
 
 
 def _concerns(row: Pause, scope: Scope) -> bool:
@@ -109,25 +109,18 @@ def _concerns(row: Pause, scope: Scope) -> bool:
     return scope.clock is None or wider or (row.scope.clock == scope.clock and scope.job is None)
 
 
-def _say(scope: Scope, done: str, *, changed: bool, as_json: bool, left: list[str] | None = None) -> None:
+def _show(scope: Scope, done: str, *, changed: bool, as_json: bool, left: list[str] | None = None) -> None:
     if as_json:
         show_json({"changed": changed, **scope._asdict(), "still_paused_by": left or []})
         return
-    click.echo(f"{scope}: {done}" if changed else f"{scope}: nothing to do, it is {_state(done)}")
+    state = "already paused" if done == "paused" else "not paused with exactly this scope; see 'clocks status'"
+    click.echo(f"{scope}: {done}" if changed else f"{scope}: nothing to do, it is {state}")
     for row in left or []:
         click.echo(f"still paused: {row}")
 
 
-def _state(done: str) -> str:
-    return "already paused" if done == "paused" else "not paused with exactly this scope; see 'clocks status'"
-
-
 def _must_be_known(known: set[tuple[str, str]], scope: Scope) -> None:
-    """Check that some host has the job: otherwise the pause would silently block nothing.
-
-    Raises:
-        UsageError: no host has it; names what exists.
-    """
+    """Raise UsageError, with the names that exist, if no host has the job: a pause of it would silently do nothing."""
     if scope.clock is None or not known:
         return
     jobs = {job for clock, job in known if clock == scope.clock}

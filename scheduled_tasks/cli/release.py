@@ -53,37 +53,37 @@ def _faults(*, without_database: bool) -> Iterator[str]:
     except ScheduledTasksError as error:
         yield str(error)
     else:
-        yield from _of_the_tasks(clocks)
-        yield from _said_by(lambda: _judge_units(clocks))
+        yield from _task_faults(clocks)
+        yield from _fault_of(lambda: _check_units(clocks))
     if configuration.get("features"):
-        yield from _said_by(configured_features)
+        yield from _fault_of(configured_features)
     if app := configuration.get("app"):
-        yield from _said_by(lambda: context.load_object(app, "app"))
+        yield from _fault_of(lambda: context.load_object(app, "app"))
     if not without_database:
-        yield from _said_by(_speak_to_the_database)
+        yield from _fault_of(_query_database)
 
 
-def _said_by(act: Callable[[], object]) -> Iterator[str]:
+def _fault_of(check: Callable[[], object]) -> Iterator[str]:
     try:
-        act()
+        check()
     except ScheduledTasksError as error:
         yield str(error)
 
 
-def _of_the_tasks(clocks: list[ClockSpec]) -> Iterator[str]:
-    """Each task is looked up by name, as run-task does it, which checks more than importing its function."""
+def _task_faults(clocks: list[ClockSpec]) -> Iterator[str]:
+    """Look up each task by name, as run-task does, which checks more than importing its function."""
     configuration = load_configuration()
     domains, make_app = configuration.require("domains"), context.application_factory(configuration.get("app"))
     checked: set[str] = set()
     for clock in clocks:
         for job in clock.jobs:
             if job.task not in checked:
-                for fault in _said_by(partial(find_task, job.task, domains, make_app)):
+                for fault in _fault_of(partial(find_task, job.task, domains, make_app)):
                     yield f"{job.file}:{job.line}: job {clock.name}/{job.id}: {fault}"
                 checked.add(job.task)
 
 
-def _judge_units(clocks: list[ClockSpec]) -> None:
+def _check_units(clocks: list[ClockSpec]) -> None:
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
     from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.render.units import render
@@ -95,7 +95,7 @@ def _judge_units(clocks: list[ClockSpec]) -> None:
     judge(files, Places())
 
 
-def _speak_to_the_database() -> None:
+def _query_database() -> None:
     with open_database() as database:
         database.execute("SELECT 1")
 

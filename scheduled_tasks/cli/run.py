@@ -16,16 +16,15 @@ from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339, shown
 from scheduled_tasks.operate import deployments, history, host_pauses, host_watch, pauses
-from scheduled_tasks.operate.slots import TICK
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render import names
 from scheduled_tasks.run.status import RunStatus
-from scheduled_tasks.schedule.evaluator import latest_occurrence, occurrences
+from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence, occurrences
 
 if TYPE_CHECKING:
     from scheduled_tasks.operate.slots import DeployedJob, Pause
 
-MAX_SLOTS = 10_000  # of one backfill: more is a mistake in --from
+MAX_SLOTS = 10_000  # of one backfill: more are probably a mistake in --from
 
 
 class PausedError(ScheduledTasksError):
@@ -37,8 +36,7 @@ class PausedError(ScheduledTasksError):
 def _deployed(which: str) -> DeployedJob:
     """The job as this host's current set has it, so that starting a run needs no database."""
     clock, job = one_job(which)
-    here = host_watch.deployed_here(names.Places(), socket.gethostname())
-    for deployed in here:
+    for deployed in host_watch.deployed_here(names.Places(), socket.gethostname()):
         if (deployed.clock, deployed.job) == (clock, job):
             return deployed
     with open_database() as database:
@@ -48,20 +46,20 @@ def _deployed(which: str) -> DeployedJob:
 
 
 def _pauses_of(job: DeployedJob) -> list[Pause]:
-    held = host_pauses.active(names.Places(), job.host)
+    active = host_pauses.active(names.Places(), job.host)
     try:
         with open_database() as database:
-            held += pauses.active(database, database_now(database))
+            active += pauses.active(database, database_now(database))
     except ServiceUnavailableError as error:
         click.echo(f"clocks: can't check pauses in the database: {error}", err=True)
-    return [row for row in held if row.covers(job.clock, job.job, job.host)]
+    return [row for row in active if row.covers(job.clock, job.job, job.host)]
 
 
-def _may_run(job: DeployedJob, *, force: bool) -> None:
+def _require_runnable(job: DeployedJob, *, force: bool) -> None:
     require_root("starting a service needs root")
-    held = _pauses_of(job)
-    if held and not force:
-        raise PausedError(f"{job.clock}/{job.job} is paused; --force runs it anyway\n  {held[0]}")
+    active = _pauses_of(job)
+    if active and not force:
+        raise PausedError(f"{job.clock}/{job.job} is paused; --force runs it anyway\n  {active[0]}")
 
 
 def _must_be_slot(job: DeployedJob, at: datetime) -> None:
@@ -87,7 +85,7 @@ def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
     from scheduled_tasks.operate import run_now
 
     job = _deployed(which)
-    _may_run(job, force=force)
+    _require_runnable(job, force=force)
     if at:
         _must_be_slot(job, at)
     unit = names.service_name(job.clock, job.job)
@@ -114,13 +112,12 @@ def backfill(  # noqa: PLR0913 - a command's options
     """
     job = _deployed(which)
     slots = _slots(job, first, last)
-    done = 0
-    code = 0
+    done = code = 0
     if dry_run:
-        for at in slots:
-            click.echo(shown(at)) if not as_json else None
+        if slots and not as_json:
+            click.echo("\n".join(map(shown, slots)))
     else:
-        _may_run(job, force=force)
+        _require_runnable(job, force=force)
         for at in slots:
             code = _run_slot(job, at, force=force, quiet=as_json)
             if code != 0:
@@ -136,7 +133,7 @@ def backfill(  # noqa: PLR0913 - a command's options
 
 
 def _slots(job: DeployedJob, first: datetime, last: datetime) -> list[datetime]:
-    """The slots to run, by the deployed schedule: it is the deployed job that runs."""
+    """The slots to run, by the deployed schedule, because the deployed job runs."""
     if first > last:
         raise UsageError("--from is after --to")
     between = occurrences(job.trigger, after=first - TICK, until=last)
@@ -154,14 +151,10 @@ def _run_slot(job: DeployedJob, at: datetime, *, force: bool, quiet: bool) -> in
     from scheduled_tasks.operate import run_now
 
     unit = names.service_name(job.clock, job.job)
-    if not quiet:
-        click.echo(f"{job.clock}/{job.job} {shown(at)}", err=True)
-
-    def say(line: str) -> None:
-        if not quiet:
-            click.echo(line)
-
-    return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force, say=say)
+    if quiet:
+        return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force)
+    click.echo(f"{job.clock}/{job.job} {shown(at)}", err=True)
+    return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force, say=click.echo)
 
 
 COMMANDS = (run, backfill)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("security")
 @json_option
 def security(*, as_json: bool) -> None:
-    """Show how exposed each job is, and why.
+    """Show how exposed each unit is, and why.
 
     The score is systemd-analyze's, from 0 to 10 (unprotected).
     """

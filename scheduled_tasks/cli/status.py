@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.status import HostStatus, JobStatus
     from scheduled_tasks.run.database import Connection
 
-UNWELL = 1
+UNHEALTHY = 1
 REFRESH_INTERVAL = 2.0  # seconds, with --watch
 COLUMNS = ("JOB", "LAST", "SLOT", "SINCE", "NEXT", "NOTE")
 STYLES: dict[str, str] = {**dict.fromkeys(BAD, "red"), RunStatus.ENDED: "green", RunStatus.SKIPPED: "yellow"}
@@ -66,22 +66,14 @@ class StatusView:
         yield f"{numbers['jobs']} jobs: {numbers['bad']} bad, {numbers['running']} running, {numbers['paused']} paused"
 
     def as_json(self) -> dict[str, Any]:
-        """The same for programs."""
+        """The jobs, hosts and pauses, for programs."""
         return {
             "healthy": not self.is_bad,
             "at": self.now,
-            "jobs": [
-                {
-                    "clock": job.clock, "job": job.job, "task": job.task, "hosts": job.hosts, "last": job.last,
-                    "last_at": job.last_at, "since": job.since, "reason": job.reason, "run_id": job.run_id,
-                    "streak": job.streak, "running_since": job.running_since, "next_run": job.next_run,
-                    "paused": [_pause(row) for row in job.paused], "paused_in_file": job.paused_in_file,
-                }
-                for job in self.jobs
-            ],
+            "jobs": [job.__dict__ | {"paused": [_pause(row) for row in job.paused]} for job in self.jobs],
             "hosts": [host.__dict__ for host in self.hosts],
             "pauses": [_pause(row) for row in self.pauses],
-        }  # fmt: skip
+        }
 
 
 def _pause(row: Pause) -> dict[str, Any]:
@@ -89,9 +81,7 @@ def _pause(row: Pause) -> dict[str, Any]:
 
 
 def _note(job: JobStatus) -> str:
-    notes = []
-    if job.paused_in_file:
-        notes.append("paused in its clock file")
+    notes = ["paused in its clock file"] if job.paused_in_file else []
     notes += [
         f"paused{f' on {row.scope.host}' if row.scope.host else ''} by {row.by}: {row.reason}" for row in job.paused
     ]
@@ -123,7 +113,7 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
         show_table(COLUMNS, view.rows(bad_only=bad_only))
         for line in view.lines():
             click.echo(line)
-    sys.exit(UNWELL if view.is_bad else 0)
+    sys.exit(UNHEALTHY if view.is_bad else 0)
 
 
 def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
@@ -131,15 +121,15 @@ def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    def drawn() -> Group:
+    def view_now() -> Group:
         view = StatusView(database, which)
         rows = list(view.rows(bad_only=bad_only))
         return Group(rich_table(COLUMNS, rows, STYLES), *map(Text, view.lines()))
 
-    with Live(drawn(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
+    with Live(view_now(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
         while True:
             time.sleep(REFRESH_INTERVAL)
-            live.update(drawn(), refresh=True)
+            live.update(view_now(), refresh=True)
 
 
 @click.command("history")
@@ -147,16 +137,10 @@ def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
 @click.option("--status", "status_", type=click.Choice([value.value for value in RunStatus]), help="Only this status.")
 @click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h (ago).")
 @click.option("--until", callback=past_instant, metavar="T", help="Not after.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of rows.")
 @json_option
 def history_command(  # noqa: PLR0913 - a command's options
-    *,
-    which: str | None,
-    status_: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
-    as_json: bool,
+    *, which: str | None, status_: str | None, since: datetime | None, until: datetime | None, limit: int, as_json: bool
 ) -> None:
     """Show past slots and runs, newest first."""
     clock, job = clock_and_job(which) if which else ("", "")
@@ -194,9 +178,8 @@ def show(*, run: str, as_json: bool) -> None:
         row = history.find_run(database, run)
     unit = names.service_name(row.clock, row.job) if row.clock and row.job else ""
     here = row.host == socket.gethostname()
-    lines = []
-    if row.invocation_id and here:
-        lines = [entry["MESSAGE"] for entry in run_now.journal(row.invocation_id.hex)]
+    entries = run_now.journal(row.invocation_id.hex) if row.invocation_id and here else []
+    lines = [entry["MESSAGE"] for entry in entries]
     if as_json:
         show_json({**row._asdict(), "unit": unit, "log_lines": lines})
         return
@@ -206,9 +189,8 @@ def show(*, run: str, as_json: bool) -> None:
     if unit:
         click.echo(f"{'unit':14} {unit}")
     if row.invocation_id and not here:
-        click.echo(
-            f"its log lines, on {row.host}: journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}"
-        )
+        command = f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}"
+        click.echo(f"its log lines, on {row.host}: {command}")
     for line in lines:
         click.echo(line)
 

@@ -1,4 +1,4 @@
-"""clocks explain, next, lint: what a schedule means, when jobs run, and what may surprise."""
+"""clocks explain, next, lint: what a schedule means, when jobs run, and which surprises to expect."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import heapq
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from operator import itemgetter
@@ -14,24 +15,23 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from scheduled_tasks.cli.options import instant, json_option, start_option
-from scheduled_tasks.errors import ConfigurationError, UsageError
+from scheduled_tasks.errors import UsageError
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.instants import iso8601, rfc3339, shown_locally
 from scheduled_tasks.options import seconds_of
-from scheduled_tasks.project import enabled_clocks
-from scheduled_tasks.run import settings
+from scheduled_tasks.project import enabled_clocks, value_if_configured
 from scheduled_tasks.schedule import Trigger, describe, occurrences, read_trigger, translate
 from scheduled_tasks.schedule.crontab import crontab_fields
 from scheduled_tasks.schedule.evaluator import Occurrence, is_moved
 from scheduled_tasks.schedule.lint import schedule_warnings
 
 NEXT_RUNS = 5
-NAMES_SHOWN = 4  # of the jobs of a warning: what fits a line
+NAMES_SHOWN = 4  # of a warning's jobs: more would not fit a line
 INTERVAL_NUMBERS = ("weeks", "days", "hours", "minutes", "seconds")
 
 
 class ScheduledJob(NamedTuple):
-    """What these commands need of a job."""
+    """The parts of a job that these commands need."""
 
     clock: str
     job: str
@@ -100,7 +100,7 @@ def _given(
 
 
 def _explained(given: tuple[str, dict[str, object]], timezone: str | None, start: datetime) -> dict[str, Any]:
-    timezone = timezone or _configured_timezone()
+    timezone = timezone or value_if_configured("timezone")
     trigger = read_trigger(*given, timezone=timezone or "UTC")
     timing = translate(trigger, now=start)
     warnings = list(timing.warnings)
@@ -116,14 +116,6 @@ def _explained(given: tuple[str, dict[str, object]], timezone: str | None, start
         "exact_until": timing.exact_until and rfc3339(timing.exact_until),
         "runs": runs,
     }
-
-
-def _configured_timezone() -> str:
-    """The configured zone, or "": `explain` works without a project."""
-    try:
-        return settings.load().get("timezone")
-    except ConfigurationError:
-        return ""
 
 
 def _print_explanation(answer: dict[str, Any]) -> None:
@@ -145,7 +137,7 @@ def _both_times(run: Occurrence) -> str:
 
 
 def _fail(error: FaultsError, *, as_json: bool) -> NoReturn:
-    """Exit 65, with the field, the value and what to write."""
+    """Show each fault with its field, its value and what to write; exit 65."""
     if as_json:
         keys = ("field", "value", "problem", "instead")
         faults = [{key: getattr(fault, key) for key in keys} for fault in error.faults]
@@ -181,7 +173,7 @@ def _chosen(jobs: list[ScheduledJob], which: str | None) -> list[ScheduledJob]:
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
 @click.option("--from", "start", callback=instant, metavar="T", default="now", help="Runs after this instant.")
 @click.option("--until", callback=instant, metavar="T", help="Runs until this instant, inclusive.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many; default: 20 without --until.")
+@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of runs; default: 20 without --until.")
 @json_option
 def next_runs(*, which: str | None, start: datetime, until: datetime | None, limit: int | None, as_json: bool) -> None:
     """Show the next runs of all clocks, one clock or one job."""
@@ -206,20 +198,14 @@ def next_runs(*, which: str | None, start: datetime, until: datetime | None, lim
 @click.option("--days", type=click.IntRange(min=1), default=366, help="How many days to look ahead.")
 @json_option
 def lint(*, start: datetime, days: int, as_json: bool) -> None:
-    """Warn of surprises in schedules.
+    """Warn about surprises in schedules.
 
     Moved runs, many runs at one instant, overlaps, and fields that are often misread.
     """
     jobs = [(job.name, job.trigger, job.timeout) for job in load_jobs()]
     warnings = schedule_warnings(jobs, now=start, days=days)
     if as_json:
-        rows = [
-            {
-                "kind": warning.kind, "jobs": list(warning.jobs), "message": warning.message,
-                "at": [rfc3339(at) for at in warning.at], "instead": warning.instead,
-            }
-            for warning in warnings
-        ]  # fmt: skip
+        rows = [asdict(warning) | {"at": [rfc3339(at) for at in warning.at]} for warning in warnings]
         click.echo(json.dumps(rows))
         return
     for warning in warnings:

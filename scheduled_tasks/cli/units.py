@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.slots import Pause
 
 
-def due(job: Job, held: Iterable[Pause] = ()) -> str:
+def due(job: Job, active_pauses: Iterable[Pause] = ()) -> str:
     """When a job is due, in words, and who paused it on this host."""
     words = schedule.describe(job.trigger)
-    here = next((row for row in held if row.scope.clock in {None, job.clock} and row.scope.job in {None, job.id}), None)
+    here = next((row for row in active_pauses if row.covers(job.clock, job.id, row.scope.host)), None)
     if here:
         return f"paused here by {here.by}: {here.reason} ({words})"
     return f"paused ({words})" if job.paused else words
@@ -37,9 +37,8 @@ def due(job: Job, held: Iterable[Pause] = ()) -> str:
 @json_option
 def list_jobs(*, as_json: bool) -> None:
     """Show each job: its task, schedule and description."""
-    clocks = enabled_clocks()
-    held = host_pauses.active(names.Places(), socket.gethostname())
-    jobs = [(clock, job) for clock in clocks for job in clock.jobs]
+    jobs = [(clock, job) for clock in enabled_clocks() for job in clock.jobs]
+    active_pauses = host_pauses.active(names.Places(), socket.gethostname())
     if as_json:
         show_json(
             [
@@ -48,7 +47,7 @@ def list_jobs(*, as_json: bool) -> None:
                     "job": job.id,
                     "task": job.task,
                     "description": job.description,
-                    "due": due(job, held),
+                    "due": due(job, active_pauses),
                     "on_calendar": list(job.timing.on_calendar),
                     "exact_until": job.timing.exact_until,
                     "paused": job.paused,
@@ -62,7 +61,7 @@ def list_jobs(*, as_json: bool) -> None:
         return
     show_table(
         ("JOB", "TASK", "DUE", "DESCRIPTION"),
-        ((f"{clock.name}/{job.id}", job.task, due(job, held), job.description) for clock, job in jobs),
+        ((f"{clock.name}/{job.id}", job.task, due(job, active_pauses), job.description) for clock, job in jobs),
     )
 
 

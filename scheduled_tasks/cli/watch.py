@@ -1,4 +1,4 @@
-"""clocks watch, reconcile: account for all slots once; a timer of each host runs it every minute."""
+"""clocks watch, reconcile: account for all overdue slots; a timer of each host runs it every minute."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def watch(*, quiet: bool, as_json: bool) -> None:
             host_watch.report_deployed(database, places, host, now)
             host_watch.report_pauses(database, places, host, now)
             revert_expired(database)
-            settled = host_watch.reconcile_host(database, places, host)
+            reconciled = host_watch.reconcile_host(database, places, host)
             done = account(database, host, now, __version__)
-            started = host_watch.take_over(places, settled.to_take_over, host)
+            started = host_watch.take_over(places, reconciled.to_take_over, host)
             if before is not None:
                 started += host_watch.catch_up(database, places, host, before, now)
             start_requests.sweep(places)
@@ -56,9 +56,9 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     if as_json:
         show_json(
             {
-                "written": [asdict(verdict) | {"slot": verdict.slot._asdict()} for verdict in done.recorded],
+                "recorded": [asdict(verdict) | {"slot": verdict.slot._asdict()} for verdict in done.recorded],
                 "accounted_until": done.accounted_until,
-                "silent": done.dead_hosts,
+                "dead_hosts": done.dead_hosts,
                 "started": started,
                 "finished_apply": finished,
             }
@@ -86,7 +86,7 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
         on = f" on {slot.host}" if slot.host else ""
         click.echo(f"{verdict.status} {slot.clock}/{slot.job} {shown(slot.at)}{on}: {verdict.reason}")
     for unit in started:
-        click.echo(f"started {unit}, which a pause blocked, or whose host is dead")
+        click.echo(f"started {unit}, to catch up after a pause or to take over from a dead host")
     if quiet:
         return
     for host in done.dead_hosts:

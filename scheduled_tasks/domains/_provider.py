@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ProviderMissingError(ConfigurationError):
-    """A provider that a task needs is missing from the table provider."""
+    """The table provider has no row for the provider that a task needs."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,7 @@ class VenueProvider:
 
 
 def provider_by_local_class(connection: Connection, local_class: str) -> Provider:
-    """The provider with a local class.
-
-    Raises:
-        ProviderMissingError: it is missing.
-    """
+    """The provider with this local class. Raises ProviderMissingError if the table has no such row."""
     rows = connection.execute(
         "SELECT id, name, last_synchronized_at, clock_timestamp() FROM provider WHERE local_class = %s", [local_class]
     ).fetchall()

@@ -1,4 +1,4 @@
--- Feature flags with the history of their changes, and the ledger: one answer for each nominal time of each job.
+-- Feature flags with the history of their changes, and the ledger: one result for each nominal time of each job.
 
 CREATE TABLE feature (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -8,7 +8,7 @@ CREATE TABLE feature (
     updated_at  timestamptz NOT NULL DEFAULT now(),
     updated_by  text NOT NULL,
     reason      text,
-    reverts_at  timestamptz          -- a temporary switch: from then on the opposite of is_active holds
+    reverts_at  timestamptz          -- a temporary switch: from then on the opposite of is_active applies
 );
 
 -- Refers to the flag by name, not id: the history stays when a flag is deleted.
@@ -50,7 +50,7 @@ CREATE TABLE task_run (
     error_message text,
     reason        text,              -- why it was skipped, missed or lost
     release       text,
-    invocation_id uuid,              -- systemd's, which finds its lines in the journal
+    invocation_id uuid,              -- systemd's, to find its log lines in the journal
     memory_peak   bigint,            -- bytes
     cpu_seconds   double precision,
     is_idempotent boolean NOT NULL DEFAULT false,  -- whether another host may take it over once it has expired
@@ -107,7 +107,7 @@ CREATE TABLE pause (
     until      timestamptz,
     resumed_at timestamptz,
     resumed_by text,
-    local_id   text UNIQUE           -- of a pause that a host keeps in a file: however often reported, it is one row
+    local_id   text UNIQUE           -- of a pause that a host keeps itself: repeated reports are one row
 );
 
 CREATE INDEX pause_active ON pause (clock, job) WHERE resumed_at IS NULL;

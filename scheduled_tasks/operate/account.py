@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 HEARTBEAT_INTERVAL = timedelta(minutes=1)
 HEARTBEAT_GAP = 3 * HEARTBEAT_INTERVAL  # heartbeats further apart than this are not regular
-HOST_TIMEOUT = timedelta(minutes=5)  # without a heartbeat for longer a host is considered dead; other hosts audit it
+HOST_TIMEOUT = timedelta(
+    minutes=5
+)  # after that long without a heartbeat a host is considered dead; other hosts audit it
 # After a gap a host is audited from its second heartbeat on: until then it may be catching up.
 SETTLING_TIME = HEARTBEAT_INTERVAL - timedelta(seconds=5)
 MAX_STEP = timedelta(hours=1)  # a long downtime is audited in steps, to bound memory
@@ -60,14 +62,16 @@ def account(connection: Connection, host: str | None, now: datetime, release: st
 
     Args:
         connection: on which each statement is a transaction of its own.
-        host: the caller's host, whose deployments are already reported (`deployments.report`); None if the caller
-            cannot report any.
+        host: the caller's host, which has reported its deployments (`deployments.report`); None if it cannot.
         now: the instant.
         release: recorded for diagnostics.
     """
     if host is not None:
         _record_heartbeat(connection, host, now, release)
-    heartbeats = _heartbeats(connection)
+    rows = connection.execute(
+        "SELECT name, heartbeat_at, coalesce(heartbeats_since, heartbeat_at), accounted_until FROM host ORDER BY name"
+    )
+    heartbeats = [Heartbeat(*row) for row in rows]
     windows = {beat.host: window for beat in heartbeats if (window := _window(beat, heartbeats, now))}
     recorded: list[Verdict] = []
     if windows:
@@ -77,7 +81,7 @@ def account(connection: Connection, host: str | None, now: datetime, release: st
         for step in _steps(windows, deployed):
             recorded += _audit(connection, deployed, step, last, now)
         for name, (after, until) in windows.items():
-            # Only if it is still where this audit began: meanwhile a host may have reported something older.
+            # Unless a report of something older has meanwhile set `accounted_until` back.
             connection.execute(
                 "UPDATE host SET accounted_until = %(until)s WHERE name = %(host)s"
                 " AND coalesce(accounted_until, %(beginning)s) = %(after)s",
@@ -106,13 +110,6 @@ def _record_heartbeat(connection: Connection, host: str, now: datetime, release:
     )
 
 
-def _heartbeats(connection: Connection) -> list[Heartbeat]:
-    rows = connection.execute(
-        "SELECT name, heartbeat_at, coalesce(heartbeats_since, heartbeat_at), accounted_until FROM host ORDER BY name"
-    )
-    return [Heartbeat(*row) for row in rows]
-
-
 def _window(beat: Heartbeat, all_beats: Sequence[Heartbeat], now: datetime) -> tuple[datetime, datetime] | None:
     """From when to when a host's slots can be audited now; None if it may have more to report."""
     if now - beat.at <= HOST_TIMEOUT:
@@ -127,7 +124,7 @@ def _window(beat: Heartbeat, all_beats: Sequence[Heartbeat], now: datetime) -> t
 
 
 def _longest_delay(connection: Connection, oldest: datetime) -> timedelta:
-    """The longest time until a slot is overdue, by which removed jobs with such slots are found."""
+    """The longest time until a slot is overdue: how far back a removed job can still have overdue slots."""
     [(seconds,)] = connection.execute(
         "SELECT coalesce(max(coalesce((options->>'jitter')::float, 0) + coalesce((options->>'grace')::float, 0)"
         " + coalesce((options->>'timeout')::float, 0)), 0) FROM deployed_job"
@@ -139,11 +136,9 @@ def _longest_delay(connection: Connection, oldest: datetime) -> timedelta:
 
 def _steps(windows: Windows, deployed: Iterable[DeployedJob]) -> Iterable[Windows]:
     """The windows in steps of bounded length, from the first deployment on."""
-    first = min((job.valid_from for job in deployed), default=None)
-    if first is None:
-        return
-    at = max(min(after for after, _ in windows.values()), first)
     last = max(until for _, until in windows.values())
+    first = min((job.valid_from for job in deployed), default=last)
+    at = max(min(after for after, _ in windows.values()), first)
     while at < last:
         step = {
             name: (max(after, at), min(until, at + MAX_STEP))
@@ -208,7 +203,7 @@ def _without_a_row(connection: Connection, slots: Sequence[Slot]) -> list[Slot]:
 def _run_intervals(
     connection: Connection, slots: Sequence[Slot], due_on: Mapping[Slot, Sequence[DeployedJob]]
 ) -> dict[tuple[str, str], list[RunInterval]]:
-    """The runs that explain slots without a row: those about their times, and the first that was due after them."""
+    """The runs that may explain slots without a row: those at about that time, and the first that was due later."""
     spans: dict[tuple[str, str], tuple[datetime, datetime, datetime]] = {}
     for slot in slots:
         earliest = slot.at - max(job.timeout for job in due_on[slot])
@@ -216,7 +211,7 @@ def _run_intervals(
         low, high, last = spans.get((slot.clock, slot.job), (earliest, latest, slot.at))
         spans[slot.clock, slot.job] = (min(low, earliest), max(high, latest), max(last, slot.at))
     rows = connection.execute(
-        # Two walks down an index for each job. The run of a host that was lost ends at expires_at.
+        # Two index scans per job. A run that is still `started` counts until it expires.
         """
         SELECT job.clock, job.job, run.host, run.scheduled_at, run.started_at, run.ended_at
         FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(low)s::timestamptz[], %(high)s::timestamptz[],
@@ -251,8 +246,8 @@ def _run_intervals(
 def _record(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Verdict]:
     """Record the verdicts of slots that still have no row, and return them.
 
-    `started_at` is the nominal time: nothing started, and the history is sorted by it. A missed slot has no attempt: a
-    run that comes late after all is its first.
+    `started_at` is the nominal time, because the history is sorted by it. A missed slot has attempt 0: if a run comes
+    late after all, it is the first attempt.
     """
     rows = connection.execute(
         """

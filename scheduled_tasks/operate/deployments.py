@@ -1,7 +1,7 @@
-"""Which jobs each host had at each time: reported to the database (`deployed_job`), and read from it.
+"""Record in the database (`deployed_job`) which jobs each host had at each time, and read it.
 
 A report is the jobs manifest of a host's set of units and the instant at which the set became current. What changed
-closes rows and opens others. The caller passes all times: nothing here reads the clock.
+closes rows and opens others. Nothing here reads the clock: the caller passes all times.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def reported_digest(connection: Connection, host: str) -> str | None:
 
 
 def report(connection: Connection, host: str, new: JobsReport) -> int:
-    """Bring `deployed_job` up to a host's report; return how many jobs that changed. Reported again, nothing changes.
+    """Bring `deployed_job` up to a host's report; return how many jobs changed. Repeating a report changes nothing.
 
-    Slots after the instant that were already judged are judged again.
+    Verdicts on slots after the instant are deleted, so that the watch decides them again.
     """
     with connection.transaction():
         known = _lock(connection, host, new.at)
@@ -98,10 +98,10 @@ def _lock(connection: Connection, host: str, at: datetime) -> dict[tuple[str, st
 def reopen(
     connection: Connection, clock: str | None, job: str | None, since: datetime, *, paused: bool = False
 ) -> None:
-    """Have slots judged again that a watch judged before it knew what was reported since (None: all clocks, jobs).
+    """Delete verdicts that a watch recorded before it knew of a report, in the caller's transaction.
 
-    Deletes, in the caller's transaction, only what no host ran: `missed` slots, or, with `paused`, slots that the watch
-    recorded as paused.
+    These are `missed` slots since an instant, or, with `paused`, slots that the watch recorded as paused. None stands
+    for all clocks or all jobs.
     """
     what = "status = 'skipped' AND trigger = 'watch' AND reason LIKE 'paused: %%'" if paused else "status = 'missed'"
     deleted = connection.execute(
@@ -119,7 +119,7 @@ SELECT host, clock, job, task, schedule, options, valid_from, valid_until FROM d
 
 
 def deployed_since(connection: Connection, hosts: Sequence[str], since: datetime) -> list[DeployedJob]:
-    """The jobs that some hosts had at any time after an instant."""
+    """The jobs that the given hosts had at any time after an instant."""
     rows = connection.execute(
         _DEPLOYED + "WHERE host = ANY (%(hosts)s) AND valid_until IS NULL UNION ALL"
         + _DEPLOYED + "WHERE host = ANY (%(hosts)s) AND valid_until > %(since)s",
@@ -129,7 +129,7 @@ def deployed_since(connection: Connection, hosts: Sequence[str], since: datetime
 
 
 def deployed_of(connection: Connection, jobs: Iterable[tuple[str, str]], since: datetime) -> list[DeployedJob]:
-    """Some jobs, by (clock, job), on all hosts that had them at any time after an instant."""
+    """The given jobs, by (clock, job), on all hosts that had them at any time after an instant."""
     wanted = list(jobs)
     rows = connection.execute(
         _DEPLOYED + "JOIN unnest(%(clocks)s::text[], %(jobs)s::text[]) AS wanted (clock, job) USING (clock, job)"

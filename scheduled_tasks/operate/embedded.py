@@ -54,7 +54,7 @@ def _server(state_directory: Path) -> Any:
     try:
         with _parents_unreadable(data):
             return get_server(data, cleanup_mode=None)
-    except subprocess.SubprocessError as error:  # pgserver waits 10 s for the start, and a busy machine may take longer
+    except subprocess.SubprocessError as error:  # pgserver waits 10 s for the start; a busy machine can take longer
         raise ServiceUnavailableError(
             f"the embedded PostgreSQL did not start: {error}; its log is {data}/log"
         ) from error
@@ -62,9 +62,10 @@ def _server(state_directory: Path) -> Any:
 
 @contextmanager
 def _parents_unreadable(folder: Path) -> Iterator[None]:
-    """Undo a part of what pgserver does when root runs it: it makes all folders above its own readable for everybody.
+    """Let others traverse the folders above pgserver's own, but not read them.
 
-    Even /root. The server runs as another user and needs to traverse them, but not to read them.
+    When root runs pgserver, it makes all of them readable for everybody, even /root, because the server runs as another
+    user.
     """
     before = {parent: parent.stat().st_mode for parent in folder.resolve().parents}
     try:

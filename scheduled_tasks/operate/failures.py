@@ -25,7 +25,7 @@ MESSAGES = {
     "protocol": "it did not report that it was ready",
 }
 SIGNALLED = {"killed", "dumped"}
-NOT_SET = 1 << 63  # systemd prints larger numbers for values that it doesn't know
+NOT_SET = 1 << 63  # systemd prints a number at least this large for a value that it doesn't know
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Failure:
         invocation_id: systemd's ID of the start.
         result: `$SERVICE_RESULT` (systemd.exec(5)).
         code, status: how its process ended: `exited`, `killed` or `dumped`, and with which exit code or signal.
-        started_at, ended_at: when its process did; `ended_at` is None if there was no process.
-        elapsed_at: when its timer last elapsed; None for never.
+        started_at, ended_at: when its process started and ended; `ended_at` is None if there was no process.
+        elapsed_at: when its timer last elapsed; None if never.
         cpu_seconds, memory_peak: the resources that it used, in seconds and bytes, if systemd knows.
     """
 
@@ -97,9 +97,7 @@ class Failure:
 
     def slot(self, job: Mapping[str, Any]) -> datetime | None:
         """The nominal time for which its timer started it; None if its timer never elapsed."""
-        if self.elapsed_at is None:
-            return None
-        return nominal_time(Trigger.from_json(job["schedule"]), self.elapsed_at)
+        return nominal_time(Trigger.from_json(job["schedule"]), self.elapsed_at) if self.elapsed_at else None
 
 
 def read_failure(note: str) -> Failure:
@@ -127,6 +125,6 @@ def read_failure(note: str) -> Failure:
 
 
 def _instant(shown: str) -> datetime | None:
-    """An instant as `systemctl show` has it: @ and the epoch's seconds, or (LastTriggerUSec=) in words, in UTC."""
+    """Read an instant of `systemctl show`: @ and seconds since the epoch, or (LastTriggerUSec=) a date in UTC."""
     at = systemd.timestamp(shown)
     return datetime.fromtimestamp(at, UTC) if at else None

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
 
 class FlagState(NamedTuple):
-    """A flag in the table.
+    """A flag in the table: who set it last and why, and when a temporary switch reverts.
 
-    `updated_by` is who set it last, and `reason` why; `reverts_at` is when a temporary switch reverts; `declared` is
-    whether the enum still has it.
+    `declared` is whether the enum still has it.
     """
 
     name: str
@@ -84,13 +83,12 @@ def synchronize(connection: Connection[Any], declared: type[Enum], *, actor: str
                 added.append(member.name)
                 _write_change(connection, member.name, was=None, active=feature.default, actor=actor, reason=ADDED)
                 continue
-            updated = connection.execute(
-                "UPDATE feature SET description = %s WHERE name = %s AND description <> %s RETURNING name",
+            if connection.execute(
+                "UPDATE feature SET description = %s WHERE name = %s AND description <> %s",
                 [feature.description, member.name, feature.description],
-            ).fetchone()
-            if updated is not None:
+            ).rowcount:
                 described.append(member.name)
-        names = [member.name for member in declared]
+        names = list(declared.__members__)
         rows = connection.execute("SELECT name FROM feature WHERE name <> ALL (%s) ORDER BY name", [names]).fetchall()
     return Synchronized(tuple(added), tuple(described), tuple(name for (name,) in rows))
 
@@ -104,19 +102,17 @@ def list_flags(connection: Connection[Any], declared: type[Enum]) -> list[FlagSt
     """The flags in the table, by name; expired switches are shown as reverted, even before that is recorded."""
     rows = connection.execute(
         "SELECT name, description, is_active <> expired, CASE WHEN expired THEN reverts_at ELSE updated_at END,"
-        " updated_by, CASE WHEN expired THEN %s ELSE reason END, CASE WHEN NOT expired THEN reverts_at END"
+        " updated_by, name = ANY (%s), CASE WHEN expired THEN %s ELSE reason END,"
+        " CASE WHEN NOT expired THEN reverts_at END"
         " FROM feature, LATERAL (SELECT coalesce(reverts_at <= clock_timestamp(), false) AS expired) AS time"
         " ORDER BY name",
-        [EXPIRED],
-    ).fetchall()
-    return [
-        FlagState(name, description, is_active, at, actor, name in declared.__members__, reason, reverts_at)
-        for name, description, is_active, at, actor, reason, reverts_at in rows
-    ]
+        [list(declared.__members__), EXPIRED],
+    )
+    return [FlagState(*row) for row in rows]
 
 
 def revert_expired(connection: Connection[Any]) -> list[str]:
-    """Record that temporary switches have reverted, and return the flags; runs have respected it already."""
+    """Record that temporary switches have reverted, and return the flags. Runs already see them reverted."""
     rows = connection.execute(
         "WITH reverted AS (UPDATE feature"
         " SET is_active = NOT is_active, updated_at = reverts_at, reason = %(reason)s, reverts_at = NULL"
@@ -160,15 +156,15 @@ def set_active(  # noqa: PLR0913 - the facts of a switch
     Args:
         connection: on which each statement is a transaction of its own.
         name: the flag's name.
-        active: on or off.
-        actor: who does it.
+        active: its new state.
+        actor: who does it, for the history.
         reason: why, for the history.
         until: when the switch reverts. A temporary switch to the same state gets the new end; a permanent one stays
             permanent.
 
     Raises:
         UnknownFeatureError: the table has no such flag; the message has the nearest names.
-        UsageError: a temporary switch to the opposite state is active: two ends can't be kept.
+        UsageError: a temporary switch to the opposite state is active: a flag has only one end.
     """
     with connection.transaction():
         revert_expired(connection)

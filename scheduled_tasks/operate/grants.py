@@ -1,4 +1,4 @@
-"""Privileges in the database: the services' role reads flags and pauses and writes runs; the operators' role switches.
+"""Privileges in the database: services read flags and pauses, and write runs; operators also switch flags and pause.
 
 `clocks migrate`, as the tables' owner, grants them to the roles that the configuration names (tasks_role,
 operators_role); it creates no roles. If none is named, everybody connects as the owner, as in a checkout.

@@ -7,6 +7,7 @@ Each query walks an index in its order: `task_run_started_at` for all runs, `tas
 from __future__ import annotations
 
 from datetime import datetime
+from string import hexdigits
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
@@ -56,7 +57,7 @@ class RunRow(NamedTuple):
 
     @property
     def why(self) -> str:
-        """Why it did not end well: its reason, or its error."""
+        """Why it did not succeed: its reason, or its error."""
         return self.reason or ": ".join(filter(None, (self.error_type, self.error_message)))
 
 
@@ -126,7 +127,7 @@ def find_run(connection: Connection, named: str) -> RunRow:
     from psycopg import sql
 
     digits = named.replace("-", "").lower()
-    if len(digits) < MIN_ID_LENGTH or any(digit not in "0123456789abcdef" for digit in digits) or len(digits) > 32:  # noqa: PLR2004 - a UUID's
+    if len(digits) < MIN_ID_LENGTH or set(digits) - set(hexdigits) or len(digits) > 32:  # noqa: PLR2004 - a UUID's
         raise UsageError(
             f"{named!r} is not the ID of a run: take it from 'clocks history', at least {MIN_ID_LENGTH} characters"
         )
@@ -140,7 +141,7 @@ def find_run(connection: Connection, named: str) -> RunRow:
 
 
 def statuses_of_slots(connection: Connection, first: Slot, last: datetime) -> dict[datetime, str]:
-    """The slots of a job from a first one up to and including an instant, with their statuses."""
+    """The statuses of a job's slots, by nominal time, from a first slot up to and including an instant."""
     rows = connection.execute(
         "SELECT scheduled_at, status FROM task_run WHERE clock = %s AND job = %s AND slot_host = %s"
         " AND slot_host IS NOT NULL AND scheduled_at BETWEEN %s AND %s",

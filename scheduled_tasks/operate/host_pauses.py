@@ -1,4 +1,4 @@
-"""Pauses of this host: one file each, which the services' condition looks for.
+"""Pauses of this host: one file each, for which a condition of the services looks.
 
 They need no database, survive reboots and deploys, and say who paused, when, why and until when. Any file pauses, even
 an empty one that somebody touched. `host_watch` reports them to the database.
@@ -21,8 +21,6 @@ from scheduled_tasks.render import names
 
 if TYPE_CHECKING:
     from scheduled_tasks.render.names import Places
-
-NO_REASON = "no reason was given"
 
 
 def path_of(places: Places, scope: Scope) -> Path:
@@ -57,29 +55,9 @@ def active(places: Places, host: str) -> list[Pause]:
 
 
 def read_report(text: str) -> Pause:
-    """Read a report that `end` wrote."""
-    return _from_json(json.loads(text))
+    """Read a pause that `write` or `end` wrote."""
+    values = json.loads(text)
 
-
-def _read(path: Path, host: str) -> Pause:
-    try:
-        return read_report(path.read_text())
-    except (ValueError, KeyError, TypeError):  # written by hand: its existence is what counts
-        changed = path.stat().st_mtime_ns
-        clock, _, job = path.name.partition(".")
-        scope = Scope(None if clock == names.EVERY_CLOCK else clock, job or None, host)
-        local_id = f"{host}:{path.name}:{changed}"
-        return Pause(scope, from_epoch(changed // 10**9), path.owner(), NO_REASON, None, local_id=local_id)
-
-
-def _to_json(pause: Pause) -> dict[str, Any]:
-    values = {**pause.scope._asdict(), "paused_at": pause.at, "paused_by": pause.by, "reason": pause.reason,
-              "until": pause.until, "resumed_at": pause.resumed_at, "resumed_by": pause.resumed_by,
-              "local_id": pause.local_id}  # fmt: skip
-    return {key: iso8601(value) if isinstance(value, datetime) else value for key, value in values.items()}
-
-
-def _from_json(values: dict[str, Any]) -> Pause:
     def instant(key: str) -> datetime | None:
         return parse(values[key]) if values.get(key) else None
 
@@ -93,3 +71,21 @@ def _from_json(values: dict[str, Any]) -> Pause:
         resumed_by=values.get("resumed_by"),
         local_id=values["local_id"],
     )
+
+
+def _read(path: Path, host: str) -> Pause:
+    try:
+        return read_report(path.read_text())
+    except (ValueError, KeyError, TypeError):  # written by hand: any file pauses
+        changed = path.stat().st_mtime_ns
+        clock, _, job = path.name.partition(".")
+        scope = Scope(None if clock == names.EVERY_CLOCK else clock, job or None, host)
+        local_id = f"{host}:{path.name}:{changed}"
+        return Pause(scope, from_epoch(changed // 10**9), path.owner(), "no reason was given", None, local_id=local_id)
+
+
+def _to_json(pause: Pause) -> dict[str, Any]:
+    values = {**pause.scope._asdict(), "paused_at": pause.at, "paused_by": pause.by, "reason": pause.reason,
+              "until": pause.until, "resumed_at": pause.resumed_at, "resumed_by": pause.resumed_by,
+              "local_id": pause.local_id}  # fmt: skip
+    return {key: iso8601(value) if isinstance(value, datetime) else value for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""The watch's part on this machine: report deployments and pauses, end expired pauses, start what they held back.
+"""The watch's part on this machine: report deployments and pauses, end expired pauses, start the jobs they blocked.
 
 It reads this machine's files and its systemd, and needs root. `account` audits the slots afterwards, which any user
 with the database can do.
@@ -21,10 +21,10 @@ from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
 from scheduled_tasks.deploy.machine_state import inactive_timers, read_machine_state, read_set, read_stopped_timers
 from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.operate import deployments, host_pauses, pauses, reconcile
-from scheduled_tasks.operate.slots import TICK, DeployedJob, Pause, Scope
+from scheduled_tasks.operate.slots import DeployedJob, Pause, Scope
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import NO_JOBS, UnitSet
-from scheduled_tasks.schedule.evaluator import latest_occurrence
+from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -43,9 +43,9 @@ def can_report(places: Places) -> bool:
 
 
 def finish_apply(places: Places) -> Applied | None:
-    """Finish an apply that was killed while timers were stopped; None if none was, or an apply is running.
+    """Finish an apply that was killed while timers were stopped; None if there is none, or an apply is running.
 
-    The current set stays, whether it is the old one or the new one: what the operator wanted is not known here.
+    The current set stays current, old or new: which one the operator wanted is not known here.
     """
     if not (can_report(places) and places.current.is_dir() and read_stopped_timers(places)):
         return None
@@ -56,9 +56,9 @@ def finish_apply(places: Places) -> Applied | None:
 
 
 def report_deployed(connection: Connection, places: Places, host: str, now: datetime) -> int:
-    """Report to the database what was deployed here and when; return how many jobs that changed.
+    """Report to the database what was deployed here and when; return how many jobs changed.
 
-    A report is deleted once the database has it. That of an apply that is still running waits for the next time.
+    A report is deleted once the database has it. The report of an apply that is still running stays pending.
     """
     manifest = _manifest(places)
     digest = deployment_reports.digest(manifest)
@@ -68,15 +68,13 @@ def report_deployed(connection: Connection, places: Places, host: str, now: date
     reports = [(path, read) for path in paths if (read := files.read(path, deployment_reports.read_report))]
     changes = 0
     for number, (path, read) in enumerate(reports, 1):
-        became_current = number < len(reports) or read["digest"] == digest
-        if became_current:
+        if number < len(reports) or read["digest"] == digest:  # its set became current
             at, new_from = from_epoch(read["at"]), from_epoch(read["new_from"])
-            changes += deployments.report(
-                connection, host, deployments.JobsReport(read["jobs"], read["digest"], at, new_from)
-            )
+            new = deployments.JobsReport(read["jobs"], read["digest"], at, new_from)
+            changes += deployments.report(connection, host, new)
         path.unlink()
     if not list(places.reports.glob("*-jobs.json")) and deployments.reported_digest(connection, host) != digest:
-        # Without a report: an image brought the set, or the database is older than it.
+        # There was no report: the set is part of an image, or the database was restored from before it.
         new = deployments.JobsReport(json.loads(manifest)["jobs"], digest, now, now)
         changes += deployments.report(connection, host, new)
     return changes
@@ -101,9 +99,9 @@ def report_pauses(connection: Connection, places: Places, host: str, now: dateti
 
 
 def catch_up(connection: Connection, places: Places, host: str, since: datetime, now: datetime) -> list[str]:
-    """Start what was held back by pauses that ended since an instant; return the services.
+    """Start the jobs whose slots were blocked by pauses that ended since an instant; return their services.
 
-    A job with catch_up_after_pause=True gets its last slot of the pause. Every job gets the last slot that fell due
+    A job with catch_up_after_pause=True runs its last slot of the pause. Every job runs the last slot that became due
     after a pause's `until`, but before its file was removed.
     """
     ended = [pause for pause in pauses.ended_between(connection, since, now) if pause.scope.host in {None, host}]
@@ -131,7 +129,7 @@ def reconcile_host(connection: Connection, places: Places, host: str) -> reconci
 
 
 def take_over(places: Places, lost: Iterable[reconcile.LostRun], host: str) -> list[str]:
-    """Start runs to take over, if they are deployed and not running here; the claim decides which host gets a slot."""
+    """Start the jobs of lost runs that are deployed and not running here; the claim decides which host runs a slot."""
     here = jobs_here(places)
     wanted = {
         names.service_name(run.clock, run.job): run.scheduled_at
@@ -142,7 +140,7 @@ def take_over(places: Places, lost: Iterable[reconcile.LostRun], host: str) -> l
 
 
 def _start(places: Places, wanted: dict[str, datetime]) -> list[str]:
-    """Start services for slots, except those that are running: a second start would do nothing. Return them."""
+    """Start services for slots, except running ones, which cannot be started again; return those that were started."""
     busy = start_requests.busy(list(wanted))
     units = sorted(unit for unit in wanted if unit not in busy)
     for unit in units:
@@ -154,10 +152,9 @@ def _start(places: Places, wanted: dict[str, datetime]) -> list[str]:
 
 def _running_invocations(units: Iterable[str]) -> dict[str, str | None]:
     """The invocation of each service that runs; None if it waits for its next attempt."""
-    shown = systemd.show("Id,ActiveState,SubState,InvocationID", *units)
     return {
         unit["Id"]: None if unit["SubState"].startswith("auto-restart") else unit["InvocationID"]
-        for unit in shown
+        for unit in systemd.show("Id,ActiveState,SubState,InvocationID", *units)
         if unit["ActiveState"] in systemd.RUNNING_STATES
     }
 
@@ -181,7 +178,7 @@ def jobs_here(places: Places) -> set[tuple[str, str]]:
 
 
 def deployed_here(places: Places, host: str) -> list[DeployedJob]:
-    """The jobs of this machine, from its current set; since when is not known, and set to the epoch."""
+    """The jobs of this machine's current set. Since when it has them is unknown: `valid_from` is the epoch."""
     return [
         DeployedJob(
             host, job["clock"], job["job"], job["task"], Trigger.from_json(job["schedule"]), job["options"],
@@ -203,19 +200,18 @@ def _jobs(places: Places) -> list[dict[str, Any]]:
 
 
 def _stopped(places: Places, host: str, now: datetime) -> list[Pause]:
-    """Jobs whose timer is deployed but stopped: in effect a pause."""
+    """The stopped timers of deployed jobs, as pauses."""
     stopped = inactive_timers(places) if places.is_running else {}
-    rows = []
+    stopped_jobs = []
     for job in _jobs(places) if stopped else ():
         timer = names.timer_name(job["clock"], job["job"])
         if timer in stopped and not job["options"]["paused"]:
             since = stopped[timer]
             local_id = f"{host}:{timer}:{since or BOOT_ID.read_text().strip()}"
+            scope, at = Scope(job["clock"], job["job"], host), from_epoch(since) if since else now
             reason = f"its timer is stopped on {host}"
-            scope = Scope(job["clock"], job["job"], host)
-            at = from_epoch(since) if since else now
-            rows.append(Pause(scope, at, pauses.STOPPED, reason, None, local_id=local_id))
-    return rows
+            stopped_jobs.append(Pause(scope, at, pauses.STOPPED, reason, None, local_id=local_id))
+    return stopped_jobs
 
 
 def _apply_is_running(places: Places) -> bool:
@@ -228,7 +224,7 @@ def _apply_is_running(places: Places) -> bool:
 
 
 def quarantined(places: Places) -> list[Path]:
-    """The pending files that were unreadable."""
+    """The pending files that were set aside because they are corrupt."""
     if places.home:
         return []
     patterns = (Path(pattern).with_suffix(files.QUARANTINED) for pattern in PENDING)

@@ -7,14 +7,13 @@ docs/decisions/0012-database.md.
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     import psycopg
 
@@ -54,6 +53,8 @@ def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> lis
         ConfigurationError: a package can't be imported, or has a file that is not named like a migration.
         MigrationError: PostgreSQL rejected a migration.
     """
+    import psycopg
+
     applied = []
     connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
     try:
@@ -63,23 +64,18 @@ def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> lis
             for name, sql in _files(package):
                 if (package, name) in known:
                     continue
-                with _errors_named(f"{package}/{name}"), connection.transaction():
-                    connection.execute(sql)
-                    connection.execute("INSERT INTO schema_migration (package, name) VALUES (%s, %s)", [package, name])
+                try:
+                    with connection.transaction():
+                        connection.execute(sql)
+                        values = [package, name]
+                        connection.execute("INSERT INTO schema_migration (package, name) VALUES (%s, %s)", values)
+                except psycopg.Error as error:
+                    problem = f"PostgreSQL rejected it, and nothing of it was applied: {error}"
+                    raise MigrationError(f"{package}/{name}: {problem}") from error
                 applied.append(f"{package}/{name}")
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
     return applied
-
-
-@contextmanager
-def _errors_named(migration: str) -> Iterator[None]:
-    import psycopg
-
-    try:
-        yield
-    except psycopg.Error as error:
-        raise MigrationError(f"{migration}: PostgreSQL rejected it, and nothing of it was applied: {error}") from error
 
 
 def pending(connection: psycopg.Connection[Any], packages: Iterable[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """Pauses in the database: of a job, a clock or all clocks, on one host or on all.
 
-run-task reads them in its one statement; the watch reads which ones were active when. A pause ends when it is resumed
+run-task reads them when it claims a slot; the watch reads which ones were active when. A pause ends when it is resumed
 or at its `until`, whichever comes first; a deploy never ends one. The caller passes the time.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 STOPPED = "systemctl"  # `paused_by` of a job whose timer was stopped by hand
-# As Pause.end has it.
+# The same rule as Pause.end.
 _END = "CASE WHEN local_id IS NULL THEN least(resumed_at, until) ELSE coalesce(resumed_at, until) END"
 _COLUMNS = "clock, job, host, paused_at, paused_by, reason, until, resumed_at, resumed_by, local_id"
 _SELECT = f"SELECT {_COLUMNS} FROM pause WHERE "  # noqa: S608 - our own text
@@ -29,15 +29,12 @@ _SAME = (
 def pause(connection: Connection, new: Pause) -> bool:
     """Record a pause; False if the same scope is already paused, which stays as it is."""
     with connection.transaction():
-        connection.execute(
-            "LOCK TABLE pause IN SHARE ROW EXCLUSIVE MODE"
-        )  # otherwise two at once would both record one
-        values = {**new.scope._asdict(), "at": new.at}
-        same = connection.execute(
+        # Without a lock, two commands at the same time could both record it.
+        connection.execute("LOCK TABLE pause IN SHARE ROW EXCLUSIVE MODE")
+        if connection.execute(
             f"SELECT FROM pause WHERE {_SAME} AND resumed_at IS NULL AND (until IS NULL OR until > %(at)s)",
-            values,
-        ).fetchone()
-        if same is not None:
+            {**new.scope._asdict(), "at": new.at},
+        ).rowcount:
             return False
         _insert(connection, new)
     return True
@@ -53,10 +50,10 @@ def resume(connection: Connection, scope: Scope, *, by: str, at: datetime) -> in
 
 
 def report(connection: Connection, pauses: Iterable[Pause]) -> None:
-    """Record the pauses that a host keeps itself, identified by `local_id`; reported again, nothing changes.
+    """Record the pauses that a host keeps itself, identified by `local_id`. Repeating a report changes nothing.
 
-    Slots since its begin that were recorded as missed, and slots since its end that were recorded as paused, are judged
-    again.
+    The watch decides again what became of slots recorded as missed after the start of a pause, or as paused after its
+    end.
     """
     for new in pauses:
         with connection.transaction():
@@ -69,7 +66,7 @@ def report(connection: Connection, pauses: Iterable[Pause]) -> None:
 
 
 def end_unreported(connection: Connection, host: str, local_ids: Iterable[str], at: datetime) -> int:
-    """End the pauses that a host kept itself but no longer reports: the file is gone, the timer runs again."""
+    """End the pauses that a host no longer reports, because the file is gone or the timer runs again."""
     return connection.execute(
         "UPDATE pause SET resumed_at = greatest(paused_at, %(at)s), resumed_by = paused_by WHERE host = %(host)s"
         " AND resumed_at IS NULL AND local_id IS NOT NULL AND local_id <> ALL (%(reported)s)",

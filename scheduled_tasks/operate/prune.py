@@ -1,4 +1,4 @@
-"""Delete old runs, in small batches, so that nothing else waits for it."""
+"""Delete old runs, in small batches, so that nothing else waits for the deletion."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ BATCH_ROWS = 5_000
 
 
 def prune(connection: psycopg.Connection[Any], keep_days: float) -> int:
-    """Delete the runs that started, and the deployments that ended, before so many days; return how many runs.
+    """Delete runs that started, and deployments that ended, more than `keep_days` ago; return how many runs.
 
-    A run that still goes on stays, however old it is.
+    Unfinished runs stay, however old they are.
     """
     pruned = 0
     while True:

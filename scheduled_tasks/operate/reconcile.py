@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks import files
-from scheduled_tasks.operate.failures import Failure, read_failure
+from scheduled_tasks.operate.failures import read_failure
 from scheduled_tasks.run.columns import END, SLOT, START, listed, without
 from scheduled_tasks.run.status import RunStatus
 
@@ -69,24 +68,18 @@ def reconcile(
         host: this host's name.
         jobs: the host's jobs in its current set (jobs.json), for failures of runs that never began.
         invocations: returns, for units, systemd's invocation of each that runs now, or None if it waits for its next
-            attempt. Without it systemd isn't asked.
+            attempt. Without it, systemd isn't asked.
     """
-    with _locked(state):
+    # Many failures at once start many of these processes.
+    with (state / "reconcile.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         by_name = {(job["clock"], job["job"]): job for job in jobs}
         results, failures = (sorted(state.glob(pattern)) for pattern in PENDING)
         recorded_results = sum(_record_result(connection, path, host) for path in results)
         recorded_failures = sum(_record_failure(connection, path, host, by_name) for path in failures)
-    lost = _close_the_dead(connection, host, invocations) if invocations else ()
-    lost += _close_the_expired(connection)
+    lost = _close_dead_runs(connection, host, invocations) if invocations else ()
+    lost += _close_expired_runs(connection)
     return Reconciled(recorded_results, recorded_failures, lost, tuple(_to_take_over(connection)))
-
-
-@contextmanager
-def _locked(state: Path) -> Iterator[None]:
-    """Many failures at once start many of these processes; the kernel releases the lock when one ends."""
-    with (state / "reconcile.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _record_result(connection: Connection, path: Path, host: str) -> bool:
@@ -115,7 +108,8 @@ def _read_result(clock: str, job: str, text: str) -> dict[str, Any]:
     return result
 
 
-# A job writes the file: PostgreSQL checks the type of each value. The folder and this host say the other columns.
+# A job writes the file, so PostgreSQL checks the type of each value. Clock, job and host come from the folder and the
+# caller.
 _RESULT = without(START | END, "clock", "job", "host")
 _RUN = f"""
 result AS (
@@ -134,7 +128,7 @@ UPDATE task_run AS run
    AND run.status IN ('started', 'lost')
 """  # noqa: S608 - our own text
 
-# If another run has the slot's row, this result adds nothing: the database was unreachable for this run only.
+# If another run has the slot's row, that row stays: the database was unreachable for this run only.
 _LATE = f"""
 WITH {_RUN}
 INSERT INTO task_run AS run (clock, job, host, started_at, ended_at, {listed(_RESULT)})
@@ -155,7 +149,7 @@ def _record_failure(
     if failure is None:
         return False
     values = {**failure.row(), "host": host}
-    # The run's own result stays, except `Stopped` by a signal: systemd knows why it sent the signal.
+    # The run's own result stays, unless it is `Stopped` by a signal: systemd knows why it sent the signal.
     known = connection.execute(
         "UPDATE task_run SET status = 'failed', ended_at = coalesce(ended_at, %(ended_at)s, clock_timestamp()),"
         " duration = coalesce(duration, extract(epoch FROM coalesce(%(ended_at)s, clock_timestamp()) - started_at)),"
@@ -166,7 +160,8 @@ def _record_failure(
         " AND (status IN ('started', 'lost') OR (status = 'failed' AND error_type = 'Stopped' AND %(was_stopped)s))",
         values,
     ).rowcount
-    if not known and not _has_row(connection, failure):
+    has_row = "SELECT FROM task_run WHERE invocation_id = %(invocation_id)s"
+    if not known and not connection.execute(has_row, values).rowcount:
         job = jobs.get((failure.clock, failure.job))
         slot = failure.slot(job) if job else None
         if job and slot:
@@ -187,17 +182,12 @@ def _record_failure(
     return bool(known)
 
 
-def _has_row(connection: Connection, failure: Failure) -> bool:
-    row = connection.execute("SELECT FROM task_run WHERE invocation_id = %s", [failure.invocation_id]).fetchone()
-    return row is not None
-
-
-def _close_the_dead(
+def _close_dead_runs(
     connection: Connection, host: str, invocations: Callable[[Iterable[str]], Mapping[str, str | None]]
 ) -> tuple[LostRun, ...]:
-    """Close this host's rows whose process is gone: the host lost power, or how the run ended was not recorded.
+    """Close rows of this host whose process is gone: it lost power, or the run's end was not recorded.
 
-    The rows are read before systemd is asked: if a run ends in between, it closes its row, and the update sees that.
+    The rows are read before systemd is asked: a run that ends in between has closed its row, and the update skips it.
     """
     rows = connection.execute(
         "SELECT run_id, attempt, clock, job, replace(invocation_id::text, '-', '') FROM task_run"
@@ -226,7 +216,7 @@ def _close_the_dead(
     return tuple(lost)
 
 
-def _close_the_expired(connection: Connection) -> tuple[LostRun, ...]:
+def _close_expired_runs(connection: Connection) -> tuple[LostRun, ...]:
     """Record runs of any host that have expired as lost, except those that can be taken over."""
     rows = connection.execute(
         "UPDATE task_run SET status = 'lost', ended_at = clock_timestamp(),"

@@ -1,7 +1,7 @@
 """Run a job now through its unit, with its user, its limits and its log.
 
-The caller names the service and the slot; it gets the log lines as they come, and the exit code as a shell would report
-it. Needs root, as every start of a service does.
+The caller names the service and the slot, and gets the log lines as they come and the exit code that a shell would
+report. Needs root, as every start of a service does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scheduled_tasks.render.names import Places
 POLL_INTERVAL = 0.2  # seconds
 PROPERTIES = "LogNamespace,Id,ActiveState,Job,Result,ExecMainCode,ExecMainStatus,InvocationID,ConditionResult,LoadState"
 KILLED = {"2", "3"}  # CLD_KILLED, CLD_DUMPED: ExecMainStatus is a signal then
-TIMED_OUT = 124  # exit code, as timeout(1) has it
+TIMED_OUT = 124  # exit code, that of timeout(1)
 NOT_STARTED = 75  # exit code
 
 
@@ -51,13 +51,13 @@ def run(  # noqa: PLR0913 - the facts of a start
             raise StartError(f"{unit} was not started: one of its conditions is not met; see 'systemctl status {unit}'")
         return _follow(unit, say) if wait else 0
     finally:
-        # Without `wait` more attempts may follow: the watch removes the request when they are over.
+        # Without `wait`, more attempts may follow: the watch removes the request after the last one.
         if wait or not start_requests.busy([unit]):
             start_requests.remove(places, unit)
 
 
 def _follow(unit: str, say: Callable[[str], None]) -> int:
-    """Print the log lines of all attempts as they come, until the last one has ended."""
+    """Print the log lines of all attempts as they come, until the last one has ended; return its exit code."""
     cursors: dict[str, str] = {}
     while True:
         [now] = systemd.show(PROPERTIES, unit)
@@ -65,17 +65,14 @@ def _follow(unit: str, say: Callable[[str], None]) -> int:
         if over:
             namespace = [f"--namespace={now['LogNamespace']}"] if now.get("LogNamespace") else []
             subprocess.run(["journalctl", "--sync", *namespace], check=False, capture_output=True)
-        _say_lines(now["InvocationID"], cursors, say)
+        invocation = now["InvocationID"]
+        after = [f"--after-cursor={cursors[invocation]}"] if invocation in cursors else []
+        for entry in journal(invocation, *after):
+            cursors[invocation] = entry["__CURSOR"]
+            say(entry["MESSAGE"])
         if over:
             return exit_code(now)
         time.sleep(POLL_INTERVAL)
-
-
-def _say_lines(invocation: str, cursors: dict[str, str], say: Callable[[str], None]) -> None:
-    after = [f"--after-cursor={cursors[invocation]}"] if invocation in cursors else []
-    for entry in journal(invocation, *after):
-        cursors[invocation] = entry["__CURSOR"]
-        say(entry["MESSAGE"])
 
 
 def journal(invocation: str, *options: str) -> list[dict[str, str]]:
@@ -95,6 +92,4 @@ def exit_code(unit: dict[str, str]) -> int:
     status = int(unit["ExecMainStatus"] or 0)
     if unit["ExecMainCode"] in KILLED:
         return 128 + status
-    if status == 0 and unit["Result"] != "success":
-        return NOT_STARTED
-    return status
+    return NOT_STARTED if status == 0 and unit["Result"] != "success" else status

@@ -1,4 +1,4 @@
-"""The values of the ledger: slots, jobs as hosts had them, pauses, and the intervals in which runs went on. Pure."""
+"""The values of the ledger: slots, jobs as hosts had them, pauses, and the intervals of runs. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from scheduled_tasks.instants import rfc3339
-from scheduled_tasks.schedule.evaluator import occurrences
+from scheduled_tasks.schedule.evaluator import TICK, occurrences
 from scheduled_tasks.schedule.trigger import Trigger
 
 # From the due time to the run's row: the timer's AccuracySec=1s, a start on a busy machine, and hosts whose clocks
 # differ by up to a minute.
 MAX_START_DELAY = timedelta(seconds=60)
 DEFAULT_TIMEOUT = 3600  # seconds
-TICK = timedelta(microseconds=1)
 
 
 class Slot(NamedTuple):
@@ -29,7 +28,7 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True)
 class DeployedJob:
-    """A job as a host had it: after `valid_from`, up to and including `valid_until` (None: still)."""
+    """A job as a host had it: after `valid_from`, up to and including `valid_until` (None: it still has it)."""
 
     host: str
     clock: str
@@ -92,7 +91,7 @@ class Scope(NamedTuple):
 class Pause:
     """A pause, from `at` until it is resumed or its `until` is reached.
 
-    `local_id` identifies a pause that a host keeps itself (operate/host_pauses.py); it is None for one by the database.
+    `local_id` identifies a pause that a host keeps itself (operate/host_pauses.py); None for one in the database.
     """
 
     scope: Scope
@@ -110,7 +109,7 @@ class Pause:
 
     @property
     def end(self) -> datetime | None:
-        """When it ended or will end; None if that is open.
+        """When it ended or will end; None if no end is set.
 
         A host's own pause holds until the watch removes its file, after `until`; a dead host's ends at `until`.
         """
@@ -129,7 +128,7 @@ class Pause:
 
 
 class RunInterval(NamedTuple):
-    """When a run went on. `ended_at` is None while it does; `scheduled_at` is None if it was started by hand."""
+    """The interval of a run. `ended_at` is None while it runs; `scheduled_at` is None for a run by hand."""
 
     host: str
     scheduled_at: datetime | None

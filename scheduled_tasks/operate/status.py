@@ -1,6 +1,6 @@
 """The current status of each deployed job: last result, since when, next run, and any pause.
 
-Two walks down an index per job, so that ten thousand jobs over ten million rows take seconds at most.
+A few index scans per job, so that ten thousand jobs over ten million rows take seconds at most.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.slots import DeployedJob, Pause
     from scheduled_tasks.run.database import Connection
 
-MAX_STREAK = 100  # slots: longer streaks are not counted to their end
-MAX_HEALTHY_SLOTS = 5  # how far back `since` of a healthy job is searched
+MAX_STREAK = 100  # slots: no more are counted
+MAX_HEALTHY_SLOTS = 5  # how far back the start of a healthy streak is searched
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job on the hosts that have it.
+    """The status of a job on all hosts that have it.
 
     Attributes:
-        last: the status of its last slot that isn't running: `ended`, `failed`, …; empty if it never was due.
-        since: the nominal time of the first of the last slots that all have that status; None if that is further back
-            than `MAX_HEALTHY_SLOTS`, for `ended`, or `MAX_STREAK`.
-        streak: how many slots in a row were bad, without skipped ones; `MAX_STREAK` means that many or more.
-        running_since: the start of the run that is going on.
+        last: the status of its last slot that isn't running: `ended`, `failed`, …; empty if it was never due.
+        since: the nominal time of the first of its latest slots that all have that status; None if that is further
+            back than `MAX_HEALTHY_SLOTS` (for `ended`) or `MAX_STREAK`.
+        streak: how many slots in a row were bad, not counting skipped ones; `MAX_STREAK` means that many or more.
+        running_since: the start of the current run.
         next_run: when it is due next; None if never, or if it is paused in its clock file.
         paused: its active pauses, on all hosts or on some.
     """
@@ -105,8 +105,8 @@ ORDER BY wanted.n
 def jobs(connection: Connection, now: datetime, clock: str = "", job: str = "") -> list[JobStatus]:
     """All deployed jobs, or those of a clock, or one, by clock and job."""
     deployed: dict[tuple[str, str], list[DeployedJob]] = {}
-    for one in deployments.deployed_now(connection, clock, job):
-        deployed.setdefault((one.clock, one.job), []).append(one)
+    for host_job in deployments.deployed_now(connection, clock, job):
+        deployed.setdefault((host_job.clock, host_job.job), []).append(host_job)
     active = pauses.active(connection, now)
     values = {
         "clocks": [key[0] for key in deployed],
@@ -121,15 +121,14 @@ def jobs(connection: Connection, now: datetime, clock: str = "", job: str = "") 
 
 def _status(on_hosts: Sequence[DeployedJob], row: Sequence[Any], active: Iterable[Pause], now: datetime) -> JobStatus:
     _, last, at, reason, run_id, since, streak, running = row
-    one = on_hosts[0]
+    first = on_hosts[0]
     timed = [job for job in on_hosts if not job.options.get("paused")]
-    names = tuple(job.host for job in on_hosts)
     following = [occurrence for job in timed if (occurrence := next(occurrences(job.trigger, after=now), None))]
     return JobStatus(
-        clock=one.clock,
-        job=one.job,
-        task=one.task,
-        hosts=names,
+        clock=first.clock,
+        job=first.job,
+        task=first.task,
+        hosts=tuple(job.host for job in on_hosts),
         last=last or "",
         last_at=at,
         since=since,
@@ -138,27 +137,26 @@ def _status(on_hosts: Sequence[DeployedJob], row: Sequence[Any], active: Iterabl
         streak=streak or 0,
         running_since=running,
         next_run=min((occurrence.at for occurrence in following), default=None),
-        paused=tuple(pause for pause in active if any(pause.covers(one.clock, one.job, name) for name in names)),
+        paused=tuple(pause for pause in active if any(pause.covers(job.clock, job.job, job.host) for job in on_hosts)),
         paused_in_file=not timed,
     )
 
 
 def hosts(connection: Connection, now: datetime) -> list[HostStatus]:
-    """Each host that has jobs."""
+    """The status of each host that has jobs."""
     rows = connection.execute(
         "SELECT name, heartbeat_at, number FROM host JOIN"
-        " (SELECT host, count(*) AS number FROM deployed_job WHERE valid_until IS NULL GROUP BY host) AS held"
-        " ON held.host = name ORDER BY name"
+        " (SELECT host, count(*) AS number FROM deployed_job WHERE valid_until IS NULL GROUP BY host) AS deployed"
+        " ON deployed.host = name ORDER BY name"
     )
     return [HostStatus(host, at, now - at > HOST_TIMEOUT, number) for host, at, number in rows]
 
 
-def totals(statuses: Iterable[JobStatus]) -> Mapping[str, int]:
+def totals(statuses: Sequence[JobStatus]) -> Mapping[str, int]:
     """How many jobs there are, and how many are bad, running and paused."""
-    numbers = {"jobs": 0, "bad": 0, "running": 0, "paused": 0}
-    for job in statuses:
-        numbers["jobs"] += 1
-        numbers["bad"] += job.is_bad
-        numbers["running"] += job.running_since is not None
-        numbers["paused"] += bool(job.paused) or job.paused_in_file
-    return numbers
+    return {
+        "jobs": len(statuses),
+        "bad": sum(job.is_bad for job in statuses),
+        "running": sum(job.running_since is not None for job in statuses),
+        "paused": sum(bool(job.paused) or job.paused_in_file for job in statuses),
+    }

@@ -15,7 +15,7 @@ from scheduled_tasks.run.status import RunStatus
 
 # On a machine that is up, a timer starts its service within this time after the due time and its jitter.
 MAX_TIMER_DELAY = timedelta(seconds=2)
-# A run that started later than its jitter allows by more than this started because the machine was back.
+# A run that is later than its jitter allows by more than this was started because the machine came back.
 MAX_PUNCTUAL_DELAY = timedelta(seconds=5)
 
 
@@ -33,7 +33,7 @@ class Verdict:
 def overdue(
     deployed: Iterable[DeployedJob], windows: Mapping[str, tuple[datetime, datetime]]
 ) -> dict[Slot, list[DeployedJob]]:
-    """The slots that became overdue in their host's window: after its first instant, up to and including its second."""
+    """The slots that became overdue in their host's window: after its start, up to and including its end."""
     slots: dict[Slot, list[DeployedJob]] = {}
     for job in deployed:
         if job.host in windows:
@@ -50,14 +50,14 @@ def verdict(
     runs: Sequence[RunInterval],
     heartbeats: Mapping[str, datetime],
 ) -> Verdict:
-    """What became of a slot that has no row.
+    """Decide what became of a slot that has no row.
 
     Args:
         slot: the slot.
-        deployed: the deployments for which it was due, one or more.
-        pauses: those that may concern it.
-        runs: the job's runs about that time, and the first that was due after it; by `started_at`.
-        heartbeats: each host's last one.
+        deployed: the deployments for which it was due, at least one.
+        pauses: those that may apply to it.
+        runs: the job's runs at about that time, and the first that was due after it, by `started_at`.
+        heartbeats: each host's last heartbeat.
     """
     hosts = sorted({job.host for job in deployed})
     jitter = max(job.jitter for job in deployed)
@@ -77,10 +77,10 @@ def verdict(
 
 
 def _running(slot: Slot, runs: Iterable[RunInterval], started_by: datetime) -> str:
-    """Which run was going on: systemd does not start a running service again, and its timer elapses without a trace."""
+    """Name the run that was in progress: systemd does not start a running service again, and records nothing then."""
     for run in runs:
-        concerns = not slot.host or run.host == slot.host
-        if concerns and run.started_at <= started_by and (run.ended_at is None or run.ended_at >= slot.at):
+        same_host = not slot.host or run.host == slot.host
+        if same_host and run.started_at <= started_by and (run.ended_at is None or run.ended_at >= slot.at):
             due = run.scheduled_at if run.scheduled_at != slot.at else None
             return f"{f'due at {rfc3339(due)}' if due else f'of {rfc3339(run.started_at)}'} on {run.host}"
     return ""

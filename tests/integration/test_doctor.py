@@ -48,4 +48,4 @@ def test_a_database_without_tables_is_found(empty_database_url: str) -> None:
 
 def test_an_unreachable_database_is_found() -> None:
     [(where, mend)] = database_findings("postgresql:///x?host=/nowhere").items()
-    assert (where, mend.partition(",")[0]) == ("database", "look at 'systemctl status postgresql' there")
+    assert (where, mend.partition(",")[0]) == ("database", "look at 'systemctl status postgresql' on its host")

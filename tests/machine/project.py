@@ -1,7 +1,7 @@
 """A small project in a machine: a test writes its clocks, and its jobs only record that they ran.
 
 `run_task` is a shell script that writes `start JOB` and `end JOB` to a file, and sleeps in between for as long as
-/run/small.long says. So hundreds of applies are quick and need no database.
+/run/small.long says. That keeps hundreds of applies quick, without a database.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Jobs:
         self.lines.append(f'scheduler.add_job({task}, "cron", id="{job}", year=2100, {options})')
 
     def put_on(self, machine: Machine, folder: Path, host: Host) -> None:
-        """Render the clock onto a machine, without the care of an apply."""
+        """Render the clock onto a machine without an apply, and reload systemd."""
         self.write_into(machine.root, folder, host)
         machine.run("install", "--directory", "--mode=777", OUT)
         machine.run("systemctl", "daemon-reload")
@@ -63,7 +63,9 @@ class Jobs:
             sys.path.insert(0, str(GOLDEN))
         context = ReadingContext(domains="shop.tasks", timezone="", now=datetime.now(UTC))
         for name, content in render([read_clock(path, self.clock, context)], host).items():
-            if not (root / "etc/systemd/system" / name).is_symlink():  # as the shared ones of a deployed machine are
+            if not (
+                root / "etc/systemd/system" / name
+            ).is_symlink():  # a deployed machine has links for the shared ones
                 write_below(root, f"/etc/systemd/system/{name}", content)
         write_below(root, RUN_TASK, RUN_SCRIPT, mode=0o755)
         for job, script in self.scripts.items():

@@ -33,7 +33,7 @@ def deployed(project: SmallProject) -> None:
 
 
 def findings(project: SmallProject, prefix: str = "") -> dict[str, tuple[str, str]]:
-    """The findings about units, or those whose place begins with a prefix: where → problem, and command or advice."""
+    """The findings about units, or those whose place begins with a prefix: where → (problem, command or advice)."""
     done = project.clocks("doctor", "--json", check=False)
     reported = json.loads(done.stdout)
     assert done.returncode == bool(reported), done

@@ -349,7 +349,7 @@ def test_the_jobs_have_a_journal_of_their_own_on_request(fleet: Controller) -> N
     assert "ended" in "".join(json.loads(app1.run("clocks", "show", run["run_id"], "--json").stdout)["log_lines"])
     unlimited = '{"scheduled_tasks_journal_namespace": "jobs", "scheduled_tasks_journal_limits": {}}'
     done = fleet.play("without its limits", "--limit=app1", "-e", unlimited)
-    assert done.changed["app1"] == ["host | Remove the journal's former limits"]
+    assert done.changed["app1"] == ["host | Remove the journal limits of an earlier deployment"]
 
 
 def test_a_controller_killed_half_way_leaves_a_state_that_the_next_run_completes(fleet: Controller) -> None:

@@ -1,6 +1,6 @@
-"""What a container can't show: limits on control groups v2, and a power cut in the middle of an apply.
+"""Tests that need a virtual machine: limits on control groups v2, and a power cut in the middle of an apply.
 
-One virtual machine with systemd 257 does it all; its power is cut during an apply, right after the switch. It reports
+One virtual machine with systemd 257 runs them all; its power is cut during an apply, right after the switch. It reports
 on a serial line.
 """
 

@@ -82,7 +82,7 @@ def begin(fleet: Fleet, host: str, *jobs: str) -> None:
     wait_for("its task", lambda: fleet.query("SELECT count(*) FROM effect")[0][0] == before + len(jobs), seconds=30)
 
 
-def look_until(fleet: Fleet, host: str, holds: Callable[[], bool]) -> None:
+def watch_until(fleet: Fleet, host: str, holds: Callable[[], bool]) -> None:
     """Run a host's watch, which a timer does every minute, until a condition holds."""
 
     def run_watch() -> bool:
@@ -112,7 +112,7 @@ def test_when_a_host_loses_power_another_takes_over_its_idempotent_run_once_the_
     assert row(fleet, "gone") == ("started", "app1", 1, None)  # as far as anyone knows, it still runs
     assert row(fleet, "gone_again") == ("started", "app1", 1, None)
     fleet.query("UPDATE task_run SET expires_at = clock_timestamp() WHERE status = 'started'")
-    look_until(fleet, "app2", lambda: row(fleet, "gone_again")[0] == "ended")
+    watch_until(fleet, "app2", lambda: row(fleet, "gone_again")[0] == "ended")
     assert row(fleet, "gone_again") == ("ended", "app2", 2, "taken over from app1")
     assert row(fleet, "gone")[:3] == ("lost", "app1", 1)
     assert row(fleet, "gone")[3] == "it expired, and its host has not reported how it ended"
@@ -122,7 +122,7 @@ def test_when_a_host_loses_power_another_takes_over_its_idempotent_run_once_the_
 def test_a_host_that_is_back_closes_its_rows_when_its_watch_first_runs(fleet: Fleet) -> None:
     begin(fleet, "app2", "back", "back_again")
     fleet.machines["app2"] = rebooted(fleet.machines["app2"])
-    look_until(fleet, "app2", lambda: row(fleet, "back_again")[0] == "ended")
+    watch_until(fleet, "app2", lambda: row(fleet, "back_again")[0] == "ended")
     assert row(fleet, "back_again") == ("ended", "app2", 2, "taken over from app2")
     assert row(fleet, "back") == ("lost", "app2", 1, "its process is gone, and how it ended is unknown")
     assert (effects(fleet, "once"), effects(fleet, "back_again 2")) == (3, 1)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("promises")
 
-KINDS = {"kept": True, "plain": False}  # a job of each kind: with a persistent timer, and with a plain one
+KINDS = {"kept": True, "plain": False}  # job → whether its timer is persistent
 SLACK = 2.5  # seconds: AccuracySec=1s, and a start on a busy host
 
 

@@ -182,15 +182,15 @@ def test_a_host_records_what_a_dead_host_cannot(fleet: Fleet) -> None:
     fleet.query("UPDATE task_run SET expires_at = clock_timestamp() WHERE job = 'lasts' AND status = 'started'")
     missed = "status = 'missed' AND slot_host = 'app2' AND scheduled_at > '%s'"
 
-    def look_until(row: Callable[[], list[tuple[Any, ...]]]) -> bool:
+    def watch_until(row: Callable[[], list[tuple[Any, ...]]]) -> bool:
         fleet.clocks("app1", "watch")
         return bool(row())
 
-    wait_for("a missed slot", lambda: look_until(lambda: rows(fleet, "each", "each", missed % died)), seconds=180)
+    wait_for("a missed slot", lambda: watch_until(lambda: rows(fleet, "each", "each", missed % died)), seconds=180)
     assert rows(fleet, "each", "each", missed % died)[0][1] == "app2"
     assert "no heartbeat from app2 since" in rows(fleet, "each", "each", missed % died)[0][2]
     assert rows(fleet, "each", "each", "slot_host = 'app1' AND status NOT IN ('ended', 'started')") == []
-    wait_for("the lost run", lambda: look_until(lambda: rows(fleet, "each", "lasts", "status = 'lost'")), seconds=90)
+    wait_for("the lost run", lambda: watch_until(lambda: rows(fleet, "each", "lasts", "status = 'lost'")), seconds=90)
     assert fleet.clocks("app1", "status", check=False).returncode == 1
 
 

@@ -1,4 +1,4 @@
-"""A virtual machine: its own kernel, control groups v2 and clock, for what a container can't show.
+"""A virtual machine: its own kernel, control groups v2 and clock, for tests that a container can't run.
 
 qemu emulates it, since CI has no KVM. Its clock counts the instructions that it executes and skips idle time (`-icount
 sleep=off`): an hour of waiting takes half a minute, and everything happens at the same time of its clock however busy

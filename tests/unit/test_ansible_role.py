@@ -1,4 +1,4 @@
-"""Whatever the role and its collection state in two places is the same in both."""
+"""Facts that the role and its collection state in two places are the same in both."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def roles_of(playbook: str) -> Iterator[dict[str, str]]:
 
 def test_every_variable_that_the_role_reads_is_specified() -> None:
     text = "\n".join(path.read_text() for path in ROLE.rglob("*") if path.suffix in {".yml", ".j2"})
-    read_ones = set(re.findall(r"(?<![\w-])scheduled_tasks_[a-z_]+\b", text))
-    assert read_ones - set(specs()["main"]["options"]) == set()
+    variables = set(re.findall(r"(?<![\w-])scheduled_tasks_[a-z_]+\b", text))
+    assert variables - set(specs()["main"]["options"]) == set()
 
 
-def test_ansible_itself_is_enough() -> None:
+def test_the_role_needs_no_other_collection() -> None:
     modules = {key for task in ALL_TASKS for key in task if key not in KEYWORDS}
     assert {module for module in modules if not module.startswith("ansible.builtin.")} == set()
     assert read(REPOSITORY / "galaxy.yml")["dependencies"] == {}

@@ -1,4 +1,4 @@
-"""What a wheel of the project holds: everything that a deployed release needs, and nothing of the tests."""
+"""A wheel of the project contains everything that a deployed release needs, and no tests."""
 
 import subprocess
 import sys

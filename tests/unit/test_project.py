@@ -62,7 +62,7 @@ def test_the_settings_of_all_jobs_are_read_from_the_configuration(configuration:
 
 @pytest.mark.parametrize(
     ("addresses", "problem"),
-    [('["db.example"]', "not names"), ('"any"', "is not for all jobs"), ('"10.0.0.5"', "list")],
+    [('["db.example"]', "not names"), ('"any"', "is not allowed for all jobs"), ('"10.0.0.5"', "list")],
 )
 def test_a_network_for_every_job_is_a_list_of_addresses(configuration: Path, addresses: str, problem: str) -> None:
     configuration.write_text(f"allow_network = {addresses}\n")

@@ -179,7 +179,7 @@ def test_show_finds_a_run_by_the_first_characters_of_its_id(connection: Database
 
 
 def test_watch_outside_a_deployed_host_only_audits(connection: Database, hour: datetime) -> None:
-    assert ask("watch")["written"] == []
+    assert ask("watch")["recorded"] == []
     assert [host for (host,) in connection.execute("SELECT name FROM host")] == ["app1"]
 
 

@@ -145,7 +145,7 @@ def _among(part: Callable[[date], int], numbers: frozenset[int]) -> Callable[[da
 def literal(fields: dict[str, str]) -> Generated:
     """A literal case: hours and minutes as a number, a list or a step, and days of the week by name."""
 
-    def meant(text: str, top: int) -> frozenset[int]:
+    def numbers(text: str, top: int) -> frozenset[int]:
         start, _, step = text.partition("/")
         if start == "*":
             return frozenset(range(0, top + 1, int(step or 1)))
@@ -155,8 +155,8 @@ def literal(fields: dict[str, str]) -> Generated:
     weekdays = {WEEKDAYS.index(name) for name in fields.get("day_of_week", ",".join(WEEKDAYS)).split(",")}
     return Generated(
         fields,
-        meant(fields.get("hour", "*"), 23),
-        meant(fields.get("minute", "0"), 59),
+        numbers(fields.get("hour", "*"), 23),
+        numbers(fields.get("minute", "0"), 59),
         frozenset({0}),
         lambda day: day.weekday() in weekdays and by_position(day),
     )

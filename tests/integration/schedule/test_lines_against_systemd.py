@@ -24,7 +24,9 @@ Systemds = tuple[Systemd, ...]
 Days = tuple[datetime, datetime]  # from the first to the second, exclusive
 
 
-def agree(systemds: Systemds, trigger: Trigger, timing: Timing, expected: list[datetime], days: Days) -> None:
+def assert_agreement(
+    systemds: Systemds, trigger: Trigger, timing: Timing, expected: list[datetime], days: Days
+) -> None:
     """Assert that lines and evaluator both yield `expected` for these days, as far as the lines are exact."""
     start, end = days
     if timing.exact_until:
@@ -90,7 +92,7 @@ def test_earlier_counterexamples_stay_fixed(
     end = start + timedelta(hours=50)
     trigger = read_trigger("cron", fields, timezone=zone)
     expected = oracle(generated, zone, start, end)
-    agree(systemds, trigger, translate(trigger, now=start), expected, (start, end))
+    assert_agreement(systemds, trigger, translate(trigger, now=start), expected, (start, end))
 
 
 @settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 400)
@@ -105,7 +107,7 @@ def test_lines_follow_the_rule_in_the_night_of_change(systemds: Systemds, night:
     except FaultsError:
         assert not expected
         return
-    agree(systemds, trigger, translate(trigger, now=NOW), expected, (start, end))
+    assert_agreement(systemds, trigger, translate(trigger, now=NOW), expected, (start, end))
 
 
 @settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 250)
@@ -121,7 +123,7 @@ def test_lines_follow_the_rule_around_a_shift(
     except FaultsError:  # it never fires, or never again
         assert not expected
         return
-    agree(systemds, trigger, translate(trigger, now=NOW), expected, (start, end))
+    assert_agreement(systemds, trigger, translate(trigger, now=NOW), expected, (start, end))
 
 
 @settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 100)
@@ -152,7 +154,7 @@ def test_lines_respect_start_and_end(  # noqa: PLR0913, PLR0917 - what hypothesi
     except FaultsError:  # it never fires, or never again
         assert not [at for at in expected if at > NOW]
         return
-    agree(systemds, trigger, timing, expected, (low, high))
+    assert_agreement(systemds, trigger, timing, expected, (low, high))
 
 
 @settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 150)
@@ -199,7 +201,7 @@ def test_interval_lines_and_guards_keep_real_time(
     except FaultsError:  # it never fires, or never again
         assert not expected
         return
-    agree(systemds, trigger, timing, expected, (low, high))
+    assert_agreement(systemds, trigger, timing, expected, (low, high))
     if timing.exec_condition:
         for systemd in systemds:
             fired, known = systemd.fires(timing.on_calendar, low, high, MAX_ITERATIONS)

@@ -1,4 +1,4 @@
-"""Golden imports: importing tests/golden_import/<case>/input with its `arguments` gives what is in `expected/`.
+"""Golden imports: importing tests/golden_import/<case>/input with its `arguments` writes the files in `expected/`.
 
 A case can have an `environment` (one NAME=value per line). All see the shop in tests/golden_import/project.
 """
@@ -20,7 +20,7 @@ CASES = sorted(path.parent for path in GOLDEN.glob("*/arguments"))
 NOW = "2026-11-24T12:00Z"
 
 
-def laid_out(case: Path, folder: Path) -> Path:
+def copy_case(case: Path, folder: Path) -> Path:
     """Copy the shop's project and the case's files into a folder."""
     shutil.copytree(GOLDEN / "project", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(case / "input", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""An import gives what the case's folder expects, formatted. A new case is a new folder; --write-golden writes it."""
+"""An import writes what the case's folder expects, formatted. A new case is a new folder; --write-golden writes it."""
 
 import shutil
 import subprocess
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.importers.golden_import import CASES, GOLDEN, laid_out, run, texts
+from tests.unit.importers.golden_import import CASES, GOLDEN, copy_case, run, texts
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_import_writes_what_its_folder_expects(case: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    written = run(case, laid_out(case, tmp_path))
+    written = run(case, copy_case(case, tmp_path))
     if request.config.getoption("--write-golden"):
         shutil.rmtree(case / "expected", ignore_errors=True)
         shutil.copytree(written, case / "expected")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.importers.golden_import import CASES, NOW, ROOT, environment, laid_out
+from tests.unit.importers.golden_import import CASES, NOW, ROOT, copy_case, environment
 
 CLOCKS = [case for case in CASES if (case / "input/clock.py").exists() and case.name != "imported_scheduler"]
 HORIZON = timedelta(days=3660)
@@ -52,7 +52,7 @@ def python(folder: Path, timezone: str, *arguments: str, **variables: str) -> An
 
 def imported(case: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The jobs of a case's expected clock files, as this project reads them, and the report."""
-    laid_out(case, folder)
+    copy_case(case, folder)
     (folder / "imported/clocks").mkdir(parents=True)
     for path in (case / "expected/clocks").glob("*.py"):
         (folder / "imported/clocks" / path.name).write_text(path.read_text())

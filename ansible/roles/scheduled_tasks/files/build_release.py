@@ -81,8 +81,8 @@ def builder(options):
     key = hashlib.sha256(f"{sys.version_info[:3]} {text}".encode()).hexdigest()[:8]
     venv = options.cache / f"builder-{key}"
     if not (venv / ".complete").exists():
-        lacking = "the controller's Python has no venv module ('apt-get install python3-venv')"
-        run([sys.executable, "-m", "venv", "--clear", str(venv)], lacking)
+        no_venv = "the controller's Python has no venv module ('apt-get install python3-venv')"
+        run([sys.executable, "-m", "venv", "--clear", str(venv)], no_venv)
         offline = ["--no-index", f"--find-links={options.wheelhouse}"] if options.wheelhouse else []
         pip = [str(venv / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
         where = "wheelhouse" if options.wheelhouse else "index"

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-A_DAY = 24 * 60 * 60  # seconds; no play takes that long
+MAX_BUNDLE_AGE = 24 * 60 * 60  # seconds; no play takes that long
 
 
 def main(bundle, release):
@@ -27,7 +27,7 @@ def main(bundle, release):
         install(bundle, release)
     bundle.unlink(missing_ok=True)
     for leftover in release.parent.glob("*.tar"):  # left by a controller that was killed before the installation
-        if leftover.stat().st_mtime < time.time() - A_DAY:
+        if leftover.stat().st_mtime < time.time() - MAX_BUNDLE_AGE:
             leftover.unlink()
 
 

@@ -21,7 +21,7 @@ NOT_SYNCHRONISED = 0x40  # STA_UNSYNC of adjtimex(2)
 MARK = "Written by Ansible, the role scheduled_tasks"
 OLDEST_SYSTEMD = 252
 OLDEST_PYTHON = (3, 11)
-FIRST_PERSON = 1000  # Debian's first uid that is not a system user
+FIRST_LOGIN_UID = 1000  # Debian's first uid that is not a system user
 
 
 def main():
@@ -131,7 +131,7 @@ def matches_its_name(config):
 
 
 def hash_of(path):
-    """The SHA-256 of a file's content."""
+    """Return the SHA-256 of a file's content."""
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
 
@@ -160,7 +160,7 @@ def clashes(opt, user):
         uid = pwd.getpwnam(user).pw_uid
     except KeyError:
         return
-    if uid == 0 or uid >= FIRST_PERSON:
+    if uid == 0 or uid >= FIRST_LOGIN_UID:
         yield "The user {} exists and is not a system user (uid {}): rename it.".format(user, uid)
 
 

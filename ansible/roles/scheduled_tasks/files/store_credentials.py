@@ -54,11 +54,11 @@ def write(folder, wanted):
     unfinished = folder + ".unfinished"
     os.mkdir(unfinished, 0o700)
     for name, value in wanted.items():
-        number = os.open(os.path.join(unfinished, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(number, "wb") as file:
+        descriptor = os.open(os.path.join(unfinished, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(value)
             file.flush()
-            os.fsync(number)
+            os.fsync(descriptor)
     os.rename(unfinished, folder)
 
 
