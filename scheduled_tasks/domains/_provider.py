@@ -17,43 +17,39 @@ if TYPE_CHECKING:
 
 
 class ProviderMissingError(ConfigurationError):
-    """A provider that a task needs is missing from the table provider."""
+    """The table provider has no row for the provider that a task needs."""
 
 
 @dataclass(frozen=True)
 class Provider:
     """A row of the table provider.
 
-    `asked_at` is the database's time when the row was read; later changes are left to the next synchronization.
+    `read_at` is the database's time when the row was read; later changes are left to the next synchronization.
     """
 
     id: int
     name: str
     last_synchronized_at: datetime | None
-    asked_at: datetime
+    read_at: datetime
 
 
 @dataclass(frozen=True)
 class VenueProvider:
-    """A venue of a provider. `asked_at` is as in `Provider`, `id` is the id in venue_provider."""
+    """A venue of a provider. `read_at` is as in `Provider`, `id` is the id in venue_provider."""
 
     id: int
     venue_id: int
     venue: str
     siret: str | None
     last_synchronized_at: datetime | None
-    asked_at: datetime
+    read_at: datetime
 
     def __str__(self) -> str:
         return f"{self.venue} ({self.siret or 'no SIRET'})"
 
 
 def provider_by_local_class(connection: Connection, local_class: str) -> Provider:
-    """The provider with a local class.
-
-    Raises:
-        ProviderMissingError: it is missing.
-    """
+    """The provider with this local class. Raises ProviderMissingError if the table has no such row."""
     rows = connection.execute(
         "SELECT id, name, last_synchronized_at, clock_timestamp() FROM provider WHERE local_class = %s", [local_class]
     ).fetchall()

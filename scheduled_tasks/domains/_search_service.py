@@ -7,7 +7,7 @@ its own retry rules. With httpx, both services of the example are called and ret
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from scheduled_tasks import setting
@@ -36,36 +36,23 @@ class Change:
         return {"action": "updateObject", "body": {"objectID": object_id, **self.record}}
 
 
-class SearchIndex:
-    """The index named by the settings; must be closed.
-
-    Raises:
-        ConfigurationError: a setting is missing, or the URL is invalid.
-    """
+class SearchIndex(Service):
+    """The index named by the settings; must be closed. Raises as `Service`, or if a setting is missing."""
 
     def __init__(self) -> None:
         application = setting("algolia_app_id")
-        self._service = Service(
+        super().__init__(
             "Algolia",
             setting("algolia_url", f"https://{application}.algolia.net"),
             headers={"X-Algolia-Application-Id": application, "X-Algolia-API-Key": setting("algolia_api_key")},
         )
         self._path = f"/1/indexes/{quote(setting('algolia_index', 'offers'), safe='')}/batch"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._service.close()
-
     def send(self, changes: Sequence[Change]) -> dict[int, ServiceError]:
-        """Send changes. If the service refuses a batch, halve it, so that only the faulty changes are refused.
+        """Send changes and return the refused offers with the reason; the service accepted all others.
 
-        Returns:
-            The refused offers with the reason. The service accepted all others.
-
-        Raises:
-            ServiceError: it accepts nothing now. It may have accepted a part: send everything again.
+        If the service refuses a batch, halve it, so that only the faulty changes are refused. Raises ServiceError if it
+        accepts nothing now. It may have accepted a part: send everything again.
         """
         try:
             self._send(changes)
@@ -79,9 +66,7 @@ class SearchIndex:
         return {}
 
     def _send(self, changes: Sequence[Change]) -> None:
-        answer = self._service.post(self._path, {"requests": [change.request for change in changes]})
+        answer = self.post(self._path, {"requests": [change.request for change in changes]})
         accepted = answer.get("objectIDs") if isinstance(answer, dict) else None
         if accepted != [str(change.offer_id) for change in changes]:
-            raise ServiceError(
-                f"{self._service.name}: POST {self._path}: the answer doesn't list the objectIDs that were sent"
-            )
+            raise ServiceError(f"{self.name}: POST {self._path}: the answer doesn't list the objectIDs that were sent")

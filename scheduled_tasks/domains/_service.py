@@ -1,4 +1,4 @@
-"""Call another company's JSON service over HTTP, with a timeout, and retry if that can help.
+"""Call another company's JSON service over HTTP, with a timeout and retries.
 
 A request goes in. The JSON of the answer comes out, or a `ServiceError` that names the service, the request and the
 answer. httpx makes the requests and stamina repeats them: its backoff hook can wait as long as Retry-After asks.
@@ -33,7 +33,7 @@ class ServiceError(ScheduledTasksError):
     Attributes:
         status: of the answer; 0 if there was none.
         is_temporary: whether the same request can succeed later.
-        retry_after: how many seconds the service asks us to wait, if it does.
+        retry_after: how many seconds the service asks the caller to wait, or None.
     """
 
     def __init__(
@@ -82,32 +82,24 @@ class Service:
         self._client.close()
 
     def get(self, path: str, params: Mapping[str, str | int]) -> Any:
-        """Get the JSON of a resource.
-
-        Raises:
-            ServiceError: the request failed, after `ATTEMPTS` attempts if they can help.
-        """
-        return self._ask("GET", path, params=dict(params))
+        """Get the JSON of a resource. Raises ServiceError if the last of up to `ATTEMPTS` requests failed."""
+        return self._request("GET", path, params=dict(params))
 
     def post(self, path: str, body: object) -> Any:
-        """Post a JSON body and return the JSON of the answer. It must be safe to send the request twice.
+        """Post a JSON body and return the JSON of the answer. Raises as `get`. It must be safe to send it twice."""
+        return self._request("POST", path, json=body)
 
-        Raises:
-            ServiceError: as for `get`.
-        """
-        return self._ask("POST", path, json=body)
-
-    def _ask(self, method: str, path: str, **request: Any) -> Any:
+    def _request(self, method: str, path: str, **request: Any) -> Any:
         import stamina
 
         for attempt in stamina.retry_context(
             on=_backoff, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=10.0
         ):
             with attempt:
-                return self._ask_once(method, path, request)
+                return self._request_once(method, path, request)
         raise AssertionError  # the last attempt returned or raised
 
-    def _ask_once(self, method: str, path: str, request: dict[str, Any]) -> Any:
+    def _request_once(self, method: str, path: str, request: dict[str, Any]) -> Any:
         import httpx
 
         request_name = f"{self.name}: {method} {path}"

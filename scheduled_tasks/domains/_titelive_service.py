@@ -50,20 +50,12 @@ Entry = TypeVar("Entry", StockEntry, ProductEntry)
 
 
 def connect() -> Service:
-    """The service at the setting `titelive_url`.
-
-    Raises:
-        ConfigurationError: the setting is missing or not a URL.
-    """
+    """The service at the setting `titelive_url`. Raises ConfigurationError if that is missing or not a URL."""
     return Service("Titelive", setting("titelive_url"))
 
 
 def stock_pages(service: Service, siret: str, modified_since: datetime | None) -> Iterator[list[StockEntry]]:
-    """The pages of a venue's stocks; a page has each reference once.
-
-    Raises:
-        ServiceError: a page can't be fetched, or is not as documented.
-    """
+    """The pages of a venue's stocks, each without duplicates. Raises ServiceError if a page fails or is malformed."""
     return _pages(service, f"/stocks/{siret}", "stocks", modified_since, _stock)
 
 

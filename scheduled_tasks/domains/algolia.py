@@ -1,8 +1,8 @@
 """Algolia: update the search index with the offers that changed, and delete those that expired.
 
 The table offer_index_queue has the offers to send; one request sends a batch. An offer leaves the queue only after the
-service accepted it. No transaction is open during a request: a batch is reserved for a while instead, so that nobody
-who changes an offer meanwhile has to wait, and no change is lost.
+service accepted it. No transaction is open during a request: a batch is reserved for a while instead, so that changing
+an offer never has to wait, and no change is lost.
 """
 
 from __future__ import annotations
@@ -97,11 +97,9 @@ class OffersRefusedError(ScheduledTasksError):
 @cron_context
 @cron_require_feature(FeatureToggle.INDEX_OFFERS)
 def index_offers(app: Application, *, batch_size: int = 500) -> None:
-    """Send the offers in the queue to the search index, and delete those there that are not for sale.
+    """Send the offers in the queue to the search index, and delete from it those that are not for sale.
 
-    Raises:
-        ServiceError: the search service accepts nothing now.
-        OffersRefusedError: it refused some offers and accepted all others.
+    Raises ServiceError if the service accepts nothing now, OffersRefusedError if it accepted all but some offers.
     """
     indexed, deleted = _drain(app.connection, batch_size, only_expired=False)
     logger.info("offers indexed", extra={"indexed": indexed, "deleted": deleted})

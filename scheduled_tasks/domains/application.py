@@ -26,9 +26,7 @@ class Application:
 
         A task commits with `with app.connection.transaction():`; writes outside such a block are lost, with a warning.
 
-        Raises:
-            ServiceUnavailableError: PostgreSQL can't be reached.
-            ConfigurationError: no database is configured.
+        Raises ServiceUnavailableError if PostgreSQL can't be reached, ConfigurationError if no database is configured.
         """
         if self._connection is None or self._connection.closed:
             from scheduled_tasks.run import database

@@ -14,12 +14,11 @@ from scheduled_tasks.domains.features import FeatureToggle
 
 if TYPE_CHECKING:
     from scheduled_tasks.domains.application import Application
-    from scheduled_tasks.run.database import Connection
 
 logger = logging.getLogger(__name__)
 
-# Stocks are locked first, in the order of their ids; bookings are locked after them and never waited for. So nobody who
-# locks in that order, or one row of each in any order, can deadlock with this task.
+# Returns the next expired bookings and locks their stocks, in the order of their ids. Bookings are locked afterwards,
+# and never waited for. So nobody who locks in that order, or one row of each in any order, can deadlock with this task.
 _NEXT_EXPIRED = """
 WITH expired AS MATERIALIZED (
     SELECT booking.id, booking.stock_id
@@ -80,7 +79,7 @@ def cancel_expired_bookings(app: Application, *, batch_size: int = 500) -> None:
     cancelled = given_back = after = 0
     while True:
         with app.connection.transaction():
-            ids = _next_expired(app.connection, after, batch_size)
+            [(ids,)] = app.connection.execute(_NEXT_EXPIRED, {"after": after, "batch_size": batch_size}).fetchall()
             if not ids:
                 break
             [(bookings, quantity)] = app.connection.execute(_CANCEL, {"ids": ids}).fetchall()
@@ -103,9 +102,3 @@ def mark_past_bookings_used(app: Application, *, batch_size: int = 500) -> None:
             break
         used += marked
     logger.info("past bookings marked used", extra={"used": used})
-
-
-def _next_expired(connection: Connection, after: int, batch_size: int) -> list[int]:
-    """Lock the stocks of the next expired bookings and return the bookings' ids."""
-    [(ids,)] = connection.execute(_NEXT_EXPIRED, {"after": after, "batch_size": batch_size}).fetchall()
-    return list(ids)

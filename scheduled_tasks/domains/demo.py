@@ -126,17 +126,11 @@ SELECT stock.id, 1 + b %% 2, status, made_at,
  ORDER BY b
 """
 
-_INSERT_QUEUE = """
-INSERT INTO offer_index_queue (offer_id) SELECT id FROM offer WHERE indexed_at IS NULL ORDER BY id
-"""
+_INSERT_QUEUE = "INSERT INTO offer_index_queue (offer_id) SELECT id FROM offer WHERE indexed_at IS NULL ORDER BY id"
 
 
 def fill(connection: Connection) -> str:
-    """Fill the example's tables in one transaction if they are empty.
-
-    Returns:
-        A sentence that says what was added; "" if the tables were not empty.
-    """
+    """Fill the example's tables in one transaction if they are empty; return what was added as a sentence, or ""."""
     with connection.transaction():
         connection.execute("LOCK TABLE venue IN SHARE ROW EXCLUSIVE MODE")  # with two at once, the second finds rows
         if connection.execute(_TABLES_ARE_EMPTY).fetchall() != [(True,)]:

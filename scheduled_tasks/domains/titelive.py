@@ -1,8 +1,8 @@
 """Titelive: synchronize the stocks of venues and the product catalogue with its HTTP service.
 
 Pages of the service go in. Products, offers and stocks are written, one page in each transaction, and changed offers
-are queued for the search index. A synchronization that breaks off is repeated from the start: the time up to which it
-is complete is written only at its end.
+are queued for the search index. A synchronization that fails is repeated from the start: the time up to which it is
+complete is written only at its end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scheduled_tasks.domains._service import Service
-    from scheduled_tasks.domains._titelive_service import ProductEntry, StockEntry
+    from scheduled_tasks.domains._titelive_service import StockEntry
     from scheduled_tasks.domains.application import Application
     from scheduled_tasks.run.database import Connection
 
@@ -97,8 +97,7 @@ DO UPDATE SET title = excluded.title, type = excluded.type, price = excluded.pri
 def synchronize_titelive_stocks(app: Application) -> None:
     """Update the stocks of venues from Titelive.
 
-    Raises:
-        VenuesFailedError: some venues failed; raised after the last venue, and names them.
+    Raises VenuesFailedError after the last venue if some failed, and names them.
     """
     with app.connection.transaction():
         provider = provider_by_local_class(app.connection, "TiteLiveStocks")
@@ -124,20 +123,25 @@ def synchronize_titelive_stocks(app: Application) -> None:
 def synchronize_titelive_products(app: Application) -> None:
     """Update the product catalogue from Titelive.
 
-    Raises:
-        ServiceError: a page can't be fetched; the pages before it are kept.
+    Raises ServiceError if a page can't be fetched; the pages before it are kept.
     """
     with app.connection.transaction():
         provider = provider_by_local_class(app.connection, "TiteLiveThings")
     received = changed = 0
     with _titelive_service.connect() as service:
         for page in _titelive_service.product_pages(service, provider.last_synchronized_at):
+            columns: dict[str, list[Any]] = {
+                "refs": [entry.ref for entry in page],
+                "titles": [entry.title for entry in page],
+                "types": [entry.type for entry in page],
+                "prices": [entry.price for entry in page],
+            }
             with app.connection.transaction():
-                changed += app.connection.execute(_UPSERT_PRODUCTS, _columns_of_products(page)).rowcount
+                changed += app.connection.execute(_UPSERT_PRODUCTS, columns).rowcount
             received += len(page)
     with app.connection.transaction():
         app.connection.execute(
-            "UPDATE provider SET last_synchronized_at = %s WHERE id = %s", [provider.asked_at, provider.id]
+            "UPDATE provider SET last_synchronized_at = %s WHERE id = %s", [provider.read_at, provider.id]
         )
     logger.info("products synchronized", extra={"products": received, "products_changed": changed})
 
@@ -159,7 +163,7 @@ def _synchronize_venue(connection: Connection, service: Service, venue: VenuePro
         unknown += counts[2]
     with connection.transaction():
         connection.execute(
-            "UPDATE venue_provider SET last_synchronized_at = %s WHERE id = %s", [venue.asked_at, venue.id]
+            "UPDATE venue_provider SET last_synchronized_at = %s WHERE id = %s", [venue.read_at, venue.id]
         )
     logger.info(
         "stocks of a venue synchronized",
@@ -185,12 +189,3 @@ def _write_stocks(connection: Connection, venue_id: int, page: list[StockEntry])
     connection.execute(_ADD_OFFERS, values)
     [(changed, without_price, unknown)] = connection.execute(_UPSERT_STOCKS, values).fetchall()
     return changed, without_price, unknown
-
-
-def _columns_of_products(page: list[ProductEntry]) -> dict[str, list[Any]]:
-    return {
-        "refs": [entry.ref for entry in page],
-        "titles": [entry.title for entry in page],
-        "types": [entry.type for entry in page],
-        "prices": [entry.price for entry in page],
-    }

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Relaxation(NamedTuple):
-    """The unit's lines, the purpose, and how much it adds to the score of `systemd-analyze security` at most."""
+    """The unit's lines, the purpose, and the most that it adds to the score of `systemd-analyze security`."""
 
     lines: tuple[str, ...]
     purpose: str

@@ -123,7 +123,7 @@ class Options:
         return dict(self.values)
 
     def text(self, name: str, default: str = "") -> str:
-        """The value of an option whose value is one text."""
+        """The value of an option that has one text as its value."""
         value = self.by_name.get(name, default)
         assert isinstance(value, str)  # noqa: S101 - its validator ensures it
         return value
@@ -151,7 +151,7 @@ class Options:
 
 
 def _shown(value: object) -> str:
-    """A value for a fault. A dictionary is shown without its values, so that secrets don't reach the logs of a CI."""
+    """The value as a fault shows it: a dict without its values, so that secrets don't reach the logs of a CI."""
     return f"{{{', '.join(f'{name!r}: …' for name in value)}}}" if isinstance(value, dict) else repr(value)
 
 
@@ -165,11 +165,8 @@ def read_options(given: Mapping[str, object], *, of_clock: bool = False) -> tupl
     for name, value in given.items():
         option = OPTIONS[name]
         if option.of_clock and not of_clock:
-            faults.append(
-                Fault(
-                    "is an option of clocks, not of jobs", f"write it in Clock(): {option.example}", name, repr(value)
-                )
-            )
+            instead = f"write it in Clock(): {option.example}"
+            faults.append(Fault("is an option of clocks, not of jobs", instead, name, repr(value)))
             continue
         try:
             values.append((name, option.validate(value)))

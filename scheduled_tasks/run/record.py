@@ -170,6 +170,7 @@ def _with_retries(act: Callable[[], T]) -> T:
 
 def storable(text: str) -> str:
     """An error's text as the table keeps it: cut, without passwords, NUL and lone surrogates (of file names)."""
+    # PostgreSQL's text can't hold the latter two.
     plain = text.encode(errors="backslashreplace").decode().replace("\0", "")
     return settings.without_secrets(plain)[:MAX_MESSAGE]
 

@@ -1,4 +1,4 @@
-"""Schedules: what a clock file says about time, and at which instants that fires.
+"""Schedules: parse what a clock file says about time, and compute the instants at which a job runs.
 
 Trigger fields go in; triggers, OnCalendar lines, occurrences, warnings and faults come out. The package does no I/O and
 never asks for the current time. Names are loaded on first use: the hot path gets the evaluator without APScheduler.

@@ -1,19 +1,18 @@
 """Write OnCalendar values: sets of numbers and sets of instants as systemd's lines.
 
-Sorted numbers or UTC instants go in; lines in the grammar of systemd.time(7) come out, as few as is easy. This module
-knows no rules of time zones.
+Sorted numbers or UTC instants go in; lines in the grammar of systemd.time(7) come out, few but not always the
+fewest possible. This module knows no rules of time zones.
 """
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-from scheduled_tasks.schedule.trigger import ALL
+from scheduled_tasks.schedule.trigger import ALL, month_length
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 Numbers = tuple[int, ...]
@@ -41,20 +40,15 @@ class Dates(NamedTuple):
 
 def calendar_line(dates: Dates, times: TimesOfDay, zone: str) -> str:
     """One OnCalendar value."""
-    weekdays = "" if dates.weekdays == ALL["weekday"] else f"{_weekdays(dates.weekdays)} "
+    weekdays = "" if dates.weekdays == ALL["weekday"] else f"{_ranges_text(dates.weekdays, WEEKDAYS.__getitem__)} "
     years = "*" if dates.years is None else numbers(dates.years, None, 4)
     months = numbers(dates.months, ALL["month"], 2)
     days = f"-{numbers(dates.days, ALL['day'], 2)}"
     if dates.from_end:
         days = "~01" if dates.from_end == 1 else "~07/1"
-    clock = ":".join(
-        (
-            numbers(times.hours, ALL["hour"], 2),
-            numbers(times.minutes, ALL["minute"], 2),
-            numbers(times.seconds, ALL["second"], 2),
-        )
-    )
-    return f"{weekdays}{years}-{months}{days} {clock} {zone}"
+    fields = zip(times, ("hour", "minute", "second"), strict=True)
+    time_of_day = ":".join(numbers(values, ALL[field], 2) for values, field in fields)
+    return f"{weekdays}{years}-{months}{days} {time_of_day} {zone}"
 
 
 @lru_cache(maxsize=4096)
@@ -68,12 +62,7 @@ def numbers(values: Numbers, everything: Numbers | None, width: int) -> str:
             # Never `00/5`: systemd counts on past the last value (25 o'clock), and in the night of a shift it then
             # skips the next midnight or fails with "Resource deadlock avoided" (252 and 257).
             return f"{values[0]:0{width}}..{values[-1]:0{width}}/{step}"
-    return ",".join(
-        f"{first:0{width}}" if first == last
-        else f"{first:0{width}}..{last:0{width}}" if last - first > 1
-        else f"{first:0{width}},{last:0{width}}"
-        for first, last in ranges(values)
-    )  # fmt: skip
+    return _ranges_text(values, lambda value: f"{value:0{width}}")
 
 
 def ranges(values: Iterable[int]) -> list[tuple[int, int]]:
@@ -87,16 +76,15 @@ def ranges(values: Iterable[int]) -> list[tuple[int, int]]:
     return result
 
 
-def _weekdays(values: Numbers) -> str:
+def _ranges_text(values: Numbers, text: Callable[[int], str]) -> str:
     return ",".join(
-        WEEKDAYS[first] if first == last
-        else f"{WEEKDAYS[first]}{'..' if last - first > 1 else ','}{WEEKDAYS[last]}"
+        text(first) if first == last else f"{text(first)}{'..' if last - first > 1 else ','}{text(last)}"
         for first, last in ranges(values)
-    )  # fmt: skip
+    )
 
 
 def by_value(pairs: Iterable[tuple[Member, Key]]) -> dict[Key, list[Member]]:
-    """Group members by their value, in their order."""
+    """Group the members of (member, value) pairs by value, in their order."""
     groups: dict[Key, list[Member]] = defaultdict(list)
     for member, value in pairs:
         groups[value].append(member)
@@ -130,7 +118,7 @@ class NthWeekday(NamedTuple):
 
 
 def nth_weekday(dates: Collection[date]) -> NthWeekday | None:
-    """The rule that yields these dates of one month, if there is one: a date in each of three or more successive years.
+    """The rule that yields these dates of one month, or None; needs one date in each of three or more successive years.
 
     Most zones move their clock by such rules; one line then replaces ten lines for ten years.
     """
@@ -141,9 +129,8 @@ def nth_weekday(dates: Collection[date]) -> NthWeekday | None:
     weekdays = {day.weekday() for day in dates}
     if len(weekdays) > 1 or high - low > 6:  # noqa: PLR2004 - seven successive days have each weekday once
         return None
-    # Of the weeks that contain them all, take the one that a person would name: the month's last, or its first to
-    # fourth.
-    length = min(monthrange(day.year, day.month)[1] for day in dates)
+    # Of the weeks that contain them all, take the one that a person would name: the month's last, or its 1st to 4th.
+    length = min(month_length(day.year, day.month) for day in dates)
     weeks = [first for first in range(max(high - 6, 1), low + 1) if first + 6 <= max(length, high)]
     named = [first for first in weeks if first + 6 == length] or [first for first in weeks if first % 7 == 1]
     first = (named or weeks)[0]

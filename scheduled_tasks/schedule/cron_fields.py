@@ -23,7 +23,7 @@ from apscheduler.triggers.cron.fields import MAX_VALUES, MIN_VALUES
 from scheduled_tasks.faults import Fault
 from scheduled_tasks.schedule.trigger import LAST, LAST_YEAR
 
-# Items that APScheduler reads to the last character. Its own patterns for names are not anchored at the end.
+# Items that APScheduler reads to the last character: its own patterns for names are not anchored at the end.
 NUMBERS = r"\*(/\d+)?|\d+(-\d+)?(/\d+)?"
 WHOLE = {
     "month": rf"{NUMBERS}|[a-z]+(-[a-z]+)?",
@@ -71,7 +71,8 @@ def _read(name: str, value: int | str) -> Field | Fault:
     try:
         field = CronTrigger.FIELDS_MAP[name](name, value)
     except ValueError as error:
-        return Fault(_sentence(str(error)), _instead(name, str(value)), name, shown)
+        problem = str(error)
+        return Fault(problem[:1].lower() + problem[1:], _instead(name, str(value)), name, shown)
     return numbers_of(name, field.expressions)
 
 
@@ -107,17 +108,9 @@ def _misread(name: str, item: str, shown: str) -> Fault | None:
     if stepped and stepped[1] in names and stepped[2] in names and int(stepped[3]):
         first, last = names.index(stepped[1]), names.index(stepped[2])
         meant = ",".join(names[first : last + 1 : int(stepped[3])])
-        return Fault(
-            f"APScheduler reads {item!r} as {start[0]!r} and silently drops the step",
-            f"write {name}={meant!r}",
-            name,
-            shown,
-        )
+        problem = f"APScheduler reads {item!r} as {start[0]!r} and silently drops the step"
+        return Fault(problem, f"write {name}={meant!r}", name, shown)
     return Fault(f"{item!r} is not understood", f"write {EXAMPLES[name]}", name, shown)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def _instead(name: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""Translate cron triggers: zoned lines, and absolute UTC lines for the hours that a shift of the clock affects.
+"""Translate cron triggers: lines in the job's zone, and absolute UTC lines for the hours that a shift affects.
 
 A Cron and a Period go in; a Timing comes out. If UTC lines alone are exact, they are used. How systemd handles gaps and
 folds was measured (252 and 257); decision 0004 has the results.
@@ -7,7 +7,7 @@ folds was measured (252 and 257); decision 0004 has the results.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
@@ -59,15 +59,14 @@ def pattern(cron: Cron, period: Period) -> tuple[tuple[str, ...], bool]:
     """The lines of a trigger without weeks, and whether a shift affects its hours in the period."""
     shifted = _shifted_hours(cron.zone, period.first, period.last)
     whole, edges = _bounds(cron, period)
-    if shifted.hours.isdisjoint(cron.hours):
+    if all(hour not in cron.hours for _, hour in shifted):
         lines = _zoned(cron, cron.hours, whole)
         return lines + absolute_lines(run.at for run in edges), False
     instants = [run.at for run in edges]
     # A zoned line must never name a time that does not exist or occurs twice: what systemd does then depends on the
-    # instant at which it evaluates the line, on the zone and on the line's other hours; it can even fail (decision
-    # 0004).
+    # instant at which it evaluates the line, the zone and the line's other hours; it can even fail (decision 0004).
     moved: dict[int, set[date]] = {hour: set() for hour in cron.hours}
-    for day, hour in shifted.places:
+    for day, hour in shifted:
         if hour in moved and cron.wants(day):
             instants.extend(run.at for run in resolve_hour(cron, day, hour) if cron.within(run.at))
             moved[hour].add(day)
@@ -117,23 +116,11 @@ def _bounds(cron: Cron, period: Period) -> tuple[tuple[DateWindow, ...], list[Oc
     return windows_between(first, last, since=period.first), runs
 
 
-@dataclass(frozen=True)
-class _ShiftedHours:
-    """The wall-clock hours that shifts affect: with their dates, and as hours of any day."""
-
-    places: tuple[tuple[date, int], ...]
-    hours: frozenset[int]
-
-
 @lru_cache(maxsize=1024)
-def _shifted_hours(zone: str, first: int, last: int) -> _ShiftedHours:
-    places = tuple(
-        (day, hour)
-        for shift in shifts(zone, first - 1, last + 1)
-        for day, hour in shift.hours
-        if first <= day.year <= last
-    )
-    return _ShiftedHours(places, frozenset(hour for _, hour in places))
+def _shifted_hours(zone: str, first: int, last: int) -> tuple[tuple[date, int], ...]:
+    """The wall-clock hours that shifts affect in these years, with their dates."""
+    hours = (hour for shift in shifts(zone, first - 1, last + 1) for hour in shift.hours)
+    return tuple((day, hour) for day, hour in hours if first <= day.year <= last)
 
 
 @lru_cache(maxsize=1024)
@@ -176,8 +163,7 @@ def _moved_in_day(cron: Cron, offset: int) -> Cron | None:
     if not cron.every_day and (hours[0] + cron.minutes[0] * 60 < 0 or latest >= DAY_SECONDS):
         return None
     if offset % 3600 == 0:
-        moved = tuple(sorted(hour % DAY_SECONDS // 3600 for hour in hours))
-        return replace(cron, zone="UTC", hours=moved)
+        return replace(cron, zone="UTC", hours=tuple(sorted(hour % DAY_SECONDS // 3600 for hour in hours)))
     times = time_combinations(
         [(h + m * 60 + s) % DAY_SECONDS for h in hours for m in cron.minutes for s in cron.seconds]
     )
@@ -188,26 +174,19 @@ def _moved_in_day(cron: Cron, offset: int) -> Cron | None:
 
 def _weeks(cron: Cron, period: Period) -> Timing:
     """ISO weeks, which OnCalendar does not support: their dates, one by one until the end of the period."""
-    day, dates = date(period.first, 1, 1), []
-    while day.year <= period.last:
-        if cron.wants(day):
-            dates.append(day)
-        day += DAY
-    shifted = [
-        (day, hour)
-        for day, hour in _shifted_hours(cron.zone, period.first, period.last).places
-        if hour in cron.hours and cron.wants(day)
-    ]
-    moved = set(shifted)
+    affected = _shifted_hours(cron.zone, period.first, period.last)
+    shifted = {(day, hour) for day, hour in affected if hour in cron.hours and cron.wants(day)}
     info = zone_info(cron.zone)
     partial_days = {bound.astimezone(info).date() for bound in (cron.start, cron.end) if bound}
     low = cron.start.astimezone(info).date() if cron.start else date.min
     high = cron.end.astimezone(info).date() if cron.end else date.max
     plain = {}
-    for day in dates:
-        hours = tuple(hour for hour in cron.hours if (day, hour) not in moved)
-        if hours and low <= day <= high and day not in partial_days:
+    day = date(period.first, 1, 1)
+    while day.year <= period.last:
+        hours = tuple(hour for hour in cron.hours if (day, hour) not in shifted)
+        if hours and low <= day <= high and day not in partial_days and cron.wants(day):
             plain[day.year, day.month, day.day] = hours
+        day += DAY
     instants = [run.at for day, hour in shifted for run in resolve_hour(cron, day, hour) if cron.within(run.at)]
     instants += [run.at for day in partial_days for run in resolve_days(cron, day, day) if cron.within(run.at)]
     lines = tuple(

@@ -27,30 +27,19 @@ def crontab_fields(text: str) -> dict[str, str]:
     """The cron trigger's fields for a crontab expression. Raises FaultsError if no single trigger is equivalent."""
     words = MACROS.get(text.strip().lower(), text).split()
     if len(words) != len(NAMES):
-        raise FaultsError([
-            Fault(
-                f"{len(words)} fields; a crontab line has five",
-                "write minute, hour, day of month, month and day of week, as in '11 7 * * 4'",
-                "crontab",
-                repr(text),
-            )
-        ])  # fmt: skip
+        instead = "write minute, hour, day of month, month and day of week, as in '11 7 * * 4'"
+        raise FaultsError([Fault(f"{len(words)} fields; a crontab line has five", instead, "crontab", repr(text))])
     fields = dict(zip(NAMES, words, strict=True))
     if not fields["day"].startswith("*") and not fields["day_of_week"].startswith("*"):
-        raise FaultsError([
-            Fault(
-                "a crontab line runs when day or weekday matches, a trigger only when both do",
-                "write two jobs, one with day= and one with day_of_week=",
-                "crontab",
-                repr(text),
-            )
-        ])  # fmt: skip
+        problem = "a crontab line runs when day or weekday matches, a trigger only when both do"
+        instead = "write two jobs, one with day= and one with day_of_week="
+        raise FaultsError([Fault(problem, instead, "crontab", repr(text))])
     fields["day_of_week"] = ",".join(_weekdays(item) for item in fields["day_of_week"].split(","))
     return fields
 
 
 def _weekdays(item: str) -> str:
-    """One item of the weekday field with names for numbers; ranges are spelled out, since Sunday is first or last."""
+    """Write one item of the weekday field as names; ranges are spelled out, since Sunday can be first or last."""
     match = re.fullmatch(r"(\*|[0-7]|[a-z]{3})(?:-([0-7]|[a-z]{3}))?(?:/(\d+))?", item.lower())
     if not match or (match[1] == "*" and not match[3]):
         return item

@@ -126,9 +126,9 @@ def _end_of_month(dates: Dates, days: Collection[int]) -> Iterator[Dates]:
     for month in dates.months:
         lengths = by_value((year, month_length(year, month)) for year in dates.years or ())
         for length, years in lengths.items():
-            left = tuple(day for day in range(length - dates.from_end + 1, length + 1) if day in days)
-            if left:
-                yield Dates(dates.weekdays, tuple(years), (month,), left)
+            last_days = tuple(day for day in range(length - dates.from_end + 1, length + 1) if day in days)
+            if last_days:
+                yield Dates(dates.weekdays, tuple(years), (month,), last_days)
 
 
 def _both(some: Numbers | None, others: Numbers | None) -> Numbers | None:

@@ -190,14 +190,12 @@ def resolve_hour(trigger: Cron, day: date, hour: int) -> Iterator[Occurrence]:
         for second in trigger.seconds:
             early = datetime(day.year, day.month, day.day, hour, minute, second, tzinfo=info)
             late = early.replace(fold=1)
-            # PEP 495: in a gap, fold=0 has the offset from before it, so astimezone shifts by its length.
-            before, after = early.utcoffset(), late.utcoffset()
-            if before is None or after is None or before >= after:
-                yield Occurrence(early, early.astimezone(UTC))
-                if before != after and repeating:
-                    yield Occurrence(late, late.astimezone(UTC))
-            elif not repeating:
-                yield Occurrence(early, early.astimezone(UTC))
+            # PEP 495: in a gap, fold=0 has the offset from before it, so `at` is later than `late_at` by its length.
+            at, late_at = early.astimezone(UTC), late.astimezone(UTC)
+            if at <= late_at or not repeating:
+                yield Occurrence(early, at)
+            if at < late_at and repeating:
+                yield Occurrence(late, late_at)
 
 
 def _in_order(unsorted: Iterable[Occurrence]) -> list[Occurrence]:

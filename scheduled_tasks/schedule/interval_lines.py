@@ -1,4 +1,4 @@
-"""Translate interval triggers: real time, so every line is in UTC.
+"""Translate interval triggers. They count real time, so every line is in UTC.
 
 An Interval and a Period go in; a Timing comes out. Whole days and divisors of a day become patterns, a few runs are
 written one by one, and anything else becomes a denser pattern with a guard, in sh, that counts. A guard judges the
@@ -44,31 +44,16 @@ def interval_timing(trigger: Interval, period: Period) -> Timing:
             return Timing(lines, exact_until=None if ended else period.until)
     step = gcd(every, DAY_SECONDS)
     if step < 60:  # noqa: PLR2004 - a guard more often than every minute costs more than the job
-        raise FaultsError([
-            Fault(
-                f"an interval of {every} s neither divides a day nor is whole minutes, so OnCalendar can't express it",
-                f"write {_nearest_divisor(every)} seconds",
-                "seconds",
-                str(every),
-            )
-        ])  # fmt: skip
+        problem = f"an interval of {every} s neither divides a day nor is whole minutes, so OnCalendar can't express it"
+        raise FaultsError([Fault(problem, f"write {_nearest_divisor(every)} seconds", "seconds", str(every))])
     if trigger.jitter and trigger.jitter >= step:
-        raise FaultsError([
-            Fault(
-                f"this interval's timer elapses every {step} s and a guard counts: the jitter has to be shorter",
-                f"write a jitter below {step}, or {_nearest_divisor(every)} seconds, which divides a day",
-                "jitter",
-                str(trigger.jitter),
-            )
-        ])  # fmt: skip
+        problem = f"this interval's timer elapses every {step} s and a guard counts: the jitter has to be shorter"
+        instead = f"write a jitter below {step}, or {_nearest_divisor(every)} seconds, which divides a day"
+        raise FaultsError([Fault(problem, instead, "jitter", str(trigger.jitter))])
     script = f"[ $(( ($(date +%s) - {anchor}) / {step} % {every // step} )) -eq 0 ]"
-    return Timing(
-        _daily(trigger, step, anchor, ALL["weekday"], period),
-        exec_condition=(("/bin/sh", "-c", script),),
-        warnings=(
-            f"an interval of {every} s does not divide a day: the timer elapses every {step} s, and a guard counts",
-        ),
-    )
+    warning = f"an interval of {every} s does not divide a day: the timer elapses every {step} s, and a guard counts"
+    lines = _daily(trigger, step, anchor, ALL["weekday"], period)
+    return Timing(lines, exec_condition=(("/bin/sh", "-c", script),), warnings=(warning,))
 
 
 def _daily(trigger: Interval, every: int, anchor: int, weekdays: Numbers, period: Period) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The linter of schedules: warn of what will surprise somebody, with exact dates.
+"""The linter of schedules: warn of runs that will surprise somebody, with exact dates.
 
 The jobs (name, trigger, timeout in seconds or None) and the current instant go in; `ScheduleWarning`s come out. All
 times come from the evaluator.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 
 from scheduled_tasks.schedule.evaluator import occurrences, resolve_days
@@ -18,7 +18,7 @@ from scheduled_tasks.schedule.zone import Shift, shifts
 
 Job = tuple[str, Trigger, float | None]
 MIN_CROWD = 5  # starts in one second that are worth a warning
-MAX_RUNS = 400  # runs of a job among which the shortest distance is looked for
+MAX_RUNS = 400  # runs of a job that are checked for overlaps
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _at_shift(name: str, trigger: Cron, shift: Shift) -> ScheduleWarning | None:
     matching = [(day, hour) for day, hour in shift.hours if hour in trigger.hours and trigger.wants(day)]
     if not matching:
         return None
-    days: set[date] = {day for day, _ in shift.hours}
+    days = {day for day, _ in shift.hours}
     runs = [run for run in resolve_days(trigger, min(days), max(days)) if trigger.within(run.at)]
     affected = [run for run in runs if shift.first <= run.nominal.replace(tzinfo=None) < shift.end]
     if not affected:
@@ -145,7 +145,7 @@ def _spread(at: datetime, names: tuple[str, ...], load: dict[int, int]) -> str:
     """Suggest the quietest minutes of the next quarter of an hour, one for each job in turn."""
     start = at.hour * 60 + at.minute
     minutes = sorted(range(start, start + 15), key=lambda minute: (load[minute % 1440], minute))
-    delays = [(name, minutes[n % len(minutes)] - start) for n, name in enumerate(names[1:6], 0)]
+    delays = [(name, minutes[n % len(minutes)] - start) for n, name in enumerate(names[1:6])]
     later = ", ".join(f"{name} by {delay} min" for name, delay in delays if delay)
     more = f", and so on for the other {len(names) - 6}" if len(names) > 6 else ""  # noqa: PLR2004
     return f"keep {names[0]}; delay {later}{more}; or write jitter=60 for each"

@@ -1,7 +1,7 @@
 """Parse the arguments of `add_job` into a Trigger, or collect all of their faults.
 
 A trigger's name or an APScheduler trigger object goes in, with the trigger's keyword arguments; a frozen Trigger comes
-out. Its zone is never silently the host's. Only this module and cron_fields import APScheduler, since the hot path
+out. The host's own zone is never used silently. Only this module and cron_fields import APScheduler, since the hot path
 must not.
 """
 
@@ -28,11 +28,7 @@ from scheduled_tasks.schedule.zone import zone_info
 CRON_FIELDS = CronTrigger.FIELD_NAMES
 UNITS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 COMMON = ("start_date", "end_date", "timezone", "jitter")
-KNOWN = {
-    "cron": (*CRON_FIELDS, *COMMON),
-    "interval": (*UNITS, *COMMON),
-    "date": ("run_date", "timezone"),
-}
+KNOWN = {"cron": (*CRON_FIELDS, *COMMON), "interval": (*UNITS, *COMMON), "date": ("run_date", "timezone")}
 # Names from other schedulers or from the other triggers, with the field that is probably meant.
 MEANT = {
     "cron": {unit: unit[:-1] for unit in UNITS} | {
@@ -53,36 +49,30 @@ class _TriggerReader:
     def __init__(self, timezone: str) -> None:
         self.faults: list[Fault] = []
         self.warnings: list[str] = []
-        self.zone = "UTC"  # until one is read, so that a faulty zone does not hide the faults of dates
+        self.zone = "UTC"  # until a valid one is read, so that faults of dates are found even if the zone is faulty
         self.read_zone(timezone)
 
     def fault(self, field: str, value: object, problem: str, instead: str) -> None:
         self.faults.append(Fault(problem, instead, field, repr(value) if field else ""))
 
-    def read_zone(self, value: object, field: str = "timezone") -> None:
+    def read_zone(self, value: object) -> None:
         name = zone_name(value)
         if name is None:
-            self.fault(field, value, "not a zone with a name", "write for example timezone='Europe/Paris'")
-            return
-        if name in HOST_ZONES or name.startswith(("posix/", "right/")):
-            self.fault(
-                field,
-                value,
-                "the host's own zone, or a copy",
-                "write for example timezone='Europe/Paris'",
-            )
-            return
-        try:
-            zone_info(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.fault(field, value, "unknown time zone", "write for example timezone='Europe/Paris'")
+            problem = "not a zone with a name"
+        elif name in HOST_ZONES or name.startswith(("posix/", "right/")):
+            problem = "the host's own zone, or a copy"
         else:
-            self.zone = name
+            try:
+                zone_info(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                problem = "unknown time zone"
+            else:
+                self.zone = name
+                return
+        self.fault("timezone", value, problem, "write for example timezone='Europe/Paris'")
 
     def read_instant(self, field: str, value: object) -> datetime | None:
-        """A date, a datetime or text as a UTC instant; without a zone of its own it is in the trigger's."""
-        if value is None:
-            return None
+        """A date, a datetime or text as a UTC instant; a value without a zone is in the trigger's."""
         try:
             local = convert_to_datetime(value, zone_info(self.zone), field)
         except (ValueError, TypeError) as error:
@@ -159,8 +149,8 @@ def _read_cron(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
 def _cron(
     reader: _TriggerReader, read: Mapping[str, Field], bounds: dict[str, Any], given: Mapping[str, object]
 ) -> Cron:
-    day = read["day"]
     _warn_of_frequent_runs(reader, read, given)
+    day = read["day"]
     cron = Cron(
         zone=reader.zone,
         years=None if read["year"].everything else read["year"].numbers,

@@ -26,7 +26,7 @@ ALL = {
 }
 WEEK = 7
 FEBRUARY = 2
-LAST = -1  # the "last" of `last fri`, beside 1..5
+LAST = -1  # `last` in `last fri`; the other positions are 1 to 5
 
 # Intervals without start_date are counted from here: midnight of a Monday, so that weeks start on Monday.
 ANCHOR = datetime(1970, 1, 5, tzinfo=UTC)

@@ -6,6 +6,7 @@ back. Imports only the standard library: the hot path uses it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -66,11 +67,9 @@ def zone_info(zone: str) -> ZoneInfo:
     return ZoneInfo(zone)
 
 
-@lru_cache(maxsize=1024)
 def offset_at(zone: str, at: datetime) -> timedelta:
     """The zone's offset from UTC at an instant."""
-    offset = at.astimezone(zone_info(zone)).utcoffset()
-    return offset or timedelta(0)
+    return at.astimezone(zone_info(zone)).utcoffset() or timedelta(0)
 
 
 @lru_cache(maxsize=4096)
@@ -80,19 +79,14 @@ def shifts_of_year(zone: str, year: int) -> tuple[Shift, ...]:
     zoneinfo has no list of transitions, so each day is compared with the next and a change is bisected to its second.
     No zone has ever had two shifts within a day.
     """
-    info = zone_info(zone)
-    at, stop = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    at = datetime(year, 1, 1, tzinfo=UTC)
+    before = offset_at(zone, at)
     result: list[Shift] = []
-    before = at.astimezone(info).utcoffset() or timedelta(0)
-    while at < stop:
-        after = (at + DAY).astimezone(info).utcoffset() or timedelta(0)
+    while at.year == year:
+        after = offset_at(zone, at + DAY)
         if after != before:
-            low, high = 0, 86400
-            while high - low > 1:
-                middle = (low + high) // 2
-                moved = (at + timedelta(seconds=middle)).astimezone(info).utcoffset() != before
-                low, high = (low, middle) if moved else (middle, high)
-            result.append(Shift(at + timedelta(seconds=high), before, after))
+            second = bisect_left(range(86400), 1, key=lambda n: offset_at(zone, at + n * SECOND) != before)
+            result.append(Shift(at + second * SECOND, before, after))
             before = after
         at += DAY
     return tuple(result)
