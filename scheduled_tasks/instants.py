@@ -20,6 +20,11 @@ def shown(at: datetime | None) -> str:
     return rfc3339(at).replace("T", " ") if at else "-"
 
 
+def in_sentence(at: datetime, zone: tzinfo = UTC, name: str = "UTC") -> str:
+    """An instant as sentences name it, 2026-11-24 07:00:00 Europe/Paris."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} {name}"
+
+
 def shown_locally(at: datetime, zone: tzinfo | None) -> str:
     """An instant as people in a zone read it, Tue 2026-11-24 07:00:00 +0100."""
     return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S %z}"

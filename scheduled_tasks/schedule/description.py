@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from scheduled_tasks.instants import in_sentence
 from scheduled_tasks.schedule.calendar_lines import Numbers, ranges
 from scheduled_tasks.schedule.trigger import ALL, LAST, Cron, Date, Interval, Trigger
 from scheduled_tasks.schedule.zone import zone_info
@@ -40,7 +41,7 @@ def describe(trigger: Trigger) -> str:
 
 
 def _local(at: datetime, zone: str) -> str:
-    return f"{at.astimezone(zone_info(zone)):%Y-%m-%d %H:%M:%S} {zone}"
+    return in_sentence(at, zone_info(zone), zone)
 
 
 def _length(seconds: int) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 
+from scheduled_tasks.instants import in_sentence
 from scheduled_tasks.schedule.evaluator import occurrences, resolve_days
 from scheduled_tasks.schedule.trigger import ALL, Cron, Interval, Trigger
 from scheduled_tasks.schedule.zone import Shift, shifts
@@ -105,7 +106,7 @@ def _overlap(
         ScheduleWarning(
             "overlap", (name,),
             f"a run can take {timeout:g} s, and the next is due {distance.total_seconds():g} s after the one at "
-            f"{at:%Y-%m-%d %H:%M:%S} UTC; a run that is due while the previous one still runs is not started",
+            f"{in_sentence(at)}; a run that is due while the previous one still runs is not started",
             (at,),
             "a shorter timeout, or fewer runs",
         )
@@ -134,7 +135,7 @@ def _crowds(jobs: Sequence[Job], now: datetime) -> list[ScheduleWarning]:
         seen.add(together)
         warnings.append(
             ScheduleWarning(
-                "crowd", together, f"{len(names)} jobs start in the same second, next at {at:%Y-%m-%d %H:%M:%S} UTC",
+                "crowd", together, f"{len(names)} jobs start in the same second, next at {in_sentence(at)}",
                 (at,), _spread(at, together, load),
             )
         )  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from scheduled_tasks.faults import Fault, FaultsError
+from scheduled_tasks.instants import in_sentence
 from scheduled_tasks.schedule.calendar_lines import absolute_lines
 from scheduled_tasks.schedule.cron_lines import cron_timing
 from scheduled_tasks.schedule.evaluator import occurrences
@@ -29,7 +30,7 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
     now = now.astimezone(UTC)
     if next(occurrences(trigger, after=now), None) is None:
         over = trigger.run_at if isinstance(trigger, Date) else trigger.end
-        ended = f"the last run would have been before {over:%Y-%m-%d %H:%M:%S} UTC" if over else "no date is left"
+        ended = f"the last run would have been before {in_sentence(over)}" if over else "no date is left"
         raise FaultsError([Fault(f"the trigger never fires again: {ended}", "remove the job, or give a later date")])
     period = Period(now.year, min((now + horizon).year, LAST_YEAR), now)
     if isinstance(trigger, Cron):

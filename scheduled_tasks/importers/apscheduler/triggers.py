@@ -22,6 +22,7 @@ from scheduled_tasks.importers.apscheduler.differences import find_differences
 from scheduled_tasks.importers.apscheduler.model import Value, is_plain, why_unknown, written
 from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB
 from scheduled_tasks.importers.codegen import literal
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.schedule import Trigger, read_trigger
 from scheduled_tasks.schedule.trigger import Date, Interval
 
@@ -164,7 +165,7 @@ def _differences(trigger: Trigger, original: Any, now: datetime) -> list[Differe
             text += ", so a restart no longer delays it"
         differences.append(Difference("phase", text, instead="write start_date to choose when it starts counting"))
     if isinstance(trigger, Date) and trigger.run_at <= now:
-        text = f"it was due at {trigger.run_at:%Y-%m-%dT%H:%M:%SZ}, which has passed: it never runs"
+        text = f"it was due at {rfc3339(trigger.run_at)}, which has passed: it never runs"
         differences.append(Difference("past", text))
     if trigger.jitter:
         early = f"APScheduler starts it up to {trigger.jitter} s early or late"
