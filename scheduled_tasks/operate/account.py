@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_INTERVAL = timedelta(minutes=1)
 HEARTBEAT_GAP = 3 * HEARTBEAT_INTERVAL  # heartbeats further apart than this are not regular
-HOST_TIMEOUT = timedelta(
-    minutes=5
-)  # after that long without a heartbeat a host is considered dead; other hosts audit it
+HOST_TIMEOUT = timedelta(minutes=5)  # without a heartbeat for so long a host is considered dead; other hosts audit it
 # After a gap a host is audited from its second heartbeat on: until then it may be catching up.
 SETTLING_TIME = HEARTBEAT_INTERVAL - timedelta(seconds=5)
 MAX_STEP = timedelta(hours=1)  # a long downtime is audited in steps, to bound memory

@@ -119,13 +119,10 @@ def _record_start(run: Run, task: Callable[..., Any], command_line: arguments.Co
             another host may be running, or a flag, which may be off.
         ConfigurationError: the same, but somebody has to fix the cause.
     """
-    with (
-        run.uninterruptible()
-    ):  # an interrupted import would leave half-initialised modules, which the end of the run needs
-        from scheduled_tasks.run import (
-            flags,
-            record,
-        )  # after the started line: if importing psycopg fails, there is an end line
+    # An interrupted import would leave half-initialised modules, which the end of the run needs.
+    with run.uninterruptible():
+        # Imported after the started line, so that a failed import of psycopg gets its end line.
+        from scheduled_tasks.run import flags, record
 
     feature = getattr(task, "__cron_feature__", None)
     terms = record.ClaimTerms(command_line.timeout, getattr(task, "__cron_idempotent__", False), command_line.overlap)

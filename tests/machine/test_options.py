@@ -69,10 +69,8 @@ def test_systemd_finds_the_units_sound_and_hardened(machine: Machine, limits: Jo
 
 def test_a_job_that_exceeds_its_memory_is_killed(machine: Machine, limits: Jobs) -> None:
     start(machine, limits.service("greedy"), limits.service("modest"))
-    assert values(machine, limits.service("greedy"), "Result") in (
-        ["oom-kill"],
-        ["signal"],
-    )  # signal: with cgroup v1
+    # "signal" with cgroup v1
+    assert values(machine, limits.service("greedy"), "Result") in (["oom-kill"], ["signal"])
     assert values(machine, limits.service("modest"), "Result") == ["success"]
 
 

@@ -23,9 +23,8 @@ from tests.roots import lacking, require
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.xdist_group(
-    "herd"
-)  # not at the same time: a start that is late by an interval would run the next slot
+# Not at the same time as the herd: a start that is late by an interval would run the next slot.
+pytestmark = pytest.mark.xdist_group("herd")
 
 EVERY = 10  # seconds from slot to slot
 # Seconds, a multiple of EVERY: one host is ahead by that much, the other behind.

@@ -237,9 +237,8 @@ def oracle(generated: Generated, zone: str, start: datetime, end: datetime) -> l
     while wall <= latest:
         before = wall if wall in shown else before  # the last minute that the clock showed
         if generated.wants(wall):
-            if (
-                wall not in shown
-            ):  # a gap: real time continues from the last minute shown; a repetition needs no substitute
+            # In a gap real time continues from the last minute shown; a repetition needs no substitute.
+            if wall not in shown:
                 minutes = [] if wall.hour in generated.repeating else [shown[before][-1] + (wall - before)]
             else:  # a fold: once, the first time; a repetition both times
                 minutes = shown[wall] if wall.hour in generated.repeating else shown[wall][:1]
