@@ -166,8 +166,7 @@ def host() -> Iterator[Host]:
         more = 'features = "fleet.features:FeatureToggle"\ndatabase_retry_timeout = 2\n'
         one.write(f"{ETC}/config.toml", config + more)
         one.write(f"{FOLDER}/fleet/features.py", FEATURES + '    ALARM = Feature("Runs what fails")\n')
-        example = EXAMPLE_TASK.format(import_features="from fleet.features import FeatureToggle")
-        one.write(f"{FOLDER}/fleet/tasks/example.py", example)
+        one.write(f"{FOLDER}/fleet/tasks/example.py", EXAMPLE_TASK.format(package="fleet"))
         one.write(MODULE, TASKS + GONE)
         one.write("/usr/local/bin/editor", EDITOR)
         for name in ("clocks", "run-task"):
