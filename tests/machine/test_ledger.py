@@ -74,7 +74,7 @@ DEATHS: dict[str, Death] = {
     "no_python": ("well, 'cron'", "failed", "exec", 203, "could not execute its command (exit code 203)"),
     "again": ("again, 'cron'", "ended", None, 0, ""),
 }
-OPTIONS = {"slow": ", timeout=8", "greedy": ", memory_max='120M'", "again": ", retries=1, retry_delay=1"}
+OPTIONS = {"slow": ", timeout=20", "greedy": ", memory_max='120M'", "again": ", retries=1, retry_delay=1"}
 
 
 @pytest.fixture(scope="module")
