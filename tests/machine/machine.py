@@ -301,11 +301,23 @@ def _remove(folder: Path) -> None:
     for mount in (folder / "root", folder):
         if mount.is_mount():
             subprocess.run(["umount", "--lazy", str(mount)], check=True)
-    for group in Path("/sys/fs/cgroup").rglob(f"scheduled-tasks-{folder.name}"):
+    groups = list(Path("/sys/fs/cgroup").rglob(f"scheduled-tasks-{folder.name}"))
+    # If systemd-nspawn was killed before its child, the machine is still up.
+    for process in _processes(groups):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    wait_for("the machine's processes to end", lambda: not _processes(groups), seconds=10)
+    for group in groups:
         _remove_group(group)
     with suppress(FileNotFoundError):
         folder.rmdir()
     folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _processes(groups: list[Path]) -> set[int]:
+    """The processes in control groups and all groups below them."""
+    lists = [file.read_text() for group in groups for file in group.rglob("cgroup.procs")]
+    return {int(process) for text in lists for process in text.split()}
 
 
 def _remove_group(group: Path) -> None:
