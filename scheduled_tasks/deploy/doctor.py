@@ -24,7 +24,7 @@ class Finding:
     Attributes:
         where: the unit, file or part of the machine.
         problem: what is wrong with it.
-        mend: the shell command that mends it, or shows what to mend; "" if there is none.
+        mend: the shell command that mends it, or shows what to mend; "" without one.
         advice: what a person has to do that no command can.
     """
 

@@ -70,7 +70,7 @@ class MachineState:
     """The state of the machine.
 
     Attributes:
-        units: the current set; empty if there is none.
+        units: the current set; empty before the first apply.
         links: our links below systemd's directory, each with whether it points where it should.
         conflicts: what is in the way of the wanted links.
         loaded: the clocks' timers and targets as systemd has them.

@@ -43,7 +43,7 @@ def can_report(places: Places) -> bool:
 
 
 def finish_apply(places: Places) -> Applied | None:
-    """Finish an apply that was killed while timers were stopped; None if there is none, or an apply is running.
+    """Finish an apply that was killed while timers were stopped; None if none was, or an apply is running.
 
     The current set stays current, old or new: which one the operator wanted is not known here.
     """
