@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("vm")  # it keeps two CPUs busy: one such machine at a time
 
-WITHIN = 400.0  # seconds; usually a minute and a half
+WITHIN = 900.0  # seconds; usually a minute and a half
 EMULATED = 20  # an emulated processor is slower by this factor, for which limits in seconds must leave time
 # The cases that depend on systemd and the kernel; how Python ends is the same everywhere.
 JOBS = {
@@ -49,9 +49,15 @@ scheduler = Clock(memory_max="200M")
 """
 AT_BOOT = f"""#!/bin/sh
 [ ! -e /srv/first ] || exec systemctl start clock-watch.service  # its timer would do so within a minute
-date --utc --date='+{2 * EMULATED} seconds' --iso-8601=seconds >/srv/first
-{FOLDER}/bin/clocks apply >{REPORT} 2>&1
-echo "applied: $?" >{REPORT}
+apply_for() {{
+    date --utc --date="+$1 seconds" --iso-8601=seconds >/srv/first
+    {FOLDER}/bin/clocks apply >{REPORT} 2>&1
+    echo "applied: $?" >{REPORT}
+}}
+# How long an apply takes depends on the host: the second one is done well before the first job is due.
+began=$(date +%s)
+apply_for 36000
+apply_for $((3 * ($(date +%s) - began) + {2 * EMULATED}))
 """
 UNITS = {
     "at-boot.service": """[Unit]

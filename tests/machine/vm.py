@@ -67,13 +67,13 @@ class VirtualMachine:
         ]  # fmt: skip
         return subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
-    def cut(self, what: str, condition: Callable[[], bool], *, seconds: float) -> None:
-        """Boot it, wait for a condition, and cut its power.
+    def cut(self, what: str, condition: Callable[[], bool], *, seconds: float, at: datetime | None = None) -> None:
+        """Boot it (`at` as in `boot`), wait for a condition, and cut its power.
 
         Raises:
             AssertionError: the condition stayed false; with the ends of its report and its console output.
         """
-        process = self.boot()
+        process = self.boot(at)
         try:
             wait_for(what, condition, seconds=seconds)
         except AssertionError as error:
