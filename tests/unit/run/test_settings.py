@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -126,25 +125,19 @@ FOREIGN = 54321
 
 @pytest.mark.parametrize("part", ["pyproject.toml", ""])
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("owner", "group", "mode", "reason"),
     [
-        (lambda path: os.chown(path, FOREIGN, -1), "{} belongs to uid 54321, neither to root nor to you"),
-        (lambda path: path.chmod(path.stat().st_mode | 0o002), "every user can write {}"),
-        (
-            lambda path: (os.chown(path, -1, FOREIGN), path.chmod(path.stat().st_mode | 0o020)),
-            "the group 54321 can write {}, and you are root",
-        ),
+        (FOREIGN, 0, 0o700, "{} belongs to uid 54321, neither to root nor to you"),
+        (0, 0, 0o702, "every user can write {}"),
+        (0, FOREIGN, 0o720, "the group 54321 can write {}, and you are root"),
     ],
 )
-def test_a_project_that_others_can_write_is_ignored_and_the_reason_is_shown(
-    project: Path,
-    capsys: pytest.CaptureFixture[str],
-    change: Callable[[Path], object],
-    reason: str,
-    part: str,
+def test_a_project_that_others_can_write_is_ignored_and_the_reason_is_shown(  # noqa: PLR0913, PLR0917 - cases
+    project: Path, capsys: pytest.CaptureFixture[str], owner: int, group: int, mode: int, reason: str, part: str
 ) -> None:
     require(lacking("giving files to other users", {}))
-    change(project.parent / part)
+    os.chown(project.parent / part, owner, group)
+    (project.parent / part).chmod(mode)
     with pytest.raises(ConfigurationError, match=r"^no configuration: "):
         settings.load()
     shown = reason.format(project.parent / part)
