@@ -62,9 +62,8 @@ def parameters_of(url: str, environment: Mapping[str, str]) -> dict[str, str]:
         named = {key: str(value) for key, value in conninfo_to_dict(url).items() if value}
     except psycopg.ProgrammingError:
         return {}
-    variables = {
-        option.keyword.decode(): (option.envvar or b"").decode() for option in psycopg.pq.Conninfo.get_defaults()
-    }
+    options = psycopg.pq.Conninfo.get_defaults()
+    variables = {option.keyword.decode(): option.envvar.decode() for option in options if option.envvar}
     exported = {key: environment[name] for key, name in variables.items() if environment.get(name)}
     service = named.get("service") or exported.get("service")
     return {**exported, **(_service(service, named, environment) if service else {}), **named}
@@ -91,7 +90,7 @@ def _ssl_mode(parameters: Mapping[str, str]) -> str:
     if certificates == "system":  # libpq then accepts nothing less
         return "verify-full"
     mode = parameters.get("sslmode", "prefer")
-    return "verify-ca" if mode == "require" and certificates else mode  # as older libpqs did
+    return "verify-ca" if mode == "require" and certificates else mode  # libpq, for backward compatibility
 
 
 def _remote_hosts(parameters: Mapping[str, str]) -> Iterator[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg.pq import Conninfo
 
-from scheduled_tasks.operate.transport import WHAT_TO_WRITE, configured_risks, risks
+from scheduled_tasks.operate.transport import WHAT_TO_WRITE, configured_risks, parameters_of, risks
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
@@ -113,3 +114,15 @@ def test_of_a_deployed_project_the_shells_environment_does_not_count(
     [found] = configured_risks()
     settings.load.cache_clear()
     assert found.startswith("database_url encrypts only if the server offers it")
+
+
+def test_libpq_reads_the_same_service_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "services"
+    file.write_text("# ours\n[other]\nhost=127.0.0.1\n[shop]\nhost=db.example.org\nsslmode=require\npassword=5=0%\n")
+    environment = {"PGSERVICEFILE": str(file), "PGSERVICE": "shop", "PGSSLMODE": "verify-full", "PGPORT": "5433"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    by_libpq = {option.keyword.decode(): (option.val or b"").decode() for option in Conninfo.get_defaults()}
+    read = parameters_of("", environment)
+    assert read == {key: by_libpq[key] for key in read}
+    assert set(read) == {"host", "sslmode", "password", "port", "service"}
