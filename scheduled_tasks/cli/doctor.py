@@ -25,7 +25,7 @@ from scheduled_tasks.deploy.doctor import (
 )
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.operate import feature_flags
-from scheduled_tasks.project import configured_features, enabled_clocks, open_database
+from scheduled_tasks.project import configured_features, database_now, enabled_clocks, open_database
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import settings
@@ -54,6 +54,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
         *(line for name in namespaces(files) for line in journal_findings(read_journal(name), datetime.now(UTC))),
         *_check_clock_files(),
         *_check_database(),
+        *_check_host(places),
     ]
     if as_json:
         show_json([asdict(finding) for finding in findings])
@@ -122,6 +123,27 @@ def _check_database() -> Iterator[Finding]:
         return
     for name in sorted(set(declared.__members__) - known):
         yield Finding(f"flag {name}", "not in the table: its default applies", "clocks features sync")
+
+
+def _check_host(places: names.Places) -> Iterator[Finding]:
+    """Check that no other machine in the database has this one's name or machine ID."""
+    from scheduled_tasks.operate import hosts
+
+    if places.home or not settings.load().deployed:
+        return
+    try:
+        machine = hosts.this_machine()
+        with open_database() as database:
+            twins = hosts.twins(database, machine)
+            hosts.require_own_name(database, machine, database_now(database))
+    except hosts.OtherMachineError as error:
+        yield Finding("host", str(error))
+    except ScheduledTasksError:
+        return  # without systemd or a database, the other checks say so
+    else:
+        mend = f"rm {hosts.MACHINE_ID}; systemd-machine-id-setup; clocks forget-host {machine.name} --yes; reboot"
+        for name in twins:
+            yield Finding("host", f"it has the machine ID of {name}: one is a clone of the other", mend)
 
 
 COMMANDS = (doctor,)
