@@ -166,23 +166,43 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
         ServiceUnavailableError: PostgreSQL is unreachable.
         ConfigurationError: it lacks our tables, or denies this role a statement.
     """
-    import psycopg  # most commands need no database
+    from scheduled_tasks.run import database  # most commands need no database
+
+    load_configuration()
+    with (
+        typed_errors(),
+        database.open_connection("clocks") as connection,
+        connection.transaction(force_rollback=True) if roll_back else nullcontext(),
+    ):
+        yield connection
+
+
+@contextmanager
+def typed_errors() -> Iterator[None]:
+    """Raise PostgreSQL's errors as ours, each in one line: those that the database or its rights cause."""
+    import psycopg
 
     from scheduled_tasks.run import database
 
-    load_configuration()
     try:
-        with (
-            database.open_connection("clocks") as connection,
-            connection.transaction(force_rollback=True) if roll_back else nullcontext(),
-        ):
-            yield connection
+        yield
     except psycopg.errors.UndefinedTable:
         raise database.SchemaMissingError from None
+    except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
+        problem = f"the database's tables are another release's: run `clocks migrate` ({_one_line(error)})"
+        raise ConfigurationError(problem) from error
     except psycopg.errors.InsufficientPrivilege as error:
-        raise ConfigurationError(f"PostgreSQL denied this: {error}") from error
-    except psycopg.OperationalError as error:
-        raise ServiceUnavailableError(f"the connection to PostgreSQL was lost: {error}") from error
+        raise ConfigurationError(f"PostgreSQL denied this: {_one_line(error)}") from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise ServiceUnavailableError(f"PostgreSQL refuses: {_one_line(error)}") from error
+    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+        raise ServiceUnavailableError(f"PostgreSQL did not answer in time: {_one_line(error)}") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise ServiceUnavailableError(f"the connection to PostgreSQL was lost: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def database_now(database: Connection) -> datetime:
