@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.errors import NotRootError, ScheduledTasksError, UsageError
-from scheduled_tasks.project import database_now, open_database
-from scheduled_tasks.run import settings
+from scheduled_tasks.project import database_now, has_database, open_database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +41,7 @@ def report_host(places: Places) -> None:
 
     if places.home or not places.is_running or not host_watch.can_report(places):
         return
-    if not settings.setting("database_url", ""):
+    if not has_database():
         return
     host = socket.gethostname()
     try:

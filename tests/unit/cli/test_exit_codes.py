@@ -73,7 +73,7 @@ def test_an_unexpected_error_is_1_and_one_line(path: tuple[str, ...], monkeypatc
     assert (done.exit_code, done.stderr) == (1, said)
     for debugged in (call("--debug", *argv), call(*argv, "--debug")):
         assert debugged.exit_code == 1
-        assert 'raise error\nValueError: a planted\nfault\n' in debugged.stderr
+        assert "raise error\nValueError: a planted\nfault\n" in debugged.stderr
         assert debugged.stderr.endswith(said)
 
 
