@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,7 +72,7 @@ def reconcile(
             attempt. Without it, systemd isn't asked.
     """
     # Many failures at once start many of these processes.
-    with (state / "reconcile.lock").open("w") as lock:
+    with (state / "reconcile.lock").open("w", opener=lambda name, flags: os.open(name, flags, 0o600)) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         by_name = {(job["clock"], job["job"]): job for job in jobs}
         results, failures = (sorted(state.glob(pattern)) for pattern in PENDING)

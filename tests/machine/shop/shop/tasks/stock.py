@@ -12,7 +12,7 @@ PRY = Path("/srv/pry.py")  # what a recount executes besides
 def recount():
     """Count the stock anew."""
     if PRY.exists():
-        exec(PRY.read_text())
+        exec(PRY.read_text(), {"logging": logging, "__name__": __name__})
     while STAY.exists():
         time.sleep(0.1)
     from shop.version import VERSION  # late, as large tasks import: a deploy meanwhile must not change it
