@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.errors import ScheduledTasksError, UsageError
-from scheduled_tasks.project import database_now, open_database
-from scheduled_tasks.run import settings
+from scheduled_tasks.project import database_now, has_database, open_database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from scheduled_tasks.render.names import Places
@@ -42,13 +42,19 @@ def actor() -> str:
     return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
 
 
+def show_warnings(warnings: Iterable[str]) -> None:
+    """Show on standard error what keeps nothing from going on."""
+    for warning in warnings:
+        click.echo(f"clocks: warning: {warning}", err=True)
+
+
 def report_host(places: Places) -> None:
     """Record in the database what this host has deployed and paused; if that fails, the watch does so later."""
     from scheduled_tasks.operate import host_watch
 
     if places.home or not places.is_running or not host_watch.can_report(places):
         return
-    if not settings.setting("database_url", ""):
+    if not has_database():
         return
     host = socket.gethostname()
     try:

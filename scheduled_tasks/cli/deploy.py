@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.common import report_host
+from scheduled_tasks.cli.common import report_host, show_warnings
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
 from scheduled_tasks.cli.output import show_json, show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339
-from scheduled_tasks.project import configured_host, enabled_clocks
+from scheduled_tasks.operate.transport import configured_risks
+from scheduled_tasks.project import configured_host, enabled_clocks, has_database
 from scheduled_tasks.render.units import render, unsupported_options
-from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.apply import Applied
@@ -143,6 +143,7 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
+    show_warnings(configured_risks())
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
@@ -220,7 +221,7 @@ def remove_units(*, everything: bool, root: Path, user: bool, as_json: bool) -> 
         raise UsageError("write 'clocks remove --all'; to remove one job, edit its clock file and run 'clocks apply'")
     places = chosen_places(root, user=user)
     _finish(remove_all(places), places, as_json=as_json)
-    remove_state(places, has_database=bool(settings.setting("database_url", "")))
+    remove_state(places, has_database=has_database())
 
 
 COMMANDS = (plan_units, apply_units, list_sets, rollback_units, remove_units)
