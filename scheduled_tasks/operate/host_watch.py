@@ -24,8 +24,8 @@ from scheduled_tasks.deploy.machine_state import inactive_timers, read_machine_s
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.operate import deployments, host_pauses, pauses, reconcile
+from scheduled_tasks.operate.pending.stuck_files import StuckFiles, stuck
 from scheduled_tasks.operate.slots import DeployedJob, Pause, Scope
-from scheduled_tasks.operate.stuck_files import StuckFiles, stuck
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import NO_JOBS, UnitSet
 from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence

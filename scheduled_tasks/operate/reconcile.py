@@ -15,9 +15,9 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scheduled_tasks.operate import spooled_results
 from scheduled_tasks.operate.failures import Failure, read_failure
-from scheduled_tasks.operate.stuck_files import StuckFiles
+from scheduled_tasks.operate.pending import spooled_results
+from scheduled_tasks.operate.pending.stuck_files import StuckFiles
 from scheduled_tasks.run.columns import END, SLOT, START, listed, without
 from scheduled_tasks.run.status import RunStatus
 

@@ -19,9 +19,9 @@ import pytest
 
 from scheduled_tasks import files
 from scheduled_tasks.operate import host_watch
+from scheduled_tasks.operate.pending.spooled_results import MAX_BYTES, MAX_FILES
+from scheduled_tasks.operate.pending.stuck_files import stuck
 from scheduled_tasks.operate.reconcile import Reconciled, reconcile
-from scheduled_tasks.operate.spooled_results import MAX_BYTES, MAX_FILES
-from scheduled_tasks.operate.stuck_files import stuck
 from scheduled_tasks.render.names import Places
 
 if TYPE_CHECKING:
