@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.cli.common import show_warnings
+from scheduled_tasks.cli.common import require_own_name, show_warnings
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import end_of_check, show_json
 from scheduled_tasks.clock import ClockSpec
@@ -65,6 +65,7 @@ def _faults(*, without_database: bool) -> Iterator[str]:
         yield from _fault_of(lambda: context.load_object(app, "app"))
     if not without_database:
         yield from _fault_of(_query_database)
+        yield from _fault_of(lambda: require_own_name(Places()))
 
 
 def _fault_of(check: Callable[[], object]) -> Iterator[str]:
