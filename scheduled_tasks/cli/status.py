@@ -131,7 +131,7 @@ def _failed(failure: Failure) -> str:
 @click.option("--watch", "live", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
 @json_option
 def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bool) -> None:
-    """Show each job's state, its last result, its next run, and any pause.
+    """Show each job's state, last result, next run and pauses.
 
     A job is bad from its first slot that failed, was missed or lost until a run of it ends well; a pause or a skipped
     slot changes nothing of that. Exits 3 if a job is bad, a host is dead, no job is deployed or a clock file has a
