@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 
+# The credential of operators' commands, the watch and the record of failed runs. Jobs get `database_url`.
+OPERATORS_DATABASE_URL = "operators_database_url"
+
+
 def value_if_configured(key: str) -> str:
     """A key of the configuration, or "": some commands work without a project."""
     try:
@@ -108,8 +112,10 @@ def configured_host(places: Places | None = None) -> Host:
         stable_path=str(Path(run_task).parents[1]) if deployed else "",
         configuration=Path(configuration.get("configuration") or configuration.path.resolve()),
         user=configuration.get("user"),
-        credentials=_names(configuration, "credentials"),
-        encrypted_credentials=_names(configuration, "encrypted_credentials"),
+        credentials=_names(configuration, "credentials", operators=False),
+        encrypted_credentials=_names(configuration, "encrypted_credentials", operators=False),
+        operators_credentials=_names(configuration, "credentials", operators=True),
+        encrypted_operators_credentials=_names(configuration, "encrypted_credentials", operators=True),
         credentials_folder=configuration.get("credentials_folder"),
         allow_network=_network(configuration),
         systemd_version=_systemd_version(configuration),
@@ -124,13 +130,14 @@ def configured_host(places: Places | None = None) -> Host:
 
 def _clocks_command(configuration: settings.Settings, run_task: str) -> str:
     """The path of `clocks`, beside run-task; "" if a service on this host would not find the database's URL."""
-    names = {*_names(configuration, "credentials"), *_names(configuration, "encrypted_credentials")}
-    names |= set(configuration.values.get("settings", {}))
-    return str(Path(run_task).with_name("clocks")) if "database_url" in names else ""
+    keys = ("credentials", "encrypted_credentials", "settings")
+    names = {name for key in keys for name in configuration.values.get(key, ())}
+    return str(Path(run_task).with_name("clocks")) if names & {"database_url", OPERATORS_DATABASE_URL} else ""
 
 
-def _names(configuration: settings.Settings, key: str) -> tuple[str, ...]:
-    return tuple(map(str, configuration.values.get(key, [])))
+def _names(configuration: settings.Settings, key: str, *, operators: bool) -> tuple[str, ...]:
+    names = map(str, configuration.values.get(key, []))
+    return tuple(name for name in names if (name == OPERATORS_DATABASE_URL) is operators)
 
 
 def _network(configuration: settings.Settings) -> tuple[str, ...]:
@@ -156,33 +163,68 @@ def _systemd_version(configuration: settings.Settings) -> int:
     return int(version)
 
 
+def has_database() -> bool:
+    """Whether a database is configured; an undeployed project has its embedded one without that."""
+    return bool(settings.setting(OPERATORS_DATABASE_URL, "") or settings.setting("database_url", ""))
+
+
 @contextmanager
 def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
-    """Connect to the project's database; a project that is not deployed is set up on first use.
+    """Connect to the project's database as an operator; a project that is not deployed is set up on first use.
+
+    The setting `operators_database_url` says where and as whom. Only if the services have no role of their own do
+    operators share their `database_url`, as in a checkout.
 
     With `roll_back`, everything happens in one transaction that is rolled back at the end, for a dry run.
 
     Raises:
         ServiceUnavailableError: PostgreSQL is unreachable.
-        ConfigurationError: it lacks our tables, or denies this role a statement.
+        ConfigurationError: it lacks our tables, or denies this role a statement; or only the services' URL is known.
     """
-    import psycopg  # most commands need no database
+    from scheduled_tasks.run import database  # most commands need no database
+
+    configuration = load_configuration()
+    url = settings.setting(OPERATORS_DATABASE_URL, "")
+    if not url and configuration.get("tasks_role"):
+        raise ConfigurationError(
+            f"{configuration.path}: tasks_role is set, so that database_url is for the services only, and operators' "
+            "commands and the watch have none: give this host a credential operators_database_url, or set "
+            "OPERATORS_DATABASE_URL"
+        )
+    with (
+        typed_errors(),
+        database.connect(url, name="clocks") if url else database.open_connection("clocks") as connection,
+        connection.transaction(force_rollback=True) if roll_back else nullcontext(),
+    ):
+        yield connection
+
+
+@contextmanager
+def typed_errors() -> Iterator[None]:
+    """Raise PostgreSQL's errors as ours, each in one line: those that the database or its rights cause."""
+    import psycopg
 
     from scheduled_tasks.run import database
 
-    load_configuration()
     try:
-        with (
-            database.open_connection("clocks") as connection,
-            connection.transaction(force_rollback=True) if roll_back else nullcontext(),
-        ):
-            yield connection
+        yield
     except psycopg.errors.UndefinedTable:
         raise database.SchemaMissingError from None
+    except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
+        problem = f"the database's tables are another release's: run `clocks migrate` ({_one_line(error)})"
+        raise ConfigurationError(problem) from error
     except psycopg.errors.InsufficientPrivilege as error:
-        raise ConfigurationError(f"PostgreSQL denied this: {error}") from error
-    except psycopg.OperationalError as error:
-        raise ServiceUnavailableError(f"the connection to PostgreSQL was lost: {error}") from error
+        raise ConfigurationError(f"PostgreSQL denied this: {_one_line(error)}") from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise ServiceUnavailableError(f"PostgreSQL refuses: {_one_line(error)}") from error
+    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+        raise ServiceUnavailableError(f"PostgreSQL did not answer in time: {_one_line(error)}") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise ServiceUnavailableError(f"the connection to PostgreSQL was lost: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def database_now(database: Connection) -> datetime:

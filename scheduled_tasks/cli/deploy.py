@@ -12,22 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.common import report_host
+from scheduled_tasks.cli.common import report_host, require_own_name, show_warnings
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
-from scheduled_tasks.cli.output import show_json, show_table
+from scheduled_tasks.cli.output import CHANGES_PENDING, show_json, show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339
-from scheduled_tasks.project import configured_host, enabled_clocks
+from scheduled_tasks.operate.transport import configured_risks
+from scheduled_tasks.project import configured_host, enabled_clocks, has_database
 from scheduled_tasks.render.units import render, unsupported_options
-from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.apply import Applied
     from scheduled_tasks.deploy.plan import Plan
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.render.unit_set import UnitSet
-
-SOMETHING_TO_DO = 2
 
 
 @click.command("plan")
@@ -68,7 +66,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
             click.echo(f"left out: {sentence}")
         if diff:
             click.echo("\n".join(("", *_diff(todo, state.units, files))))
-    sys.exit(0 if todo.is_empty else SOMETHING_TO_DO)
+    sys.exit(0 if todo.is_empty else CHANGES_PENDING)
 
 
 def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
@@ -138,11 +136,13 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
     places = chosen_places(root, user=user)
     clocks, host = enabled_clocks(), configured_host(places)
     files = render(clocks, host)
+    require_own_name(places)
     prepare(files, places)
     applied = apply(files, places)
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
+    show_warnings(configured_risks())
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
@@ -220,7 +220,7 @@ def remove_units(*, everything: bool, root: Path, user: bool, as_json: bool) -> 
         raise UsageError("write 'clocks remove --all'; to remove one job, edit its clock file and run 'clocks apply'")
     places = chosen_places(root, user=user)
     _finish(remove_all(places), places, as_json=as_json)
-    remove_state(places, has_database=bool(settings.setting("database_url", "")))
+    remove_state(places, has_database=has_database())
 
 
 COMMANDS = (plan_units, apply_units, list_sets, rollback_units, remove_units)

@@ -116,12 +116,17 @@ def _shared_units(host: Host) -> dict[str, str]:
 
 def _watch_units(host: Host) -> dict[str, str]:
     reconcile = command_line("/bin/sh", "-ec", FAILURE_SCRIPT, "sh", host.clocks_command, "reconcile")
+    drop_in = {
+        "places": host.places,
+        "credentials": _credentials(host, host.operators_credentials, ""),
+        "encrypted_credentials": _credentials(host, host.encrypted_operators_credentials, ".cred"),
+    }
     return {
         names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
-        names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, places=host.places),
+        names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in),
         names.WATCH_TIMER: _text(Template.WATCH_TIMER),
         names.FAILED: _text(Template.FAILED, command=reconcile),
-        names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN, places=host.places),
+        names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN, **drop_in),
     }
 
 

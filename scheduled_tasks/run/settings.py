@@ -2,22 +2,28 @@
 
 A setting comes from the environment, then from `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`), then from the
 configuration file: the one that `$SCHEDULED_TASKS_CONFIG` names, otherwise the nearest pyproject.toml with a
-`[tool.scheduled_tasks]` table, otherwise /etc/scheduled-tasks/config.toml. A project is deployed if its configuration
-isn't in a pyproject.toml; then nothing is set up on first use.
+`[tool.scheduled_tasks]` table, otherwise /etc/scheduled-tasks/config.toml, which a deployed release uses at once. A
+project is deployed if its configuration isn't in a pyproject.toml; then nothing is set up on first use.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 DEPLOYED_CONFIG = Path("/etc/scheduled-tasks/config.toml")
+_MAX_SIZE = 1 << 20  # bytes of a pyproject.toml; another user's file can be of any size
+RELEASE_MARK = ".complete"  # in the folder of a release that the role installed (install_release.py)
 
 KEYS = {
     "domains": "the package of task functions, for example shop.tasks",
@@ -39,8 +45,11 @@ KEYS = {
     "configuration": "the path at which the services find this file, if it is another one; a deployment writes it",
     "run_task": "the command that the services run; default: the project's own run-task",
     "database_retry_timeout": "seconds for which a run retries PostgreSQL at its start and its end; default: 30",
-    "tasks_role": "the PostgreSQL role of the services; `clocks migrate` allows it to read flags and write runs",
+    "tasks_role": "the PostgreSQL role of the services; `clocks migrate` allows it to read flags and record runs",
+    "tasks_tables": "names of the project's own tables, which the services' role can read and write",
+    "clock_roles": "a table from a clock to the PostgreSQL role that alone can record runs of it",
     "operators_role": "the PostgreSQL role of operators; `clocks migrate` allows it to switch flags and pause",
+    "monitors_role": "the PostgreSQL role of monitoring; `clocks migrate` allows it to read the ledger",
     "keep_runs": "days for which `clocks prune-runs` keeps runs; default: 400",
     "settings": "a table of settings for the tasks, which setting() reads",
 }
@@ -128,17 +137,79 @@ def load() -> Settings:
 def _find() -> Path:
     if named := os.environ.get("SCHEDULED_TASKS_CONFIG"):
         return Path(named).resolve()
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        path = folder / "pyproject.toml"
-        if path.is_file() and "[tool.scheduled_tasks]" in path.read_text(errors="replace"):
-            return path
+    # In a release, the folder in which an operator happens to be means nothing.
+    if not Path(sys.prefix, RELEASE_MARK).exists():
+        for path in _project_files():
+            if not (reason := _why_untrusted(path)):
+                return path
+            sys.stderr.write(f"ignored {path}: {reason}; if you trust it, name it in SCHEDULED_TASKS_CONFIG\n")
     if DEPLOYED_CONFIG.is_file():
         return DEPLOYED_CONFIG
     raise ConfigurationError(
         "no configuration: add a [tool.scheduled_tasks] table to your project's pyproject.toml (`clocks init` does), "
         f"or name the file in SCHEDULED_TASKS_CONFIG (on a deployed host it is {DEPLOYED_CONFIG})"
     )
+
+
+def _project_files() -> Iterator[Path]:
+    """The pyproject.toml files with our table, in the current folder and above, the nearest first."""
+    try:
+        here = Path.cwd()
+    except OSError:  # it was removed
+        return
+    for folder in (here, *here.parents):
+        path = folder / "pyproject.toml"
+        try:
+            if not path.is_file():
+                continue
+            with path.open("rb") as file:
+                if b"[tool.scheduled_tasks]" in file.read(_MAX_SIZE):
+                    yield path
+        except OSError:  # not ours to read
+            continue
+
+
+def _why_untrusted(path: Path) -> str:
+    """Why a project that was found, not named, isn't used; "" if it is.
+
+    Its code runs as the caller, so nobody but root and the caller may be able to write the file or put modules beside
+    it, as with git's safe.directory. Behind sudo the caller is the one who typed the command. Root takes no code from a
+    group either; for others, a group that can write is a team that works in one checkout.
+    """
+    caller, typed_by = os.geteuid(), os.environ.get("SUDO_UID", "")
+    trusted = {0, int(typed_by) if caller == 0 and typed_by.isdecimal() else caller}
+    for part in (path, path.parent):
+        status = part.stat()
+        if status.st_uid not in trusted:
+            return f"{part} belongs to {_user(status.st_uid)}, neither to root nor to you"
+        if status.st_mode & stat.S_IWOTH:
+            return f"every user can write {part}"
+        if caller == 0 and status.st_mode & stat.S_IWGRP and not _is_private(status):
+            return f"the group {status.st_gid} can write {part}, and you are root"
+    return ""
+
+
+def _user(uid: int) -> str:
+    import pwd  # only errors need it
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _is_private(status: os.stat_result) -> bool:
+    """Whether the group of a file is root's, or the owner's own, of the same name, as useradd makes for each user."""
+    import grp
+    import pwd
+
+    if status.st_gid == 0:
+        return True
+    try:
+        owner, group = pwd.getpwuid(status.st_uid).pw_name, grp.getgrgid(status.st_gid)
+    except KeyError:
+        return False
+    return group.gr_name == owner and set(group.gr_mem) <= {owner}
 
 
 def setting(name: str, default: str | None = None) -> str:

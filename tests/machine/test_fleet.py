@@ -42,6 +42,7 @@ DEPLOYED = {
     "/etc/scheduled-tasks/credentials/current": "700 root root",
     "/etc/scheduled-tasks/credentials/current/database_url": "600 root root",
     "/usr/local/bin/clocks": "755 root root",
+    "/usr/local/bin/run-task": "755 root root",
 }
 
 
@@ -133,6 +134,20 @@ def test_one_command_deploys_fresh_hosts(fleet: Controller, administrator: tuple
     assert rows(administrator, "SELECT name, is_active FROM feature") == [("SEND_MAIL", True)]
 
 
+def test_in_a_foreign_project_the_commands_of_a_host_run_none_of_its_code(fleet: Controller) -> None:
+    app1 = fleet.machines["app1"]
+    folder = app1.root / "srv/foreign"
+    (folder / "shop/tasks").mkdir(parents=True)
+    (folder / "pyproject.toml").write_text('[tool.scheduled_tasks]\ndomains = "shop.tasks"\nclocks = "shop.clocks"\n')
+    (folder / "shop/__init__.py").write_text("open('/srv/foreign/ran', 'w')\n")
+    for command in ("clocks", "/opt/scheduled-tasks/current/bin/clocks"):
+        assert "nightly" in app1.run("sh", "-c", f"cd /srv/foreign && {command} list").stdout
+    for command in ("run-task", "/opt/scheduled-tasks/current/bin/run-task"):
+        done = app1.run("sh", "-c", f"cd /srv/foreign && {command} stock.recoun", check=False)
+        assert (done.returncode, "did you mean stock.recount?" in done.stdout + done.stderr) == (64, True)
+    assert not (folder / "ran").exists()
+
+
 def test_a_second_run_changes_nothing(fleet: Controller) -> None:
     before = {name: state(machine) for name, machine in fleet.machines.items()}
     assert fleet.play("no change").changed == {"app1": [], "app2": []}
@@ -176,13 +191,13 @@ def test_a_running_job_ends_on_its_old_code_and_a_removed_clock_is_gone(
     (fleet.project / "shop/clocks/weekly.py").unlink()
     fleet.play("upgrade while a job runs, one clock fewer")
     assert app1.run("systemctl", "show", RECOUNT, "--property=MainPID").stdout == running
-    kept = app1.run("clocks", "prune-releases", "--keep=1", "--check").stdout
+    kept = app1.run("clocks", "prune-releases", "--keep=1", "--check", check=False).stdout
     (app1.root / STAY).unlink()
     wait_for("the job's end", lambda: app1.run("systemctl", "is-active", RECOUNT, check=False).returncode, seconds=20)
     assert [line["version"] for line in app1.log_lines(RECOUNT) if "version" in line] == ["1", "1"]
     assert version_run(app1) == "2"
     # The release that the job ran can be removed only after the job has ended.
-    later = app1.run("clocks", "prune-releases", "--keep=1", "--check").stdout
+    later = app1.run("clocks", "prune-releases", "--keep=1", "--check", check=False).stdout
     assert [line for line in later.splitlines() if line not in kept.splitlines()] != []
     for machine in fleet.machines.values():
         assert timers(machine) == [*NIGHTLY, "clock-watch.timer"]
@@ -327,7 +342,7 @@ def test_manual_changes_are_reverted(fleet: Controller) -> None:
         "install | Create the services' user",
         "config | Create the folders of the configuration",
         "config | Write the configuration",
-        "host | Install the operator's command",
+        "host | Install the operator's commands",
     ]
     assert fleet.play("mended by hand, dry run", "--limit=app1", "--check").changed == {"app1": mended}
     assert fleet.play("mended by hand", "--limit=app1").changed == {"app1": mended}
@@ -419,7 +434,7 @@ def test_a_removal_leaves_no_trace_but_the_database(fleet: Controller, administr
             "find / -xdev -name '*scheduled[-_]tasks*' -o -xdev -name '*clock-*' -newer /etc/hostname | grep -v ^/proc"
         )
         assert machine.run("sh", "-c", find, check=False).stdout == ""
-        assert not (machine.root / "usr/local/bin/clocks").exists()
+        assert not any((machine.root / "usr/local/bin" / name).exists() for name in ("clocks", "run-task"))
         assert machine.run("id", "scheduled-tasks", check=False).returncode == 1
         assert timers(machine) == []
     assert rows(administrator, "SELECT count(*) > 0 FROM task_run") == [(True,)]

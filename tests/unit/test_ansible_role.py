@@ -89,7 +89,11 @@ def test_exactly_the_tasks_with_secrets_are_not_logged() -> None:
         "check | Write the dry run's credentials",
     }
     secret = [name for name, option in specs()["main"]["options"].items() if option.get("no_log")]
-    assert secret == ["scheduled_tasks_credentials", "scheduled_tasks_database_url"]
+    assert secret == [
+        "scheduled_tasks_credentials",
+        "scheduled_tasks_database_url",
+        "scheduled_tasks_operators_database_url",
+    ]
 
 
 def test_a_tasks_name_starts_with_its_area() -> None:

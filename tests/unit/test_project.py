@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduled_tasks.errors import ConfigurationError
-from scheduled_tasks.project import configured_host
+from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError
+from scheduled_tasks.project import configured_host, open_database
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
@@ -68,3 +68,30 @@ def test_a_network_for_every_job_is_a_list_of_addresses(configuration: Path, add
     configuration.write_text(f"allow_network = {addresses}\n")
     with pytest.raises(ConfigurationError, match=problem):
         configured_host()
+
+
+def test_the_operators_credential_is_not_one_of_the_jobs(configuration: Path) -> None:
+    configuration.write_text(
+        'credentials = ["database_url", "operators_database_url"]\nencrypted_credentials = ["operators_database_url"]\n'
+    )
+    host = configured_host()
+    assert (host.credentials, host.encrypted_credentials) == (("database_url",), ())
+    assert host.operators_credentials == host.encrypted_operators_credentials == ("operators_database_url",)
+
+
+def test_operators_do_not_connect_as_the_services_role(configuration: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql:///tasks?host=/nowhere")
+    configuration.write_text('tasks_role = "tasks"\n')
+    with pytest.raises(ConfigurationError, match="give this host a credential operators_database_url"), open_database():
+        pass
+
+
+def test_operators_connect_with_a_credential_of_their_own(
+    configuration: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configuration.write_text('tasks_role = "tasks"\n')
+    (tmp_path / "database_url").write_text("postgresql:///tasks?host=/nowhere/tasks")
+    (tmp_path / "operators_database_url").write_text("postgresql:///tasks?host=/nowhere/operators")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(ServiceUnavailableError, match="/nowhere/operators/"), open_database():
+        pass

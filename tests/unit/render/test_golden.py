@@ -31,6 +31,7 @@ HOST = Host(
     configuration=Path("/etc/scheduled-tasks/config.toml"),
     user="scheduled-tasks",
     credentials=("database_url",),
+    operators_credentials=("operators_database_url",),
 )
 PROJECT = ReadingContext(domains="shop.tasks", timezone="", now=datetime(2026, 11, 23, tzinfo=UTC))
 

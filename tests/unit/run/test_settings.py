@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.run import settings
+from tests.roots import lacking, require
 
 
 @pytest.fixture
@@ -15,6 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration file, isolated from this process's own settings."""
     for name in ("SCHEDULED_TASKS_CONFIG", "CREDENTIALS_DIRECTORY", "ALGOLIA_API_KEY", "SCHEDULED_TASKS_DOMAINS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(settings, "DEPLOYED_CONFIG", tmp_path / "nowhere")
     monkeypatch.chdir(tmp_path)
     settings.load.cache_clear()
     file = tmp_path / "pyproject.toml"
@@ -113,3 +118,74 @@ def test_a_missing_file_is_named(project: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_required_key_says_what_to_write(project: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"clocks is not set: write clocks = … \(the package of clock files"):
         settings.load().require("clocks")
+
+
+FOREIGN = 54321
+
+
+@pytest.mark.parametrize("part", ["pyproject.toml", ""])
+@pytest.mark.parametrize(
+    ("owner", "group", "mode", "reason"),
+    [
+        (FOREIGN, 0, 0o700, "{} belongs to uid 54321, neither to root nor to you"),
+        (0, 0, 0o702, "every user can write {}"),
+        (0, FOREIGN, 0o720, "the group 54321 can write {}, and you are root"),
+    ],
+)
+def test_a_project_that_others_can_write_is_ignored_and_the_reason_is_shown(  # noqa: PLR0913, PLR0917 - cases
+    project: Path, capsys: pytest.CaptureFixture[str], owner: int, group: int, mode: int, reason: str, part: str
+) -> None:
+    require(lacking("giving files to other users", {}))
+    os.chown(project.parent / part, owner, group)
+    (project.parent / part).chmod(mode)
+    with pytest.raises(ConfigurationError, match=r"^no configuration: "):
+        settings.load()
+    shown = reason.format(project.parent / part)
+    assert capsys.readouterr().err == (
+        f"ignored {project}: {shown}; if you trust it, name it in SCHEDULED_TASKS_CONFIG\n"
+    )
+
+
+def test_a_project_of_the_user_behind_sudo_is_used(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require(lacking("giving files to other users", {}))
+    for path in (project, project.parent):
+        os.chown(path, FOREIGN, -1)
+    monkeypatch.setenv("SUDO_UID", str(FOREIGN))
+    assert settings.load().path == project
+
+
+def test_only_root_takes_the_word_of_sudo(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require(lacking("giving files to other users", {}))
+    for path in (project, project.parent):
+        os.chown(path, FOREIGN, -1)
+    monkeypatch.setenv("SUDO_UID", str(FOREIGN))
+    monkeypatch.setattr(os, "geteuid", lambda: FOREIGN + 1)
+    with pytest.raises(ConfigurationError, match=r"^no configuration: "):
+        settings.load()
+
+
+def test_a_team_that_shares_a_checkout_by_its_group_can_use_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require(lacking("giving files to other users", {}))
+    for path in (project, project.parent):
+        os.chown(path, FOREIGN, FOREIGN)
+        path.chmod(path.stat().st_mode | 0o020)
+    monkeypatch.setattr(os, "geteuid", lambda: FOREIGN)
+    assert settings.load().path == project
+
+
+def test_in_a_release_the_current_folder_means_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    release = tmp_path_factory.mktemp("release")
+    monkeypatch.setattr(sys, "prefix", str(release))
+    assert settings.load().path == project
+    settings.load.cache_clear()
+    (release / settings.RELEASE_MARK).touch()
+    with pytest.raises(ConfigurationError, match=r"^no configuration: "):
+        settings.load()
+
+
+def test_a_removed_folder_has_no_project(project: Path) -> None:
+    shutil.rmtree(project.parent)
+    with pytest.raises(ConfigurationError, match=r"^no configuration: "):
+        settings.load()

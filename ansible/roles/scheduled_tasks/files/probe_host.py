@@ -148,11 +148,11 @@ def has_user(user, wanted):
 
 def clashes(opt, user):
     """Yield foreign files and users with one of the role's names."""
-    command = "/usr/local/bin/clocks"
-    if os.path.exists(command):
-        with open(command, errors="replace") as file:
-            if MARK not in file.read():
-                yield "{} exists and is not the role's: move it away.".format(command)
+    for command in ("/usr/local/bin/clocks", "/usr/local/bin/run-task"):
+        if os.path.exists(command):
+            with open(command, errors="replace") as file:
+                if MARK not in file.read():
+                    yield "{} exists and is not the role's: move it away.".format(command)
     current = os.path.join(opt, "current")
     if os.path.exists(current) and not os.path.islink(current):
         yield "{} exists and is not a link: move it away.".format(current)
