@@ -27,7 +27,7 @@ def _migrate(database: Connection, *, check: bool = False) -> list[str]:
     if check:
         return migrations.pending(database, packages)
     applied = migrations.migrate(database, packages)
-    roles = {role: configuration.get(role) for role in ("tasks_role", "operators_role")}
+    roles = {role: configuration.get(role) for role in ("tasks_role", "operators_role", "monitors_role")}
     if any(roles.values()):
         grant(database, **roles)
     return applied

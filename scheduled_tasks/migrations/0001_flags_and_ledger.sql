@@ -8,7 +8,8 @@ CREATE TABLE feature (
     updated_at  timestamptz NOT NULL DEFAULT now(),
     updated_by  text NOT NULL,
     reason      text,
-    reverts_at  timestamptz          -- a temporary switch: from then on the opposite of is_active applies
+    -- A temporary switch: from then on the opposite of is_active applies.
+    reverts_at  timestamptz CHECK (reverts_at BETWEEN '2000-01-01Z' AND '2200-01-01Z')
 );
 
 -- Refers to the flag by name, not id: the history stays when a flag is deleted.
@@ -54,7 +55,22 @@ CREATE TABLE task_run (
     memory_peak   bigint,            -- bytes
     cpu_seconds   double precision,
     is_idempotent boolean NOT NULL DEFAULT false,  -- whether another host may take it over once it has expired
-    is_exclusive  boolean NOT NULL DEFAULT false   -- whether no other slot of its job may run meanwhile
+    is_exclusive  boolean NOT NULL DEFAULT false,  -- whether no other slot of its job may run meanwhile
+    -- One row that a program can't read or compute with must not stop the watch of every host.
+    CONSTRAINT instants_from_2000_to_2200 CHECK (
+        least(scheduled_at, started_at, ended_at, expires_at) >= '2000-01-01Z'
+        AND greatest(scheduled_at, started_at, ended_at, expires_at) < '2200-01-01Z'
+    ),
+    CONSTRAINT names_of_at_most_255_characters CHECK (
+        greatest(length(task), length(clock), length(job), length(slot_host), length(host), length(release),
+                 length(error_type)) <= 255
+    ),
+    CONSTRAINT texts_of_at_most_4000_characters CHECK (greatest(length(error_message), length(reason)) <= 4000),
+    -- NaN is greater than every other number.
+    CONSTRAINT plausible_numbers CHECK (
+        least(duration, cpu_seconds, memory_peak, attempt) >= 0 AND greatest(duration, abs(lag), cpu_seconds) < 1e10
+        AND attempt <= 1000000
+    )
 );
 
 CREATE UNIQUE INDEX task_run_slot ON task_run (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL;
@@ -67,6 +83,23 @@ CREATE INDEX task_run_failed_at ON task_run (started_at) WHERE status IN ('faile
 CREATE INDEX task_run_started_at ON task_run (started_at);
 CREATE INDEX task_run_clock_job_started_at ON task_run (clock, job, started_at);
 CREATE INDEX task_run_task_started_at ON task_run (task, started_at);
+
+-- Attempts at slots that were claimed again: the slot's row has the last one. A column of task_run is added here too.
+CREATE TABLE past_attempt (replaced_at timestamptz NOT NULL, LIKE task_run);
+
+CREATE INDEX past_attempt_run_id ON past_attempt (run_id);
+CREATE INDEX past_attempt_slot ON past_attempt (clock, job, scheduled_at, slot_host);
+CREATE INDEX past_attempt_started_at ON past_attempt (started_at);
+
+-- A trigger, so that no statement can forget it. SECURITY DEFINER: nobody else inserts here, not even an operator.
+CREATE FUNCTION keep_past_attempt() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO past_attempt SELECT clock_timestamp(), old.*;
+    RETURN new;
+END $$;
+
+CREATE TRIGGER keep_past_attempt BEFORE UPDATE ON task_run FOR EACH ROW
+WHEN ((old.run_id, old.attempt) IS DISTINCT FROM (new.run_id, new.attempt)) EXECUTE FUNCTION keep_past_attempt();
 
 -- The schedule that each host had for each job, from when until when: the watch compares it with the ledger. When a
 -- deploy changes a job, its row is closed and a new one opened.
@@ -104,10 +137,29 @@ CREATE TABLE pause (
     paused_at  timestamptz NOT NULL DEFAULT now(),
     paused_by  text NOT NULL,
     reason     text NOT NULL,
-    until      timestamptz,
+    until      timestamptz CHECK (until BETWEEN '2000-01-01Z' AND '2200-01-01Z'),
     resumed_at timestamptz,
     resumed_by text,
     local_id   text UNIQUE           -- of a pause that a host keeps itself: repeated reports are one row
 );
 
 CREATE INDEX pause_active ON pause (clock, job) WHERE resumed_at IS NULL;
+
+-- Optional: a role that has rows here touches slots of these clocks only, and nobody else those.
+CREATE TABLE role_clock (
+    role  text NOT NULL,
+    clock text NOT NULL,
+    PRIMARY KEY (role, clock)
+);
+
+-- A task can create temporary tables, so a function with the owner's rights must not find those before ours.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['keep_past_attempt']
+    LOOP
+        EXECUTE format('ALTER FUNCTION %I SET search_path = %I, pg_temp', name, current_schema());
+        EXECUTE format('REVOKE ALL ON FUNCTION %I FROM PUBLIC', name);
+    END LOOP;
+END $$;

@@ -22,14 +22,19 @@ OPERATORS = {
     "feature_change": "SELECT, INSERT",
     "pause": "SELECT, INSERT, UPDATE",
     "task_run": "SELECT, INSERT, UPDATE, DELETE",
+    "past_attempt": "SELECT, DELETE",
+    "role_clock": "SELECT",
     "deployed_job": "SELECT, INSERT, UPDATE, DELETE",
     "host": "SELECT, INSERT, UPDATE, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)
+MONITORS = dict.fromkeys(OWN, "SELECT")
 
 
-def grant(connection: psycopg.Connection[Any], *, tasks_role: str, operators_role: str) -> None:
+def grant(
+    connection: psycopg.Connection[Any], *, tasks_role: str, operators_role: str, monitors_role: str = ""
+) -> None:
     """Grant each role its privileges on the ledger's tables, and revoke all others.
 
     The services' role can also read and write the rows of the project's own tables, which its migrations created.
@@ -40,7 +45,7 @@ def grant(connection: psycopg.Connection[Any], *, tasks_role: str, operators_rol
     if tasks_role == operators_role:
         raise ConfigurationError(f"tasks_role and operators_role are both {tasks_role!r}: a task could switch flags")
     with connection.transaction():
-        for role, rights in ((tasks_role, TASKS), (operators_role, OPERATORS)):
+        for role, rights in ((tasks_role, TASKS), (operators_role, OPERATORS), (monitors_role, MONITORS)):
             if role:
                 _require(connection, role)
                 _grant(connection, role, rights)

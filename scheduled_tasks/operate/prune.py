@@ -27,7 +27,9 @@ def prune(connection: psycopg.Connection[Any], keep_days: float) -> int:
         pruned += deleted
         if deleted < BATCH_ROWS:
             break
-    connection.execute(
-        "DELETE FROM deployed_job WHERE valid_until < now() - make_interval(days => 1) * %s", [keep_days]
-    )
+    for table, ended in (("past_attempt", "started_at"), ("deployed_job", "valid_until")):
+        connection.execute(
+            f"DELETE FROM {table} WHERE {ended} < now() - make_interval(days => 1) * %s",  # noqa: S608 - our own text
+            [keep_days],
+        )
     return pruned

@@ -152,7 +152,8 @@ def _record_failure(
     # The run's own result stays, unless it is `Stopped` by a signal: systemd knows why it sent the signal.
     known = connection.execute(
         "UPDATE task_run SET status = 'failed', ended_at = coalesce(ended_at, %(ended_at)s, clock_timestamp()),"
-        " duration = coalesce(duration, extract(epoch FROM coalesce(%(ended_at)s, clock_timestamp()) - started_at)),"
+        " duration = coalesce(duration,"
+        "  greatest(0, extract(epoch FROM coalesce(%(ended_at)s, clock_timestamp()) - started_at))),"
         " exit_code = coalesce(exit_code, %(exit_code)s), error_type = %(error_type)s,"
         " error_message = %(error_message)s, cpu_seconds = coalesce(cpu_seconds, %(cpu_seconds)s),"
         " memory_peak = coalesce(memory_peak, %(memory_peak)s), reason = CASE WHEN status <> 'lost' THEN reason END"
@@ -175,7 +176,7 @@ def _record_failure(
                 "status": RunStatus.FAILED,
                 "attempt": 0,
                 "lag": (failure.started_at - slot).total_seconds(),
-                "duration": (failure.ended_at - failure.started_at).total_seconds() if failure.ended_at else 0,
+                "duration": max(0, (failure.ended_at - failure.started_at).total_seconds()) if failure.ended_at else 0,
             }
             known = connection.execute(_LATE, values | {"result": json.dumps(result, default=str)}).rowcount
     path.unlink()

@@ -45,8 +45,11 @@ KEYS = {
     "configuration": "the path at which the services find this file, if it is another one; a deployment writes it",
     "run_task": "the command that the services run; default: the project's own run-task",
     "database_retry_timeout": "seconds for which a run retries PostgreSQL at its start and its end; default: 30",
-    "tasks_role": "the PostgreSQL role of the services; `clocks migrate` allows it to read flags and write runs",
+    "tasks_role": "the PostgreSQL role of the services; `clocks migrate` allows it to read flags and record runs",
+    "tasks_tables": "names of the project's own tables, which the services' role can read and write",
+    "clock_roles": "a table from a clock to the PostgreSQL role that alone can record runs of it",
     "operators_role": "the PostgreSQL role of operators; `clocks migrate` allows it to switch flags and pause",
+    "monitors_role": "the PostgreSQL role of monitoring; `clocks migrate` allows it to read the ledger",
     "keep_runs": "days for which `clocks prune-runs` keeps runs; default: 400",
     "settings": "a table of settings for the tasks, which setting() reads",
 }

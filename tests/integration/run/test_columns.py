@@ -21,6 +21,17 @@ def test_the_columns_are_those_of_the_table(connection: psycopg.Connection[Any])
     assert dict(table) == START | TERMS | END | BY_POSTGRESQL
 
 
+def test_a_past_attempt_has_the_same_columns_in_the_same_order(connection: psycopg.Connection[Any]) -> None:
+    def columns(table: str) -> list[Any]:
+        return connection.execute(
+            "SELECT attname, atttypid FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum",
+            [table],
+        ).fetchall()
+
+    assert [name for name, _ in columns("past_attempt")[:1]] == ["replaced_at"]
+    assert columns("past_attempt")[1:] == columns("task_run")
+
+
 def test_a_result_has_the_columns_that_a_runs_end_fills() -> None:
     assert set(Result._fields) - {"run_id", "attempt"} == set(END)
 
