@@ -91,10 +91,10 @@ def read_clocks(
 
 def _unanswered(error: UnansweredError, path: Path) -> Fault:
     """The fault of a file that didn't let its process answer; the stack of a hang or a crash has its line."""
-    frames = re.findall(rf'File "{re.escape(str(path))}", line (\d+)', error.output)
+    places = re.findall(rf'{re.escape(str(path))}(?:", line |:)(\d+)', f"{error.problem}\n{error.output}")
     printed = f"; it printed:\n{indent(error.output, '    ')}" if error.output else ""
     instead = "a clock file only declares jobs: what it does besides, or its imports do, belongs into a task"
-    return Fault(f"{error.problem} while it is read", instead + printed, line=int(frames[0]) if frames else 1)
+    return Fault(f"{error.problem} while it is read", instead + printed, line=int(places[0]) if places else 1)
 
 
 def read_clock(path: Path, name: str, context: ReadingContext) -> ClockSpec:

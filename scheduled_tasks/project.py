@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
 from scheduled_tasks.clock_job import ReadingContext
@@ -64,7 +64,10 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
         make_app=context.application_factory(configuration.get("app")),
         lines=lines,
     )
-    return read_clocks(clock_files(configuration.require("clocks")), reading, _note)
+    package = configuration.require("clocks")
+    # A package of the project is imported to find its folder.
+    files = ask_project(lambda: [(name, str(path)) for name, path in clock_files(package)], f"clocks = {package!r}")
+    return read_clocks([(name, Path(path)) for name, path in files], reading, _note)
 
 
 def _note(text: str) -> None:
@@ -115,7 +118,8 @@ def configured_features() -> type[Enum]:
     """The project's enum of feature flags."""
     path = load_configuration().require("features")
     declared = ask_project(lambda: _declared_features(path), f"features = {path!r}")
-    return Enum(path, {name: Feature(description, default=default) for name, description, default in declared})
+    members = {name: Feature(description, default=default) for name, description, default in declared}
+    return cast("type[Enum]", Enum(path, members))
 
 
 def _declared_features(path: str) -> list[tuple[str, str, bool]]:

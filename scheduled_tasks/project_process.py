@@ -11,6 +11,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import re
 import resource
 import selectors
 import signal
@@ -19,6 +20,7 @@ import sys
 import time
 import traceback
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
@@ -27,8 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TIMEOUT = 60.0  # seconds for one answer; code that takes longer to import waits for something
-MAX_OUTPUT = 4000  # bytes that are kept of what one request printed: its end
+MAX_OUTPUT = 20_000  # bytes that are kept of what one request printed: its end
 END_TIMEOUT = 2.0  # seconds for a hanging child to say where it hangs, and for one that is gone to be dead
+# In a stack, as faulthandler prints it, from the first frame that is ours.
+_OWN_FRAMES = re.compile(
+    r"(?<=most recent call first\):\n)((?:  File .*\n)*?)"
+    rf'  File "{re.escape(str(Path(__file__).parent))}/(?:clock_file|project|project_process|run/.*)\.py"(?s:.*)'
+)
 _CHUNK, _MAX_CHUNKS = 1 << 16, 64  # bytes; how many are read at once of an output that may have no end
 
 
@@ -106,6 +113,9 @@ class ProjectProcess:
             try:
                 self._socket.close()
                 _serve(theirs, printing, self._answer)
+            except BaseException:  # noqa: BLE001 - such as a closed connection; nothing of it may reach the caller
+                traceback.print_exc()
+                sys.stderr.flush()
             finally:
                 os._exit(1)
         self._pid = pid
@@ -145,7 +155,7 @@ class ProjectProcess:
         return True
 
     def _output(self) -> str:
-        return self._kept.decode(errors="backslashreplace").strip()
+        return _OWN_FRAMES.sub(r"\1", self._kept.decode(errors="backslashreplace")).strip()
 
     def _stack(self) -> str:
         """Where the child hangs: it prints its stack when it is asked."""
@@ -154,8 +164,10 @@ class ProjectProcess:
         os.kill(self._pid, signal.SIGUSR1)
         with selectors.DefaultSelector() as selector:
             selector.register(self._printed, selectors.EVENT_READ)
-            while b" line " not in self._kept and selector.select(END_TIMEOUT) and self._read_output():
-                pass
+            # Its last frames are ours; "..." is at the end of one that is too long.
+            while not re.search(rb'project_process\.py", line|^  \.\.\.$', self._kept, re.MULTILINE):
+                if not selector.select(END_TIMEOUT) or not self._read_output():
+                    break
         return self._output()
 
     def _end_of_child(self) -> str:
@@ -194,9 +206,7 @@ def _serve(connection: socket.socket, printing: int, answer: Callable[[Any], Any
     faulthandler.register(signal.SIGUSR1, 2, all_threads=False)
     forks: list[str] = []
     own, descriptor = os.getpid(), connection.fileno()
-    os.register_at_fork(
-        after_in_parent=lambda: forks.append(_forked_at()), after_in_child=lambda: os.close(descriptor)
-    )
+    os.register_at_fork(after_in_parent=lambda: forks.append(_forked_at()), after_in_child=lambda: os.close(descriptor))
     for line in connection.makefile("rb"):
         signal.alarm(int(2 * TIMEOUT))  # nobody else ends this process if the parent is killed
         try:

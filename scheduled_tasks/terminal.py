@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# C0 but tab and line feed, DEL, C1, the bidirectional controls (UAX #9), Unicode's own line breaks; and lone surrogates,
-# which can't be written at all.
+# C0 but tab and line feed, DEL, C1, the bidirectional controls (UAX #9), Unicode's own line breaks; and lone
+# surrogates, which can't be written at all.
 _ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -49,7 +49,7 @@ class EscapingStream:
 def escaping_output() -> Iterator[None]:
     """Escape all that is written to standard output and standard error."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = EscapingStream(sys.stdout), EscapingStream(sys.stderr)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = EscapingStream(sys.stdout), EscapingStream(sys.stderr)
     try:
         yield
     finally:
