@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.errors import ScheduledTasksError, UsageError
+from scheduled_tasks.errors import NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.project import database_now, has_database, open_database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from scheduled_tasks.render.names import Places
-
-
-class NotRootError(ScheduledTasksError):
-    """Only root may do that."""
-
-    exit_code = 77
 
 
 def require_root(reason: str) -> None:
@@ -41,9 +36,15 @@ def actor() -> str:
     return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
 
 
+def show_warnings(warnings: Iterable[str]) -> None:
+    """Show on standard error what keeps nothing from going on."""
+    for warning in warnings:
+        click.echo(f"clocks: warning: {warning}", err=True)
+
+
 def report_host(places: Places) -> None:
     """Record in the database what this host has deployed and paused; if that fails, the watch does so later."""
-    from scheduled_tasks.operate import host_watch
+    from scheduled_tasks.operate import host_watch, hosts
 
     if places.home or not places.is_running or not host_watch.can_report(places):
         return
@@ -53,8 +54,28 @@ def report_host(places: Places) -> None:
     try:
         with open_database() as database:
             now = database_now(database)
+            hosts.check_in_here(database, places, now)
             host_watch.report_deployed(database, places, host, now)
             host_watch.report_pauses(database, places, host, now)
     except ScheduledTasksError as error:
         problem = str(error).partition("\n")[0]
         click.echo(f"clocks: not recorded in the database yet; the watch will retry: {problem}", err=True)
+
+
+def require_own_name(places: Places) -> None:
+    """Refuse to work for a machine whose name belongs to another one in the ledger, if the database can say so.
+
+    Raises:
+        OtherMachineError: it does.
+    """
+    from scheduled_tasks.operate import hosts
+
+    if places.home or not places.is_running or not has_database():
+        return
+    try:
+        with open_database() as database:
+            hosts.require_own_name(database, hosts.this_machine(), database_now(database))
+    except hosts.OtherMachineError:
+        raise
+    except ScheduledTasksError:
+        pass  # without a database nothing is recorded under the name, and the watch looks again

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.common import report_host
+from scheduled_tasks.cli.common import report_host, require_own_name, show_warnings
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
-from scheduled_tasks.cli.output import show_json, show_table
+from scheduled_tasks.cli.output import CHANGES_PENDING, show_json, show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339
+from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import configured_host, enabled_clocks, has_database
 from scheduled_tasks.render.units import render, unsupported_options
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from scheduled_tasks.deploy.plan import Plan
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.render.unit_set import UnitSet
-
-SOMETHING_TO_DO = 2
 
 
 @click.command("plan")
@@ -67,7 +66,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
             click.echo(f"left out: {sentence}")
         if diff:
             click.echo("\n".join(("", *_diff(todo, state.units, files))))
-    sys.exit(0 if todo.is_empty else SOMETHING_TO_DO)
+    sys.exit(0 if todo.is_empty else CHANGES_PENDING)
 
 
 def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
@@ -137,11 +136,13 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
     places = chosen_places(root, user=user)
     clocks, host = enabled_clocks(), configured_host(places)
     files = render(clocks, host)
+    require_own_name(places)
     prepare(files, places)
     applied = apply(files, places)
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
+    show_warnings(configured_risks())
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import click
 
+from scheduled_tasks import files
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
-from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.deploy.doctor import (
     Finding,
     ManagerCommands,
@@ -25,12 +27,17 @@ from scheduled_tasks.deploy.doctor import (
 )
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.operate import feature_flags
-from scheduled_tasks.project import configured_features, enabled_clocks, open_database
+from scheduled_tasks.operate.transport import configured_risks
+from scheduled_tasks.project import (
+    OPERATORS_DATABASE_URL,
+    configured_features,
+    database_now,
+    enabled_clocks,
+    open_database,
+)
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import settings
-
-UNHEALTHY = 1
 
 
 @click.command("doctor")
@@ -39,42 +46,48 @@ UNHEALTHY = 1
 def doctor(*, user: bool, as_json: bool) -> None:
     """Find what is wrong with this machine's timers.
 
-    Shows the command that fixes each finding, and exits 1 if there is one. Changes nothing.
+    Shows the command that fixes each finding, and exits 3 if there is one. Changes nothing.
     """
     from scheduled_tasks.deploy.journal import namespaces, read_journal
     from scheduled_tasks.deploy.machine_state import read_set
 
     places = chosen_places(Path("/"), user=user)
-    files = read_set(places.current.resolve()) if places.current.is_dir() else UnitSet()
+    units = read_set(places.current.resolve()) if places.current.is_dir() else UnitSet()
     commands = ManagerCommands(" --user" if user else "")
     findings = [
-        *_check_machine(places, files, commands),
+        *_check_machine(places, units, commands),
         *(_check_user() if user else ()),
         *_check_clock(),
-        *(line for name in namespaces(files) for line in journal_findings(read_journal(name), datetime.now(UTC))),
+        *(line for name in namespaces(units) for line in journal_findings(read_journal(name), datetime.now(UTC))),
         *_check_clock_files(),
         *_check_database(),
+        *_check_host(places),
+        *_check_transport(),
     ]
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:
         click.echo("\n".join(map(str, findings)) or "healthy")
-    sys.exit(UNHEALTHY if findings else 0)
+    sys.exit(SOMETHING_BAD if findings else 0)
 
 
-def _check_machine(places: names.Places, files: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:
+def _check_machine(places: names.Places, units: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:
     from scheduled_tasks.deploy.machine_state import failed_units, orphaned_stamps, read_machine_state
-    from scheduled_tasks.operate.host_watch import quarantined
+    from scheduled_tasks.operate.host_watch import unrecorded
 
     try:
-        state, failed = read_machine_state(places, files), failed_units(places)
+        state, failed = read_machine_state(places, units), failed_units(places)
     except ScheduledTasksError as error:
         yield Finding("systemd", str(error), commands.systemctl("status"))
         return
     yield from machine_findings(state, failed, orphaned_stamps(places), commands=commands)
-    yield from horizon_findings(files, datetime.now(UTC), commands=commands)
-    for path in quarantined(places):
-        yield Finding(str(path), "this report could not be recorded in the ledger", f"rm {path}", "look at it first")
+    yield from horizon_findings(units, datetime.now(UTC), commands=commands)
+    for path, problem in unrecorded(places).items():
+        name, folder = files.printable(path), path if path.is_dir() else path.parent
+        # A command with the unprintable characters of a name would send them to the terminal.
+        is_plain_file = name == str(path) and folder != path
+        mend = f"rm {shlex.quote(name)}" if is_plain_file else f"ls -lb {shlex.quote(files.printable(folder))}"
+        yield Finding(name, problem, mend, "look at it first")
 
 
 def _check_user() -> Iterator[Finding]:
@@ -117,11 +130,38 @@ def _check_database() -> Iterator[Finding]:
         return
     except ScheduledTasksError as error:
         folder = configuration.get("credentials_folder") or configuration.path.parent / "credentials"
-        advice = f"look at 'systemctl status postgresql' on its host, or mend {folder}/database_url"
+        advice = f"look at 'systemctl status postgresql' on its host, or mend {folder}/{OPERATORS_DATABASE_URL}"
         yield Finding("database", str(error), advice=advice)
         return
     for name in sorted(set(declared.__members__) - known):
         yield Finding(f"flag {name}", "not in the table: its default applies", "clocks features sync")
+
+
+def _check_host(places: names.Places) -> Iterator[Finding]:
+    """Check that no other machine in the database has this one's name or machine ID."""
+    from scheduled_tasks.operate import hosts
+
+    if places.home or not settings.load().deployed:
+        return
+    try:
+        machine = hosts.this_machine()
+        with open_database() as database:
+            twins = hosts.twins(database, machine)
+            hosts.require_own_name(database, machine, database_now(database))
+    except hosts.OtherMachineError as error:
+        yield Finding("host", str(error))
+    except ScheduledTasksError:
+        return  # without systemd or a database, the other checks say so
+    else:
+        mend = f"rm {hosts.MACHINE_ID}; systemd-machine-id-setup; clocks forget-host {machine.name} --yes; reboot"
+        for name in twins:
+            yield Finding("host", f"it has the machine ID of {name}: one is a clone of the other", mend)
+
+
+def _check_transport() -> Iterator[Finding]:
+    for risk in configured_risks():
+        problem, _, advice = risk.partition(": ")
+        yield Finding("database", problem, advice=advice)
 
 
 COMMANDS = (doctor,)

@@ -125,7 +125,9 @@ CREATE TABLE host (
     heartbeats_since timestamptz,    -- since when they have come without a gap
     accounted_until  timestamptz,
     jobs_digest      text,           -- of the list of jobs that it reported last
-    release          text
+    release          text,
+    machine_id       uuid,           -- whose name it is: the hash of /etc/machine-id (operate/hosts.py)
+    booted_at        timestamptz     -- of the machine that checked in last: two machines with one ID differ in it
 );
 
 -- Pauses of a job, a clock (job null) or all clocks (clock null), on one host or on all (host null).
