@@ -13,6 +13,7 @@ from scheduled_tasks.errors import ScheduledTasksError, UsageError
 from scheduled_tasks.project import database_now, has_database, open_database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from scheduled_tasks.render.names import Places
@@ -39,6 +40,12 @@ def require_empty(directory: Path) -> None:
 def actor() -> str:
     """The name of the user who runs this, even through sudo; for the history."""
     return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+
+
+def show_warnings(warnings: Iterable[str]) -> None:
+    """Show on standard error what keeps nothing from going on."""
+    for warning in warnings:
+        click.echo(f"clocks: warning: {warning}", err=True)
 
 
 def report_host(places: Places) -> None:

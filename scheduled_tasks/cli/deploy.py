@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.common import report_host
+from scheduled_tasks.cli.common import report_host, show_warnings
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
 from scheduled_tasks.cli.output import show_json, show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339
+from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import configured_host, enabled_clocks, has_database
 from scheduled_tasks.render.units import render, unsupported_options
 
@@ -142,6 +143,7 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
+    show_warnings(configured_risks())
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:

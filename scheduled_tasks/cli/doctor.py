@@ -25,7 +25,8 @@ from scheduled_tasks.deploy.doctor import (
 )
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.operate import feature_flags
-from scheduled_tasks.project import configured_features, enabled_clocks, open_database
+from scheduled_tasks.operate.transport import configured_risks
+from scheduled_tasks.project import OPERATORS_DATABASE_URL, configured_features, enabled_clocks, open_database
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import settings
@@ -54,6 +55,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
         *(line for name in namespaces(files) for line in journal_findings(read_journal(name), datetime.now(UTC))),
         *_check_clock_files(),
         *_check_database(),
+        *_check_transport(),
     ]
     if as_json:
         show_json([asdict(finding) for finding in findings])
@@ -117,11 +119,17 @@ def _check_database() -> Iterator[Finding]:
         return
     except ScheduledTasksError as error:
         folder = configuration.get("credentials_folder") or configuration.path.parent / "credentials"
-        advice = f"look at 'systemctl status postgresql' on its host, or mend {folder}/database_url"
+        advice = f"look at 'systemctl status postgresql' on its host, or mend {folder}/{OPERATORS_DATABASE_URL}"
         yield Finding("database", str(error), advice=advice)
         return
     for name in sorted(set(declared.__members__) - known):
         yield Finding(f"flag {name}", "not in the table: its default applies", "clocks features sync")
+
+
+def _check_transport() -> Iterator[Finding]:
+    for risk in configured_risks():
+        problem, _, advice = risk.partition(": ")
+        yield Finding("database", problem, advice=advice)
 
 
 COMMANDS = (doctor,)

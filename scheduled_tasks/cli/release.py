@@ -9,10 +9,12 @@ from functools import partial
 
 import click
 
+from scheduled_tasks.cli.common import show_warnings
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import (
     configured_features,
     configured_host,
@@ -39,10 +41,12 @@ def check(*, without_database: bool, as_json: bool) -> None:
     connects to the database.
     """
     faults = list(_faults(without_database=without_database))
+    warnings = list(configured_risks())
     if as_json:
-        show_json({"sound": not faults, "faults": faults})
+        show_json({"sound": not faults, "faults": faults, "warnings": warnings})
     else:
         click.echo("\n".join(faults) or "ok: this release can be activated here")
+        show_warnings(warnings)
     sys.exit(FAULTY if faults else 0)
 
 

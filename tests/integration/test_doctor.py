@@ -49,3 +49,15 @@ def test_a_database_without_tables_is_found(empty_database_url: str) -> None:
 def test_an_unreachable_database_is_found() -> None:
     [(where, mend)] = database_findings("postgresql:///x?host=/nowhere").items()
     assert (where, mend.partition(",")[0]) == ("database", "look at 'systemctl status postgresql' on its host")
+
+
+def test_a_database_that_anybody_on_the_way_could_read_is_found() -> None:
+    environment = os.environ | {
+        "DATABASE_URL": "postgresql://tasks@db.invalid/shop?sslmode=disable",
+        "SCHEDULED_TASKS_CONFIG": str(ROOT / "pyproject.toml"),
+    }
+    command = [sys.executable, "-m", "scheduled_tasks.cli", "doctor", "--json"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    problems = {finding["problem"]: finding["advice"] for finding in json.loads(done.stdout)}
+    advice = problems["database_url speaks in clear with db.invalid (sslmode=disable)"]
+    assert advice.startswith("write sslmode=verify-full and sslrootcert=FILE")

@@ -84,3 +84,13 @@ def test_a_database_that_does_not_answer_is_a_fault(project: Path, monkeypatch: 
     done = CliRunner().invoke(main, ["check"])
     assert done.exit_code == 65
     assert "PostgreSQL is unreachable" in done.stdout
+
+
+def test_a_database_that_anybody_on_the_way_could_read_is_a_warning(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://tasks@db.invalid/shop")
+    done = CliRunner().invoke(main, ["check", "--without-database"])
+    assert "warning: database_url encrypts only if the server offers it, and doesn't verify, db.invalid" in done.stderr
+    _, checked = check()
+    assert "sslmode=verify-full" in str(checked["warnings"])
