@@ -2,11 +2,13 @@
 
 Each subclass has an exit code (from sysexits.h if one fits), and its docstring is its default message:
 
-     1  ScheduledTasksError: OverlapError, SystemdError; CommandFailedError has the command's own code
+     1  ScheduledTasksError; in a run OverlapError; CommandFailedError has the command's own code
     64  UsageError: BindError, UnknownFeatureError; UnknownTaskError
     65  FaultsError, ForeignUnitError, UnsafeUnitError, UnsoundUnitError, UnwritableValueError, ExposedUnitError,
         MigrationError
+    71  SystemdError
     73  UnwritableError
+    74  FilesError
     75  ServiceUnavailableError; AnotherApplyError, PausedError, StartError
     77  NotRootError
     78  ConfigurationError: SchemaMissingError, TaskImportError; DecoratorOrderError
@@ -40,6 +42,18 @@ class ServiceUnavailableError(ScheduledTasksError):
     """A needed service is unreachable."""
 
     exit_code = 75
+
+
+class FilesError(ScheduledTasksError):
+    """A file cannot be read or written."""
+
+    exit_code = 74
+
+
+class NotRootError(ScheduledTasksError):
+    """Only root may do that."""
+
+    exit_code = 77
 
 
 class DecoratorOrderError(ScheduledTasksError):

@@ -181,9 +181,7 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
         ServiceUnavailableError: PostgreSQL is unreachable.
         ConfigurationError: it lacks our tables, or denies this role a statement; or only the services' URL is known.
     """
-    import psycopg  # most commands need no database
-
-    from scheduled_tasks.run import database
+    from scheduled_tasks.run import database  # most commands need no database
 
     configuration = load_configuration()
     url = settings.setting(OPERATORS_DATABASE_URL, "")
@@ -193,18 +191,40 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
             "commands and the watch have none: give this host a credential operators_database_url, or set "
             "OPERATORS_DATABASE_URL"
         )
+    with (
+        typed_errors(),
+        database.connect(url, name="clocks") if url else database.open_connection("clocks") as connection,
+        connection.transaction(force_rollback=True) if roll_back else nullcontext(),
+    ):
+        yield connection
+
+
+@contextmanager
+def typed_errors() -> Iterator[None]:
+    """Raise PostgreSQL's errors as ours, each in one line: those that the database or its rights cause."""
+    import psycopg
+
+    from scheduled_tasks.run import database
+
     try:
-        with (
-            database.connect(url, name="clocks") if url else database.open_connection("clocks") as connection,
-            connection.transaction(force_rollback=True) if roll_back else nullcontext(),
-        ):
-            yield connection
+        yield
     except psycopg.errors.UndefinedTable:
         raise database.SchemaMissingError from None
+    except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
+        problem = f"the database's tables are another release's: run `clocks migrate` ({_one_line(error)})"
+        raise ConfigurationError(problem) from error
     except psycopg.errors.InsufficientPrivilege as error:
-        raise ConfigurationError(f"PostgreSQL denied this: {error}") from error
-    except psycopg.OperationalError as error:
-        raise ServiceUnavailableError(f"the connection to PostgreSQL was lost: {error}") from error
+        raise ConfigurationError(f"PostgreSQL denied this: {_one_line(error)}") from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise ServiceUnavailableError(f"PostgreSQL refuses: {_one_line(error)}") from error
+    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+        raise ServiceUnavailableError(f"PostgreSQL did not answer in time: {_one_line(error)}") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise ServiceUnavailableError(f"the connection to PostgreSQL was lost: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def database_now(database: Connection) -> datetime:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.errors import ScheduledTasksError, UsageError
+from scheduled_tasks.errors import NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.project import database_now, has_database, open_database
 
 if TYPE_CHECKING:
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scheduled_tasks.render.names import Places
-
-
-class NotRootError(ScheduledTasksError):
-    """Only root may do that."""
-
-    exit_code = 77
 
 
 def require_root(reason: str) -> None:

@@ -8,10 +8,10 @@ import click
 
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import check_option, json_option
-from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.output import end_of_check, show_json
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
-from scheduled_tasks.project import configured_features, load_configuration, open_database
+from scheduled_tasks.project import configured_features, load_configuration, open_database, typed_errors
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def migrate(*, check: bool, as_json: bool) -> None:
     else:
         done = "would apply" if check else "applied"
         click.echo("\n".join(f"{done} {name}" for name in applied) or "already up to date")
+    end_of_check(changes=bool(applied), check=check)
 
 
 @click.command("prune-runs")
@@ -91,6 +92,7 @@ def demo(*, check: bool, as_json: bool) -> None:
         show_json({"changed": bool(done), "done": done or ""})
     else:
         click.echo(done or "nothing to do: the tables are not empty")
+    end_of_check(changes=bool(done), check=check)
 
 
 @click.command("setup")
@@ -115,7 +117,7 @@ def setup(*, stop: bool) -> None:
         if is_embedded:
             click.echo("starting the embedded PostgreSQL (set DATABASE_URL to use your own)")
             url = embedded.start(configuration.state_directory)
-        with database.connect(url, name="clocks setup") as connection:
+        with typed_errors(), database.connect(url, name="clocks setup") as connection:
             for name in _migrate(connection):
                 click.echo(f"applied {name}")
             if configuration.get("features"):

@@ -14,7 +14,7 @@ import click
 
 from scheduled_tasks.cli.common import report_host, show_warnings
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
-from scheduled_tasks.cli.output import show_json, show_table
+from scheduled_tasks.cli.output import CHANGES_PENDING, show_json, show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.operate.transport import configured_risks
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from scheduled_tasks.deploy.plan import Plan
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.render.unit_set import UnitSet
-
-SOMETHING_TO_DO = 2
 
 
 @click.command("plan")
@@ -68,7 +66,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
             click.echo(f"left out: {sentence}")
         if diff:
             click.echo("\n".join(("", *_diff(todo, state.units, files))))
-    sys.exit(0 if todo.is_empty else SOMETHING_TO_DO)
+    sys.exit(0 if todo.is_empty else CHANGES_PENDING)
 
 
 def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ import click
 from apscheduler.triggers.base import BaseTrigger
 
 from scheduled_tasks.cli.options import instant
+from scheduled_tasks.cli.output import SOMETHING_BAD
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.options import DEFAULT_OPTIONS, seconds_of
@@ -64,7 +65,8 @@ def dev(clocks: tuple[str, ...], at: datetime | None, limit: int, *, reload: boo
 
     Runs, log lines and flags are those of a deployed job; there are no limits. Without CLOCK, all clocks run.
 
-    With --at, all runs that are due in the 24 hours from T run at once, one after the other, in order.
+    With --at, all runs that are due in the 24 hours from T run at once, one after the other, in order. Exits 3 if one
+    fails.
     """
     if at is not None:
         _run_a_day(_chosen(clocks), at, limit)
@@ -184,7 +186,7 @@ def _run_a_day(clocks: list[ClockSpec], start: datetime, limit: int) -> None:
         click.echo(f"clocks dev: {name}: {number} more runs are left out (--limit)", err=True)
     click.echo(f"clocks dev: {ran.total()} runs, {failed} failed", err=True)
     if failed:
-        sys.exit(1)
+        sys.exit(SOMETHING_BAD)
 
 
 COMMANDS = (dev,)

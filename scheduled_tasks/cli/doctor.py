@@ -14,7 +14,7 @@ import click
 
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
-from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.deploy.doctor import (
     Finding,
     ManagerCommands,
@@ -31,8 +31,6 @@ from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import settings
 
-UNHEALTHY = 1
-
 
 @click.command("doctor")
 @user_option
@@ -40,7 +38,7 @@ UNHEALTHY = 1
 def doctor(*, user: bool, as_json: bool) -> None:
     """Find what is wrong with this machine's timers.
 
-    Shows the command that fixes each finding, and exits 1 if there is one. Changes nothing.
+    Shows the command that fixes each finding, and exits 3 if there is one. Changes nothing.
     """
     from scheduled_tasks.deploy.journal import namespaces, read_journal
     from scheduled_tasks.deploy.machine_state import read_set
@@ -61,7 +59,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
         show_json([asdict(finding) for finding in findings])
     else:
         click.echo("\n".join(map(str, findings)) or "healthy")
-    sys.exit(UNHEALTHY if findings else 0)
+    sys.exit(SOMETHING_BAD if findings else 0)
 
 
 def _check_machine(places: names.Places, files: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:

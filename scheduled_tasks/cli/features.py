@@ -8,14 +8,14 @@ import click
 
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import check_option, future_instant, json_option
-from scheduled_tasks.cli.output import Commands, show_json, show_table
+from scheduled_tasks.cli.output import end_of_check, show_json, show_table
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.project import configured_features, open_database
 
 
-@click.group("features", cls=Commands)
+@click.group("features")
 def group() -> None:
     """Show and switch feature flags."""
 
@@ -123,17 +123,19 @@ def sync(*, check: bool, as_json: bool) -> None:
             done = feature_flags.Synchronized(tuple(declared.__members__), (), ())
         else:
             done = feature_flags.synchronize(database, declared, actor=actor())
+    changed = bool(done.added or done.described)
     if as_json:
-        show_json({"changed": bool(done.added or done.described), **done._asdict()})
-        return
-    for name in done.added:
-        click.echo(f"{name} added")
-    for name in done.described:
-        click.echo(f"{name} has a new description")
-    for name in done.undeclared:
-        click.echo(f"{name} is in the table, but the enum no longer has it")
-    if not any(done):
-        click.echo("already up to date")
+        show_json({"changed": changed, **done._asdict()})
+    else:
+        for name in done.added:
+            click.echo(f"{name} added")
+        for name in done.described:
+            click.echo(f"{name} has a new description")
+        for name in done.undeclared:
+            click.echo(f"{name} is in the table, but the enum no longer has it")
+        if not any(done):
+            click.echo("already up to date")
+    end_of_check(changes=changed, check=check)
 
 
 COMMANDS = (group,)

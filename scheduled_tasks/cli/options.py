@@ -16,7 +16,9 @@ from scheduled_tasks.render.names import Home, Places
 from scheduled_tasks.run.arguments import NAME
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-check_option = click.option("--check", is_flag=True, help="Show what would be done, and change nothing.")
+check_option = click.option(
+    "--check", is_flag=True, help="Show what would be done, and change nothing; exit 2 if something would."
+)
 root_option = click.option(
     "--root",
     type=click.Path(path_type=Path, file_okay=False, resolve_path=True),

@@ -1,43 +1,153 @@
-"""How commands show results and errors: tables, JSON, and one sentence with an exit code for each error."""
+"""How commands show results and end: tables, JSON, and one sentence with an exit code for each error.
+
+docs/reference/exit-codes.md has the codes. What a text from a task, a file or the database contains can't control the
+terminal: `printable` escapes it.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+import os
+import signal
 import sys
+import traceback
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.errors import FilesError, NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+CHANGES_PENDING = 2  # exit code: of `plan` and --check
+SOMETHING_BAD = 3  # exit code: of a command that looks for what is wrong
+DEBUG = f"{__name__}.debug"  # the key of a context's meta
+
+
+def _set_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+    if value:
+        context.meta[DEBUG] = True
+
+
+def _debug_option(*, hidden: bool) -> click.Option:
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        hidden=hidden,
+        expose_value=False,
+        callback=_set_debug,
+        help="Show the traceback of an error.",
+    )
 
 
 class Commands(click.Group):
-    """A group whose commands show our errors as sentences, with their exit codes, instead of tracebacks."""
+    """The group of all commands: an error ends the process with one sentence and an exit code, never a traceback.
+
+    Takes --debug before and after the name of a command.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params.append(_debug_option(hidden=False))
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command and its subcommands, each with --debug."""
+        super().add_command(cmd, name)
+        for command in (cmd, *(cmd.commands.values() if isinstance(cmd, click.Group) else ())):
+            if not any("--debug" in parameter.opts for parameter in command.params):
+                command.params.append(_debug_option(hidden=True))
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """Parse the options before a command's name."""
+        with exit_codes({}):
+            return super().make_context(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Invoke a command; exit if it raises one of our errors."""
-        try:
+        """Invoke a command."""
+        with exit_codes(ctx.meta):
             return super().invoke(ctx)
-        except ScheduledTasksError as error:
-            _fail(error)
+
+
+@contextmanager
+def exit_codes(meta: Mapping[str, Any]) -> Iterator[None]:
+    """End the process with the sentence and the exit code of an error."""
+    try:
+        yield
+    except (click.exceptions.Exit, SystemExit):
+        raise
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        _discard_output()
+        sys.exit(128 + signal.SIGPIPE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(UsageError.exit_code)  # click's own code is 2
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user
+        if meta.get(DEBUG):
+            click.echo(printable("".join(traceback.format_exception(error))), err=True)
+        _fail(_as_ours(error))
+
+
+def _as_ours(error: Exception) -> ScheduledTasksError:
+    """The error as one of ours; one that nobody expected has exit code 1."""
+    if isinstance(error, ScheduledTasksError):
+        return error
+    problem = " ".join(str(error).split())
+    if isinstance(error, PermissionError) and os.geteuid() != 0:
+        return NotRootError(f"{error.filename or problem}: permission denied: run this as root")
+    if isinstance(error, OSError):
+        return FilesError(f"{error.filename}: {error.strerror}" if error.filename else problem)
+    return ScheduledTasksError(
+        f"unexpected {type(error).__name__}{f': {problem}' if problem else ''}; --debug shows the traceback, please "
+        "report it"
+    )
 
 
 def _fail(error: ScheduledTasksError) -> NoReturn:
     prefix = "" if isinstance(error, FaultsError) else "clocks: "
-    click.echo(f"{prefix}{error}", err=True)
+    click.echo(f"{prefix}{printable(str(error))}", err=True)
     if isinstance(error, FaultsError):
         count = len(error.faults)
         click.echo(f"clocks: {count} fault{'s' if count > 1 else ''}, nothing was changed", err=True)
     sys.exit(error.exit_code)
 
 
+def _discard_output() -> None:
+    """Discard what is still buffered, which Python would try to write when it exits, with a traceback."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def printable(text: str) -> str:
+    """Escape what would control a terminal; lines and tabs stay."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else ascii(character)[1:-1] for character in text
+    )
+
+
+def end_of_check(*, changes: bool, check: bool) -> None:
+    """End a command that has shown what it did or, with --check, would do: 2 if changes are pending."""
+    if check and changes:
+        sys.exit(CHANGES_PENDING)
+
+
 def show_json(value: object) -> None:
     """Print a result for programs."""
-    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    click.echo(json.dumps(_finite(value), indent=2, default=str, ensure_ascii=False))
+
+
+def _finite(value: object) -> object:
+    """A value with null for what JSON has no number for: a row can hold NaN or infinity."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -49,7 +159,10 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     if console.is_terminal:
         console.print(rich_table(columns, rows))
         return
-    columns, cells = list(columns), [list(row) for row in rows]  # not wrapped: programs and grep read it
+    columns, cells = (
+        list(columns),
+        [[printable(cell) for cell in row] for row in rows],
+    )  # not wrapped: programs and grep read it
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
     for row in [columns, *cells]:
         padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
@@ -63,7 +176,7 @@ def rich_table(columns: Iterable[str], rows: Iterable[Iterable[str]], styles: Ma
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        cells = [Text(cell) for cell in row]
+        cells = [Text(printable(cell)) for cell in row]
         if styles and len(cells) > 1:
             cells[1].stylize(styles.get(cells[1].plain, ""))
         table.add_row(*cells)

@@ -11,7 +11,7 @@ import click
 
 from scheduled_tasks.cli.common import show_warnings
 from scheduled_tasks.cli.options import check_option, json_option
-from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.output import end_of_check, show_json
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.operate.transport import configured_risks
@@ -124,13 +124,14 @@ def prune(*, keep: int, check: bool, as_json: bool) -> None:
             done = prune_releases(Places(), keep)
     if as_json:
         show_json({"changed": done.changed, **asdict(done)})
-        return
-    verb = "would remove" if check else "removed"
-    for kind, names in asdict(done).items():
-        for name in names:
-            click.echo(f"{verb} {kind.removesuffix('s')} {name}")
-    if not done.changed:
-        click.echo("nothing to do: no old releases")
+    else:
+        verb = "would remove" if check else "removed"
+        for kind, names in asdict(done).items():
+            for name in names:
+                click.echo(f"{verb} {kind.removesuffix('s')} {name}")
+        if not done.changed:
+            click.echo("nothing to do: no old releases")
+    end_of_check(changes=done.changed, check=check)
 
 
 COMMANDS = (check, prune)

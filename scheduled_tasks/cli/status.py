@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant
-from scheduled_tasks.cli.output import rich_table, show_json, show_table
+from scheduled_tasks.cli.output import SOMETHING_BAD, rich_table, show_json, show_table
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import history, pauses, status
 from scheduled_tasks.project import database_now, open_database
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.status import HostStatus, JobStatus
     from scheduled_tasks.run.database import Connection
 
-UNHEALTHY = 1
 REFRESH_INTERVAL = 2.0  # seconds, with --watch
 COLUMNS = ("JOB", "LAST", "SLOT", "SINCE", "NEXT", "NOTE")
 STYLES: dict[str, str] = {**dict.fromkeys(BAD, "red"), RunStatus.ENDED: "green", RunStatus.SKIPPED: "yellow"}
@@ -101,7 +100,7 @@ def _note(job: JobStatus) -> str:
 def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bool) -> None:
     """Show each job's last result, its next run, and any pause.
 
-    Exits 1 if the last slot of a job failed, was missed or lost, or if a host is dead.
+    Exits 3 if the last slot of a job failed, was missed or lost, or if a host is dead.
     """
     with open_database() as database:
         view = StatusView(database, which)
@@ -113,7 +112,7 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
         show_table(COLUMNS, view.rows(bad_only=bad_only))
         for line in view.lines():
             click.echo(line)
-    sys.exit(UNHEALTHY if view.is_bad else 0)
+    sys.exit(SOMETHING_BAD if view.is_bad else 0)
 
 
 def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:

@@ -19,6 +19,8 @@ RUNNING_STATES = ("active", "activating", "reloading", "deactivating")
 class SystemdError(ScheduledTasksError):
     """systemd refused a command."""
 
+    exit_code = 71
+
 
 def run(verb: str, *arguments: str, manager: Iterable[str] = ()) -> str:
     """Run systemctl in UTC and return what it printed.

@@ -36,7 +36,7 @@ def findings(project: SmallProject, prefix: str = "") -> dict[str, tuple[str, st
     """The findings about units, or those whose place begins with a prefix: where → (problem, command or advice)."""
     done = project.clocks("doctor", "--json", check=False)
     reported = json.loads(done.stdout)
-    assert done.returncode == bool(reported), done
+    assert done.returncode == (3 if reported else 0), done
     return {
         finding["where"].rpartition("/")[2]: (finding["problem"], finding["mend"] or finding["advice"])
         for finding in reported

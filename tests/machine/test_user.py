@@ -136,14 +136,14 @@ def test_the_doctor_examines_the_users_own_systemd(developer: Developer) -> None
     developer.clocks("apply")
 
     def fixes() -> dict[str, str]:
-        findings = json.loads(developer.clocks("doctor", "--json", code=1).stdout)
+        findings = json.loads(developer.clocks("doctor", "--json", code=3).stdout)
         return {item["where"]: item["mend"] for item in findings if item["where"].startswith(("clock-", "user"))}
 
     assert fixes() == {"user dev": "loginctl enable-linger dev"}
     developer.systemctl("stop", "clock-one-kept.timer")
     assert fixes()["clock-one-kept.timer"] == "systemctl --user start clock-one-kept.timer"
     developer.clocks("remove", "--all")
-    assert "there is no current set" in developer.clocks("doctor", code=1).stdout
+    assert "there is no current set" in developer.clocks("doctor", code=3).stdout
 
 
 def test_user_and_root_exclude_each_other_and_user_needs_a_session(developer: Developer) -> None:

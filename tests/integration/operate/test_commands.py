@@ -35,7 +35,7 @@ def clocks(*argv: str, check: bool = True) -> Result:
     environment = {"SCHEDULED_TASKS_CONFIG": str(SHOP / "pyproject.toml"), "SUDO_USER": "anna"}
     done = CliRunner().invoke(main, argv, env=environment, prog_name="clocks")
     settings.load.cache_clear()
-    assert not check or done.exit_code in {0, 1}, done.stderr
+    assert not check or done.exit_code in {0, 3}, done.stderr
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done
 
@@ -86,7 +86,7 @@ def test_status_shows_since_when_and_how_many_times_in_a_row_a_job_failed(connec
     assert datetime.fromisoformat(count["since"]) == hour
     assert datetime.fromisoformat(jobs["shop/sell"]["next_run"]) == hour + timedelta(hours=1)
     assert jobs["till/close"]["last"] == ""
-    assert clocks("status").exit_code == 1
+    assert clocks("status").exit_code == 3
     assert clocks("status", "till").exit_code == 0
     bad = clocks("status", "--bad").stdout
     assert "shop/count" in bad
@@ -108,7 +108,7 @@ def test_status_shows_running_jobs_and_who_paused_which(connection: Database, ho
 def test_a_host_without_a_heartbeat_is_bad(connection: Database, hour: datetime) -> None:
     connection.execute("UPDATE host SET heartbeat_at = heartbeat_at - interval '6 minutes'")
     shown = clocks("status")
-    assert shown.exit_code == 1
+    assert shown.exit_code == 3
     assert "no heartbeat from app1 since" in shown.stdout
 
 
@@ -135,7 +135,7 @@ def test_pause_and_resume_report_what_changed_and_which_pauses_remain(connection
         (["pause", "--reason", "x"], 64, "give either CLOCK[/JOB] or --all"),
         (["pause", "shop", "--reason", " "], 64, "--reason is empty"),
         (["pause", "shop", "--reason", "x", "--until", "2020-01-01"], 64, "is in the past"),
-        (["pause", "shop", "--reason", "x", "--until", "soon"], 2, "'soon' is not an instant; write 2026-11-24T06:00Z"),
+        (["pause", "shop", "--reason", "x", "--until", "soon"], 64, "'soon' is not an instant; write 2026-11-24T06"),
         (["history", "Shop!"], 64, "is neither CLOCK nor CLOCK/JOB"),
         (["show", "zz"], 64, "is not the ID of a run"),
         (["show", "abcdef01"], 64, "no run begins with abcdef01"),
@@ -242,4 +242,4 @@ def test_status_watch_shows_changes_as_they_happen(connection: Database, hour: d
         watching.send_signal(signal.SIGINT)
     os.close(theirs)
     os.close(ours)
-    assert watching.returncode == 1
+    assert watching.returncode == 130

@@ -1,0 +1,142 @@
+"""Every command ends with an exit code of docs/reference/exit-codes.md and, if it fails, one sentence: no traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from scheduled_tasks import errors
+from scheduled_tasks.cli import main
+from scheduled_tasks.project import typed_errors
+from tests.documented import PAGES, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def walk(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from walk(command, *path, name)
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = dict(walk(main))
+every_command = pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+
+
+def call(*argv: str) -> Result:
+    return CliRunner().invoke(main, argv, prog_name="clocks")
+
+
+def fails_with(monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...], error: BaseException) -> list[str]:
+    """Have a command raise an error; return a command line that it accepts."""
+
+    def callback(**_values: Any) -> None:
+        raise error
+
+    command = COMMANDS[path]
+    monkeypatch.setattr(command, "callback", callback)
+    argv = [*path]
+    for parameter in command.params:
+        if parameter.required:
+            value = __file__ if parameter.name == "files" else "2026-11-24"
+            argv += [value] if isinstance(parameter, click.Argument) else [parameter.opts[0], value]
+    return argv
+
+
+@every_command
+def test_a_wrong_command_line_is_64(path: tuple[str, ...]) -> None:
+    done = call(*path, "--nonsense")
+    assert (done.exit_code, "--nonsense" in done.stderr) == (64, True), done.output
+
+
+@pytest.mark.parametrize("argv", [["--nonsense"], ["nonsense"], ["features", "nonsense"], ["next", "--limit=x"]])
+def test_a_wrong_word_or_value_is_64(argv: list[str]) -> None:
+    assert call(*argv).exit_code == 64
+
+
+@every_command
+def test_an_unexpected_error_is_1_and_one_line(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    argv = fails_with(monkeypatch, path, ValueError("a planted\nfault"))
+    done = call(*argv)
+    said = "clocks: unexpected ValueError: a planted fault; --debug shows the traceback, please report it\n"
+    assert (done.exit_code, done.stderr) == (1, said)
+    for debugged in (call("--debug", *argv), call(*argv, "--debug")):
+        assert debugged.exit_code == 1
+        assert "raise error\nValueError: a planted\nfault\n" in debugged.stderr
+        assert debugged.stderr.endswith(said)
+
+
+ENDS = {
+    "a file that this user cannot read": (PermissionError(13, "Permission denied", "/etc/x"), {74, 77}, "/etc/x: "),
+    "a full disk": (OSError(errno.ENOSPC, "No space left on device", "/x"), {74}, "/x: No space left on device"),
+    "Ctrl-C": (KeyboardInterrupt(), {130}, ""),
+    "a reader that has seen enough": (BrokenPipeError(errno.EPIPE, "Broken pipe"), {141}, ""),
+    "an error of ours": (errors.ServiceUnavailableError("PostgreSQL\x1b[2J"), {75}, "clocks: PostgreSQL\\x1b[2J\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "codes", "said"), ENDS.values(), ids=ENDS)
+def test_what_the_machine_or_the_user_causes_has_a_code_of_its_own(
+    error: BaseException, codes: set[int], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = call(*fails_with(monkeypatch, ("status",), error))
+    assert done.exit_code in codes
+    assert said in done.stderr
+    assert done.stderr.count("\n") == bool(said)
+
+
+def test_what_only_root_can_read_is_77_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    done = call(*fails_with(monkeypatch, ("status",), PermissionError(13, "Permission denied", "/etc/x")))
+    assert (done.exit_code, done.stderr) == (77, "clocks: /etc/x: permission denied: run this as root\n")
+
+
+def test_every_error_of_the_database_is_one_line() -> None:
+    import psycopg
+
+    for kind, code in {
+        psycopg.errors.UndefinedTable: 78,
+        psycopg.errors.UndefinedColumn: 78,
+        psycopg.errors.InsufficientPrivilege: 78,
+        psycopg.errors.LockNotAvailable: 75,
+        psycopg.errors.QueryCanceled: 75,
+        psycopg.OperationalError: 75,
+        psycopg.InterfaceError: 75,
+    }.items():
+        with pytest.raises(errors.ScheduledTasksError) as raised, typed_errors():
+            raise kind("one\nLINE 1: two\n")
+        assert (raised.value.exit_code, "\n" in str(raised.value)) == (code, False)
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    """The shell's `clocks … | head -1`: Python would print a second error when it flushes at its exit."""
+    command = f"{sys.executable} -P -m scheduled_tasks.cli explain minute=0 --from 2026-01-01; echo $? >&2"
+    script = f"({command}) | true"
+    done = subprocess.run(["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr in {"141\n", "0\n"}, done.stderr  # 0 if `true` has not ended yet
+
+
+def classes(kind: type[errors.ScheduledTasksError]) -> Iterator[type[errors.ScheduledTasksError]]:
+    yield kind
+    for subclass in kind.__subclasses__():
+        yield from classes(subclass)
+
+
+def test_the_table_has_every_exit_code_once() -> None:
+    table = PAGES["reference/exit-codes.md"].partition("## clocks")[2]
+    documented = re.findall(r"^\| (\d+) \|", table, re.MULTILINE)
+    assert len(documented) == len(set(documented))
+    # Those of a run, which `clocks` never raises.
+    used = {kind.exit_code for kind in classes(errors.ScheduledTasksError) if ".run." not in kind.__module__}
+    assert {str(code) for code in used | {0, 2, 3, 130, 141}} <= set(documented)
