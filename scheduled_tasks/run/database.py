@@ -185,5 +185,5 @@ def set_up() -> None:
         raise ServiceUnavailableError("the project could not be set up; the reason is above")
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _one_line(error: psycopg.Error) -> str:
+    return " ".join((error.diag.message_primary or str(error)).split())
