@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.errors import NotRootError, ScheduledTasksError, UsageError
-from scheduled_tasks.project import database_now, has_database, open_database
+from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.project import database_now, enabled_clocks, has_database, open_database, value_if_configured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,9 +43,22 @@ def show_warnings(warnings: Iterable[str]) -> None:
         click.echo(f"clocks: warning: {warning}", err=True)
 
 
+def clock_file_faults() -> list[str]:
+    """What is wrong with the clock files, or with reading them; nothing if the configuration names none."""
+    if not value_if_configured("clocks"):
+        return []
+    try:
+        enabled_clocks(lines=False)
+    except FaultsError as error:
+        return [str(fault) for fault in error.faults]
+    except ScheduledTasksError as error:
+        return [str(error)]
+    return []
+
+
 def report_host(places: Places) -> None:
     """Record in the database what this host has deployed and paused; if that fails, the watch does so later."""
-    from scheduled_tasks.operate import host_watch
+    from scheduled_tasks.operate import host_watch, hosts
 
     if places.home or not places.is_running or not host_watch.can_report(places):
         return
@@ -54,8 +68,28 @@ def report_host(places: Places) -> None:
     try:
         with open_database() as database:
             now = database_now(database)
+            hosts.check_in_here(database, places, now)
             host_watch.report_deployed(database, places, host, now)
             host_watch.report_pauses(database, places, host, now)
     except ScheduledTasksError as error:
         problem = str(error).partition("\n")[0]
         click.echo(f"clocks: not recorded in the database yet; the watch will retry: {problem}", err=True)
+
+
+def require_own_name(places: Places) -> None:
+    """Refuse to work for a machine whose name belongs to another one in the ledger, if the database can say so.
+
+    Raises:
+        OtherMachineError: it does.
+    """
+    from scheduled_tasks.operate import hosts
+
+    if places.home or not places.is_running or not has_database():
+        return
+    try:
+        with open_database() as database:
+            hosts.require_own_name(database, hosts.this_machine(), database_now(database))
+    except hosts.OtherMachineError:
+        raise
+    except ScheduledTasksError:
+        pass  # without a database nothing is recorded under the name, and the watch looks again

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.common import report_host, show_warnings
+from scheduled_tasks.cli.common import report_host, require_own_name, show_warnings
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
 from scheduled_tasks.cli.output import CHANGES_PENDING, show_json, show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
@@ -136,6 +136,7 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
     places = chosen_places(root, user=user)
     clocks, host = enabled_clocks(), configured_host(places)
     files = render(clocks, host)
+    require_own_name(places)
     prepare(files, places)
     applied = apply(files, places)
     _finish(applied, places, as_json=as_json)

@@ -9,13 +9,14 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.cli.common import show_warnings
+from scheduled_tasks.cli.common import require_own_name, show_warnings
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import end_of_check, show_json
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import (
+    ask_project,
     configured_features,
     configured_host,
     enabled_clocks,
@@ -57,14 +58,18 @@ def _faults(*, without_database: bool) -> Iterator[str]:
     except ScheduledTasksError as error:
         yield str(error)
     else:
-        yield from _task_faults(clocks)
+        try:
+            yield from ask_project(lambda: list(_task_faults(clocks)), "the tasks' modules")
+        except ScheduledTasksError as error:
+            yield str(error)
         yield from _fault_of(lambda: _check_units(clocks))
     if configuration.get("features"):
         yield from _fault_of(configured_features)
     if app := configuration.get("app"):
-        yield from _fault_of(lambda: context.load_object(app, "app"))
+        yield from _fault_of(lambda: ask_project(lambda: bool(context.load_object(app, "app")), f"app = {app!r}"))
     if not without_database:
         yield from _fault_of(_query_database)
+        yield from _fault_of(lambda: require_own_name(Places()))
 
 
 def _fault_of(check: Callable[[], object]) -> Iterator[str]:

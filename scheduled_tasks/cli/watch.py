@@ -1,4 +1,4 @@
-"""clocks watch, reconcile: account for all overdue slots; a timer of each host runs it every minute."""
+"""clocks watch, reconcile, forget-host: account for all slots, of this host every minute and of one that is gone."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks import __version__
+from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
-from scheduled_tasks.operate.feature_flags import revert_expired
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render.names import Places
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from scheduled_tasks.operate.account import Account
+    from scheduled_tasks.run.database import Connection
+
+
+class WatchError(ScheduledTasksError):
+    """Steps of the watch failed."""
 
 
 @click.command("watch")
@@ -31,40 +38,53 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     deployed and paused there, ends expired pauses, starts the jobs that they blocked, and finishes an apply that was
     killed.
     """
-    from scheduled_tasks.deploy import start_requests
     from scheduled_tasks.operate import host_watch
-    from scheduled_tasks.operate.account import account, last_heartbeat
+    from scheduled_tasks.operate.account import account
+    from scheduled_tasks.operate.watch_pass import Pass, run_pass
 
-    places, host = Places(), socket.gethostname()
-    started: list[str] = []
+    places = Places()
     finished = _finish_apply(places)  # needs no database
     with open_database() as database:
         now = database_now(database)
         if host_watch.can_report(places):
-            before = last_heartbeat(database, host)
-            host_watch.report_deployed(database, places, host, now)
-            host_watch.report_pauses(database, places, host, now)
-            revert_expired(database)
-            reconciled = host_watch.reconcile_host(database, places, host)
-            done = account(database, host, now, __version__)
-            started = host_watch.take_over(places, reconciled.to_take_over, host)
-            if before is not None:
-                started += host_watch.catch_up(database, places, host, before, now)
-            start_requests.sweep(places)
+            if not _check_in(database, places, now):
+                return
+            done = run_pass(database, places, socket.gethostname(), now, __version__)
         else:
-            done = account(database, None, now)
-    if as_json:
+            done = Pass(account(database, None, now))
+    if as_json and done.account:
         show_json(
             {
-                "recorded": [asdict(verdict) | {"slot": verdict.slot._asdict()} for verdict in done.recorded],
-                "accounted_until": done.accounted_until,
-                "dead_hosts": done.dead_hosts,
-                "started": started,
+                "recorded": [asdict(verdict) | {"slot": verdict.slot._asdict()} for verdict in done.account.recorded],
+                "accounted_until": done.account.accounted_until,
+                "dead_hosts": done.account.dead_hosts,
+                "started": done.started,
                 "finished_apply": finished,
             }
         )
-    else:
-        _show(done, started, quiet=quiet)
+    elif done.account:
+        _show(done.account, done.started, quiet=quiet)
+    if done.errors:
+        problems = (f"can't {what}: {type(error).__name__}: {error}" for what, error in done.errors.items())
+        raise WatchError("; ".join(problems)) from ExceptionGroup("the watch's steps", [*done.errors.values()])
+
+
+def _check_in(database: Connection, places: Places, now: datetime) -> bool:
+    """Make sure that this machine's name is its own; False if that can't be known yet, a moment after a restart.
+
+    Raises:
+        OtherMachineError: the name belongs to another machine, and so do its runs.
+    """
+    from scheduled_tasks.operate import hosts
+
+    try:
+        former = hosts.check_in_here(database, places, now)
+    except hosts.RestartedError as error:
+        click.echo(f"clocks: {error}", err=True)
+        return False
+    if former:
+        click.echo(f"this host's name was {former}: what is open goes on under its new name", err=True)
+    return True
 
 
 def _finish_apply(places: Places) -> bool:
@@ -104,12 +124,34 @@ def reconcile() -> None:
     """
     from scheduled_tasks.operate import host_watch
 
-    host = socket.gethostname()
+    places, host = Places(), socket.gethostname()
     with open_database() as database:
-        done = host_watch.reconcile_host(database, Places(), host)
+        if not _check_in(database, places, database_now(database)):
+            return
+        done = host_watch.reconcile_host(database, places, host)
     for run in done.lost:
         click.echo(f"lost {run.clock}/{run.job} on {run.host}")
     click.echo(f"{done.results} results, {done.failures} failures, {len(done.lost)} lost runs recorded")
 
 
-COMMANDS = (watch, reconcile)
+@click.command("forget-host")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Even if the host had a heartbeat in the last minutes.")
+@json_option
+def forget_host(*, name: str, yes: bool, as_json: bool) -> None:
+    """Let go of a host that is gone for good.
+
+    Its jobs are no longer due there, its open runs are recorded as lost, and its slots without a run up to now as
+    missed. A machine that gets the name later is another host.
+    """
+    from scheduled_tasks.operate import hosts
+
+    with open_database() as database:
+        done = hosts.forget(database, name, database_now(database), by=actor(), even_if_alive=yes)
+    if as_json:
+        show_json(done._asdict())
+    else:
+        click.echo(f"forgot {name}: {done.jobs} jobs closed, {done.runs} runs lost, {done.slots} slots accounted for")
+
+
+COMMANDS = (watch, reconcile, forget_host)

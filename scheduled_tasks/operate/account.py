@@ -89,6 +89,32 @@ def account(connection: Connection, host: str | None, now: datetime, release: st
     return Account(tuple(recorded), {name: until for name, (_, until) in windows.items()}, dead)
 
 
+def account_for_one(connection: Connection, host: str, now: datetime, *, is_gone: bool = False) -> list[Verdict]:
+    """Record the slots of one host that are overdue; for `hosts`, which lets go of its name.
+
+    If the host `is_gone` and its deployments are closed, slots count as overdue at once, since nothing can start them
+    any more: except those that another host has too.
+    """
+    heartbeats = dict(connection.execute("SELECT name, heartbeat_at FROM host").fetchall())
+    [(after,)] = connection.execute("SELECT coalesce(accounted_until, %s) FROM host WHERE name = %s", [BEGINNING, host])
+    if not is_gone:
+        heartbeats[host] = now
+    deployed = deployments.deployed_since(connection, [host], after - _longest_delay(connection, after))
+    shared = {(job.clock, job.job) for job in deployments.deployed_now(connection) if job.host != host}
+    alone = [job for job in deployed if is_gone and (job.options.get("per_host") or (job.clock, job.job) not in shared)]
+    longest = max((job.overdue_after for job in alone), default=timedelta())
+    recorded: list[Verdict] = []
+    for jobs, until in ((alone, now + longest), ([job for job in deployed if job not in alone], now)):
+        for step in _steps({host: (after, until)}, jobs) if after < until else ():
+            recorded += _audit(connection, jobs, step, heartbeats, now)
+    return recorded
+
+
+def jobs_of(connection: Connection, host: str) -> list[DeployedJob]:
+    """The jobs that a host has now."""
+    return [job for job in deployments.deployed_now(connection) if job.host == host]
+
+
 def last_heartbeat(connection: Connection, host: str) -> datetime | None:
     """The last heartbeat of a host; None if its watch never ran."""
     row = connection.execute(
