@@ -107,7 +107,7 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
         with _answered_within(ANSWER_TIMEOUT):
             cursor = _connection.execute(statement, {**values, **patience})
             return cursor.fetchall() if cursor.description else []
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedObject):
         if settings.load().deployed or not retry:
             raise SchemaMissingError from None
         set_up()
