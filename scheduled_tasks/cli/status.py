@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant
-from scheduled_tasks.cli.output import SOMETHING_BAD, rich_table, show_json, show_table
+from scheduled_tasks.cli.output import SOMETHING_BAD, console, rich_table, show_json, show_table
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import history, pauses, status
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.run.status import BAD, RunStatus
+from scheduled_tasks.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,9 +124,9 @@ def _live(database: Connection, which: str | None, *, bad_only: bool) -> None:
     def view_now() -> Group:
         view = StatusView(database, which)
         rows = list(view.rows(bad_only=bad_only))
-        return Group(rich_table(COLUMNS, rows, STYLES), *map(Text, view.lines()))
+        return Group(rich_table(COLUMNS, rows, STYLES), *map(Text, map(printable, view.lines())))
 
-    with Live(view_now(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
+    with Live(view_now(), console=console(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
         while True:
             time.sleep(REFRESH_INTERVAL)
             live.update(view_now(), refresh=True)
