@@ -26,6 +26,8 @@ from scheduled_tasks.run import context, settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from psycopg.abc import Buffer, Loader
+
     from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.run.database import Connection
@@ -229,7 +231,27 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
         database.connect(url, name="clocks") if url else database.open_connection("clocks") as connection,
         connection.transaction(force_rollback=True) if roll_back else nullcontext(),
     ):
+        connection.adapters.register_loader("timestamptz", _instant_loader())
         yield connection
+
+
+def _instant_loader() -> type[Loader]:
+    """Read an instant that Python doesn't have, such as infinity, as the first or last one that it has.
+
+    One row with such a value must not keep a command from reading the others.
+    """
+    import psycopg
+    from psycopg.types.datetime import TimestamptzLoader
+
+    class BoundedLoader(TimestamptzLoader):
+        def load(self, data: Buffer) -> datetime:
+            try:
+                return super().load(data)
+            except psycopg.DataError:
+                is_past = bytes(data).startswith(b"-") or bytes(data).endswith(b"BC")
+                return datetime.min.replace(tzinfo=UTC) if is_past else datetime.max.replace(tzinfo=UTC)
+
+    return BoundedLoader
 
 
 @contextmanager

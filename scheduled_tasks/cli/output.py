@@ -22,7 +22,7 @@ from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.terminal import escaping_output, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from rich.console import Console
 
@@ -177,15 +177,17 @@ def console() -> Console:
     return Console(highlight=False, file=getattr(sys.stdout, "unescaped", sys.stdout))
 
 
-def rich_table(columns: Iterable[str], rows: Iterable[Iterable[str]], styles: Mapping[str, str] | None = None) -> Any:
-    """A table for a terminal; `styles` colours the second cell of each row by its text."""
+def rich_table(
+    columns: Iterable[str], rows: Iterable[Iterable[str]], style_of: Callable[[str], str] | None = None
+) -> Any:
+    """A table for a terminal; `style_of` names the colour of the second cell of each row by its text."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         cells = [Text(printable(cell)) for cell in row]
-        if styles and len(cells) > 1:
-            cells[1].stylize(styles.get(cells[1].plain, ""))
+        if style_of:
+            cells[1].stylize(style_of(cells[1].plain))
         table.add_row(*cells)
     return table
