@@ -33,6 +33,7 @@ from scheduled_tasks.project import (
     configured_features,
     database_now,
     enabled_clocks,
+    inspect_services_role,
     open_database,
 )
 from scheduled_tasks.render import names
@@ -63,6 +64,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
         *_check_database(),
         *_check_host(places),
         *_check_transport(),
+        *_check_services_role(),
     ]
     if as_json:
         show_json([asdict(finding) for finding in findings])
@@ -156,6 +158,17 @@ def _check_host(places: names.Places) -> Iterator[Finding]:
         mend = f"rm {hosts.MACHINE_ID}; systemd-machine-id-setup; clocks forget-host {machine.name} --yes; reboot"
         for name in twins:
             yield Finding("host", f"it has the machine ID of {name}: one is a clone of the other", mend)
+
+
+def _check_services_role() -> Iterator[Finding]:
+    try:
+        faults, warnings = inspect_services_role()
+    except ScheduledTasksError as error:
+        yield Finding("database", f"the role of the jobs can't be checked: {error}")
+        return
+    for sentence in (*faults, *warnings):
+        problem, _, advice = sentence.partition(": ")
+        yield Finding("database", problem, advice=advice)
 
 
 def _check_transport() -> Iterator[Finding]:
