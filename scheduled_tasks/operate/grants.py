@@ -42,7 +42,7 @@ def grant(
     Raises:
         ConfigurationError: a role does not exist, or both are the same.
     """
-    if tasks_role == operators_role:
+    if tasks_role and tasks_role == operators_role:
         raise ConfigurationError(f"tasks_role and operators_role are both {tasks_role!r}: a task could switch flags")
     with connection.transaction():
         for role, rights in ((tasks_role, TASKS), (operators_role, OPERATORS), (monitors_role, MONITORS)):
