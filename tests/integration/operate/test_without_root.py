@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduled_tasks.operate.grants import grant
+from scheduled_tasks.operate.grants import Roles, grant
 from tests.integration.operate.shop import SHOP, clocks, ran
 from tests.roots import lacking, require
 
@@ -57,7 +57,7 @@ def monitors(connection: Database) -> Iterator[str]:
     """A role that `clocks migrate` lets read the ledger."""
     name = f"monitors_{os.getpid()}"
     connection.execute(f"CREATE ROLE {name} LOGIN")
-    grant(connection, tasks_role="", operators_role="", monitors_role=name)
+    grant(connection, Roles(monitors_role=name))
     yield name
     connection.execute(f"DROP OWNED BY {name}")
     connection.execute(f"DROP ROLE {name}")
