@@ -13,11 +13,12 @@ import click
 
 from scheduled_tasks.cli.common import clock_file_faults
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
-from scheduled_tasks.cli.output import SOMETHING_BAD, printable, rich_table, show_json, show_table
+from scheduled_tasks.cli.output import SOMETHING_BAD, console, rich_table, show_json, show_table
 from scheduled_tasks.instants import shown, shown_briefly
 from scheduled_tasks.operate import deployments, history, pauses, status
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.run.status import RunStatus
+from scheduled_tasks.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -160,7 +161,7 @@ def _show(view: StatusView, *, bad_only: bool) -> None:
         )
         lines = []
     for line in (*lines, *view.lines()):
-        click.echo(printable(line))
+        click.echo(line)
 
 
 def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad_only: bool) -> None:
@@ -173,7 +174,7 @@ def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad
         lines = map(printable, (*view.notes(bad_only=bad_only), *view.lines()))
         return Group(rich_table(COLUMNS, view.brief_rows(bad_only=bad_only), style_of), *map(Text, lines))
 
-    with Live(view_now(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
+    with Live(view_now(), console=console(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
         while True:
             time.sleep(REFRESH_INTERVAL)
             live.update(view_now(), refresh=True)
@@ -251,7 +252,7 @@ def show(*, run: str, as_json: bool) -> None:
         command = f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}"
         click.echo(printable(f"its log lines, on {row.host}: {command}"))
     for line in lines:
-        click.echo(printable(line))
+        click.echo(line)
 
 
 def _attempt_rows(attempts: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
