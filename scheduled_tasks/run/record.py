@@ -13,6 +13,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from scheduled_tasks import masking
 from scheduled_tasks.errors import ServiceUnavailableError
 from scheduled_tasks.instants import iso8601
 from scheduled_tasks.run import database, settings, statements
@@ -158,7 +159,7 @@ def storable(text: str) -> str:
     """An error's text as the table keeps it: cut, without passwords, NUL and lone surrogates (of file names)."""
     # PostgreSQL's text can't hold the latter two.
     plain = text.encode(errors="backslashreplace").decode().replace("\0", "")
-    return settings.without_secrets(plain)[:MAX_MESSAGE]
+    return masking.mask(plain)[:MAX_MESSAGE]
 
 
 def read_flag(name: str) -> bool | None:
