@@ -39,6 +39,7 @@ ORDER = (
         "domains",
         "clocks",
         "clock",
+        "clock_arguments",
         "clock_job",
         "clock_data",
         "clock_file",
