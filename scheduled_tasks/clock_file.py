@@ -31,10 +31,10 @@ from scheduled_tasks.clock_job import (
 )
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, FaultsError
+from scheduled_tasks.masking import mask
 from scheduled_tasks.options import OPTIONS, Options, read_options, shown_value
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
 from scheduled_tasks.run.find_task import with_application
-from scheduled_tasks.run.settings import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -157,7 +157,7 @@ def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[Mod
         with_application(lambda: exec(code, module.__dict__), make_app)  # noqa: S102 - a clock file is Python
     except BaseException as error:  # noqa: BLE001 - any exception is a fault of the clock file, sys.exit(0) above all
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        problem = without_secrets(f"raises {type(error).__name__}: {error}")
+        problem = mask(f"raises {type(error).__name__}: {error}")
         fault = Fault(problem, line=(lines or [1])[-1] or 1)
         return module, [*faults, fault]
     return module, faults

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 # in time; checking the lateness of its run by the second would skip runs on a busy machine.
 MIN_CATCH_UP_GRACE = 60
 
-# Characters. With names of 80 or more, systemd would ignore the condition of a pause (clock-services.conf.j2), which has
-# the clock twice in a part of a path, at most 255 long. So can the name of a unit be: the longest is the hook's,
+# Characters. With names of 80 or more, systemd would ignore the condition of a pause (clock-services.conf.j2): it has
+# the clock twice in a part of a path, which has at most 255. So has the name of a unit; the longest is the hook's,
 # clock-failed@clock-CLOCK-JOB.service.
 MAX_NAME, MAX_DESCRIPTION, MAX_TASK = 75, 1000, 255
 

@@ -10,8 +10,8 @@ from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from scheduled_tasks.masking import mask
 from scheduled_tasks.options.relaxations import RELAXATIONS
-from scheduled_tasks.run.settings import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def is_secret(name: str, value: str) -> bool:
 def shown_value(value: object) -> str:
     """A value as a fault shows it: not all of a long one, and without passwords."""
     try:
-        text = without_secrets(repr(value))
+        text = mask(repr(value))
     except Exception:  # noqa: BLE001 - the project's own classes, or a list in a list in a list
         text = f"<{type(value).__name__}>"
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
