@@ -10,7 +10,6 @@ import logging
 import os
 import stat
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +20,11 @@ logger = logging.getLogger(__name__)
 NOT_REGULAR = {errno.ELOOP, errno.ENXIO}  # from opening a symlink (with O_NOFOLLOW) and a socket
 NOT_REGULAR_TEXT = "not a regular file"
 QUARANTINED = ".refused"  # suffix of an unreadable file, kept for a person to look at; `clocks doctor` names it
+CORRUPT = (ValueError, KeyError, TypeError, ArithmeticError, RecursionError)  # what parsing a corrupt file raises
+
+
+class StuckError(Exception):
+    """A file can be neither read nor set aside now; the message says what was tried."""
 
 
 def write(path: Path, text: str, mode: int | None = None) -> None:
@@ -46,41 +50,67 @@ def write(path: Path, text: str, mode: int | None = None) -> None:
 def read(path: Path, parse: Callable[[str], T], max_bytes: int | None = None) -> T | None:
     """Read and parse a file; None if it is gone or unreadable. An unreadable one is quarantined.
 
-    A job's user can replace the file by anything, so symlinks aren't followed and opening doesn't block on a FIFO.
-
     Args:
         path: the file.
-        parse: parses the text; raises ValueError, KeyError or TypeError if it is corrupt.
-        max_bytes: the largest valid size; None if no untrusted user can write the file.
+        parse: parses the text; raises one of CORRUPT if it is corrupt.
+        max_bytes: the largest valid size; None if no untrusted user can write the file. See `text_of`.
+
+    Raises:
+        StuckError: it can't be opened now, or it is unreadable and can't be renamed.
     """
     try:
-        return parse(_text(path, max_bytes))
+        return parse(text_of(path, max_bytes))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise StuckError(f"it can't be read: {_reason(error)}") from error
+    except CORRUPT as error:
         quarantine(path, error)
         return None
 
 
 def quarantine(path: Path, error: Exception) -> None:
-    """Quarantine an unreadable file and log it once."""
+    """Quarantine an unreadable file and log it once.
+
+    Raises:
+        StuckError: it can't be renamed.
+    """
     quarantined = path.with_suffix(QUARANTINED)
-    reason = str(error).partition("\n")[0]
-    logger.warning("%s is unreadable (%s: %s); renamed to %s", path, type(error).__name__, reason, quarantined.name)
-    with suppress(OSError):
-        path.rename(quarantined)
-
-
-def _text(path: Path, max_bytes: int | None) -> str:
+    problem = f"unreadable ({type(error).__name__}: {_reason(error)})"
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        path.rename(quarantined)
+    except OSError as refusal:
+        raise StuckError(f"it is {problem}, and can't be renamed to *{QUARANTINED}: {_reason(refusal)}") from error
+    logger.warning("%s is %s; renamed to %s", printable(path), problem, printable(quarantined.name))
+
+
+def printable(path: Path | str) -> str:
+    """A path for people: whoever named the file may have put newlines or terminal escapes into it."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(path))
+
+
+def text_of(path: Path, max_bytes: int | None = None) -> str:
+    """Read a text file that is not changed while it is read, without following a link or waiting for a pipe or lease.
+
+    With `max_bytes`, a user who isn't trusted can write to the folder, but not replace the folder itself: the file must
+    belong to the folder's owner and have no other name, so that root reads nothing that this user couldn't.
+
+    Raises:
+        OSError: it can't be opened.
+        ValueError: it is not such a file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
         if error.errno in NOT_REGULAR:
             raise ValueError(NOT_REGULAR_TEXT) from error
         raise
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise ValueError(NOT_REGULAR_TEXT)
+        if max_bytes is not None:
+            _require_own(found, path.parent.stat(), max_bytes)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             text = file.read(-1 if max_bytes is None else max_bytes + 1)
     finally:
@@ -88,3 +118,17 @@ def _text(path: Path, max_bytes: int | None) -> str:
     if max_bytes is not None and len(text) > max_bytes:
         raise ValueError(f"larger than {max_bytes} bytes")
     return text.decode()
+
+
+def _require_own(found: os.stat_result, folder: os.stat_result, max_bytes: int) -> None:
+    if found.st_uid != folder.st_uid:
+        raise ValueError("it belongs to another user than its folder")
+    if found.st_nlink > 1:
+        raise ValueError("it has a second name (a hard link)")
+    if found.st_size > max_bytes:
+        raise ValueError(f"larger than {max_bytes} bytes")
+
+
+def _reason(error: Exception) -> str:
+    """An error in a line; of the system's, without the path, which the caller names."""
+    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).partition("\n")[0]

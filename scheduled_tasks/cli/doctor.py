@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from scheduled_tasks import files
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
@@ -50,13 +52,13 @@ def doctor(*, user: bool, as_json: bool) -> None:
     from scheduled_tasks.deploy.machine_state import read_set
 
     places = chosen_places(Path("/"), user=user)
-    files = read_set(places.current.resolve()) if places.current.is_dir() else UnitSet()
+    units = read_set(places.current.resolve()) if places.current.is_dir() else UnitSet()
     commands = ManagerCommands(" --user" if user else "")
     findings = [
-        *_check_machine(places, files, commands),
+        *_check_machine(places, units, commands),
         *(_check_user() if user else ()),
         *_check_clock(),
-        *(line for name in namespaces(files) for line in journal_findings(read_journal(name), datetime.now(UTC))),
+        *(line for name in namespaces(units) for line in journal_findings(read_journal(name), datetime.now(UTC))),
         *_check_clock_files(),
         *_check_database(),
         *_check_host(places),
@@ -69,19 +71,23 @@ def doctor(*, user: bool, as_json: bool) -> None:
     sys.exit(SOMETHING_BAD if findings else 0)
 
 
-def _check_machine(places: names.Places, files: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:
+def _check_machine(places: names.Places, units: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:
     from scheduled_tasks.deploy.machine_state import failed_units, orphaned_stamps, read_machine_state
-    from scheduled_tasks.operate.host_watch import quarantined
+    from scheduled_tasks.operate.host_watch import unrecorded
 
     try:
-        state, failed = read_machine_state(places, files), failed_units(places)
+        state, failed = read_machine_state(places, units), failed_units(places)
     except ScheduledTasksError as error:
         yield Finding("systemd", str(error), commands.systemctl("status"))
         return
     yield from machine_findings(state, failed, orphaned_stamps(places), commands=commands)
-    yield from horizon_findings(files, datetime.now(UTC), commands=commands)
-    for path in quarantined(places):
-        yield Finding(str(path), "this report could not be recorded in the ledger", f"rm {path}", "look at it first")
+    yield from horizon_findings(units, datetime.now(UTC), commands=commands)
+    for path, problem in unrecorded(places).items():
+        name, folder = files.printable(path), path if path.is_dir() else path.parent
+        # A command with the unprintable characters of a name would send them to the terminal.
+        is_plain_file = name == str(path) and folder != path
+        mend = f"rm {shlex.quote(name)}" if is_plain_file else f"ls -lb {shlex.quote(files.printable(folder))}"
+        yield Finding(name, problem, mend, "look at it first")
 
 
 def _check_user() -> Iterator[Finding]:

@@ -14,7 +14,6 @@ from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
-from scheduled_tasks.operate.feature_flags import revert_expired
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render.names import Places
 
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 
     from scheduled_tasks.operate.account import Account
     from scheduled_tasks.run.database import Connection
+
+
+class WatchError(ScheduledTasksError):
+    """Steps of the watch failed."""
 
 
 @click.command("watch")
@@ -35,42 +38,35 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     deployed and paused there, ends expired pauses, starts the jobs that they blocked, and finishes an apply that was
     killed.
     """
-    from scheduled_tasks.deploy import start_requests
     from scheduled_tasks.operate import host_watch
-    from scheduled_tasks.operate.account import account, last_heartbeat
+    from scheduled_tasks.operate.account import account
+    from scheduled_tasks.operate.watch_pass import Pass, run_pass
 
-    places, host = Places(), socket.gethostname()
-    started: list[str] = []
+    places = Places()
     finished = _finish_apply(places)  # needs no database
     with open_database() as database:
         now = database_now(database)
         if host_watch.can_report(places):
             if not _check_in(database, places, now):
                 return
-            before = last_heartbeat(database, host)
-            host_watch.report_deployed(database, places, host, now)
-            host_watch.report_pauses(database, places, host, now)
-            revert_expired(database)
-            reconciled = host_watch.reconcile_host(database, places, host)
-            done = account(database, host, now, __version__)
-            started = host_watch.take_over(places, reconciled.to_take_over, host)
-            if before is not None:
-                started += host_watch.catch_up(database, places, host, before, now)
-            start_requests.sweep(places)
+            done = run_pass(database, places, socket.gethostname(), now, __version__)
         else:
-            done = account(database, None, now)
-    if as_json:
+            done = Pass(account(database, None, now))
+    if as_json and done.account:
         show_json(
             {
-                "recorded": [asdict(verdict) | {"slot": verdict.slot._asdict()} for verdict in done.recorded],
-                "accounted_until": done.accounted_until,
-                "dead_hosts": done.dead_hosts,
-                "started": started,
+                "recorded": [asdict(verdict) | {"slot": verdict.slot._asdict()} for verdict in done.account.recorded],
+                "accounted_until": done.account.accounted_until,
+                "dead_hosts": done.account.dead_hosts,
+                "started": done.started,
                 "finished_apply": finished,
             }
         )
-    else:
-        _show(done, started, quiet=quiet)
+    elif done.account:
+        _show(done.account, done.started, quiet=quiet)
+    if done.errors:
+        problems = (f"can't {what}: {type(error).__name__}: {error}" for what, error in done.errors.items())
+        raise WatchError("; ".join(problems)) from ExceptionGroup("the watch's steps", [*done.errors.values()])
 
 
 def _check_in(database: Connection, places: Places, now: datetime) -> bool:

@@ -12,6 +12,8 @@ import os
 import shutil
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +21,10 @@ from scheduled_tasks import files
 from scheduled_tasks.deploy import deployment_reports, start_requests, systemd
 from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
 from scheduled_tasks.deploy.machine_state import inactive_timers, read_machine_state, read_set, read_stopped_timers
+from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.operate import deployments, host_pauses, pauses, reconcile
+from scheduled_tasks.operate.pending.stuck_files import StuckFiles, stuck
 from scheduled_tasks.operate.slots import DeployedJob, Pause, Scope
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import NO_JOBS, UnitSet
@@ -28,6 +32,7 @@ from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+MAX_SHOWN = 100  # a job can leave any number of corrupt files
 PENDING = (*reconcile.PENDING, "reports/*.json")  # kept in the state folder until the database has it
 
 if TYPE_CHECKING:
@@ -65,14 +70,12 @@ def report_deployed(connection: Connection, places: Places, host: str, now: date
     paths = sorted(places.reports.glob("*-jobs.json"))
     if paths and _apply_is_running(places):
         paths.pop()
-    reports = [(path, read) for path in paths if (read := files.read(path, deployment_reports.read_report))]
     changes = 0
-    for number, (path, read) in enumerate(reports, 1):
-        if number < len(reports) or read["digest"] == digest:  # its set became current
-            at, new_from = from_epoch(read["at"]), from_epoch(read["new_from"])
-            new = deployments.JobsReport(read["jobs"], read["digest"], at, new_from)
-            changes += deployments.report(connection, host, new)
-        path.unlink()
+    with StuckFiles(places.state, "deployments") as pending:
+        reports = [(path, read) for path in paths if (read := pending.read(path, deployment_reports.read_report))]
+        for number, (path, read) in enumerate(reports, 1):
+            became_current = number < len(reports) or read["digest"] == digest
+            changes += pending.record(path, partial(_report, connection, host, read if became_current else None)) or 0
     if not list(places.reports.glob("*-jobs.json")) and deployments.reported_digest(connection, host) != digest:
         # There was no report: the set is part of an image, or the database was restored from before it.
         new = deployments.JobsReport(json.loads(manifest)["jobs"], digest, now, now)
@@ -80,19 +83,31 @@ def report_deployed(connection: Connection, places: Places, host: str, now: date
     return changes
 
 
+def _report(connection: Connection, host: str, read: dict[str, Any] | None) -> int:
+    if read is None:
+        return 0
+    at, new_from = from_epoch(read["at"]), from_epoch(read["new_from"])
+    return deployments.report(connection, host, deployments.JobsReport(read["jobs"], read["digest"], at, new_from))
+
+
 def report_pauses(connection: Connection, places: Places, host: str, now: datetime) -> None:
     """End this host's pauses that are past their `until`, and report its pauses and stopped timers."""
-    for pause in host_pauses.active(places, host):
-        if pause.until and pause.until <= now:
-            host_pauses.end(places, pause, by="until", at=now)
-    paths = sorted(places.reports.glob("*-pause.json"))
-    ended = [read for path in paths if (read := files.read(path, host_pauses.read_report))]
+    with StuckFiles(places.state, "pauses") as pending:
+        for pause in host_pauses.active(places, host):
+            if pause.until and pause.until <= now:
+                try:
+                    host_pauses.end(places, pause, by="until", at=now)
+                except ConfigurationError as error:
+                    pending.add(host_pauses.path_of(places, pause.scope), str(error))
+        for path in host_pauses.without_effect(places):
+            pending.add(path, "it pauses nothing: no clock or job has this name")
+        for path in sorted(places.reports.glob("*-pause.json")):
+            if ended := pending.read(path, host_pauses.read_report):
+                pending.record(path, partial(pauses.report, connection, [ended]))
     active = host_pauses.active(places, host)
     settled = not _apply_is_running(places)
     stopped = _stopped(places, host, now) if settled else []
-    pauses.report(connection, ended + active + stopped)
-    for path in paths:
-        path.unlink(missing_ok=True)
+    pauses.report(connection, active + stopped)
     if settled:
         local_ids = [pause.local_id for pause in active + stopped if pause.local_id]
         pauses.end_unreported(connection, host, local_ids, now)
@@ -223,12 +238,13 @@ def _apply_is_running(places: Places) -> bool:
     return False
 
 
-def quarantined(places: Places) -> list[Path]:
-    """The pending files that were set aside because they are corrupt."""
+def unrecorded(places: Places) -> dict[Path, str]:
+    """The pending files that need a person, and why: those that were set aside because they are corrupt, and stuck."""
     if places.home:
-        return []
+        return {}
     patterns = (Path(pattern).with_suffix(files.QUARANTINED) for pattern in PENDING)
-    return sorted(path for pattern in patterns for path in places.state.glob(str(pattern)))
+    refused = sorted(path for pattern in patterns for path in islice(places.state.glob(str(pattern)), MAX_SHOWN))
+    return dict.fromkeys(refused, "it could not be recorded in the ledger") | stuck(places.state)
 
 
 def remove_state(places: Places, *, has_database: bool) -> None:

@@ -1,8 +1,8 @@
 """Record what runs could not: results that were spooled to disk, and runs that were killed.
 
 It reads this host's files and asks its systemd, completes rows of `task_run`, and returns the slots to take over. A
-failed job calls it (units/clock-failed.service.j2), and so does the watch; every step can be repeated safely.
-docs/explanation/ledger.md has the rules.
+failed job calls it (units/clock-failed.service.j2), and so does the watch; every step can be repeated safely. Each file
+is tried on its own: whatever it is, the others are recorded. docs/explanation/ledger.md has the rules.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scheduled_tasks import files
-from scheduled_tasks.operate.failures import read_failure
+from scheduled_tasks.operate.failures import Failure, read_failure
+from scheduled_tasks.operate.pending import spooled_results
+from scheduled_tasks.operate.pending.stuck_files import StuckFiles
 from scheduled_tasks.run.columns import END, SLOT, START, listed, without
 from scheduled_tasks.run.status import RunStatus
 
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 
-PENDING = ("results/*/*.json", "failed/*.note")  # in the state folder: spooled results and failure notes
-# A result's texts are cut (record.MAX_MESSAGE), and JSON may need twelve bytes for a character.
-MAX_RESULT_BYTES = 1 << 17
+RESULTS, NOTES = "results", "failed"  # in the state folder: a folder for each job, and the failure notes
+PENDING = (f"{RESULTS}/*/*{spooled_results.SUFFIX}", f"{NOTES}/*.note")
 
 
 class LostRun(NamedTuple):
@@ -73,43 +73,57 @@ def reconcile(
     # Many failures at once start many of these processes.
     with (state / "reconcile.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        by_name = {(job["clock"], job["job"]): job for job in jobs}
-        results, failures = (sorted(state.glob(pattern)) for pattern in PENDING)
-        recorded_results = sum(_record_result(connection, path, host) for path in results)
-        recorded_failures = sum(_record_failure(connection, path, host, by_name) for path in failures)
+        with StuckFiles(state, "results") as stuck:
+            # A run's own result comes before the note of its failure, which says less.
+            results = sum(_record_results(connection, folder, host, stuck) for folder in _entries(state / RESULTS))
+            by_name = {(job["clock"], job["job"]): job for job in jobs}
+            notes = [path for path in _entries(state / NOTES) if path.suffix == ".note"]
+            failures = 0
+            for path in notes:
+                if failure := stuck.read(path, read_failure):
+                    failures += stuck.record(path, partial(_record_failure, connection, failure, host, by_name)) or 0
     lost = _close_dead_runs(connection, host, invocations) if invocations else ()
     lost += _close_expired_runs(connection)
-    return Reconciled(recorded_results, recorded_failures, lost, tuple(_to_take_over(connection)))
+    return Reconciled(results, failures, lost, tuple(_to_take_over(connection)))
 
 
-def _record_result(connection: Connection, path: Path, host: str) -> bool:
-    """Complete the row of a run that spooled its result, or insert it if it has none. Return whether it did."""
-    import psycopg  # loaded with the connection; most commands need neither
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
-    clock, job = path.parent.name.removeprefix("clock-").partition("-")[::2]
-    result = files.read(path, partial(_read_result, clock, job), MAX_RESULT_BYTES)
-    if result is None:
-        return False
-    statement = _COMPLETE if result.get("is_open") else _LATE
+
+def _record_results(connection: Connection, folder: Path, host: str, stuck: StuckFiles) -> int:
+    """Record the results in a job's folder, up to a bounded number; return how many rows they completed."""
     try:
-        values = {"result": json.dumps(result), "host": host, "clock": clock, "job": job}
-        recorded = connection.execute(statement, values).rowcount
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
-        files.quarantine(path, error)
+        spooled = spooled_results.list_results(folder, stuck.__contains__)
+    except OSError as error:
+        stuck.add(folder, f"its results can't be read: {error.strerror}")
+        return 0
+    if spooled is None or not spooled.paths:
+        return 0
+    if spooled.has_more:
+        stuck.add(folder, f"it has many results: at most {spooled_results.MAX_FILES} are recorded at once")
+    [(now,)] = connection.execute("SELECT clock_timestamp()").fetchall()
+    parse = partial(spooled_results.parse_result, clock=spooled.clock, job=spooled.job, host=host, now=now)
+    recorded = 0
+    for path in spooled.paths:
+        if result := stuck.read(path, parse, spooled_results.MAX_BYTES):
+            recorded += stuck.record(path, partial(_record_result, connection, result, host)) or 0
+    return recorded
+
+
+def _record_result(connection: Connection, result: Mapping[str, Any], host: str) -> bool:
+    """Complete the row of a run that spooled its result, or insert it if it has none. Return whether it did."""
+    import psycopg
+
+    values = {"result": json.dumps(result, default=str), "host": host, "clock": result["clock"], "job": result["job"]}
+    if result["is_open"]:
+        return bool(connection.execute(_COMPLETE, values).rowcount)
+    try:
+        return bool(connection.execute(_LATE, values).rowcount)
+    except psycopg.errors.UniqueViolation:  # a run without a slot whose result was recorded before
         return False
-    path.unlink(missing_ok=True)
-    return bool(recorded)
 
 
-def _read_result(clock: str, job: str, text: str) -> dict[str, Any]:
-    result = json.loads(text)
-    if not isinstance(result, dict) or (result["clock"], result["job"]) != (clock, job):
-        raise ValueError("the folder belongs to another job")
-    return result
-
-
-# A job writes the file, so PostgreSQL checks the type of each value. Clock, job and host come from the folder and the
-# caller.
 _RESULT = without(START | END, "clock", "job", "host")
 _RUN = f"""
 result AS (
@@ -142,12 +156,9 @@ ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO
 
 
 def _record_failure(
-    connection: Connection, path: Path, host: str, jobs: Mapping[tuple[str, str], Mapping[str, Any]]
+    connection: Connection, failure: Failure, host: str, jobs: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> bool:
     """Complete the row of a run that was killed, or insert one for a run that never began."""
-    failure = files.read(path, read_failure)
-    if failure is None:
-        return False
     values = {**failure.row(), "host": host}
     # The run's own result stays, unless it is `Stopped` by a signal: systemd knows why it sent the signal.
     known = connection.execute(
@@ -179,7 +190,6 @@ def _record_failure(
                 "duration": max(0, (failure.ended_at - failure.started_at).total_seconds()) if failure.ended_at else 0,
             }
             known = connection.execute(_LATE, values | {"result": json.dumps(result, default=str)}).rowcount
-    path.unlink()
     return bool(known)
 
 

@@ -118,7 +118,7 @@ def test_an_unreadable_failure_note_is_found(project: SmallProject) -> None:
     note = f"{folder}/clock-one-kept.service.1.refused"
     shell(project, f"mkdir -p {folder}; touch {note}")
     assert findings(project)[note.rpartition("/")[2]] == (
-        "this report could not be recorded in the ledger", f"rm {note}",
+        "it could not be recorded in the ledger", f"rm {note}",
     )  # fmt: skip
     repair(project, note.rpartition("/")[2])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +13,14 @@ import pytest
 
 from scheduled_tasks.deploy import deployment_reports
 from scheduled_tasks.deploy.effects import Effects
+from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import host_pauses, host_watch
 from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.render.names import JOBS, Places
 from scheduled_tasks.render.unit_set import UnitSet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 Database = psycopg.Connection[Any]
@@ -162,6 +166,102 @@ def test_a_file_touched_and_removed_by_hand_is_a_pause_too(connection: Database,
     (places.paused / "every-clock").unlink()
     host_watch.report_pauses(connection, places, "app1", datetime.now(UTC))
     assert pauses_of(connection)[0][5] is not None
+
+
+def touched(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+# What a person may put there, and what the database then says: why, until when (minutes after noon), and by whom.
+NO_REASON = "no reason was given"
+HAND_MADE: dict[str, tuple[Callable[[Path], object], str, int | None]] = {
+    "a folder": (lambda path: path.mkdir(), NO_REASON, None),
+    "a folder with a file": (lambda path: (path / "more").mkdir(parents=True), NO_REASON, None),
+    "a link to nothing": (lambda path: path.symlink_to("gone"), NO_REASON, None),
+    "a link to itself": (lambda path: path.symlink_to(path), NO_REASON, None),
+    "a link to a secret": (lambda path: path.symlink_to("/etc/passwd"), NO_REASON, None),
+    "a pipe": (os.mkfifo, NO_REASON, None),
+    "a reason as plain text": (lambda path: path.write_text("the disk is full\n\nAnna"), "the disk is full", None),
+    "not UTF-8": (lambda path: path.write_bytes(b"\xff"), NO_REASON, None),
+    "NUL and escapes": (lambda path: path.write_text("a\0b\x1b[2J"), r"a\x00b\x1b[2J", None),
+    "huge": (lambda path: path.write_text("x" * 1_000_000), NO_REASON, None),
+    "sparse": (lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 1 << 40), NO_REASON, None),
+    "a long reason": (lambda path: path.write_text("x" * 5_000), "x" * 1_000, None),
+    "a list": (lambda path: path.write_text("[1]"), NO_REASON, None),
+    "too deep": (lambda path: path.write_text("[" * 60_000), "[" * 1_000, None),
+    "only an end": (lambda path: path.write_text('{"until": "2026-11-24T12:30Z"}'), NO_REASON, 30),
+    "an end without an offset": (lambda path: path.write_text('{"until": "2026-11-24T12:30"}'), NO_REASON, 30),
+    "an end in words": (
+        lambda path: path.write_text('{"reason": "a disk", "until": "noon"}'),
+        "a disk (its until is not an instant: noon)",
+        None,
+    ),
+    "an end for ever": (
+        lambda path: path.write_text('{"until": "infinity"}'),
+        f"{NO_REASON} (its until is not an instant: infinity)",
+        None,
+    ),
+    "an object as the reason": (lambda path: path.write_text('{"reason": {"a": 1}}'), '{"a": 1}', None),
+    "numbers": (lambda path: path.write_text('{"reason": 1, "paused_by": 2, "local_id": 3}'), "1", None),
+    "a start in years": (lambda path: path.write_text('{"paused_at": "2126-01-01T00:00Z"}'), NO_REASON, None),
+    "an old file": (lambda path: os.utime(touched(path), (0, 0)), NO_REASON, None),
+    "of an unknown user": (lambda path: os.chown(touched(path), 54321, 54321), NO_REASON, None),
+}
+
+
+@pytest.mark.parametrize("kind", HAND_MADE)
+def test_whatever_has_the_name_of_a_job_pauses_it_and_stops_nothing_else(
+    connection: Database, places: Places, kind: str
+) -> None:
+    places.paused.mkdir(parents=True)
+    make, reason, until = HAND_MADE[kind]
+    make(places.paused / "shop.count")
+    pause(places)
+    for _ in range(2):
+        host_watch.report_pauses(connection, places, "app1", minutes(5))
+    found = connection.execute("SELECT job, reason, until, resumed_at FROM pause ORDER BY job").fetchall()
+    assert found == [("count", reason, until and minutes(until), None), (None, "a disk", None, None)]
+    assert systemd_blocks(places.paused, "shop", "count")
+
+
+def systemd_blocks(paused: Path, clock: str, job: str) -> bool:
+    """Ask systemd about the condition that the services have (units/clock-services.conf.j2)."""
+    condition = f"ConditionPathExistsGlob=!{paused}/{{every-clock,{clock},{clock}.{job}}}"
+    return subprocess.run(["systemd-analyze", "condition", condition], capture_output=True, check=False).returncode != 0
+
+
+def test_the_name_of_a_file_says_what_it_pauses_not_its_contents(connection: Database, places: Places) -> None:
+    pause(places, job="count")
+    (places.paused / "other").write_text((places.paused / "shop.count").read_text())
+    host_watch.report_pauses(connection, places, "app1", minutes(5))
+    assert [row[:2] for row in pauses_of(connection)] == [("other", None), ("shop", "count")]
+
+
+def test_a_pause_that_cannot_be_removed_goes_on_and_is_reported_once(
+    connection: Database, places: Places, caplog: pytest.LogCaptureFixture
+) -> None:
+    pause(places, until=minutes(10))
+    (places.paused / "Shop!").touch()
+    (places.paused / "other").mkdir()
+    (places.paused / "other/more").touch()
+    entries = host_pauses.active(places, "app1")
+    with pytest.raises(ConfigurationError, match=r"other can't be removed \(Directory not empty\), so .* stays paused"):
+        host_pauses.end(places, entries[0], by="anna", at=minutes(7))
+    for _ in range(2):
+        host_watch.report_pauses(connection, places, "app1", minutes(11))
+    assert caplog.messages == [f"{places.paused}/Shop!: it pauses nothing: no clock or job has this name"]
+    assert [row[0] for row in pauses_of(connection) if row[5] is None] == ["other"]
+    assert [path.name for path in host_watch.unrecorded(places)] == ["Shop!"]
+
+
+def test_a_report_that_the_database_rejects_is_set_aside(connection: Database, places: Places) -> None:
+    write_report(places, minutes(0), json.dumps({"jobs": [{"clock": "shop"}]}))
+    write_report(places, minutes(10), jobs_json("count"), new_from=minutes(10))
+    make_current(places, jobs_json("count"))
+    host_watch.report_deployed(connection, places, "app1", minutes(60))
+    assert reported(connection) == [("count", minutes(10), None)]
+    assert [path.suffix for path in host_watch.unrecorded(places)] == [".refused"]
 
 
 def test_a_second_pause_of_the_same_scope_keeps_the_first_ones_reason(places: Places) -> None:

@@ -1,0 +1,79 @@
+"""One pass of the watch on a deployed host: report, account, record what runs could not, start what has to run again.
+
+Each step is tried on its own, in the order of what matters: the account comes before everything that reads what jobs
+can write. A step that fails is named in the result and never keeps another from being tried; only without the database
+there is nothing to try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from scheduled_tasks.deploy import start_requests
+from scheduled_tasks.operate import host_watch
+from scheduled_tasks.operate.account import Account, account, last_heartbeat
+from scheduled_tasks.operate.feature_flags import revert_expired
+from scheduled_tasks.operate.reconcile import Reconciled
+
+if TYPE_CHECKING:
+    from scheduled_tasks.render.names import Places
+    from scheduled_tasks.run.database import Connection
+
+T = TypeVar("T")
+
+
+@dataclass
+class Pass:
+    """What a pass did.
+
+    Attributes:
+        account: the account; None if that step failed.
+        started: the services that were started, to catch up or to take over.
+        errors: of each step that failed, its error.
+    """
+
+    account: Account | None = None
+    started: list[str] = field(default_factory=list)
+    errors: dict[str, Exception] = field(default_factory=dict)
+
+    def step(self, connection: Connection, what: str, act: Callable[[], T]) -> T | None:
+        """Take a step; None if it fails, unless the connection is lost."""
+        try:
+            return act()
+        except Exception as error:
+            if connection.closed:
+                raise
+            self.errors[what] = error
+            return None
+
+
+def run_pass(connection: Connection, places: Places, host: str, now: datetime, release: str) -> Pass:
+    """Take all steps.
+
+    Args:
+        connection: on which each statement is a transaction of its own.
+        places: of this machine, whose jobs and pauses are reported.
+        host: its name.
+        now: the database's time.
+        release: of this program, recorded for diagnostics.
+    """
+    done = Pass()
+    step = partial(done.step, connection)
+    before = last_heartbeat(connection, host)
+    step("report what is deployed", partial(host_watch.report_deployed, connection, places, host, now))
+    step("report pauses", partial(host_watch.report_pauses, connection, places, host, now))
+    done.account = step("account for slots", partial(account, connection, host, now, release))
+    reconcile = partial(host_watch.reconcile_host, connection, places, host)
+    reconciled = step("record what runs could not", reconcile) or Reconciled()
+    step("switch flags back", partial(revert_expired, connection))
+    take_over = partial(host_watch.take_over, places, reconciled.to_take_over, host)
+    done.started += step("take over slots", take_over) or []
+    if before is not None:
+        catch_up = partial(host_watch.catch_up, connection, places, host, before, now)
+        done.started += step("catch up after pauses", catch_up) or []
+    step("remove old start requests", partial(start_requests.sweep, places))
+    return done
