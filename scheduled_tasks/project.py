@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
 from scheduled_tasks.clock_job import ReadingContext
-from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError
+from scheduled_tasks.errors import ConfigurationError, NotRootError, ServiceUnavailableError
 from scheduled_tasks.features import Feature
 from scheduled_tasks.options import read_options
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
@@ -25,6 +25,8 @@ from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from psycopg.abc import Buffer, Loader
 
     from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.render.names import Places
@@ -212,12 +214,17 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
 
     Raises:
         ServiceUnavailableError: PostgreSQL is unreachable.
+        NotRootError: its URL is in a credential that this user can't read.
         ConfigurationError: it lacks our tables, or denies this role a statement; or only the services' URL is known.
     """
     from scheduled_tasks.run import database  # most commands need no database
 
     configuration = load_configuration()
-    url = settings.setting(OPERATORS_DATABASE_URL, "")
+    try:
+        url = settings.setting(OPERATORS_DATABASE_URL, "")
+    except PermissionError as error:
+        instead = "run this as root, or set OPERATORS_DATABASE_URL to a URL of your own"
+        raise NotRootError(f"{error.filename}: permission denied: {instead}") from None
     if not url and configuration.get("tasks_role"):
         raise ConfigurationError(
             f"{configuration.path}: tasks_role is set, so that database_url is for the services only, and operators' "
@@ -229,7 +236,27 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
         database.connect(url, name="clocks") if url else database.open_connection("clocks") as connection,
         connection.transaction(force_rollback=True) if roll_back else nullcontext(),
     ):
+        connection.adapters.register_loader("timestamptz", _instant_loader())
         yield connection
+
+
+def _instant_loader() -> type[Loader]:
+    """Read an instant that Python doesn't have, such as infinity, as the first or last one that it has.
+
+    One row with such a value must not keep a command from reading the others.
+    """
+    import psycopg
+    from psycopg.types.datetime import TimestamptzLoader
+
+    class BoundedLoader(TimestamptzLoader):
+        def load(self, data: Buffer) -> datetime:
+            try:
+                return super().load(data)
+            except psycopg.DataError:
+                is_past = bytes(data).startswith(b"-") or bytes(data).endswith(b"BC")
+                return datetime.min.replace(tzinfo=UTC) if is_past else datetime.max.replace(tzinfo=UTC)
+
+    return BoundedLoader
 
 
 @contextmanager

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def escaped(text: str) -> str:
+def printable(text: str) -> str:
     r"""The text with each active character as `\u001b`, which in a JSON string means the same as the character."""
     return _ACTIVE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -33,7 +33,7 @@ class EscapingStream:
 
     def write(self, text: str) -> int:
         """Write the text, escaped."""
-        self.unescaped.write(escaped(text))
+        self.unescaped.write(printable(text))
         return len(text)
 
     def writelines(self, lines: Any) -> None:

@@ -242,15 +242,16 @@ _STATUS = {
 def _problem(sandbox: Sandbox, answer: Mapping[str, str], status: str, command: str) -> str:
     """What failed in a trial, for whom, and what to write instead."""
     problem = answer.get("problem") or status
-    advice = "; ".join(_advice(sandbox, answer.get("failed", ""), problem, command))
+    advice = "; ".join(_advice(sandbox, answer, problem, command))
     return f"{sandbox.named}: inside the sandbox, {problem}{f': {advice}' if advice else ''}"
 
 
-def _advice(sandbox: Sandbox, failed: str, problem: str, command: str) -> Iterator[str]:
+def _advice(sandbox: Sandbox, answer: Mapping[str, str], problem: str, command: str) -> Iterator[str]:
+    failed = answer.get("failed")
     if failed == "database" and "no database is configured" in problem:
         yield "write credentials = ['database_url'] in the configuration (Ansible: scheduled_tasks_database_url)"
     elif failed == "database":
-        yield from _network_advice(sandbox, problem)
+        yield from _network_advice(sandbox, problem, answer.get("addresses", "").split())
     elif problem == _STATUS["243"]:
         missing = [value.partition(":")[2] for value in sandbox.values.get("LoadCredential", ())]
         yield f"these files must exist: {', '.join(path for path in missing if not Path(path).exists()) or missing}"
@@ -279,14 +280,12 @@ def _closed_folders(path: Path) -> Iterator[Path]:
             return
 
 
-def _network_advice(sandbox: Sandbox, problem: str) -> Iterator[str]:
-    addresses = re.findall(r'\("([0-9a-fA-F.:]+)"\)|"([0-9][0-9a-fA-F.:]+|[0-9a-fA-F]*:[0-9a-fA-F.:]+)", port', problem)
-    blocked = [address for pair in addresses for address in pair if address and not sandbox.allows(address)]
-    if "translate host name" in problem:
+def _network_advice(sandbox: Sandbox, problem: str, addresses: Iterable[str]) -> Iterator[str]:
+    blocked = [address for address in addresses if not sandbox.allows(address)]
+    if "resolve host" in problem or "translate host name" in problem:
         resolvers = re.findall(r"(?m)^nameserver\s+(\S+)", RESOLVER.read_text()) if RESOLVER.exists() else []
-        blocked += [address for address in resolvers if not sandbox.allows(address)]
-        if blocked:
-            yield f"the resolver ({RESOLVER}) is on another machine: allow it as well as PostgreSQL's own address"
+        if blocked := [address for address in resolvers if not sandbox.allows(address)]:
+            yield f"the resolver of {RESOLVER} is on another machine: allow it, and PostgreSQL's own address as well"
     if blocked:
         yield f"write {_allow(*blocked)}"
     if '"/tmp' in problem or '"/var/tmp' in problem:

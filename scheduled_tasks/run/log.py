@@ -1,8 +1,8 @@
 """Log lines: one JSON object per line on the process's standard output, and nothing else there.
 
-Everything that the run and its task log through `logging` becomes a line as log_line.schema.json describes it, short
-enough for journald, which splits at 48 KiB and would break the JSON. The stream has a descriptor of its own, so a task
-can print to its standard output, or close it.
+Everything that the run and its task log through `logging` becomes a line as log_line.schema.json describes it, without
+secrets, and short enough for journald, which splits at 48 KiB and would break the JSON. The stream has a descriptor of
+its own, so a task can print to its standard output, or close it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import json
 import logging
 import os
 import sys
+import threading
 import traceback
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.json import JsonEncoder, JsonFormatter
 
+from scheduled_tasks import masking
 from scheduled_tasks.instants import from_epoch, rfc3339
 from scheduled_tasks.run import current
 
@@ -45,12 +47,20 @@ def cron_message(name: str, status: RunStatus, **more: object) -> str:
     return " ".join(f"{key}={value}" for key, value in pairs.items())
 
 
+class _Encoder(JsonEncoder):
+    """Mask secrets in the texts of objects that only the encoder turns into text, such as exceptions."""
+
+    def default(self, o: Any) -> Any:
+        return masking.mask_value(super().default(o))
+
+
 class LineFormatter(JsonFormatter):
-    """Turn a log record into one JSON line of at most `MAX_LINE` bytes."""
+    """Turn a log record into one JSON line of at most `MAX_LINE` bytes, with secrets masked."""
 
     def __init__(self, *, host: str) -> None:
         super().__init__(
             json_ensure_ascii=False,
+            json_encoder=_Encoder,
             json_serializer=partial(json.dumps, allow_nan=False),  # NaN is not JSON
             reserved_attrs=[*RESERVED_ATTRS, "taskName"],
         )
@@ -65,7 +75,7 @@ class LineFormatter(JsonFormatter):
         log_data["timestamp"] = rfc3339(from_epoch(record.created), "milliseconds")
         log_data["level"] = record.levelname.lower()
         log_data["logger"] = record.name
-        log_data["message"] = record.getMessage()
+        log_data["message"] = masking.mask(record.getMessage())
         log_data["type"] = "cron"
         run = current.current
         if run is not None:
@@ -75,7 +85,8 @@ class LineFormatter(JsonFormatter):
             log_data["exception"] = describe_exception((record.exc_info[0], record.exc_info[1], record.exc_info[2]))
         for key, value in extra.items():
             # Otherwise monitors would mistake a line with a task's extra={"status": …} for the run's own.
-            log_data[key if record.name == cron_logger.name or key not in RUN_FIELDS else f"extra_{key}"] = value
+            name = key if record.name == cron_logger.name or key not in RUN_FIELDS else f"extra_{key}"
+            log_data[name] = _masked(value, key)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802, ARG002 - logging's own name
         """Return nothing: `add_fields` describes the exception."""
@@ -102,7 +113,7 @@ class LineFormatter(JsonFormatter):
         try:
             super().jsonify_log_record({"value": value})
         except Exception:  # noqa: BLE001 - as above; the other fields stay unchanged
-            return text_of(value, repr)
+            return masking.mask(text_of(value, repr))
         return value
 
 
@@ -122,7 +133,8 @@ def describe_exception(exc_info: ExcInfo) -> dict[str, str]:
     except Exception as problem:  # noqa: BLE001 - an exception can be any object, and the end line must come out
         text = f"[no traceback: {text_of(problem)}]"
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return {"type": name, "message": _cut(text_of(error), MAX_FIELD), "traceback": _cut_start(text, MAX_FIELD)}
+    message, text = masking.mask(text_of(error)), masking.mask(text)  # before the cut: a half secret isn't recognised
+    return {"type": name, "message": _cut(message, MAX_FIELD), "traceback": _cut_start(text, MAX_FIELD)}
 
 
 def text_of(value: object, convert: Callable[[object], str] = str) -> str:
@@ -133,10 +145,17 @@ def text_of(value: object, convert: Callable[[object], str] = str) -> str:
         return f"<no text: its __{convert.__name__}__ raises>"
 
 
+def _masked(value: Any, key: str) -> Any:
+    try:
+        return masking.mask_value(value, key)
+    except Exception:  # noqa: BLE001 - a circular value, a mapping whose methods raise
+        return masking.mask(text_of(value, repr))
+
+
 def _cut(value: Any, limit: int) -> Any:
     if isinstance(value, dict) and set(value) == {"type", "message", "traceback"}:  # see describe_exception
         return {key: (_cut_start if key == "traceback" else _cut)(part, limit) for key, part in value.items()}
-    text = value if isinstance(value, str) else text_of(value, repr)
+    text = value if isinstance(value, str) else masking.mask(text_of(value, repr))
     return value if len(text) <= limit else f"{text[:limit]}… [cut, {len(text)} characters]"
 
 
@@ -155,6 +174,7 @@ class LineHandler(logging.Handler):
         super().__init__()
         self.setFormatter(LineFormatter(host=host))
         self._descriptor = descriptor
+        self._stream = _identity(descriptor)
         self._with_priority = with_priority
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -166,8 +186,11 @@ class LineHandler(logging.Handler):
             data = f"{line}\n".encode(errors="backslashreplace")
             run = current.current
             with run.uninterruptible() if run is not None else nullcontext():
+                # A task may close all descriptors (os.closerange) and then open a file of its own at this number.
+                # Under systemd standard error is the same stream.
+                descriptor = self._descriptor if _identity(self._descriptor) == self._stream else 2
                 while data:
-                    data = data[os.write(self._descriptor, data) :]
+                    data = data[os.write(descriptor, data) :]
         except OSError:
             pass
         except Exception:  # noqa: BLE001 - logging's own convention: a log call never raises
@@ -179,12 +202,16 @@ def writes_to_journal(descriptor: int) -> bool:
 
     `$JOURNAL_STREAM` alone isn't enough: a child whose output goes elsewhere inherits it as well (systemd.exec(5)).
     """
-    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    return os.environ.get("JOURNAL_STREAM") == _identity(descriptor)
+
+
+def _identity(descriptor: int) -> str:
+    """What a descriptor refers to, as `$JOURNAL_STREAM` writes it; empty if it is closed."""
     try:
         stat = os.fstat(descriptor)
     except OSError:
-        return False
-    return (device, inode) == (str(stat.st_dev), str(stat.st_ino))
+        return ""
+    return f"{stat.st_dev}:{stat.st_ino}"
 
 
 _handler: LineHandler | None = None
@@ -198,7 +225,16 @@ def take_over_stdout(*, host: str) -> None:
     os.dup2(2, 1)
     _handler = LineHandler(descriptor, host=host, with_priority=writes_to_journal(descriptor))
     logging.captureWarnings(capture=True)
+    threading.excepthook = _log_thread_exception
     _take_over_root()
+
+
+def _log_thread_exception(ended: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread of the task, as one line; Python would print a traceback to standard error."""
+    if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):  # by which a thread may end
+        name = ended.thread.name if ended.thread else "?"
+        exc_info = ended.exc_type, ended.exc_value, ended.exc_traceback
+        logging.getLogger("scheduled_tasks.run").error("the thread %s of the task failed", name, exc_info=exc_info)
 
 
 @contextmanager

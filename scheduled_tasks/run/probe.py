@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.errors import ScheduledTasksError
@@ -25,10 +26,11 @@ def probe(tasks: Iterable[str]) -> dict[str, str]:
         tasks: names of tasks whose modules are imported.
 
     Returns:
-        `failed`, the step, and `problem`, the reason; or `address`, that of PostgreSQL ("" for a Unix socket). Neither
-        for a project that is not deployed and has no database configured: a run sets its own up on first use.
+        `failed`, the step, `problem`, the reason, and `addresses`, those that PostgreSQL may have; or `address`, that
+        of PostgreSQL ("" for a Unix socket). Neither for a project that is not deployed and has no database configured:
+        a run sets its own up on first use.
     """
-    done = 0
+    done, url = 0, ""
     try:
         from scheduled_tasks.run import database, settings
         from scheduled_tasks.run.context import application_factory
@@ -51,7 +53,26 @@ def probe(tasks: Iterable[str]) -> dict[str, str]:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - whatever a project's module raises is the answer
         problem = f"{type(error).__name__}: {error}"
-    return {"failed": STEPS[done], "problem": problem}
+    return {"failed": STEPS[done], "problem": problem, "addresses": " ".join(_addresses(url))}
+
+
+def _addresses(url: str) -> list[str]:
+    """The addresses of a database's hosts, as far as they can be resolved here."""
+    import socket
+
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        values = conninfo_to_dict(url)
+    except ProgrammingError:
+        return []
+    addresses: dict[str, None] = {}
+    for host in str(values.get("hostaddr") or values.get("host") or "").split(","):
+        if host and not host.startswith("/"):
+            with suppress(OSError):
+                addresses |= {str(found[4][0]): None for found in socket.getaddrinfo(host, None)}
+    return list(addresses)
 
 
 def main(tasks: Iterable[str]) -> int:
