@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 # The credential of operators' commands, the watch and the record of failed runs. Jobs get `database_url`.
 OPERATORS_DATABASE_URL = "operators_database_url"
+# A lock or a statement without an end must not hold the watch up; our statements take milliseconds, a migration resets
+# both.
+OPERATORS_PATIENCE = "SELECT set_config('lock_timeout', '10s', false), set_config('statement_timeout', '2min', false)"
 
 
 def value_if_configured(key: str) -> str:
@@ -237,6 +240,7 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
         connection.transaction(force_rollback=True) if roll_back else nullcontext(),
     ):
         connection.adapters.register_loader("timestamptz", _instant_loader())
+        connection.execute(OPERATORS_PATIENCE)
         yield connection
 
 

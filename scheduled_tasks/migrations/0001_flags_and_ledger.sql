@@ -41,10 +41,12 @@ CREATE TABLE task_run (
     -- missed: due, and no host ran it. lost: it started, and how it ended is unknown.
     status        text NOT NULL CHECK (status IN ('started', 'ended', 'failed', 'skipped', 'missed', 'lost')),
     attempt       integer NOT NULL DEFAULT 1,  -- retries of a slot share its row; 0: nothing could start
+    -- When the run's process began, by this database's clock, however long the claim had to wait; the nominal time for
+    -- a slot that no run began for.
     started_at    timestamptz NOT NULL,
-    ended_at      timestamptz,
-    duration      double precision,  -- seconds
-    lag           double precision,  -- seconds from the nominal time to the start
+    ended_at      timestamptz,       -- of a run that recorded its end: started_at + duration
+    duration      double precision,  -- seconds by the host's monotonic clock
+    lag           double precision,  -- seconds from the nominal time to the start, both by the host's clock
     expires_at    timestamptz,       -- after this a run that is still `started` cannot be alive
     exit_code     integer,
     error_type    text,
@@ -341,7 +343,8 @@ BEGIN
         RAISE check_violation USING MESSAGE = format('a run cannot end as %s', run.status);
     END IF;
     UPDATE task_run AS known
-       SET status = run.status, ended_at = clock_timestamp(), duration = run.duration, exit_code = run.exit_code,
+       SET status = run.status, ended_at = known.started_at + run.duration * interval '1 s',
+           duration = run.duration, exit_code = run.exit_code,
            reason = coalesce(run.reason, known.reason), error_type = left(run.error_type, 255),
            error_message = run.error_message, memory_peak = run.memory_peak, cpu_seconds = run.cpu_seconds
      WHERE known.run_id = run.run_id AND known.attempt = run.attempt
