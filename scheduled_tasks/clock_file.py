@@ -1,7 +1,8 @@
 """Read clock files: execute each as Python, then check it as a whole.
 
 A file with `scheduler = Clock(…)` and `scheduler.add_job(…)` goes in. A `ClockSpec` comes out, or all faults of the
-file at once, each with file, line, job and what to write instead. Reading a clock runs no task.
+file at once, each with file, line, job and what to write instead. Reading a clock runs no task. `read_clocks` executes
+the files in a child process, so that a file which ends its process, hangs or prints is a fault or a note.
 """
 
 from __future__ import annotations
@@ -9,18 +10,21 @@ from __future__ import annotations
 import ast
 import re
 import traceback
-from dataclasses import replace
+from dataclasses import asdict, replace
 from difflib import get_close_matches
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.clock import Clock, ClockSpec, JobCall
+from scheduled_tasks.clock_data import from_data, to_data
 from scheduled_tasks.clock_job import ReadingContext, is_zone, job_name, read_job
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.options import OPTIONS, Options, read_options
+from scheduled_tasks.project_process import ProjectProcess, UnansweredError
 from scheduled_tasks.run.arguments import NAME
 from scheduled_tasks.run.find_task import with_application
 
@@ -51,26 +55,50 @@ def clock_files(package: str) -> list[tuple[str, Path]]:
     return [(path.stem, path) for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")]
 
 
-def read_clocks(files: Iterable[tuple[str, Path]], context: ReadingContext) -> list[ClockSpec]:
-    """Read clock files, given as (clock, path).
+def read_clocks(
+    files: Iterable[tuple[str, Path]], context: ReadingContext, note: Callable[[str], object] = lambda _text: None
+) -> list[ClockSpec]:
+    """Read clock files, given as (clock, path), in a child process; `note` gets what they printed.
 
     Raises:
         FaultsError: every fault of every file.
     """
-    clocks: list[ClockSpec] = []
-    faults: list[Fault] = []
-    for name, path in files:
+    files, clocks, faults = list(files), [], []
+
+    def answer(index: int) -> dict[str, Any]:
+        name, path = files[index]
         try:
-            clocks.append(read_clock(path, name, context))
+            return {"clock": to_data(read_clock(path, name, context))}
         except FaultsError as error:
-            faults += error.faults
+            return {"faults": [asdict(fault) for fault in error.faults]}
+
+    with ProjectProcess(answer) as process:
+        for index, (name, path) in enumerate(files):
+            try:
+                read, printed = process.ask(index)
+            except UnansweredError as error:
+                faults += _placed([_unanswered(error, path)], path, name)
+                continue
+            if printed:
+                note(f"{path} printed while it was read:\n{indent(printed, '    ')}")
+            if "clock" in read:
+                clocks.append(from_data(read["clock"]))
+            faults += [Fault(**fault) for fault in read.get("faults", ())]
     if faults:
         raise FaultsError(faults)
     return clocks
 
 
+def _unanswered(error: UnansweredError, path: Path) -> Fault:
+    """The fault of a file that didn't let its process answer; the stack of a hang or a crash has its line."""
+    places = re.findall(rf'{re.escape(str(path))}(?:", line |:)(\d+)', f"{error.problem}\n{error.output}")
+    printed = f"; it printed:\n{indent(error.output, '    ')}" if error.output else ""
+    instead = "a clock file only declares jobs: what it does besides, or its imports do, belongs into a task"
+    return Fault(f"{error.problem} while it is read", instead + printed, line=int(places[0]) if places else 1)
+
+
 def read_clock(path: Path, name: str, context: ReadingContext) -> ClockSpec:
-    """Read one clock file; see `read_clocks`."""
+    """Read one clock file in this process; see `read_clocks`."""
     module, faults = _execute(path, name, context.make_app)
     if not NAME.fullmatch(name):
         faults.append(Fault(f"{name!r} can't name units", "name the clock file with a-z, 0-9 and _ only", line=1))
@@ -117,7 +145,7 @@ def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[Mod
         return module, [Fault(f"is not Python: {error.msg}", line=error.lineno or 1)]
     try:
         with_application(lambda: exec(code, module.__dict__), make_app)  # noqa: S102 - a clock file is Python
-    except Exception as error:  # noqa: BLE001 - any exception is a fault of the clock file
+    except BaseException as error:  # noqa: BLE001 - any exception is a fault of the clock file, sys.exit(0) above all
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         fault = Fault(f"raises {type(error).__name__}: {error}", line=(lines or [1])[-1] or 1)
         return module, [*faults, fault]

@@ -11,17 +11,22 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from textwrap import indent
+from typing import TYPE_CHECKING, Any, cast
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
 from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError
+from scheduled_tasks.features import Feature
 from scheduled_tasks.options import read_options
+from scheduled_tasks.project_process import ProjectProcess, UnansweredError
 from scheduled_tasks.render.host import OLDEST_SYSTEMD, Host
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from psycopg.abc import Buffer, Loader
 
     from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.render.names import Places
@@ -61,7 +66,31 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
         make_app=context.application_factory(configuration.get("app")),
         lines=lines,
     )
-    return read_clocks(clock_files(configuration.require("clocks")), reading)
+    package = configuration.require("clocks")
+    # A package of the project is imported to find its folder.
+    files = ask_project(lambda: [(name, str(path)) for name, path in clock_files(package)], f"clocks = {package!r}")
+    return read_clocks([(name, Path(path)) for name, path in files], reading, _note)
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def ask_project(answer: Callable[[], Any], source: str) -> Any:
+    """Call a function that executes the project's own code in a child process; return its JSON value.
+
+    Raises:
+        ConfigurationError: the function raises one of our errors, or the code lets it give no answer; `source` names
+            the code.
+    """
+    with ProjectProcess(lambda _request: answer()) as process:
+        try:
+            answered, printed = process.ask()
+        except UnansweredError as error:
+            raise ConfigurationError(f"{source}: the code {error}") from error
+    if printed:
+        _note(f"{source}: the code printed:\n{indent(printed, '    ')}")
+    return answered
 
 
 def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
@@ -90,12 +119,18 @@ def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
 def configured_features() -> type[Enum]:
     """The project's enum of feature flags."""
     path = load_configuration().require("features")
+    declared = ask_project(lambda: _declared_features(path), f"features = {path!r}")
+    members = {name: Feature(description, default=default) for name, description, default in declared}
+    return cast("type[Enum]", Enum(path, members))
+
+
+def _declared_features(path: str) -> list[tuple[str, str, bool]]:
     features = context.load_object(path, "features")
     if not (isinstance(features, type) and issubclass(features, Enum)):
         raise ConfigurationError(
             f"features = {path!r} is not an enum: write class FeatureToggle(Enum) with Feature(…) members"
         )
-    return features
+    return [(name, flag.value.description, flag.value.default) for name, flag in features.__members__.items()]
 
 
 def configured_host(places: Places | None = None) -> Host:
@@ -211,7 +246,27 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
         database.connect(url, name="clocks") if url else database.open_connection("clocks") as connection,
         connection.transaction(force_rollback=True) if roll_back else nullcontext(),
     ):
+        connection.adapters.register_loader("timestamptz", _instant_loader())
         yield connection
+
+
+def _instant_loader() -> type[Loader]:
+    """Read an instant that Python doesn't have, such as infinity, as the first or last one that it has.
+
+    One row with such a value must not keep a command from reading the others.
+    """
+    import psycopg
+    from psycopg.types.datetime import TimestamptzLoader
+
+    class BoundedLoader(TimestamptzLoader):
+        def load(self, data: Buffer) -> datetime:
+            try:
+                return super().load(data)
+            except psycopg.DataError:
+                is_past = bytes(data).startswith(b"-") or bytes(data).endswith(b"BC")
+                return datetime.min.replace(tzinfo=UTC) if is_past else datetime.max.replace(tzinfo=UTC)
+
+    return BoundedLoader
 
 
 @contextmanager

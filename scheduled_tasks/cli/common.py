@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.errors import NotRootError, ScheduledTasksError, UsageError
-from scheduled_tasks.project import database_now, has_database, open_database
+from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.project import database_now, enabled_clocks, has_database, open_database, value_if_configured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +41,19 @@ def show_warnings(warnings: Iterable[str]) -> None:
     """Show on standard error what keeps nothing from going on."""
     for warning in warnings:
         click.echo(f"clocks: warning: {warning}", err=True)
+
+
+def clock_file_faults() -> list[str]:
+    """What is wrong with the clock files, or with reading them; nothing if the configuration names none."""
+    if not value_if_configured("clocks"):
+        return []
+    try:
+        enabled_clocks(lines=False)
+    except FaultsError as error:
+        return [str(fault) for fault in error.faults]
+    except ScheduledTasksError as error:
+        return [str(error)]
+    return []
 
 
 def report_host(places: Places) -> None:

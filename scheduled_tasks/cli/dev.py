@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from apscheduler.triggers.base import BaseTrigger
 
-from scheduled_tasks.cli.options import instant
+from scheduled_tasks.cli.options import instant, require_known
 from scheduled_tasks.cli.output import SOMETHING_BAD
-from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.options import DEFAULT_OPTIONS, seconds_of
 from scheduled_tasks.project import enabled_clocks
@@ -86,9 +85,10 @@ def dev(clocks: tuple[str, ...], at: datetime | None, limit: int, *, reload: boo
 
 def _chosen(names: Iterable[str]) -> list[ClockSpec]:
     clocks = enabled_clocks(lines=False)
-    known = {clock.name for clock in clocks}
-    if unknown := [name for name in names if name not in known]:
-        raise UsageError(f"no clock {', '.join(unknown)}; there are {', '.join(sorted(known)) or 'none'}")
+    for name in names:
+        require_known(
+            [(clock.name, job.id) for clock in clocks for job in clock.jobs], name, "", nobody="no file defines"
+        )
     return [clock for clock in clocks if not names or clock.name in set(names)]
 
 

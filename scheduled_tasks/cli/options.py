@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +16,11 @@ from scheduled_tasks.options import seconds_of
 from scheduled_tasks.options.validators import SPAN, matching
 from scheduled_tasks.render.names import Home, Places
 from scheduled_tasks.run.arguments import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+MAX_NAMES = 20  # in a message
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 check_option = click.option(
@@ -72,6 +79,47 @@ def one_job(which: str) -> tuple[str, str]:
     if not job:
         raise UsageError(f"{which!r} names no job: write CLOCK/JOB, see 'clocks list'")
     return clock, job
+
+
+def require_known(known: Collection[tuple[str, str]], clock: str | None, job: str | None, *, nobody: str) -> None:
+    """Require that a clock or a job exists, so that a misspelt name is never taken for one with nothing to show.
+
+    Args:
+        known: (clock, job) of every job there is.
+        clock: what is named; empty for everything.
+        job: empty for the whole clock.
+        nobody: who lacks an unknown clock, for the message: "no host has", for example.
+
+    Raises:
+        UsageError: it is none of them; with the nearest names.
+    """
+    if not clock:
+        return
+    jobs = {name for known_clock, name in known if known_clock == clock}
+    if not jobs:
+        of_that_name = [f"{known_clock}/{name}" for known_clock, name in known if name == clock]
+        near = f"did you mean {of_that_name[0]}?" if of_that_name else _nearest(clock, {pair[0] for pair in known})
+        raise UsageError(f"{nobody} a clock {clock}; {near}")
+    if job and job not in jobs:
+        raise UsageError(f"the clock {clock} has no job {job}; {_nearest(job, jobs)}")
+
+
+def require_known_host(known: Collection[str], host: str | None) -> None:
+    """Require that a host exists.
+
+    Raises:
+        UsageError: it doesn't; with the nearest names.
+    """
+    if host and host not in known:
+        raise UsageError(f"no host {host} has ever had a job; {_nearest(host, known)}")
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    if near := get_close_matches(name, known, n=2):
+        return f"did you mean {' or '.join(near)}?"
+    return (
+        f"there are {', '.join(sorted(known)[:MAX_NAMES])}" if known else "nothing is deployed; 'clocks apply' does it"
+    )
 
 
 def instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:

@@ -1,7 +1,7 @@
 """How commands show results and end: tables, JSON, and one sentence with an exit code for each error.
 
 docs/reference/exit-codes.md has the codes. What a text from a task, a file or the database contains can't control the
-terminal: `printable` escapes it.
+terminal: whatever a command writes is escaped (`terminal`); only the colours of a table aren't.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from scheduled_tasks.deploy.watch_state import watch_problem
 from scheduled_tasks.errors import FilesError, NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.terminal import escaping_output, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from rich.console import Console
 
 CHANGES_PENDING = 2  # exit code: of `plan` and --check
 SOMETHING_BAD = 3  # exit code: of a command that looks for what is wrong
@@ -58,6 +61,7 @@ class Commands(click.Group):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        self.context_settings["color"] = True  # or click would drop escape sequences, which are to be shown
         self.params.append(_debug_option(hidden=False))
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
@@ -66,6 +70,11 @@ class Commands(click.Group):
         for command in (cmd, *(cmd.commands.values() if isinstance(cmd, click.Group) else ())):
             if not any("--debug" in parameter.opts for parameter in command.params):
                 command.params.append(_debug_option(hidden=True))
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Parse and invoke, with all output escaped for a terminal."""
+        with escaping_output():
+            return super().main(*args, **settings)
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
         """Parse the options before a command's name."""
@@ -102,7 +111,7 @@ def exit_codes(meta: Mapping[str, Any]) -> Iterator[None]:
         sys.exit(UsageError.exit_code)  # click's own code is 2
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         if meta.get(DEBUG):
-            click.echo(printable("".join(traceback.format_exception(error))), err=True)
+            click.echo("".join(traceback.format_exception(error)), err=True)
         _fail(_as_ours(error))
 
 
@@ -123,7 +132,7 @@ def _as_ours(error: Exception) -> ScheduledTasksError:
 
 def _fail(error: ScheduledTasksError) -> NoReturn:
     prefix = "" if isinstance(error, FaultsError) else "clocks: "
-    click.echo(f"{prefix}{printable(str(error))}", err=True)
+    click.echo(f"{prefix}{error}", err=True)
     if isinstance(error, FaultsError):
         count = len(error.faults)
         click.echo(f"clocks: {count} fault{'s' if count > 1 else ''}, nothing was changed", err=True)
@@ -134,13 +143,6 @@ def _discard_output() -> None:
     """Discard what is still buffered, which Python would try to write when it exits, with a traceback."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def printable(text: str) -> str:
-    """Escape what would control a terminal; lines and tabs stay."""
-    return "".join(
-        character if character.isprintable() or character in "\n\t" else ascii(character)[1:-1] for character in text
-    )
 
 
 def end_of_check(*, changes: bool, check: bool) -> None:
@@ -166,11 +168,10 @@ def _finite(value: object) -> object:
 def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Print a table, fitted to the terminal; in a pipe it is as wide as it needs to be."""
     from rich.cells import cell_len  # slow to import, and programs ask for JSON
-    from rich.console import Console
 
-    console = Console(highlight=False)
-    if console.is_terminal:
-        console.print(rich_table(columns, rows))
+    terminal = console()
+    if terminal.is_terminal:
+        terminal.print(rich_table(columns, rows))
         return
     columns, cells = (
         list(columns),
@@ -182,15 +183,24 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         click.echo("  ".join(padded).rstrip())
 
 
-def rich_table(columns: Iterable[str], rows: Iterable[Iterable[str]], styles: Mapping[str, str] | None = None) -> Any:
-    """A table for a terminal; `styles` colours the second cell of each row by its text."""
+def console() -> Console:
+    """The terminal for what has colours; its texts must be `printable`."""
+    from rich.console import Console
+
+    return Console(highlight=False, file=getattr(sys.stdout, "unescaped", sys.stdout))
+
+
+def rich_table(
+    columns: Iterable[str], rows: Iterable[Iterable[str]], style_of: Callable[[str], str] | None = None
+) -> Any:
+    """A table for a terminal; `style_of` names the colour of the second cell of each row by its text."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         cells = [Text(printable(cell)) for cell in row]
-        if styles and len(cells) > 1:
-            cells[1].stylize(styles.get(cells[1].plain, ""))
+        if style_of:
+            cells[1].stylize(style_of(cells[1].plain))
         table.add_row(*cells)
     return table

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from scheduled_tasks.cli.common import actor, report_host, require_root
-from scheduled_tasks.cli.options import clock_and_job, future_instant, json_option
+from scheduled_tasks.cli.options import clock_and_job, future_instant, json_option, require_known, require_known_host
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import rfc3339
@@ -65,13 +65,14 @@ def pause(  # noqa: PLR0913 - a command's options
     if not reason.strip():
         raise UsageError("--reason is empty: say why, for colleagues who find the pause")
     if here:
-        _must_be_known(host_watch.jobs_here(Places()), scope)
+        _require_here(scope)
         row = Pause(scope, datetime.now(UTC), actor(), reason.strip(), until)
         changed = host_pauses.write(Places(), row)
         report_host(Places())
     else:
         with open_database() as database:
-            _must_be_known(deployments.known_jobs(database), scope)
+            require_known(deployments.known_jobs(database), scope.clock, scope.job, nobody="no host has")
+            require_known_host(deployments.known_hosts(database), scope.host)
             row = Pause(scope, database_now(database), actor(), reason.strip(), until)
             changed = pauses.pause(database, row)
     _show(scope, "paused", changed=changed, as_json=as_json)
@@ -92,6 +93,8 @@ def resume(*, which: str | None, everything: bool, host: str | None, here: bool,
     left: list[str] = []
     if here:
         active = [row for row in host_pauses.active(Places(), socket.gethostname()) if row.scope == scope]
+        if not active:
+            _require_here(scope)
         for row in active:
             host_pauses.end(Places(), row, by=actor(), at=datetime.now(UTC))
         changed = bool(active)
@@ -99,8 +102,15 @@ def resume(*, which: str | None, everything: bool, host: str | None, here: bool,
     else:
         with open_database() as database:
             changed = bool(pauses.resume(database, scope, by=actor(), at=database_now(database)))
+            if not changed:  # what is paused can be resumed even if no host has it any more
+                require_known(deployments.known_jobs(database), scope.clock, scope.job, nobody="no host has")
+                require_known_host(deployments.known_hosts(database), scope.host)
             left = [str(row) for row in pauses.active(database, database_now(database)) if _concerns(row, scope)]
     _show(scope, "resumed", changed=changed, as_json=as_json, left=left)
+
+
+def _require_here(scope: Scope) -> None:
+    require_known(host_watch.jobs_here(Places()), scope.clock, scope.job, nobody="this host does not have")
 
 
 def _concerns(row: Pause, scope: Scope) -> bool:
@@ -117,17 +127,6 @@ def _show(scope: Scope, done: str, *, changed: bool, as_json: bool, left: list[s
     click.echo(f"{scope}: {done}" if changed else f"{scope}: nothing to do, it is {state}")
     for row in left or []:
         click.echo(f"still paused: {row}")
-
-
-def _must_be_known(known: set[tuple[str, str]], scope: Scope) -> None:
-    """Raise UsageError, with the names that exist, if no host has the job: a pause of it would silently do nothing."""
-    if scope.clock is None or not known:
-        return
-    jobs = {job for clock, job in known if clock == scope.clock}
-    if not jobs or (scope.job and scope.job not in jobs):
-        names = sorted({clock for clock, _ in known}) if not jobs else sorted(jobs)
-        problem = f"no host has a clock {scope.clock}" if not jobs else f"the clock {scope.clock} has no {scope.job}"
-        raise UsageError(f"{problem}; there are {', '.join(names[:20])}")
 
 
 COMMANDS = (pause, resume)

@@ -16,6 +16,7 @@ from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import (
+    ask_project,
     configured_features,
     configured_host,
     enabled_clocks,
@@ -57,12 +58,15 @@ def _faults(*, without_database: bool) -> Iterator[str]:
     except ScheduledTasksError as error:
         yield str(error)
     else:
-        yield from _task_faults(clocks)
+        try:
+            yield from ask_project(lambda: list(_task_faults(clocks)), "the tasks' modules")
+        except ScheduledTasksError as error:
+            yield str(error)
         yield from _fault_of(lambda: _check_units(clocks))
     if configuration.get("features"):
         yield from _fault_of(configured_features)
     if app := configuration.get("app"):
-        yield from _fault_of(lambda: context.load_object(app, "app"))
+        yield from _fault_of(lambda: ask_project(lambda: bool(context.load_object(app, "app")), f"app = {app!r}"))
     if not without_database:
         yield from _fault_of(_query_database)
         yield from _fault_of(lambda: require_own_name(Places()))

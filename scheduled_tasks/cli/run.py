@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.cli.common import require_root
-from scheduled_tasks.cli.options import json_option, one_job, past_instant
+from scheduled_tasks.cli.options import json_option, one_job, past_instant, require_known
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339, shown
@@ -40,9 +40,9 @@ def _deployed(which: str) -> DeployedJob:
         if (deployed.clock, deployed.job) == (clock, job):
             return deployed
     with open_database() as database:
+        require_known(deployments.known_jobs(database), clock, job, nobody="no host has")
         hosts = ", ".join(host_job.host for host_job in deployments.deployed_now(database, clock, job))
-    where = f"it is on {hosts}: run it there" if hosts else "see 'clocks list' and 'clocks plan'"
-    raise UsageError(f"{which} is not deployed on this host; {where}")
+    raise UsageError(f"{which} is not deployed on this host; it is on {hosts}: run it there")
 
 
 def _pauses_of(job: DeployedJob) -> list[Pause]:

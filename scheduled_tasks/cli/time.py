@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import click
 
-from scheduled_tasks.cli.options import instant, json_option, start_option
+from scheduled_tasks.cli.options import clock_and_job, instant, json_option, require_known, start_option
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.instants import iso8601, rfc3339, shown_locally
@@ -44,13 +44,19 @@ class ScheduledJob(NamedTuple):
         return f"{self.clock}/{self.job}"
 
 
-def load_jobs() -> list[ScheduledJob]:
-    """All jobs of all clocks, except paused ones."""
+def load_jobs(which: str | None = None) -> list[ScheduledJob]:
+    """All jobs of all clocks, or of what `CLOCK[/JOB]` names, except paused ones.
+
+    Raises:
+        UsageError: there is no such clock or job.
+    """
+    wanted = clock_and_job(which) if which else ("", "")
+    jobs = [(clock, job) for clock in enabled_clocks(lines=False) for job in clock.jobs]
+    require_known([(clock.name, job.id) for clock, job in jobs], *wanted, nobody="no file defines")
     return [
         ScheduledJob(clock.name, job.id, job.trigger, seconds_of(job.options.over(clock.options).timeout))
-        for clock in enabled_clocks(lines=False)
-        for job in clock.jobs
-        if not job.paused
+        for clock, job in jobs
+        if not job.paused and wanted[0] in {"", clock.name} and wanted[1] in {"", job.id}
     ]
 
 
@@ -161,14 +167,6 @@ def merged(
         yield occurrence, job
 
 
-def _chosen(jobs: list[ScheduledJob], which: str | None) -> list[ScheduledJob]:
-    chosen = [job for job in jobs if which in {None, job.clock, job.name}]
-    if which is not None and not chosen:
-        known = ", ".join(sorted({name for job in jobs for name in (job.clock, job.name)})[:20])
-        raise UsageError(f"no clock or job {which!r}; known: {known or 'none'}")
-    return chosen
-
-
 @click.command(name="next")
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
 @click.option("--from", "start", callback=instant, metavar="T", default="now", help="Runs after this instant.")
@@ -177,8 +175,7 @@ def _chosen(jobs: list[ScheduledJob], which: str | None) -> list[ScheduledJob]:
 @json_option
 def next_runs(*, which: str | None, start: datetime, until: datetime | None, limit: int | None, as_json: bool) -> None:
     """Show the next runs of all clocks, one clock or one job."""
-    jobs = _chosen(load_jobs(), which)
-    runs = list(islice(merged(jobs, start, until), limit or (None if until else 20)))
+    runs = list(islice(merged(load_jobs(which), start, until), limit or (None if until else 20)))
     if as_json:
         rows = [
             {

@@ -16,6 +16,9 @@ from typing import TextIO
 from scheduled_tasks import files
 from scheduled_tasks.deploy import systemd
 
+# So high that this process has no other file open there, and, if it is killed and its PID is reused, the new one none.
+MARK_DESCRIPTOR = 900
+
 
 class Effects:
     """What a deployment can do to a machine, one operation per method.
@@ -109,16 +112,20 @@ class Effects:
             return None
         return file
 
+    @property
+    def path_of_this_process(self) -> str:
+        """A path that exists only within `with_path_of_this_process`, and so never longer than this process."""
+        return f"/proc/{os.getpid()}/fd/{MARK_DESCRIPTOR}"
+
     @contextmanager
-    def path_of_this_process(self) -> Iterator[str]:
-        """A path that exists until the end of the block, or of this process if it is killed before."""
+    def with_path_of_this_process(self) -> Iterator[None]:
+        """Let that path exist until the end of the block, or of this process if it is killed before."""
         with Path("/dev/null").open() as null:
-            # If this process is killed and its PID is reused, the new process has no descriptor this high.
-            number = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 900)
+            os.dup2(null.fileno(), MARK_DESCRIPTOR, inheritable=False)
         try:
-            yield f"/proc/{os.getpid()}/fd/{number}"
+            yield
         finally:
-            os.close(number)
+            os.close(MARK_DESCRIPTOR)
 
     def systemctl(self, verb: str, units: list[str] | None = None, *options: str) -> None:
         """Run systemctl on some units; without `units`, on systemd itself. An empty list does nothing.

@@ -3,6 +3,8 @@
 Decision 0005 has the facts about systemd. In short: once a timer is stopped, its new schedule counts. The stamp of a
 persistent timer is set to that moment, and systemd itself starts what fell due since. For a plain timer it would also
 start earlier runs; so the service is blocked while the timer starts, and what fell due is started afterwards.
+
+Everything that needs space on a disk is written before the timers are stopped: no full disk keeps them from starting.
 """
 
 from __future__ import annotations
@@ -65,14 +67,11 @@ def before_stop(state: MachineState, todo: Plan, units: UnitSet, places: Places,
     shown = systemd.show("Id,NextElapseUSecRealtime", *todo.restart, manager=places.manager) if todo.restart else ()
     due = {timer["Id"]: systemd.timestamp(timer.get("NextElapseUSecRealtime", "")) for timer in shown}
     stopped = StoppedTimers(since, tuple(dict.fromkeys((*earlier.pending, *_pending(due, state.units, now)))))
-    if since:
-        record = json.dumps({"timers": since, "pending": stopped.pending})
-        effects.replace(stopped_timers_path(places), record)
     both = state.units | units
     before = {unit for unit, loaded in state.loaded.items() if loaded.started_before}
     timers = [unit for unit in start if unit.endswith(".timer")]
     persistent = {timer: since.get(timer, now) for timer in timers if _is_persistent(timer, both)}
-    return Restart(
+    plan = Restart(
         stopped=stopped,
         nominal_times=_nominal_times({timer: due[timer] for timer in stopped.pending if timer in due}, state.units),
         start=start,
@@ -83,6 +82,23 @@ def before_stop(state: MachineState, todo: Plan, units: UnitSet, places: Places,
             if _needs_stamp(places.stamps / f"stamp-{timer}", both.file(timer), at, was_started=timer in before)
         },
     )
+    _prepare(plan, places, effects)
+    if since:
+        record = json.dumps({"timers": since, "pending": stopped.pending})
+        effects.replace(stopped_timers_path(places), record)
+    return plan
+
+
+def _prepare(plan: Restart, places: Places, effects: Effects) -> None:
+    """Make the files that the restart needs, none of which has an effect yet."""
+    for timer, since in plan.stamps.items():
+        if not (stamp := places.stamps / f"stamp-{timer}").exists():
+            effects.write(stamp, "")
+            effects.set_time(stamp, since)
+    if plan.blocked:
+        effects.folder(places.blocked)
+    for timer in plan.blocked:
+        effects.link(_block(timer, places), effects.path_of_this_process)
 
 
 def _pending(due: Mapping[str, float], units: UnitSet, now: float) -> list[str]:
@@ -111,15 +127,16 @@ def restart(plan: Restart, units: UnitSet, places: Places, effects: Effects) -> 
         if timer not in units:
             continue
         stamp = places.stamps / f"stamp-{timer}"
-        if not stamp.exists():
+        if not stamp.exists():  # `systemctl clean` just removed it
             effects.write(stamp, "")
         elif stamp.stat().st_mtime >= since:  # it elapsed at the last moment
             continue
         effects.set_time(stamp, since)
-    blocked = [timer for timer in plan.blocked if timer in units]
-    with _blocked(blocked, places, effects):
+    with effects.with_path_of_this_process():  # the links of the blocked services lead to it
         effects.systemctl("start", [unit for unit in plan.start if unit in units])
-        settled = _settle(blocked, places)
+        settled = _settle([timer for timer in plan.blocked if timer in units], places)
+    for timer in plan.blocked:
+        effects.remove(_block(timer, places))
     overdue = _overdue(plan.stopped, units, settled, places)
     services = [service_of(timer) for timer in overdue]
     for timer, service in zip(overdue, services, strict=True):  # the ledger counts it as the timer's run of that slot
@@ -145,23 +162,9 @@ def _nominal_times(due: Mapping[str, float], units: UnitSet) -> dict[str, dateti
     return times
 
 
-@contextmanager
-def _blocked(timers: list[str], places: Places, effects: Effects) -> Iterator[None]:
-    """Keep the timers' services from starting, until this process ends if it is killed: the links lead to it."""
-    if not timers:
-        yield
-        return
-    links = [places.blocked / timer.removesuffix(".timer") for timer in timers]
-    effects.folder(places.blocked)
-    try:
-        with effects.path_of_this_process() as target:
-            for link in links:
-                effects.link(link, target)
-            yield
-        # The path is gone, which unblocks all services at once.
-    finally:
-        for link in links:
-            effects.remove(link)
+def _block(timer: str, places: Places) -> Path:
+    """The link that keeps a timer's service from starting while its target exists."""
+    return places.blocked / timer.removesuffix(".timer")
 
 
 def _settle(timers: list[str], places: Places) -> float:

@@ -82,6 +82,11 @@ class Switch:
         return self.places.sets / ".following"
 
     @property
+    def _before(self) -> Path:
+        """The link that becomes `current` again if the switch fails."""
+        return self.places.sets / ".before"
+
+    @property
     def _stale_wants(self) -> list[str]:
         """The links that would make systemd keep a removed target in memory."""
         return [link for link in self.todo.stale_links if link.startswith(WANTED_BY)]
@@ -100,6 +105,8 @@ class Switch:
             if self.places.current.is_dir():  # about to be replaced
                 current = self.places.current.resolve()
                 self.effects.set_time(current, applied_at(current, self.places))
+            if before := self._current():
+                self.effects.link(self._before, before)
             if self.units:
                 self.effects.link(self._following, self._folder.name)
             self.effects.flush()
@@ -129,9 +136,11 @@ class Switch:
             self.effects.systemctl("stop", [*self.todo.stop, *self.todo.restart])
             self._switch(guard)
         except Exception:
-            self._flip_back(before)
-            guard.undo()
-            stopped_timers.restart(restart, self.state.units, self.places, self.effects)
+            try:
+                self._flip_back(before)
+                guard.undo()
+            finally:  # even if the disk is so full that the old set cannot be restored
+                stopped_timers.restart(restart, self.state.units, self.places, self.effects)
             if report:
                 self.effects.remove(report)
             raise
@@ -164,7 +173,7 @@ class Switch:
         if before is None:
             self.effects.remove(self.places.current)
         else:
-            self.effects.link(self.places.current, before)
+            self.effects.rename(self._before, self.places.current)
         for link in self._stale_wants:
             self.effects.link(self.places.systemd / link, self.places.link_target(Path(link).name))
 

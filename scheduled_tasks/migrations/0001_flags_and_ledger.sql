@@ -83,6 +83,11 @@ CREATE INDEX task_run_failed_at ON task_run (started_at) WHERE status IN ('faile
 CREATE INDEX task_run_started_at ON task_run (started_at);
 CREATE INDEX task_run_clock_job_started_at ON task_run (clock, job, started_at);
 CREATE INDEX task_run_task_started_at ON task_run (task, started_at);
+-- The last result of each kind of a job, in the order in which they count (operate/status.py).
+CREATE INDEX task_run_result ON task_run (
+    clock, job, status,
+    (CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END)
+) WHERE status <> 'skipped';
 
 -- Attempts at slots that were claimed again: the slot's row has the last one. A column of task_run is added here too.
 CREATE TABLE past_attempt (replaced_at timestamptz NOT NULL, LIKE task_run);
@@ -90,6 +95,7 @@ CREATE TABLE past_attempt (replaced_at timestamptz NOT NULL, LIKE task_run);
 CREATE INDEX past_attempt_run_id ON past_attempt (run_id);
 CREATE INDEX past_attempt_slot ON past_attempt (clock, job, scheduled_at, slot_host);
 CREATE INDEX past_attempt_started_at ON past_attempt (started_at);
+CREATE INDEX past_attempt_clock_job_started_at ON past_attempt (clock, job, started_at);
 
 -- A trigger, so that no statement can forget it. SECURITY DEFINER: nobody else inserts here, not even an operator.
 CREATE FUNCTION keep_past_attempt() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$

@@ -155,6 +155,11 @@ def known_jobs(connection: Connection) -> set[tuple[str, str]]:
     return {(clock, job) for clock, job in rows}
 
 
+def known_hosts(connection: Connection) -> set[str]:
+    """The name of every host that reported a heartbeat or a job."""
+    return {name for (name,) in connection.execute("SELECT name FROM host UNION SELECT host FROM deployed_job")}
+
+
 def _deployed(row: tuple[Any, ...]) -> DeployedJob:
     host, clock, job, task, schedule, options, valid_from, valid_until = row
     return DeployedJob(host, clock, job, task, Trigger.from_json(schedule), options, valid_from, valid_until)

@@ -79,6 +79,13 @@ class Failure:
             return f"killed by SIG{self.status}"
         return f"its process exited with code {self.status} and recorded no result"
 
+    @property
+    def message_after_end(self) -> str:
+        """The same, of a service that failed after its run had recorded that it ended."""
+        is_other = self.error_type == "exit-code"  # run-task exited with 0
+        cause = "another of its commands did, see its unit's journal" if is_other else self.error_message
+        return f"its task ended, and then its service failed: {cause}"
+
     def row(self) -> dict[str, object]:
         """The values for the ledger's row."""
         return {
@@ -88,6 +95,7 @@ class Failure:
             "exit_code": int(self.status) if self.status.isdecimal() else None,
             "error_type": self.error_type,
             "error_message": self.error_message,
+            "message_after_end": self.message_after_end,
             "started_at": self.started_at,
             "ended_at": self.ended_at,
             "cpu_seconds": self.cpu_seconds,

@@ -1,7 +1,8 @@
-"""Queries of past runs and slots, fast even with ten million rows of `task_run`.
+"""Queries of past runs and slots, with every attempt at them, fast even with ten million rows of `task_run`.
 
 Each query walks an index in its order: `task_run_started_at` for all runs, `task_run_failed_at` for bad ones,
 `task_run_clock_job_started_at` once per job of a clock. A slot that no host ran is sorted by its nominal time.
+A slot's row in `task_run` is its last attempt; `past_attempt` has the earlier ones.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ MIN_ID_LENGTH = 4  # characters of a run's ID that `clocks show` needs
 
 
 class RunRow(NamedTuple):
-    """A row of `task_run`: a run, or a slot that no host ran."""
+    """A row of `task_run` or `past_attempt`: a run, or a slot that no host ran.
+
+    `replaced_at` is when a later attempt at the slot replaced it; None for the last one.
+    """
 
     run_id: UUID
     clock: str | None
@@ -49,6 +53,7 @@ class RunRow(NamedTuple):
     memory_peak: int | None
     cpu_seconds: float | None
     expires_at: datetime | None
+    replaced_at: datetime | None
 
     @property
     def name(self) -> str:
@@ -58,13 +63,21 @@ class RunRow(NamedTuple):
     @property
     def why(self) -> str:
         """Why it did not succeed: its reason, or its error."""
-        return self.reason or ": ".join(filter(None, (self.error_type, self.error_message)))
+        why = self.reason or ": ".join(filter(None, (self.error_type, self.error_message)))
+        return " ".join(filter(None, (f"(attempt {self.attempt}, replaced)" if self.replaced_at else "", why)))
 
 
-def _columns() -> sql.Composable:
+def _attempts(query: str, **values: sql.Composable) -> sql.Composed:
+    """A query of `{attempts}`, for each of the two tables, as one."""
     from psycopg import sql  # every command imports this module, and most need no database
 
-    return sql.SQL(", ").join(map(sql.Identifier, RunRow._fields))
+    columns = sql.SQL(", ").join(map(sql.Identifier, RunRow._fields[:-1]))
+    tables = (
+        sql.SQL("SELECT {}, NULL::timestamptz AS replaced_at FROM task_run").format(columns),
+        sql.SQL("SELECT {}, replaced_at FROM past_attempt").format(columns),
+    )
+    parts = [sql.SQL("({})").format(sql.SQL(query).format(attempts=table, **values)) for table in tables]
+    return sql.SQL(" UNION ALL ").join(parts)
 
 
 def history(  # noqa: PLR0913 - the filters
@@ -77,7 +90,7 @@ def history(  # noqa: PLR0913 - the filters
     until: datetime | None = None,
     limit: int = 50,
 ) -> list[RunRow]:
-    """The last runs and slots, newest first."""
+    """The last runs and slots, with all attempts, newest first."""
     from psycopg import sql
 
     where: list[sql.Composable] = [sql.SQL("true")]
@@ -91,18 +104,31 @@ def history(  # noqa: PLR0913 - the filters
     if until:
         where.append(sql.SQL("started_at <= {}").format(sql.Literal(until)))
     condition = sql.SQL(" AND ").join(where)
+    last = sql.SQL("ORDER BY started_at DESC LIMIT {}").format(sql.Literal(limit))
     if not clock:
-        query = sql.SQL("SELECT {columns} FROM task_run WHERE {condition} ORDER BY started_at DESC LIMIT {limit}")
-        values: dict[str, sql.Composable] = {}
+        found = _attempts("{attempts} WHERE {condition} {last}", condition=condition, last=last)
     else:
-        query = sql.SQL(
-            "SELECT run.* FROM ({jobs}) AS wanted (job) CROSS JOIN LATERAL (SELECT {columns} FROM task_run"
-            " WHERE clock = {clock} AND job = wanted.job AND {condition} ORDER BY started_at DESC LIMIT {limit}) AS run"
-            " ORDER BY started_at DESC LIMIT {limit}"
+        found = _attempts(
+            "SELECT run.* FROM ({jobs}) AS wanted (job) CROSS JOIN LATERAL ({attempts}"
+            " WHERE clock = {clock} AND job = wanted.job AND {condition} {last}) AS run {last}",
+            condition=condition,
+            last=last,
+            clock=sql.Literal(clock),
+            jobs=_jobs_of(clock, job),
         )
-        values = {"clock": sql.Literal(clock), "jobs": _jobs_of(clock, job)}
-    rows = connection.execute(query.format(columns=_columns(), condition=condition, limit=sql.Literal(limit), **values))
+    rows = connection.execute(sql.SQL("{} {}").format(found, last))
     return [RunRow(*row) for row in rows]
+
+
+def known_jobs(connection: Connection) -> set[tuple[str, str]]:
+    """(clock, job) of every job that ever ran or was deployed: one index lookup for each."""
+    rows = connection.execute(
+        "WITH RECURSIVE name AS ((SELECT clock, job FROM task_run WHERE clock IS NOT NULL AND job IS NOT NULL"
+        " ORDER BY clock, job LIMIT 1) UNION ALL SELECT next.clock, next.job FROM name CROSS JOIN LATERAL"
+        " (SELECT clock, job FROM task_run WHERE (clock, job) > (name.clock, name.job) ORDER BY clock, job LIMIT 1)"
+        " AS next) SELECT clock, job FROM name UNION SELECT clock, job FROM deployed_job"
+    )
+    return {(clock, job) for clock, job in rows}
 
 
 def _jobs_of(clock: str, job: str) -> sql.Composable:
@@ -119,25 +145,34 @@ def _jobs_of(clock: str, job: str) -> sql.Composable:
 
 
 def find_run(connection: Connection, named: str) -> RunRow:
-    """A run by its ID or the first characters of it.
+    """A run by its ID or the first characters of it: its last attempt.
 
     Raises:
         UsageError: no run, or more than one, has such an ID.
     """
-    from psycopg import sql
-
     digits = named.replace("-", "").lower()
     if len(digits) < MIN_ID_LENGTH or set(digits) - set(hexdigits) or len(digits) > 32:  # noqa: PLR2004 - a UUID's
         raise UsageError(
             f"{named!r} is not the ID of a run: take it from 'clocks history', at least {MIN_ID_LENGTH} characters"
         )
-    rows = connection.execute(
-        sql.SQL("SELECT {} FROM task_run WHERE run_id BETWEEN %s AND %s ORDER BY run_id LIMIT 2").format(_columns()),
-        [UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))],
-    ).fetchall()
-    if len(rows) != 1:
-        raise UsageError(f"{'several runs begin' if rows else 'no run begins'} with {named}; see 'clocks history'")
-    return RunRow(*rows[0])
+    between = {"first": UUID(digits.ljust(32, "0")), "last": UUID(digits.ljust(32, "f"))}
+    query = _attempts("{attempts} WHERE run_id BETWEEN %(first)s AND %(last)s ORDER BY run_id LIMIT 100")
+    runs = [RunRow(*row) for row in connection.execute(query, between)]
+    if len({run.run_id for run in runs}) != 1:
+        raise UsageError(f"{'several runs begin' if runs else 'no run begins'} with {named}; see 'clocks history'")
+    return max(runs, key=lambda run: (run.replaced_at is None, run.replaced_at or run.started_at))
+
+
+def attempts(connection: Connection, run: RunRow) -> list[RunRow]:
+    """All attempts at a run's slot, or of a run without a slot, the first one first."""
+    query = _attempts(
+        "{attempts} WHERE clock = %(clock)s AND job = %(job)s AND scheduled_at = %(scheduled_at)s"
+        " AND slot_host = %(slot_host)s AND slot_host IS NOT NULL"
+        if run.slot_host is not None
+        else "{attempts} WHERE run_id = %(run_id)s"
+    )
+    runs = [RunRow(*row) for row in connection.execute(query, run._asdict())]
+    return sorted(runs, key=lambda row: (row.replaced_at is None, row.replaced_at or row.started_at))
 
 
 def statuses_of_slots(connection: Connection, first: Slot, last: datetime) -> dict[datetime, str]:

@@ -160,16 +160,20 @@ def _record_failure(
 ) -> bool:
     """Complete the row of a run that was killed, or insert one for a run that never began."""
     values = {**failure.row(), "host": host}
-    # The run's own result stays, unless it is `Stopped` by a signal: systemd knows why it sent the signal.
+    # The run's own result stays, unless it is `Stopped` by a signal: systemd knows why it sent the signal. Nor does an
+    # `ended` row stay if its service failed afterwards: a process that it left, or another of the service's commands.
     known = connection.execute(
         "UPDATE task_run SET status = 'failed', ended_at = coalesce(ended_at, %(ended_at)s, clock_timestamp()),"
         " duration = coalesce(duration,"
         "  greatest(0, extract(epoch FROM coalesce(%(ended_at)s, clock_timestamp()) - started_at))),"
-        " exit_code = coalesce(exit_code, %(exit_code)s), error_type = %(error_type)s,"
-        " error_message = %(error_message)s, cpu_seconds = coalesce(cpu_seconds, %(cpu_seconds)s),"
+        " exit_code = coalesce(CASE WHEN status <> 'ended' THEN exit_code END, %(exit_code)s),"
+        " error_type = %(error_type)s,"
+        " error_message = CASE status WHEN 'ended' THEN %(message_after_end)s ELSE %(error_message)s END,"
+        " cpu_seconds = coalesce(cpu_seconds, %(cpu_seconds)s),"
         " memory_peak = coalesce(memory_peak, %(memory_peak)s), reason = CASE WHEN status <> 'lost' THEN reason END"
         " WHERE invocation_id = %(invocation_id)s AND host = %(host)s AND clock = %(clock)s AND job = %(job)s"
-        " AND (status IN ('started', 'lost') OR (status = 'failed' AND error_type = 'Stopped' AND %(was_stopped)s))",
+        " AND (status IN ('started', 'lost', 'ended')"
+        "  OR (status = 'failed' AND error_type = 'Stopped' AND %(was_stopped)s))",
         values,
     ).rowcount
     has_row = "SELECT FROM task_run WHERE invocation_id = %(invocation_id)s"

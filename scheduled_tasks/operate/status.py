@@ -1,10 +1,15 @@
-"""The current status of each deployed job: last result, since when, next run, and any pause.
+"""The current status of each deployed job: whether it is bad, its last result, its next run, and any pause.
+
+The rule: a job is bad from its first slot that failed, was missed or lost until a run of it ends well. A skip, a pause
+or a feature flag changes nothing of that. A run by hand counts like any other. A job with `per_host` is judged on each
+host for itself. Every command, exit code and JSON document that says "bad" takes it from here.
 
 A few index scans per job, so that ten thousand jobs over ten million rows take seconds at most.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,15 +17,34 @@ from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.operate import deployments, pauses
 from scheduled_tasks.operate.account import HOST_TIMEOUT
-from scheduled_tasks.run.status import BAD
+from scheduled_tasks.run.status import BAD, RunStatus
 from scheduled_tasks.schedule.evaluator import occurrences
 
 if TYPE_CHECKING:
     from scheduled_tasks.operate.slots import DeployedJob, Pause
     from scheduled_tasks.run.database import Connection
 
-MAX_STREAK = 100  # slots: no more are counted
-MAX_HEALTHY_SLOTS = 5  # how far back the start of a healthy streak is searched
+MAX_STREAK = 100  # bad slots: no more are counted
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What made a job bad: its failed, missed and lost slots after its last run that ended well.
+
+    Attributes:
+        host: the host, if the job is judged on each for itself (`per_host`); empty otherwise.
+        since: the nominal time of the first of them; of a run by hand, its start.
+        streak: how many they are; `MAX_STREAK` means that many or more.
+        status, at, reason, run_id: of the last of them.
+    """
+
+    host: str
+    since: datetime
+    streak: int
+    status: str
+    at: datetime
+    reason: str
+    run_id: str
 
 
 @dataclass(frozen=True)
@@ -28,10 +52,12 @@ class JobStatus:
     """The status of a job on all hosts that have it.
 
     Attributes:
-        last: the status of its last slot that isn't running: `ended`, `failed`, …; empty if it was never due.
-        since: the nominal time of the first of its latest slots that all have that status; None if that is further
-            back than `MAX_HEALTHY_SLOTS` (for `ended`) or `MAX_STREAK`.
-        streak: how many slots in a row were bad, not counting skipped ones; `MAX_STREAK` means that many or more.
+        failures: why it is bad; empty if it isn't. With `per_host` one for each host on which it is bad.
+        good_since: the nominal time of its first good run after the last bad slot; None if it is bad or never ran.
+        last: the status of its last slot or run that isn't running: `ended`, `failed`, …; empty if it was never due.
+        last_at: the nominal time of that slot; of a run by hand, its start.
+        reason: why it did not end well.
+        by_hand: whether that was a run without a slot, which a person started.
         running_since: the start of the current run.
         next_run: when it is due next; None if never, or if it is paused in its clock file.
         paused: its active pauses, on all hosts or on some.
@@ -41,12 +67,13 @@ class JobStatus:
     job: str
     task: str
     hosts: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    good_since: datetime | None
     last: str
     last_at: datetime | None
-    since: datetime | None
     reason: str
     run_id: str
-    streak: int
+    by_hand: bool
     running_since: datetime | None
     next_run: datetime | None
     paused: tuple[Pause, ...]
@@ -54,8 +81,26 @@ class JobStatus:
 
     @property
     def is_bad(self) -> bool:
-        """Whether its last slot failed, was missed or was lost."""
-        return self.last in BAD
+        """Whether a slot of it failed, was missed or lost, and no run has ended well since."""
+        return bool(self.failures)
+
+    @property
+    def state(self) -> str:
+        """`ok`, `bad`, `paused`, `running`, `skipped` `new` (never due); a bad one can be `bad, paused`."""
+        if self.paused or self.paused_in_file:
+            now = "paused"
+        elif self.running_since:
+            now = "running"
+        else:
+            now = "skipped" if self.last == RunStatus.SKIPPED else ""
+        if self.is_bad:
+            return f"bad, {now}" if now else "bad"
+        return now or ("ok" if self.last else "new")
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is bad, or otherwise good."""
+        return min((failure.since for failure in self.failures), default=self.good_since)
 
 
 @dataclass(frozen=True)
@@ -68,74 +113,129 @@ class HostStatus:
     jobs: int
 
 
-_LAST = """
-SELECT wanted.n, last.status, last.at, last.reason, last.run_id,
-       CASE WHEN first.others > 0 OR last.status <> 'ended' THEN first.at END, streak.number, running.started_at
-FROM unnest(%(clocks)s::text[], %(jobs)s::text[]) WITH ORDINALITY AS wanted (clock, job, n)
-LEFT JOIN LATERAL (
-    SELECT status, scheduled_at AS at, coalesce(reason, error_message, '') AS reason, run_id FROM task_run
-     WHERE clock = wanted.clock AND job = wanted.job AND slot_host IS NOT NULL AND status <> 'started'
-     ORDER BY scheduled_at DESC LIMIT 1) AS last ON true
-LEFT JOIN LATERAL (
-    SELECT started_at FROM task_run
-     WHERE clock = wanted.clock AND job = wanted.job AND started_at > %(now)s - interval '7 days' AND status = 'started'
-     ORDER BY started_at DESC LIMIT 1) AS running ON true
-LEFT JOIN LATERAL (  -- since when: the first slot after the last one with another status
-    SELECT min(at) FILTER (WHERE others = 0) AS at, max(others) AS others FROM (
-        SELECT scheduled_at AS at,
-               count(*) FILTER (WHERE status <> last.status) OVER (ORDER BY scheduled_at DESC) AS others
-          FROM (SELECT scheduled_at, status FROM task_run
-                 WHERE clock = wanted.clock AND job = wanted.job AND slot_host IS NOT NULL AND status <> 'started'
-                 ORDER BY scheduled_at DESC
-                 LIMIT CASE WHEN last.status = 'ended' THEN %(max_healthy)s ELSE %(max_streak)s END) AS recent
-    ) AS counted
-    ) AS first ON last.status IS NOT NULL
-LEFT JOIN LATERAL (
-    SELECT count(*) AS number FROM (
-        SELECT count(*) FILTER (WHERE status = 'ended') OVER (ORDER BY scheduled_at DESC) AS good
-          FROM (SELECT scheduled_at, status FROM task_run
-                 WHERE clock = wanted.clock AND job = wanted.job AND slot_host IS NOT NULL
-                   AND status NOT IN ('started', 'skipped')
-                 ORDER BY scheduled_at DESC LIMIT %(max_streak)s) AS recent) AS counted
-     WHERE good = 0) AS streak ON last.status IN ('failed', 'missed', 'lost', 'skipped')
-ORDER BY wanted.n
+# When a result counts. The end of a lost run is unknown, so its start counts. The index task_run_result has this.
+_RESULT_AT = "CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END"
+_COLUMNS = f"""
+    status, {_RESULT_AT} AS result_at, coalesce(scheduled_at, started_at) AS at,
+    coalesce(reason, error_message, '') AS reason, run_id
 """
+_JOB = "clock = wanted.clock AND job = wanted.job AND (wanted.host = '' OR coalesce(slot_host, host) = wanted.host)"
+# Up to now: nothing that a row says of the future hides what is.
+_RESULTS = f"""
+    SELECT {_COLUMNS} FROM task_run
+     WHERE {_JOB} AND status <> 'skipped' AND {_RESULT_AT} <= %(now)s
+       AND (scheduled_at <= %(now)s OR scheduled_at IS NULL)
+"""  # noqa: S608 - our own text
+_BAD_LIST = ", ".join(f"'{status}'" for status in BAD)
+_BAD_STATUS = f"unnest(ARRAY[{_BAD_LIST}]) AS bad (status)"
+# Each lateral query is one index scan, or one for each bad status; all but `streak` end at their first row.
+_STATUS = f"""
+SELECT last_bad.status, last_bad.at, last_bad.reason, last_bad.run_id,
+       least(first_bad.at, again.at), streak.number + (again.at IS NOT NULL)::int, first_good.at,
+       last.status, last.at, last.reason, last.run_id, last.by_hand, running.started_at
+FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(hosts)s::text[]) WITH ORDINALITY AS wanted (clock, job, host, n)
+LEFT JOIN LATERAL (
+    SELECT started_at, scheduled_at, slot_host FROM task_run
+     WHERE {_JOB} AND status = 'started' AND {_RESULT_AT} BETWEEN %(now)s - interval '7 days' AND %(now)s
+     ORDER BY {_RESULT_AT} DESC LIMIT 1) AS running ON true
+LEFT JOIN LATERAL (  -- a slot that runs again is still bad: its last attempt was
+    SELECT {_COLUMNS} FROM past_attempt
+     WHERE {_JOB} AND scheduled_at = running.scheduled_at AND slot_host = running.slot_host AND status IN ({_BAD_LIST})
+     ORDER BY replaced_at DESC LIMIT 1) AS again ON true
+LEFT JOIN LATERAL (
+    SELECT result.* FROM {_BAD_STATUS}
+    CROSS JOIN LATERAL ({_RESULTS} AND status = bad.status ORDER BY {_RESULT_AT} DESC LIMIT 1) AS result
+    UNION ALL SELECT again.* WHERE again.at IS NOT NULL
+     ORDER BY result_at DESC LIMIT 1) AS last_bad ON true
+LEFT JOIN LATERAL (
+    {_RESULTS} AND status = 'ended' AND {_RESULT_AT} >= coalesce(last_bad.result_at, '-infinity')
+     ORDER BY {_RESULT_AT} LIMIT 1) AS first_good ON true
+LEFT JOIN LATERAL (
+    {_RESULTS} AND status = 'ended' AND {_RESULT_AT} < last_bad.result_at AND first_good.at IS NULL
+     ORDER BY {_RESULT_AT} DESC LIMIT 1) AS last_good ON true
+LEFT JOIN LATERAL (
+    SELECT result.* FROM {_BAD_STATUS}
+    CROSS JOIN LATERAL ({_RESULTS} AND status = bad.status AND first_good.at IS NULL
+                                   AND {_RESULT_AT} > coalesce(last_good.result_at, '-infinity')
+                        ORDER BY {_RESULT_AT} LIMIT 1) AS result
+     ORDER BY result_at LIMIT 1) AS first_bad ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) AS number FROM {_BAD_STATUS}
+    CROSS JOIN LATERAL ({_RESULTS} AND status = bad.status AND first_good.at IS NULL
+                                   AND {_RESULT_AT} > coalesce(last_good.result_at, '-infinity')
+                        LIMIT %(max_streak)s) AS result) AS streak ON true
+LEFT JOIN LATERAL (
+    SELECT {_COLUMNS}, slot_host IS NULL AS by_hand FROM task_run
+     WHERE {_JOB} AND started_at <= %(now)s AND status <> 'started'
+       AND (scheduled_at <= %(now)s OR scheduled_at IS NULL)
+     ORDER BY started_at DESC LIMIT 1) AS last ON true
+ORDER BY wanted.n
+"""  # noqa: S608 - our own text
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A row of the query: a job, or a job on one host."""
+
+    failure: Failure | None
+    good_since: datetime | None
+    last: str
+    last_at: datetime | None
+    reason: str
+    run_id: str
+    by_hand: bool
+    running_since: datetime | None
 
 
 def jobs(connection: Connection, now: datetime, clock: str = "", job: str = "") -> list[JobStatus]:
     """All deployed jobs, or those of a clock, or one, by clock and job."""
-    deployed: dict[tuple[str, str], list[DeployedJob]] = {}
+    deployed: dict[tuple[str, str], list[DeployedJob]] = defaultdict(list)
     for host_job in deployments.deployed_now(connection, clock, job):
-        deployed.setdefault((host_job.clock, host_job.job), []).append(host_job)
+        deployed[host_job.clock, host_job.job].append(host_job)
+    wanted = [
+        (*key, host)
+        for key, on_hosts in deployed.items()
+        for host in dict.fromkeys(job.host if job.options.get("per_host") else "" for job in on_hosts)
+    ]
+    clocks, names, hosts = zip(*wanted, strict=True) if wanted else ((), (), ())
+    values = {"clocks": list(clocks), "jobs": list(names), "hosts": list(hosts), "now": now, "max_streak": MAX_STREAK}
+    judged: dict[tuple[str, str], list[_Judged]] = defaultdict(list)
+    for (clock_name, name, host), row in zip(wanted, connection.execute(_STATUS, values), strict=True):
+        judged[clock_name, name].append(_judged(host, row))
     active = pauses.active(connection, now)
-    values = {
-        "clocks": [key[0] for key in deployed],
-        "jobs": [key[1] for key in deployed],
-        "now": now,
-        "max_streak": MAX_STREAK,
-        "max_healthy": MAX_HEALTHY_SLOTS,
-    }
-    rows = connection.execute(_LAST, values).fetchall()
-    return [_status(on_hosts, row, active, now) for on_hosts, row in zip(deployed.values(), rows, strict=True)]
+    return [_status(on_hosts, judged[key], active, now) for key, on_hosts in deployed.items()]
 
 
-def _status(on_hosts: Sequence[DeployedJob], row: Sequence[Any], active: Iterable[Pause], now: datetime) -> JobStatus:
-    _, last, at, reason, run_id, since, streak, running = row
+def _judged(host: str, row: Sequence[Any]) -> _Judged:
+    status, at, reason, run_id, since, streak, good_since, last, last_at, last_reason, last_id, by_hand, running = row
+    is_bad = status and good_since is None
+    failure = Failure(host, since, min(streak, MAX_STREAK), status, at, reason, str(run_id)) if is_bad else None
+    return _Judged(
+        failure, good_since, last or "", last_at, last_reason or "", str(last_id or ""), bool(by_hand), running
+    )
+
+
+def _status(
+    on_hosts: Sequence[DeployedJob], judged: Sequence[_Judged], active: Iterable[Pause], now: datetime
+) -> JobStatus:
     first = on_hosts[0]
     timed = [job for job in on_hosts if not job.options.get("paused")]
     following = [occurrence for job in timed if (occurrence := next(occurrences(job.trigger, after=now), None))]
+    failures = tuple(row.failure for row in judged if row.failure)
+    last = max(judged, key=lambda row: (row.last_at is not None, row.last_at))
     return JobStatus(
         clock=first.clock,
         job=first.job,
         task=first.task,
         hosts=tuple(job.host for job in on_hosts),
-        last=last or "",
-        last_at=at,
-        since=since,
-        reason=reason or "",
-        run_id=str(run_id or ""),
-        streak=streak or 0,
-        running_since=running,
+        failures=failures,
+        good_since=None if failures else max((row.good_since for row in judged if row.good_since), default=None),
+        last=last.last,
+        last_at=last.last_at,
+        reason=last.reason,
+        run_id=last.run_id,
+        by_hand=last.by_hand,
+        running_since=max((row.running_since for row in judged if row.running_since), default=None),
         next_run=min((occurrence.at for occurrence in following), default=None),
         paused=tuple(pause for pause in active if any(pause.covers(job.clock, job.job, job.host) for job in on_hosts)),
         paused_in_file=not timed,

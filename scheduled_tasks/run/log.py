@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+import threading
 import traceback
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -155,6 +156,7 @@ class LineHandler(logging.Handler):
         super().__init__()
         self.setFormatter(LineFormatter(host=host))
         self._descriptor = descriptor
+        self._stream = _identity(descriptor)
         self._with_priority = with_priority
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -166,8 +168,11 @@ class LineHandler(logging.Handler):
             data = f"{line}\n".encode(errors="backslashreplace")
             run = current.current
             with run.uninterruptible() if run is not None else nullcontext():
+                # A task may close all descriptors (os.closerange) and then open a file of its own at this number.
+                # Under systemd standard error is the same stream.
+                descriptor = self._descriptor if _identity(self._descriptor) == self._stream else 2
                 while data:
-                    data = data[os.write(self._descriptor, data) :]
+                    data = data[os.write(descriptor, data) :]
         except OSError:
             pass
         except Exception:  # noqa: BLE001 - logging's own convention: a log call never raises
@@ -179,12 +184,16 @@ def writes_to_journal(descriptor: int) -> bool:
 
     `$JOURNAL_STREAM` alone isn't enough: a child whose output goes elsewhere inherits it as well (systemd.exec(5)).
     """
-    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    return os.environ.get("JOURNAL_STREAM") == _identity(descriptor)
+
+
+def _identity(descriptor: int) -> str:
+    """What a descriptor refers to, as `$JOURNAL_STREAM` writes it; empty if it is closed."""
     try:
         stat = os.fstat(descriptor)
     except OSError:
-        return False
-    return (device, inode) == (str(stat.st_dev), str(stat.st_ino))
+        return ""
+    return f"{stat.st_dev}:{stat.st_ino}"
 
 
 _handler: LineHandler | None = None
@@ -198,7 +207,16 @@ def take_over_stdout(*, host: str) -> None:
     os.dup2(2, 1)
     _handler = LineHandler(descriptor, host=host, with_priority=writes_to_journal(descriptor))
     logging.captureWarnings(capture=True)
+    threading.excepthook = _log_thread_exception
     _take_over_root()
+
+
+def _log_thread_exception(ended: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread of the task, as one line; Python would print a traceback to standard error."""
+    if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):  # by which a thread may end
+        name = ended.thread.name if ended.thread else "?"
+        exc_info = ended.exc_type, ended.exc_value, ended.exc_traceback
+        logging.getLogger("scheduled_tasks.run").error("the thread %s of the task failed", name, exc_info=exc_info)
 
 
 @contextmanager

@@ -10,10 +10,11 @@ import logging
 import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError, UsageError
-from scheduled_tasks.run import arguments, current, log, settings, slot
+from scheduled_tasks.run import arguments, current, ending, log, settings, slot
 from scheduled_tasks.run.context import application_factory
 from scheduled_tasks.run.current import Phase, Run, Stopped
 from scheduled_tasks.run.find_task import find_task
@@ -67,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
     """Report a run that can't start: a failed line in the log, and the error on standard error for a terminal."""
+    ending.let_task_end(run)  # its module may have been imported
     log.announce(run.name, RunStatus.FAILED, logging.ERROR, reason=str(error), exit_code=error.exit_code)
     if not log.writes_to_journal(2):
         sys.stderr.write(f"run-task: {error}\n")
@@ -77,38 +79,41 @@ def _run(run: Run, task: Callable[..., Any], call: arguments.Call, command_line:
     run.feature = getattr(getattr(task, "__cron_feature__", None), "name", "")
     _handle_signals(run)  # before the started line: a signal right after it must not prevent the end line
     log.announce(run.name, RunStatus.STARTED, logging.INFO)
-    try:
-        try:
-            run.allow_interrupt()
-            if skip_reason := _record_start(run, task, command_line):
-                outcome = Outcome(RunStatus.SKIPPED, reason=skip_reason)
-            else:
-                run.phase = Phase.RUNNING if run.is_recorded else Phase.RUNNING_UNRECORDED
-                call(task)
-                outcome = Outcome(RunStatus.ENDED)
-        finally:
-            run.interruptible = False
-    except SystemExit as error:
-        if error.code in (None, 0):  # not a set: sys.exit() takes unhashable values as well
-            outcome = Outcome(RunStatus.ENDED)
-        else:
-            outcome = _failed(error, f"sys.exit({log.text_of(error.code, repr)})")
-    except Stopped as error:
-        outcome = _failed(error, "")
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the run gets its end line
-        outcome = _failed(error, str(error) if isinstance(error, ScheduledTasksError) else "")
-    if run.stopped_by:  # even if the task swallowed the exception
-        reason = f"stopped by {signal.Signals(run.stopped_by).name}"
-        outcome = Outcome(RunStatus.FAILED, 128 + run.stopped_by, reason, outcome.exc_info)
+    outcome = _outcome(run, task, call, command_line)
     if os.getpid() != run.pid:  # a child process forked by the task; the run is its parent's
         if outcome.exc_info:
             logger.error("a child that the task forked failed", exc_info=outcome.exc_info)
-        sys.stdout.flush()
-        os._exit(outcome.exit_code)
+        ending.leave(outcome.exit_code)
+    ending.let_task_end(run)
+    if run.stopped_by:  # even if the task swallowed the exception
+        reason = f"stopped by {signal.Signals(run.stopped_by).name}"
+        outcome = Outcome(RunStatus.FAILED, 128 + run.stopped_by, reason, outcome.exc_info)
     _log_outcome(run, outcome)
     if run.is_recorded or (run.slot_host is not None and run.phase is not Phase.CLAIMED_ELSEWHERE):
         _record_outcome(run, outcome)
     return outcome.exit_code
+
+
+def _outcome(run: Run, task: Callable[..., Any], call: arguments.Call, command_line: arguments.CommandLine) -> Outcome:
+    """Claim the run's slot and call the task; whatever happens, return how it ended."""
+    try:
+        try:
+            run.allow_interrupt()
+            if skip_reason := _record_start(run, task, command_line):
+                return Outcome(RunStatus.SKIPPED, reason=skip_reason)
+            run.phase = Phase.RUNNING if run.is_recorded else Phase.RUNNING_UNRECORDED
+            call(task)
+            return Outcome(RunStatus.ENDED)
+        finally:
+            run.interruptible = False
+    except SystemExit as error:
+        if error.code in (None, 0):  # not a set: sys.exit() takes unhashable values as well
+            return Outcome(RunStatus.ENDED)
+        return _failed(error, f"sys.exit({log.text_of(error.code, repr)})")
+    except Stopped as error:
+        return _failed(error, "")
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the run gets its end line
+        return _failed(error, str(error) if isinstance(error, ScheduledTasksError) else "")
 
 
 def _record_start(run: Run, task: Callable[..., Any], command_line: arguments.CommandLine) -> str:
@@ -167,7 +172,8 @@ def _record_outcome(run: Run, outcome: Outcome) -> None:
         exit_code=outcome.exit_code,
         duration=run.duration,
         reason=text if is_skipped else None,
-        error_type=type(error).__name__ if error is not None else None,
+        # systemd may know why it sent the signal: operate/reconcile.py then corrects this type only.
+        error_type=Stopped.__name__ if run.stopped_by else type(error).__name__ if error is not None else None,
         error_message=None if is_skipped else text,
         memory_peak=memory_peak,
         cpu_seconds=cpu_seconds,
@@ -201,25 +207,35 @@ def _failed(error: BaseException, reason: str) -> Outcome:
 
 def _handle_signals(run: Run) -> None:
     def stop(signum: int, _frame: FrameType | None) -> None:
-        if os.getpid() == run.pid:
-            run.stop(signum)
-        else:  # a child process forked by the task dies of the signal as usual
-            signal.signal(signum, signal.SIG_DFL)
-            os.kill(os.getpid(), signum)
+        run.stop(signum)
 
-    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup and a shell's & ignore some on purpose
-            signal.signal(signum, stop)
+    # nohup and a shell's & ignore some on purpose.
+    handled = [s for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) if signal.getsignal(s) is not signal.SIG_IGN]
+    for signum in handled:
+        signal.signal(signum, stop)
+
+    # A child that the task forks dies of the signal as usual. Blocked meanwhile, because Python drops a signal that
+    # reaches the child right after the fork, and the parent would wait for its end for ever.
+    masks: dict[int, Any] = {}  # by thread
+
+    def block() -> None:
+        masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+
+    def unblock() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop(threading.get_ident()))
+
+    def be_a_child() -> None:
+        for signum in handled:
+            if signal.getsignal(signum) is stop:
+                signal.signal(signum, signal.SIG_DFL)
+        unblock()
+
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=be_a_child)
 
 
 def entry() -> NoReturn:
     """The console script: exit with `main`'s code."""
-    code = main()
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):  # the task closed it with output still buffered; Python would exit with 120
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    sys.exit(code)
+    ending.leave(main())
 
 
 if __name__ == "__main__":

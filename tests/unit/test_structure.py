@@ -21,6 +21,8 @@ MAX_MODULES, MAX_LINES, MAX_FUNCTION_LINES = 20, 320, 50
 ORDER = (
     *(
         "errors",
+        "terminal",
+        "project_process",
         "files",
         "instants",
         "features",
@@ -31,7 +33,17 @@ ORDER = (
         "run",
         "options",
     ),
-    *("decorators", "bundled", "domains", "clocks", "clock", "clock_job", "clock_file", "conversion_report"),
+    *(
+        "decorators",
+        "bundled",
+        "domains",
+        "clocks",
+        "clock",
+        "clock_job",
+        "clock_data",
+        "clock_file",
+        "conversion_report",
+    ),
     *("new_project", "render", "deploy", "operate", "project", "testing", "importers", "exporters", "cli"),
 )
 

@@ -209,7 +209,7 @@ def test_a_name_with_newlines_and_escapes_is_logged_on_one_line_without_them(
     (folder / "a\n\x1b[2J\udcff.json").touch()
     reconcile(connection, tmp_path, host="app1")
     [message] = caplog.messages
-    assert message.startswith(f"{folder}/a\\n\\x1b[2J\\udcff.json is unreadable")
+    assert message.startswith(f"{folder}/a\\n\\u001b[2J\\udcff.json is unreadable")
 
 
 def test_entries_that_are_no_jobs_folders_are_left_alone(connection: Database, tmp_path: Path) -> None:
@@ -251,6 +251,49 @@ def test_a_failure_note_that_a_power_cut_emptied_is_quarantined(connection: Data
     assert [run.job for run in done.lost] == ["work"]  # how it ended cannot be known any more
     assert [row[:2] for row in rows(connection)] == [("work", "lost")]
     assert names(folder) == ["clock-shop-work.service.1.refused"]
+
+
+@pytest.mark.parametrize(
+    ("note", "row"),
+    [
+        (
+            "SERVICE_RESULT=timeout\nEXIT_CODE=exited\nEXIT_STATUS=0\n",
+            ("failed", 0, "timeout", "its task ended, and then its service failed: it exceeded its time limit"),
+        ),
+        (
+            "SERVICE_RESULT=exit-code\nEXIT_CODE=exited\nEXIT_STATUS=0\n",
+            (
+                "failed", 0, "exit-code",
+                "its task ended, and then its service failed: another of its commands did, see its unit's journal",
+            ),
+        ),
+        (
+            "SERVICE_RESULT=signal\nEXIT_CODE=killed\nEXIT_STATUS=KILL\n",
+            ("failed", None, "signal", "its task ended, and then its service failed: killed by SIGKILL"),
+        ),
+    ],
+    ids=["a child had to be killed", "ExecStopPost= failed", "killed before it exited"],
+)  # fmt: skip
+def test_a_service_that_fails_after_its_run_has_ended_overrules_the_row_of_this_invocation_alone(
+    connection: Database, tmp_path: Path, note: str, row: tuple[Any, ...]
+) -> None:
+    ours, earlier = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+    for days, invocation in enumerate((ours, earlier)):
+        connection.execute(
+            "INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status,"
+            " started_at, ended_at, duration, exit_code, invocation_id) VALUES (gen_random_uuid(), 'shop.work',"
+            " 'shop', 'work', now() - %s * interval '1 day', '', 'app1', 'timer', 'ended', now(), now(), 1, 0, %s)",
+            [days, invocation],
+        )
+    folder = tmp_path / "failed"
+    folder.mkdir()
+    unit = "clock-shop-work.service"
+    (folder / f"{unit}.1.note").write_text(f"UNIT={unit}\nINVOCATION_ID={ours.replace('-', '')}\n{note}")
+    assert reconcile(connection, tmp_path, host="app1").failures == 1
+    rows = connection.execute(
+        "SELECT status, exit_code, error_type, error_message FROM task_run ORDER BY scheduled_at"
+    ).fetchall()
+    assert rows == [("ended", 0, None, None), row]
 
 
 def test_unreadable_reports_of_applies_and_pauses_do_not_stop_the_watch(connection: Database, tmp_path: Path) -> None:

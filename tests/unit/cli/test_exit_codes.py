@@ -82,7 +82,7 @@ ENDS = {
     "a full disk": (OSError(errno.ENOSPC, "No space left on device", "/x"), {74}, "/x: No space left on device"),
     "Ctrl-C": (KeyboardInterrupt(), {130}, ""),
     "a reader that has seen enough": (BrokenPipeError(errno.EPIPE, "Broken pipe"), {141}, ""),
-    "an error of ours": (errors.ServiceUnavailableError("PostgreSQL\x1b[2J"), {75}, "clocks: PostgreSQL\\x1b[2J\n"),
+    "an error of ours": (errors.ServiceUnavailableError("PostgreSQL\x1b[2J"), {75}, "clocks: PostgreSQL\\u001b[2J\n"),
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import scheduled_tasks
 
 # Of the standard library, beyond what psycopg and pythonjsonlogger import themselves.
 ALLOWED = {
-    "_signal", "_tomllib", "getopt", "gettext", "tomllib", "tomllib._parser", "tomllib._re", "tomllib._types",
+    "_signal", "_tomllib", "gc", "getopt", "gettext", "tomllib", "tomllib._parser", "tomllib._re", "tomllib._types",
 }  # fmt: skip
 
 OWN = {
@@ -22,7 +22,8 @@ OWN = {
     "scheduled_tasks.instants", "scheduled_tasks.run.columns", "scheduled_tasks.run.start_request",
     "scheduled_tasks.run.status",
     "scheduled_tasks.run", "scheduled_tasks.run.arguments", "scheduled_tasks.run.context",
-    "scheduled_tasks.run.current", "scheduled_tasks.run.database", "scheduled_tasks.run.find_task",
+    "scheduled_tasks.run.current", "scheduled_tasks.run.database", "scheduled_tasks.run.ending",
+    "scheduled_tasks.run.find_task",
     "scheduled_tasks.run.flags", "scheduled_tasks.run.log", "scheduled_tasks.run.main",
     "scheduled_tasks.run.nominal", "scheduled_tasks.run.record", "scheduled_tasks.run.settings",
     "scheduled_tasks.run.slot", "scheduled_tasks.run.statements", "scheduled_tasks.run.resource_usage",

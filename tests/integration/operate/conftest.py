@@ -1,0 +1,32 @@
+"""A shop whose jobs are deployed on one host."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scheduled_tasks.operate import deployments
+from scheduled_tasks.operate.account import account
+from tests.integration.operate.shop import HOURLY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.integration.operate.shop import Database
+
+
+@pytest.fixture
+def hour(connection: Database) -> datetime:
+    """The last full hour; three jobs are deployed on app1, whose heartbeat is recent."""
+    now = datetime.now(UTC)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    options: Mapping[str, Any] = {"catch_up": True, "timeout": 600}
+    jobs = [
+        {"clock": clock, "job": job, "task": f"sales.{job}", "schedule": HOURLY, "options": options}
+        for clock, job in (("shop", "count"), ("shop", "sell"), ("till", "close"))
+    ]
+    deployments.report(connection, "app1", deployments.JobsReport(jobs, "one", now, now))
+    account(connection, "app1", now)
+    return hour
