@@ -9,6 +9,7 @@ measures a whole run, questions.py the operators' queries.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -75,7 +76,8 @@ def host(name: str) -> tuple[list[float], list[float], list[float]]:
         (lost if claim.attempt is None else won).append(time.perf_counter() - began)
         if claim.attempt is not None:
             began = time.perf_counter()
-            database.execute(statements.CLOSE, record.Result(run.run_id, 1, RunStatus.ENDED, 0, 0.1)._asdict())
+            result = record.Result(run.run_id, 1, RunStatus.ENDED, 0, 0.1)._asdict()
+            database.execute(statements.CLOSE, {"result": json.dumps(result)})
             ends.append(time.perf_counter() - began)
     return won, lost, ends
 

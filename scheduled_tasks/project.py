@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
 from scheduled_tasks.clock_job import ReadingContext
-from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError
+from scheduled_tasks.errors import ConfigurationError, NotRootError, ServiceUnavailableError
 from scheduled_tasks.features import Feature
 from scheduled_tasks.options import read_options
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 # The credential of operators' commands, the watch and the record of failed runs. Jobs get `database_url`.
 OPERATORS_DATABASE_URL = "operators_database_url"
+# A lock or a statement without an end must not hold the watch up; our statements take milliseconds, a migration resets
+# both.
+OPERATORS_PATIENCE = "SELECT set_config('lock_timeout', '10s', false), set_config('statement_timeout', '2min', false)"
 
 
 def value_if_configured(key: str) -> str:
@@ -229,12 +232,17 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
 
     Raises:
         ServiceUnavailableError: PostgreSQL is unreachable.
+        NotRootError: its URL is in a credential that this user can't read.
         ConfigurationError: it lacks our tables, or denies this role a statement; or only the services' URL is known.
     """
     from scheduled_tasks.run import database  # most commands need no database
 
     configuration = load_configuration()
-    url = settings.setting(OPERATORS_DATABASE_URL, "")
+    try:
+        url = settings.setting(OPERATORS_DATABASE_URL, "")
+    except PermissionError as error:
+        instead = "run this as root, or set OPERATORS_DATABASE_URL to a URL of your own"
+        raise NotRootError(f"{error.filename}: permission denied: {instead}") from None
     if not url and configuration.get("tasks_role"):
         raise ConfigurationError(
             f"{configuration.path}: tasks_role is set, so that database_url is for the services only, and operators' "
@@ -247,6 +255,7 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
         connection.transaction(force_rollback=True) if roll_back else nullcontext(),
     ):
         connection.adapters.register_loader("timestamptz", _instant_loader())
+        connection.execute(OPERATORS_PATIENCE)
         yield connection
 
 

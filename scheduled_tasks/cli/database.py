@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 def _migrate(database: Connection, *, check: bool = False) -> list[str]:
     from scheduled_tasks.operate import migrations
-    from scheduled_tasks.operate.grants import grant
+    from scheduled_tasks.operate.grants import Roles, grant
 
     configuration = load_configuration()
     packages = [name for name in (migrations.OWN, configuration.get("migrations")) if name]
     if check:
         return migrations.pending(database, packages)
     applied = migrations.migrate(database, packages)
-    roles = {role: configuration.get(role) for role in ("tasks_role", "operators_role", "monitors_role")}
-    if any(roles.values()):
-        grant(database, **roles)
+    named = {key: configuration.get(key) for key in ("tasks_role", "operators_role", "monitors_role")}
+    roles = Roles.configured({**configuration.values, **named})
+    if any(roles):
+        grant(database, roles)
     return applied
 
 

@@ -26,7 +26,7 @@ from scheduled_tasks.deploy.doctor import (
     machine_findings,
 )
 from scheduled_tasks.deploy.watch_state import watch_problem
-from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
+from scheduled_tasks.errors import ConfigurationError, NotRootError, ScheduledTasksError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import (
@@ -47,7 +47,8 @@ from scheduled_tasks.run import settings
 def doctor(*, user: bool, as_json: bool) -> None:
     """Find what is wrong with this machine's timers.
 
-    Shows the command that fixes each finding, and exits 3 if there is one. Changes nothing.
+    Shows the command that fixes each finding, and exits 3 if there is one. Changes nothing. On a deployed host it needs
+    root.
     """
     from scheduled_tasks.deploy.journal import namespaces, read_journal
     from scheduled_tasks.deploy.machine_state import read_set
@@ -125,6 +126,8 @@ def _check_database() -> Iterator[Finding]:
                 database.execute("SELECT 1 FROM task_run LIMIT 1")
                 return
             known = {flag.name for flag in feature_flags.list_flags(database, declared)}
+    except NotRootError:
+        raise  # not a fault of the machine
     except ConfigurationError as error:
         from scheduled_tasks.run.database import SchemaMissingError  # psycopg is imported by now
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.operate import deployments, pauses
-from scheduled_tasks.operate.slots import DeployedJob, RunInterval, Slot
+from scheduled_tasks.operate.slots import MAX_START_DELAY, DeployedJob, RunInterval, Slot
 from scheduled_tasks.operate.verdicts import Verdict, overdue, verdict
 
 if TYPE_CHECKING:
@@ -230,28 +230,34 @@ def _run_intervals(
     """The runs that may explain slots without a row: those at about that time, and the first that was due later."""
     spans: dict[tuple[str, str], tuple[datetime, datetime, datetime]] = {}
     for slot in slots:
-        earliest = slot.at - max(job.timeout for job in due_on[slot])
+        earliest = slot.at - max(job.timeout for job in due_on[slot]) - MAX_START_DELAY
         latest = slot.at + max(job.overdue_after for job in due_on[slot])
         low, high, last = spans.get((slot.clock, slot.job), (earliest, latest, slot.at))
         spans[slot.clock, slot.job] = (min(low, earliest), max(high, latest), max(last, slot.at))
     rows = connection.execute(
-        # Two index scans per job. A run that is still `started` counts until it expires.
+        # Two index scans per job. A run that is still `started` counts until it expires. Slots are instants of a host's
+        # clock, which may differ from the database's; by the host's, a run started at its nominal time plus its lag.
         """
-        SELECT job.clock, job.job, run.host, run.scheduled_at, run.started_at, run.ended_at
+        SELECT job.clock, job.job, run.host, run.scheduled_at, started.at,
+               started.at + (run.ended_at - run.started_at) AS ended_at, run.trigger = 'timer' AS is_timers
         FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(low)s::timestamptz[], %(high)s::timestamptz[],
                     %(last)s::timestamptz[]) AS job (clock, job, low, high, last)
         CROSS JOIN LATERAL (
-            (SELECT host, scheduled_at, started_at,
+            (SELECT host, scheduled_at, trigger, lag, started_at,
                     CASE WHEN status = 'started' THEN expires_at ELSE coalesce(ended_at, started_at) END AS ended_at
                FROM task_run
               WHERE clock = job.clock AND job = job.job AND started_at BETWEEN job.low AND job.high
                 AND status IN ('started', 'ended', 'failed', 'lost'))
             UNION ALL
-            (SELECT host, scheduled_at, started_at, ended_at FROM task_run
+            (SELECT host, scheduled_at, trigger, lag, started_at, ended_at FROM task_run
               WHERE clock = job.clock AND job = job.job AND scheduled_at > job.last AND slot_host IS NOT NULL
                 AND status IN ('started', 'ended', 'failed', 'lost')
               ORDER BY scheduled_at LIMIT 1)
-        ) AS run ORDER BY run.started_at
+        ) AS run
+        CROSS JOIN LATERAL (
+            SELECT coalesce(run.scheduled_at + make_interval(secs => run.lag), run.started_at) AS at
+        ) AS started
+        ORDER BY started.at
         """,
         {
             "clocks": [clock for clock, _ in spans],

@@ -1,12 +1,15 @@
-"""Privileges in the database: services read flags and pauses, and write runs; operators also switch flags and pause.
+"""Privileges in the database: what the services, operators and monitoring may do, each with a role of its own.
 
-`clocks migrate`, as the tables' owner, grants them to the roles that the configuration names (tasks_role,
-operators_role); it creates no roles. If none is named, everybody connects as the owner, as in a checkout.
+`clocks migrate`, as the tables' owner, grants them to the roles that the configuration names (`Roles`) and revokes all
+others; it creates no roles. If none is named, everybody connects as the owner, as in a checkout. `findings` tells what
+is wrong with the role that the services have.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import sql
 
@@ -15,8 +18,9 @@ from scheduled_tasks.errors import ConfigurationError
 if TYPE_CHECKING:
     import psycopg
 
-# No DELETE for a task: it cannot undo what it recorded. The watch and `clocks prune-runs` use the operators' role.
-TASKS = {"feature": "SELECT", "pause": "SELECT", "task_run": "SELECT, INSERT, UPDATE"}
+# A run writes with the functions only, which check what it asks for; they have the owner's rights.
+FUNCTIONS = ("open_run(jsonb, timestamptz)", "close_run(jsonb)")
+TASKS = {"feature": "SELECT", "pause": "SELECT"}
 OPERATORS = {
     "feature": "SELECT, INSERT, UPDATE",
     "feature_change": "SELECT, INSERT",
@@ -33,50 +37,178 @@ OWN = tuple(OPERATORS)
 MONITORS = dict.fromkeys(OWN, "SELECT")
 
 
-def grant(
-    connection: psycopg.Connection[Any], *, tasks_role: str, operators_role: str, monitors_role: str = ""
-) -> None:
-    """Grant each role its privileges on the ledger's tables, and revoke all others.
+class Roles(NamedTuple):
+    """The configured roles, each with the keys of the configuration as names.
 
-    The services' role can also read and write the rows of the project's own tables, which its migrations created.
+    Attributes:
+        tasks_role: of the services; "" if they connect as the owner, as in a checkout.
+        clock_roles: of the services of single clocks, by clock: other roles then can't record runs of that clock, and
+            that role none of others.
+        tasks_tables: the project's own tables whose rows the services read and write.
+        operators_role, monitors_role: of people and the watch, and of monitoring; "" for none.
+    """
+
+    tasks_role: str = ""
+    clock_roles: Mapping[str, str] = {}
+    tasks_tables: Iterable[str] = ()
+    operators_role: str = ""
+    monitors_role: str = ""
+
+    @classmethod
+    def configured(cls, values: Mapping[str, Any]) -> Roles:
+        """The roles that the keys of a configuration name.
+
+        Raises:
+            ConfigurationError: a key's value has another form.
+        """
+        roles = cls(**{key: values[key] for key in cls._fields if key in values})
+        if isinstance(roles.tasks_tables, str) or not all(map(_is_name, roles.tasks_tables)):
+            raise ConfigurationError(f'tasks_tables = {roles.tasks_tables!r}: write a list of names, ["customer"]')
+        clock_roles: object = roles.clock_roles
+        if not (isinstance(clock_roles, Mapping) and all(map(_is_name, clock_roles.values()))):
+            raise ConfigurationError(f'clock_roles = {clock_roles!r}: write a table, {{ booking = "role" }}')
+        return roles
+
+    @property
+    def of_services(self) -> tuple[str, ...]:
+        """The roles with which runs are recorded."""
+        return tuple(dict.fromkeys(filter(None, (self.tasks_role, *self.clock_roles.values()))))
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def grant(connection: psycopg.Connection[Any], roles: Roles) -> None:
+    """Grant each role its privileges on the ledger and the project's own tables, and revoke all others.
 
     Raises:
-        ConfigurationError: a role does not exist, or both are the same.
+        ConfigurationError: a role or a table does not exist, or one role has two purposes.
     """
-    if tasks_role == operators_role:
-        raise ConfigurationError(f"tasks_role and operators_role are both {tasks_role!r}: a task could switch flags")
+    _check(connection, roles)
     with connection.transaction():
-        for role, rights in ((tasks_role, TASKS), (operators_role, OPERATORS), (monitors_role, MONITORS)):
-            if role:
-                _require(connection, role)
-                _grant(connection, role, rights)
-        if tasks_role:
-            for (table,) in connection.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> ALL (%s)"
-                " AND tableowner = current_user",
-                [list(OWN)],
-            ).fetchall():
-                _run(connection, "GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}", table, tasks_role)
-            _run(connection, "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {} TO {}", _schema(connection), tasks_role)
+        [(schema, is_open)] = connection.execute(
+            "SELECT current_schema(), has_schema_privilege('public', current_schema(), 'CREATE')"
+        ).fetchall()
+        if is_open:  # before PostgreSQL 15: what others create there, our functions could find before PostgreSQL's own
+            _run(connection, "REVOKE CREATE ON SCHEMA {} FROM PUBLIC", schema)
+        tables = _own_tables(connection, roles.tasks_tables)
+        for role in roles.of_services:
+            _grant(connection, schema, role, TASKS | dict.fromkeys(tables, "SELECT, INSERT, UPDATE, DELETE"))
+            _grant_sequences(connection, role, tables)
+        if roles.operators_role:
+            _grant(connection, schema, roles.operators_role, OPERATORS)
+        if roles.monitors_role:
+            _grant(connection, schema, roles.monitors_role, MONITORS, records_runs=False)
+        connection.execute("DELETE FROM role_clock")
+        for clock, role in roles.clock_roles.items():
+            connection.execute("INSERT INTO role_clock (role, clock) VALUES (%s, %s)", [role, clock])
 
 
-def _grant(connection: psycopg.Connection[Any], role: str, rights: dict[str, str]) -> None:
-    _run(connection, "GRANT USAGE ON SCHEMA {} TO {}", _schema(connection), role)
-    for table in OWN:
+def _check(connection: psycopg.Connection[Any], roles: Roles) -> None:
+    """Check that each role exists, and that none has two purposes."""
+    purposes = {"operators_role": roles.operators_role, "monitors_role": roles.monitors_role}
+    for key, role in purposes.items():
+        if role and role in roles.of_services:
+            raise ConfigurationError(f"{key} and the services' role are both {role!r}: a task could then do the same")
+    if roles.operators_role and roles.operators_role == roles.monitors_role:
+        raise ConfigurationError(f"operators_role and monitors_role are both {roles.operators_role!r}")
+    for role in filter(None, (*roles.of_services, *purposes.values())):
+        if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).rowcount == 0:
+            raise ConfigurationError(
+                f"PostgreSQL has no role {role!r}: create it first, as an administrator (CREATE ROLE)"
+            )
+
+
+def _own_tables(connection: psycopg.Connection[Any], named: Iterable[str]) -> list[str]:
+    """Check the names of the project's own tables."""
+    known = [name for (name,) in connection.execute(_OWNED_TABLES).fetchall() if name not in OWN]
+    for name in named:
+        if name in OWN:
+            raise ConfigurationError(f"tasks_tables: {name} is a table of the ledger: tasks can't write there")
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            instead = f"write {near[0]}" if near else f"the project's tables are: {', '.join(known) or 'none'}"
+            raise ConfigurationError(f"tasks_tables: there is no table {name!r} of this owner; {instead}")
+    return list(named)
+
+
+_OWNED_TABLES = (
+    "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')"
+    " AND pg_has_role(relowner, 'USAGE') ORDER BY relname"
+)
+# Of each column's own sequence (serial); those of identity columns need no privilege.
+_SEQUENCES = (
+    "SELECT sequence.relname::text, owner.relname::text FROM pg_class AS sequence LEFT JOIN pg_depend"
+    " ON objid = sequence.oid AND classid = 'pg_class'::regclass AND deptype = 'a'"
+    " LEFT JOIN pg_class AS owner ON owner.oid = refobjid"
+    " WHERE sequence.relkind = 'S' AND sequence.relnamespace = current_schema()::regnamespace"
+    " AND pg_has_role(sequence.relowner, 'USAGE')"
+)
+
+
+def _grant(
+    connection: psycopg.Connection[Any], schema: str, role: str, rights: Mapping[str, str], *, records_runs: bool = True
+) -> None:
+    _run(connection, "GRANT USAGE ON SCHEMA {} TO {}", schema, role)
+    for (table,) in connection.execute(_OWNED_TABLES).fetchall():
         _run(connection, "REVOKE ALL ON {} FROM {}", table, role)
         if allowed := rights.get(table):
             _run(connection, f"GRANT {allowed} ON {{}} TO {{}}", table, role)
+    for function in FUNCTIONS:
+        verb = "GRANT EXECUTE ON FUNCTION {} TO" if records_runs else "REVOKE ALL ON FUNCTION {} FROM"
+        _run(connection, f"{verb.format(function)} {{}}", role)
 
 
-def _schema(connection: psycopg.Connection[Any]) -> str:
-    [(schema,)] = connection.execute("SELECT current_schema()").fetchall()
-    return str(schema)
-
-
-def _require(connection: psycopg.Connection[Any], role: str) -> None:
-    if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).rowcount == 0:
-        raise ConfigurationError(f"PostgreSQL has no role {role!r}: create it first, as an administrator (CREATE ROLE)")
+def _grant_sequences(connection: psycopg.Connection[Any], role: str, tables: Iterable[str]) -> None:
+    for sequence, table in connection.execute(_SEQUENCES).fetchall():
+        _run(connection, "REVOKE ALL ON SEQUENCE {} FROM {}", sequence, role)
+        if table in tables:
+            _run(connection, "GRANT USAGE ON SEQUENCE {} TO {}", sequence, role)
 
 
 def _run(connection: psycopg.Connection[Any], statement: str, *names: str) -> None:
     connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+class Findings(NamedTuple):
+    """What is wrong with the role of the services: `faults` open the ledger to every task, `warnings` don't."""
+
+    faults: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+_POWERS = """
+SELECT role.rolname::text, rolsuper, rolcreaterole, rolconnlimit < 0 AS has_no_limit,
+       pg_has_role(role.oid, 'pg_signal_backend', 'USAGE') AS signals,
+       has_schema_privilege(role.oid, current_schema(), 'CREATE') AS creates,
+       coalesce(pg_has_role(role.oid, relowner, 'USAGE'), false) AS owns,
+       coalesce(has_table_privilege(role.oid, task_run.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'), false) AS writes
+  FROM pg_roles AS role LEFT JOIN pg_class AS task_run ON task_run.oid = to_regclass('task_run')
+ WHERE rolname = coalesce(nullif(%s, ''), session_user)
+"""
+
+
+def findings(connection: psycopg.Connection[Any], role: str = "") -> Findings:
+    """What is wrong with a role of the services; by default the role that is connected.
+
+    Changes nothing, and needs no privilege: PostgreSQL's catalog is readable for everybody.
+    """
+    row = connection.execute(_POWERS, [role]).fetchone()
+    if row is None:
+        return Findings((f"PostgreSQL has no role {role!r}",), ())
+    name, is_superuser, creates_roles, has_no_limit, signals, creates, owns, writes = row
+    faults = {
+        "is a superuser": is_superuser,
+        "can create roles": creates_roles and not is_superuser,
+        "owns the ledger's tables": owns and not is_superuser,
+        "can write task_run": writes and not owns and not is_superuser,
+        "can create objects in the schema of the ledger": creates and not owns and not is_superuser,
+        "can end the connections of others (pg_signal_backend)": signals and not is_superuser,
+    }
+    what_to_do = "give the services a role of their own, name it in tasks_role, and run clocks migrate as the owner"
+    limit = f"the services' role {name} has no connection limit: one job can take all connections of PostgreSQL; write "
+    return Findings(
+        tuple(f"the services' role {name} {power}: {what_to_do}" for power, holds in faults.items() if holds),
+        (f"{limit}ALTER ROLE {name} CONNECTION LIMIT 50",) if has_no_limit and not is_superuser else (),
+    )

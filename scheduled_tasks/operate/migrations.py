@@ -7,15 +7,20 @@ docs/decisions/0012-database.md.
 from __future__ import annotations
 
 import re
+import time
+from contextlib import suppress
+from functools import partial
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import psycopg
+
+T = TypeVar("T")
 
 OWN = "scheduled_tasks.migrations"
 
@@ -27,7 +32,8 @@ class MigrationError(ScheduledTasksError):
 
 
 _FILE = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
-_LOCK = 7_236_113_085  # an arbitrary number: two hosts that migrate at once wait for each other
+LOCK_TIMEOUT, LOCK_TRIES = 5.0, 12  # how long a migration waits for a lock on a table (seconds), and how often
+LOCK_PAUSE = 0.5  # seconds in which what waits behind the migration gets its turn
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migration (
@@ -52,30 +58,57 @@ def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> lis
     Raises:
         ConfigurationError: a package can't be imported, or has a file that is not named like a migration.
         MigrationError: PostgreSQL rejected a migration.
+        ServiceUnavailableError: another session kept a table locked.
     """
     import psycopg
 
-    applied = []
-    connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-    try:
+    files = [(package, *file) for package in packages for file in _files(package)]
+    with suppress(psycopg.errors.UniqueViolation):  # another host creates it at the same time
         connection.execute(_TABLE)
-        known = set(connection.execute("SELECT package, name FROM schema_migration").fetchall())
-        for package in packages:
-            for name, sql in _files(package):
-                if (package, name) in known:
-                    continue
-                try:
-                    with connection.transaction():
-                        connection.execute(sql)
-                        values = [package, name]
-                        connection.execute("INSERT INTO schema_migration (package, name) VALUES (%s, %s)", values)
-                except psycopg.Error as error:
-                    problem = f"PostgreSQL rejected it, and nothing of it was applied: {error}"
-                    raise MigrationError(f"{package}/{name}: {problem}") from error
+    applied = []
+    for package, name, text in files:
+        try:
+            if _retry(partial(_apply, connection, package, name, text)):
                 applied.append(f"{package}/{name}")
-    finally:
-        connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+        except psycopg.errors.LockNotAvailable as error:
+            seconds = LOCK_TIMEOUT * LOCK_TRIES
+            raise ServiceUnavailableError(
+                f"{package}/{name}: nothing of it was applied, because other sessions had a lock on its tables for "
+                f"{seconds:g} s: end their transactions (pg_stat_activity), or try again"
+            ) from error
+        except psycopg.Error as error:
+            problem = f"PostgreSQL rejected it, and nothing of it was applied: {error}"
+            raise MigrationError(f"{package}/{name}: {problem}") from error
     return applied
+
+
+def _apply(connection: psycopg.Connection[Any], package: str, name: str, text: bytes) -> bool:
+    """Apply a migration unless it is applied already, for example by another host at the same time."""
+    with connection.transaction():
+        # Hosts that migrate at once wait for each other here. No task can take this lock, or any on this table.
+        connection.execute("SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)")
+        connection.execute("LOCK TABLE schema_migration IN SHARE ROW EXCLUSIVE MODE")
+        known = "SELECT FROM schema_migration WHERE package = %s AND name = %s"
+        if connection.execute(known, [package, name]).rowcount:
+            return False
+        # Any session that only reads a table can keep a migration from locking it, and whatever wants the table next,
+        # such as a run, waits behind the migration.
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", [f"{LOCK_TIMEOUT * 1000:.0f}ms"])
+        connection.execute(text)
+        connection.execute("INSERT INTO schema_migration (package, name) VALUES (%s, %s)", [package, name])
+    return True
+
+
+def _retry(act: Callable[[], T]) -> T:
+    """Call a function again if another session was in its way."""
+    import psycopg
+
+    for _ in range(LOCK_TRIES - 1):
+        try:
+            return act()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            time.sleep(LOCK_PAUSE)
+    return act()
 
 
 def pending(connection: psycopg.Connection[Any], packages: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ import fcntl
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -115,7 +115,8 @@ def _record_result(connection: Connection, result: Mapping[str, Any], host: str)
     """Complete the row of a run that spooled its result, or insert it if it has none. Return whether it did."""
     import psycopg
 
-    values = {"result": json.dumps(result, default=str), "host": host, "clock": result["clock"], "job": result["job"]}
+    names = {"host": host, "clock": result["clock"], "job": result["job"]}
+    values = {**names, "result": json.dumps(result, default=str), "host_now": datetime.now(UTC)}
     if result["is_open"]:
         return bool(connection.execute(_COMPLETE, values).rowcount)
     try:
@@ -142,12 +143,13 @@ UPDATE task_run AS run
    AND run.status IN ('started', 'lost')
 """  # noqa: S608 - our own text
 
-# If another run has the slot's row, that row stays: the database was unreachable for this run only.
+# If another run has the slot's row, that row stays: the database was unreachable for this run only. Its host's clock
+# said when it started, and may differ from this database's.
 _LATE = f"""
 WITH {_RUN}
 INSERT INTO task_run AS run (clock, job, host, started_at, ended_at, {listed(_RESULT)})
-SELECT %(clock)s, %(job)s, %(host)s, started_at, started_at + make_interval(secs => duration), {listed(_RESULT)}
-  FROM result
+SELECT %(clock)s, %(job)s, %(host)s, began.at, began.at + make_interval(secs => duration), {listed(_RESULT)}
+  FROM result, LATERAL (SELECT started_at + (clock_timestamp() - %(host_now)s) AS at) AS began
 ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO UPDATE
    SET started_at = excluded.started_at, ended_at = excluded.ended_at,
        {listed(without(START | END, *SLOT, "task"), "{0} = excluded.{0}")}
@@ -159,13 +161,16 @@ def _record_failure(
     connection: Connection, failure: Failure, host: str, jobs: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> bool:
     """Complete the row of a run that was killed, or insert one for a run that never began."""
-    values = {**failure.row(), "host": host}
+    host_now = datetime.now(UTC)
+    ended_ago = max(timedelta(), host_now - failure.ended_at) if failure.ended_at else timedelta()
+    values = {**failure.row(), "host": host, "host_now": host_now, "ended_ago": ended_ago}
     # The run's own result stays, unless it is `Stopped` by a signal: systemd knows why it sent the signal. Nor does an
     # `ended` row stay if its service failed afterwards: a process that it left, or another of the service's commands.
     known = connection.execute(
-        "UPDATE task_run SET status = 'failed', ended_at = coalesce(ended_at, %(ended_at)s, clock_timestamp()),"
-        " duration = coalesce(duration,"
-        "  greatest(0, extract(epoch FROM coalesce(%(ended_at)s, clock_timestamp()) - started_at))),"
+        "UPDATE task_run SET status = 'failed', duration = coalesce(duration, extract(epoch FROM"
+        "  greatest(statement_timestamp() - %(ended_ago)s - started_at, interval '0'))),"
+        " ended_at = CASE WHEN duration IS NULL THEN greatest(statement_timestamp() - %(ended_ago)s, started_at)"
+        "  ELSE ended_at END,"
         " exit_code = coalesce(CASE WHEN status <> 'ended' THEN exit_code END, %(exit_code)s),"
         " error_type = %(error_type)s,"
         " error_message = CASE status WHEN 'ended' THEN %(message_after_end)s ELSE %(error_message)s END,"

@@ -128,9 +128,19 @@ class Pause:
 
 
 class RunInterval(NamedTuple):
-    """The interval of a run. `ended_at` is None while it runs; `scheduled_at` is None for a run by hand."""
+    """The interval of a run, by its host's clock. `scheduled_at` is None for a run by hand, `ended_at` while it runs.
+
+    `is_timers`: whether its timer started it. Then its service has been starting since `scheduled_at`: it may have
+    waited for others (`concurrency`), or for a busy machine.
+    """
 
     host: str
     scheduled_at: datetime | None
     started_at: datetime
     ended_at: datetime | None
+    is_timers: bool = False
+
+    @property
+    def busy_since(self) -> datetime:
+        """Since when the job's service could not be started for another slot."""
+        return min(self.scheduled_at, self.started_at) if self.scheduled_at and self.is_timers else self.started_at

@@ -80,7 +80,7 @@ def _running(slot: Slot, runs: Iterable[RunInterval], started_by: datetime) -> s
     """Name the run that was in progress: systemd does not start a running service again, and records nothing then."""
     for run in runs:
         same_host = not slot.host or run.host == slot.host
-        if same_host and run.started_at <= started_by and (run.ended_at is None or run.ended_at >= slot.at):
+        if same_host and run.busy_since <= started_by and (run.ended_at is None or run.ended_at >= slot.at):
             due = run.scheduled_at if run.scheduled_at != slot.at else None
             return f"{f'due at {rfc3339(due)}' if due else f'of {rfc3339(run.started_at)}'} on {run.host}"
     return ""

@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import psycopg
 
-from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
@@ -23,19 +24,17 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10  # seconds; a database that takes longer is unreachable
 ANSWER_TIMEOUT = 20.0  # seconds; our statements take milliseconds, and a stopped (SIGSTOP) server keeps its connections
+ANSWER_MARGIN = 1.0  # seconds for the commit and the answer's way
 EMBEDDED_URL_FILE = "database_url"  # in the state directory: the URL of the embedded PostgreSQL
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _connection: Connection | None = None
+_connected_at = 0.0
 
 
 class SchemaMissingError(ConfigurationError):
     """The database lacks the project's tables: run `clocks migrate`, then `clocks features sync`."""
-
-
-class OverlapError(ScheduledTasksError):
-    """Another run of the job is still running."""
 
 
 def database_url() -> str:
@@ -93,23 +92,30 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
     Raises:
         ServiceUnavailableError: PostgreSQL is unreachable or doesn't answer.
         SchemaMissingError: it lacks our tables.
-        OverlapError: the job's other run has to end first.
         ConfigurationError: it refuses the statement, for example for lack of a privilege.
     """
-    global _connection  # noqa: PLW0603 - the connection belongs to the process, as the run does
+    global _connection, _connected_at  # noqa: PLW0603 - the connection belongs to the process, as the run does
     fresh = _connection is None
     if _connection is None:
-        _connection = open_connection("run-task")
+        _connection, _connected_at = open_connection("run-task"), time.monotonic()
+    # For a statement that must not be carried out after this run has given up (statements.OPEN).
+    patience = {
+        "server_process": _connection.info.backend_pid,
+        "answered_within": time.monotonic() - _connected_at + ANSWER_TIMEOUT - ANSWER_MARGIN,
+    }
     try:
         with _answered_within(ANSWER_TIMEOUT):
-            cursor = _connection.execute(statement, values)
+            cursor = _connection.execute(statement, {**values, **patience})
             return cursor.fetchall() if cursor.description else []
-    except psycopg.errors.UndefinedTable:
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedObject):
         if settings.load().deployed or not retry:
             raise SchemaMissingError from None
         set_up()
         return execute(statement, values, retry=False)
-    except psycopg.errors.ReadOnlySqlTransaction as error:  # a standby; another host is, or will be, the primary
+    except (
+        psycopg.errors.ReadOnlySqlTransaction,  # a standby; another host is, or will be, the primary
+        psycopg.errors.LockNotAvailable,  # another session has a lock on the tables or the slot
+    ) as error:
         raise ServiceUnavailableError(f"PostgreSQL refuses: {_one_line(error)}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         _connection = None
@@ -117,8 +123,6 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
             return execute(statement, values, retry=False)
         raise ServiceUnavailableError(f"PostgreSQL went away: {_one_line(error)}") from error
     except psycopg.Error as error:  # a missing privilege, or another release's tables
-        if error.diag.constraint_name == "task_run_exclusive":
-            raise OverlapError from None
         raise ConfigurationError(f"PostgreSQL refuses: {_one_line(error)}") from error
 
 
@@ -181,5 +185,5 @@ def set_up() -> None:
         raise ServiceUnavailableError("the project could not be set up; the reason is above")
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _one_line(error: psycopg.Error) -> str:
+    return " ".join((error.diag.message_primary or str(error)).split())

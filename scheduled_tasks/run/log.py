@@ -1,8 +1,8 @@
 """Log lines: one JSON object per line on the process's standard output, and nothing else there.
 
-Everything that the run and its task log through `logging` becomes a line as log_line.schema.json describes it, short
-enough for journald, which splits at 48 KiB and would break the JSON. The stream has a descriptor of its own, so a task
-can print to its standard output, or close it.
+Everything that the run and its task log through `logging` becomes a line as log_line.schema.json describes it, without
+secrets, and short enough for journald, which splits at 48 KiB and would break the JSON. The stream has a descriptor of
+its own, so a task can print to its standard output, or close it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.json import JsonEncoder, JsonFormatter
 
+from scheduled_tasks import masking
 from scheduled_tasks.instants import from_epoch, rfc3339
 from scheduled_tasks.run import current
 
@@ -46,12 +47,20 @@ def cron_message(name: str, status: RunStatus, **more: object) -> str:
     return " ".join(f"{key}={value}" for key, value in pairs.items())
 
 
+class _Encoder(JsonEncoder):
+    """Mask secrets in the texts of objects that only the encoder turns into text, such as exceptions."""
+
+    def default(self, o: Any) -> Any:
+        return masking.mask_value(super().default(o))
+
+
 class LineFormatter(JsonFormatter):
-    """Turn a log record into one JSON line of at most `MAX_LINE` bytes."""
+    """Turn a log record into one JSON line of at most `MAX_LINE` bytes, with secrets masked."""
 
     def __init__(self, *, host: str) -> None:
         super().__init__(
             json_ensure_ascii=False,
+            json_encoder=_Encoder,
             json_serializer=partial(json.dumps, allow_nan=False),  # NaN is not JSON
             reserved_attrs=[*RESERVED_ATTRS, "taskName"],
         )
@@ -66,7 +75,7 @@ class LineFormatter(JsonFormatter):
         log_data["timestamp"] = rfc3339(from_epoch(record.created), "milliseconds")
         log_data["level"] = record.levelname.lower()
         log_data["logger"] = record.name
-        log_data["message"] = record.getMessage()
+        log_data["message"] = masking.mask(record.getMessage())
         log_data["type"] = "cron"
         run = current.current
         if run is not None:
@@ -76,7 +85,8 @@ class LineFormatter(JsonFormatter):
             log_data["exception"] = describe_exception((record.exc_info[0], record.exc_info[1], record.exc_info[2]))
         for key, value in extra.items():
             # Otherwise monitors would mistake a line with a task's extra={"status": …} for the run's own.
-            log_data[key if record.name == cron_logger.name or key not in RUN_FIELDS else f"extra_{key}"] = value
+            name = key if record.name == cron_logger.name or key not in RUN_FIELDS else f"extra_{key}"
+            log_data[name] = _masked(value, key)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802, ARG002 - logging's own name
         """Return nothing: `add_fields` describes the exception."""
@@ -103,7 +113,7 @@ class LineFormatter(JsonFormatter):
         try:
             super().jsonify_log_record({"value": value})
         except Exception:  # noqa: BLE001 - as above; the other fields stay unchanged
-            return text_of(value, repr)
+            return masking.mask(text_of(value, repr))
         return value
 
 
@@ -123,7 +133,8 @@ def describe_exception(exc_info: ExcInfo) -> dict[str, str]:
     except Exception as problem:  # noqa: BLE001 - an exception can be any object, and the end line must come out
         text = f"[no traceback: {text_of(problem)}]"
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return {"type": name, "message": _cut(text_of(error), MAX_FIELD), "traceback": _cut_start(text, MAX_FIELD)}
+    message, text = masking.mask(text_of(error)), masking.mask(text)  # before the cut: a half secret isn't recognised
+    return {"type": name, "message": _cut(message, MAX_FIELD), "traceback": _cut_start(text, MAX_FIELD)}
 
 
 def text_of(value: object, convert: Callable[[object], str] = str) -> str:
@@ -134,10 +145,17 @@ def text_of(value: object, convert: Callable[[object], str] = str) -> str:
         return f"<no text: its __{convert.__name__}__ raises>"
 
 
+def _masked(value: Any, key: str) -> Any:
+    try:
+        return masking.mask_value(value, key)
+    except Exception:  # noqa: BLE001 - a circular value, a mapping whose methods raise
+        return masking.mask(text_of(value, repr))
+
+
 def _cut(value: Any, limit: int) -> Any:
     if isinstance(value, dict) and set(value) == {"type", "message", "traceback"}:  # see describe_exception
         return {key: (_cut_start if key == "traceback" else _cut)(part, limit) for key, part in value.items()}
-    text = value if isinstance(value, str) else text_of(value, repr)
+    text = value if isinstance(value, str) else masking.mask(text_of(value, repr))
     return value if len(text) <= limit else f"{text[:limit]}… [cut, {len(text)} characters]"
 
 

@@ -13,6 +13,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from scheduled_tasks import masking
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.run import arguments, current, ending, log, settings, slot
 from scheduled_tasks.run.context import application_factory
@@ -71,7 +72,7 @@ def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
     ending.let_task_end(run)  # its module may have been imported
     log.announce(run.name, RunStatus.FAILED, logging.ERROR, reason=str(error), exit_code=error.exit_code)
     if not log.writes_to_journal(2):
-        sys.stderr.write(f"run-task: {error}\n")
+        sys.stderr.write(f"run-task: {masking.mask(str(error))}\n")
     return error.exit_code
 
 

@@ -2,17 +2,20 @@
 
 One statement at the start claims the slot and reads what decides whether the task runs (its flag, pauses); one at the
 end completes the row. The row is the claim: the host that inserts it runs the slot. docs/explanation/ledger.md has the
-rules, statements.py the SQL.
+rules; the functions open_run and close_run of the database carry them out.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from scheduled_tasks import masking
 from scheduled_tasks.errors import ServiceUnavailableError
+from scheduled_tasks.instants import iso8601
 from scheduled_tasks.run import database, settings, statements
 
 if TYPE_CHECKING:
@@ -66,20 +69,35 @@ def open_run(run: Run, terms: ClaimTerms, release: str) -> ClaimResult:
         ServiceUnavailableError: PostgreSQL is unreachable.
         ConfigurationError: no database is configured, or it lacks our tables.
     """
-    values = {
+    asked = {
         **start_values(run, release),
         "expires_in": (terms.timeout or DEFAULT_TIMEOUT) + STOP_SECONDS,
         "is_idempotent": terms.is_idempotent,
         "is_exclusive": bool(terms.overlap) and not run.slot_host,  # on one host systemd starts no second run
+        "overlap": terms.overlap,
         "is_requested": run.is_requested,
         "is_repeated": run.is_requested and run.trigger in {"manual", "backfill"},
         "is_forced": run.is_forced,
         "feature": run.feature,
     }
     if run.slot_host is None:
-        [(is_active, switch_expired, paused)] = database.execute(statements.OPEN, values)
-        return ClaimResult(run.attempt, is_active, switch_expired, paused, "")
-    return _with_retries(lambda: _claim(values, terms.overlap))
+        claim, _ = _ask(run, asked)
+        return claim
+    while True:
+        claim, is_queued = _with_retries(lambda: _ask(run, asked))
+        if not is_queued:
+            return claim
+        time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - so that hosts don't retry all at once
+
+
+def _ask(run: Run, asked: dict[str, Any]) -> tuple[ClaimResult, bool]:
+    """Send the statement at the start; return its answer, and whether to send it again while another slot runs."""
+    values = json.dumps(asked | {"age": run.duration}, default=iso8601)
+    [(attempt, is_active, switch_expired, paused, skip_reason, is_queued)] = database.execute(
+        statements.OPEN, {"run": values}
+    )
+    claim = ClaimResult(attempt, is_active, bool(switch_expired), paused or "", skip_reason or "")
+    return claim, is_queued
 
 
 def start_values(run: Run, release: str) -> dict[str, Any]:
@@ -100,37 +118,6 @@ def start_values(run: Run, release: str) -> dict[str, Any]:
     }
 
 
-def _claim(values: dict[str, Any], overlap: str) -> ClaimResult:
-    """Claim the slot; with `overlap="queue"`, retry until the job's other run has ended."""
-    is_retry = False
-    while True:
-        try:
-            [(attempt, is_active, switch_expired, paused, here_only)] = database.execute(statements.CLAIM, values)
-        except database.OverlapError:
-            # Another host may have claimed this slot at the same instant; on a retry its row is visible.
-            if is_retry and overlap != "queue":
-                rows = database.execute(statements.SKIP_FOR_OTHER_RUN, values)
-                reason = rows[0][0] if rows else _claimed_by(values)
-                return ClaimResult(None, None, switch_expired=False, paused="", skip_reason=reason)
-            if is_retry:
-                time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - so that hosts don't retry all at once
-            is_retry = True
-            continue
-        reason = ""
-        if attempt is None:
-            reason = f"paused on this host: {paused}" if here_only else _claimed_by(values)
-        return ClaimResult(attempt, is_active, switch_expired, paused or "", reason)
-
-
-def _claimed_by(values: dict[str, Any]) -> str:
-    """Say who has the slot. The losing statement can't: it may have begun before the winner's row was visible."""
-    rows = database.execute(statements.WINNER, values)
-    if not rows:
-        return "claimed by another host"
-    host, status = rows[0]
-    return f"claimed by {'this host' if host == values['host'] else f'the host {host}'}, status {status}"
-
-
 class Result(NamedTuple):
     """A run's result: the columns that its end fills (`columns.END`), kept on disk while PostgreSQL is unreachable."""
 
@@ -148,10 +135,10 @@ class Result(NamedTuple):
 
 def close_run(run: Run, result: Result) -> bool:
     """Complete the run's row; False if it is no longer this run's. Raises what `open_run` does."""
-    close = partial(database.execute, statements.CLOSE, result._asdict())
-    rows = _with_retries(close) if run.slot_host is not None else close()
+    close = partial(database.execute, statements.CLOSE, {"result": json.dumps(result._asdict())})
+    [(is_closed,)] = _with_retries(close) if run.slot_host is not None else close()
     database.close()
-    return bool(rows)
+    return bool(is_closed)
 
 
 def _with_retries(act: Callable[[], T]) -> T:
@@ -172,7 +159,7 @@ def storable(text: str) -> str:
     """An error's text as the table keeps it: cut, without passwords, NUL and lone surrogates (of file names)."""
     # PostgreSQL's text can't hold the latter two.
     plain = text.encode(errors="backslashreplace").decode().replace("\0", "")
-    return settings.without_secrets(plain)[:MAX_MESSAGE]
+    return masking.mask(plain)[:MAX_MESSAGE]
 
 
 def read_flag(name: str) -> bool | None:

@@ -99,15 +99,6 @@ class Settings(NamedTuple):  # not a dataclass: each of those costs a run 0.3 ms
         return os.path.basename(sys.prefix) if self.deployed else ""  # noqa: PTH119 - cheaper, and every run needs it
 
 
-def without_secrets(text: str) -> str:
-    """Mask the passwords in a text: those in URLs, and values with a name such as `token`."""
-    import re  # psycopg has imported it already
-
-    text = re.sub(r"(://[^/\s:@]*:)[^@\s]+@", r"\1***@", text)
-    name, value = r"\w*(?:password|passwd|pwd|secret|token|api_?key)", r"""'[^']*'|"[^"]*"|[^\s,;&'"]+"""
-    return re.sub(rf"""(?i)\b({name})(['"]?\s*[=:]\s*)(?:{value})""", r"\1\2***", text)
-
-
 @cache
 def load() -> Settings:
     """Read the configuration, once per process.

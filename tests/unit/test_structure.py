@@ -25,6 +25,7 @@ ORDER = (
         "project_process",
         "files",
         "instants",
+        "masking",
         "features",
         "migrations",
         "the public face",

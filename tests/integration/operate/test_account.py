@@ -138,6 +138,19 @@ def test_after_a_database_outage_no_host_is_considered_dead_at_once(connection: 
     assert [row[3] for row in recorded(connection)] == ["app1"]
 
 
+@pytest.mark.parametrize("skew", [-40, 40], ids=["early", "late"])
+def test_a_slot_that_a_longer_run_held_up_says_so_even_if_the_hosts_clock_differs(
+    connection: Database, skew: int
+) -> None:
+    deploy(connection, "app1", minutes(-90), "count", timeout=3600 + 60)
+    began = minutes(-60) + timedelta(seconds=skew)  # by the database's clock
+    ended = minutes(0) + timedelta(seconds=skew + 20)  # twenty seconds after the next slot, by the host's
+    ran(connection, "count", minutes(-60), "app1", started_at=began, ended_at=ended, lag=0.5, duration=3619.5)
+    watch_regularly(connection, "app1", minutes(-70), minutes(2))
+    reason = "the run due at 2026-11-24T11:00:00Z on app1 was still running"
+    assert recorded(connection) == [("count", NOON, "skipped", "app1", reason)]
+
+
 def test_a_slot_that_falls_due_during_the_previous_run_is_skipped(connection: Database) -> None:
     deploy(connection, "app1", minutes(-90), "count", timeout=7200)
     ran(connection, "count", minutes(-60), "app1", "started", ended_at=None, expires_at=minutes(60))

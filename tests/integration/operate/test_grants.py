@@ -1,9 +1,8 @@
-"""Privileges: the services' role reads flags and pauses and writes runs, the operators' role switches, no more."""
+"""Privileges: a run records itself with two functions, operators switch and prune, monitoring reads, and no more."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,69 +11,77 @@ import pytest
 
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
-from scheduled_tasks.operate.grants import grant
+from scheduled_tasks.operate.grants import Roles, findings, grant
 from scheduled_tasks.operate.prune import prune
-from scheduled_tasks.run import database, record, statements
+from scheduled_tasks.run import database, record
 from scheduled_tasks.run.current import Run
 from scheduled_tasks.run.status import RunStatus
+from tests.integration.operate.roles import ALL, MONITORS, NIGHT, OPERATORS, TASKS, Database, as_role, granted
 
-Database = psycopg.Connection[Any]
-TASKS, OPERATORS = "test_tasks", "test_operators"
 FORBIDDEN_TO_TASKS = {
     "switch a flag": "UPDATE feature SET is_active = true",
     "add a flag": "INSERT INTO feature (name, is_active, updated_by) VALUES ('X', true, 'me')",
     "rewrite history": "DELETE FROM feature_change",
     "read history": "SELECT FROM feature_change",
     "resume": "UPDATE pause SET resumed_at = now()",
+    "read runs": "SELECT FROM task_run",
+    "turn failures to successes": "UPDATE task_run SET status = 'ended'",
+    "insert a run": "INSERT INTO task_run SELECT FROM generate_series(1, 1)",
     "delete runs": "DELETE FROM task_run",
     "empty runs": "TRUNCATE task_run",
+    "lock the runs": "LOCK TABLE task_run IN ROW EXCLUSIVE MODE",
+    "lock the flags": "LOCK TABLE feature IN ROW EXCLUSIVE MODE",
+    "lock the pauses": "LOCK TABLE pause IN SHARE MODE",
+    "lock the migrations": "LOCK TABLE schema_migration IN ACCESS SHARE MODE",
+    "lock the hosts": "LOCK TABLE host IN ACCESS SHARE MODE",
+    "read earlier attempts": "SELECT FROM past_attempt",
+    "rewrite earlier attempts": "DELETE FROM past_attempt",
+    "take another clock's place": "INSERT INTO role_clock VALUES (session_user, 'night')",
     "change deployments": "DELETE FROM deployed_job",
     "change a table": "ALTER TABLE task_run DROP COLUMN host",
+    "stop keeping attempts": "ALTER TABLE task_run DISABLE TRIGGER ALL",
     "create a table": "CREATE TABLE mine (id integer)",
+    "create a function": "CREATE FUNCTION mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "replace a function": "CREATE OR REPLACE FUNCTION close_run(jsonb) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+    "call what only our functions call": "SELECT claim_slot(NULL, '{}')",
+    "draw from the sequence of another table": "SELECT nextval('own_number_id_seq')",
+    "read a table that no key names": "SELECT FROM stock",
 }
 
 
 @pytest.fixture
 def roles(connection: Database) -> Iterator[Database]:
-    for role in (TASKS, OPERATORS):
-        connection.execute(f"CREATE ROLE {role}")
     connection.execute("INSERT INTO feature (name, is_active, updated_by) VALUES ('SELL', true, 'test')")
-    grant(connection, tasks_role=TASKS, operators_role=OPERATORS)
-    yield connection
-    for role in (TASKS, OPERATORS):
-        connection.execute(f"DROP OWNED BY {role}")
-        connection.execute(f"DROP ROLE {role}")
+    connection.execute("CREATE TABLE own_number (id serial)")
+    with granted(connection):
+        yield connection
 
 
-@contextmanager
-def acting(connection: Database, role: str) -> Iterator[None]:
-    connection.execute(f"SET ROLE {role}")
-    try:
-        yield
-    finally:
-        connection.execute("RESET ROLE")
+@pytest.mark.parametrize("role", [TASKS, NIGHT])
+def test_a_task_can_do_nothing_but_record_its_run(roles: Database, role: str) -> None:
+    def is_refused(statement: str) -> bool:
+        try:
+            with task.transaction():
+                task.execute(statement.encode())
+        except psycopg.errors.InsufficientPrivilege:
+            return True
+        return False
 
-
-@pytest.mark.parametrize("statement", FORBIDDEN_TO_TASKS.values(), ids=FORBIDDEN_TO_TASKS)
-def test_a_task_cannot(roles: Database, statement: str) -> None:
-    with acting(roles, TASKS), pytest.raises(psycopg.errors.InsufficientPrivilege):
-        roles.execute(statement)
+    with as_role(roles, role) as task:
+        assert [name for name, statement in FORBIDDEN_TO_TASKS.items() if not is_refused(statement)] == []
 
 
 def test_a_run_needs_no_more_than_the_privileges_of_the_services_role(
-    roles: Database, monkeypatch: pytest.MonkeyPatch
+    roles: Database, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
-    def execute(statement: str, values: Any) -> list[tuple[Any, ...]]:
-        return roles.execute(statement, values).fetchall()
-
-    monkeypatch.setattr(database, "execute", execute)
+    monkeypatch.setenv("DATABASE_URL", f"{database_url}&user={TASKS}")
     run = Run("shop.work", "work", clock="shop", job="work")
     run.feature, run.slot_host, run.scheduled_at = "SELL", "", datetime(2026, 11, 24, 6, tzinfo=UTC)
-    with acting(roles, TASKS):
-        assert record.open_run(run, record.ClaimTerms(timeout=60, overlap="skip"), "1") == (1, True, False, "", "")
-        result = record.Result(run.run_id, 1, RunStatus.ENDED, 0, 0.1)
-        assert roles.execute(statements.CLOSE, result._asdict()).fetchall() == [(1,)]
-        roles.execute("INSERT INTO venue (name) SELECT 'x' WHERE false")  # tasks can write the project's own tables
+    assert record.open_run(run, record.ClaimTerms(timeout=60, overlap="skip"), "1") == (1, True, False, "", "")
+    assert record.read_flag("SELL") is True
+    database.execute("INSERT INTO venue (name) SELECT 'x' WHERE false", {})  # tasks_tables
+    assert record.close_run(run, record.Result(run.run_id, 1, RunStatus.ENDED, 0, 0.1))
+    assert roles.execute("SELECT status, duration FROM task_run").fetchall() == [("ended", 0.1)]
 
 
 def test_an_operator_can_switch_pause_and_prune(roles: Database) -> None:
@@ -83,17 +90,75 @@ def test_an_operator_can_switch_pause_and_prune(roles: Database) -> None:
         " SELECT gen_random_uuid(), 'a.b', 'app1', 'manual', status, now() - days * interval '1 day'"
         " FROM unnest(ARRAY['ended', 'started', 'ended'], ARRAY[500, 500, 300]) AS run (status, days)"
     )
-    with acting(roles, OPERATORS):
-        assert feature_flags.set_active(roles, "SELL", active=False, actor="ada", reason="stocktaking")
-        roles.execute("INSERT INTO pause (clock, paused_by, reason) VALUES ('shop', 'ada', 'stocktaking')")
-        assert prune(roles, 400) == 1
-        assert roles.execute("SELECT status FROM task_run ORDER BY started_at").fetchall() == [("started",), ("ended",)]
+    roles.execute("INSERT INTO past_attempt SELECT now(), * FROM task_run")
+    with as_role(roles, OPERATORS) as operator:
+        assert feature_flags.set_active(operator, "SELL", active=False, actor="ada", reason="stocktaking")
+        operator.execute("INSERT INTO pause (clock, paused_by, reason) VALUES ('shop', 'ada', 'stocktaking')")
+        operator.execute("UPDATE task_run SET attempt = 2 WHERE status = 'started'")  # as the watch does; it is kept
+        assert prune(operator, 400) == 1
+        for forbidden in ("DELETE FROM feature_change", "INSERT INTO past_attempt SELECT now(), * FROM task_run"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                operator.execute(forbidden.encode())
+    assert roles.execute("SELECT status FROM task_run ORDER BY started_at").fetchall() == [("started",), ("ended",)]
+    assert roles.execute("SELECT count(*) FROM past_attempt").fetchone() == (1,)
+
+
+def test_monitoring_reads_the_ledger_and_writes_nothing(roles: Database) -> None:
+    with as_role(roles, MONITORS) as monitor:
+        for table in ("task_run", "past_attempt", "deployed_job", "host", "pause", "feature"):
+            monitor.execute(f"SELECT FROM {table}".encode())
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                monitor.execute(f"DELETE FROM {table}".encode())
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            roles.execute("DELETE FROM feature_change")
+            monitor.execute("SELECT open_run('{}', now())")
 
 
-def test_missing_roles_and_one_role_for_both_are_rejected(connection: Database) -> None:
-    with pytest.raises(ConfigurationError, match="a task could switch flags"):
-        grant(connection, tasks_role="app", operators_role="app")
-    with pytest.raises(ConfigurationError, match="no role 'nobody_there'"):
-        grant(connection, tasks_role="nobody_there", operators_role="")
+def test_a_table_that_is_no_longer_named_is_closed_again_and_a_named_ones_sequence_is_open(roles: Database) -> None:
+    grant(roles, ALL._replace(tasks_tables=["own_number"]))
+    with as_role(roles, TASKS) as task:
+        task.execute("INSERT INTO own_number DEFAULT VALUES")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            task.execute("SELECT FROM venue")
+
+
+@pytest.mark.parametrize(
+    ("configured", "message"),
+    [
+        ({"tasks_role": "app", "operators_role": "app"}, "a task could then do the same"),
+        ({"clock_roles": {"night": "app"}, "monitors_role": "app"}, "a task could then do the same"),
+        ({"operators_role": "app", "monitors_role": "app"}, "are both 'app'"),
+        ({"tasks_role": "nobody_there"}, "no role 'nobody_there'"),
+        ({"tasks_tables": ["venues"]}, "tasks_tables: there is no table 'venues' of this owner; write venue"),
+        ({"tasks_tables": ["task_run"]}, "task_run is a table of the ledger"),
+        ({"tasks_tables": "venue"}, "write a list of names"),
+        ({"clock_roles": {"night": 1}}, "clock_roles = {'night': 1}: write a table"),
+        ({"clock_roles": ["night"]}, "write a table"),
+    ],
+)
+def test_a_faulty_configuration_is_refused(connection: Database, configured: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        grant(connection, Roles.configured(configured))
+    assert message in str(refused.value)
+
+
+def test_what_is_wrong_with_the_role_of_the_services_is_found(roles: Database) -> None:
+    with as_role(roles, TASKS) as task:
+        [warning] = findings(task).warnings
+    assert warning == (
+        f"the services' role {TASKS} has no connection limit: one job can take all connections of PostgreSQL; write"
+        f" ALTER ROLE {TASKS} CONNECTION LIMIT 50"
+    )
+    roles.execute(f"ALTER ROLE {TASKS} CONNECTION LIMIT 50".encode())
+    assert findings(roles, TASKS) == ((), ())
+    roles.execute(f"GRANT INSERT ON task_run TO {TASKS}".encode())
+    roles.execute(f"GRANT pg_signal_backend TO {TASKS}".encode())
+    faults = [fault.partition(":")[0] for fault in findings(roles, TASKS).faults]
+    assert faults == [
+        f"the services' role {TASKS} can write task_run",
+        f"the services' role {TASKS} can end the connections of others (pg_signal_backend)",
+    ]
+    roles.execute(f"ALTER TABLE task_run OWNER TO {TASKS}".encode())
+    assert "owns the ledger's tables" in findings(roles, TASKS).faults[0]
+    roles.execute("ALTER TABLE task_run OWNER TO CURRENT_USER")
+    assert "is a superuser" in findings(roles).faults[0]
+    assert findings(roles, "nobody_there").faults == ("PostgreSQL has no role 'nobody_there'",)

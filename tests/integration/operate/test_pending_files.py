@@ -11,8 +11,9 @@ import socket
 import subprocess
 import sys
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import psycopg
 import pytest
@@ -294,6 +295,34 @@ def test_a_service_that_fails_after_its_run_has_ended_overrules_the_row_of_this_
         "SELECT status, exit_code, error_type, error_message FROM task_run ORDER BY scheduled_at"
     ).fetchall()
     assert rows == [("ended", 0, None, None), row]
+
+
+@pytest.mark.parametrize("ahead", [-18, 18], ids=["a host that is late", "a host that is early"])
+def test_a_killed_run_lasted_as_long_as_by_one_clock(connection: Database, tmp_path: Path, ahead: int) -> None:
+    invocation = "11111111-1111-4111-8111-111111111111"
+    connection.execute(
+        "INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at,"
+        " invocation_id) VALUES (gen_random_uuid(), 'shop.work', 'shop', 'work', now(), '', 'app1', 'timer',"
+        " 'started', clock_timestamp() - interval '10 s', %s)",
+        [invocation],
+    )
+    folder = tmp_path / "failed"
+    folder.mkdir()
+    unit = "clock-shop-work.service"
+    # The host's clock differs from the database's, so what systemd calls "now" is some seconds off.
+    now = datetime.now(UTC) + timedelta(seconds=ahead)
+    (folder / f"{unit}.1.note").write_text(
+        f"UNIT={unit}\nINVOCATION_ID={invocation}\nSERVICE_RESULT=signal\nEXIT_CODE=killed\nEXIT_STATUS=KILL\n"
+        f"ExecMainExitTimestamp=@{now.timestamp():.6f}\n"
+    )
+    with patch("scheduled_tasks.operate.reconcile.datetime", wraps=datetime) as clock:
+        clock.now.return_value = now
+        reconcile(connection, tmp_path, host="app1")
+    [(duration, is_exact)] = connection.execute(
+        "SELECT duration, ended_at - started_at = make_interval(secs => duration) FROM task_run"
+    ).fetchall()
+    assert 10 <= duration < 10 + 300  # not 18 s more or less; the machine may be busy
+    assert is_exact
 
 
 def test_unreadable_reports_of_applies_and_pauses_do_not_stop_the_watch(connection: Database, tmp_path: Path) -> None:

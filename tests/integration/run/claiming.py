@@ -7,6 +7,7 @@ It prints that it is ready, and begins when it reads a line.
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -33,9 +34,9 @@ def main(host: str, first: int, jobs: int, rounds: int) -> None:
             database.execute(
                 "INSERT INTO effect VALUES (%(job)s, %(at)s)", {"job": run.job, "at": run.scheduled_at}, retry=False
             )
-            assert database.execute(
-                statements.CLOSE, record.Result(run.run_id, claim.attempt, RunStatus.ENDED, 0, 0.1)._asdict()
-            )
+            result = record.Result(run.run_id, claim.attempt, RunStatus.ENDED, 0, 0.1)
+            values = {"result": json.dumps(result._asdict())}
+            assert database.execute(statements.CLOSE, values) == [(True,)]
     sys.stdout.write(str(won))
 
 

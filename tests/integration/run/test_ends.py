@@ -56,6 +56,14 @@ def test_the_end_line_of_an_exception_carries_it(shop: Project) -> None:
     assert end["level"] == "error"
 
 
+def test_a_secret_is_neither_in_the_log_nor_in_the_row(shop: Project, rows: Rows, database_url: str) -> None:
+    finished = shop.run("ends.with_secrets")
+    assert finished.messages(level="info") == ["calling https://***@api"]
+    for text in (f"{finished.lines}{finished.stderr}", f"{rows()}"):
+        assert "hunter2" not in text
+        assert database_url not in text
+
+
 def test_the_runs_own_lines_have_the_classic_form(shop: Project) -> None:
     started, ended = shop.run("ends.well", "--clock", "night", "--job", "tidy").own
     assert started["message"] == "type=cron name=well status=started"

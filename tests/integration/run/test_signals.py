@@ -103,6 +103,24 @@ def test_a_second_signal_does_not_prevent_the_row_of_the_end(
     assert [row[1] for row in rows()] == ["failed"]
 
 
+def test_a_run_started_when_its_process_began_however_long_its_claim_waited(
+    start: Start, database_url: str, connection: psycopg.Connection[Any]
+) -> None:
+    with _held(database_url):
+        running = start("ends.well")
+        _until(lambda: connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchone())  # fmt: skip
+        [(waited_at,)] = connection.execute("SELECT clock_timestamp()").fetchall()
+    assert running.finish().exit_code == 0
+    [(started_at, duration, is_consistent)] = connection.execute(
+        "SELECT started_at, duration, ended_at = started_at + duration * interval '1 s' FROM task_run"
+    ).fetchall()
+    assert started_at < waited_at
+    assert duration > 0
+    assert is_consistent
+
+
 def test_a_signal_while_the_run_waits_for_the_database_stops_it(
     start: Start, database_url: str, connection: psycopg.Connection[Any]
 ) -> None:

@@ -88,6 +88,14 @@ def test_a_slot_that_fell_due_during_another_run_is_skipped(interval: RunInterva
     assert judge(runs=(interval,)) == (SKIPPED, f"the run {which} was still running")
 
 
+def test_a_slot_that_fell_due_while_the_run_before_it_waited_for_its_start_is_skipped() -> None:
+    waited = run(-1, 3, 5)._replace(is_timers=True)  # for a lock (concurrency), or on a busy machine
+    reason = "the run due at 2026-11-24T11:59:00Z on app1 was still running"
+    assert judge(runs=(waited,)) == (SKIPPED, reason)
+    by_hand = waited._replace(is_timers=False)  # a backfill
+    assert judge(runs=(by_hand,)) == (MISSED, "app1 did not start it")
+
+
 def test_with_per_host_the_run_of_another_host_does_not_matter() -> None:
     assert judge(runs=(run(-60, -60, 30, "app2"),), per_host=True)[0] == MISSED
 

@@ -19,7 +19,7 @@ ALLOWED = {
 
 OWN = {
     "scheduled_tasks", "scheduled_tasks.decorators", "scheduled_tasks.errors", "scheduled_tasks.features",
-    "scheduled_tasks.instants", "scheduled_tasks.run.columns", "scheduled_tasks.run.start_request",
+    "scheduled_tasks.instants", "scheduled_tasks.masking", "scheduled_tasks.run.start_request",
     "scheduled_tasks.run.status",
     "scheduled_tasks.run", "scheduled_tasks.run.arguments", "scheduled_tasks.run.context",
     "scheduled_tasks.run.current", "scheduled_tasks.run.database", "scheduled_tasks.run.ending",
@@ -51,7 +51,8 @@ def show():
 """
 RUN = """
 from scheduled_tasks.run import main, record
-record.database.execute = lambda *_: [(True, False, "")]  # PostgreSQL's answer; psycopg is imported completely
+# PostgreSQL's answers; psycopg is imported completely.
+record.database.execute = lambda sql, _: [(1, True, False, None, None, False) if "open_run" in sql else (True,)]
 main.main(["tasks.nothing"])
 from tiny.tasks import show
 show()

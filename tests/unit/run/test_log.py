@@ -98,6 +98,35 @@ def test_a_dictionary_as_the_message_does_not_overwrite_them_either() -> None:
     assert (line["extra_status"], line["number"]) == ("ended", 1)
 
 
+class WithSecretError(Exception):
+    pass
+
+
+def test_no_secret_gets_into_any_field_of_a_line() -> None:
+    error = WithSecretError("password=hunter2")
+    error.add_note("-H 'Authorization: Bearer hunter2'")
+    line = _line(
+        _record(
+            "https://hunter2@host",
+            exc_info=(type(error), error, None),
+            answer={"token": "hunter2", "rows": [{"url": "ftp://x:hunter2@y"}]},
+            api_key="hunter2",
+            error=error,
+            odd={1: "password=hunter2"},
+            bytes_=b"x",
+        )
+    )
+    assert "hunter2" not in json.dumps(line)
+    assert line["answer"] == {"token": "***", "rows": [{"url": "ftp://x:***@y"}]}
+    assert line["exception"]["message"] == "password=***"
+    assert line["exception"]["traceback"].endswith("WithSecretError: password=***\n-H 'Authorization: Bearer ***'\n")
+
+
+def test_a_secret_that_a_cut_would_halve_is_masked_first() -> None:
+    line = _line(_record("x" * 7_990 + " password=" + "hunter2" * 6_000))
+    assert "hunter2" not in line["message"]
+
+
 ROUND: list[Any] = []
 ROUND.append(ROUND)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Any
@@ -35,6 +36,12 @@ def well() -> None:
 @log_cron
 def with_exception() -> None:
     raise OutOfStockError("no apples left")
+
+
+@log_cron
+def with_secrets() -> None:
+    logging.getLogger(__name__).info("calling https://%s@api", "hunter2")
+    raise OutOfStockError(f"Authorization: Bearer hunter2 for {os.environ['DATABASE_URL']}")
 
 
 @log_cron

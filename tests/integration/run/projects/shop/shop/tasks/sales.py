@@ -47,4 +47,4 @@ def ask_for_other_flags() -> None:
 @log_cron
 def drop_the_table() -> None:
     with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
-        connection.execute("DROP TABLE task_run")
+        connection.execute("DROP TABLE task_run CASCADE")
