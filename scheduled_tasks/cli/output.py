@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import sys
+import textwrap
 import traceback
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -167,20 +169,32 @@ def _finite(value: object) -> object:
 
 def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Print a table, fitted to the terminal; in a pipe it is as wide as it needs to be."""
-    from rich.cells import cell_len  # slow to import, and programs ask for JSON
-
     terminal = console()
     if terminal.is_terminal:
         terminal.print(rich_table(columns, rows))
         return
-    columns, cells = (
-        list(columns),
-        [[printable(cell) for cell in row] for row in rows],
-    )  # not wrapped: programs and grep read it
-    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
-    for row in [columns, *cells]:
+    for line in _lines(columns, rows):
+        click.echo(line)
+
+
+def show_list(columns: Iterable[str], rows: Iterable[Iterable[str]], notes: Iterable[str]) -> None:
+    """Print rows for a terminal, each with its note below it, so that 80 columns have room for both."""
+    width = shutil.get_terminal_size().columns
+    for line, note in zip(_lines(columns, rows), ["", *notes], strict=True):
+        click.echo(line)
+        if note:
+            click.echo(textwrap.fill(note, width, initial_indent="    ", subsequent_indent="    "))
+
+
+def _lines(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """The lines of a table that is as wide as it needs to be: programs and grep read it."""
+    from rich.cells import cell_len  # slow to import, and programs ask for JSON
+
+    cells = [list(columns), *(list(map(printable, row)) for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
         padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        yield "  ".join(padded).rstrip()
 
 
 def console() -> Console:
