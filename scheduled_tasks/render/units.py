@@ -16,7 +16,7 @@ from urllib.parse import quote
 from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, seconds_of
 from scheduled_tasks.render import directives, escape, names
 from scheduled_tasks.render.escape import UnitText, command_line
-from scheduled_tasks.render.failure_note import FAILURE_SCRIPT
+from scheduled_tasks.render.failure_note import ALERT_SCRIPT, FAILURE_SCRIPT
 from scheduled_tasks.render.jobs_manifest import jobs_json
 from scheduled_tasks.render.shell_wrapper import ConcurrencyLocks, wrap_command
 from scheduled_tasks.render.unit_set import CONFIGURATION, UnitSet
@@ -56,6 +56,8 @@ class Template(StrEnum):
     WATCH_TIMER = "clock-watch.timer.j2"
     FAILED = "clock-failed.service.j2"
     FAILED_DROP_IN = "failed-service.conf.j2"
+    ALERT = "clock-alert.service.j2"
+    ALERT_DROP_IN = "alert-service.conf.j2"
 
 
 def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
@@ -133,6 +135,8 @@ def _watch_units(host: Host) -> dict[str, str]:
         names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
         names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in),
         names.WATCH_TIMER: _text(Template.WATCH_TIMER),
+        names.ALERT: _text(Template.ALERT, places=host.places, command=command_line("/bin/sh", "-ec", ALERT_SCRIPT)),
+        names.ALERT_DROP_IN: _text(Template.ALERT_DROP_IN, places=host.places),
         names.FAILED: _text(Template.FAILED, command=reconcile),
         names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN, **drop_in),
     }
