@@ -29,13 +29,12 @@ if TYPE_CHECKING:
     from psycopg.abc import Buffer, Loader
 
     from scheduled_tasks.clock import ClockSpec
-    from scheduled_tasks.operate.grants import Findings
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.run.database import Connection
 
 
 # The credential of operators' commands, the watch and the record of failed runs. Jobs get `database_url`.
-DATABASE_URL, OPERATORS_DATABASE_URL = "database_url", "operators_database_url"
+OPERATORS_DATABASE_URL = "operators_database_url"
 # A lock or a statement without an end must not hold the watch up; our statements take milliseconds, a migration resets
 # both.
 OPERATORS_PATIENCE = "SELECT set_config('lock_timeout', '10s', false), set_config('statement_timeout', '2min', false)"
@@ -207,6 +206,21 @@ def has_database() -> bool:
     return bool(settings.setting(OPERATORS_DATABASE_URL, "") or settings.setting("database_url", ""))
 
 
+def keep_days() -> float:
+    """For how many days runs are kept.
+
+    Raises:
+        ConfigurationError: `keep_runs` is not a number.
+    """
+    from scheduled_tasks.operate.prune import KEEP_DAYS
+
+    configured = load_configuration().get("keep_runs")
+    try:
+        return float(configured or KEEP_DAYS)
+    except ValueError:
+        raise ConfigurationError(f"keep_runs = {configured!r}: write a number of days, such as {KEEP_DAYS}") from None
+
+
 @contextmanager
 def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
     """Connect to the project's database as an operator; a project that is not deployed is set up on first use.
@@ -290,26 +304,6 @@ def typed_errors() -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-def inspect_services_role() -> Findings:
-    """What a task could do with `database_url` that it should not be able to; a checkout's is one person's.
-
-    Raises:
-        ServiceUnavailableError: PostgreSQL is unreachable with one of the two URLs.
-    """
-    from scheduled_tasks.operate.grants import Findings, findings
-    from scheduled_tasks.run import database
-
-    if not load_configuration().deployed or not settings.setting("database_url", ""):
-        return Findings((), ())
-    question = "SELECT session_user::text, to_regclass('task_run') IS NOT NULL"
-    with open_database() as operators, database.open_connection("clocks") as services:
-        [(owner, has_tables)], [(role, _)] = (one.execute(question).fetchall() for one in (operators, services))
-        if has_tables:
-            return findings(services)
-    same = f"jobs and operators have the same role, {role}: give the jobs one of their own, in {DATABASE_URL}"
-    return Findings((same,) if role == owner else (), ())
 
 
 def database_now(database: Connection) -> datetime:

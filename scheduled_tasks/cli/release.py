@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.cli.common import require_own_name, show_warnings
+from scheduled_tasks.cli.common import inspect_services_role, require_own_name, show_warnings, try_sandboxes
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import end_of_check, show_json
 from scheduled_tasks.clock import ClockSpec
@@ -20,11 +20,11 @@ from scheduled_tasks.project import (
     configured_features,
     configured_host,
     enabled_clocks,
-    inspect_services_role,
     load_configuration,
     open_database,
 )
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import context
 from scheduled_tasks.run.find_task import find_task
 
@@ -40,10 +40,12 @@ def check(*, without_database: bool, as_json: bool) -> None:
     Exits 65 if it can't. Changes nothing.
 
     Reads every clock file, imports every task, lets systemd verify the units, looks for files in their way, and
-    connects to the database, where the role of the jobs must not be able to rewrite the ledger.
+    connects to the database: as root, also from inside the sandbox that the jobs will have. The role of the jobs must
+    not be able to rewrite the ledger.
     """
-    faults = list(_faults(without_database=without_database))
-    warnings = list(configured_risks())
+    warnings: list[str] = []
+    faults = list(_faults(warnings, without_database=without_database))
+    warnings += configured_risks()
     if as_json:
         show_json({"sound": not faults, "faults": faults, "warnings": warnings})
     else:
@@ -52,7 +54,7 @@ def check(*, without_database: bool, as_json: bool) -> None:
     sys.exit(FAULTY if faults else 0)
 
 
-def _faults(*, without_database: bool) -> Iterator[str]:
+def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
     configuration = load_configuration()
     try:
         clocks = enabled_clocks()
@@ -63,7 +65,15 @@ def _faults(*, without_database: bool) -> Iterator[str]:
             yield from ask_project(lambda: list(_task_faults(clocks)), "the tasks' modules")
         except ScheduledTasksError as error:
             yield str(error)
-        yield from _fault_of(lambda: _check_units(clocks))
+        try:
+            files = _check_units(clocks)
+        except ScheduledTasksError as error:
+            yield str(error)
+        else:
+            if not without_database:
+                trial = try_sandboxes(files, configured_host().run_task, Places())
+                warnings += trial.notes
+                yield from trial.faults
     if configuration.get("features"):
         yield from _fault_of(configured_features)
     if app := configuration.get("app"):
@@ -93,7 +103,7 @@ def _task_faults(clocks: list[ClockSpec]) -> Iterator[str]:
                 checked.add(job.task)
 
 
-def _check_units(clocks: list[ClockSpec]) -> None:
+def _check_units(clocks: list[ClockSpec]) -> UnitSet:
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
     from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.render.units import render
@@ -103,6 +113,7 @@ def _check_units(clocks: list[ClockSpec]) -> None:
     if state.conflicts:
         raise ForeignUnitError(state.conflicts)
     judge(files, Places())
+    return files
 
 
 def _check_database() -> None:

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from scheduled_tasks.cli.common import inspect_services_role
 from scheduled_tasks.operate import migrations
 from scheduled_tasks.operate.grants import Roles, grant
-from scheduled_tasks.project import inspect_services_role
 from scheduled_tasks.run import settings
 
 ROLE = "tasks_of_check"
