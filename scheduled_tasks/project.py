@@ -206,6 +206,21 @@ def has_database() -> bool:
     return bool(settings.setting(OPERATORS_DATABASE_URL, "") or settings.setting("database_url", ""))
 
 
+def keep_days() -> float:
+    """For how many days runs are kept.
+
+    Raises:
+        ConfigurationError: `keep_runs` is not a number.
+    """
+    from scheduled_tasks.operate.prune import KEEP_DAYS
+
+    configured = load_configuration().get("keep_runs")
+    try:
+        return float(configured or KEEP_DAYS)
+    except ValueError:
+        raise ConfigurationError(f"keep_runs = {configured!r}: write a number of days, such as {KEEP_DAYS}") from None
+
+
 @contextmanager
 def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
     """Connect to the project's database as an operator; a project that is not deployed is set up on first use.
@@ -289,6 +304,22 @@ def typed_errors() -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+def services_database_answers() -> bool | None:
+    """Whether PostgreSQL answers this process at the services' URL, which needs no login; None without a known URL.
+
+    Raises:
+        ConfigurationError: the URL is not a connection string.
+    """
+    from psycopg import ProgrammingError, pq
+    from psycopg.conninfo import make_conninfo
+
+    url = settings.setting("database_url", "")
+    try:
+        return pq.PGconn.ping(make_conninfo(url, connect_timeout=5).encode()) == pq.Ping.OK if url else None
+    except ProgrammingError:
+        raise ConfigurationError("DATABASE_URL is not a PostgreSQL connection string or URI") from None
 
 
 def database_now(database: Connection) -> datetime:

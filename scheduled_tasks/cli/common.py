@@ -5,19 +5,30 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
 
 from scheduled_tasks.errors import NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
-from scheduled_tasks.project import database_now, enabled_clocks, has_database, open_database, value_if_configured
+from scheduled_tasks.project import (
+    database_now,
+    enabled_clocks,
+    has_database,
+    open_database,
+    services_database_answers,
+    value_if_configured,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from scheduled_tasks.deploy.sandboxes import Trial
     from scheduled_tasks.render.names import Places
+    from scheduled_tasks.render.unit_set import UnitSet
 
 
 def require_root(reason: str) -> None:
@@ -93,3 +104,28 @@ def require_own_name(places: Places) -> None:
         raise
     except ScheduledTasksError:
         pass  # without a database nothing is recorded under the name, and the watch looks again
+
+
+def try_sandboxes(units: UnitSet, run_task: str, places: Places, *, keep: bool = False) -> Trial:
+    """Try whether the jobs of a set reach their database from inside their sandbox, as far as this process can.
+
+    Args:
+        units: the set.
+        run_task: the command of its services.
+        places: where it is to be applied.
+        keep: remember what passed, for the next apply.
+    """
+    from scheduled_tasks.deploy.sandboxes import Trial, try_out
+
+    if places.home:
+        return Trial()
+    untried = "not tried from inside the jobs' sandbox whether they reach the database: "
+    if not places.is_running:
+        return Trial(notes=(f"{untried}an image runs nothing",))
+    if os.geteuid() != 0:
+        return Trial(notes=(f"{untried}that needs root",))
+    release = units.release
+    if release and not release.configuration.exists():
+        return Trial(notes=(f"{untried}{release.configuration} isn't there yet",))
+    command = f"{sys.prefix}/bin/run-task" if release else run_task
+    return try_out(units, command, places, cache(services_database_answers), keep=keep)

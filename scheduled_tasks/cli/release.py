@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.cli.common import require_own_name, show_warnings
+from scheduled_tasks.cli.common import require_own_name, show_warnings, try_sandboxes
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import end_of_check, show_json
 from scheduled_tasks.clock import ClockSpec
@@ -24,6 +24,7 @@ from scheduled_tasks.project import (
     open_database,
 )
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import context
 from scheduled_tasks.run.find_task import find_task
 
@@ -39,10 +40,11 @@ def check(*, without_database: bool, as_json: bool) -> None:
     Exits 65 if it can't. Changes nothing.
 
     Reads every clock file, imports every task, lets systemd verify the units, looks for files in their way, and
-    connects to the database.
+    connects to the database: as root, also from inside the sandbox that the jobs will have.
     """
-    faults = list(_faults(without_database=without_database))
-    warnings = list(configured_risks())
+    warnings: list[str] = []
+    faults = list(_faults(warnings, without_database=without_database))
+    warnings += configured_risks()
     if as_json:
         show_json({"sound": not faults, "faults": faults, "warnings": warnings})
     else:
@@ -51,7 +53,7 @@ def check(*, without_database: bool, as_json: bool) -> None:
     sys.exit(FAULTY if faults else 0)
 
 
-def _faults(*, without_database: bool) -> Iterator[str]:
+def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
     configuration = load_configuration()
     try:
         clocks = enabled_clocks()
@@ -62,7 +64,15 @@ def _faults(*, without_database: bool) -> Iterator[str]:
             yield from ask_project(lambda: list(_task_faults(clocks)), "the tasks' modules")
         except ScheduledTasksError as error:
             yield str(error)
-        yield from _fault_of(lambda: _check_units(clocks))
+        try:
+            files = _check_units(clocks)
+        except ScheduledTasksError as error:
+            yield str(error)
+        else:
+            if not without_database:
+                trial = try_sandboxes(files, configured_host().run_task, Places())
+                warnings += trial.notes
+                yield from trial.faults
     if configuration.get("features"):
         yield from _fault_of(configured_features)
     if app := configuration.get("app"):
@@ -92,7 +102,7 @@ def _task_faults(clocks: list[ClockSpec]) -> Iterator[str]:
                 checked.add(job.task)
 
 
-def _check_units(clocks: list[ClockSpec]) -> None:
+def _check_units(clocks: list[ClockSpec]) -> UnitSet:
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
     from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.render.units import render
@@ -102,6 +112,7 @@ def _check_units(clocks: list[ClockSpec]) -> None:
     if state.conflicts:
         raise ForeignUnitError(state.conflicts)
     judge(files, Places())
+    return files
 
 
 def _query_database() -> None:

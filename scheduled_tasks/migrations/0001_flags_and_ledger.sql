@@ -155,6 +155,12 @@ CREATE TABLE pause (
 
 CREATE INDEX pause_active ON pause (clock, job) WHERE resumed_at IS NULL;
 
+-- Work that one host does for all, such as pruning, and when it was last done.
+CREATE TABLE maintenance (
+    name    text PRIMARY KEY,
+    done_at timestamptz NOT NULL
+);
+
 -- Optional: a role that has rows here touches slots of these clocks only, and nobody else those.
 CREATE TABLE role_clock (
     role  text NOT NULL,
