@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.errors import NotRootError, ScheduledTasksError, UsageError
+from scheduled_tasks.errors import ConfigurationError, NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.project import (
     database_now,
