@@ -5,13 +5,13 @@ Each subclass has an exit code (from sysexits.h if one fits), and its docstring 
      1  ScheduledTasksError; in a run OverlapError; CommandFailedError has the command's own code
     64  UsageError: BindError, UnknownFeatureError; UnknownTaskError
     65  FaultsError, ForeignUnitError, UnsafeUnitError, UnsoundUnitError, UnwritableValueError, ExposedUnitError,
-        MigrationError
+        CutOffError, MigrationError
     71  SystemdError
     73  UnwritableError
     74  FilesError
-    75  ServiceUnavailableError; AnotherApplyError, PausedError, StartError
+    75  ServiceUnavailableError; AnotherApplyError, PausedError, RestartedError, StartError
     77  NotRootError
-    78  ConfigurationError: SchemaMissingError, TaskImportError; DecoratorOrderError
+    78  ConfigurationError: OtherMachineError, SchemaMissingError, TaskImportError; DecoratorOrderError
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ def shown(at: datetime | None) -> str:
 
 
 def shown_briefly(at: datetime | None, *, now: datetime) -> str:
-    """An instant as narrow tables show it: 06:00:00Z on the day of `now`, 11-24 06:00Z in its year; "-" for None."""
+    """An instant as narrow tables show it: 06:00Z on the day of `now`, 11-24 06:00Z in its year; "-" for None."""
     if at is None:
         return "-"
     at, today = at.astimezone(UTC), now.astimezone(UTC)
     if at.date() == today.date():
-        return f"{at:%H:%M:%S}Z"
+        return f"{at:%H:%M}Z"
     return f"{at:%m-%d %H:%M}Z" if at.year == today.year else f"{at:%Y-%m-%d}"
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from difflib import unified_diff
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.common import report_host, require_own_name, show_warnings
+from scheduled_tasks.cli.common import report_host, require_own_name, show_warnings, try_sandboxes
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
 from scheduled_tasks.cli.output import CHANGES_PENDING, show_json, show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
@@ -24,16 +25,23 @@ from scheduled_tasks.render.units import render, unsupported_options
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.apply import Applied
     from scheduled_tasks.deploy.plan import Plan
+    from scheduled_tasks.render.host import Host
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.render.unit_set import UnitSet
 
 
+without_database_option = click.option(
+    "--without-database", is_flag=True, help="Don't try whether the jobs reach their database from their sandbox."
+)
+
+
 @click.command("plan")
 @click.option("--diff", is_flag=True, help="Show what changes in each file.")
+@without_database_option
 @root_option
 @user_option
 @json_option
-def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
+def plan_units(*, root: Path, user: bool, diff: bool, without_database: bool, as_json: bool) -> None:
     """Show what `clocks apply` would do.
 
     Exits 2 if there is something to do. Changes nothing and needs no root.
@@ -51,6 +59,8 @@ def plan_units(*, root: Path, user: bool, diff: bool, as_json: bool) -> None:
     todo = plan(files, state)
     if todo.flips:
         judge(files, places)
+        if not without_database:
+            _require_reach(files, host, places)
     timers = _next_runs(todo, state.units, files)
     if as_json:
         differences = {"diff": "\n".join(_diff(todo, state.units, files))} if diff else {}
@@ -121,11 +131,26 @@ def _diff(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> Iterato
         yield from unified_diff(*texts, before, after, lineterm="")
 
 
+def _require_reach(files: UnitSet, host: Host, places: Places, *, keep: bool = False) -> None:
+    """Refuse a set whose jobs can't reach their database from inside their sandbox.
+
+    Raises:
+        CutOffError: they can't, though the database answers this host.
+    """
+    from scheduled_tasks.deploy.sandboxes import CutOffError
+
+    trial = try_sandboxes(files, host.run_task, places, keep=keep)
+    show_warnings(trial.notes)
+    if trial.faults:
+        raise CutOffError("\n".join(("the jobs can't run, nothing was changed:", *trial.faults)))
+
+
 @click.command("apply")
+@without_database_option
 @root_option
 @user_option
 @json_option
-def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
+def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool) -> None:
     """Make this machine's timers match the clock files.
 
     Needs root, except with --user.
@@ -138,7 +163,8 @@ def apply_units(*, root: Path, user: bool, as_json: bool) -> None:
     files = render(clocks, host)
     require_own_name(places)
     prepare(files, places)
-    applied = apply(files, places)
+    require = partial(_require_reach, host=host, places=places, keep=True)
+    applied = apply(files, places, try_out=None if without_database else require)
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)

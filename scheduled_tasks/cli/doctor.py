@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from scheduled_tasks import files
-from scheduled_tasks.cli.common import actor
+from scheduled_tasks.cli.common import actor, inspect_services_role
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.deploy.doctor import (
@@ -25,6 +25,7 @@ from scheduled_tasks.deploy.doctor import (
     journal_findings,
     machine_findings,
 )
+from scheduled_tasks.deploy.watch_state import watch_problem
 from scheduled_tasks.errors import ConfigurationError, NotRootError, ScheduledTasksError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.operate.transport import configured_risks
@@ -64,6 +65,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
         *_check_database(),
         *_check_host(places),
         *_check_transport(),
+        *_check_services_role(),
     ]
     if as_json:
         show_json([asdict(finding) for finding in findings])
@@ -83,11 +85,14 @@ def _check_machine(places: names.Places, units: UnitSet, commands: ManagerComman
         return
     yield from machine_findings(state, failed, orphaned_stamps(places), commands=commands)
     yield from horizon_findings(units, datetime.now(UTC), commands=commands)
+    if problem := watch_problem(places):
+        both = f"{names.WATCH_TIMER} {names.WATCH}"
+        yield Finding("watch", problem, f"systemctl status {both}; journalctl --unit={names.WATCH} --lines=20")
     for path, problem in unrecorded(places).items():
-        name, folder = files.printable(path), path if path.is_dir() else path.parent
+        name, folder = files.one_line(path), path if path.is_dir() else path.parent
         # A command with the unprintable characters of a name would send them to the terminal.
         is_plain_file = name == str(path) and folder != path
-        mend = f"rm {shlex.quote(name)}" if is_plain_file else f"ls -lb {shlex.quote(files.printable(folder))}"
+        mend = f"rm {shlex.quote(name)}" if is_plain_file else f"ls -lb {shlex.quote(files.one_line(folder))}"
         yield Finding(name, problem, mend, "look at it first")
 
 
@@ -159,6 +164,17 @@ def _check_host(places: names.Places) -> Iterator[Finding]:
         mend = f"rm {hosts.MACHINE_ID}; systemd-machine-id-setup; clocks forget-host {machine.name} --yes; reboot"
         for name in twins:
             yield Finding("host", f"it has the machine ID of {name}: one is a clone of the other", mend)
+
+
+def _check_services_role() -> Iterator[Finding]:
+    try:
+        faults, warnings = inspect_services_role()
+    except ScheduledTasksError as error:
+        yield Finding("database", f"the role of the jobs can't be checked: {error}")
+        return
+    for sentence in (*faults, *warnings):
+        problem, _, advice = sentence.partition(": ")
+        yield Finding("database", problem, advice=advice)
 
 
 def _check_transport() -> Iterator[Finding]:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import sys
+import textwrap
 import traceback
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from scheduled_tasks.deploy.watch_state import watch_problem
 from scheduled_tasks.errors import FilesError, NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.render.names import Places
 from scheduled_tasks.terminal import escaping_output, printable
 
 if TYPE_CHECKING:
@@ -45,6 +49,10 @@ def _debug_option(*, hidden: bool) -> click.Option:
         callback=_set_debug,
         help="Show the traceback of an error.",
     )
+
+
+# The watch itself, and the command that shows its problems with all others.
+REPORTS_THE_WATCH = {"watch", "reconcile", "doctor"}
 
 
 class Commands(click.Group):
@@ -79,6 +87,13 @@ class Commands(click.Group):
         """Invoke a command."""
         with exit_codes(ctx.meta):
             return super().invoke(ctx)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command that is about to be invoked; say if this host's watch does not work."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if not ctx.resilient_parsing and name not in REPORTS_THE_WATCH and (problem := watch_problem(Places())):
+            click.echo(f"clocks: {problem}; see 'clocks doctor'", err=True)
+        return name, command, rest
 
 
 @contextmanager
@@ -154,20 +169,32 @@ def _finite(value: object) -> object:
 
 def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Print a table, fitted to the terminal; in a pipe it is as wide as it needs to be."""
-    from rich.cells import cell_len  # slow to import, and programs ask for JSON
-
     terminal = console()
     if terminal.is_terminal:
         terminal.print(rich_table(columns, rows))
         return
-    columns, cells = (
-        list(columns),
-        [[printable(cell) for cell in row] for row in rows],
-    )  # not wrapped: programs and grep read it
-    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
-    for row in [columns, *cells]:
+    for line in _lines(columns, rows):
+        click.echo(line)
+
+
+def show_list(columns: Iterable[str], rows: Iterable[Iterable[str]], notes: Iterable[str]) -> None:
+    """Print rows for a terminal, each with its note below it, so that 80 columns have room for both."""
+    width = shutil.get_terminal_size().columns
+    for line, note in zip(_lines(columns, rows), ["", *notes], strict=True):
+        click.echo(line)
+        if note:
+            click.echo(textwrap.fill(note, width, initial_indent="    ", subsequent_indent="    "))
+
+
+def _lines(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """The lines of a table that is as wide as it needs to be: programs and grep read it."""
+    from rich.cells import cell_len  # slow to import, and programs ask for JSON
+
+    cells = [list(columns), *(list(map(printable, row)) for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
         padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        yield "  ".join(padded).rstrip()
 
 
 def console() -> Console:

@@ -9,11 +9,11 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.cli.common import require_own_name, show_warnings
+from scheduled_tasks.cli.common import inspect_services_role, require_own_name, show_warnings, try_sandboxes
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import end_of_check, show_json
 from scheduled_tasks.clock import ClockSpec
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import (
     ask_project,
@@ -24,6 +24,7 @@ from scheduled_tasks.project import (
     open_database,
 )
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import context
 from scheduled_tasks.run.find_task import find_task
 
@@ -39,10 +40,12 @@ def check(*, without_database: bool, as_json: bool) -> None:
     Exits 65 if it can't. Changes nothing.
 
     Reads every clock file, imports every task, lets systemd verify the units, looks for files in their way, and
-    connects to the database.
+    connects to the database: as root, also from inside the sandbox that the jobs will have. The role of the jobs must
+    not be able to rewrite the ledger.
     """
-    faults = list(_faults(without_database=without_database))
-    warnings = list(configured_risks())
+    warnings: list[str] = []
+    faults = list(_faults(warnings, without_database=without_database))
+    warnings += configured_risks()
     if as_json:
         show_json({"sound": not faults, "faults": faults, "warnings": warnings})
     else:
@@ -51,7 +54,7 @@ def check(*, without_database: bool, as_json: bool) -> None:
     sys.exit(FAULTY if faults else 0)
 
 
-def _faults(*, without_database: bool) -> Iterator[str]:
+def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
     configuration = load_configuration()
     try:
         clocks = enabled_clocks()
@@ -62,13 +65,21 @@ def _faults(*, without_database: bool) -> Iterator[str]:
             yield from ask_project(lambda: list(_task_faults(clocks)), "the tasks' modules")
         except ScheduledTasksError as error:
             yield str(error)
-        yield from _fault_of(lambda: _check_units(clocks))
+        try:
+            files = _check_units(clocks)
+        except ScheduledTasksError as error:
+            yield str(error)
+        else:
+            if not without_database:
+                trial = try_sandboxes(files, configured_host().run_task, Places())
+                warnings += trial.notes
+                yield from trial.faults
     if configuration.get("features"):
         yield from _fault_of(configured_features)
     if app := configuration.get("app"):
         yield from _fault_of(lambda: ask_project(lambda: bool(context.load_object(app, "app")), f"app = {app!r}"))
     if not without_database:
-        yield from _fault_of(_query_database)
+        yield from _fault_of(_check_database)
         yield from _fault_of(lambda: require_own_name(Places()))
 
 
@@ -92,7 +103,7 @@ def _task_faults(clocks: list[ClockSpec]) -> Iterator[str]:
                 checked.add(job.task)
 
 
-def _check_units(clocks: list[ClockSpec]) -> None:
+def _check_units(clocks: list[ClockSpec]) -> UnitSet:
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
     from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.render.units import render
@@ -102,11 +113,14 @@ def _check_units(clocks: list[ClockSpec]) -> None:
     if state.conflicts:
         raise ForeignUnitError(state.conflicts)
     judge(files, Places())
+    return files
 
 
-def _query_database() -> None:
+def _check_database() -> None:
     with open_database() as database:
         database.execute("SELECT 1")
+    if faults := inspect_services_role().faults:
+        raise ConfigurationError("\n".join(faults))
 
 
 @click.command("prune-releases")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import click
 
 from scheduled_tasks.cli.common import clock_file_faults
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
-from scheduled_tasks.cli.output import SOMETHING_BAD, console, rich_table, show_json, show_table
+from scheduled_tasks.cli.output import SOMETHING_BAD, console, rich_table, show_json, show_list, show_table
 from scheduled_tasks.instants import shown, shown_briefly
 from scheduled_tasks.operate import deployments, history, pauses, status
 from scheduled_tasks.project import database_now, open_database
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
 REFRESH_INTERVAL = 2.0  # seconds, with --watch
 COLUMNS = ("JOB", "STATE", "SINCE", "LAST", "NEXT")
-NOTE = "NOTE"
-HISTORY_COLUMNS = ("RUN", "JOB", "SLOT", "STATUS", "HOST", "STARTED", "TOOK", "WHY")
+HISTORY_COLUMNS = ("RUN", "JOB", "SLOT", "STATUS", "HOST", "STARTED", "TOOK")
 NOTHING_DEPLOYED = "no job is deployed on any host: nothing runs; 'clocks apply' deploys this project's"
 
 
@@ -68,7 +67,7 @@ class StatusView:
         return list(self.rows(bad_only=bad_only, show=partial(shown_briefly, now=self.now)))
 
     def notes(self, *, bad_only: bool) -> list[str]:
-        """A line on each job that has something to explain; a terminal has no room for it in the table."""
+        """A line for each job that has something to explain, for below the table."""
         notes = ((job, _note(job)) for job in self.shown_jobs(bad_only=bad_only))
         return [f"{job.clock}/{job.job}: {note}" for job, note in notes if note]
 
@@ -151,17 +150,14 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
 
 
 def _show(view: StatusView, *, bad_only: bool) -> None:
+    notes = map(_note, view.shown_jobs(bad_only=bad_only))
     if sys.stdout.isatty():
-        show_table(COLUMNS, view.brief_rows(bad_only=bad_only))
-        lines = view.notes(bad_only=bad_only)
+        show_list(COLUMNS, view.brief_rows(bad_only=bad_only), notes)
     else:  # a line for each job: programs and grep read it
-        notes = map(_note, view.shown_jobs(bad_only=bad_only))
-        show_table(
-            (*COLUMNS, NOTE), ((*row, note) for row, note in zip(view.rows(bad_only=bad_only), notes, strict=True))
-        )
-        lines = []
-    for line in (*lines, *view.lines()):
-        click.echo(line)
+        rows = view.rows(bad_only=bad_only)
+        show_table((*COLUMNS, "NOTE"), ((*row, note) for row, note in zip(rows, notes, strict=True)))
+    for line in view.lines():
+        click.echo(printable(line))
 
 
 def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad_only: bool) -> None:
@@ -206,16 +202,31 @@ def history_command(  # noqa: PLR0913 - a command's options
     if as_json:
         show_json([row._asdict() for row in rows])
         return
-    show_table(HISTORY_COLUMNS, _history_rows(rows))
+    if sys.stdout.isatty():
+        now = datetime.now(UTC)
+        brief = _history_rows(rows, show=partial(shown_briefly, now=now))
+        show_list(HISTORY_COLUMNS, brief, map(_why, rows))
+    else:
+        show_table((*HISTORY_COLUMNS, "WHY"), _with_why(rows))
 
 
-def _history_rows(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
+def _history_rows(
+    rows: Sequence[RunRow], *, show: Callable[[datetime | None], str] = shown
+) -> Iterator[tuple[str, ...]]:
     for row in rows:
-        began = shown(row.started_at) if row.status != RunStatus.MISSED else "-"
+        began = show(row.started_at) if row.status != RunStatus.MISSED else "-"
         took = f"{row.duration:.1f} s" if row.duration is not None else "-"
-        slot = shown(row.scheduled_at) if row.slot_host is not None else "-"
-        why = row.why.partition("\n")[0] if row.status != RunStatus.ENDED or row.replaced_at else ""
-        yield str(row.run_id)[:8], row.name, slot, row.status, row.host or "-", began, took, why
+        slot = show(row.scheduled_at) if row.slot_host is not None else "-"
+        yield str(row.run_id)[:8], row.name, slot, row.status, row.host or "-", began, took
+
+
+def _why(row: RunRow) -> str:
+    return row.why.partition("\n")[0] if row.status != RunStatus.ENDED or row.replaced_at else ""
+
+
+def _with_why(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
+    for row, cells in zip(rows, _history_rows(rows), strict=True):
+        yield *cells, _why(row)
 
 
 @click.command("show")
@@ -242,22 +253,28 @@ def show(*, run: str, as_json: bool) -> None:
         return
     for key, value in row._asdict().items():
         if value not in {None, ""}:
-            click.echo(printable(f"{key:14} {shown(value) if isinstance(value, datetime) else value}"))
+            click.echo(f"{key:14} {shown(value) if isinstance(value, datetime) else value}")
     if unit:
         click.echo(f"{'unit':14} {unit}")
     if len(attempts) > 1:
         click.echo("every attempt at this slot:")
-        show_table((*HISTORY_COLUMNS, "INVOCATION"), _attempt_rows(attempts))
+        show_list((*HISTORY_COLUMNS, "TRIGGER"), _attempt_rows(attempts), map(_attempt_note, attempts))
     if row.invocation_id and not here:
         command = f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}"
-        click.echo(printable(f"its log lines, on {row.host}: {command}"))
+        click.echo(f"its log lines, on {row.host}: {command}")
     for line in lines:
         click.echo(line)
 
 
 def _attempt_rows(attempts: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
-    for attempt, row in zip(attempts, _history_rows(attempts), strict=True):
-        yield *row, attempt.invocation_id.hex if attempt.invocation_id else "-"
+    for attempt, cells in zip(attempts, _history_rows(attempts), strict=True):
+        yield *cells, attempt.trigger
+
+
+def _attempt_note(attempt: RunRow) -> str:
+    """Why it did not end well, and the invocation, by which journalctl finds its log lines."""
+    invocation = f"invocation {attempt.invocation_id.hex}" if attempt.invocation_id else ""
+    return "; ".join(filter(None, (_why(attempt), invocation)))
 
 
 COMMANDS = (status_command, history_command, show)

@@ -6,7 +6,7 @@ An error leaves the machine as it was. A lock admits one apply at a time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,8 +58,16 @@ class Applied:
     changed: bool = False
 
 
-def apply(units: UnitSet, places: Places | None = None, effects: Effects | None = None) -> Applied:
+def apply(
+    units: UnitSet,
+    places: Places | None = None,
+    effects: Effects | None = None,
+    *,
+    try_out: Callable[[UnitSet], None] | None = None,
+) -> Applied:
     """Bring the machine to a set, without starting a job, ending a running one or losing a run.
+
+    `try_out` is called with a set that is not the current one, and can refuse it, before anything is touched.
 
     Raises:
         ForeignUnitError: files are in the way; nothing was changed.
@@ -80,6 +88,8 @@ def apply(units: UnitSet, places: Places | None = None, effects: Effects | None 
             return Applied()
         if todo.flips:
             judge(units, places)
+            if try_out:
+                try_out(units)
         caught_up = Switch(units, state, todo, places, effects).carry_out()
     timers = tuple(unit for unit in todo.start if unit.endswith(".timer"))
     changed_files = tuple(sorted(todo.created + todo.changed + todo.removed))

@@ -17,7 +17,7 @@ from scheduled_tasks.deploy.systemd import SystemdError
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.render.names import WATCH, Places
-from scheduled_tasks.run import start_request
+from scheduled_tasks.run import slot
 
 FORCED = ".forced"
 VALID_SECONDS = 600  # a start that queues for longer ignores its request
@@ -50,12 +50,12 @@ def write(  # noqa: PLR0913 - all that a request says
     """
     effects = effects or Effects()
     lines = [
-        f"{start_request.TRIGGER}={trigger}",
-        f"{start_request.REQUESTED_AT}={time.monotonic():.6f}",
-        f"{start_request.VALID_UNTIL}={time.time() + VALID_SECONDS:.0f}",
+        f"{slot.TRIGGER}={trigger}",
+        f"{slot.REQUESTED_AT}={time.monotonic():.6f}",
+        f"{slot.VALID_UNTIL}={time.time() + VALID_SECONDS:.0f}",
     ]
-    lines += [f"{start_request.AT}={rfc3339(at, 'auto')}"] if at else []
-    lines += [f"{start_request.FORCE}=1"] if force else []
+    lines += [f"{slot.AT}={rfc3339(at, 'auto')}"] if at else []
+    lines += [f"{slot.FORCE}=1"] if force else []
     name = unit.removesuffix(".service")
     effects.folder(places.start_requests)
     effects.replace(places.start_requests / name, "\n".join(lines) + "\n")

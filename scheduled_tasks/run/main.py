@@ -39,8 +39,13 @@ class Outcome(NamedTuple):
 
 def main(argv: list[str] | None = None) -> int:
     """Run a task and return the exit code; docs/reference/exit-codes.md has the contract."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["--probe"]:
+        from scheduled_tasks.run import probe
+
+        return probe.main(argv[1:])
     try:
-        command_line = arguments.parse(sys.argv[1:] if argv is None else argv)
+        command_line = arguments.parse(argv)
     except UsageError as error:
         sys.stderr.write(f"run-task: {error}\n{arguments.USAGE}")
         return error.exit_code

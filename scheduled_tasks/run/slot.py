@@ -15,13 +15,21 @@ from typing import TYPE_CHECKING
 
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import iso8601, parse
-from scheduled_tasks.run import nominal, start_request
+from scheduled_tasks.run import nominal
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.arguments import CommandLine
     from scheduled_tasks.run.current import Run
     from scheduled_tasks.run.start_cause import StartCause
     from scheduled_tasks.schedule.trigger import Trigger
+
+# The variables of a start request, which a service gets as EnvironmentFile=.
+AT = "SCHEDULED_TASKS_AT"  # the slot to run, RFC 3339
+TRIGGER = "SCHEDULED_TASKS_TRIGGER"  # one of TRIGGERS
+FORCE = "SCHEDULED_TASKS_FORCE"  # 1: run it even if it is paused or has run
+REQUESTED_AT = "SCHEDULED_TASKS_REQUESTED_AT"  # in seconds of CLOCK_MONOTONIC
+VALID_UNTIL = "SCHEDULED_TASKS_REQUEST_VALID_UNTIL"  # in seconds since the epoch
+TRIGGERS = ("timer", "manual", "backfill", "watch")
 
 # A start at most this many seconds after a slot counts as the timer's without asking systemd: AccuracySec=1s, and the
 # start of Python.
@@ -40,7 +48,7 @@ def find_slot(run: Run, command_line: CommandLine) -> None:
         trigger = nominal.read_schedule(command_line.schedule) if command_line.schedule is not None else None
         run.zone = trigger.zone if trigger else ""
         run.is_forced = command_line.force
-        cause = _start_cause(run) if start_request.REQUESTED_AT in os.environ else None
+        cause = _start_cause(run) if REQUESTED_AT in os.environ else None
         is_requested = _is_for_this_start(cause)
         at = (_apply_request(run) if is_requested else "") or command_line.at
         if at:
@@ -59,21 +67,21 @@ def find_slot(run: Run, command_line: CommandLine) -> None:
 
 
 def _is_for_this_start(cause: StartCause | None) -> bool:
-    """Whether the environment has a start request (run/start_request.py) that is for this start, not an earlier one."""
-    if not any(os.environ.get(name) for name in (start_request.AT, start_request.TRIGGER, start_request.FORCE)):
+    """Whether the environment has a start request (deploy/start_requests.py) for this start, not an earlier one."""
+    if not any(os.environ.get(name) for name in (AT, TRIGGER, FORCE)):
         return False
-    if time.time() > float(os.environ.get(start_request.VALID_UNTIL) or "inf"):
+    if time.time() > float(os.environ.get(VALID_UNTIL) or "inf"):
         return False
-    return cause is None or float(os.environ.get(start_request.REQUESTED_AT) or "inf") > cause.previous_ended
+    return cause is None or float(os.environ.get(REQUESTED_AT) or "inf") > cause.previous_ended
 
 
 def _apply_request(run: Run) -> str:
     """Apply the start request to the run; return the slot that it names, "" if it names none."""
-    run.trigger = os.environ.get(start_request.TRIGGER) or "manual"
-    run.is_forced = run.is_forced or os.environ.get(start_request.FORCE) == "1"
-    if run.trigger not in start_request.TRIGGERS:
-        raise UsageError(f"{start_request.TRIGGER} {run.trigger}: expected one of {', '.join(start_request.TRIGGERS)}")
-    return os.environ.get(start_request.AT, "")
+    run.trigger = os.environ.get(TRIGGER) or "manual"
+    run.is_forced = run.is_forced or os.environ.get(FORCE) == "1"
+    if run.trigger not in TRIGGERS:
+        raise UsageError(f"{TRIGGER} {run.trigger}: expected one of {', '.join(TRIGGERS)}")
+    return os.environ.get(AT, "")
 
 
 def _timers_slot(

@@ -25,6 +25,7 @@ from tests.roots import lacking, require
 pytestmark = pytest.mark.xdist_group("handbook")  # one machine for all of them
 
 HOST = "app1"
+AGENT = "agent"  # of monitoring
 MODULE = f"{FOLDER}/fleet/tasks/alarms.py"
 URL = f"{ETC}/credentials/database_url"
 TASKS = '''
@@ -164,11 +165,14 @@ def host() -> Iterator[Host]:
         one = Host(fleet)
         config = CONFIG.replace('timezone = "UTC"', 'timezone = "Europe/Paris"')
         more = 'features = "fleet.features:FeatureToggle"\ndatabase_retry_timeout = 2\n'
+        more += f'monitors_role = "{AGENT}"\n'
         one.write(f"{ETC}/config.toml", config + more)
         one.write(f"{FOLDER}/fleet/features.py", FEATURES + '    ALARM = Feature("Runs what fails")\n')
         one.write(f"{FOLDER}/fleet/tasks/example.py", EXAMPLE_TASK.format(package="fleet"))
         one.write(MODULE, TASKS + GONE)
         one.write("/usr/local/bin/editor", EDITOR)
+        one.shell(f"useradd --system {AGENT}; chmod 0700 {ETC}/credentials")
+        one.query(f"CREATE ROLE {AGENT} LOGIN")
         for name in ("clocks", "run-task"):
             one.write(f"/usr/local/bin/{name}", WRAPPER.format(etc=ETC) + f'exec {FOLDER}/bin/{name} "$@"\n')
         one.shell("clocks features sync")
@@ -191,12 +195,15 @@ def test_the_tutorials_commands_deploy_its_clock(host: Host) -> None:
 
 
 def test_the_handbooks_commands_run_in_their_order(host: Host) -> None:
-    names = {"SLOT": "2026-11-21T05:00Z", "FROM": "2026-11-19", "TO": "2026-11-20"}
+    names = {"SLOT": "2026-11-21T05:00Z", "FROM": "2026-11-19", "TO": "2026-11-20", "AGENT": AGENT}
+    names["MONITORS_URL"] = host.shell(f"cat {URL}").stdout.replace("//postgres@", f"//{AGENT}@")
     for command in commands("how-to/operate.md", "machine"):
         if by_the_unit := [run for *_, run, at in host.rows("say_hello") if at]:
             names["RUN"] = by_the_unit[0]
         done = host.shell(placed(command, "example", "say_hello", **names), check=False)
         assert done.returncode in EXIT_CODES.get(command, {0}), f"{command}: {done}"
+    refused = host.shell(f"runuser -u {AGENT} -- clocks status", check=False)
+    assert (refused.returncode, refused.stderr.count("\n")) == (77, 1), refused
     slots = [row[4].isoformat() for row in host.rows("say_hello") if row[4] and row[0] == "ended"]
     assert sorted(slots) == ["2026-11-19T05:00:00+00:00", "2026-11-21T05:00:00+00:00"]
     shown = host.shell("systemctl show clock-example-say_hello.service --property=MemoryMax").stdout

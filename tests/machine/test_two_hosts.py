@@ -49,15 +49,16 @@ def rows(fleet: Fleet, clock: str, job: str, condition: str = "true") -> list[tu
     )  # fmt: skip
 
 
+def deployed(fleet: Fleet) -> list[tuple[Any, ...]]:
+    return fleet.query("SELECT host, count(*) FROM deployed_job WHERE valid_until IS NULL GROUP BY host ORDER BY host")
+
+
 def now(fleet: Fleet) -> Any:
     return fleet.query("SELECT clock_timestamp()")[0][0]
 
 
 def test_an_apply_reports_the_jobs_of_its_host_to_the_database(fleet: Fleet) -> None:
-    reported = fleet.query(
-        "SELECT host, count(*) FROM deployed_job WHERE valid_until IS NULL GROUP BY host ORDER BY host"
-    )
-    assert reported == [("app1", 8), ("app2", 8)]
+    assert deployed(fleet) == [("app1", 8), ("app2", 8)]
 
 
 def test_a_pause_for_the_fleet_applies_on_both_hosts_with_its_reason(fleet: Fleet) -> None:
@@ -172,6 +173,35 @@ def test_every_host_runs_its_watch_every_minute(fleet: Fleet) -> None:
     assert {host for (host,) in fleet.query("SELECT name FROM host WHERE release <> ''")} == {"app1", "app2"}
 
 
+def host_names(fleet: Fleet) -> list[str]:
+    return [host for (host,) in fleet.query("SELECT name FROM host ORDER BY name")]
+
+
+def test_a_second_machine_of_a_name_is_refused_and_with_a_new_name_it_goes_on(fleet: Fleet) -> None:
+    second = fleet.machines["app2"]
+    paused = second.root / "etc/scheduled-tasks/paused/every-clock"
+    fleet.clocks("app1", "run", "each/lasts")
+    wait_for("its row", lambda: rows(fleet, "each", "lasts", "status = 'started'"), seconds=20)
+    second.run("hostname", "app1")
+    for command, code in (("watch", 78), ("reconcile", 78), ("apply", 78), ("check", 65)):
+        refused = fleet.clocks("app2", command, check=False)
+        assert (refused.returncode, command) == (code, command), refused.stderr
+        assert "the name app1 belongs to another machine" in refused.stdout + refused.stderr
+    [finding] = [finding for finding in fleet.ask("app2", "doctor") if finding["where"] == "host"]
+    assert "clocks forget-host app1" in finding["problem"]
+    assert rows(fleet, "each", "lasts", "status = 'lost'") == []
+    second.run("systemctl", "start", "clock-by_hand-works.service")
+    shown = second.run("systemctl", "show", "clock-by_hand-works.service", "--property=ConditionResult")
+    assert (shown.stdout.strip(), paused.exists()) == ("ConditionResult=no", True)
+    assert host_names(fleet) == ["app1", "app2"]
+    fleet.clocks("app1", "watch")
+    for name in ("app3", "app2"):
+        second.run("hostname", name)
+        fleet.clocks("app2", "watch")
+        assert (host_names(fleet), paused.exists()) == (["app1", name], False)
+        assert {host for host, _ in deployed(fleet)} == {"app1", name}
+
+
 def test_a_host_records_what_a_dead_host_cannot(fleet: Fleet) -> None:
     fleet.clocks("app2", "run", "each/lasts")
     wait_for("its row", lambda: rows(fleet, "each", "lasts", "status = 'started'"), seconds=20)
@@ -192,6 +222,12 @@ def test_a_host_records_what_a_dead_host_cannot(fleet: Fleet) -> None:
     assert rows(fleet, "each", "each", "slot_host = 'app1' AND status NOT IN ('ended', 'started')") == []
     wait_for("the lost run", lambda: watch_until(lambda: rows(fleet, "each", "lasts", "status = 'lost'")), seconds=90)
     assert fleet.clocks("app1", "status", check=False).returncode == 3
+
+
+def test_a_host_that_is_gone_is_let_go_of(fleet: Fleet) -> None:
+    fleet.clocks("app1", "forget-host", "app2")
+    assert [host["host"] for host in fleet.ask("app1", "status")["hosts"]] == ["app1"]
+    assert "app2" not in fleet.clocks("app1", "status", check=False).stdout
 
 
 def test_every_run_that_ended_did_its_work_once(fleet: Fleet) -> None:

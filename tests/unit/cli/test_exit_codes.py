@@ -16,10 +16,12 @@ from click.testing import CliRunner, Result
 from scheduled_tasks import errors
 from scheduled_tasks.cli import main
 from scheduled_tasks.project import typed_errors
+from scheduled_tasks.run import settings
 from tests.documented import PAGES, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def walk(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -34,6 +36,11 @@ COMMANDS = dict(walk(main))
 every_command = pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 
 
+TABLE = PAGES["reference/exit-codes.md"].partition("## clocks")[2]
+ROWS = [int(code) for code in re.findall(r"^\| (\d+) \|", TABLE, re.MULTILINE)]
+DOCUMENTED = set(ROWS)
+
+
 def call(*argv: str) -> Result:
     return CliRunner().invoke(main, argv, prog_name="clocks")
 
@@ -44,10 +51,14 @@ def fails_with(monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...], error: Ba
     def callback(**_values: Any) -> None:
         raise error
 
-    command = COMMANDS[path]
-    monkeypatch.setattr(command, "callback", callback)
+    monkeypatch.setattr(COMMANDS[path], "callback", callback)
+    return accepted(path)
+
+
+def accepted(path: tuple[str, ...]) -> list[str]:
+    """A command line that a command accepts, with what it requires and nothing else."""
     argv = [*path]
-    for parameter in command.params:
+    for parameter in COMMANDS[path].params:
         if parameter.required:
             value = __file__ if parameter.name == "files" else "2026-11-24"
             argv += [value] if isinstance(parameter, click.Argument) else [parameter.opts[0], value]
@@ -75,6 +86,35 @@ def test_an_unexpected_error_is_1_and_one_line(path: tuple[str, ...], monkeypatc
         assert debugged.exit_code == 1
         assert "raise error\nValueError: a planted\nfault\n" in debugged.stderr
         assert debugged.stderr.endswith(said)
+
+
+# These would change this machine.
+CHANGING = {("apply",), ("rollback",), ("remove",), ("prune-releases",)}
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path not in CHANGING], ids=" ".join)
+def test_without_a_database_and_clock_files_an_error_has_its_code(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", "postgresql:///x?host=/nowhere")
+    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(tmp_path / "pyproject.toml"))
+    (tmp_path / "pyproject.toml").write_text('[tool.scheduled_tasks]\ndomains = "json"\n')
+    settings.load.cache_clear()
+    try:
+        done = call(*accepted(path))
+    finally:
+        settings.load.cache_clear()
+    assert done.exit_code in DOCUMENTED - {1}, done.stderr
+
+
+def test_a_database_that_is_away_is_75(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql:///x?host=/nowhere")
+    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(ROOT / "pyproject.toml"))
+    for argv in (["status"], ["history"], ["show", "abcd"], ["pause", "--all", "--reason", "x"], ["migrate"],
+                 ["resume", "--all"], ["features", "list"], ["prune-runs"], ["demo"], ["watch"]):  # fmt: skip
+        done = call(*argv)
+        assert (done.exit_code, done.stderr.count("\n")) == (75, 1), f"{argv}: {done.stderr}"
 
 
 ENDS = {
@@ -134,9 +174,24 @@ def classes(kind: type[errors.ScheduledTasksError]) -> Iterator[type[errors.Sche
 
 
 def test_the_table_has_every_exit_code_once() -> None:
-    table = PAGES["reference/exit-codes.md"].partition("## clocks")[2]
-    documented = re.findall(r"^\| (\d+) \|", table, re.MULTILINE)
-    assert len(documented) == len(set(documented))
+    assert len(ROWS) == len(DOCUMENTED)
     # Those of a run, which `clocks` never raises.
     used = {kind.exit_code for kind in classes(errors.ScheduledTasksError) if ".run." not in kind.__module__}
-    assert {str(code) for code in used | {0, 2, 3, 130, 141}} <= set(documented)
+    assert used | {0, 2, 3, 130, 141} <= DOCUMENTED
+
+
+INTERRUPTED = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "scheduled_tasks.cli.doctor":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from scheduled_tasks.cli.__main__ import clocks
+clocks()
+"""
+
+
+def test_ctrl_c_while_the_commands_are_imported_ends_quietly() -> None:
+    done = subprocess.run([sys.executable, "-Pc", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")

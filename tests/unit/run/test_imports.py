@@ -19,7 +19,7 @@ ALLOWED = {
 
 OWN = {
     "scheduled_tasks", "scheduled_tasks.decorators", "scheduled_tasks.errors", "scheduled_tasks.features",
-    "scheduled_tasks.instants", "scheduled_tasks.masking", "scheduled_tasks.run.start_request",
+    "scheduled_tasks.instants", "scheduled_tasks.masking",
     "scheduled_tasks.run.status",
     "scheduled_tasks.run", "scheduled_tasks.run.arguments", "scheduled_tasks.run.context",
     "scheduled_tasks.run.current", "scheduled_tasks.run.database", "scheduled_tasks.run.ending",
