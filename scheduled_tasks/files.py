@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from scheduled_tasks import terminal
+
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -81,12 +83,12 @@ def quarantine(path: Path, error: Exception) -> None:
         path.rename(quarantined)
     except OSError as refusal:
         raise StuckError(f"it is {problem}, and can't be renamed to *{QUARANTINED}: {_reason(refusal)}") from error
-    logger.warning("%s is %s; renamed to %s", printable(path), problem, printable(quarantined.name))
+    logger.warning("%s is %s; renamed to %s", one_line(path), problem, one_line(quarantined.name))
 
 
-def printable(path: Path | str) -> str:
-    """A path for people: whoever named the file may have put newlines or terminal escapes into it."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(path))
+def one_line(path: Path | str) -> str:
+    """A path, or another text, for one line: whoever named the file may have put newlines into it."""
+    return terminal.printable(str(path)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def text_of(path: Path, max_bytes: int | None = None) -> str:

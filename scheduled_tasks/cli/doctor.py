@@ -25,6 +25,7 @@ from scheduled_tasks.deploy.doctor import (
     journal_findings,
     machine_findings,
 )
+from scheduled_tasks.deploy.watch_state import watch_problem
 from scheduled_tasks.errors import ConfigurationError, NotRootError, ScheduledTasksError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.operate.transport import configured_risks
@@ -83,11 +84,14 @@ def _check_machine(places: names.Places, units: UnitSet, commands: ManagerComman
         return
     yield from machine_findings(state, failed, orphaned_stamps(places), commands=commands)
     yield from horizon_findings(units, datetime.now(UTC), commands=commands)
+    if problem := watch_problem(places):
+        both = f"{names.WATCH_TIMER} {names.WATCH}"
+        yield Finding("watch", problem, f"systemctl status {both}; journalctl --unit={names.WATCH} --lines=20")
     for path, problem in unrecorded(places).items():
-        name, folder = files.printable(path), path if path.is_dir() else path.parent
+        name, folder = files.one_line(path), path if path.is_dir() else path.parent
         # A command with the unprintable characters of a name would send them to the terminal.
         is_plain_file = name == str(path) and folder != path
-        mend = f"rm {shlex.quote(name)}" if is_plain_file else f"ls -lb {shlex.quote(files.printable(folder))}"
+        mend = f"rm {shlex.quote(name)}" if is_plain_file else f"ls -lb {shlex.quote(files.one_line(folder))}"
         yield Finding(name, problem, mend, "look at it first")
 
 

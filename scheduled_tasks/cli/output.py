@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from scheduled_tasks.deploy.watch_state import watch_problem
 from scheduled_tasks.errors import FilesError, NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.render.names import Places
 from scheduled_tasks.terminal import escaping_output, printable
 
 if TYPE_CHECKING:
@@ -47,6 +49,10 @@ def _debug_option(*, hidden: bool) -> click.Option:
         callback=_set_debug,
         help="Show the traceback of an error.",
     )
+
+
+# The watch itself, and the command that shows its problems with all others.
+REPORTS_THE_WATCH = {"watch", "reconcile", "doctor"}
 
 
 class Commands(click.Group):
@@ -81,6 +87,13 @@ class Commands(click.Group):
         """Invoke a command."""
         with exit_codes(ctx.meta):
             return super().invoke(ctx)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command that is about to be invoked; say if this host's watch does not work."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if not ctx.resilient_parsing and name not in REPORTS_THE_WATCH and (problem := watch_problem(Places())):
+            click.echo(f"clocks: {problem}; see 'clocks doctor'", err=True)
+        return name, command, rest
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
-from scheduled_tasks.project import database_now, open_database
+from scheduled_tasks.project import database_now, keep_days, open_database
 from scheduled_tasks.render.names import Places
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
         if host_watch.can_report(places):
             if not _check_in(database, places, now):
                 return
-            done = run_pass(database, places, socket.gethostname(), now, __version__)
+            done = run_pass(database, places, socket.gethostname(), now, release=__version__, keep_days=keep_days())
         else:
             done = Pass(account(database, None, now))
     if as_json and done.account:
@@ -64,6 +64,8 @@ def watch(*, quiet: bool, as_json: bool) -> None:
         )
     elif done.account:
         _show(done.account, done.started, quiet=quiet)
+    if done.had_failed:
+        click.echo("clocks: the watch succeeds again", err=True)
     if done.errors:
         problems = (f"can't {what}: {type(error).__name__}: {error}" for what, error in done.errors.items())
         raise WatchError("; ".join(problems)) from ExceptionGroup("the watch's steps", [*done.errors.values()])

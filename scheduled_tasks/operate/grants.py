@@ -30,6 +30,7 @@ OPERATORS = {
     "role_clock": "SELECT",
     "deployed_job": "SELECT, INSERT, UPDATE, DELETE",
     "host": "SELECT, INSERT, UPDATE, DELETE",
+    "maintenance": "SELECT, INSERT, UPDATE, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)

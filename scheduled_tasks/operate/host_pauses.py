@@ -152,7 +152,7 @@ def _contents(path: Path, found: os.stat_result) -> Mapping[str, Any]:
 def _text(value: object) -> str:
     """A text as the database can store it and a terminal can show it; of any other value, as JSON has it."""
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
-    return files.printable(text)[:MAX_TEXT].strip()
+    return files.one_line(text)[:MAX_TEXT].strip()
 
 
 def _bounded(value: object) -> datetime | None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from scheduled_tasks import files
 from scheduled_tasks.deploy import deployment_reports, start_requests, systemd
 from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
+from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import inactive_timers, read_machine_state, read_set, read_stopped_timers
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.instants import from_epoch
@@ -141,6 +142,20 @@ def reconcile_host(connection: Connection, places: Places, host: str) -> reconci
     return reconcile.reconcile(
         connection, places.state, host=host, jobs=_jobs(places), invocations=_running_invocations
     )
+
+
+def reset_recorded_failures(places: Places) -> list[str]:
+    """Reset the failed units of reports that have reached the ledger after all; return them."""
+    prefix = names.FAILED.removesuffix(".service")
+    failed = systemd.list_units(["failed"], f"{prefix}*.service", manager=places.manager)
+    waiting = {path.name for path in (places.state / reconcile.NOTES).glob("*.note")}
+    units = [
+        unit
+        for unit in failed
+        if not any(note.startswith(f"{unit.removeprefix(prefix).removesuffix('.service')}.") for note in waiting)
+    ]
+    Effects(places.manager).systemctl("reset-failed", units)
+    return units
 
 
 def take_over(places: Places, lost: Iterable[reconcile.LostRun], host: str) -> list[str]:

@@ -13,10 +13,11 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from scheduled_tasks.deploy import start_requests
+from scheduled_tasks.deploy import start_requests, watch_state
 from scheduled_tasks.operate import host_watch
 from scheduled_tasks.operate.account import Account, account, last_heartbeat
 from scheduled_tasks.operate.feature_flags import revert_expired
+from scheduled_tasks.operate.prune import prune_daily
 from scheduled_tasks.operate.reconcile import Reconciled
 
 if TYPE_CHECKING:
@@ -34,11 +35,13 @@ class Pass:
         account: the account; None if that step failed.
         started: the services that were started, to catch up or to take over.
         errors: of each step that failed, its error.
+        had_failed: whether the pass before failed, and this one succeeded.
     """
 
     account: Account | None = None
     started: list[str] = field(default_factory=list)
     errors: dict[str, Exception] = field(default_factory=dict)
+    had_failed: bool = False
 
     def step(self, connection: Connection, what: str, act: Callable[[], T]) -> T | None:
         """Take a step; None if it fails, unless the connection is lost."""
@@ -51,7 +54,9 @@ class Pass:
             return None
 
 
-def run_pass(connection: Connection, places: Places, host: str, now: datetime, release: str) -> Pass:
+def run_pass(  # noqa: PLR0913 - what a pass needs to know
+    connection: Connection, places: Places, host: str, now: datetime, *, release: str, keep_days: float
+) -> Pass:
     """Take all steps.
 
     Args:
@@ -60,6 +65,7 @@ def run_pass(connection: Connection, places: Places, host: str, now: datetime, r
         host: its name.
         now: the database's time.
         release: of this program, recorded for diagnostics.
+        keep_days: for how long runs are kept.
     """
     done = Pass()
     step = partial(done.step, connection)
@@ -76,4 +82,8 @@ def run_pass(connection: Connection, places: Places, host: str, now: datetime, r
         catch_up = partial(host_watch.catch_up, connection, places, host, before, now)
         done.started += step("catch up after pauses", catch_up) or []
     step("remove old start requests", partial(start_requests.sweep, places))
+    step("reset failed reports", partial(host_watch.reset_recorded_failures, places))
+    step("delete old runs", partial(prune_daily, connection, keep_days, now))
+    if not done.errors:
+        done.had_failed = bool(step("record its success", partial(watch_state.record_success, places)))
     return done

@@ -1,4 +1,4 @@
-"""The script that a failed job starts: it first writes a failure note to disk, for which nothing else has to work.
+"""The scripts that failed units start: a job's first writes a failure note to disk, for which nothing else has to work.
 
 systemd passes what it knows to the unit of OnFailure= (MONITOR_*, systemd.exec(5)); the script asks for the rest
 while systemd still has it. operate/reconcile.py reads the notes, decision 0008 has the reasons.
@@ -9,6 +9,13 @@ from __future__ import annotations
 from scheduled_tasks.render.names import Places
 
 FOLDER = Places().state / "failed"
+
+# What the watch's failure starts. The journal reads the priority from <1>: alert.
+ALERT_SCRIPT = (
+    'echo "<1>$MONITOR_UNIT failed ($MONITOR_SERVICE_RESULT, $MONITOR_EXIT_STATUS): until it succeeds, nothing '
+    'accounts for the slots of this host. See: clocks doctor; journalctl --unit=$MONITOR_UNIT"; '
+    f"touch {Places().watch_failed}"
+)
 
 # If several failures start it at once, systemd passes no MONITOR_*: then it only runs its arguments, the command that
 # reports to the ledger.

@@ -24,7 +24,9 @@ WATCH_DROP_IN = "clock-watch.service.d/30-watch.conf"
 WATCH_TIMER = "clock-watch.timer"
 FAILED = "clock-failed@.service"
 FAILED_DROP_IN = "clock-failed@.service.d/30-failed.conf"
-OWN_SERVICES = (WATCH, FAILED)
+ALERT = "clock-alert@.service"
+ALERT_DROP_IN = "clock-alert@.service.d/30-alert.conf"
+OWN_SERVICES = (WATCH, FAILED, ALERT)
 
 # The jobs manifest; not a unit, and no link leads to it.
 JOBS = "jobs.json"
@@ -134,6 +136,16 @@ class Places:
     def runtime(self) -> Path:
         """Files that last until the machine is switched off: the lock, the stopped timers, start requests."""
         return (self.home.runtime if self.home else self.root / "run") / "scheduled-tasks"
+
+    @property
+    def watch_succeeded(self) -> Path:
+        """A file that the watch touches when it succeeds: when it did so last."""
+        return self.runtime / "watch-succeeded"
+
+    @property
+    def watch_failed(self) -> Path:
+        """A file that exists while the watch fails, so that the journal has one alert of it."""
+        return self.runtime / "watch-failed"
 
     @property
     def blocked(self) -> Path:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, seconds_of
 from scheduled_tasks.render import directives, escape, names
 from scheduled_tasks.render.escape import UnitText, command_line
-from scheduled_tasks.render.failure_note import FAILURE_SCRIPT
+from scheduled_tasks.render.failure_note import ALERT_SCRIPT, FAILURE_SCRIPT
 from scheduled_tasks.render.jobs_manifest import jobs_json
 from scheduled_tasks.render.shell_wrapper import ConcurrencyLocks, wrap_command
 from scheduled_tasks.render.unit_set import CONFIGURATION, UnitSet
@@ -24,7 +24,7 @@ from scheduled_tasks.render.user_manager import dropped_directives, for_user
 from scheduled_tasks.schedule import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from jinja2 import Environment
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}"
 NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
 CREDENTIAL = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+MAX_LINE = 1 << 20  # bytes; systemd ignores a unit with a longer line (LONG_LINE_MAX)
 # systemd 257 reads these characters and then loses them on the way to systemd-executor, so that the service fails.
 UNMOUNTABLE, UNLOADABLE = "\"'", " \\"
 
@@ -55,6 +56,8 @@ class Template(StrEnum):
     WATCH_TIMER = "clock-watch.timer.j2"
     FAILED = "clock-failed.service.j2"
     FAILED_DROP_IN = "failed-service.conf.j2"
+    ALERT = "clock-alert.service.j2"
+    ALERT_DROP_IN = "alert-service.conf.j2"
 
 
 def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
@@ -72,7 +75,14 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
         units |= _watch_units(host)
     if host.is_user:
         units = for_user(units)
+    _require_short_lines(units)
     return UnitSet(units if host.standalone else units | {names.JOBS: jobs_json(clocks)})
+
+
+def _require_short_lines(units: Mapping[str, str]) -> None:
+    for path, text in units.items():
+        if len(text) > MAX_LINE // 4 and any(len(line.encode()) >= MAX_LINE for line in text.splitlines()):
+            raise escape.UnwritableValueError(f"{path} has a line of more than 1 MiB: put fewer jobs into a clock")
 
 
 def unsupported_options(clocks: Iterable[ClockSpec], host: Host) -> list[str]:
@@ -125,6 +135,8 @@ def _watch_units(host: Host) -> dict[str, str]:
         names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
         names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in),
         names.WATCH_TIMER: _text(Template.WATCH_TIMER),
+        names.ALERT: _text(Template.ALERT, places=host.places, command=command_line("/bin/sh", "-ec", ALERT_SCRIPT)),
+        names.ALERT_DROP_IN: _text(Template.ALERT_DROP_IN, places=host.places),
         names.FAILED: _text(Template.FAILED, command=reconcile),
         names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN, **drop_in),
     }

@@ -6,7 +6,7 @@ import pytest
 
 from scheduled_tasks.deploy.security import ExposedUnitError, Exposure, exposures, gate
 from scheduled_tasks.options import COSTS, RELAXATIONS
-from scheduled_tasks.render.names import OWN_SERVICES
+from scheduled_tasks.render.names import OWN_SERVICES, WATCH, WATCH_DROP_IN
 from scheduled_tasks.render.unit_set import UnitSet
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -88,4 +88,10 @@ def test_a_set_with_a_watch_passes_the_gate() -> None:
     units = UnitSet({str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()})
     gate(units)
     own = {exposure.unit: exposure.score for exposure in exposures(units) if exposure.unit in OWN_SERVICES}
-    assert own == {"clock-watch.service": 1.7, "clock-failed@.service": 1.7}
+    assert own == {"clock-watch.service": 1.7, "clock-failed@.service": 1.7, "clock-alert@.service": 1.1}
+    capability = "CapabilityBoundingSet=CAP_DAC_OVERRIDE"
+    others = {"CAP_SETUID CAP_SETGID\nSystemCallFilter=@setuid": 1.9, "": 1.6}  # as decision 0008 says
+    for instead, score in others.items():
+        text = units[WATCH_DROP_IN].replace(capability, f"CapabilityBoundingSet={instead}")
+        [watch] = [one for one in exposures(UnitSet({**units, WATCH_DROP_IN: text})) if one.unit == WATCH]
+        assert watch.score == score

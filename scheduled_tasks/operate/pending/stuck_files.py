@@ -82,7 +82,7 @@ class StuckFiles:
         """Remember that a file or folder is stuck; log it unless that was said before."""
         self._now[str(path)] = {"problem": problem, "recorded": recorded}
         if self._before.get(str(path), {}).get("problem") != problem:
-            logger.warning("%s: %s", files.printable(path), problem)
+            logger.warning("%s: %s", files.one_line(path), problem)
 
     def _remove(self, path: Path) -> None:
         try:

@@ -184,7 +184,7 @@ HAND_MADE: dict[str, tuple[Callable[[Path], object], str, int | None]] = {
     "a pipe": (os.mkfifo, NO_REASON, None),
     "a reason as plain text": (lambda path: path.write_text("the disk is full\n\nAnna"), "the disk is full", None),
     "not UTF-8": (lambda path: path.write_bytes(b"\xff"), NO_REASON, None),
-    "NUL and escapes": (lambda path: path.write_text("a\0b\x1b[2J"), r"a\x00b\x1b[2J", None),
+    "NUL and escapes": (lambda path: path.write_text("a\0b\x1b[2J"), r"a\u0000b\u001b[2J", None),
     "huge": (lambda path: path.write_text("x" * 1_000_000), NO_REASON, None),
     "sparse": (lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 1 << 40), NO_REASON, None),
     "a long reason": (lambda path: path.write_text("x" * 5_000), "x" * 1_000, None),

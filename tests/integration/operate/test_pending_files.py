@@ -210,7 +210,7 @@ def test_a_name_with_newlines_and_escapes_is_logged_on_one_line_without_them(
     (folder / "a\n\x1b[2J\udcff.json").touch()
     reconcile(connection, tmp_path, host="app1")
     [message] = caplog.messages
-    assert message.startswith(f"{folder}/a\\n\\x1b[2J\\udcff.json is unreadable")
+    assert message.startswith(f"{folder}/a\\n\\u001b[2J\\udcff.json is unreadable")
 
 
 def test_entries_that_are_no_jobs_folders_are_left_alone(connection: Database, tmp_path: Path) -> None:

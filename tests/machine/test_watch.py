@@ -1,0 +1,176 @@
+"""The watch on a booted machine: no job and no person's file stops it, and that it fails is noticed without it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.machine.conftest import COMMANDS
+from tests.machine.fleet import ETC, FOLDER, Fleet, two_machines
+from tests.machine.machine import wait_for
+from tests.machine.project import FAR_HOUR
+from tests.roots import lacking, require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.machine.machine import Machine
+
+pytestmark = pytest.mark.xdist_group("watch")  # one machine for all of them
+
+TASKS = '''
+import fcntl
+import json
+import os
+import signal
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+def hides() -> None:
+    """Leaves a result in a folder from which only its own user can remove it, and another under a lease."""
+    folder = Path(os.environ["STATE_DIRECTORY"])
+    now = datetime.now(UTC).isoformat()
+    values = {"clock": "shop", "job": "hides", "task": "hostile.hides", "trigger": "manual", "status": "ended",
+              "attempt": 1, "duration": 1.5, "started_at": now, "exit_code": 0}
+    for name, reason in (("a", "sticky"), ("b", "leased")):
+        result = {**values, "run_id": str(uuid.uuid4()), "reason": reason}
+        (folder / f"{name}.json").write_text(json.dumps(result))
+    folder.chmod(0o1755)
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    with (folder / "b.json").open("r+") as file:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        time.sleep(600)
+'''
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    require(lacking("booting machines", COMMANDS))
+    with two_machines("app1") as one:
+        root = one.machines["app1"].root
+        (root / f"{FOLDER}/fleet/tasks/hostile.py".lstrip("/")).write_text(TASKS)
+        with (root / f"{ETC}/config.toml".lstrip("/")).open("a") as configuration:
+            configuration.write("database_retry_timeout = 1\n")
+        jobs = [f"scheduler.add_job({task}, 'cron', [], id='{task}', hour={FAR_HOUR})" for task in ("hides", "fail")]
+        one.write(shop="\n".join(["from fleet.tasks.hostile import hides", *jobs]))
+        assert one.ask("app1", "apply")["changed"]
+        yield one
+
+
+@pytest.fixture
+def machine(fleet: Fleet) -> Machine:
+    return fleet.machines["app1"]
+
+
+def watch(machine: Machine) -> str:
+    """Let the watch make a pass; return its result."""
+    machine.run("systemctl", "start", "--wait", "clock-watch.service", check=False)
+    return machine.run("systemctl", "show", "--value", "--property=Result", "clock-watch.service").stdout.strip()
+
+
+def said(machine: Machine, text: str) -> int:
+    """How many lines of the watch have a text."""
+    return sum(text in str(entry["MESSAGE"]) for entry in machine.journal("clock-watch.service"))
+
+
+def test_a_jobs_sticky_folder_and_lease_stop_neither_the_watch_nor_other_results(
+    fleet: Fleet, machine: Machine
+) -> None:
+    folder = "/var/lib/scheduled-tasks/results/clock-shop-hides"
+    fleet.clocks("app1", "run", "shop/hides")
+    sticky = ("test", "-k", folder)
+    wait_for("the folder to be sticky", lambda: machine.run(*sticky, check=False).returncode == 0, seconds=60)
+    recorded = "SELECT reason FROM task_run WHERE job = 'hides' AND reason IS NOT NULL ORDER BY reason"
+    for _ in range(2):
+        assert watch(machine) == "success"
+        assert ("sticky",) in fleet.query(recorded)
+    assert said(machine, f"{folder}/a.json: it is recorded, and can't be removed: Operation not permitted") == 1
+    assert said(machine, "Traceback") == 0
+    machine.run("systemctl", "kill", "--signal=SIGKILL", "clock-shop-hides.service")
+    wait_for("both results", lambda: watch(machine) and len(fleet.query(recorded)) == 2, seconds=60)
+    findings = {finding["where"]: finding for finding in fleet.ask("app1", "doctor")}
+    for name in ("a", "b"):
+        path = f"{folder}/{name}.json"
+        assert findings[path]["problem"] == "it is recorded, and can't be removed: Operation not permitted"
+        assert findings[path]["mend"] == f"rm {path}"
+        machine.run("rm", path)
+    assert watch(machine) == "success"
+    assert not any("results" in finding["where"] for finding in fleet.ask("app1", "doctor"))
+
+
+def test_whatever_has_a_pauses_name_pauses_and_the_watch_says_so(fleet: Fleet, machine: Machine) -> None:
+    machine.run("mkdir", "-p", f"{ETC}/paused/shop.fail")
+    machine.run("ln", "-s", "gone", f"{ETC}/paused/shop.hides")
+    machine.run("chown", "-h", "54321", f"{ETC}/paused/shop.hides")
+    assert watch(machine) == "success"
+    active = "SELECT job, paused_by FROM pause WHERE resumed_at IS NULL ORDER BY job"
+    assert fleet.query(active) == [("fail", "root"), ("hides", "the user 54321")]
+    for job in ("fail", "hides"):
+        unit = f"clock-shop-{job}.service"
+        machine.run("systemctl", "start", unit)
+        assert machine.run("systemctl", "show", "--value", "--property=ConditionResult", unit).stdout == "no\n"
+        fleet.clocks("app1", "resume", f"shop/{job}", "--here")
+    assert watch(machine) == "success"
+    assert fleet.query(active) == []
+
+
+def alerts(machine: Machine) -> list[str]:
+    return machine.run("journalctl", "--priority=alert", "--output=cat", "--quiet").stdout.splitlines()
+
+
+def test_that_the_watch_fails_is_said_once_in_the_journal_and_by_each_command(fleet: Fleet, machine: Machine) -> None:
+    assert watch(machine) == "success"
+    assert fleet.clocks("app1", "list").stderr == ""
+    credential = machine.root / f"{ETC}/credentials/database_url".lstrip("/")
+    url = credential.read_text()
+    credential.write_text("postgresql://postgres@127.0.0.1:1/postgres")
+    assert watch(machine) == "exit-code"
+    [alert] = wait_for("the alert", lambda: alerts(machine), seconds=20)
+    assert alert.startswith("clock-watch.service failed (exit-code, 75): until it succeeds, nothing accounts")
+    line = fleet.clocks("app1", "list").stderr
+    assert line.startswith("clocks: the watch of this host last succeeded at ")
+    assert line.endswith("clock-watch.service failed (exit-code); see 'clocks doctor'\n")
+    assert watch(machine) == "exit-code"
+    fleet.clocks("app1", "run", "shop/fail")
+    report = "clock-failed@clock-shop-fail.service"
+    failed = ("systemctl", "is-failed", "--quiet", report)
+    wait_for("the report to fail", lambda: machine.run(*failed, check=False).returncode == 0, seconds=60)
+    credential.write_text(url)
+    assert watch(machine) == "success"
+    assert machine.run(*failed, check=False).returncode == 1
+    assert said(machine, "the watch succeeds again") == 1
+    assert alerts(machine) == [alert]
+    assert fleet.clocks("app1", "list").stderr == ""
+
+
+def test_a_watch_that_is_stopped_or_masked_is_noticed(fleet: Fleet, machine: Machine) -> None:
+    def noticed(problem: str) -> bool:
+        return fleet.clocks("app1", "list").stderr.endswith(f": {problem}; see 'clocks doctor'\n")
+
+    machine.run("systemctl", "stop", "clock-watch.timer")
+    assert noticed("clock-watch.timer is inactive")
+    machine.run("ln", "-sfn", "/dev/null", "/etc/systemd/system/clock-watch.service")
+    machine.run("systemctl", "daemon-reload")
+    assert noticed("clock-watch.service is masked")
+    machine.run("systemctl", "unmask", "clock-watch.service")
+    fleet.clocks("app1", "apply")
+    assert watch(machine) == "success"
+    assert fleet.clocks("app1", "list").stderr == ""
+
+
+def test_the_watch_prunes_daily_and_one_host_does_it(fleet: Fleet, machine: Machine) -> None:
+    old = (
+        "INSERT INTO task_run (run_id, task, host, trigger, status, started_at, ended_at) VALUES"
+        " (gen_random_uuid(), 'shop.old', 'app1', 'manual', 'ended', now() - interval '500 days', now())"
+    )
+    count = "SELECT count(*) FROM task_run WHERE task = 'shop.old'"
+    for days, left in ((0.5, 1), (1.5, 0)):
+        fleet.query(old)
+        fleet.query("UPDATE maintenance SET done_at = now() - %s * interval '1 day' WHERE name = 'prune'", days)
+        began = time.time()
+        assert watch(machine) == "success"
+        assert fleet.query(count) == [(left,)], began
