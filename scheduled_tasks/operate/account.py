@@ -137,7 +137,7 @@ def _record_heartbeat(connection: Connection, host: str, now: datetime, release:
 def _window(beat: Heartbeat, all_beats: Sequence[Heartbeat], now: datetime) -> tuple[datetime, datetime] | None:
     """From when to when a host's slots can be audited now; None if it may have more to report."""
     if now - beat.at <= HOST_TIMEOUT:
-        until = beat.at if beat.is_settled else None
+        until = min(beat.at, now) if beat.is_settled else None
     else:
         # Is it dead, or was the database away for all? If another host is settled, the database has been back for a
         # while, and this host would be settled too.
@@ -237,9 +237,13 @@ def _run_intervals(
     rows = connection.execute(
         # Two index scans per job. A run that is still `started` counts until it expires. Slots are instants of a host's
         # clock, which may differ from the database's; by the host's, a run started at its nominal time plus its lag.
+        # One row with values that can't be added up, which the table's constraints refuse, must not stop the account.
         """
         SELECT job.clock, job.job, run.host, run.scheduled_at, started.at,
-               started.at + (run.ended_at - run.started_at) AS ended_at, run.trigger = 'timer' AS is_timers
+               CASE WHEN least(run.ended_at, run.started_at) > '2000-01-01Z'
+                     AND greatest(run.ended_at, run.started_at) < '2200-01-01Z'
+                    THEN started.at + (run.ended_at - run.started_at) END AS ended_at,
+               run.trigger = 'timer' AS is_timers
         FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(low)s::timestamptz[], %(high)s::timestamptz[],
                     %(last)s::timestamptz[]) AS job (clock, job, low, high, last)
         CROSS JOIN LATERAL (
@@ -255,7 +259,8 @@ def _run_intervals(
               ORDER BY scheduled_at LIMIT 1)
         ) AS run
         CROSS JOIN LATERAL (
-            SELECT coalesce(run.scheduled_at + make_interval(secs => run.lag), run.started_at) AS at
+            SELECT CASE WHEN abs(run.lag) < 1e9 AND run.scheduled_at BETWEEN '2000-01-01Z' AND '2200-01-01Z'
+                        THEN run.scheduled_at + make_interval(secs => run.lag) ELSE run.started_at END AS at
         ) AS started
         ORDER BY started.at
         """,
