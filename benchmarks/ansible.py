@@ -47,10 +47,11 @@ def main(jobs: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         booted("app1", debian_13()) as machine,
-        postgresql(SECRET) as (url, _),
+        postgresql(SECRET) as database,
     ):
+        database.introduce_to(machine)
         variables = {
-            "vault_database_url": url,
+            **database.variables,
             "scheduled_tasks_wheelhouse": str(wheels),
             "scheduled_tasks_cache": f"{folder}/cache",
             "scheduled_tasks_require_synchronised_clock": False,

@@ -20,12 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.clock import Clock, ClockSpec, JobCall
 from scheduled_tasks.clock_data import from_data, to_data
-from scheduled_tasks.clock_job import ReadingContext, is_zone, job_name, read_job
+from scheduled_tasks.clock_job import (
+    MAX_NAME,
+    ReadingContext,
+    is_zone,
+    job_name,
+    read_job,
+    why_no_description,
+    why_no_name,
+)
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, FaultsError
-from scheduled_tasks.options import OPTIONS, Options, read_options
+from scheduled_tasks.masking import mask
+from scheduled_tasks.options import OPTIONS, Options, read_options, shown_value
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
-from scheduled_tasks.run.arguments import NAME
 from scheduled_tasks.run.find_task import with_application
 
 if TYPE_CHECKING:
@@ -100,8 +108,9 @@ def _unanswered(error: UnansweredError, path: Path) -> Fault:
 def read_clock(path: Path, name: str, context: ReadingContext) -> ClockSpec:
     """Read one clock file in this process; see `read_clocks`."""
     module, faults = _execute(path, name, context.make_app)
-    if not NAME.fullmatch(name):
-        faults.append(Fault(f"{name!r} can't name units", "name the clock file with a-z, 0-9 and _ only", line=1))
+    if problem := why_no_name(name):
+        instead = f"name the clock file with a-z, 0-9 and _ only, at most {MAX_NAME}"
+        faults.append(Fault(f"{shown_value(name)} {problem}", instead, line=1))
     clock = getattr(module, "scheduler", None)
     if not isinstance(clock, Clock):
         if not faults:
@@ -116,12 +125,13 @@ def read_clock(path: Path, name: str, context: ReadingContext) -> ClockSpec:
         except FaultsError as error:
             faults += [replace(fault, line=call.line, job=fault.job or job_name(call)) for fault in error.faults]
     faults += _repeated_ids(clock.calls)
+    description = clock.description or (module.__doc__ or f"The jobs of the clock {name}").strip().partition("\n")[0]
+    if problem := why_no_description(description):
+        instead = "write Clock(description='a line for people')"
+        faults.append(Fault(problem, instead, "description", shown_value(description), line=clock.line))
     if faults:
         raise FaultsError(_placed(faults, path, name))
-    description = (
-        clock.description.strip() or (module.__doc__ or f"The jobs of the clock {name}").strip().partition("\n")[0]
-    )
-    return ClockSpec(name, description, options, tuple(jobs), str(path))
+    return ClockSpec(name, description.strip(), options, tuple(jobs), str(path))
 
 
 def _placed(faults: list[Fault], path: Path, clock: str) -> list[Fault]:
@@ -147,7 +157,8 @@ def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[Mod
         with_application(lambda: exec(code, module.__dict__), make_app)  # noqa: S102 - a clock file is Python
     except BaseException as error:  # noqa: BLE001 - any exception is a fault of the clock file, sys.exit(0) above all
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        fault = Fault(f"raises {type(error).__name__}: {error}", line=(lines or [1])[-1] or 1)
+        problem = mask(f"raises {type(error).__name__}: {error}")
+        fault = Fault(problem, line=(lines or [1])[-1] or 1)
         return module, [*faults, fault]
     return module, faults
 

@@ -6,19 +6,25 @@ A `JobCall` goes in. A `Job` comes out, or a `FaultsError` whose faults name fie
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
-from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scheduled_tasks import schedule
-from scheduled_tasks.clock import ApplicationPlaceholder, Job, JobCall
+from scheduled_tasks.clock import Job, JobCall
+from scheduled_tasks.clock_arguments import read_arguments
 from scheduled_tasks.faults import Fault, FaultsError
-from scheduled_tasks.options import OPTIONS, RETRY_DELAY, Options, read_options, seconds_of
-from scheduled_tasks.run.arguments import APP, NAME, takes_app, with_scheduled_at
+from scheduled_tasks.options import (
+    OPTIONS,
+    RETRY_DELAY,
+    Options,
+    read_options,
+    seconds_of,
+    shown_value,
+    why_unwritable,
+)
+from scheduled_tasks.run.arguments import NAME
 from scheduled_tasks.run.find_task import BUNDLED, is_task
 
 if TYPE_CHECKING:
@@ -28,6 +34,11 @@ if TYPE_CHECKING:
 # A grace below this many seconds means no catch-up, as with APScheduler's default of one second. An active timer fires
 # in time; checking the lateness of its run by the second would skip runs on a busy machine.
 MIN_CATCH_UP_GRACE = 60
+
+# Characters. With names of 80 or more, systemd would ignore the condition of a pause (clock-services.conf.j2): it has
+# the clock twice in a part of a path, which has at most 255. So has the name of a unit; the longest is the hook's,
+# clock-failed@clock-CLOCK-JOB.service.
+MAX_NAME, MAX_DESCRIPTION, MAX_TASK = 75, 1000, 255
 
 # Arguments that only a scheduler process can use, with what to do instead.
 _UNSUPPORTED = {
@@ -64,7 +75,7 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, 
     """
     faults: list[Fault] = []
     task = _task_name(call.function, context.domains, faults)
-    args, kwargs = _arguments(call, faults) if task else (None, {})
+    args, kwargs = read_arguments(call, faults) if task else (None, {})
     grace, paused = _apscheduler_options(call, faults)
     given = {name: value for name, value in call.trigger_fields.items() if name in OPTIONS}
     options, option_faults = read_options(given)
@@ -76,18 +87,22 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, 
     except FaultsError as error:
         faults += error.faults
     identity = job_name(call)
-    if not NAME.fullmatch(identity):
-        faults.append(Fault("can't name units", "write an id with a-z, 0-9 and _ only", "id", repr(identity)))
+    if problem := why_no_name(identity):
+        instead = f"write an id with a-z, 0-9 and _ only, at most {MAX_NAME}"
+        faults.append(Fault(problem, instead, "id", shown_value(identity)))
+    documented = (getattr(call.function, "__doc__", None) or task).strip().partition("\n")[0].rstrip(".")
+    description = call.name or documented
+    if problem := why_no_description(description):
+        faults.append(Fault(problem, "write name='a line for people'", "name", shown_value(description)))
     if faults or trigger is None:
         raise FaultsError(faults)
     timing = schedule.translate(trigger, now=context.now) if context.lines else schedule.Timing(())
     catch_up = grace is None or grace >= MIN_CATCH_UP_GRACE
-    documented = (getattr(call.function, "__doc__", None) or task).strip().partition("\n")[0].rstrip(".")
     return Job(
         clock=clock,
         id=identity,
         task=task,
-        description=(call.name or documented).strip(),
+        description=description.strip(),
         args=args,
         kwargs=kwargs,
         trigger=trigger,
@@ -99,6 +114,23 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, 
         file=call.file,
         line=call.line,
     )
+
+
+def why_no_name(name: str) -> str:
+    """Why a clock or a job can't have this name; "" if it can."""
+    if not NAME.fullmatch(name):
+        return "can't name units"
+    return f"is longer than {MAX_NAME} characters" if len(name) > MAX_NAME else ""
+
+
+def why_no_description(text: object) -> str:
+    """Why a unit can't have this description; "" if it can."""
+    if not isinstance(text, str):
+        return "is not text"
+    if len(text) > MAX_DESCRIPTION:
+        return f"is longer than {MAX_DESCRIPTION} characters"
+    reason = why_unwritable(text)
+    return f"has {reason}" if reason else ""
 
 
 def is_zone(name: str) -> bool:
@@ -128,31 +160,9 @@ def _task_name(function: object, domains: str, faults: list[Fault]) -> str:
         instead = f"move it to a module of {domains} and import it from there"
         faults.append(Fault("is not in a domain", instead, "func", f"{module}.{name}"))
         return ""
-    return f"{domain}.{name}"
-
-
-def _arguments(call: JobCall, faults: list[Fault]) -> tuple[list[Any] | None, dict[str, Any]]:
-    args, kwargs = call.args if call.args is not None else [], call.kwargs if call.kwargs is not None else {}
-    if not isinstance(args, list | tuple):
-        faults.append(Fault("is not a list", "write [app], or [app, 'more']", "args", repr(args)))
-        args = []
-    if not isinstance(kwargs, dict):
-        faults.append(Fault("is not a dict", "write {'name': value}", "kwargs", repr(kwargs)))
-        kwargs = {}
-    function: Callable[..., Any] = call.function  # type: ignore[assignment]  # _task_name checked that it is callable
-    try:
-        _signature(function).bind(*args, **with_scheduled_at(_signature(function), args, kwargs))
-    except TypeError as error:
-        instead = f"the task is {function.__name__}{_signature(function)}"
-        if takes_app(function) and not any(isinstance(value, ApplicationPlaceholder) for value in args):
-            instead = "write [app], for the application"
-        faults.append(Fault(f"don't fit the task: {error}", instead, "args", repr(list(args))))
-        return None, {}
-    plain_args = [_plain(value, f"args[{index}]", faults) for index, value in enumerate(args)]
-    plain_kwargs = {str(key): _plain(value, f"kwargs[{key!r}]", faults) for key, value in kwargs.items()}
-    if not plain_kwargs and plain_args == ([APP] if takes_app(function) else []):
-        return None, {}  # run-task's default
-    return plain_args, plain_kwargs
+    if len(task := f"{domain}.{name}") > MAX_TASK:
+        faults.append(Fault(f"is longer than {MAX_TASK} characters", "shorten its name", "func", shown_value(task)))
+    return task
 
 
 def _faults_of_retries(task: object, options: Options) -> list[Fault]:
@@ -167,23 +177,6 @@ def _faults_of_retries(task: object, options: Options) -> list[Fault]:
         problem = f"is not longer than retry_delay, {delay}, which grows to it"
         faults.append(Fault(problem, "write a longer time, or leave it out", "retry_delay_max", repr(longest)))
     return faults
-
-
-_signature = lru_cache(maxsize=1024)(signature)
-
-
-def _plain(value: Any, field: str, faults: list[Fault]) -> Any:
-    """An argument as the unit passes it; a fault if it would not arrive unchanged."""
-    if isinstance(value, ApplicationPlaceholder):
-        return APP
-    try:
-        same = json.loads(json.dumps(value, allow_nan=False)) == value and value != APP
-    except (TypeError, ValueError):
-        same = False
-    if not same:
-        instead = "write a number, text, True, False, None, or a list or dict of those (text keys)"
-        faults.append(Fault("can't be passed to a task by a unit", instead, field, repr(value)))
-    return value
 
 
 def _apscheduler_options(call: JobCall, faults: list[Fault]) -> tuple[int | None, bool]:

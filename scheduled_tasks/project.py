@@ -306,22 +306,6 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def services_database_answers() -> bool | None:
-    """Whether PostgreSQL answers this process at the services' URL, which needs no login; None without a known URL.
-
-    Raises:
-        ConfigurationError: the URL is not a connection string.
-    """
-    from psycopg import ProgrammingError, pq
-    from psycopg.conninfo import make_conninfo
-
-    url = settings.setting("database_url", "")
-    try:
-        return pq.PGconn.ping(make_conninfo(url, connect_timeout=5).encode()) == pq.Ping.OK if url else None
-    except ProgrammingError:
-        raise ConfigurationError("DATABASE_URL is not a PostgreSQL connection string or URI") from None
-
-
 def database_now(database: Connection) -> datetime:
     """The database's clock, which all hosts share."""
     [(now,)] = database.execute("SELECT clock_timestamp()").fetchall()

@@ -31,7 +31,7 @@ from scheduled_tasks.instants import iso8601, parse
 from scheduled_tasks.operate import migrations
 from scheduled_tasks.operate.feature_flags import set_active, synchronize
 from scheduled_tasks.project import all_clocks
-from scheduled_tasks.run import arguments, context, current, database, log, main, settings
+from scheduled_tasks.run import arguments, context, current, database, ending, log, main, settings
 from scheduled_tasks.schedule import occurrences
 from scheduled_tasks.schedule.zone import zone_info
 
@@ -211,7 +211,10 @@ def _run_like_run_task(
 
     before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
-        main._run(run, task, cast("arguments.Call", call), arguments.CommandLine(run.task))  # noqa: SLF001 - the one implementation of a run
+        with pytest.MonkeyPatch.context() as patch:
+            # The threads and exit handlers of this process are the test session's, which goes on.
+            patch.setattr(ending, "let_task_end", lambda _run: None)
+            main._run(run, task, cast("arguments.Call", call), arguments.CommandLine(run.task))  # noqa: SLF001 - the one implementation of a run
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)

@@ -1,41 +1,19 @@
-"""`clocks`, the operator's command: one thin module for each group of commands."""
+"""`clocks`, the operator's command: one thin module for each group of commands.
+
+Importing this package imports none of them, so that __main__.py can answer Ctrl-C while they are imported.
+"""
 
 from __future__ import annotations
 
-import click
+from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks import __version__
-from scheduled_tasks.cli import (
-    database,
-    deploy,
-    dev,
-    doctor,
-    export,
-    features,
-    imports,
-    init,
-    pauses,
-    release,
-    run,
-    security,
-    status,
-    time,
-    units,
-    watch,
-)
-from scheduled_tasks.cli.output import Commands
+if TYPE_CHECKING:
+    from scheduled_tasks.cli.commands import main as main
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
-def main() -> None:
-    """Recurring tasks as systemd timers: deploy, inspect, pause and run them."""
+def __getattr__(name: str) -> Any:
+    if name != "main":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from scheduled_tasks.cli.commands import main
 
-
-GROUPS = (
-    *(units, deploy, release, status, pauses, run, watch, doctor, security, time, features, database),
-    *(imports, export, init, dev),
-)
-for module in GROUPS:
-    for command in module.COMMANDS:
-        main.add_command(command)
+    return main

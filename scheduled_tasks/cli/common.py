@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.errors import NotRootError, ScheduledTasksError, UsageError
+from scheduled_tasks.errors import ConfigurationError, NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.project import (
     database_now,
     enabled_clocks,
     has_database,
     open_database,
-    services_database_answers,
     value_if_configured,
 )
+from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from scheduled_tasks.deploy.sandboxes import Trial
+    from scheduled_tasks.operate.grants import Findings
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.render.unit_set import UnitSet
 
@@ -129,3 +130,39 @@ def try_sandboxes(units: UnitSet, run_task: str, places: Places, *, keep: bool =
         return Trial(notes=(f"{untried}{release.configuration} isn't there yet",))
     command = f"{sys.prefix}/bin/run-task" if release else run_task
     return try_out(units, command, places, cache(services_database_answers), keep=keep)
+
+
+def inspect_services_role() -> Findings:
+    """What a task could do with `database_url` that it should not be able to; a checkout's is one person's.
+
+    Raises:
+        ServiceUnavailableError: PostgreSQL is unreachable with one of the two URLs.
+    """
+    from scheduled_tasks.operate.grants import Findings, findings
+    from scheduled_tasks.run import database
+
+    if not settings.load().deployed or not settings.setting("database_url", ""):
+        return Findings((), ())
+    question = "SELECT session_user::text, to_regclass('task_run') IS NOT NULL"
+    with open_database() as operators, database.open_connection("clocks") as services:
+        [(owner, has_tables)], [(role, _)] = (one.execute(question).fetchall() for one in (operators, services))
+        if has_tables:
+            return findings(services)
+    same = f"jobs and operators have the same role, {role}: give the jobs one of their own, in database_url"
+    return Findings((same,) if role == owner else (), ())
+
+
+def services_database_answers() -> bool | None:
+    """Whether PostgreSQL answers this process at the services' URL, which needs no login; None without a known URL.
+
+    Raises:
+        ConfigurationError: the URL is not a connection string.
+    """
+    from psycopg import ProgrammingError, pq
+    from psycopg.conninfo import make_conninfo
+
+    url = settings.setting("database_url", "")
+    try:
+        return pq.PGconn.ping(make_conninfo(url, connect_timeout=5).encode()) == pq.Ping.OK if url else None
+    except ProgrammingError:
+        raise ConfigurationError("DATABASE_URL is not a PostgreSQL connection string or URI") from None

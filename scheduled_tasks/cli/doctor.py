@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from scheduled_tasks import files
-from scheduled_tasks.cli.common import actor
+from scheduled_tasks.cli.common import actor, inspect_services_role
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.deploy.doctor import (
@@ -65,6 +65,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
         *_check_database(),
         *_check_host(places),
         *_check_transport(),
+        *_check_services_role(),
     ]
     if as_json:
         show_json([asdict(finding) for finding in findings])
@@ -163,6 +164,17 @@ def _check_host(places: names.Places) -> Iterator[Finding]:
         mend = f"rm {hosts.MACHINE_ID}; systemd-machine-id-setup; clocks forget-host {machine.name} --yes; reboot"
         for name in twins:
             yield Finding("host", f"it has the machine ID of {name}: one is a clone of the other", mend)
+
+
+def _check_services_role() -> Iterator[Finding]:
+    try:
+        faults, warnings = inspect_services_role()
+    except ScheduledTasksError as error:
+        yield Finding("database", f"the role of the jobs can't be checked: {error}")
+        return
+    for sentence in (*faults, *warnings):
+        problem, _, advice = sentence.partition(": ")
+        yield Finding("database", problem, advice=advice)
 
 
 def _check_transport() -> Iterator[Finding]:

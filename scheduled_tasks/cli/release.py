@@ -9,11 +9,11 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.cli.common import require_own_name, show_warnings, try_sandboxes
+from scheduled_tasks.cli.common import inspect_services_role, require_own_name, show_warnings, try_sandboxes
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import end_of_check, show_json
 from scheduled_tasks.clock import ClockSpec
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import (
     ask_project,
@@ -40,7 +40,8 @@ def check(*, without_database: bool, as_json: bool) -> None:
     Exits 65 if it can't. Changes nothing.
 
     Reads every clock file, imports every task, lets systemd verify the units, looks for files in their way, and
-    connects to the database: as root, also from inside the sandbox that the jobs will have.
+    connects to the database: as root, also from inside the sandbox that the jobs will have. The role of the jobs must
+    not be able to rewrite the ledger.
     """
     warnings: list[str] = []
     faults = list(_faults(warnings, without_database=without_database))
@@ -78,7 +79,7 @@ def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
     if app := configuration.get("app"):
         yield from _fault_of(lambda: ask_project(lambda: bool(context.load_object(app, "app")), f"app = {app!r}"))
     if not without_database:
-        yield from _fault_of(_query_database)
+        yield from _fault_of(_check_database)
         yield from _fault_of(lambda: require_own_name(Places()))
 
 
@@ -115,9 +116,11 @@ def _check_units(clocks: list[ClockSpec]) -> UnitSet:
     return files
 
 
-def _query_database() -> None:
+def _check_database() -> None:
     with open_database() as database:
         database.execute("SELECT 1")
+    if faults := inspect_services_role().faults:
+        raise ConfigurationError("\n".join(faults))
 
 
 @click.command("prune-releases")

@@ -104,7 +104,8 @@ class Effects:
     def lock(self, path: Path) -> TextIO | None:
         """Lock a file until it is closed or the process ends; None if another process has the lock."""
         self.step("lock", path)
-        file = path.open("a+")
+        # Whoever can open it can lock it, and a task could keep every apply waiting.
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -349,8 +349,9 @@ BEGIN
         RAISE check_violation USING MESSAGE = format('a run cannot end as %s', run.status);
     END IF;
     UPDATE task_run AS known
-       SET status = run.status, ended_at = known.started_at + run.duration * interval '1 s',
-           duration = run.duration, exit_code = run.exit_code,
+       SET status = run.status, duration = run.duration,
+           ended_at = least(known.started_at + run.duration * interval '1 s', clock_timestamp()),
+           exit_code = run.exit_code,
            reason = coalesce(run.reason, known.reason), error_type = left(run.error_type, 255),
            error_message = run.error_message, memory_peak = run.memory_peak, cpu_seconds = run.cpu_seconds
      WHERE known.run_id = run.run_id AND known.attempt = run.attempt

@@ -63,7 +63,8 @@ def migrate(connection: psycopg.Connection[Any], packages: Iterable[str]) -> lis
     import psycopg
 
     files = [(package, *file) for package in packages for file in _files(package)]
-    with suppress(psycopg.errors.UniqueViolation):  # another host creates it at the same time
+    # IF NOT EXISTS doesn't help if another host creates it at the same instant.
+    with suppress(psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject, psycopg.errors.DuplicateTable):
         connection.execute(_TABLE)
     applied = []
     for package, name, text in files:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -71,7 +72,7 @@ def reconcile(
             attempt. Without it, systemd isn't asked.
     """
     # Many failures at once start many of these processes.
-    with (state / "reconcile.lock").open("w") as lock:
+    with os.fdopen(os.open(state / "reconcile.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:  # not for tasks
         fcntl.flock(lock, fcntl.LOCK_EX)
         with StuckFiles(state, "results") as stuck:
             # A run's own result comes before the note of its failure, which says less.

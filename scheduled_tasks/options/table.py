@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scheduled_tasks.faults import Fault
 from scheduled_tasks.options import validators
-from scheduled_tasks.options.validators import SIZE, SPAN, Value, matching
+from scheduled_tasks.options.validators import SIZE, SPAN, Value, matching, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -150,9 +150,15 @@ class Options:
         return Options(tuple(merged.items()))
 
 
+def _of_bounded_length(value: Value) -> Value:
+    if sum(len(text.encode()) for text in ((value,) if isinstance(value, str) else value)) > validators.MAX_OPTION:
+        raise ValueError(f"is longer than {validators.MAX_OPTION} bytes, and would not fit a line of a unit")
+    return value
+
+
 def _shown(value: object) -> str:
     """The value as a fault shows it: a dict without its values, so that secrets don't reach the logs of a CI."""
-    return f"{{{', '.join(f'{name!r}: …' for name in value)}}}" if isinstance(value, dict) else repr(value)
+    return f"{{{', '.join(f'{name!r}: …' for name in value)}}}" if isinstance(value, dict) else shown_value(value)
 
 
 DEFAULT_OPTIONS = Options(tuple(DEFAULTS.items()))
@@ -169,7 +175,7 @@ def read_options(given: Mapping[str, object], *, of_clock: bool = False) -> tupl
             faults.append(Fault("is an option of clocks, not of jobs", instead, name, repr(value)))
             continue
         try:
-            values.append((name, option.validate(value)))
+            values.append((name, _of_bounded_length(option.validate(value))))
         except ValueError as error:
             faults.append(Fault(str(error), f"write {option.example}", name, _shown(value)))
     return Options(tuple(values)), faults

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from scheduled_tasks.masking import mask
 from scheduled_tasks.options.relaxations import RELAXATIONS
 
 if TYPE_CHECKING:
@@ -29,7 +30,20 @@ RESERVED = re.compile(
 SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|SECRET|TOKEN|(API|PRIVATE|ACCESS)_?KEY|(^|_)DSN$|DATABASE_URL", re.IGNORECASE
 )
-SECRET_VALUE = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+# A password in a URL or in libpq's keywords.
+SECRET_VALUE = re.compile(r"://[^/\s@]*:[^/\s]+@|(?:^|[\s?&;])(?:ssl)?password\s*=\s*[^\s&;]", re.IGNORECASE)
+# The name of an argument is less telling than that of a variable: `token_count` and `password_reset` are no secrets.
+SECRET_ARGUMENT = re.compile(
+    r"(?:\w*_)?(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|(?:ACCESS|AUTH|API|BEARER|REFRESH)_?TOKEN"
+    r"|(?:API|PRIVATE|ACCESS|SECRET)_?KEY)",
+    re.IGNORECASE,
+)
+# Bytes of one argument or variable of a process (MAX_ARG_STRLEN without the final NUL, execve(2)).
+MAX_STRING = 128 * 1024 - 1
+# Bytes of all values of one option: a unit has them in one line, escaped, and systemd reads lines of up to 1 MiB.
+MAX_OPTION = 400_000
+NAME_MAX, PATH_MAX = 255, 4096  # bytes; the first is also the most of a unit's name (systemd.unit(5))
+MAX_SHOWN = 80  # characters of a value in a fault
 
 
 # systemd drops a whole line that has any of these: it does not accept them as UTF-8 (utf8_is_valid in its sources).
@@ -42,6 +56,20 @@ def why_unwritable(text: str) -> str:
     if re.search(r"[\x00-\x1f\x7f]", text):
         return "a control character, which a unit file can't hold"
     return "a code point that systemd does not accept as a character" if NONCHARACTERS.search(text) else ""
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a text with that name, such as an argument's, looks like a secret."""
+    return bool(value) and bool(SECRET_ARGUMENT.fullmatch(name) or SECRET_VALUE.search(value))
+
+
+def shown_value(value: object) -> str:
+    """A value as a fault shows it: not all of a long one, and without passwords."""
+    try:
+        text = mask(repr(value))
+    except Exception:  # noqa: BLE001 - the project's own classes, or a list in a list in a list
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def seconds_of(span: str) -> float:
@@ -93,6 +121,8 @@ def environment(value: object) -> tuple[str, ...]:
         if SECRET_NAME.search(name) or SECRET_VALUE.search(str(text)):
             raise ValueError(f"has {name}, which looks like a secret, and everybody can read a unit")
         _check_writable(str(text), allowed="\t\n")
+        if len(f"{name}={text}".encode()) > MAX_STRING:
+            raise ValueError(f"has a value for {name} that is longer than the {MAX_STRING} bytes of a variable")
     return tuple(f"{name}={text}" for name, text in value.items())
 
 
@@ -103,6 +133,8 @@ def path(value: object) -> str:
     if ".." in PurePosixPath(value).parts or str(PurePosixPath(value)) != value:
         raise ValueError("is not in its plainest form (no .., no . and no double or trailing slash)")
     _check_writable(value)
+    if len(value.encode()) >= PATH_MAX or any(len(part.encode()) > NAME_MAX for part in PurePosixPath(value).parts):
+        raise ValueError("is longer than a path can be")
     if value != value.strip() or value.endswith("\\"):
         raise ValueError("starts or ends with a blank, or ends with a backslash, which a unit file would lose")
     return value
@@ -117,7 +149,7 @@ def units(value: object) -> tuple[str, ...]:
     """A list of unit names."""
     names = _listed(value)
     for name in names:
-        if not isinstance(name, str) or not re.fullmatch(UNIT, name):
+        if not isinstance(name, str) or not re.fullmatch(UNIT, name) or len(name) > NAME_MAX:
             raise ValueError(
                 f"has {name!r}, which is not the name of a unit (they end in .service, .mount or the like)"
             )

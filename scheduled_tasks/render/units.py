@@ -24,7 +24,7 @@ from scheduled_tasks.render.user_manager import dropped_directives, for_user
 from scheduled_tasks.schedule import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from jinja2 import Environment
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}"
 NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
 CREDENTIAL = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+MAX_LINE = 1 << 20  # bytes; systemd ignores a unit with a longer line (LONG_LINE_MAX)
 # systemd 257 reads these characters and then loses them on the way to systemd-executor, so that the service fails.
 UNMOUNTABLE, UNLOADABLE = "\"'", " \\"
 
@@ -74,7 +75,14 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
         units |= _watch_units(host)
     if host.is_user:
         units = for_user(units)
+    _require_short_lines(units)
     return UnitSet(units if host.standalone else units | {names.JOBS: jobs_json(clocks)})
+
+
+def _require_short_lines(units: Mapping[str, str]) -> None:
+    for path, text in units.items():
+        if len(text) > MAX_LINE // 4 and any(len(line.encode()) >= MAX_LINE for line in text.splitlines()):
+            raise escape.UnwritableValueError(f"{path} has a line of more than 1 MiB: put fewer jobs into a clock")
 
 
 def unsupported_options(clocks: Iterable[ClockSpec], host: Host) -> list[str]:

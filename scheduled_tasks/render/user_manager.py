@@ -17,6 +17,7 @@ SYSTEM_ONLY = frozenset(
         *("IPAddressAllow", "IPAddressDeny", "DevicePolicy", "IOWeight"),
         *("CapabilityBoundingSet", "ProtectKernelLogs", "ProtectClock", "ProtectHostname", "PrivateDevices"),
         *("PrivateUsers", "PrivateTmp", "PrivateMounts", "ProtectSystem", "ProtectHome", "ReadWritePaths"),
+        *("TemporaryFileSystem",),
         *("ProtectKernelTunables", "ProtectKernelModules", "ProtectControlGroups", "ProtectProc", "ProcSubset"),
     }
 )

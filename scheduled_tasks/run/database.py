@@ -118,7 +118,7 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
         SchemaMissingError: it lacks our tables.
         ConfigurationError: it refuses the statement, for example for lack of a privilege.
     """
-    global _connection, _connected_at  # noqa: PLW0603 - the connection belongs to the process, as the run does
+    global _connection, _connected_at
     fresh = _connection is None
     if _connection is None:
         _connection, _connected_at = open_connection("run-task"), time.monotonic()
@@ -142,7 +142,7 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
     ) as error:
         raise ServiceUnavailableError(f"PostgreSQL refuses: {_one_line(error)}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        _connection = None
+        close()
         if retry and not fresh:
             return execute(statement, values, retry=False)
         raise ServiceUnavailableError(f"PostgreSQL went away: {_one_line(error)}") from error

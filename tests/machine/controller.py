@@ -153,7 +153,12 @@ class Controller:
         return "\n".join((f"{'step':44} {'ran':>4} {'changed':>7} {'seconds':>7}", *rows))
 
 
-def set_up(folder: Path, machines: dict[str, Machine], variables: dict[str, object]) -> Controller:
+def set_up(
+    folder: Path,
+    machines: dict[str, Machine],
+    variables: dict[str, object],
+    host_variables: dict[str, dict[str, object]] | None = None,
+) -> Controller:
     """Build the collection, install it from its file and copy the user's repository; return the controller."""
     shutil.copytree(SHOP, folder / "shop")
     (folder / "ansible.cfg").write_text(
@@ -164,7 +169,7 @@ def set_up(folder: Path, machines: dict[str, Machine], variables: dict[str, obje
     source = copy_repository(folder / "source")
     dist = folder / "shop/dist"
     galaxy = [str(ANSIBLE / "ansible-galaxy"), "collection"]
-    controller = Controller(folder, machines, variables)
+    controller = Controller(folder, machines, variables, host_variables or {})
     for arguments in (
         [*galaxy, "build", str(source), f"--output-path={dist}"],
         [*command("how-to/deploy.md", "plays", "ansible-galaxy"), "--offline"],

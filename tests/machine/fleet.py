@@ -5,13 +5,11 @@ Each has a project whose tasks insert a row, so that a test can compare what was
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ import psycopg
 from scheduled_tasks.operate import migrations
 from tests.machine import vm_python
 from tests.machine.machine import REPOSITORY, Machine, booted
+from tests.machine.postgresql import by_tcp
 from tests.own_postgresql import Server, own_server
 
 if TYPE_CHECKING:
@@ -180,43 +179,5 @@ def postgresql(connections: int) -> Iterator[tuple[Server, str]]:
             connection.execute(
                 "CREATE TABLE effect (what text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())"
             )
-        with _by_tcp(server.socket) as port:
+        with by_tcp(server.socket) as port:
             yield server, f"postgresql://postgres@127.0.0.1:{port}/postgres"
-
-
-@contextmanager
-def _by_tcp(path: Path) -> Iterator[int]:
-    """A loopback port that forwards to a Unix socket, the only one on which the embedded server listens."""
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            there, back = await asyncio.open_unix_connection(str(path))
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(pump(reader, back), pump(there, writer))
-
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield int(server.sockets[0].getsockname()[1])
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()

@@ -57,7 +57,7 @@ class Jobs:
     def write_into(self, root: Path, folder: Path, host: Host) -> None:
         """Render the clock and write its units and scripts below a root directory."""
         path = folder / f"{self.clock}.py"
-        text = "from shop.tasks.booking import count, recount\nfrom scheduled_tasks import Clock\n"
+        text = "from shop.tasks.booking import count, recount, remind\nfrom scheduled_tasks import Clock, app\n"
         path.write_text(f'{text}scheduler = Clock(timezone="UTC", {self.options})\n' + "\n".join(self.lines) + "\n")
         if str(GOLDEN) not in sys.path:
             sys.path.insert(0, str(GOLDEN))

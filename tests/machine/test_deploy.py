@@ -14,7 +14,7 @@ import pytest
 from tests.documented import commands
 from tests.machine.controller import listed_files, read_play
 from tests.machine.machine import wait_for
-from tests.machine.rendered import OUT, Jobs, host, start
+from tests.machine.rendered import OUT, Jobs, host, start, values
 
 if TYPE_CHECKING:
     from tests.machine.machine import Machine
@@ -35,8 +35,8 @@ scheduler.add_job(cancel_expired_bookings, "cron", [app], id="cancel", second="*
 """
 # psycopg connects to a socket, httpx by TCP to a name that has to be resolved.
 CONNECTS = f"""
-import httpx, psycopg
-with psycopg.connect("postgresql:///scheduled_tasks?host=/run/postgresql") as connection:
+import httpx, os, psycopg
+with psycopg.connect(open(os.environ["CREDENTIALS_DIRECTORY"] + "/database_url").read()) as connection:
     [user] = connection.execute("SELECT current_user").fetchone()
 open("{OUT}/connected", "w").write(f"{{httpx.get('http://localhost:8097/').status_code}} {{user}}")
 """
@@ -137,7 +137,7 @@ def test_no_job_has_an_exposure_above_1_2(deployed: Machine) -> None:
 
 
 def test_a_hardened_job_can_connect_to_postgresql_and_http(deployed: Machine, tmp_path: Path) -> None:
-    jobs = Jobs("connects", f'user="scheduled-tasks", read_write_paths=["{OUT}"]')
+    jobs = Jobs("connects", f'read_write_paths=["{OUT}"]')
     jobs.add("to_others", CONNECTS, shell="/opt/scheduled-tasks/current/bin/python")
     jobs.put_on(deployed, tmp_path, host())
     deployed.run("systemd-run", "--unit=web", "python3", "-m", "http.server", "8097", "--bind=127.0.0.1")
@@ -178,8 +178,46 @@ def test_postgresql_listens_on_its_socket_only(deployed: Machine) -> None:
 
 def test_a_task_can_neither_switch_a_flag_nor_change_a_table(deployed: Machine) -> None:
     assert query(deployed, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == "root"
+    url = deployed.run("cat", "/etc/scheduled-tasks/credentials/current/database_url").stdout
     for statement in ("UPDATE feature SET is_active = true", "DELETE FROM task_run", "ALTER TABLE booking ADD x int"):
-        psql = ["psql", "--no-psqlrc", "--dbname=scheduled_tasks", f"--command={statement}"]
-        done = deployed.run("runuser", "--user=scheduled-tasks", "--", *psql, check=False, folder="/")
+        done = deployed.run("psql", "--no-psqlrc", f"--command={statement}", url, check=False)
         assert done.returncode == 1
         assert "permission denied" in done.stderr or "must be owner" in done.stderr
+
+
+def test_the_role_of_the_jobs_has_a_password_that_only_root_can_read_and_a_limit(deployed: Machine) -> None:
+    url = deployed.run("cat", "/etc/scheduled-tasks/credentials/current/database_url").stdout
+    password = (deployed.root / "etc/scheduled-tasks/postgresql-password").read_text()
+    assert url == f"postgresql://scheduled-tasks:{password}@/scheduled_tasks?host=/run/postgresql"
+    assert len(password) >= 43
+    for path in ("postgresql-password", "credentials/current/database_url"):
+        assert deployed.run("stat", "--format=%a %U", f"/etc/scheduled-tasks/{path}").stdout == "600 root\n"
+    wrong = url.replace(password, "guessed")
+    done = deployed.run("psql", "--no-psqlrc", "--command=SELECT 1", wrong, check=False)
+    assert "password authentication failed" in done.stderr
+    role = "rolconnlimit, rolconfig FROM pg_roles WHERE rolname = 'scheduled-tasks'"
+    limit, _, timeouts = query(deployed, f"SELECT {role}").partition("|")
+    assert limit == "75"
+    assert "statement_timeout=1h" in timeouts
+    logs = deployed.run("sh", "-c", "cat /var/log/postgresql/*; journalctl --no-pager").stdout
+    assert password not in logs
+    assert (
+        query(deployed, "SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid WHERE rolname = 'scheduled-tasks'")
+        == "t"
+    )
+
+
+def test_each_job_has_a_user_of_its_own(deployed: Machine) -> None:
+    assert values(deployed, SERVICE, "DynamicUser", "User") == ["yes", "clock-often-cancel"]
+    assert deployed.run("id", "scheduled-tasks", check=False).returncode == 1
+
+
+def test_a_lost_line_of_pg_hba_is_restored_and_the_others_stay(deployed: Machine) -> None:
+    [path] = query(deployed, "SHOW hba_file").split()
+    before = deployed.run("cat", path).stdout
+    assert before.splitlines()[1] == 'local "scheduled_tasks" "scheduled-tasks" scram-sha-256'
+    deployed.run("sed", "-i", "1,3d", path)
+    query(deployed, "SELECT pg_reload_conf()")
+    assert play(deployed, "--tags=database") == ["postgresql | Create the database and its roles"]
+    assert deployed.run("cat", path).stdout == before
+    assert deployed.run("stat", "--format=%U:%a", path).stdout == "postgres:640\n"

@@ -21,7 +21,7 @@ import pytest
 from tests.machine.conftest import COMMANDS
 from tests.machine.controller import REPOSITORY, SECRET, SHOP, Controller, set_up, wheelhouse
 from tests.machine.machine import Machine, booted, rebooted, wait_for
-from tests.machine.postgresql import postgresql
+from tests.machine.postgresql import OPERATORS, TASKS, Database, postgresql
 from tests.roots import debian_12, debian_13, lacking, require
 
 pytestmark = pytest.mark.xdist_group("fleet")  # two machines for all of them
@@ -30,7 +30,10 @@ RECOUNT = "clock-nightly-recount.service"
 NIGHTLY = ["clock-nightly-recount.timer", "clock-nightly-remind.timer"]
 # The clocks' hours, and the one to change to: such that nothing falls due of itself while the tests run.
 FIRST, SECOND, OTHER = (3, 4, 5) if 6 <= datetime.now(ZoneInfo("Europe/Paris")).hour < 22 else (13, 14, 15)
-STAY = "srv/stay"
+STAY, PRY = "srv/stay", "srv/pry.py"
+STATIC_USER: dict[str, object] = {
+    "scheduled_tasks_user": "shop"
+}  # of one host; on the other each job has a user of its own
 SETTING = '{"scheduled_tasks_settings": {"x": "%s"}}'
 TABLE = REPOSITORY / ".cache/fleet.txt"  # what each play took, for people
 DEPLOYED = {
@@ -41,31 +44,33 @@ DEPLOYED = {
     "/etc/scheduled-tasks/credentials": "700 root root",
     "/etc/scheduled-tasks/credentials/current": "700 root root",
     "/etc/scheduled-tasks/credentials/current/database_url": "600 root root",
+    "/etc/scheduled-tasks/credentials/current/operators_database_url": "600 root root",
     "/usr/local/bin/clocks": "755 root root",
     "/usr/local/bin/run-task": "755 root root",
 }
 
 
 @pytest.fixture(scope="module")
-def administrator() -> Iterator[tuple[str, str]]:
-    """The database's URL for the hosts, and for the tests."""
+def database() -> Iterator[Database]:
+    """The hosts' database, which they reach by TCP and TLS."""
     require(lacking("booting machines", COMMANDS))
-    with postgresql(SECRET) as urls:
-        yield urls
+    with postgresql(SECRET) as database:
+        yield database
 
 
 @pytest.fixture(scope="module")
-def fleet(administrator: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+def fleet(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
     """The controller, and two hosts as debootstrap makes them."""
     folder = tmp_path_factory.mktemp("controller")
     variables: dict[str, object] = {
-        "vault_database_url": administrator[0],
+        **database.variables,
         "scheduled_tasks_wheelhouse": str(wheelhouse(SHOP / "requirements.txt", REPOSITORY / "requirements/build.txt")),
         "scheduled_tasks_cache": str(folder / "cache"),
         "scheduled_tasks_require_synchronised_clock": False,  # it is the test machine's
     }
     with booted("app1", debian_13()) as app1, booted("app2", debian_12()) as app2:
-        controller = set_up(folder, {"app1": app1, "app2": app2}, variables)
+        database.introduce_to(app1, app2)
+        controller = set_up(folder, {"app1": app1, "app2": app2}, variables, {"app2": dict(STATIC_USER)})
         controller.replace("shop/clocks/nightly.py", "hour=4", f"hour={SECOND}")
         controller.replace("shop/clocks/nightly.py", "hour=3", f"hour={FIRST}")
         controller.replace("shop/clocks/weekly.py", "hour=8", f"hour={FIRST}")
@@ -75,8 +80,8 @@ def fleet(administrator: tuple[str, str], tmp_path_factory: pytest.TempPathFacto
         print(f"\n{controller.show_table()}")  # noqa: T201 - `pytest -s` shows it
 
 
-def rows(administrator: tuple[str, str], sql: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(administrator[1]) as connection:
+def rows(database: Database, sql: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(database.administrator) as connection:
         return connection.execute(sql.encode()).fetchall()
 
 
@@ -118,7 +123,7 @@ def test_a_host_without_bootstrap_reports_the_packages_it_lacks(fleet: Controlle
     assert "run 'apt-get install python3 python3-venv' on it" in " ".join(play.output.split())
 
 
-def test_one_command_deploys_fresh_hosts(fleet: Controller, administrator: tuple[str, str]) -> None:
+def test_one_command_deploys_fresh_hosts(fleet: Controller, database: Database) -> None:
     fleet.play("first deploy")
     for machine in fleet.machines.values():
         assert timers(machine) == [*NIGHTLY, "clock-watch.timer", "clock-weekly-remind.timer"]
@@ -127,11 +132,77 @@ def test_one_command_deploys_fresh_hosts(fleet: Controller, administrator: tuple
         assert version_run(machine) == "1"
         assert machine.run("clocks", "check").stdout == "ok: this release can be activated here\n"
         assert machine.run("clocks", "plan").stdout == "nothing to do: the timers match the clock files\n"
-    assert rows(administrator, "SELECT host, status FROM task_run ORDER BY host") == [
+    assert rows(database, "SELECT host, status FROM task_run ORDER BY host") == [
         ("app1", "ended"),
         ("app2", "ended"),
     ]
-    assert rows(administrator, "SELECT name, is_active FROM feature") == [("SEND_MAIL", True)]
+    assert rows(database, "SELECT name, is_active FROM feature") == [("SEND_MAIL", True)]
+
+
+# What a task of ill will tries with what it has.
+PRYING = """
+import os
+import psycopg
+from scheduled_tasks import setting
+
+def attempt(act):
+    try:
+        return repr(act())
+    except Exception as error:
+        return type(error).__name__
+
+statements = (
+    "UPDATE feature SET is_active = NOT is_active",
+    "DROP TABLE task_run",
+    "DELETE FROM task_run",
+    "ALTER TABLE reservation ADD spoiled int",
+    "SET ROLE shop_operators",
+)
+found = {}
+with psycopg.connect(setting("database_url"), autocommit=True) as connection:
+    found["role"] = connection.execute("SELECT current_user").fetchone()[0]
+    found["TLS"] = connection.pgconn.ssl_in_use
+    connection.execute("INSERT INTO reservation (customer) VALUES ('a task')")
+    for statement in statements:
+        found[statement] = attempt(lambda: connection.execute(statement).rowcount)
+for path in (
+    "/etc/scheduled-tasks/credentials/current/operators_database_url",
+    "/run/credentials/clock-watch.service/operators_database_url",
+    os.environ["CREDENTIALS_DIRECTORY"] + "/operators_database_url",
+):
+    found[os.path.dirname(path).rpartition("/")[2]] = attempt(open(path).read)
+found["setting"] = attempt(lambda: setting("operators_database_url"))
+logging.getLogger(__name__).info("pried", extra={"found": found})
+"""
+
+
+def test_jobs_have_the_role_of_the_tasks_and_only_the_watch_that_of_operators(
+    fleet: Controller, database: Database
+) -> None:
+    for machine in fleet.machines.values():
+        (machine.root / PRY).write_text(PRYING)
+        version_run(machine)
+        (machine.root / PRY).unlink()
+        [found] = [line["found"] for line in machine.log_lines(RECOUNT) if "found" in line]
+        assert found == {
+            "role": TASKS,
+            "TLS": True,
+            "UPDATE feature SET is_active = NOT is_active": "InsufficientPrivilege",
+            "DROP TABLE task_run": "InsufficientPrivilege",
+            "DELETE FROM task_run": "InsufficientPrivilege",
+            "ALTER TABLE reservation ADD spoiled int": "InsufficientPrivilege",
+            "SET ROLE shop_operators": "InsufficientPrivilege",
+            "current": "PermissionError",
+            "clock-watch.service": "FileNotFoundError",
+            RECOUNT: "FileNotFoundError",
+            "setting": "ConfigurationError",
+        }
+        machine.run("systemctl", "start", "--wait", "clock-watch.service")
+        assert machine.run("clocks", "doctor", check=False).stdout == "healthy\n"
+    owners = rows(database, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = current_schema()")
+    assert owners == [(OPERATORS,)]
+    assert rows(database, "SELECT customer FROM reservation") == [("a task",), ("a task",)]
+    assert rows(database, "SELECT count(*) FROM host WHERE heartbeat_at > now() - interval '2 min'") == [(2,)]
 
 
 def test_in_a_foreign_project_the_commands_of_a_host_run_none_of_its_code(fleet: Controller) -> None:
@@ -180,9 +251,7 @@ def test_a_dry_run_predicts_exactly_what_the_run_then_changes(fleet: Controller)
     assert not (fleet.machines["app1"].root / "opt/.scheduled-tasks-dry-run").exists()
 
 
-def test_a_running_job_ends_on_its_old_code_and_a_removed_clock_is_gone(
-    fleet: Controller, administrator: tuple[str, str]
-) -> None:
+def test_a_running_job_ends_on_its_old_code_and_a_removed_clock_is_gone(fleet: Controller, database: Database) -> None:
     app1 = fleet.machines["app1"]
     (app1.root / STAY).touch()
     app1.run("systemctl", "start", RECOUNT)
@@ -201,7 +270,7 @@ def test_a_running_job_ends_on_its_old_code_and_a_removed_clock_is_gone(
     assert [line for line in later.splitlines() if line not in kept.splitlines()] != []
     for machine in fleet.machines.values():
         assert timers(machine) == [*NIGHTLY, "clock-watch.timer"]
-    assert rows(administrator, "SELECT DISTINCT status FROM task_run") == [("ended",)]
+    assert rows(database, "SELECT DISTINCT status FROM task_run") == [("ended",)]
 
 
 @pytest.mark.parametrize(
@@ -265,10 +334,11 @@ def test_a_clock_on_two_hosts_that_share_no_database_is_rejected(fleet: Controll
     local = ("--tags=install", "--limit=app1", "-e", "scheduled_tasks_postgresql_local=true")
     play = fleet.play("a clock on two hosts, no shared database", *local, fails=True)
     assert "so nightly would run on several hosts" in " ".join(play.output.split())
-    fleet.host_variables["app2"] = {"scheduled_tasks_database_url": f"postgresql://shop:{SECRET}@127.0.0.1/other"}
+    other = {"scheduled_tasks_database_url": f"postgresql://shop:{SECRET}@127.0.0.1/other"}
+    fleet.host_variables["app2"] = STATIC_USER | other
     play = fleet.play("a clock on two hosts, each its database", "--limit=app1", "-e", SETTING % "new", fails=True)
     assert "app2 and this host do not share a database" in " ".join(play.output.split())
-    del fleet.host_variables["app2"]
+    fleet.host_variables["app2"] = dict(STATIC_USER)
     for machine in fleet.machines.values():
         assert machine.run("clocks", "plan", check=False).returncode == 0
 
@@ -337,9 +407,8 @@ def test_if_a_later_host_fails_it_stays_as_it_was_and_earlier_hosts_are_done(fle
 def test_manual_changes_are_reverted(fleet: Controller) -> None:
     app1 = fleet.machines["app1"]
     app1.run("sh", "-ec", "cd /etc/scheduled-tasks; chmod 600 $(readlink -f config.toml); chmod 755 credentials")
-    app1.run("sh", "-ec", "echo '# mine' >>/usr/local/bin/clocks; usermod --shell /bin/sh scheduled-tasks")
+    app1.run("sh", "-ec", "echo '# mine' >>/usr/local/bin/clocks")
     mended = [
-        "install | Create the services' user",
         "config | Create the folders of the configuration",
         "config | Write the configuration",
         "host | Install the operator's commands",
@@ -386,25 +455,25 @@ def test_a_controller_killed_half_way_leaves_a_state_that_the_next_run_completes
     assert version_run(app1) == "4"
 
 
-def runs_of_app1(administrator: tuple[str, str]) -> dict[str, int]:
+def runs_of_app1(database: Database) -> dict[str, int]:
     sql = "SELECT job, count(*) FROM task_run WHERE host = 'app1' AND clock = 'nightly' GROUP BY job"
-    return {str(job): int(str(count)) for job, count in rows(administrator, sql)}
+    return {str(job): int(str(count)) for job, count in rows(database, sql)}
 
 
 def test_after_a_reboot_the_timers_are_there_and_each_missed_job_is_caught_up_once(
-    fleet: Controller, administrator: tuple[str, str]
+    fleet: Controller, database: Database
 ) -> None:
-    before = runs_of_app1(administrator)
+    before = runs_of_app1(database)
     app1 = fleet.machines["app1"]
     app1.run("touch", "--date=3 days ago", *[f"/var/lib/systemd/timers/stamp-{timer}" for timer in NIGHTLY])
     fleet.machines["app1"] = app1 = rebooted(app1)
     assert timers(app1) == [*NIGHTLY, "clock-watch.timer"]
     caught_up = {"recount": before["recount"] + 1, "remind": before.get("remind", 0) + 1}
-    wait_for("a run of each", lambda: runs_of_app1(administrator) == caught_up, seconds=30)
+    wait_for("a run of each", lambda: runs_of_app1(database) == caught_up, seconds=30)
     # No start is queued any more, so no job runs a second time.
     wait_for("their ends", lambda: not app1.run("systemctl", "list-jobs", "--no-legend").stdout, seconds=30)
     assert fleet.play("no change after a reboot", "--limit=app1").changed == {"app1": []}
-    assert runs_of_app1(administrator) == caught_up
+    assert runs_of_app1(database) == caught_up
 
 
 def test_three_releases_are_kept(fleet: Controller) -> None:
@@ -425,7 +494,7 @@ def test_a_removal_waits_for_a_running_job_and_keeps_its_code(fleet: Controller)
     assert [line["version"] for line in app1.log_lines(RECOUNT) if "version" in line][-1] == "4"
 
 
-def test_a_removal_leaves_no_trace_but_the_database(fleet: Controller, administrator: tuple[str, str]) -> None:
+def test_a_removal_leaves_no_trace_but_the_database(fleet: Controller, database: Database) -> None:
     predicted = fleet.play("remove, dry run", "--check", playbook="remove").changed
     assert timers(fleet.machines["app2"]) == [*NIGHTLY, "clock-watch.timer"]
     assert fleet.play("remove", playbook="remove").changed == predicted
@@ -435,7 +504,7 @@ def test_a_removal_leaves_no_trace_but_the_database(fleet: Controller, administr
         )
         assert machine.run("sh", "-c", find, check=False).stdout == ""
         assert not any((machine.root / "usr/local/bin" / name).exists() for name in ("clocks", "run-task"))
-        assert machine.run("id", "scheduled-tasks", check=False).returncode == 1
+        assert machine.run("id", "shop", check=False).returncode == 1
         assert timers(machine) == []
-    assert rows(administrator, "SELECT count(*) > 0 FROM task_run") == [(True,)]
+    assert rows(database, "SELECT count(*) > 0 FROM task_run") == [(True,)]
     assert fleet.play("remove again", playbook="remove").changed == {"app1": [], "app2": []}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scheduled_tasks.clock_job import MAX_NAME
+from scheduled_tasks.options import MAX_STRING
 from tests.machine.machine import wait_for
 from tests.machine.rendered import OUT, Jobs, host, start, values
 
@@ -124,6 +126,27 @@ def test_each_attempt_has_the_full_timeout(machine: Machine, limits: Jobs) -> No
     start(machine, service)
     wait_for("the end", lambda: values(machine, service, "ActiveState") == ["failed"], seconds=20)
     assert attempts(machine, "hangs") == 2
+
+
+def test_the_longest_names_and_arguments_that_are_accepted_start_and_their_failure_is_recorded(
+    machine: Machine, tmp_path: Path
+) -> None:
+    jobs, job = Jobs("c" * MAX_NAME, "memory_max='100M'"), "j" * MAX_NAME
+    args = MAX_STRING - len('--args=[{"@": "app"}, ""]')
+    kwargs = MAX_STRING - len('--kwargs={"days": ""}')
+    options = (
+        f'args=[app, "%" * {args}], kwargs={{"days": "$" * {kwargs}}}, environment={{"X": "x" * {MAX_STRING - 2}}}'
+    )
+    jobs.add(job, f"printf %s ${{#X}} >{OUT}/longest; exit 1", f'{options}, read_write_paths=["{OUT}"]', task="remind")
+    jobs.put_on(machine, tmp_path, host(clocks_command="/bin/true"))
+    assert machine.run("systemd-analyze", "verify", "--man=no", jobs.service(job)).stderr == ""
+    start(machine, jobs.service(job))
+    assert values(machine, jobs.service(job), "Result", "ExecMainStatus") == ["exit-code", "1"]
+    assert (machine.root / OUT.lstrip("/") / "longest").read_text() == str(MAX_STRING - 2)
+    hook = f"clock-failed@{jobs.service(job)}"
+    wait_for("the hook's end", lambda: values(machine, hook, "ActiveState") == ["inactive"], seconds=60)
+    assert values(machine, hook, "LoadState", "Result") == ["loaded", "success"]
+    assert values(machine, hook, "ExecMainStartTimestampMonotonic") != ["0"]
 
 
 def test_jobs_beyond_the_concurrency_wait_and_none_is_lost_or_has_less_time(machine: Machine, tmp_path: Path) -> None:

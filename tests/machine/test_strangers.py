@@ -57,9 +57,11 @@ scheduled_tasks:
       features: {package}.features:FeatureToggle
       app: {app}
       timezone: Europe/Paris
+      tasks_role: shop_tasks
     scheduled_tasks_packages: ["{{{{ inventory_dir | dirname }}}}"]
     scheduled_tasks_requirements: "{{{{ inventory_dir | dirname }}}}/requirements.txt"
     scheduled_tasks_database_url: "{{{{ vault_database_url }}}}"
+    scheduled_tasks_operators_database_url: "{{{{ vault_operators_database_url }}}}"
 """
 SERVICE = "clock-often-look.service"
 
@@ -103,9 +105,10 @@ def test_a_strangers_project_is_deployed_and_its_job_fires(  # noqa: PLR0913, PL
     project = moved_in(name, package, app, look, tmp_path)
     monkeypatch.setattr(controller, "SHOP", project)
     build = controller.REPOSITORY / "requirements/build.txt"
-    with server.postgresql(controller.SECRET) as (url, _), booted("machine", debian_13()) as machine:
+    with server.postgresql(controller.SECRET) as database, booted("machine", debian_13()) as machine:
+        database.introduce_to(machine)
         variables = {
-            "vault_database_url": url,
+            **database.variables,
             "scheduled_tasks_wheelhouse": str(controller.wheelhouse(project / "requirements.txt", build)),
             "scheduled_tasks_cache": str(tmp_path / "cache"),
             "scheduled_tasks_require_synchronised_clock": False,  # it is the test machine's

@@ -34,5 +34,5 @@ def test_a_wheel_brings_both_commands(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     [entry_points] = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
     assert archive.read(entry_points).decode() == (
-        "[console_scripts]\nclocks = scheduled_tasks.cli:main\nrun-task = scheduled_tasks.run.main:entry\n"
+        "[console_scripts]\nclocks = scheduled_tasks.cli.__main__:clocks\nrun-task = scheduled_tasks.run.main:entry\n"
     )

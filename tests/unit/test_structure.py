@@ -40,6 +40,7 @@ ORDER = (
         "domains",
         "clocks",
         "clock",
+        "clock_arguments",
         "clock_job",
         "clock_data",
         "clock_file",

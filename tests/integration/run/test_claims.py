@@ -244,6 +244,27 @@ def test_without_postgresql_a_run_retries_and_then_spools_that_it_did_not_begin(
     assert by_watch(shop, "slots.work").statuses == ["started", "ended"]
 
 
+def test_a_run_that_gave_up_waiting_for_a_lock_leaves_no_claim_behind(
+    shop: Project, connection: Database, database_url: str, tmp_path: Path
+) -> None:
+    state = tmp_path / "scheduled-tasks"
+    kept = {
+        "STATE_DIRECTORY": str(state / "results/clock-shop-work"),
+        "SCHEDULED_TASKS_DATABASE_RETRY_TIMEOUT": "0.5",
+    }
+    with psycopg.connect(database_url) as owner:
+        owner.execute("LOCK TABLE task_run")
+        finished = shop.run("slots.work", *NAMED, **kept)
+        assert (finished.exit_code, finished.statuses) == (75, ["started", "failed"])
+        assert finished.end["reason"] == "PostgreSQL refuses: canceling statement due to lock timeout"
+        waiting = connection.execute("SELECT FROM pg_stat_activity WHERE application_name = 'run-task'").fetchall()
+        assert waiting == []  # so that nothing is carried out later
+    assert rows(connection) == []
+    assert reconcile(connection, state, host=HERE).results == 1
+    assert rows(connection, "status, attempt") == [("failed", 0)]
+    assert by_watch(shop, "slots.work").statuses == ["started", "ended"]
+
+
 def test_a_job_with_on_database_error_run_runs_although_postgresql_is_unreachable(
     shop: Project, connection: Database, closed_port: int, tmp_path: Path
 ) -> None:

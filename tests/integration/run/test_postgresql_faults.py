@@ -8,13 +8,16 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from scheduled_tasks.errors import ServiceUnavailableError
 from scheduled_tasks.operate import migrations
+from scheduled_tasks.run import current, database, record
 from tests.integration.run import support
 from tests.machine.machine import wait_for
 from tests.own_postgresql import Server, own_server
@@ -69,6 +72,25 @@ def test_a_run_waits_for_a_postgresql_that_hangs(server: Server, run: Run) -> No
     finished = running.finish()
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert server.query(ROWS) == [("ended", 1, 0)]
+
+
+def test_a_claim_that_a_hung_postgresql_reads_after_the_run_gave_up_does_not_come_into_being(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.query("TRUNCATE task_run")
+    monkeypatch.setenv("DATABASE_URL", server.url)
+    monkeypatch.setenv("SCHEDULED_TASKS_DATABASE_RETRY_TIMEOUT", "0.1")
+    monkeypatch.setattr(database, "ANSWER_TIMEOUT", 1.5)
+    monkeypatch.setattr(database, "CONNECT_TIMEOUT", 2)
+    run = current.Run("shop.work", "work", clock="shop", job="work")
+    run.slot_host, run.scheduled_at = "", datetime(2026, 11, 24, 6, tzinfo=UTC)
+    database.execute("SELECT 1", {})  # connects
+    [(process,)] = server.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'run-task'")
+    with server.suspended(), pytest.raises(ServiceUnavailableError):
+        record.open_run(run, record.ClaimTerms(), "")
+    alive = f"SELECT FROM pg_stat_activity WHERE pid = {process}"
+    wait_for("the end of the server's process", lambda: server.query(alive) == [], seconds=20)
+    assert server.query(ROWS) == []
 
 
 def test_a_run_waits_for_a_connection_if_none_is_left(server: Server, run: Run) -> None:

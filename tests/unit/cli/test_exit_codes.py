@@ -178,3 +178,20 @@ def test_the_table_has_every_exit_code_once() -> None:
     # Those of a run, which `clocks` never raises.
     used = {kind.exit_code for kind in classes(errors.ScheduledTasksError) if ".run." not in kind.__module__}
     assert used | {0, 2, 3, 130, 141} <= DOCUMENTED
+
+
+INTERRUPTED = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "scheduled_tasks.cli.doctor":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from scheduled_tasks.cli.__main__ import clocks
+clocks()
+"""
+
+
+def test_ctrl_c_while_the_commands_are_imported_ends_quietly() -> None:
+    done = subprocess.run([sys.executable, "-Pc", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")

@@ -5,7 +5,6 @@ Reads only, changes nothing, and needs only Python, even a version that is too o
 
 import argparse
 import ctypes
-import grp
 import hashlib
 import json
 import os
@@ -21,13 +20,12 @@ NOT_SYNCHRONISED = 0x40  # STA_UNSYNC of adjtimex(2)
 MARK = "Written by Ansible, the role scheduled_tasks"
 OLDEST_SYSTEMD = 252
 OLDEST_PYTHON = (3, 11)
-FIRST_LOGIN_UID = 1000  # Debian's first uid that is not a system user
 
 
 def main():
     """Probe the host and print the description."""
     parser = argparse.ArgumentParser()
-    for option in ("release", "opt", "etc", "user", "passwd", "database", "minimum-mb", "managed-files"):
+    for option in ("release", "opt", "etc", "user", "database", "minimum-mb", "managed-files"):
         parser.add_argument("--" + option)
     options = parser.parse_args()
     release = "{}-py{}.{}".format(options.release, *sys.version_info[:2])
@@ -43,7 +41,7 @@ def main():
         "current_config": current_config,
         "current_config_is_intact": matches_its_name(current_config),
         "release_count": len(os.listdir(options.opt + "/releases")) if os.path.isdir(options.opt + "/releases") else 0,
-        "has_user": has_user(options.user, options.passwd),
+        "has_user": has_user(options.user),
         "differs": [file["path"] for file in json.loads(options.managed_files) if differs(**file)],
     }
     print(json.dumps(description))
@@ -136,18 +134,16 @@ def hash_of(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def has_user(user, wanted):
-    """Whether the user exists with its own group and the wanted comment, home and shell."""
+def has_user(user):
+    """Whether the user exists, or none is wanted."""
     try:
-        entry = pwd.getpwnam(user)
-        group = grp.getgrgid(entry.pw_gid).gr_name
+        return not user or bool(pwd.getpwnam(user))
     except KeyError:
         return False
-    return group == user and wanted == "{}:{}:{}".format(entry.pw_gecos, entry.pw_dir, entry.pw_shell)
 
 
 def clashes(opt, user):
-    """Yield foreign files and users with one of the role's names."""
+    """Yield foreign files with one of the role's names, and a user that jobs must not have."""
     for command in ("/usr/local/bin/clocks", "/usr/local/bin/run-task"):
         if os.path.exists(command):
             with open(command, errors="replace") as file:
@@ -156,12 +152,8 @@ def clashes(opt, user):
     current = os.path.join(opt, "current")
     if os.path.exists(current) and not os.path.islink(current):
         yield "{} exists and is not a link: move it away.".format(current)
-    try:
-        uid = pwd.getpwnam(user).pw_uid
-    except KeyError:
-        return
-    if uid == 0 or uid >= FIRST_LOGIN_UID:
-        yield "The user {} exists and is not a system user (uid {}): rename it.".format(user, uid)
+    if user and has_user(user) and pwd.getpwnam(user).pw_uid == 0:
+        yield "scheduled_tasks_user is {}, and root's jobs could change anything: name another user.".format(user)
 
 
 def database_error(address):
