@@ -2,7 +2,7 @@
 
 Masked is what looks like a secret (a value named `password`, a header, the user of a URL, a private key), and what this
 process was given as one: its credentials, and the variables of its environment with such names. Every pattern takes
-linear time, because a task can log anything. decisions/0016-secrets.md says why this is a list of our own.
+linear time, because a task can log anything. decisions/0019-secrets.md says why this is a list of our own.
 """
 
 from __future__ import annotations

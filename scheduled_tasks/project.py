@@ -11,20 +11,19 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
-from textwrap import indent
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from scheduled_tasks.clock_file import clock_files, read_clocks
 from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.errors import ConfigurationError, NotRootError, ServiceUnavailableError
 from scheduled_tasks.features import Feature
 from scheduled_tasks.options import read_options
-from scheduled_tasks.project_process import ProjectProcess, UnansweredError
+from scheduled_tasks.project_process import ask_project, note
 from scheduled_tasks.render.host import OLDEST_SYSTEMD, Host
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from psycopg.abc import Buffer, Loader
 
@@ -72,28 +71,7 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
     package = configuration.require("clocks")
     # A package of the project is imported to find its folder.
     files = ask_project(lambda: [(name, str(path)) for name, path in clock_files(package)], f"clocks = {package!r}")
-    return read_clocks([(name, Path(path)) for name, path in files], reading, _note)
-
-
-def _note(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-
-
-def ask_project(answer: Callable[[], Any], source: str) -> Any:
-    """Call a function that executes the project's own code in a child process; return its JSON value.
-
-    Raises:
-        ConfigurationError: the function raises one of our errors, or the code lets it give no answer; `source` names
-            the code.
-    """
-    with ProjectProcess(lambda _request: answer()) as process:
-        try:
-            answered, printed = process.ask()
-        except UnansweredError as error:
-            raise ConfigurationError(f"{source}: the code {error}") from error
-    if printed:
-        _note(f"{source}: the code printed:\n{indent(printed, '    ')}")
-    return answered
+    return read_clocks([(name, Path(path)) for name, path in files], reading, note)
 
 
 def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:

@@ -21,6 +21,7 @@ import time
 import traceback
 import warnings
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
@@ -193,6 +194,28 @@ class ProjectProcess:
         except ProcessLookupError:  # it has not become the leader of its group yet
             os.kill(pid, signal.SIGKILL)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def ask_project(answer: Callable[[], Any], source: str) -> Any:
+    """Call a function that executes the project's own code in a child process; return its JSON value.
+
+    Raises:
+        ConfigurationError: the function raises one of our errors, or the code lets it give no answer; `source` names
+            the code.
+    """
+    with ProjectProcess(lambda _request: answer()) as process:
+        try:
+            answered, printed = process.ask()
+        except UnansweredError as error:
+            raise ConfigurationError(f"{source}: the code {error}") from error
+    if printed:
+        note(f"{source}: the code printed:\n{indent(printed, '    ')}")
+    return answered
+
+
+def note(text: str) -> None:
+    """Tell the user what the project's code printed; standard output is for our own results."""
+    sys.stderr.write(f"{text}\n")
 
 
 def _serve(connection: socket.socket, printing: int, answer: Callable[[Any], Any]) -> NoReturn:

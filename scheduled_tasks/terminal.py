@@ -25,6 +25,11 @@ def printable(text: str) -> str:
     return _ACTIVE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def one_line(text: str) -> str:
+    """The text, `printable`, with its line breaks shown: in a table they would make a row of their own."""
+    return printable(text).replace("\n", "\\n")
+
+
 class EscapingStream:
     """A text stream that escapes what is written to it; everything else is the stream's own."""
 

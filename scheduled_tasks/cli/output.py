@@ -23,7 +23,7 @@ from scheduled_tasks.errors import FilesError, NotRootError, ScheduledTasksError
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.operate.watch.watch_state import watch_problem
 from scheduled_tasks.render.names import Places
-from scheduled_tasks.terminal import escaping_output, printable
+from scheduled_tasks.terminal import escaping_output, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -190,7 +190,7 @@ def _lines(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[st
     """The lines of a table that is as wide as it needs to be: programs and grep read it."""
     from rich.cells import cell_len  # slow to import, and programs ask for JSON
 
-    cells = [list(columns), *(list(map(printable, row)) for row in rows)]
+    cells = [list(columns), *(list(map(one_line, row)) for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
@@ -213,7 +213,7 @@ def rich_table(
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        cells = [Text(printable(cell)) for cell in row]
+        cells = [Text(one_line(cell)) for cell in row]
         if style_of:
             cells[1].stylize(style_of(cells[1].plain))
         table.add_row(*cells)

@@ -16,13 +16,13 @@ from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import (
-    ask_project,
     configured_features,
     configured_host,
     enabled_clocks,
     load_configuration,
     open_database,
 )
+from scheduled_tasks.project_process import ask_project
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import context

@@ -7,6 +7,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from functools import partial
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -253,7 +254,8 @@ def show(*, run: str, as_json: bool) -> None:
         return
     for key, value in row._asdict().items():
         if value not in {None, ""}:
-            click.echo(f"{key:14} {shown(value) if isinstance(value, datetime) else value}")
+            text = shown(value) if isinstance(value, datetime) else str(value)
+            click.echo(f"{key:14} {indent(text, ' ' * 15).lstrip()}")  # no line of an error is a line of ours
     if unit:
         click.echo(f"{'unit':14} {unit}")
     if len(attempts) > 1:

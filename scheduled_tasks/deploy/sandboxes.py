@@ -28,6 +28,7 @@ from scheduled_tasks.render.unit_file import section_text
 from scheduled_tasks.render.unit_set import UnitSet
 
 TRIAL_SECONDS = 60
+MAX_OUTPUT, MAX_TEXT = 1 << 20, 4000  # bytes that a trial can write, characters of a line that are read
 MAX_TRIALS = 32  # at once, and in all: a project has a handful of sandboxes
 UNIT = "scheduled-tasks-trial"
 RESOLVER = Path("/etc/resolv.conf")
@@ -83,6 +84,7 @@ class Sandbox:
             "Type": "oneshot",
             "ExecStart": command_line(command, "--probe", *self.tasks),
             "TimeoutStartSec": str(TRIAL_SECONDS),
+            "LimitFSIZE": str(MAX_OUTPUT),
             "StandardOutput": f"file:{output}",
             "StandardError": f"file:{output.with_suffix('.err')}",
         }
@@ -197,6 +199,7 @@ def _run(
         return {}
     folder = places.runtime / f"trials-{os.getpid()}"
     units = {digest: f"{UNIT}-{os.getpid()}-{number}.service" for number, digest in enumerate(chosen)}
+    _remove_abandoned(places, effects)
     effects.folder(folder)
     try:
         for digest, unit in units.items():
@@ -208,11 +211,11 @@ def _run(
         failed = [unit for unit in shown if shown[unit]["Result"] != "success"]
         answers = {}
         for digest, unit in units.items():
-            answer = _last_line(folder / f"{unit}.json")
+            answer = _read_answer(_last_line(folder / f"{unit}.json"))
             error = _last_line(folder / f"{unit}.err")
             result = shown[unit]["Result"]
             status = _STATUS.get(shown[unit]["ExecMainStatus"]) or error or f"it ended without an answer ({result})"
-            answers[digest] = (json.loads(answer), "") if answer.startswith("{") else ({}, status)
+            answers[digest] = ({}, status) if answer is None else (answer, "")
         effects.systemctl("reset-failed", failed)
         return answers
     finally:
@@ -223,9 +226,27 @@ def _run(
 
 def _last_line(path: Path) -> str:
     try:
-        return (path.read_text(errors="replace").strip().splitlines() or [""])[-1]
+        return (path.read_text(errors="replace").strip().splitlines() or [""])[-1][:MAX_TEXT]
     except FileNotFoundError:
         return ""
+
+
+def _read_answer(line: str) -> dict[str, str] | None:
+    """Read the answer of a trial, which the project's own modules could have written; None if it isn't one."""
+    try:
+        answer = {key: str(value) for key, value in json.loads(line).items()}
+        for text in (answer.get("address", ""), *answer.get("addresses", "").split()):
+            ipaddress.ip_address(text or "::")
+    except (ValueError, AttributeError):
+        return None
+    return answer
+
+
+def _remove_abandoned(places: Places, effects: Effects) -> None:
+    """Remove what is left of trials whose process was killed."""
+    for left in (*places.transient.glob(f"{UNIT}-*.service"), *places.runtime.glob("trials-*")):
+        if not Path("/proc", left.name.removeprefix(f"{UNIT}-").removeprefix("trials-").partition("-")[0]).exists():
+            effects.remove_folder(left) if left.is_dir() else effects.remove(left)
 
 
 # systemd.exec(5), "Process Exit Codes".
@@ -253,8 +274,9 @@ def _advice(sandbox: Sandbox, answer: Mapping[str, str], problem: str, command: 
     elif failed == "database":
         yield from _network_advice(sandbox, problem, answer.get("addresses", "").split())
     elif problem == _STATUS["243"]:
-        missing = [value.partition(":")[2] for value in sandbox.values.get("LoadCredential", ())]
-        yield f"these files must exist: {', '.join(path for path in missing if not Path(path).exists()) or missing}"
+        paths = [value.partition(":")[2] for value in sandbox.values.get("LoadCredential", ())]
+        missing = ", ".join(path for path in paths if not Path(path).exists())
+        yield f"these files must exist: {missing}" if missing else "see 'systemd-creds' for the encrypted ones"
     elif problem == _STATUS["226"]:
         paths = [path for value in sandbox.values.get("ReadWritePaths", ()) for path in shlex.split(value)]
         gone = [path for path in paths if not path.startswith("-") and not Path(path).exists()]

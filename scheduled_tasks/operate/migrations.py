@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import time
+from base64 import b64decode, b64encode
 from contextlib import suppress
 from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.project_process import ask_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -120,6 +122,17 @@ def pending(connection: psycopg.Connection[Any], packages: Iterable[str]) -> lis
 
 
 def _files(package: str) -> list[tuple[str, bytes]]:
+    """The names and contents of a package's migrations. The project's package is code, which is imported to find it."""
+    if package == OWN:
+        return _read(package)
+    read = ask_project(
+        lambda: [(name, b64encode(text).decode()) for name, text in _read(package)],
+        f"the package of migrations {package}",
+    )
+    return [(name, b64decode(text)) for name, text in read]
+
+
+def _read(package: str) -> list[tuple[str, bytes]]:
     try:
         entries = sorted(resources.files(package).iterdir(), key=lambda entry: entry.name)
     except ModuleNotFoundError as error:

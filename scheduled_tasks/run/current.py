@@ -64,6 +64,7 @@ class Run:
         slot_host: whose slot it claims: "" all hosts', a name that host's own, None no slot.
         lag: seconds between the nominal time and its start.
         attempt: which try at its slot this is.
+        lasted: its duration, once its task has ended.
         is_requested: whether its slot was requested explicitly, not derived from its timer.
         is_forced: whether it runs even if it is paused or has run before.
     """
@@ -76,6 +77,7 @@ class Run:
         self.host = socket.gethostname()
         self.pid = os.getpid()
         self.began = time.monotonic()
+        self.lasted: float | None = None
         self.began_at = datetime.now(UTC)
         self.feature = ""
         self.is_active: bool | None = None
@@ -133,8 +135,8 @@ class Run:
 
     @property
     def duration(self) -> float:
-        """Seconds since the run began, to the millisecond."""
-        return round(time.monotonic() - self.began, 3)
+        """Seconds since the run began, to the millisecond; once its task has ended, until then."""
+        return round(time.monotonic() - self.began, 3) if self.lasted is None else self.lasted
 
     def fields(self) -> dict[str, object]:
         """The fields that every log line of the run carries."""

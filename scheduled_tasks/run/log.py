@@ -12,8 +12,9 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 MAX_LINE = 40_000  # bytes; journald's LineMax= is 48 KiB, and the priority prefix and UTF-8 need room
 MAX_FIELD = 8_000  # characters of one field, if the line is too long
 MAX_NAME = 100  # characters of a name in the classic form; monitors match its first words
+# journald drops what a unit writes beyond so many lines in so many seconds; units/all-services.conf.j2 sets both.
+RATE_LIMIT_BURST, RATE_LIMIT_INTERVAL = 1_000, 1.0
+MAX_BACKLOG_SECONDS = 20.0  # in which journald reads what a run has written
 PRIORITIES = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
 ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
@@ -176,6 +180,7 @@ class LineHandler(logging.Handler):
         self._descriptor = descriptor
         self._stream = _identity(descriptor)
         self._with_priority = with_priority
+        self._lines = self._bytes = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; report errors on standard error."""
@@ -189,12 +194,49 @@ class LineHandler(logging.Handler):
                 # A task may close all descriptors (os.closerange) and then open a file of its own at this number.
                 # Under systemd standard error is the same stream.
                 descriptor = self._descriptor if _identity(self._descriptor) == self._stream else 2
+                self._lines, self._bytes = self._lines + 1, self._bytes + len(data)
                 while data:
                     data = data[os.write(descriptor, data) :]
         except OSError:
             pass
         except Exception:  # noqa: BLE001 - logging's own convention: a log call never raises
             self.handleError(record)
+
+    def wait_out_rate_limit(self) -> None:
+        """Before the run's end line, wait until journald no longer drops lines, if the run has written very many.
+
+        What the task or its children write themselves is not counted by anybody, so it is taken from the kernel's count
+        of what they have written, less what went to disks. A line has at least two bytes.
+        """
+        others = _bytes_written() - self._bytes
+        if not self._with_priority or self._lines + others // 2 < RATE_LIMIT_BURST:
+            return
+        import fcntl
+
+        deadline = time.monotonic() + MAX_BACKLOG_SECONDS
+        with suppress(OSError):
+            while any(fcntl.ioctl(self._descriptor, SIOCOUTQ, bytes(4))) and time.monotonic() < deadline:
+                time.sleep(0.01)
+        time.sleep(RATE_LIMIT_INTERVAL * 1.1)
+
+
+SIOCOUTQ = 0x5411  # unix(7): the bytes that the other end has not read
+
+
+def _bytes_written() -> int:
+    """What this process and its children wrote, except to disks."""
+    try:
+        with open("/proc/self/io", "rb") as file:  # noqa: PTH123 - cheaper
+            counts = dict(line.split(b": ") for line in file)
+    except OSError:  # a kernel that does not count
+        return 0
+    return int(counts[b"wchar"]) - int(counts[b"write_bytes"])
+
+
+def wait_out_rate_limit() -> None:
+    """Make sure that journald keeps the next lines of this run; see `LineHandler`."""
+    if _handler is not None:
+        _handler.wait_out_rate_limit()
 
 
 def writes_to_journal(descriptor: int) -> bool:

@@ -91,6 +91,8 @@ def _run(run: Run, task: Callable[..., Any], call: arguments.Call, command_line:
             logger.error("a child that the task forked failed", exc_info=outcome.exc_info)
         ending.leave(outcome.exit_code)
     ending.let_task_end(run)
+    run.lasted = run.duration
+    log.wait_out_rate_limit()
     if run.stopped_by:  # even if the task swallowed the exception
         reason = f"stopped by {signal.Signals(run.stopped_by).name}"
         outcome = Outcome(RunStatus.FAILED, 128 + run.stopped_by, reason, outcome.exc_info)

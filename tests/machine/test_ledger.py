@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from functools import partial
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("ledger")  # one machine for all of them
 
 TASKS = '''
+import atexit
+import logging
 import os
 import signal
+import subprocess
+import threading
 import time
 from scheduled_tasks import cron_idempotent, current_run
 
@@ -48,9 +53,38 @@ def hangs() -> None:
     """Never ends."""
     time.sleep(600)
 
-def leaves() -> None:
+def leaves(code: int = 3) -> None:
     """Exits its process so that nothing can catch it."""
-    os._exit(3)
+    os._exit(code)
+
+def lingers() -> None:
+    """Returns, and leaves a thread that never ends."""
+    threading.Thread(target=threading.Event().wait).start()
+
+def leaves_late() -> None:
+    """Returns, and exits its process while Python ends."""
+    atexit.register(os._exit, 3)
+
+def leaves_a_child() -> None:
+    """Returns, and leaves a process that only SIGKILL ends."""
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+
+LINES = 100_000
+
+def floods(how: str) -> None:
+    """Writes as many lines as it can."""
+    if how == "logging":
+        for number in range(LINES):
+            logging.getLogger(__name__).info("%d", number)
+    elif how == "print":
+        for number in range(LINES):
+            print(number)
+    elif how == "os.write":
+        os.write(2, b"".join(b"%d\\n" % number for number in range(LINES)))
+    else:
+        subprocess.run(["seq", str(LINES)], check=True)
 
 @cron_idempotent
 def again() -> None:
@@ -71,10 +105,30 @@ DEATHS: dict[str, Death] = {
     "greedy": ("eats, 'cron'", "failed", *OOM),
     "slow": ("hangs, 'cron'", "failed", "timeout", 143, "it exceeded its time limit"),
     "leaves": ("leaves, 'cron'", "failed", "exit-code", 3, "its process exited with code 3"),
+    "lingers": ("lingers, 'cron'", "failed", "timeout", None, "it exceeded its time limit"),
+    "leaves_late": ("leaves_late, 'cron'", "failed", "exit-code", 3, "its process exited with code 3"),
+    "leaves_a_child": (
+        "leaves_a_child, 'cron'", "failed", "timeout", 0,
+        "its task ended, and then its service failed: it exceeded its time limit",
+    ),
+    "has_a_bad_command": (
+        "well, 'cron'", "failed", "exit-code", 0,
+        "its task ended, and then its service failed: another of its commands",
+    ),
     "no_python": ("well, 'cron'", "failed", "exec", 203, "could not execute its command (exit code 203)"),
     "again": ("again, 'cron'", "ended", None, 0, ""),
+}  # fmt: skip
+OPTIONS = {
+    "slow": ", timeout=40", "lingers": ", timeout=40", "greedy": ", memory_max='120M'",
+    "again": ", retries=1, retry_delay=1",
+}  # fmt: skip
+DROP_INS = {
+    "no_python": "ExecStart=\nExecStart=/usr/local/bin/no-python",
+    "lingers": "TimeoutStopSec=2",
+    "leaves_a_child": "TimeoutStopSec=2",
+    "has_a_bad_command": "ExecStopPost=/usr/bin/false",
 }
-OPTIONS = {"slow": ", timeout=20", "greedy": ", memory_max='120M'", "again": ", retries=1, retry_delay=1"}
+FLOODS = {"by_logging": "logging", "by_print": "print", "by_write": "os.write", "by_child": "subprocess"}
 
 
 @pytest.fixture(scope="module")
@@ -86,15 +140,20 @@ def fleet() -> Iterator[Fleet]:
         script = machine.root / "usr/local/bin/no-python"
         script.write_text("#!/usr/bin/python-that-is-gone\n")
         script.chmod(0o755)
-        broken = machine.root / "etc/systemd/system/clock-deaths-no_python.service.d/90-local.conf"
-        broken.parent.mkdir(parents=True)
-        broken.write_text("[Service]\nExecStart=\nExecStart=/usr/local/bin/no-python\n")
-        due = at(15)
+        for job, changed in DROP_INS.items():
+            local = machine.root / f"etc/systemd/system/clock-deaths-{job}.service.d/90-local.conf"
+            local.parent.mkdir(parents=True)
+            local.write_text(f"[Service]\n{changed}\n")
+        due = at(40)
         lines = [
             f"scheduler.add_job(deaths.{call}, id={job!r}, {due}{OPTIONS.get(job, '')})"
             for job, (call, *_) in DEATHS.items()
         ]
         lines.append("scheduler.add_job(deaths.hangs, 'cron', id='cut_off', year=2100)")
+        lines.append("scheduler.add_job(deaths.leaves, 'cron', [0], id='vanishes', year=2100)")
+        lines += [
+            f"scheduler.add_job(deaths.floods, 'cron', [{how!r}], id={job!r}, year=2100)" for job, how in FLOODS.items()
+        ]
         one.write(deaths="\n".join(["from fleet.tasks import deaths", *lines]))
         assert one.ask("app1", "apply")["changed"]
         yield one
@@ -129,13 +188,13 @@ def rows(fleet: Fleet, job: str) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("job", DEATHS)
 def test_every_way_to_end_is_recorded_in_the_slots_only_row(fleet: Fleet, job: str) -> None:
     error_type = DEATHS[job][2]
-    wait_for(f"the row of {job}", lambda: rows(fleet, job) and rows(fleet, job)[0][1] == error_type, seconds=60)
+    wait_for(f"the row of {job}", lambda: rows(fleet, job) and rows(fleet, job)[0][1] == error_type, seconds=150)
     check(DEATHS, job, rows(fleet, job))
 
 
 def test_nothing_stays_pending(fleet: Fleet) -> None:
     for job in DEATHS:
-        wait_for(f"the row of {job}", partial(rows, fleet, job), seconds=60)
+        wait_for(f"the row of {job}", partial(rows, fleet, job), seconds=150)
     state = fleet.machines["app1"].root / "var/lib/scheduled-tasks"
     wait_for("no pending failure notes", lambda: not list(state.glob("failed/*")), seconds=30)
     assert list(state.glob("results/*/*")) == []
@@ -150,6 +209,32 @@ def test_a_run_whose_machine_went_down_is_lost_once_the_machine_is_back(fleet: F
     [(status, reason)] = fleet.query("SELECT status, reason FROM task_run WHERE job = 'cut_off'")
     assert (status, reason) == ("lost", "its process is gone, and how it ended is unknown")
     fleet.machines["app1"].run("systemctl", "kill", "--signal=SIGKILL", "clock-deaths-cut_off.service")
+
+
+def test_a_run_that_exits_with_0_and_records_nothing_is_lost(fleet: Fleet) -> None:
+    fleet.clocks("app1", "run", "deaths/vanishes")
+    unit = "clock-deaths-vanishes.service"
+    wait_for("its end", lambda: fleet.query("SELECT 1 FROM task_run WHERE job = 'vanishes'"), seconds=60)
+    machine = fleet.machines["app1"]
+    wait_for(
+        "its end", lambda: machine.run("systemctl", "is-active", unit, check=False).stdout == "inactive\n", seconds=60
+    )
+    fleet.clocks("app1", "reconcile")
+    [(status, reason)] = fleet.query("SELECT status, reason FROM task_run WHERE job = 'vanishes'")
+    assert (status, reason) == ("lost", "its process is gone, and how it ended is unknown")
+
+
+@pytest.mark.parametrize("job", FLOODS)
+def test_the_end_line_of_a_run_that_floods_the_journal_is_in_it_once(fleet: Fleet, job: str) -> None:
+    machine, unit = fleet.machines["app1"], f"clock-deaths-{job}.service"
+    machine.run("systemctl", "start", unit)
+    wait_for("its end", lambda: rows(fleet, job), seconds=240)
+    machine.run("journalctl", "--sync")
+    shown = machine.run("journalctl", f"--unit={unit}", "--output=cat", "--grep=type=cron name=floods").stdout
+    statuses = [json.loads(line)["status"] for line in shown.splitlines()]
+    assert statuses == ["started", "ended"]
+    kept = machine.run("sh", "-c", f"journalctl --unit={unit} --output=cat | wc -l").stdout
+    assert int(kept) < 100_000  # it was a flood
 
 
 # Stops the changed timers, switches to the new set, and is killed.

@@ -20,6 +20,7 @@ from scheduled_tasks.clock_file import read_clock, read_clocks
 from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.operate import migrations
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -151,6 +152,19 @@ def test_the_projects_other_code_can_not_end_us_either() -> None:
 
     with ProjectProcess(refuse) as process, pytest.raises(ConfigurationError, match=r"^no such thing$"):
         process.ask()
+
+
+def test_a_package_of_migrations_that_ends_its_process_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "ends_migrations").mkdir()
+    (tmp_path / "ends_migrations/__init__.py").write_text("import sys\nsys.exit(0)\n")
+    with pytest.raises(ConfigurationError, match=r"^the package of migrations ends_migrations: the code raises System"):
+        migrations._files("ends_migrations")
+    (tmp_path / "ends_migrations/__init__.py").write_text("print('hello')\n")
+    (tmp_path / "ends_migrations/0001_one.sql").write_bytes(b"SELECT '\xff'")
+    assert migrations._files("ends_migrations") == [("0001_one.sql", b"SELECT '\xff'")]
 
 
 COMMANDS = (("check", "--without-database", "--json"), ("list", "--json"), ("features", "list", "--json"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled_tasks.terminal import printable
+from scheduled_tasks.terminal import one_line, printable
 
 REPOSITORY = Path(__file__).parents[2]
 ACTIVE = {
@@ -39,6 +39,10 @@ def test_what_acts_on_a_terminal_is_shown(text: str) -> None:
 
 def test_other_text_is_as_it_was() -> None:
     assert printable(HARMLESS) == HARMLESS
+
+
+def test_a_cell_of_a_table_makes_no_row() -> None:
+    assert one_line("failed\nnightly/backup  ended\x1b[2J") == r"failed\nnightly/backup  ended\u001b[2J"
 
 
 @pytest.mark.parametrize("text", [text for text in ACTIVE if "\udc9b" not in text], ids=ascii)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled_tasks.deploy.sandboxes import Sandbox, _advice, sandboxes
+from scheduled_tasks.deploy.sandboxes import Sandbox, _advice, _read_answer, sandboxes
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 
@@ -85,3 +85,13 @@ def test_a_folder_that_others_cannot_enter_is_named(tmp_path: Path) -> None:
     closed.chmod(0o700)
     advice = list(_advice(sandbox(), {}, "its command can't be executed", str(closed / "bin/run-task")))
     assert advice == [f"its user can't enter {closed}: chmod a+x {closed}, or put what is in it elsewhere"]
+
+
+@pytest.mark.parametrize("line", ["", "no", "[]", "3", '{"address": "x"}', '{"failed": 1, "addresses": "10.0.0.5 y"}'])
+def test_what_is_no_answer_is_none(line: str) -> None:
+    assert _read_answer(line) is None
+
+
+def test_an_answer_is_read() -> None:
+    assert _read_answer('{"failed": "database", "addresses": "10.0.0.5 ::1"}') is not None
+    assert _read_answer("{}") == {}
