@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scheduled_tasks.deploy.service_groups import group_services
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.instants import parse_systemd
 from scheduled_tasks.render.escape import quote_in_command_line
 from scheduled_tasks.render.names import Places, service_of
+from scheduled_tasks.render.service_groups import group_services
 from scheduled_tasks.render.unit_set import UnitSet
 
 MAX_LINES = 500  # OnCalendar= values in one command line, which holds two megabytes

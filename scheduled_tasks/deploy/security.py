@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass
 
 from scheduled_tasks.deploy.analyze import analyze, temporary_folder
-from scheduled_tasks.deploy.service_groups import group_services
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.options import COSTS
 from scheduled_tasks.render import names
 from scheduled_tasks.render.directives import RELAXED
+from scheduled_tasks.render.service_groups import group_services
 from scheduled_tasks.render.unit_set import UnitSet
 
 MAX_SCORE = 1.2

@@ -218,6 +218,11 @@ def test_a_lost_line_of_pg_hba_is_restored_and_the_others_stay(deployed: Machine
     assert before.splitlines()[1] == 'local "scheduled_tasks" "scheduled-tasks" scram-sha-256'
     deployed.run("sed", "-i", "1,3d", path)
     query(deployed, "SELECT pg_reload_conf()")
+    query(deployed, 'ALTER ROLE "scheduled-tasks" CONNECTION LIMIT -1')
     assert play(deployed, "--tags=database") == ["postgresql | Create the database and its roles"]
     assert deployed.run("cat", path).stdout == before
+    assert query(deployed, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'scheduled-tasks'") == "75"
+    query(deployed, 'ALTER ROLE "scheduled-tasks" CONNECTION LIMIT -1')
+    assert play(deployed, "--tags=database") == ["postgresql | Create the database and its roles"]
+    assert play(deployed, "--tags=database") == []
     assert deployed.run("stat", "--format=%U:%a", path).stdout == "postgres:640\n"

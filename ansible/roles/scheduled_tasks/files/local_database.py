@@ -41,7 +41,7 @@ def main():
 def as_administrator(options, sql):
     """Run SQL as PostgreSQL's administrator and return what it prints."""
     # runuser, because a fresh machine has no sudo.
-    command = ["runuser", "--user=postgres", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet"]
+    command = ["runuser", "--user=postgres", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align"]
     variables = ["--set=ON_ERROR_STOP=1", "--set=role=" + options.role, "--set=database=" + options.database]
     return run([*command, *variables, "--host=" + options.socket_folder, "--dbname=postgres"], sql)
 

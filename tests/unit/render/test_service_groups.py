@@ -1,6 +1,6 @@
 """Which services have the same directives and programs: pure, from texts."""
 
-from scheduled_tasks.deploy.service_groups import group_services
+from scheduled_tasks.render.service_groups import group_services
 from scheduled_tasks.render.unit_set import UnitSet
 
 UNITS = UnitSet(
