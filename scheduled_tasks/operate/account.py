@@ -76,8 +76,14 @@ def account(connection: Connection, host: str | None, now: datetime, release: st
         oldest = min(after for after, _ in windows.values())
         deployed = deployments.deployed_since(connection, list(windows), oldest - _longest_delay(connection, oldest))
         last = {beat.host: beat.at for beat in heartbeats}
+        blocked: list[Slot] = []
         for step in _steps(windows, deployed):
-            recorded += _audit(connection, deployed, step, last, now)
+            in_step, blocked_in_step = _audit(connection, deployed, step, last, now)
+            recorded += in_step
+            blocked += blocked_in_step
+        if blocked:  # the next pass audits them again: a slot is overdue after its nominal time
+            first = min(slot.at for slot in blocked)
+            windows = {name: (after, max(after, min(until, first))) for name, (after, until) in windows.items()}
         for name, (after, until) in windows.items():
             # Unless a report of something older has meanwhile set `accounted_until` back.
             connection.execute(
@@ -106,7 +112,7 @@ def account_for_one(connection: Connection, host: str, now: datetime, *, is_gone
     recorded: list[Verdict] = []
     for jobs, until in ((alone, now + longest), ([job for job in deployed if job not in alone], now)):
         for step in _steps({host: (after, until)}, jobs) if after < until else ():
-            recorded += _audit(connection, jobs, step, heartbeats, now)
+            recorded += _audit(connection, jobs, step, heartbeats, now)[0]
     return recorded
 
 
@@ -137,7 +143,7 @@ def _record_heartbeat(connection: Connection, host: str, now: datetime, release:
 def _window(beat: Heartbeat, all_beats: Sequence[Heartbeat], now: datetime) -> tuple[datetime, datetime] | None:
     """From when to when a host's slots can be audited now; None if it may have more to report."""
     if now - beat.at <= HOST_TIMEOUT:
-        until = beat.at if beat.is_settled else None
+        until = min(beat.at, now) if beat.is_settled else None
     else:
         # Is it dead, or was the database away for all? If another host is settled, the database has been back for a
         # while, and this host would be settled too.
@@ -180,11 +186,12 @@ def _audit(
     windows: Windows,
     heartbeats: Mapping[str, datetime],
     now: datetime,
-) -> list[Verdict]:
+) -> tuple[list[Verdict], list[Slot]]:
+    """Record the overdue slots of some windows; return the verdicts, and the slots that are blocked (see _record)."""
     slots = overdue(deployed, windows)
     missing = _without_a_row(connection, list(slots))
     if not missing:
-        return []
+        return [], []
     first = min(slot.at for slot in missing)
     # The deployments of all hosts: the slot may also have been due on one that isn't audited now.
     by_job = defaultdict(list)
@@ -224,6 +231,37 @@ def _without_a_row(connection: Connection, slots: Sequence[Slot]) -> list[Slot]:
     return [slots[n - 1] for (n,) in rows]
 
 
+# Two index scans per job. A run that is still `started` counts until it expires. Slots are instants of a host's
+# clock, which may differ from the database's; by the host's, a run started at its nominal time plus its lag.
+# One row with values that can't be added up, which the table's constraints refuse, must not stop the account.
+_RUN_INTERVALS = """
+SELECT job.clock, job.job, run.host, run.scheduled_at, started.at,
+       CASE WHEN least(run.ended_at, run.started_at) > '2000-01-01Z'
+             AND greatest(run.ended_at, run.started_at) < '2200-01-01Z'
+            THEN started.at + (run.ended_at - run.started_at) END AS ended_at,
+       run.trigger = 'timer' AS is_timers
+FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(low)s::timestamptz[], %(high)s::timestamptz[],
+            %(last)s::timestamptz[]) AS job (clock, job, low, high, last)
+CROSS JOIN LATERAL (
+    (SELECT host, scheduled_at, trigger, lag, started_at,
+            CASE WHEN status = 'started' THEN expires_at ELSE coalesce(ended_at, started_at) END AS ended_at
+       FROM task_run
+      WHERE clock = job.clock AND job = job.job AND started_at BETWEEN job.low AND job.high
+        AND status IN ('started', 'ended', 'failed', 'lost'))
+    UNION ALL
+    (SELECT host, scheduled_at, trigger, lag, started_at, ended_at FROM task_run
+      WHERE clock = job.clock AND job = job.job AND scheduled_at > job.last AND slot_host IS NOT NULL
+        AND status IN ('started', 'ended', 'failed', 'lost')
+      ORDER BY scheduled_at LIMIT 1)
+) AS run
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN abs(run.lag) < 1e9 AND run.scheduled_at BETWEEN '2000-01-01Z' AND '2200-01-01Z'
+                THEN run.scheduled_at + make_interval(secs => run.lag) ELSE run.started_at END AS at
+) AS started
+ORDER BY started.at
+"""
+
+
 def _run_intervals(
     connection: Connection, slots: Sequence[Slot], due_on: Mapping[Slot, Sequence[DeployedJob]]
 ) -> dict[tuple[str, str], list[RunInterval]]:
@@ -235,30 +273,7 @@ def _run_intervals(
         low, high, last = spans.get((slot.clock, slot.job), (earliest, latest, slot.at))
         spans[slot.clock, slot.job] = (min(low, earliest), max(high, latest), max(last, slot.at))
     rows = connection.execute(
-        # Two index scans per job. A run that is still `started` counts until it expires. Slots are instants of a host's
-        # clock, which may differ from the database's; by the host's, a run started at its nominal time plus its lag.
-        """
-        SELECT job.clock, job.job, run.host, run.scheduled_at, started.at,
-               started.at + (run.ended_at - run.started_at) AS ended_at, run.trigger = 'timer' AS is_timers
-        FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(low)s::timestamptz[], %(high)s::timestamptz[],
-                    %(last)s::timestamptz[]) AS job (clock, job, low, high, last)
-        CROSS JOIN LATERAL (
-            (SELECT host, scheduled_at, trigger, lag, started_at,
-                    CASE WHEN status = 'started' THEN expires_at ELSE coalesce(ended_at, started_at) END AS ended_at
-               FROM task_run
-              WHERE clock = job.clock AND job = job.job AND started_at BETWEEN job.low AND job.high
-                AND status IN ('started', 'ended', 'failed', 'lost'))
-            UNION ALL
-            (SELECT host, scheduled_at, trigger, lag, started_at, ended_at FROM task_run
-              WHERE clock = job.clock AND job = job.job AND scheduled_at > job.last AND slot_host IS NOT NULL
-                AND status IN ('started', 'ended', 'failed', 'lost')
-              ORDER BY scheduled_at LIMIT 1)
-        ) AS run
-        CROSS JOIN LATERAL (
-            SELECT coalesce(run.scheduled_at + make_interval(secs => run.lag), run.started_at) AS at
-        ) AS started
-        ORDER BY started.at
-        """,
+        _RUN_INTERVALS,
         {
             "clocks": [clock for clock, _ in spans],
             "jobs": [job for _, job in spans],
@@ -273,33 +288,41 @@ def _run_intervals(
     return runs
 
 
-def _record(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Verdict]:
-    """Record the verdicts of slots that still have no row, and return them.
+def _record(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> tuple[list[Verdict], list[Slot]]:
+    """Record the verdicts of slots that still have no row; return those recorded, and the slots that are blocked.
 
-    `started_at` is the nominal time, because the history is sorted by it. A missed slot has attempt 0: if a run comes
-    late after all, it is the first attempt.
+    A slot is blocked if another session has claimed it and not committed: a task that leaves its transaction open.
     """
-    rows = connection.execute(
-        """
-        INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at,
-                              ended_at, attempt, reason)
-        SELECT gen_random_uuid(), task, clock, job, scheduled_at, slot_host, host, 'watch', status, scheduled_at,
-               %(now)s, CASE status WHEN 'missed' THEN 0 ELSE 1 END, reason
-        FROM unnest(%(tasks)s::text[], %(clocks)s::text[], %(jobs)s::text[], %(at)s::timestamptz[], %(hosts)s::text[],
-                    %(names)s::text[], %(statuses)s::text[], %(reasons)s::text[])
-             AS due (task, clock, job, scheduled_at, slot_host, host, status, reason)
-        ORDER BY clock, job, scheduled_at, slot_host
-        ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO NOTHING
-        RETURNING clock, job, scheduled_at, slot_host
-        """,
-        {
-            **_columns([due.slot for due in verdicts]),
-            "tasks": [due.task for due in verdicts],
-            "names": [due.host for due in verdicts],
-            "statuses": [due.status for due in verdicts],
-            "reasons": [due.reason for due in verdicts],
-            "now": now,
-        },
-    ).fetchall()
+    import psycopg  # loaded with the connection
+
+    slots = [due.slot for due in verdicts]
+    columns = {"tasks": "task", "names": "host", "statuses": "status", "reasons": "reason"}
+    values = {name: [getattr(due, attribute) for due in verdicts] for name, attribute in columns.items()}
+    try:
+        with connection.transaction():
+            connection.execute("SET LOCAL lock_timeout = '100ms'")
+            rows = connection.execute(_INSERT, {**_columns(slots), **values, "now": now}).fetchall()
+    except psycopg.errors.LockNotAvailable:
+        if len(verdicts) == 1:
+            return [], slots
+        middle = len(verdicts) // 2
+        halves = [_record(connection, half, now) for half in (verdicts[:middle], verdicts[middle:])]
+        return [due for done, _ in halves for due in done], [slot for _, blocked in halves for slot in blocked]
     recorded = {Slot(*row) for row in rows}
-    return [due for due in verdicts if due.slot in recorded]
+    return [due for due in verdicts if due.slot in recorded], []
+
+
+# `started_at` is the nominal time, because the history is sorted by it. A missed slot has attempt 0: if a run comes
+# late after all, it is the first attempt.
+_INSERT = """
+INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at,
+                      ended_at, attempt, reason)
+SELECT gen_random_uuid(), task, clock, job, scheduled_at, slot_host, host, 'watch', status, scheduled_at,
+       %(now)s, CASE status WHEN 'missed' THEN 0 ELSE 1 END, reason
+  FROM unnest(%(tasks)s::text[], %(clocks)s::text[], %(jobs)s::text[], %(at)s::timestamptz[], %(hosts)s::text[],
+              %(names)s::text[], %(statuses)s::text[], %(reasons)s::text[])
+       AS due (task, clock, job, scheduled_at, slot_host, host, status, reason)
+ ORDER BY clock, job, scheduled_at, slot_host
+ON CONFLICT (clock, job, scheduled_at, slot_host) WHERE slot_host IS NOT NULL DO NOTHING
+RETURNING clock, job, scheduled_at, slot_host
+"""

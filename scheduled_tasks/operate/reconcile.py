@@ -228,7 +228,9 @@ def _close_dead_runs(
             " status = CASE WHEN is_idempotent AND slot_host IS NOT NULL THEN status ELSE 'lost' END,"
             " ended_at = CASE WHEN is_idempotent AND slot_host IS NOT NULL THEN NULL ELSE clock_timestamp() END,"
             " reason = 'its process is gone, and how it ended is unknown'"
-            " WHERE run_id = %s AND attempt = %s AND status = 'started' AND expires_at > clock_timestamp()"
+            # A task that leaves a transaction open after it asked for its row must not hold this up.
+            " WHERE run_id = (SELECT run_id FROM task_run WHERE run_id = %s AND attempt = %s AND status = 'started'"
+            "  AND expires_at > clock_timestamp() FOR UPDATE SKIP LOCKED)"
             " RETURNING clock, job, scheduled_at, slot_host, host, status",
             [run_id, attempt],
         ).fetchone()
@@ -242,7 +244,8 @@ def _close_expired_runs(connection: Connection) -> tuple[LostRun, ...]:
     rows = connection.execute(
         "UPDATE task_run SET status = 'lost', ended_at = clock_timestamp(),"
         " reason = coalesce(reason, 'it expired, and its host has not reported how it ended')"
-        " WHERE status = 'started' AND expires_at < clock_timestamp() AND (slot_host IS NULL OR NOT is_idempotent)"
+        " WHERE run_id = ANY (ARRAY(SELECT run_id FROM task_run WHERE status = 'started'"
+        "  AND expires_at < clock_timestamp() AND (slot_host IS NULL OR NOT is_idempotent) FOR UPDATE SKIP LOCKED))"
         " RETURNING clock, job, scheduled_at, slot_host, host"
     ).fetchall()
     return tuple(LostRun(*row) for row in rows)
@@ -251,7 +254,7 @@ def _close_expired_runs(connection: Connection) -> tuple[LostRun, ...]:
 def _to_take_over(connection: Connection) -> Iterable[LostRun]:
     rows = connection.execute(
         "SELECT clock, job, scheduled_at, slot_host, host FROM task_run"
-        " WHERE status = 'started' AND expires_at < clock_timestamp()"
+        " WHERE status = 'started' AND expires_at < clock_timestamp() AND scheduled_at < clock_timestamp()"
         " AND is_idempotent AND slot_host IS NOT NULL ORDER BY scheduled_at"
     ).fetchall()
     return (LostRun(*row) for row in rows)

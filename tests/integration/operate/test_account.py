@@ -241,3 +241,18 @@ def test_a_slot_recorded_as_paused_is_judged_again_when_a_host_reports_that_the_
     pauses.report(connection, [replace(by_file, resumed_at=minutes(-10), resumed_by="anna")])
     account(connection, "app1", minutes(3))
     assert [row[2] for row in recorded(connection)] == ["missed"]
+
+
+def test_a_claim_that_is_not_committed_keeps_no_other_slot_from_the_account(
+    connection: Database, database_url: str
+) -> None:
+    jobs = [f"count_{number}" for number in range(6)]
+    deploy(connection, "app1", minutes(-30), *jobs)
+    watch_regularly(connection, "app1", minutes(-30), minutes(0.9))
+    with psycopg.connect(database_url) as task:
+        ran(task, "count_2", NOON, "app2", status="started", ended_at=None)
+        assert account(connection, "app1", minutes(1)).accounted_until == {"app1": NOON}
+        assert [row[0] for row in recorded(connection)] == [job for job in jobs if job != "count_2"]
+        task.rollback()
+    assert account(connection, "app1", minutes(2)).accounted_until == {"app1": minutes(2)}
+    assert [row[0] for row in recorded(connection)] == jobs

@@ -320,3 +320,16 @@ def test_an_expired_run_is_lost_unless_it_can_be_taken_over(connection: Database
     assert [slot.job for slot in done.lost] == ["work"]
     assert [slot.job for slot in done.to_take_over] == ["again"]
     assert rows(connection, "job, status") == [("again", "started"), ("work", "lost")]
+
+
+def test_a_row_that_a_task_has_locked_keeps_no_other_run_from_being_closed(
+    connection: Database, database_url: str, tmp_path: Path
+) -> None:
+    write(connection, status="started", expires_at=SLOT)
+    write(connection, run_id="22222222-2222-4222-8222-222222222222", job="held", status="started", expires_at=SLOT)
+    with psycopg.connect(database_url) as task:
+        task.execute("UPDATE task_run SET status = 'ended' WHERE job = 'held'")  # as close_run does, not committed
+        connection.execute("SET statement_timeout = '20s'")
+        assert [slot.job for slot in reconcile(connection, tmp_path, host=HERE).lost] == ["work"]
+        task.rollback()
+    assert [slot.job for slot in reconcile(connection, tmp_path, host=HERE).lost] == ["held"]
