@@ -184,21 +184,6 @@ def has_database() -> bool:
     return bool(settings.setting(OPERATORS_DATABASE_URL, "") or settings.setting("database_url", ""))
 
 
-def keep_days() -> float:
-    """For how many days runs are kept.
-
-    Raises:
-        ConfigurationError: `keep_runs` is not a number.
-    """
-    from scheduled_tasks.operate.prune import KEEP_DAYS
-
-    configured = load_configuration().get("keep_runs")
-    try:
-        return float(configured or KEEP_DAYS)
-    except ValueError:
-        raise ConfigurationError(f"keep_runs = {configured!r}: write a number of days, such as {KEEP_DAYS}") from None
-
-
 @contextmanager
 def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
     """Connect to the project's database as an operator; a project that is not deployed is set up on first use.

@@ -11,7 +11,7 @@ from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import end_of_check, show_json
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
-from scheduled_tasks.project import configured_features, keep_days, load_configuration, open_database, typed_errors
+from scheduled_tasks.project import configured_features, load_configuration, open_database, typed_errors
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def migrate(*, check: bool, as_json: bool) -> None:
 @json_option
 def prune_runs(*, keep: float | None, as_json: bool) -> None:
     """Delete runs older than a number of days."""
-    from scheduled_tasks.operate.prune import prune
+    from scheduled_tasks.operate.prune import keep_days, prune
 
-    days = keep if keep is not None else keep_days()
+    days = keep if keep is not None else keep_days(load_configuration().get("keep_runs"))
     with open_database() as database:
         deleted = prune(database, days)
     if as_json:

@@ -25,10 +25,10 @@ from scheduled_tasks.deploy.doctor import (
     journal_findings,
     machine_findings,
 )
-from scheduled_tasks.deploy.watch_state import watch_problem
 from scheduled_tasks.errors import ConfigurationError, NotRootError, ScheduledTasksError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.operate.transport import configured_risks
+from scheduled_tasks.operate.watch.watch_state import watch_problem
 from scheduled_tasks.project import (
     OPERATORS_DATABASE_URL,
     configured_features,

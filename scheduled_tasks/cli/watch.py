@@ -14,7 +14,7 @@ from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
-from scheduled_tasks.project import database_now, keep_days, open_database
+from scheduled_tasks.project import database_now, load_configuration, open_database
 from scheduled_tasks.render.names import Places
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     """
     from scheduled_tasks.operate import host_watch
     from scheduled_tasks.operate.account import account
-    from scheduled_tasks.operate.watch_pass import Pass, run_pass
+    from scheduled_tasks.operate.prune import keep_days
+    from scheduled_tasks.operate.watch.watch_pass import Pass, run_pass
 
     places = Places()
     finished = _finish_apply(places)  # needs no database
@@ -49,7 +50,8 @@ def watch(*, quiet: bool, as_json: bool) -> None:
         if host_watch.can_report(places):
             if not _check_in(database, places, now):
                 return
-            done = run_pass(database, places, socket.gethostname(), now, release=__version__, keep_days=keep_days())
+            days = keep_days(load_configuration().get("keep_runs"))
+            done = run_pass(database, places, socket.gethostname(), now, release=__version__, keep_days=days)
         else:
             done = Pass(account(database, None, now))
     if as_json and done.account:

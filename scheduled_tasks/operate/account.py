@@ -143,7 +143,7 @@ def _record_heartbeat(connection: Connection, host: str, now: datetime, release:
 def _window(beat: Heartbeat, all_beats: Sequence[Heartbeat], now: datetime) -> tuple[datetime, datetime] | None:
     """From when to when a host's slots can be audited now; None if it may have more to report."""
     if now - beat.at <= HOST_TIMEOUT:
-        until = beat.at if beat.is_settled else None
+        until = min(beat.at, now) if beat.is_settled else None
     else:
         # Is it dead, or was the database away for all? If another host is settled, the database has been back for a
         # while, and this host would be settled too.
@@ -231,6 +231,37 @@ def _without_a_row(connection: Connection, slots: Sequence[Slot]) -> list[Slot]:
     return [slots[n - 1] for (n,) in rows]
 
 
+# Two index scans per job. A run that is still `started` counts until it expires. Slots are instants of a host's
+# clock, which may differ from the database's; by the host's, a run started at its nominal time plus its lag.
+# One row with values that can't be added up, which the table's constraints refuse, must not stop the account.
+_RUN_INTERVALS = """
+SELECT job.clock, job.job, run.host, run.scheduled_at, started.at,
+       CASE WHEN least(run.ended_at, run.started_at) > '2000-01-01Z'
+             AND greatest(run.ended_at, run.started_at) < '2200-01-01Z'
+            THEN started.at + (run.ended_at - run.started_at) END AS ended_at,
+       run.trigger = 'timer' AS is_timers
+FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(low)s::timestamptz[], %(high)s::timestamptz[],
+            %(last)s::timestamptz[]) AS job (clock, job, low, high, last)
+CROSS JOIN LATERAL (
+    (SELECT host, scheduled_at, trigger, lag, started_at,
+            CASE WHEN status = 'started' THEN expires_at ELSE coalesce(ended_at, started_at) END AS ended_at
+       FROM task_run
+      WHERE clock = job.clock AND job = job.job AND started_at BETWEEN job.low AND job.high
+        AND status IN ('started', 'ended', 'failed', 'lost'))
+    UNION ALL
+    (SELECT host, scheduled_at, trigger, lag, started_at, ended_at FROM task_run
+      WHERE clock = job.clock AND job = job.job AND scheduled_at > job.last AND slot_host IS NOT NULL
+        AND status IN ('started', 'ended', 'failed', 'lost')
+      ORDER BY scheduled_at LIMIT 1)
+) AS run
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN abs(run.lag) < 1e9 AND run.scheduled_at BETWEEN '2000-01-01Z' AND '2200-01-01Z'
+                THEN run.scheduled_at + make_interval(secs => run.lag) ELSE run.started_at END AS at
+) AS started
+ORDER BY started.at
+"""
+
+
 def _run_intervals(
     connection: Connection, slots: Sequence[Slot], due_on: Mapping[Slot, Sequence[DeployedJob]]
 ) -> dict[tuple[str, str], list[RunInterval]]:
@@ -242,30 +273,7 @@ def _run_intervals(
         low, high, last = spans.get((slot.clock, slot.job), (earliest, latest, slot.at))
         spans[slot.clock, slot.job] = (min(low, earliest), max(high, latest), max(last, slot.at))
     rows = connection.execute(
-        # Two index scans per job. A run that is still `started` counts until it expires. Slots are instants of a host's
-        # clock, which may differ from the database's; by the host's, a run started at its nominal time plus its lag.
-        """
-        SELECT job.clock, job.job, run.host, run.scheduled_at, started.at,
-               started.at + (run.ended_at - run.started_at) AS ended_at, run.trigger = 'timer' AS is_timers
-        FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(low)s::timestamptz[], %(high)s::timestamptz[],
-                    %(last)s::timestamptz[]) AS job (clock, job, low, high, last)
-        CROSS JOIN LATERAL (
-            (SELECT host, scheduled_at, trigger, lag, started_at,
-                    CASE WHEN status = 'started' THEN expires_at ELSE coalesce(ended_at, started_at) END AS ended_at
-               FROM task_run
-              WHERE clock = job.clock AND job = job.job AND started_at BETWEEN job.low AND job.high
-                AND status IN ('started', 'ended', 'failed', 'lost'))
-            UNION ALL
-            (SELECT host, scheduled_at, trigger, lag, started_at, ended_at FROM task_run
-              WHERE clock = job.clock AND job = job.job AND scheduled_at > job.last AND slot_host IS NOT NULL
-                AND status IN ('started', 'ended', 'failed', 'lost')
-              ORDER BY scheduled_at LIMIT 1)
-        ) AS run
-        CROSS JOIN LATERAL (
-            SELECT coalesce(run.scheduled_at + make_interval(secs => run.lag), run.started_at) AS at
-        ) AS started
-        ORDER BY started.at
-        """,
+        _RUN_INTERVALS,
         {
             "clocks": [clock for clock, _ in spans],
             "jobs": [job for _, job in spans],

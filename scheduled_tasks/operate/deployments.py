@@ -105,7 +105,7 @@ def reopen(
     """
     what = "status = 'skipped' AND trigger = 'watch' AND reason LIKE 'paused: %%'" if paused else "status = 'missed'"
     deleted = connection.execute(
-        f"DELETE FROM task_run WHERE {what} AND started_at > %(since)s"  # noqa: S608 - our own text
+        f"DELETE FROM task_run WHERE {what} AND started_at > %(since)s AND scheduled_at > %(since)s"  # noqa: S608
         " AND (%(clock)s::text IS NULL OR clock = %(clock)s) AND (%(job)s::text IS NULL OR job = %(job)s)",
         {"clock": clock, "job": job, "since": since},
     ).rowcount

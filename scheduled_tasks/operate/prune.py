@@ -6,6 +6,8 @@ import time
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from scheduled_tasks.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -14,6 +16,18 @@ if TYPE_CHECKING:
 KEEP_DAYS = 400
 BATCH_ROWS = 5_000
 MAX_SECONDS = 60.0  # for which one pass of the watch prunes; the next one goes on
+
+
+def keep_days(configured: str) -> float:
+    """For how many days runs are kept, by `keep_runs` of the configuration.
+
+    Raises:
+        ConfigurationError: it is not a number.
+    """
+    try:
+        return float(configured or KEEP_DAYS)
+    except ValueError:
+        raise ConfigurationError(f"keep_runs = {configured!r}: write a number of days, such as {KEEP_DAYS}") from None
 
 
 def prune_daily(connection: psycopg.Connection[Any], keep_days: float, now: datetime) -> int:

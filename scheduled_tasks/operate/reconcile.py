@@ -254,7 +254,7 @@ def _close_expired_runs(connection: Connection) -> tuple[LostRun, ...]:
 def _to_take_over(connection: Connection) -> Iterable[LostRun]:
     rows = connection.execute(
         "SELECT clock, job, scheduled_at, slot_host, host FROM task_run"
-        " WHERE status = 'started' AND expires_at < clock_timestamp()"
+        " WHERE status = 'started' AND expires_at < clock_timestamp() AND scheduled_at < clock_timestamp()"
         " AND is_idempotent AND slot_host IS NOT NULL ORDER BY scheduled_at"
     ).fetchall()
     return (LostRun(*row) for row in rows)

@@ -12,15 +12,19 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import psycopg
+from psycopg.types.datetime import TimestamptzLoader
 
 from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from psycopg.abc import Buffer
 
 CONNECT_TIMEOUT = 10  # seconds; a database that takes longer is unreachable
 ANSWER_TIMEOUT = 20.0  # seconds; our statements take milliseconds, and a stopped (SIGSTOP) server keeps its connections
@@ -56,6 +60,24 @@ def database_url() -> str:
     return file.read_text().strip()
 
 
+class BoundedInstant(TimestamptzLoader):
+    """Read an instant that the ledger couldn't have stored as the nearest that it could.
+
+    PostgreSQL has instants that Python can't read, such as infinity, or can't compute with. The tables refuse them; if
+    a row has one all the same, that row must not stop a reader of all rows.
+    """
+
+    EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+    def load(self, data: Buffer) -> datetime:
+        """Read PostgreSQL's text."""
+        try:
+            return min(max(super().load(data), self.EARLIEST), self.LATEST)
+        except psycopg.DataError:
+            text = bytes(data)
+            return self.EARLIEST if text.startswith(b"-") or text.endswith(b"BC") else self.LATEST
+
+
 def connect(url: str, *, name: str) -> Connection:
     """Open a connection on which each statement is a transaction of its own.
 
@@ -68,7 +90,7 @@ def connect(url: str, *, name: str) -> Connection:
         ConfigurationError: the URL is not a connection string.
     """
     try:
-        return psycopg.connect(
+        connection = psycopg.connect(
             url, autocommit=True, connect_timeout=CONNECT_TIMEOUT, application_name=name[:63], keepalives_idle=60
         )
     except psycopg.OperationalError as error:
@@ -82,6 +104,8 @@ def connect(url: str, *, name: str) -> Connection:
     except (psycopg.ProgrammingError, ValueError):
         # libpq's message quotes the string with its password.
         raise ConfigurationError("DATABASE_URL is not a PostgreSQL connection string or URI") from None
+    connection.adapters.register_loader("timestamptz", BoundedInstant)
+    return connection
 
 
 def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) -> list[tuple[Any, ...]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduled_tasks.deploy.watch_state import _problem, record_success, watch_problem
+from scheduled_tasks.operate.watch.watch_state import _problem, record_success, watch_problem
 from scheduled_tasks.render.names import WATCH, WATCH_TIMER, Places
 
 if TYPE_CHECKING:

@@ -13,12 +13,13 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from scheduled_tasks.deploy import start_requests, watch_state
+from scheduled_tasks.deploy import start_requests
 from scheduled_tasks.operate import host_watch
 from scheduled_tasks.operate.account import Account, account, last_heartbeat
 from scheduled_tasks.operate.feature_flags import revert_expired
 from scheduled_tasks.operate.prune import prune_daily
 from scheduled_tasks.operate.reconcile import Reconciled
+from scheduled_tasks.operate.watch import watch_state
 
 if TYPE_CHECKING:
     from scheduled_tasks.render.names import Places

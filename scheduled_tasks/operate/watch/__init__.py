@@ -1,0 +1,1 @@
+"""The watch on its host: one pass, and whether it works."""
