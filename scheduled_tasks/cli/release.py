@@ -79,7 +79,7 @@ def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
     if app := configuration.get("app"):
         yield from _fault_of(lambda: ask_project(lambda: bool(context.load_object(app, "app")), f"app = {app!r}"))
     if not without_database:
-        yield from _fault_of(_check_database)
+        yield from _fault_of(lambda: _check_database(warnings))
         yield from _fault_of(lambda: require_own_name(Places()))
 
 
@@ -116,11 +116,13 @@ def _check_units(clocks: list[ClockSpec]) -> UnitSet:
     return files
 
 
-def _check_database() -> None:
+def _check_database(warnings: list[str]) -> None:
     with open_database() as database:
         database.execute("SELECT 1")
-    if faults := inspect_services_role().faults:
-        raise ConfigurationError("\n".join(faults))
+    role = inspect_services_role()
+    warnings += role.warnings
+    if role.faults:
+        raise ConfigurationError("\n".join(role.faults))
 
 
 @click.command("prune-releases")

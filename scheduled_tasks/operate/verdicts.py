@@ -89,6 +89,8 @@ def _running(slot: Slot, runs: Iterable[RunInterval], started_by: datetime) -> s
 def _catching_up(slot: Slot, runs: Iterable[RunInterval], started_by: datetime, jitter: timedelta) -> datetime | None:
     """The nominal time of the next slot's run, if it started late because the machine was back."""
     for run in runs:
+        if slot.host not in {"", run.host}:
+            continue  # another host's run catches up none of this host's slots
         if run.scheduled_at and run.scheduled_at > slot.at and run.started_at > started_by:
             return run.scheduled_at if run.started_at > run.scheduled_at + jitter + MAX_PUNCTUAL_DELAY else None
     return None

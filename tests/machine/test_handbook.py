@@ -337,6 +337,35 @@ def lost(host: Host, row: str) -> None:
     wait_for("the slot's run", lambda: host.rows("lasts")[0][0] == "ended", seconds=20)
 
 
+def no_watch(host: Host, row: str) -> None:
+    host.shell("systemctl stop clock-watch.timer")
+    assert "the watch of this host" in host.shell("clocks status", check=False).stderr
+    assert "clock-watch.timer is inactive" in host.do(row)[0]
+    host.shell("systemctl start clock-watch.timer; systemctl start --wait clock-watch.service")
+    assert "the watch of this host" not in host.shell("clocks status", check=False).stderr
+
+
+def a_host_is_gone(host: Host, row: str) -> None:
+    host.query("INSERT INTO host (name, heartbeat_at) VALUES ('app9', now() - interval '1 day')")
+    host.query(
+        "INSERT INTO deployed_job (host, clock, job, task, schedule, options, valid_from)"
+        " SELECT 'app9', clock, job, task, schedule, options, now() FROM deployed_job"
+        " WHERE job = 'daily' AND valid_until IS NULL"
+    )
+    assert "no heartbeat from app9" in host.shell("clocks status --bad", check=False).stdout
+    assert "forgot app9" in host.do(row, HOST="app9")[0]
+    assert "app9" not in host.shell("clocks status --bad", check=False).stdout
+
+
+def another_machine(host: Host, row: str) -> None:
+    host.shell("systemctl stop clock-watch.timer")  # it would run the watch within a minute
+    host.query("UPDATE host SET machine_id = gen_random_uuid(), heartbeat_at = now() - interval '1 hour'")
+    refused = host.shell("clocks watch", check=False)
+    assert (refused.returncode, "belongs to another machine" in refused.stderr) == (78, True), refused
+    host.do(row, HOST=HOST)
+    host.shell("systemctl start clock-watch.timer; systemctl start --wait clock-watch.service")
+
+
 def no_heartbeat(host: Host, row: str) -> None:
     host.shell("systemctl stop clock-watch.timer")  # it would run the watch within a minute
     host.query("UPDATE host SET heartbeat_at = now() - interval '10 minutes'")
@@ -410,7 +439,10 @@ ALARMS: dict[str, Callable[[Host, str], None]] = {
     "`failed`, `signal` or `exec` in its row": signal_or_exec,
     "`missed`": missed,
     "`lost`": lost,
+    "`the watch of this host last succeeded at …`": no_watch,
     "`no heartbeat from HOST`": no_heartbeat,
+    "a host is gone for good, or was reinstalled": a_host_is_gone,
+    "`the name HOST belongs to another machine`": another_machine,
     "`skipped`, `paused: …`": skipped_paused,
     "`skipped`, `feature … is not active`": skipped_feature,
     "`skipped`, `… it may start at most … late`": skipped_late,

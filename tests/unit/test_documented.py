@@ -32,7 +32,7 @@ def test_every_runner_has_a_block() -> None:
 
 
 def test_no_other_block_has_commands() -> None:
-    assert {block.language for block in ALL} == {"console", "ini", "python", "text", "yaml"}
+    assert {block.language for block in ALL} == {"console", "ini", "python", "sql", "text", "yaml"}
     first_words = {command.split()[0].rpartition("/")[2] for block in CONSOLE for command, _ in block.steps}
     others = [block for block in ALL if block.language != "console"]
     hidden = [

@@ -116,3 +116,12 @@ def test_a_run_that_ended_before_the_slot_does_not_explain_it() -> None:
 )
 def test_a_slot_before_one_that_was_started_late_is_caught_up(late_by: float, jitter: int, reason: str) -> None:
     assert judge(runs=(run(60, 60 + late_by, 95),), jitter=jitter) == (MISSED, reason)
+
+
+def test_a_late_run_of_another_host_catches_up_no_slot_of_a_hosts_own() -> None:
+    late = run(60, 62, 63, host="app1")
+    assert judge("app2", runs=(late,), per_host=True) == (
+        MISSED,
+        "no heartbeat from app2 since 2026-11-24T11:58:00Z",
+    )
+    assert judge("app2", runs=(late._replace(host="app2"),), per_host=True)[1].startswith("caught up by the run due at")
