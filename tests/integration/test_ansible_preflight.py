@@ -36,5 +36,6 @@ def test_all_problems_are_reported_at_once_without_any_secret(tmp_path: Path) ->
     assert done.returncode == 2, done.stdout + done.stderr
     assert "PostgreSQL at 127.0.0.1:1 can't be reached from this host: [Errno 111] Connection refused." in output
     assert "but 1000000000 are required (scheduled_tasks_minimum_free_mb): free space." in output
+    assert "scheduled_tasks_operators_database_url is not set: scheduled_tasks_database_url is for the jobs" in output
     assert "scheduled_tasks_keep_releases is 1: a rollback needs 2 or more." in output
     assert [secret for secret in SECRETS if secret in done.stdout + done.stderr] == []
