@@ -82,9 +82,7 @@ REFUSED = ("failed", "CheckViolation", 1)
 
 # job → its fault, in the order in which they are due
 DISK = {
-    "sticky": JobFault(
-        "makes its results folder sticky, with a valid result in it", "sticky", ENDED, exit_code=0, told=Told.DOCTOR
-    ),
+    "sticky": JobFault("makes its results folder sticky, with a valid result in it", "sticky", ENDED, exit_code=0),
     "lease": JobFault("holds a lease on one of its results", "lease", ENDED, exit_code=0),
     "forges": JobFault(
         "leaves results with infinite, far or ancient instants, wrong types, another job's name, 200 KB of text,"
