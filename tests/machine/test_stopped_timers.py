@@ -29,8 +29,8 @@ pytestmark = pytest.mark.xdist_group("stopped_timers")
 WAYS = (("new", NEW), ("old", OLD))
 TIMERS = ("clock-one-kept.timer", "clock-one-plain.timer")  # both sets have them, at different times
 RECORD = "/run/scheduled-tasks/stopped-timers.json"
-# Applies, and waits before the nth operation that finds the timers stopped.
-HELD = f"""
+# Applies, and waits before the nth operation that finds the timers stopped. Arguments: n, the timers.
+HELD = """
 import os, pathlib, subprocess, sys, time
 from scheduled_tasks.project import enabled_clocks, configured_host
 from scheduled_tasks.deploy.apply import apply
@@ -40,12 +40,13 @@ from scheduled_tasks.deploy.effects import Effects
 class Held(Effects):
     count = 0
     def step(self, operation, what):
-        asked = subprocess.run(["systemctl", "is-active", *{TIMERS}], capture_output=True, text=True)
-        if asked.stdout.split() != ["inactive"] * {len(TIMERS)}:
+        timers = sys.argv[2:]
+        asked = subprocess.run(["systemctl", "is-active", *timers], capture_output=True, text=True)
+        if asked.stdout.split() != ["inactive"] * len(timers):
             return
         self.count += 1
         if self.count == int(sys.argv[1]):
-            pathlib.Path("/run/held.new").write_text(f"{{os.getpid()}} {{operation}} {{what}}")
+            pathlib.Path("/run/held.new").write_text(f"{os.getpid()} {operation} {what}")
             pathlib.Path("/run/held.new").rename("/run/held")
             while not os.path.exists("/run/go"):
                 time.sleep(0.02)
@@ -81,7 +82,7 @@ def held(project: SmallProject, number: int) -> Iterator[HeldApply | None]:
     """Start an apply that waits before the nth operation of the window; None if it has fewer, and has ended."""
     project.machine.run("rm", "-f", "/run/held", "/run/go")
     with ThreadPoolExecutor(1) as thread:
-        done = thread.submit(project.code, HELD, str(number), check=False)
+        done = thread.submit(project.code, HELD, str(number), *TIMERS, check=False)
 
         def state() -> str:
             text = project.machine.run("cat", "/run/held", check=False).stdout
