@@ -1,8 +1,8 @@
 """Privileges in the database: what the services, operators and monitoring may do, each with a role of its own.
 
 `clocks migrate`, as the tables' owner, grants them to the roles that the configuration names (`Roles`) and revokes all
-others; it creates no roles. If none is named, everybody connects as the owner, as in a checkout. `findings` tells what
-is wrong with the role that the services have.
+others; it creates no roles. If none is named, everybody connects as the owner, as in a checkout. `inspect_role` finds
+what is wrong with the role that the services have.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scheduled_tasks.errors import ConfigurationError
 if TYPE_CHECKING:
     import psycopg
 
-# A run writes with the functions only, which check what it asks for; they have the owner's rights.
+# A run writes through these functions only. They have the owner's rights and check their arguments.
 FUNCTIONS = ("open_run(jsonb, timestamptz)", "close_run(jsonb)")
 TASKS = {"feature": "SELECT", "pause": "SELECT"}
 OPERATORS = {
@@ -171,7 +171,7 @@ def _run(connection: psycopg.Connection[Any], statement: str, *names: str) -> No
     connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-class Findings(NamedTuple):
+class RoleProblems(NamedTuple):
     """What is wrong with the role of the services: `faults` open the ledger to every task, `warnings` don't."""
 
     faults: tuple[str, ...]
@@ -189,14 +189,14 @@ SELECT role.rolname::text, rolsuper, rolcreaterole, rolconnlimit < 0 AS has_no_l
 """
 
 
-def findings(connection: psycopg.Connection[Any], role: str = "") -> Findings:
-    """What is wrong with a role of the services; by default the role that is connected.
+def inspect_role(connection: psycopg.Connection[Any], role: str = "") -> RoleProblems:
+    """Find what is wrong with a role of the services; by default the role that is connected.
 
     Changes nothing, and needs no privilege: PostgreSQL's catalog is readable for everybody.
     """
     row = connection.execute(_POWERS, [role]).fetchone()
     if row is None:
-        return Findings((f"PostgreSQL has no role {role!r}",), ())
+        return RoleProblems((f"PostgreSQL has no role {role!r}",), ())
     name, is_superuser, creates_roles, has_no_limit, signals, creates, owns, writes = row
     faults = {
         "is a superuser": is_superuser,
@@ -208,7 +208,7 @@ def findings(connection: psycopg.Connection[Any], role: str = "") -> Findings:
     }
     what_to_do = "give the services a role of their own, name it in tasks_role, and run clocks migrate as the owner"
     limit = f"the services' role {name} has no connection limit: one job can take all connections of PostgreSQL; write "
-    return Findings(
+    return RoleProblems(
         tuple(f"the services' role {name} {power}: {what_to_do}" for power, holds in faults.items() if holds),
         (f"{limit}ALTER ROLE {name} CONNECTION LIMIT 50",) if has_no_limit and not is_superuser else (),
     )

@@ -6,9 +6,9 @@ role of the services has no privilege on the ledger's tables.
 
 from __future__ import annotations
 
-# The deadline by the database's clock is counted from the start of this connection: a server that was suspended may
-# get to a statement long after the run has given up. A connection pooler's connections are older than the run's, and
-# have another process than the one that the run knows; then the function counts from the statement's arrival.
+# The deadline, by the database's clock, counts from the start of this connection: a server that was suspended may read
+# a statement long after the run has given up. A connection pooler's connections are older than the run's and belong to
+# another server process than the one that the run knows; then the function counts from the statement's arrival.
 OPEN = """
 SELECT attempt, is_active, switch_expired, paused, skip_reason, is_queued
   FROM open_run(%(run)s::jsonb, (
