@@ -170,7 +170,7 @@ def _check_services_role() -> Iterator[Finding]:
     try:
         faults, warnings = inspect_services_role()
     except ScheduledTasksError as error:
-        yield Finding("database", f"the role of the jobs can't be checked: {error}")
+        yield Finding("database", f"the tasks' role can't be checked: {error}")
         return
     yield from _database_findings((*faults, *warnings))
 

@@ -1,4 +1,4 @@
-"""Try from inside the jobs' sandboxes whether they can start and reach their database, before a set is in force.
+"""Try from inside the jobs' sandboxes whether they can start and reach their database, before a set becomes current.
 
 Jobs whose sandboxes are alike share a trial: a transient service with their directives and no others, which runs
 `run-task --probe`. All trials run at once. No job is started, and no unit of the set is loaded.

@@ -168,7 +168,7 @@ CREATE TABLE role_clock (
     PRIMARY KEY (role, clock)
 );
 
--- What a run may do. The role of the services has no privilege on the ledger's tables: it calls these two functions,
+-- What a run may do. The tasks' role has no privilege on the ledger's tables: it calls these two functions,
 -- which have the owner's rights. Each is one round trip, and uses the database's clock only.
 --
 -- open_run claims the slot of a run and inserts its row, and reads what decides whether the task runs. The row is the

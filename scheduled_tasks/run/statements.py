@@ -1,7 +1,7 @@
 """The SQL of a run: one statement at its start, one at its end, one for each flag that it reads besides its own.
 
 What they do is in the database's functions open_run and close_run (migrations/0001_flags_and_ledger.sql), because the
-role of the services has no privilege on the ledger's tables.
+tasks' role has no privilege on the ledger's tables.
 """
 
 from __future__ import annotations

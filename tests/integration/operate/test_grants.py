@@ -145,8 +145,8 @@ def test_what_is_wrong_with_the_role_of_the_services_is_found(roles: Database) -
     with as_role(roles, TASKS) as task:
         [warning] = inspect_role(task).warnings
     assert warning == (
-        f"the services' role {TASKS} has no connection limit: one job can take all connections of PostgreSQL; write"
-        f" ALTER ROLE {TASKS} CONNECTION LIMIT 50"
+        f"the tasks' role {TASKS} has no connection limit: one job can take all connections of PostgreSQL; write"
+        f' ALTER ROLE "{TASKS}" CONNECTION LIMIT 50'
     )
     roles.execute(f"ALTER ROLE {TASKS} CONNECTION LIMIT 50".encode())
     assert inspect_role(roles, TASKS) == ((), ())
@@ -154,8 +154,8 @@ def test_what_is_wrong_with_the_role_of_the_services_is_found(roles: Database) -
     roles.execute(f"GRANT pg_signal_backend TO {TASKS}".encode())
     faults = [fault.partition(":")[0] for fault in inspect_role(roles, TASKS).faults]
     assert faults == [
-        f"the services' role {TASKS} can write task_run",
-        f"the services' role {TASKS} can end the connections of others (pg_signal_backend)",
+        f"the tasks' role {TASKS} can write task_run",
+        f"the tasks' role {TASKS} can end the connections of others (pg_signal_backend)",
     ]
     roles.execute(f"ALTER TABLE task_run OWNER TO {TASKS}".encode())
     assert "owns the ledger's tables" in inspect_role(roles, TASKS).faults[0]
