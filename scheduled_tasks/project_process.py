@@ -87,12 +87,13 @@ class ProjectProcess:
             raise UnansweredError(f"doesn't end within {TIMEOUT:g} s", self._stack()) from None
         except ConnectionError:
             problem = self._end_of_child()
-            if not is_new:  # a thread of an earlier request may have ended it
-                return self.ask(request)
-            raise UnansweredError(problem, self._output()) from None
+            if is_new:
+                raise UnansweredError(problem, self._output()) from None
         finally:
             if not reply:
                 self._end()
+        if not reply:  # a thread of an earlier request may have ended the child: ask a new one
+            return self.ask(request)
         answered = json.loads(reply)
         if "refused" in answered:
             raise ConfigurationError(answered["refused"])

@@ -32,7 +32,7 @@ MACHINE_ID = Path("/etc/machine-id")
 APPLICATION = UUID("dc95e81b-48fe-4468-87b1-8f822c1df29d")  # of this project, for sd_id128_get_machine_app_specific(3)
 # An earlier boot of a machine ID without a heartbeat for so long is over: a running watch has one every minute.
 BOOT_TIMEOUT = 2 * account.HEARTBEAT_INTERVAL
-PAUSED_BY = "clocks watch"  # whoever pauses all jobs of a machine that is refused
+PAUSED_BY = "clocks watch"  # who pauses all jobs of a machine that is refused
 
 
 class OtherMachineError(ConfigurationError):
@@ -69,9 +69,9 @@ class _Row(NamedTuple):
 class _Boot(Enum):
     """Which boot of a machine ID recorded a row's last heartbeat."""
 
-    OWN = auto()  # this one, or one that is over
-    UNKNOWN = auto()  # it ended before this boot, or it belongs to another machine that is still up
-    OTHER = auto()  # it was up while this machine was
+    OWN = auto()  # this one, or an earlier one of this machine
+    UNKNOWN = auto()  # an earlier one of this machine, or that of another machine, which is still up
+    OTHER = auto()  # that of another machine: it had a heartbeat after this boot began
 
 
 def this_machine() -> Machine:

@@ -1,4 +1,4 @@
-"""Delete old runs, in small batches, so that nothing else waits for the deletion. The watch does so daily."""
+"""Delete old runs daily, in small batches, so that nothing else waits for the deletion."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 KEEP_DAYS = 400
 BATCH_ROWS = 5_000
-MAX_SECONDS = 60.0  # for which one pass of the watch prunes; the next one goes on
+MAX_SECONDS = 60.0  # for which one pass of the watch prunes; the next pass continues
 
 
 def keep_days(configured: str) -> float:
-    """For how many days runs are kept, by `keep_runs` of the configuration.
+    """Read `keep_runs` of the configuration: for how many days runs are kept.
 
     Raises:
         ConfigurationError: it is not a number.
@@ -31,7 +31,7 @@ def keep_days(configured: str) -> float:
 
 
 def prune_daily(connection: psycopg.Connection[Any], keep_days: float, now: datetime) -> int:
-    """Prune unless a host has done so within a day; return how many runs were deleted."""
+    """Prune unless a host has done so in the last day; return how many runs were deleted."""
     due = connection.execute(
         "INSERT INTO maintenance AS last (name, done_at) VALUES ('prune', %s) ON CONFLICT (name) DO UPDATE"
         " SET done_at = excluded.done_at WHERE abs(extract(epoch FROM excluded.done_at - last.done_at)) > 86400",

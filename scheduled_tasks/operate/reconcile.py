@@ -71,7 +71,7 @@ def reconcile(
         invocations: returns, for units, systemd's invocation of each that runs now, or None if it waits for its next
             attempt. Without it, systemd isn't asked.
     """
-    # Many failures at once start many of these processes.
+    # Many failures at once start many of these processes: they take turns.
     with os.fdopen(os.open(state / "reconcile.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:  # not for tasks
         fcntl.flock(lock, fcntl.LOCK_EX)
         with StuckFiles(state, "results") as stuck:
@@ -144,8 +144,8 @@ UPDATE task_run AS run
    AND run.status IN ('started', 'lost')
 """  # noqa: S608 - our own text
 
-# If another run has the slot's row, that row stays: the database was unreachable for this run only. Its host's clock
-# said when it started, and may differ from this database's.
+# If another run has the slot's row, that row stays: the database was unreachable for this run only. When it started is
+# by its host's clock, which may differ from the database's.
 _LATE = f"""
 WITH {_RUN}
 INSERT INTO task_run AS run (clock, job, host, started_at, ended_at, {listed(_RESULT)})
@@ -165,8 +165,9 @@ def _record_failure(
     host_now = datetime.now(UTC)
     ended_ago = max(timedelta(), host_now - failure.ended_at) if failure.ended_at else timedelta()
     values = {**failure.row(), "host": host, "host_now": host_now, "ended_ago": ended_ago}
-    # The run's own result stays, unless it is `Stopped` by a signal: systemd knows why it sent the signal. Nor does an
-    # `ended` row stay if its service failed afterwards: a process that it left, or another of the service's commands.
+    # A result that the run recorded itself stays, with two exceptions: `Stopped` by a signal, because systemd knows why
+    # it sent the signal; and `ended`, if the service failed afterwards because of a process that the run left behind or
+    # another of its commands.
     known = connection.execute(
         "UPDATE task_run SET status = 'failed', duration = coalesce(duration, extract(epoch FROM"
         "  greatest(statement_timestamp() - %(ended_ago)s - started_at, interval '0'))),"
@@ -228,7 +229,7 @@ def _close_dead_runs(
             " status = CASE WHEN is_idempotent AND slot_host IS NOT NULL THEN status ELSE 'lost' END,"
             " ended_at = CASE WHEN is_idempotent AND slot_host IS NOT NULL THEN NULL ELSE clock_timestamp() END,"
             " reason = 'its process is gone, and how it ended is unknown'"
-            # A task that leaves a transaction open after it asked for its row must not hold this up.
+            # A task that has locked its row in an open transaction must not delay this.
             " WHERE run_id = (SELECT run_id FROM task_run WHERE run_id = %s AND attempt = %s AND status = 'started'"
             "  AND expires_at > clock_timestamp() FOR UPDATE SKIP LOCKED)"
             " RETURNING clock, job, scheduled_at, slot_host, host, status",

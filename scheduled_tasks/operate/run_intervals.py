@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Two index scans per job. A run that is still `started` counts until it expires. Slots are instants of a host's
 # clock, which may differ from the database's; by the host's, a run started at its nominal time plus its lag.
-# One row with values that can't be added up, which the table's constraints refuse, must not stop the account.
+# A row with values that overflow (the table's constraints refuse them) must not stop the account.
 _RUN_INTERVALS = """
 SELECT job.clock, job.job, run.host, run.scheduled_at, started.at,
        CASE WHEN least(run.ended_at, run.started_at) > '2000-01-01Z'

@@ -1,8 +1,8 @@
 """One pass of the watch on a deployed host: report, account, record what runs could not, start what has to run again.
 
-Each step is tried on its own, in the order of what matters: the account comes before everything that reads what jobs
-can write. A step that fails is named in the result and never keeps another from being tried; only without the database
-there is nothing to try.
+Each step is tried on its own, the most important first: the account comes before all steps that read files which jobs
+can write. A step that fails is named in the result, and the others are tried all the same, unless the connection to the
+database is lost.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
         places: of this machine, whose jobs and pauses are reported.
         host: its name.
         now: the database's time.
-        release: of this program, recorded for diagnostics.
+        release: this program's, recorded for diagnostics.
         keep_days: for how long runs are kept.
     """
     done = Pass()

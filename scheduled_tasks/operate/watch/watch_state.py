@@ -1,7 +1,7 @@
-"""Whether this host's watch works, in one line: by systemd's account, and by when it last succeeded.
+"""Say in one line whether this host's watch works, by what systemd knows of it and by when it last succeeded.
 
-On a single host nothing else notices that the watch fails, is stopped or is masked. So every command of an operator
-asks here, which takes one call of systemctl and no database.
+On a single host nothing else notices that the watch fails, is stopped or is masked. So every `clocks` command checks
+it here, with one call of systemctl and no database.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def record_success(places: Places) -> bool:
 
 
 def watch_problem(places: Places) -> str:
-    """Say in one line that this host's watch doesn't work, why, and since when; "" if it works, or there is none."""
+    """Say why and since when this host's watch doesn't work, in one line; "" if it works or there is none."""
     if places.home or not places.is_running or not (places.current / names.WATCH_TIMER).exists():
         return ""
     try:
