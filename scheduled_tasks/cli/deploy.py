@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 without_database_option = click.option(
-    "--without-database", is_flag=True, help="Don't try whether the jobs reach their database from their sandbox."
+    "--without-database", is_flag=True, help="Don't test whether the jobs reach their database from their sandbox."
 )
 
 

@@ -140,10 +140,10 @@ def reconcile() -> None:
 
 @click.command("forget-host")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Even if the host had a heartbeat in the last minutes.")
+@click.option("--yes", is_flag=True, help="Even if it had a heartbeat in the last five minutes.")
 @json_option
 def forget_host(*, name: str, yes: bool, as_json: bool) -> None:
-    """Let go of a host that is gone for good.
+    """Remove a host that is gone for good.
 
     Its jobs are no longer due there, its open runs are recorded as lost, and its slots without a run up to now as
     missed. A machine that gets the name later is another host.
