@@ -2,7 +2,7 @@
 
 A file with `scheduler = Clock(…)` and `scheduler.add_job(…)` goes in. A `ClockSpec` comes out, or all faults of the
 file at once, each with file, line, job and what to write instead. Reading a clock runs no task. `read_clocks` executes
-the files in a child process, so that a file which ends its process, hangs or prints is a fault or a note.
+the files in a child process: one that ends its process or hangs is a fault, and what it prints is passed to the caller.
 """
 
 from __future__ import annotations
@@ -98,10 +98,10 @@ def read_clocks(
 
 
 def _unanswered(error: UnansweredError, path: Path) -> Fault:
-    """The fault of a file that didn't let its process answer; the stack of a hang or a crash has its line."""
+    """The fault of a file for which its process gave no answer; the stack of a hang or a crash has its line."""
     places = re.findall(rf'{re.escape(str(path))}(?:", line |:)(\d+)', f"{error.problem}\n{error.output}")
     printed = f"; it printed:\n{indent(error.output, '    ')}" if error.output else ""
-    instead = "a clock file only declares jobs: what it does besides, or its imports do, belongs into a task"
+    instead = "a clock file only declares jobs: move what else it does, or its imports do, into a task"
     return Fault(f"{error.problem} while it is read", instead + printed, line=int(places[0]) if places else 1)
 
 

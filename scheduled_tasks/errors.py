@@ -2,10 +2,10 @@
 
 Each subclass has an exit code (from sysexits.h if one fits), and its docstring is its default message:
 
-     1  ScheduledTasksError; in a run OverlapError; CommandFailedError has the command's own code
+     1  ScheduledTasksError, WatchError; CommandFailedError has the command's own code
     64  UsageError: BindError, UnknownFeatureError; UnknownTaskError
     65  FaultsError, ForeignUnitError, UnsafeUnitError, UnsoundUnitError, UnwritableValueError, ExposedUnitError,
-        CutOffError, MigrationError
+        CutOffError, MigrationError, UnansweredError
     71  SystemdError
     73  UnwritableError
     74  FilesError

@@ -26,7 +26,7 @@ CORRUPT = (ValueError, KeyError, TypeError, ArithmeticError, RecursionError)  # 
 
 
 class StuckError(Exception):
-    """A file can be neither read nor set aside now; the message says what was tried."""
+    """A file can be neither read nor quarantined now; the message says why."""
 
 
 def write(path: Path, text: str, mode: int | None = None) -> None:
@@ -55,13 +55,13 @@ def read(path: Path, parse: Callable[[str], T], max_bytes: int | None = None) ->
     Args:
         path: the file.
         parse: parses the text; raises one of CORRUPT if it is corrupt.
-        max_bytes: the largest valid size; None if no untrusted user can write the file. See `text_of`.
+        max_bytes: the largest valid size; None if no untrusted user can write the file. See `read_text`.
 
     Raises:
         StuckError: it can't be opened now, or it is unreadable and can't be renamed.
     """
     try:
-        return parse(text_of(path, max_bytes))
+        return parse(read_text(path, max_bytes))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -83,16 +83,11 @@ def quarantine(path: Path, error: Exception) -> None:
         path.rename(quarantined)
     except OSError as refusal:
         raise StuckError(f"it is {problem}, and can't be renamed to *{QUARANTINED}: {_reason(refusal)}") from error
-    logger.warning("%s is %s; renamed to %s", one_line(path), problem, one_line(quarantined.name))
+    logger.warning("%s is %s; renamed to %s", terminal.one_line(path), problem, terminal.one_line(quarantined.name))
 
 
-def one_line(path: Path | str) -> str:
-    """A path, or another text, for one line: whoever named the file may have put newlines into it."""
-    return terminal.printable(str(path)).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def text_of(path: Path, max_bytes: int | None = None) -> str:
-    """Read a text file that is not changed while it is read, without following a link or waiting for a pipe or lease.
+def read_text(path: Path, max_bytes: int | None = None) -> str:
+    """Read a text file that nobody changes meanwhile, without following a link or waiting for a pipe or a lease.
 
     With `max_bytes`, a user who isn't trusted can write to the folder, but not replace the folder itself: the file must
     belong to the folder's owner and have no other name, so that root reads nothing that this user couldn't.
@@ -132,5 +127,5 @@ def _require_own(found: os.stat_result, folder: os.stat_result, max_bytes: int) 
 
 
 def _reason(error: Exception) -> str:
-    """An error in a line; of the system's, without the path, which the caller names."""
+    """An error in one line, without the path, which the caller names."""
     return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).partition("\n")[0]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 
+# The ledger has instants from the first to before the second; its tables refuse others.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
 
 def rfc3339(at: datetime, timespec: str = "seconds") -> str:
     """An instant in UTC, 2026-11-24T06:00:00Z, cut to `timespec` (see `datetime.isoformat`; auto: only what it has)."""

@@ -25,16 +25,14 @@ from scheduled_tasks.run import context, settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from psycopg.abc import Buffer, Loader
-
     from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.run.database import Connection
 
 
-# The credential of operators' commands, the watch and the record of failed runs. Jobs get `database_url`.
+# The credential of operators' commands, the watch and the failure service. Jobs get `database_url`.
 OPERATORS_DATABASE_URL = "operators_database_url"
-# A lock or a statement without an end must not hold the watch up; our statements take milliseconds, a migration resets
+# So that no lock or statement keeps the watch waiting for ever. Our statements take milliseconds; a migration resets
 # both.
 OPERATORS_PATIENCE = "SELECT set_config('lock_timeout', '10s', false), set_config('statement_timeout', '2min', false)"
 
@@ -180,7 +178,7 @@ def _systemd_version(configuration: settings.Settings) -> int:
 
 
 def has_database() -> bool:
-    """Whether a database is configured; an undeployed project has its embedded one without that."""
+    """Whether a database is configured; an undeployed project needs no configuration for its embedded one."""
     return bool(settings.setting(OPERATORS_DATABASE_URL, "") or settings.setting("database_url", ""))
 
 
@@ -217,33 +215,13 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
         database.connect(url, name="clocks") if url else database.open_connection("clocks") as connection,
         connection.transaction(force_rollback=True) if roll_back else nullcontext(),
     ):
-        connection.adapters.register_loader("timestamptz", _instant_loader())
         connection.execute(OPERATORS_PATIENCE)
         yield connection
 
 
-def _instant_loader() -> type[Loader]:
-    """Read an instant that Python doesn't have, such as infinity, as the first or last one that it has.
-
-    One row with such a value must not keep a command from reading the others.
-    """
-    import psycopg
-    from psycopg.types.datetime import TimestamptzLoader
-
-    class BoundedLoader(TimestamptzLoader):
-        def load(self, data: Buffer) -> datetime:
-            try:
-                return super().load(data)
-            except psycopg.DataError:
-                is_past = bytes(data).startswith(b"-") or bytes(data).endswith(b"BC")
-                return datetime.min.replace(tzinfo=UTC) if is_past else datetime.max.replace(tzinfo=UTC)
-
-    return BoundedLoader
-
-
 @contextmanager
 def typed_errors() -> Iterator[None]:
-    """Raise PostgreSQL's errors as ours, each in one line: those that the database or its rights cause."""
+    """Raise PostgreSQL's errors that the database, its schema or a privilege causes as ours, each in one line."""
     import psycopg
 
     from scheduled_tasks.run import database
@@ -253,20 +231,16 @@ def typed_errors() -> Iterator[None]:
     except psycopg.errors.UndefinedTable:
         raise database.SchemaMissingError from None
     except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
-        problem = f"the database's tables are another release's: run `clocks migrate` ({_one_line(error)})"
+        problem = f"the database's tables are another release's: run `clocks migrate` ({database.one_line(error)})"
         raise ConfigurationError(problem) from error
     except psycopg.errors.InsufficientPrivilege as error:
-        raise ConfigurationError(f"PostgreSQL denied this: {_one_line(error)}") from error
+        raise ConfigurationError(f"PostgreSQL denied this: {database.one_line(error)}") from error
     except psycopg.errors.ReadOnlySqlTransaction as error:
-        raise ServiceUnavailableError(f"PostgreSQL refuses: {_one_line(error)}") from error
+        raise ServiceUnavailableError(f"PostgreSQL refuses: {database.one_line(error)}") from error
     except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
-        raise ServiceUnavailableError(f"PostgreSQL did not answer in time: {_one_line(error)}") from error
+        raise ServiceUnavailableError(f"PostgreSQL did not answer in time: {database.one_line(error)}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise ServiceUnavailableError(f"the connection to PostgreSQL was lost: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+        raise ServiceUnavailableError(f"the connection to PostgreSQL was lost: {database.one_line(error)}") from error
 
 
 def database_now(database: Connection) -> datetime:

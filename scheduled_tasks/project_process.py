@@ -1,9 +1,9 @@
-"""Run the project's own code in a child process, so that this one always gets an answer or says why there is none.
+"""Run the project's own code in a child process, so that the caller always gets an answer or the reason for none.
 
-A function and its requests go in; its answers (JSON values) come out, with what the code printed. Code that ends its
-process, even with success, or hangs, crashes or forks is an UnansweredError, and what it prints never reaches our own
-output. The child is a fork, with this process's modules, paths and environment: a new interpreter would import again
-what is imported. Standard library only; clock_file and project say what is asked.
+A function and its requests go in; its answers (JSON values) come out, with what the code printed. If the code ends its
+process (even with success), hangs, crashes or forks, an UnansweredError is raised. What it prints never reaches our own
+output. The child is a fork, with this process's modules, paths and environment: a new interpreter would have to import
+everything again. Standard library only; clock_file and project define the requests.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 60.0  # seconds for one answer; code that takes longer to import waits for something
 MAX_OUTPUT = 20_000  # bytes that are kept of what one request printed: its end
-END_TIMEOUT = 2.0  # seconds for a hanging child to say where it hangs, and for one that is gone to be dead
-# In a stack, as faulthandler prints it, from the first frame that is ours.
+END_TIMEOUT = 2.0  # seconds for a hanging child to print its stack, and for one that closed its connection to exit
+# In a stack that faulthandler printed: everything from our first frame on.
 _OWN_FRAMES = re.compile(
     r"(?<=most recent call first\):\n)((?:  File .*\n)*?)"
     rf'  File "{re.escape(str(Path(__file__).parent))}/(?:clock_file|project|project_process|run/.*)\.py"(?s:.*)'
@@ -159,7 +159,7 @@ class ProjectProcess:
         return _OWN_FRAMES.sub(r"\1", self._kept.decode(errors="backslashreplace")).strip()
 
     def _stack(self) -> str:
-        """Where the child hangs: it prints its stack when it is asked."""
+        """Make a hanging child print its stack; return it."""
         self._read_output()
         self._kept = b""
         os.kill(self._pid, signal.SIGUSR1)
@@ -172,7 +172,7 @@ class ProjectProcess:
         return self._output()
 
     def _end_of_child(self) -> str:
-        """How the child ended that closed its connection."""
+        """Describe how a child that has closed its connection ended."""
         deadline = time.monotonic() + END_TIMEOUT
         while not os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
             if time.monotonic() > deadline:

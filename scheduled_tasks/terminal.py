@@ -1,4 +1,4 @@
-"""Text of unknown origin for a terminal: what would act on the terminal is shown, and does nothing.
+"""Escape text of unknown origin for a terminal, so that control characters are shown and have no effect.
 
 Error texts, reasons and log lines can come from a task, descriptions from a clock file. A terminal obeys escape
 sequences (ECMA-48), a carriage return hides what stands before it, and bidirectional controls reorder what is read.
@@ -25,9 +25,9 @@ def printable(text: str) -> str:
     return _ACTIVE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def one_line(text: str) -> str:
-    """The text, `printable`, with its line breaks shown: in a table they would make a row of their own."""
-    return printable(text).replace("\n", "\\n")
+def one_line(text: object) -> str:
+    """The text, such as a path, `printable`, with line breaks and tabs shown: they would break a table."""
+    return printable(str(text)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 class EscapingStream:

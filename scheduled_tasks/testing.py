@@ -213,7 +213,7 @@ def _run_like_run_task(
     try:
         with pytest.MonkeyPatch.context() as patch:
             # The threads and exit handlers of this process are the test session's, which goes on.
-            patch.setattr(ending, "let_task_end", lambda _run: None)
+            patch.setattr(ending, "finish_task", lambda _run: None)
             main._run(run, task, cast("arguments.Call", call), arguments.CommandLine(run.task))  # noqa: SLF001 - the one implementation of a run
     finally:
         for signum, handler in before.items():

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scheduled_tasks.deploy.sandboxes import Trial
-    from scheduled_tasks.operate.grants import Findings
+    from scheduled_tasks.operate.grants import RoleProblems
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.render.unit_set import UnitSet
 
@@ -50,7 +50,7 @@ def actor() -> str:
 
 
 def show_warnings(warnings: Iterable[str]) -> None:
-    """Show on standard error what keeps nothing from going on."""
+    """Print warnings on standard error."""
     for warning in warnings:
         click.echo(f"clocks: warning: {warning}", err=True)
 
@@ -89,10 +89,10 @@ def report_host(places: Places) -> None:
 
 
 def require_own_name(places: Places) -> None:
-    """Refuse to work for a machine whose name belongs to another one in the ledger, if the database can say so.
+    """Refuse a machine whose name belongs to another one in the ledger; do nothing if no database answers.
 
     Raises:
-        OtherMachineError: it does.
+        OtherMachineError: another machine has the name.
     """
     from scheduled_tasks.operate import hosts
 
@@ -108,7 +108,7 @@ def require_own_name(places: Places) -> None:
 
 
 def try_sandboxes(units: UnitSet, run_task: str, places: Places, *, keep: bool = False) -> Trial:
-    """Try whether the jobs of a set reach their database from inside their sandbox, as far as this process can.
+    """Check that the jobs of a set reach their database from inside their sandbox, as far as this process can.
 
     Args:
         units: the set.
@@ -120,40 +120,41 @@ def try_sandboxes(units: UnitSet, run_task: str, places: Places, *, keep: bool =
 
     if places.home:
         return Trial()
-    untried = "not tried from inside the jobs' sandbox whether they reach the database: "
+    untried = "did not check that the jobs reach the database from inside their sandbox: "
     if not places.is_running:
-        return Trial(notes=(f"{untried}an image runs nothing",))
+        return Trial(warnings=(f"{untried}an image runs nothing",))
     if os.geteuid() != 0:
-        return Trial(notes=(f"{untried}that needs root",))
+        return Trial(warnings=(f"{untried}that needs root",))
     release = units.release
     if release and not release.configuration.exists():
-        return Trial(notes=(f"{untried}{release.configuration} isn't there yet",))
+        return Trial(warnings=(f"{untried}{release.configuration} isn't there yet",))
     command = f"{sys.prefix}/bin/run-task" if release else run_task
     return try_out(units, command, places, cache(services_database_answers), keep=keep)
 
 
-def inspect_services_role() -> Findings:
-    """What a task could do with `database_url` that it should not be able to; a checkout's is one person's.
+def inspect_services_role() -> RoleProblems:
+    """Check what the role of `database_url` can do that a task should not; not in a checkout, which one person uses.
 
     Raises:
         ServiceUnavailableError: PostgreSQL is unreachable with one of the two URLs.
     """
-    from scheduled_tasks.operate.grants import Findings, findings
+    from scheduled_tasks.operate.grants import RoleProblems, inspect_role
     from scheduled_tasks.run import database
 
     if not settings.load().deployed or not settings.setting("database_url", ""):
-        return Findings((), ())
-    question = "SELECT session_user::text, to_regclass('task_run') IS NOT NULL"
+        return RoleProblems((), ())
     with open_database() as operators, database.open_connection("clocks") as services:
-        [(owner, has_tables)], [(role, _)] = (one.execute(question).fetchall() for one in (operators, services))
+        query = "SELECT session_user::text, to_regclass('task_run') IS NOT NULL"
+        [(operators_role, has_tables)] = operators.execute(query).fetchall()
         if has_tables:
-            return findings(services)
+            return inspect_role(services)
+        [(role,)] = services.execute("SELECT session_user::text").fetchall()
     same = f"jobs and operators have the same role, {role}: give the jobs one of their own, in database_url"
-    return Findings((same,) if role == owner else (), ())
+    return RoleProblems((same,) if role == operators_role else (), ())
 
 
 def services_database_answers() -> bool | None:
-    """Whether PostgreSQL answers this process at the services' URL, which needs no login; None without a known URL.
+    """Whether PostgreSQL answers this process at the services' URL, without a login; None if the URL is unknown.
 
     Raises:
         ConfigurationError: the URL is not a connection string.

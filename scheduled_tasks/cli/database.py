@@ -8,7 +8,7 @@ import click
 
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import check_option, json_option
-from scheduled_tasks.cli.output import end_of_check, show_json
+from scheduled_tasks.cli.output import exit_if_pending, show_json
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.project import configured_features, load_configuration, open_database, typed_errors
@@ -56,7 +56,7 @@ def migrate(*, check: bool, as_json: bool) -> None:
     else:
         done = "would apply" if check else "applied"
         click.echo("\n".join(f"{done} {name}" for name in applied) or "already up to date")
-    end_of_check(changes=bool(applied), check=check)
+    exit_if_pending(changes=bool(applied), check=check)
 
 
 @click.command("prune-runs")
@@ -93,7 +93,7 @@ def demo(*, check: bool, as_json: bool) -> None:
         show_json({"changed": bool(done), "done": done or ""})
     else:
         click.echo(done or "nothing to do: the tables are not empty")
-    end_of_check(changes=bool(done), check=check)
+    exit_if_pending(changes=bool(done), check=check)
 
 
 @click.command("setup")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 without_database_option = click.option(
-    "--without-database", is_flag=True, help="Don't test whether the jobs reach their database from their sandbox."
+    "--without-database", is_flag=True, help="Don't check that the jobs reach their database from their sandbox."
 )
 
 
@@ -60,7 +60,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, without_database: bool, as
     if todo.flips:
         judge(files, places)
         if not without_database:
-            _require_reach(files, host, places)
+            _require_reachable_database(files, host, places)
     timers = _next_runs(todo, state.units, files)
     if as_json:
         differences = {"diff": "\n".join(_diff(todo, state.units, files))} if diff else {}
@@ -131,7 +131,7 @@ def _diff(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> Iterato
         yield from unified_diff(*texts, before, after, lineterm="")
 
 
-def _require_reach(files: UnitSet, host: Host, places: Places, *, keep: bool = False) -> None:
+def _require_reachable_database(files: UnitSet, host: Host, places: Places, *, keep: bool = False) -> None:
     """Refuse a set whose jobs can't reach their database from inside their sandbox.
 
     Raises:
@@ -140,7 +140,7 @@ def _require_reach(files: UnitSet, host: Host, places: Places, *, keep: bool = F
     from scheduled_tasks.deploy.sandboxes import CutOffError
 
     trial = try_sandboxes(files, host.run_task, places, keep=keep)
-    show_warnings(trial.notes)
+    show_warnings(trial.warnings)
     if trial.faults:
         raise CutOffError("\n".join(("the jobs can't run, nothing was changed:", *trial.faults)))
 
@@ -163,7 +163,7 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
     files = render(clocks, host)
     require_own_name(places)
     prepare(files, places)
-    require = partial(_require_reach, host=host, places=places, keep=True)
+    require = partial(_require_reachable_database, host=host, places=places, keep=True)
     applied = apply(files, places, try_out=None if without_database else require)
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():

@@ -6,14 +6,13 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from scheduled_tasks import files
 from scheduled_tasks.cli.common import actor, inspect_services_role
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
@@ -39,6 +38,7 @@ from scheduled_tasks.project import (
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.run import settings
+from scheduled_tasks.terminal import one_line
 
 
 @click.command("doctor")
@@ -64,7 +64,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
         *_check_clock_files(),
         *_check_database(),
         *_check_host(places),
-        *_check_transport(),
+        *_database_findings(configured_risks()),
         *_check_services_role(),
     ]
     if as_json:
@@ -89,10 +89,10 @@ def _check_machine(places: names.Places, units: UnitSet, commands: ManagerComman
         both = f"{names.WATCH_TIMER} {names.WATCH}"
         yield Finding("watch", problem, f"systemctl status {both}; journalctl --unit={names.WATCH} --lines=20")
     for path, problem in unrecorded(places).items():
-        name, folder = files.one_line(path), path if path.is_dir() else path.parent
+        name, folder = one_line(path), path if path.is_dir() else path.parent
         # A command with the unprintable characters of a name would send them to the terminal.
         is_plain_file = name == str(path) and folder != path
-        mend = f"rm {shlex.quote(name)}" if is_plain_file else f"ls -lb {shlex.quote(files.one_line(folder))}"
+        mend = f"rm {shlex.quote(name)}" if is_plain_file else f"ls -lb {shlex.quote(one_line(folder))}"
         yield Finding(name, problem, mend, "look at it first")
 
 
@@ -170,16 +170,15 @@ def _check_services_role() -> Iterator[Finding]:
     try:
         faults, warnings = inspect_services_role()
     except ScheduledTasksError as error:
-        yield Finding("database", f"the role of the jobs can't be checked: {error}")
+        yield Finding("database", f"the tasks' role can't be checked: {error}")
         return
-    for sentence in (*faults, *warnings):
+    yield from _database_findings((*faults, *warnings))
+
+
+def _database_findings(sentences: Iterable[str]) -> Iterator[Finding]:
+    """Turn sentences of the form `PROBLEM: ADVICE` into findings."""
+    for sentence in sentences:
         problem, _, advice = sentence.partition(": ")
-        yield Finding("database", problem, advice=advice)
-
-
-def _check_transport() -> Iterator[Finding]:
-    for risk in configured_risks():
-        problem, _, advice = risk.partition(": ")
         yield Finding("database", problem, advice=advice)
 
 

@@ -8,7 +8,7 @@ import click
 
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import check_option, future_instant, json_option
-from scheduled_tasks.cli.output import end_of_check, show_json, show_table
+from scheduled_tasks.cli.output import exit_if_pending, show_json, show_table
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import feature_flags
@@ -135,7 +135,7 @@ def sync(*, check: bool, as_json: bool) -> None:
             click.echo(f"{name} is in the table, but the enum no longer has it")
         if not any(done):
             click.echo("already up to date")
-    end_of_check(changes=changed, check=check)
+    exit_if_pending(changes=changed, check=check)
 
 
 COMMANDS = (group,)

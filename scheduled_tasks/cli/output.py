@@ -1,7 +1,7 @@
 """How commands show results and end: tables, JSON, and one sentence with an exit code for each error.
 
-docs/reference/exit-codes.md has the codes. What a text from a task, a file or the database contains can't control the
-terminal: whatever a command writes is escaped (`terminal`); only the colours of a table aren't.
+docs/reference/exit-codes.md has the codes. All output is escaped (`terminal`), so that no text from a task, a file or
+the database can control the terminal; only the colours of a table are not.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _debug_option(*, hidden: bool) -> click.Option:
     )
 
 
-# The watch itself, and the command that shows its problems with all others.
+# Commands without the warning about the watch: they are the watch, or report on it themselves.
 REPORTS_THE_WATCH = {"watch", "reconcile", "doctor"}
 
 
@@ -142,13 +142,13 @@ def _fail(error: ScheduledTasksError) -> NoReturn:
 
 
 def _discard_output() -> None:
-    """Discard what is still buffered, which Python would try to write when it exits, with a traceback."""
+    """Discard what is still buffered: Python would try to write it at its exit, and print a traceback."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def end_of_check(*, changes: bool, check: bool) -> None:
-    """End a command that has shown what it did or, with --check, would do: 2 if changes are pending."""
+def exit_if_pending(*, changes: bool, check: bool) -> None:
+    """Exit 2 if a command with --check has found changes to make."""
     if check and changes:
         sys.exit(CHANGES_PENDING)
 
@@ -198,7 +198,7 @@ def _lines(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[st
 
 
 def console() -> Console:
-    """The terminal for what has colours; its texts must be `printable`."""
+    """The terminal without escaping, for colours: texts for it must be `printable`."""
     from rich.console import Console
 
     return Console(highlight=False, file=getattr(sys.stdout, "unescaped", sys.stdout))

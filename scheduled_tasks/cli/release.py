@@ -11,7 +11,7 @@ import click
 
 from scheduled_tasks.cli.common import inspect_services_role, require_own_name, show_warnings, try_sandboxes
 from scheduled_tasks.cli.options import check_option, json_option
-from scheduled_tasks.cli.output import end_of_check, show_json
+from scheduled_tasks.cli.output import exit_if_pending, show_json
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.operate.transport import configured_risks
@@ -40,8 +40,8 @@ def check(*, without_database: bool, as_json: bool) -> None:
     Exits 65 if it can't. Changes nothing.
 
     Reads every clock file, imports every task, lets systemd verify the units, looks for files in their way, and
-    connects to the database; as root, it also connects from inside the jobs' sandboxes. The role of the jobs must
-    not be able to rewrite the ledger.
+    connects to the database; as root, it also connects from inside the jobs' sandboxes. The tasks' role must not be
+    able to rewrite the ledger.
     """
     warnings: list[str] = []
     faults = list(_faults(warnings, without_database=without_database))
@@ -72,7 +72,7 @@ def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
         else:
             if not without_database:
                 trial = try_sandboxes(files, configured_host().run_task, Places())
-                warnings += trial.notes
+                warnings += trial.warnings
                 yield from trial.faults
     if configuration.get("features"):
         yield from _fault_of(configured_features)
@@ -152,7 +152,7 @@ def prune(*, keep: int, check: bool, as_json: bool) -> None:
                 click.echo(f"{verb} {kind.removesuffix('s')} {name}")
         if not done.changed:
             click.echo("nothing to do: no old releases")
-    end_of_check(changes=done.changed, check=check)
+    exit_if_pending(changes=done.changed, check=check)
 
 
 COMMANDS = (check, prune)

@@ -158,7 +158,7 @@ def _show(view: StatusView, *, bad_only: bool) -> None:
         rows = view.rows(bad_only=bad_only)
         show_table((*COLUMNS, "NOTE"), ((*row, note) for row, note in zip(rows, notes, strict=True)))
     for line in view.lines():
-        click.echo(printable(line))
+        click.echo(line)
 
 
 def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad_only: bool) -> None:

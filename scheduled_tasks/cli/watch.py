@@ -87,7 +87,7 @@ def _check_in(database: Connection, places: Places, now: datetime) -> bool:
         click.echo(f"clocks: {error}", err=True)
         return False
     if former:
-        click.echo(f"this host's name was {former}: what is open goes on under its new name", err=True)
+        click.echo(f"this host's name was {former}: its open runs and jobs continue under the new name", err=True)
     return True
 
 
@@ -143,7 +143,7 @@ def reconcile() -> None:
 @click.option("--yes", is_flag=True, help="Even if it had a heartbeat in the last five minutes.")
 @json_option
 def forget_host(*, name: str, yes: bool, as_json: bool) -> None:
-    """Remove a host that is gone for good.
+    """Forget a host that is gone for good.
 
     Its jobs are no longer due there, its open runs are recorded as lost, and its slots without a run up to now as
     missed. A machine that gets the name later is another host.

@@ -16,7 +16,7 @@ from typing import TextIO
 from scheduled_tasks import files
 from scheduled_tasks.deploy import systemd
 
-# So high that this process has no other file open there, and, if it is killed and its PID is reused, the new one none.
+# Higher than any other descriptor of this process, or of a later one that gets its PID if it is killed.
 MARK_DESCRIPTOR = 900
 
 

@@ -1,4 +1,4 @@
-"""Try from inside the jobs' sandboxes whether they can start and reach their database, before a set is in force.
+"""Try from inside the jobs' sandboxes whether they can start and reach their database, before a set becomes current.
 
 Jobs whose sandboxes are alike share a trial: a transient service with their directives and no others, which runs
 `run-task --probe`. All trials run at once. No job is started, and no unit of the set is loaded.
@@ -32,7 +32,7 @@ MAX_OUTPUT, MAX_TEXT = 1 << 20, 4000  # bytes that a trial can write, characters
 MAX_TRIALS = 32  # at once, and in all: a project has a handful of sandboxes
 UNIT = "scheduled-tasks-trial"
 RESOLVER = Path("/etc/resolv.conf")
-# Of a job, but not of its sandbox: what it runs and when, what it keeps on disk, how much it may use.
+# Directives of a job that are not of its sandbox: what it runs and when, what it keeps on disk, how much it may use.
 _NOT_OF_SANDBOX = re.compile(
     "Type|NotifyAccess|Exec.*|Restart.*|RuntimeMax.*|Timeout.*|Slice|EnvironmentFile|Log.*|Standard.*|X-.*"
     "|(State|Runtime|Cache|Logs|Configuration)Directory.*|Memory(Max|High|Low|Min|SwapMax|ZSwapMax)|CPU.*|IO.*|Tasks.*"
@@ -133,16 +133,16 @@ def sandboxes(units: UnitSet) -> list[Sandbox]:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a trial found: `faults`, for which an apply is refused, and `notes`, which only say something."""
+    """What a trial found: `faults`, for which an apply is refused, and `warnings`."""
 
     faults: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def try_out(
     units: UnitSet, command: str, places: Places, is_reachable: Callable[[], bool | None], *, keep: bool
 ) -> Trial:
-    """Try the sandboxes of a set, except those that an apply has tried before.
+    """Try the sandboxes of a set, except those that passed at an earlier apply.
 
     Args:
         units: the set.
@@ -158,29 +158,29 @@ def try_out(
     waiting = {digest: sandbox for digest, sandbox in by_digest.items() if digest not in tried}
     chosen = dict(list(waiting.items())[:MAX_TRIALS])
     faults: list[str] = []
-    notes = [f"{len(waiting) - MAX_TRIALS} more sandboxes were not tried"] if len(waiting) > MAX_TRIALS else []
+    warnings = [f"{len(waiting) - MAX_TRIALS} more sandboxes were not tried"] if len(waiting) > MAX_TRIALS else []
     passed = by_digest.keys() & tried
     for digest, (answer, status) in _run(chosen, command, places, effects).items():
         sandbox = chosen[digest]
         if status or "failed" in answer:
             if answer.get("failed") == "database" and is_reachable() is False:
                 why = f"PostgreSQL doesn't answer this host either: {answer['problem']}"
-                notes.append(f"{sandbox.named}: not tried whether they reach it, because {why}")
+                warnings.append(f"{sandbox.named}: did not check whether the database can be reached: {why}")
             elif answer.get("failed") == "database" and not sandbox.needs_database:
-                notes.append(_problem(sandbox, answer, status, command))
+                warnings.append(_problem(sandbox, answer, status, command))
             else:
                 faults.append(_problem(sandbox, answer, status, command))
             continue
         passed |= {digest}
         if (address := answer.get("address")) and not sandbox.allows(address):
-            notes.append(
+            warnings.append(
                 f"{sandbox.named}: this machine has no address filter (control groups v2 and BPF), so it can't be tried"
-                f" here; where there is one, PostgreSQL at {address} is out of reach: write {_allow(address)}"
+                f" here; on a machine with one, PostgreSQL at {address} can't be reached: write {_allow(address)}"
             )
     if keep and chosen and passed != tried:
         effects.folder(places.runtime)
         effects.replace(tried_file, json.dumps(sorted(passed)))
-    return Trial(tuple(faults), tuple(notes))
+    return Trial(tuple(faults), tuple(warnings))
 
 
 def _digest(sandbox: Sandbox, command: str) -> str:
@@ -194,7 +194,7 @@ def _digest(sandbox: Sandbox, command: str) -> str:
 def _run(
     chosen: Mapping[str, Sandbox], command: str, places: Places, effects: Effects
 ) -> dict[str, tuple[dict[str, str], str]]:
-    """Run the trials at once; return the answer of each ({} without one), and why systemd says it has none."""
+    """Run the trials at once; return the answer of each, and why it has none ({} and the reason)."""
     if not chosen:
         return {}
     folder = places.runtime / f"trials-{os.getpid()}"

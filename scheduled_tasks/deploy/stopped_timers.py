@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from scheduled_tasks.deploy import start_requests, systemd
@@ -24,6 +24,7 @@ from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import stopped_timers_path
 from scheduled_tasks.deploy.plan import MachineState, Plan, StoppedTimers
 from scheduled_tasks.deploy.systemd import SystemdError
+from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.render.names import Places, service_of, timer_name
 from scheduled_tasks.render.unit_file import UnitFile
 from scheduled_tasks.render.unit_set import UnitSet
@@ -156,7 +157,7 @@ def _nominal_times(due: Mapping[str, float], units: UnitSet) -> dict[str, dateti
     for job in units.jobs if due else ():
         timer = timer_name(job["clock"], job["job"])
         if timer in due:
-            trigger, at = Trigger.from_json(job["schedule"]), datetime.fromtimestamp(due[timer], UTC)
+            trigger, at = Trigger.from_json(job["schedule"]), from_epoch(due[timer])
             if occurrence := latest_occurrence(trigger, at_or_before=at):
                 times[timer] = occurrence.at
     return times

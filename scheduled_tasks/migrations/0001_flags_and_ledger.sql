@@ -91,7 +91,7 @@ CREATE INDEX task_run_result ON task_run (
     (CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END)
 ) WHERE status <> 'skipped';
 
--- Attempts at slots that were claimed again: the slot's row has the last one. A column of task_run is added here too.
+-- Attempts at slots that were claimed again: the slot's row has the last one. Add a new column of task_run here too.
 CREATE TABLE past_attempt (replaced_at timestamptz NOT NULL, LIKE task_run);
 
 CREATE INDEX past_attempt_run_id ON past_attempt (run_id);
@@ -161,15 +161,15 @@ CREATE TABLE maintenance (
     done_at timestamptz NOT NULL
 );
 
--- Optional: a role that has rows here touches slots of these clocks only, and nobody else those.
+-- Optional: a role with rows here can record runs of these clocks only, and no other role can.
 CREATE TABLE role_clock (
     role  text NOT NULL,
     clock text NOT NULL,
     PRIMARY KEY (role, clock)
 );
 
--- What a run may do. The role of the services has no privilege on the ledger's tables: it calls these two functions,
--- which have the owner's rights. They answer in one round trip each, and their only clock is the database's.
+-- What a run may do. The tasks' role has no privilege on the ledger's tables: it calls these two functions,
+-- which have the owner's rights. Each is one round trip, and uses the database's clock only.
 --
 -- open_run claims the slot of a run and inserts its row, and reads what decides whether the task runs. The row is the
 -- claim: the unique index task_run_slot lets one run insert it; a second one waits no longer than the first one's
@@ -179,8 +179,8 @@ CREATE TABLE role_clock (
 -- (seconds since it began, and until it cannot be alive any more), overlap ('skip' or 'queue'), is_requested (its slot
 -- was named, not derived from its timer), is_repeated (by a person), is_forced.
 --
--- deadline: when the run gives up waiting. A claim that is answered later must not come into being, because the run
--- has told systemd by then that it did not get the slot.
+-- deadline: when the run gives up waiting. A later claim must fail, because by then the run has told systemd that it did
+-- not get the slot.
 CREATE FUNCTION open_run(
     asked jsonb, deadline timestamptz,
     OUT attempt integer,         -- null: the slot isn't this run's

@@ -97,10 +97,10 @@ def account(connection: Connection, host: str | None, now: datetime, release: st
 
 
 def account_for_one(connection: Connection, host: str, now: datetime, *, is_gone: bool = False) -> list[Verdict]:
-    """Record the slots of one host that are overdue; for `hosts`, which lets go of its name.
+    """Record the overdue slots of one host; for `hosts`, before it renames or removes the host.
 
-    If the host `is_gone` and its deployments are closed, slots count as overdue at once, since nothing can start them
-    any more: except those that another host has too.
+    If the host `is_gone` and its deployments are closed, nothing can start its slots any more, so they count as overdue
+    at once, except those that another host has too.
     """
     heartbeats = dict(connection.execute("SELECT name, heartbeat_at FROM host").fetchall())
     [(after,)] = connection.execute("SELECT coalesce(accounted_until, %s) FROM host WHERE name = %s", [BEGINNING, host])
@@ -115,11 +115,6 @@ def account_for_one(connection: Connection, host: str, now: datetime, *, is_gone
         for step in _steps({host: (after, until)}, jobs) if after < until else ():
             recorded += _audit(connection, jobs, step, heartbeats, now)[0]
     return recorded
-
-
-def jobs_of(connection: Connection, host: str) -> list[DeployedJob]:
-    """The jobs that a host has now."""
-    return [job for job in deployments.deployed_now(connection) if job.host == host]
 
 
 def last_heartbeat(connection: Connection, host: str) -> datetime | None:

@@ -149,6 +149,11 @@ def deployed_now(connection: Connection, clock: str = "", job: str = "") -> list
     return [_deployed(row) for row in rows]
 
 
+def jobs_of(connection: Connection, host: str) -> list[DeployedJob]:
+    """The current jobs of a host."""
+    return [job for job in deployed_now(connection) if job.host == host]
+
+
 def known_jobs(connection: Connection) -> set[tuple[str, str]]:
     """(clock, job) of every current job of any host."""
     rows = connection.execute("SELECT DISTINCT clock, job FROM deployed_job WHERE valid_until IS NULL")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scheduled_tasks.deploy import systemd
+from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.run.nominal import nominal_time
 from scheduled_tasks.schedule.trigger import Trigger
 
@@ -135,4 +136,4 @@ def read_failure(note: str) -> Failure:
 def _instant(shown: str) -> datetime | None:
     """Read an instant of `systemctl show`: @ and seconds since the epoch, or (LastTriggerUSec=) a date in UTC."""
     at = systemd.timestamp(shown)
-    return datetime.fromtimestamp(at, UTC) if at else None
+    return from_epoch(at) if at else None

@@ -1,8 +1,8 @@
-"""Privileges in the database: what the services, operators and monitoring may do, each with a role of its own.
+"""Privileges in the database: what tasks, operators and monitoring may do, each with a role of its own.
 
 `clocks migrate`, as the tables' owner, grants them to the roles that the configuration names (`Roles`) and revokes all
-others; it creates no roles. If none is named, everybody connects as the owner, as in a checkout. `findings` tells what
-is wrong with the role that the services have.
+others; it creates no roles. If none is named, everybody connects as the owner, as in a checkout. `inspect_role` finds
+what is wrong with the tasks' role.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scheduled_tasks.errors import ConfigurationError
 if TYPE_CHECKING:
     import psycopg
 
-# A run writes with the functions only, which check what it asks for; they have the owner's rights.
+# A run writes through these functions only. They have the owner's rights and check their arguments.
 FUNCTIONS = ("open_run(jsonb, timestamptz)", "close_run(jsonb)")
 TASKS = {"feature": "SELECT", "pause": "SELECT"}
 OPERATORS = {
@@ -110,7 +110,7 @@ def _check(connection: psycopg.Connection[Any], roles: Roles) -> None:
     purposes = {"operators_role": roles.operators_role, "monitors_role": roles.monitors_role}
     for key, role in purposes.items():
         if role and role in roles.of_services:
-            raise ConfigurationError(f"{key} and the services' role are both {role!r}: a task could then do the same")
+            raise ConfigurationError(f"{key} and the tasks' role are both {role!r}: a task could then do the same")
     if roles.operators_role and roles.operators_role == roles.monitors_role:
         raise ConfigurationError(f"operators_role and monitors_role are both {roles.operators_role!r}")
     for role in filter(None, (*roles.of_services, *purposes.values())):
@@ -171,8 +171,8 @@ def _run(connection: psycopg.Connection[Any], statement: str, *names: str) -> No
     connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-class Findings(NamedTuple):
-    """What is wrong with the role of the services: `faults` open the ledger to every task, `warnings` don't."""
+class RoleProblems(NamedTuple):
+    """What is wrong with the tasks' role: `faults` open the ledger to every task, `warnings` don't."""
 
     faults: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -189,14 +189,14 @@ SELECT role.rolname::text, rolsuper, rolcreaterole, rolconnlimit < 0 AS has_no_l
 """
 
 
-def findings(connection: psycopg.Connection[Any], role: str = "") -> Findings:
-    """What is wrong with a role of the services; by default the role that is connected.
+def inspect_role(connection: psycopg.Connection[Any], role: str = "") -> RoleProblems:
+    """Find what is wrong with a role as the tasks' role; by default the role that is connected.
 
     Changes nothing, and needs no privilege: PostgreSQL's catalog is readable for everybody.
     """
     row = connection.execute(_POWERS, [role]).fetchone()
     if row is None:
-        return Findings((f"PostgreSQL has no role {role!r}",), ())
+        return RoleProblems((f"PostgreSQL has no role {role!r}",), ())
     name, is_superuser, creates_roles, has_no_limit, signals, creates, owns, writes = row
     faults = {
         "is a superuser": is_superuser,
@@ -206,9 +206,11 @@ def findings(connection: psycopg.Connection[Any], role: str = "") -> Findings:
         "can create objects in the schema of the ledger": creates and not owns and not is_superuser,
         "can end the connections of others (pg_signal_backend)": signals and not is_superuser,
     }
-    what_to_do = "give the services a role of their own, name it in tasks_role, and run clocks migrate as the owner"
-    limit = f"the services' role {name} has no connection limit: one job can take all connections of PostgreSQL; write "
-    return Findings(
-        tuple(f"the services' role {name} {power}: {what_to_do}" for power, holds in faults.items() if holds),
-        (f"{limit}ALTER ROLE {name} CONNECTION LIMIT 50",) if has_no_limit and not is_superuser else (),
+    what_to_do = "give the tasks a role of their own, name it in tasks_role, and run clocks migrate as the owner"
+    limit = f"the tasks' role {name} has no connection limit: one job can take all connections of PostgreSQL; write "
+    return RoleProblems(
+        tuple(f"the tasks' role {name} {power}: {what_to_do}" for power, holds in faults.items() if holds),
+        (f"{limit}ALTER ROLE {sql.Identifier(name).as_string(connection)} CONNECTION LIMIT 50",)
+        if has_no_limit and not is_superuser
+        else (),
     )

@@ -1,8 +1,8 @@
-"""Pauses of this host: one file each, for which a condition of the services looks.
+"""Pauses of this host: one file each, which a condition of the services checks for.
 
-They need no database, survive reboots and deploys, and say who paused, when, why and until when. Whatever has the name
-of a pause pauses, as systemd sees it: an empty file that somebody touched, a folder, even a link to nothing. So its
-name says what it pauses, and what it contains only explains. `host_watch` reports the pauses to the database.
+They need no database, survive reboots and deploys, and say who paused, when, why and until when. systemd looks only at
+the name, so anything with the name of a pause is one: an empty file that somebody touched, a folder, even a dangling
+link. The name alone says what is paused; the contents only explain it. `host_watch` reports the pauses to the database.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks import files
+from scheduled_tasks import files, terminal
 from scheduled_tasks.errors import ConfigurationError
-from scheduled_tasks.instants import from_epoch, iso8601, parse
+from scheduled_tasks.instants import EARLIEST, LATEST, from_epoch, iso8601, parse
 from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.render import names
 
@@ -33,7 +33,6 @@ NAME = re.compile(rf"{names.EVERY_CLOCK}|[a-z0-9_]+(\.[a-z0-9_]+)?")
 NO_REASON = "no reason was given"
 MAX_BYTES = 1 << 16
 MAX_TEXT = 1_000  # characters
-BOUNDS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC))  # of instants in the ledger
 
 
 def path_of(places: Places, scope: Scope) -> Path:
@@ -79,7 +78,7 @@ def active(places: Places, host: str) -> list[Pause]:
 
 
 def without_effect(places: Places) -> list[Path]:
-    """What lies among the pauses and pauses nothing, because no clock or job has such a name."""
+    """The files in the folder of pauses that pause nothing, because no clock or job can have their names."""
     return [path for path in _entries(places) if not NAME.fullmatch(path.name)]
 
 
@@ -109,10 +108,7 @@ def read_report(text: str) -> Pause:
 
 
 def _read(path: Path, host: str) -> Pause | None:
-    """Read a pause that `write` wrote, or whatever a person put there: each value that is missing has a default.
-
-    None if it has just ended.
-    """
+    """Read a pause that `write` wrote or a person made; missing values get defaults. None if it has just ended."""
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -123,7 +119,7 @@ def _read(path: Path, host: str) -> Pause | None:
     until, reason = _bounded(values.get("until")), _text(values.get("reason")) or NO_REASON
     if until is None and values.get("until"):
         reason += f" (its until is not an instant: {_text(values['until'])})"
-    changed = min(max(from_epoch(found.st_mtime), BOUNDS[0]), datetime.now(UTC))
+    changed = min(max(from_epoch(found.st_mtime), EARLIEST), datetime.now(UTC))
     # A copy of another pause's file, or one that was moved, is a pause of its own.
     is_ours = values.get("local_id") and all(values.get(key) == value for key, value in scope._asdict().items())
     return Pause(
@@ -141,7 +137,7 @@ def _contents(path: Path, found: os.stat_result) -> Mapping[str, Any]:
     if found.st_size > MAX_BYTES:
         return {}
     with suppress(OSError, *files.CORRUPT):
-        text = files.text_of(path)
+        text = files.read_text(path)
         with suppress(*files.CORRUPT):
             values = json.loads(text)
             return values if isinstance(values, dict) else {}
@@ -152,14 +148,14 @@ def _contents(path: Path, found: os.stat_result) -> Mapping[str, Any]:
 def _text(value: object) -> str:
     """A text as the database can store it and a terminal can show it; of any other value, as JSON has it."""
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
-    return files.one_line(text)[:MAX_TEXT].strip()
+    return terminal.one_line(text)[:MAX_TEXT].strip()
 
 
 def _bounded(value: object) -> datetime | None:
     """An instant that the ledger can store, in UTC if it has no offset; None for everything else."""
     with suppress(*files.CORRUPT):
         at = parse(str(value), zone=UTC)
-        return at if BOUNDS[0] <= at <= BOUNDS[1] else None
+        return at if EARLIEST <= at < LATEST else None
     return None
 
 

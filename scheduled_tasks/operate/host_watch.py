@@ -125,8 +125,8 @@ def catch_up(connection: Connection, places: Places, host: str, since: datetime,
         return []
     active = pauses.active(connection, now)
     wanted: dict[str, datetime] = {}
-    for job in deployments.deployed_now(connection):
-        if job.host != host or job.options.get("paused"):
+    for job in deployments.jobs_of(connection, host):
+        if job.options.get("paused"):
             continue
         if any(pause.covers(job.clock, job.job, host) for pause in active):
             continue
@@ -254,7 +254,7 @@ def _apply_is_running(places: Places) -> bool:
 
 
 def unrecorded(places: Places) -> dict[Path, str]:
-    """The pending files that need a person, and why: those that were set aside because they are corrupt, and stuck."""
+    """The pending files that need a person, and why: the quarantined ones, and those that are stuck."""
     if places.home:
         return {}
     patterns = (Path(pattern).with_suffix(files.QUARANTINED) for pattern in PENDING)

@@ -1,8 +1,8 @@
-"""Who this machine is, and which row of `host` is its own: a host is its machine ID, its hostname is a label.
+"""Identify this machine and its row of `host`: a host is its machine ID, its hostname is a label.
 
 Two machines with one name would account for each other's runs: the second would record the first one's running job as
 lost. So whatever reports for a machine checks in first, and a second machine of a name is refused. A machine with a new
-name is recognised, and its old name's open work goes on under the new one. docs/decisions/0015-hosts.md has the rules.
+name is recognised, and its open runs and jobs move to the new name. docs/decisions/0015-hosts.md has the rules.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from uuid import UUID
 from scheduled_tasks.deploy import systemd
 from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import from_epoch, shown
-from scheduled_tasks.operate import account, host_pauses
+from scheduled_tasks.operate import account, deployments, host_pauses
 from scheduled_tasks.operate.slots import Pause, Scope
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MACHINE_ID = Path("/etc/machine-id")
 APPLICATION = UUID("dc95e81b-48fe-4468-87b1-8f822c1df29d")  # of this project, for sd_id128_get_machine_app_specific(3)
-# Another boot of a machine ID without a heartbeat for so long is over. A watch that runs has one every minute.
+# An earlier boot of a machine ID without a heartbeat for so long is over: a running watch has one every minute.
 BOOT_TIMEOUT = 2 * account.HEARTBEAT_INTERVAL
 PAUSED_BY = "clocks watch"  # whoever pauses all jobs of a machine that is refused
 
@@ -40,7 +40,7 @@ class OtherMachineError(ConfigurationError):
 
 
 class RestartedError(ServiceUnavailableError):
-    """This machine was restarted a moment ago: it waits until the boot before can't be another machine."""
+    """This machine was restarted a moment ago: it waits until its last heartbeat can't be another machine's."""
 
 
 class Machine(NamedTuple):
@@ -105,7 +105,7 @@ def require_own_name(connection: Connection, machine: Machine, now: datetime) ->
         OtherMachineError: the name belongs to another machine; says which, and what to do.
     """
     if row := _row(connection, machine.name):
-        with suppress(RestartedError):  # nothing says that it is another machine's
+        with suppress(RestartedError):  # it may well be this machine's
             _require_own(row, machine, now)
 
 
@@ -121,7 +121,7 @@ def check_in(connection: Connection, machine: Machine, now: datetime) -> str:
     """Make sure that this machine's row is its own, before anything is reported for it or decided about its runs.
 
     Returns:
-        its former name, if it has been renamed; its open work goes on under the new one. "" otherwise.
+        its former name, if it has been renamed; its open runs and jobs move to the new one. "" otherwise.
 
     Raises:
         OtherMachineError: the name belongs to another machine.
@@ -140,7 +140,7 @@ def check_in(connection: Connection, machine: Machine, now: datetime) -> str:
             if (row.machine_id, row.booted_at) == (machine.machine_id, machine.booted_at):
                 return ""
         connection.execute(
-            # What a host of this name had before was accounted for when the name was let go of.
+            # The slots of an earlier host of this name were accounted for when it was forgotten.
             "INSERT INTO host (name, heartbeat_at, heartbeats_since, accounted_until, machine_id, booted_at)"
             " VALUES (%(name)s, %(now)s, %(now)s, %(now)s, %(machine_id)s, %(booted_at)s) ON CONFLICT (name)"
             " DO UPDATE SET machine_id = excluded.machine_id, booted_at = excluded.booted_at",
@@ -233,7 +233,7 @@ def _rename(connection: Connection, old: str, new: str, now: datetime) -> None:
     per_host=True, even those that have already run.
     """
     account.account_for_one(connection, old, now)
-    longest = max((job.overdue_after for job in account.jobs_of(connection, old)), default=timedelta())
+    longest = max((job.overdue_after for job in deployments.jobs_of(connection, old)), default=timedelta())
     names = {"old": old, "new": new, "since": now - longest}
     connection.execute(
         "UPDATE task_run SET slot_host = %(new)s FROM deployed_job AS deployed WHERE deployed.host = %(old)s"
@@ -258,7 +258,7 @@ def _rename(connection: Connection, old: str, new: str, now: datetime) -> None:
 
 
 class Forgotten(NamedTuple):
-    """What was recorded when a host was let go of: how many slots and how many runs, and how many jobs it had."""
+    """What was recorded when a host was forgotten: how many slots and how many runs, and how many jobs it had."""
 
     slots: int
     runs: int
@@ -266,7 +266,7 @@ class Forgotten(NamedTuple):
 
 
 def forget(connection: Connection, name: str, now: datetime, *, by: str, even_if_alive: bool = False) -> Forgotten:
-    """Let go of a host that is gone for good: decide what became of its runs and slots, and delete its row.
+    """Forget a host that is gone for good: decide what became of its runs and slots, and delete its row.
 
     Raises:
         UsageError: there is no such host, or it still has heartbeats.
@@ -281,7 +281,7 @@ def forget(connection: Connection, name: str, now: datetime, *, by: str, even_if
                 f"{name} is alive: its last heartbeat was at {shown(row.heartbeat_at)}; switch it off or run 'clocks"
                 " remove --all' on it first, or write --yes if it is another machine that had the name"
             )
-        jobs = account.jobs_of(connection, name)
+        jobs = deployments.jobs_of(connection, name)
         runs = _close_open_runs(connection, row, by)
         connection.execute(
             "UPDATE deployed_job SET valid_until = greatest(valid_from, %s) WHERE host = %s AND valid_until IS NULL",

@@ -29,7 +29,7 @@ MAX_STREAK = 100  # bad slots: no more are counted
 
 @dataclass(frozen=True)
 class Failure:
-    """What made a job bad: its failed, missed and lost slots after its last run that ended well.
+    """Why a job is bad: its failed, missed and lost slots after its last run that ended well.
 
     Attributes:
         host: the host, if the job is judged on each for itself (`per_host`); empty otherwise.
@@ -86,7 +86,7 @@ class JobStatus:
 
     @property
     def state(self) -> str:
-        """`ok`, `bad`, `paused`, `running`, `skipped` `new` (never due); a bad one can be `bad, paused`."""
+        """`ok`, `bad`, `paused`, `running`, `skipped`, `new` (never due); a bad one can be `bad, paused`."""
         if self.paused or self.paused_in_file:
             now = "paused"
         elif self.running_since:
@@ -120,7 +120,7 @@ _COLUMNS = f"""
     coalesce(reason, error_message, '') AS reason, run_id
 """
 _JOB = "clock = wanted.clock AND job = wanted.job AND (wanted.host = '' OR coalesce(slot_host, host) = wanted.host)"
-# Up to now: nothing that a row says of the future hides what is.
+# Only up to now: a row with an instant in the future must not hide the current ones.
 _RESULTS = f"""
     SELECT {_COLUMNS} FROM task_run
      WHERE {_JOB} AND status <> 'skipped' AND {_RESULT_AT} <= %(now)s

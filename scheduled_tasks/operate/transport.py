@@ -1,9 +1,9 @@
-"""Whether the way to a database is protected: what libpq would do with a connection string, without connecting.
+"""Find database connections that libpq would make without encryption or without verifying the server.
 
-In: a libpq connection string or URI and the environment. Out: a sentence for a database on another machine that is
-spoken to in clear, or that anybody on the way could impersonate. libpq's own order decides: the string, the service
-file, the environment, its defaults (PostgreSQL's manual, "Connection Strings", "Connection Service File", "SSL
-Support").
+A libpq connection string or URI and the environment go in. A sentence comes out for each database on another machine
+whose connection could be read or intercepted. Nothing connects. Parameters are looked up in libpq's own order: the
+string, the service file, the environment, its defaults (PostgreSQL's manual, "Connection Strings", "Connection Service
+File", "SSL Support").
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ URLS = ("database_url", "operators_database_url")
 WHAT_TO_WRITE = "write sslmode=verify-full and sslrootcert=FILE, a certificate that the jobs can read"
 _VERIFIED = ("verify-ca", "verify-full")
 _RISKS = {
-    "disable": "speaks in clear with",
-    "allow": "speaks in clear, unless the server insists on TLS, with",
-    "prefer": "encrypts only if the server offers it, and doesn't verify,",
-    "require": "encrypts, but doesn't verify,",
+    "disable": "connects without encryption to",
+    "allow": "connects without encryption, unless the server requires TLS, to",
+    "prefer": "connects with TLS only if the server offers it, and without verification, to",
+    "require": "connects with TLS, but without verification, to",
 }
 
 
@@ -43,18 +43,18 @@ def configured_risks() -> Iterator[str]:
 
 
 def risks(url: str, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is wrong with a connection; nothing for a Unix socket, for loopback, or for what isn't a URL."""
+    """Yield what is wrong with a connection; nothing for a Unix socket, for loopback, or for an invalid URL."""
     parameters = parameters_of(url, environment)
     remote = list(dict.fromkeys(_remote_hosts(parameters)))
     mode = _ssl_mode(parameters)
     if not remote or mode in _VERIFIED or parameters.get("gssencmode") == "require":
         return
     named = f"sslmode={mode}" if parameters.get("sslmode") else f"no sslmode, so {mode}, libpq's default"
-    yield f"{_RISKS.get(mode, 'does not verify')} {', '.join(remote)} ({named}): {WHAT_TO_WRITE}"
+    yield f"{_RISKS.get(mode, 'connects without verification to')} {', '.join(remote)} ({named}): {WHAT_TO_WRITE}"
 
 
 def parameters_of(url: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The parameters that are set anywhere; libpq's defaults are left out, and so is everything of a wrong string."""
+    """The parameters that are set anywhere, without libpq's defaults; none if the string is invalid."""
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 

@@ -12,17 +12,18 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import psycopg
 from psycopg.types.datetime import TimestamptzLoader
 
 from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError
+from scheduled_tasks.instants import EARLIEST, LATEST
 from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from psycopg.abc import Buffer
 
@@ -61,21 +62,19 @@ def database_url() -> str:
 
 
 class BoundedInstant(TimestamptzLoader):
-    """Read an instant that the ledger couldn't have stored as the nearest that it could.
+    """Read an instant outside the ledger's bounds as the nearest bound.
 
-    PostgreSQL has instants that Python can't read, such as infinity, or can't compute with. The tables refuse them; if
-    a row has one all the same, that row must not stop a reader of all rows.
+    PostgreSQL has instants that Python can't read, such as infinity, or can't compute with. The tables refuse them, but
+    if a row has one anyway, it must not stop a reader of all rows.
     """
-
-    EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
     def load(self, data: Buffer) -> datetime:
         """Read PostgreSQL's text."""
         try:
-            return min(max(super().load(data), self.EARLIEST), self.LATEST)
+            return min(max(super().load(data), EARLIEST), LATEST)
         except psycopg.DataError:
             text = bytes(data)
-            return self.EARLIEST if text.startswith(b"-") or text.endswith(b"BC") else self.LATEST
+            return EARLIEST if text.startswith(b"-") or text.endswith(b"BC") else LATEST
 
 
 def connect(url: str, *, name: str) -> Connection:
@@ -100,7 +99,7 @@ def connect(url: str, *, name: str) -> Connection:
                 "PostgreSQL is unreachable, and the user or password in DATABASE_URL has one of @ / ? #: write it as "
                 "%40 %2F %3F %23"
             ) from None
-        raise ServiceUnavailableError(f"PostgreSQL is unreachable: {_one_line(error)}") from error
+        raise ServiceUnavailableError(f"PostgreSQL is unreachable: {one_line(error)}") from error
     except (psycopg.ProgrammingError, ValueError):
         # libpq's message quotes the string with its password.
         raise ConfigurationError("DATABASE_URL is not a PostgreSQL connection string or URI") from None
@@ -140,14 +139,14 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
         psycopg.errors.ReadOnlySqlTransaction,  # a standby; another host is, or will be, the primary
         psycopg.errors.LockNotAvailable,  # another session has a lock on the tables or the slot
     ) as error:
-        raise ServiceUnavailableError(f"PostgreSQL refuses: {_one_line(error)}") from error
+        raise ServiceUnavailableError(f"PostgreSQL refuses: {one_line(error)}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         close()
         if retry and not fresh:
             return execute(statement, values, retry=False)
-        raise ServiceUnavailableError(f"PostgreSQL went away: {_one_line(error)}") from error
+        raise ServiceUnavailableError(f"PostgreSQL went away: {one_line(error)}") from error
     except psycopg.Error as error:  # a missing privilege, or another release's tables
-        raise ConfigurationError(f"PostgreSQL refuses: {_one_line(error)}") from error
+        raise ConfigurationError(f"PostgreSQL refuses: {one_line(error)}") from error
 
 
 class _NoAnswerError(psycopg.OperationalError):
@@ -209,5 +208,6 @@ def set_up() -> None:
         raise ServiceUnavailableError("the project could not be set up; the reason is above")
 
 
-def _one_line(error: psycopg.Error) -> str:
+def one_line(error: psycopg.Error) -> str:
+    """PostgreSQL's or libpq's message in one line, without the statement and hints."""
     return " ".join((error.diag.message_primary or str(error)).split())

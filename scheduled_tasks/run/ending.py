@@ -1,9 +1,9 @@
-"""Let what a task left behind end before its run records its end, and leave the process so that nothing follows.
+"""Finish what a task left behind before the run records its end; then exit without running any more of its code.
 
-At its exit the interpreter waits for threads, runs exit handlers (atexit) and closes open files. After the run's end
-was recorded, any of these could still hang until the unit's time limit, or end the process with another exit code, and
-the row would be untrue. So the run does this itself, in the same order, before it records its end, and then leaves as a
-child process of `multiprocessing` does: by os._exit(). decisions/0008-killed-runs.md has the reasons.
+At its exit the interpreter waits for threads, runs exit handlers (atexit) and closes open files. If the run's end had
+been recorded by then, any of these could still hang until the unit's time limit, or change the exit code, and the row
+would be wrong. So the run does this itself, in the same order, before it records its end, and then exits as a child
+process of `multiprocessing` does: by os._exit(). decisions/0008-killed-runs.md has the reasons.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scheduled_tasks.run")
 
 
-def let_task_end(run: Run) -> None:
+def finish_task(run: Run) -> None:
     """Wait for the task's threads that are not daemons, run its exit handlers, and flush the files it left open.
 
     A signal during this stops the run (`run.stopped_by`), and still lets the threads end, as a signal during the task
@@ -84,11 +84,11 @@ def _join_threads() -> None:
 
 
 def _flush_files() -> None:
-    """Write what is still buffered in files that the task left open; those that need it (gzip) are closed for that."""
+    """Flush the files that the task left open; those that flush only when they are closed (gzip) are closed."""
     base: Any = io.IOBase.__base__  # of the files in C as well; a subclass of it needs no lookup in an ABC
     files = [thing for thing in gc.get_objects() if issubclass(type(thing), base)]
-    errors = set()  # the same one of a text file and of its buffer counts once
-    # Text first, because its file may be one that is closed.
+    errors = set()  # a text file and its buffer raise the same one
+    # Text files first, because the file below one of them may be closed here.
     for file in sorted(files, key=lambda file: not isinstance(file, io.TextIOWrapper)):
         try:
             if file is not sys.stdout and file is not sys.stderr and not file.closed and file.writable():

@@ -205,8 +205,8 @@ class LineHandler(logging.Handler):
     def wait_out_rate_limit(self) -> None:
         """Before the run's end line, wait until journald no longer drops lines, if the run has written very many.
 
-        What the task or its children write themselves is not counted by anybody, so it is taken from the kernel's count
-        of what they have written, less what went to disks. A line has at least two bytes.
+        The handler can't count the lines that the task or its children write themselves, so it takes the kernel's count
+        of the bytes that they have written, less those to disks. A line has at least two bytes.
         """
         others = _bytes_written() - self._bytes
         if not self._with_priority or self._lines + others // 2 < RATE_LIMIT_BURST:

@@ -73,8 +73,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
-    """Report a run that can't start: a failed line in the log, and the error on standard error for a terminal."""
-    ending.let_task_end(run)  # its module may have been imported
+    """Report a run that can't start: a `failed` line in the log, and, at a terminal, the error on standard error."""
+    ending.finish_task(run)  # the task's module may have been imported, and have started threads
     log.announce(run.name, RunStatus.FAILED, logging.ERROR, reason=str(error), exit_code=error.exit_code)
     if not log.writes_to_journal(2):
         sys.stderr.write(f"run-task: {masking.mask(str(error))}\n")
@@ -90,7 +90,7 @@ def _run(run: Run, task: Callable[..., Any], call: arguments.Call, command_line:
         if outcome.exc_info:
             logger.error("a child that the task forked failed", exc_info=outcome.exc_info)
         ending.leave(outcome.exit_code)
-    ending.let_task_end(run)
+    ending.finish_task(run)
     run.lasted = run.duration
     log.wait_out_rate_limit()
     if run.stopped_by:  # even if the task swallowed the exception

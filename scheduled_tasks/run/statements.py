@@ -1,14 +1,14 @@
 """The SQL of a run: one statement at its start, one at its end, one for each flag that it reads besides its own.
 
 What they do is in the database's functions open_run and close_run (migrations/0001_flags_and_ledger.sql), because the
-role of the services has no privilege on the ledger's tables.
+tasks' role has no privilege on the ledger's tables.
 """
 
 from __future__ import annotations
 
-# The deadline by the database's clock is counted from the start of this connection: a server that was suspended may
-# get to a statement long after the run has given up. A connection pooler's connections are older than the run's, and
-# have another process than the one that the run knows; then the function counts from the statement's arrival.
+# The deadline, by the database's clock, counts from the start of this connection: a server that was suspended may read
+# a statement long after the run has given up. A connection pooler's connections are older than the run's and belong to
+# another server process than the one that the run knows; then the function counts from the statement's arrival.
 OPEN = """
 SELECT attempt, is_active, switch_expired, paused, skip_reason, is_queued
   FROM open_run(%(run)s::jsonb, (

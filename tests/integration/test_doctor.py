@@ -59,5 +59,5 @@ def test_a_database_that_anybody_on_the_way_could_read_is_found() -> None:
     command = [sys.executable, "-m", "scheduled_tasks.cli", "doctor", "--json"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     problems = {finding["problem"]: finding["advice"] for finding in json.loads(done.stdout)}
-    advice = problems["database_url speaks in clear with db.invalid (sslmode=disable)"]
+    advice = problems["database_url connects without encryption to db.invalid (sslmode=disable)"]
     assert advice.startswith("write sslmode=verify-full and sslrootcert=FILE")

@@ -1,4 +1,4 @@
-"""Jobs that can't start or reach their database from inside their sandbox are found before a set is in force."""
+"""Jobs that can't start or reach their database from inside their sandbox are found before a set becomes current."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_every_command_reports_whether_it_changed_something() -> None:
 
 def test_exactly_the_tasks_with_secrets_are_not_logged() -> None:
     assert {task["name"] for task in ALL_TASKS if task.get("no_log")} == {
-        "config | Have a password for the jobs' role in the local database",
+        "config | Create the password of the tasks' role in the local database",
         "config | Store the credentials",
         "postgresql | Create the database and its roles",
         "check | Write the dry run's credentials",

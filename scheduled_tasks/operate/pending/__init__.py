@@ -1,1 +1,1 @@
-"""The files of this host that wait until the database has them: read without trust, recorded one by one."""
+"""The pending files of this host: read without trusting them, recorded one by one."""

@@ -1,4 +1,4 @@
-"""Read the results that runs spooled to disk (run/spool.py). A job writes them, so nothing in them is believed.
+"""Read the results that runs spooled to disk (run/spool.py). A job can write them, so nothing in them is trusted.
 
 Input is a job's folder below results/; output is its files and, of one file, the values for `task_run`, each checked
 for its type and its bounds. The folder's name, not the file, says which job it is.
@@ -18,18 +18,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from scheduled_tasks.instants import iso8601, parse
+from scheduled_tasks.instants import EARLIEST, iso8601, parse
 from scheduled_tasks.run.columns import END, START
 from scheduled_tasks.run.status import RunStatus
 
 SUFFIX = ".json"
 FOLDER = re.compile(r"clock-(?P<clock>[a-z0-9_]+)-(?P<job>[a-z0-9_]+)")
-# What one look handles of one job, so that a job that floods its folder holds up no other; the rest has to wait.
+# How much of one job is read at once, so that a job that floods its folder delays no other; the rest is read later.
 MAX_FILES = 200
 MAX_ENTRIES = 20_000
 # A result's texts are cut (record.MAX_MESSAGE), and JSON may need twelve bytes for a character.
 MAX_BYTES = 1 << 17
-EARLIEST = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 CLOCK_TOLERANCE = timedelta(days=1)  # by which a host's clock may be ahead of the database's
 MAX_NAME, MAX_TEXT = 255, 4_000  # characters, as the table's constraints have them
 LONG_TEXTS = {"reason", "error_message"}

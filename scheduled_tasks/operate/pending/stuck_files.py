@@ -1,7 +1,7 @@
 """Record this host's pending files one by one, and remember those that are stuck: reported once, recorded once.
 
-A job can make a file that nobody but it, or only an administrator, can remove. The watch tries again at each look; what
-it said about the file stays here until the file is gone, and `clocks doctor` shows it.
+A job can make a file that only the job or an administrator can remove. Each pass of the watch tries again. What is
+wrong with the file is kept here until the file is gone, and `clocks doctor` shows it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from scheduled_tasks import files
+from scheduled_tasks import files, terminal
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ FILES = "stuck-*.json"  # in the state folder
 
 
 class StuckFiles:
-    """Pending files, and which of them were stuck in the last look; a context manager that saves those of this one.
+    """Pending files, and those that were stuck in the last pass; a context manager that saves those of this pass.
 
     Args:
         state: the state folder.
@@ -44,7 +44,7 @@ class StuckFiles:
             files.write(self._file, json.dumps(self._now), mode=0o644)
 
     def __contains__(self, path: Path) -> bool:
-        """Whether a file was stuck in the last look."""
+        """Whether a file was stuck in the last pass."""
         return str(path) in self._before
 
     def read(self, path: Path, parse: Callable[[str], T], max_bytes: int | None = None) -> T | None:
@@ -79,10 +79,10 @@ class StuckFiles:
         return recorded
 
     def add(self, path: Path, problem: str, recorded: str = "") -> None:
-        """Remember that a file or folder is stuck; log it unless that was said before."""
+        """Remember that a file or folder is stuck; log it unless the last pass did."""
         self._now[str(path)] = {"problem": problem, "recorded": recorded}
         if self._before.get(str(path), {}).get("problem") != problem:
-            logger.warning("%s: %s", files.one_line(path), problem)
+            logger.warning("%s: %s", terminal.one_line(path), problem)
 
     def _remove(self, path: Path) -> None:
         try:
@@ -92,20 +92,20 @@ class StuckFiles:
 
 
 def stuck(state: Path) -> dict[Path, str]:
-    """The stuck files of the last look, and what is wrong with each."""
+    """The stuck files of the last pass, and what is wrong with each."""
     remembered = [_read(file) for file in sorted(state.glob(FILES))]
     return {Path(path): entry["problem"] for entries in remembered for path, entry in entries.items()}
 
 
 def _read(file: Path) -> dict[str, dict[str, str]]:
     with suppress(OSError, *files.CORRUPT):
-        entries: dict[str, Any] = json.loads(files.text_of(file))
+        entries: dict[str, Any] = json.loads(files.read_text(file))
         return {str(path): {key: str(entry[key]) for key in ("problem", "recorded")} for path, entry in entries.items()}
     return {}
 
 
 def _identity(path: Path) -> str:
-    """What tells a file from another of its name; "" if it is gone."""
+    """What distinguishes a file from a later one with its name; "" if it is gone."""
     try:
         found = path.lstat()
     except OSError:

@@ -11,7 +11,7 @@ import pytest
 
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
-from scheduled_tasks.operate.grants import Roles, findings, grant
+from scheduled_tasks.operate.grants import Roles, grant, inspect_role
 from scheduled_tasks.operate.prune import prune
 from scheduled_tasks.run import database, record
 from scheduled_tasks.run.current import Run
@@ -143,22 +143,22 @@ def test_a_faulty_configuration_is_refused(connection: Database, configured: dic
 
 def test_what_is_wrong_with_the_role_of_the_services_is_found(roles: Database) -> None:
     with as_role(roles, TASKS) as task:
-        [warning] = findings(task).warnings
+        [warning] = inspect_role(task).warnings
     assert warning == (
-        f"the services' role {TASKS} has no connection limit: one job can take all connections of PostgreSQL; write"
-        f" ALTER ROLE {TASKS} CONNECTION LIMIT 50"
+        f"the tasks' role {TASKS} has no connection limit: one job can take all connections of PostgreSQL; write"
+        f' ALTER ROLE "{TASKS}" CONNECTION LIMIT 50'
     )
     roles.execute(f"ALTER ROLE {TASKS} CONNECTION LIMIT 50".encode())
-    assert findings(roles, TASKS) == ((), ())
+    assert inspect_role(roles, TASKS) == ((), ())
     roles.execute(f"GRANT INSERT ON task_run TO {TASKS}".encode())
     roles.execute(f"GRANT pg_signal_backend TO {TASKS}".encode())
-    faults = [fault.partition(":")[0] for fault in findings(roles, TASKS).faults]
+    faults = [fault.partition(":")[0] for fault in inspect_role(roles, TASKS).faults]
     assert faults == [
-        f"the services' role {TASKS} can write task_run",
-        f"the services' role {TASKS} can end the connections of others (pg_signal_backend)",
+        f"the tasks' role {TASKS} can write task_run",
+        f"the tasks' role {TASKS} can end the connections of others (pg_signal_backend)",
     ]
     roles.execute(f"ALTER TABLE task_run OWNER TO {TASKS}".encode())
-    assert "owns the ledger's tables" in findings(roles, TASKS).faults[0]
+    assert "owns the ledger's tables" in inspect_role(roles, TASKS).faults[0]
     roles.execute("ALTER TABLE task_run OWNER TO CURRENT_USER")
-    assert "is a superuser" in findings(roles).faults[0]
-    assert findings(roles, "nobody_there").faults == ("PostgreSQL has no role 'nobody_there'",)
+    assert "is a superuser" in inspect_role(roles).faults[0]
+    assert inspect_role(roles, "nobody_there").faults == ("PostgreSQL has no role 'nobody_there'",)

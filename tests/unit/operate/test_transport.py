@@ -19,15 +19,18 @@ DB = "postgresql://u:p@db.example.org/shop"
 @pytest.mark.parametrize(
     ("url", "risk"),
     [
-        (DB, "encrypts only if the server offers it, and doesn't verify, db.example.org (no sslmode, so prefer,"),
-        (f"{DB}?sslmode=prefer", "doesn't verify, db.example.org (sslmode=prefer)"),
-        (f"{DB}?sslmode=disable", "speaks in clear with db.example.org (sslmode=disable)"),
-        (f"{DB}?sslmode=allow", "speaks in clear, unless the server insists on TLS, with db.example.org"),
-        (f"{DB}?sslmode=require", "encrypts, but doesn't verify, db.example.org (sslmode=require)"),
+        (
+            DB,
+            "connects with TLS only if the server offers it, and without verification, to db.example.org (no sslmode,",
+        ),
+        (f"{DB}?sslmode=prefer", "without verification, to db.example.org (sslmode=prefer)"),
+        (f"{DB}?sslmode=disable", "connects without encryption to db.example.org (sslmode=disable)"),
+        (f"{DB}?sslmode=allow", "connects without encryption, unless the server requires TLS, to db.example.org"),
+        (f"{DB}?sslmode=require", "connects with TLS, but without verification, to db.example.org (sslmode=require)"),
         ("host=10.0.0.5 dbname=shop", "10.0.0.5"),
         ("host=localhost hostaddr=10.0.0.5", "localhost"),
-        ("postgresql://localhost,db2.example.org:5433/shop", "doesn't verify, db2.example.org ("),
-        ("postgresql:///shop?host=/run/postgresql,db2.example.org", "doesn't verify, db2.example.org ("),
+        ("postgresql://localhost,db2.example.org:5433/shop", "without verification, to db2.example.org ("),
+        ("postgresql:///shop?host=/run/postgresql,db2.example.org", "without verification, to db2.example.org ("),
         ("host=a.example.org,b.example.org", "a.example.org, b.example.org"),
         ("host=127.0.0.1.example.org", "127.0.0.1.example.org"),
     ],
@@ -113,7 +116,7 @@ def test_of_a_deployed_project_the_shells_environment_does_not_count(
     settings.load.cache_clear()
     [found] = configured_risks()
     settings.load.cache_clear()
-    assert found.startswith("database_url encrypts only if the server offers it")
+    assert found.startswith("database_url connects with TLS only if the server offers it")
 
 
 def test_libpq_reads_the_same_service_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

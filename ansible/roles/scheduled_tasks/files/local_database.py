@@ -18,7 +18,7 @@ import sys
 import time
 
 COMMENT = "# Ansible (scheduled_tasks_postgresql_local): jobs have users of their own, so their role has a password."
-MAX_RELOAD = 30  # seconds until a new line of pg_hba.conf is in force
+MAX_RELOAD = 30  # seconds until a new line of pg_hba.conf takes effect
 
 
 def main():
@@ -56,7 +56,7 @@ def login_error(options):
 
 
 def let_in(options):
-    """Set the password and write the line that asks for it, then wait until it is in force."""
+    """Set the password and write the line that asks for it, then wait until it takes effect."""
     quoted = '"{}"'.format(options.role.replace('"', '""'))
     as_administrator(options, "ALTER ROLE {} PASSWORD '{}'".format(quoted, verifier(PASSWORD)))  # noqa: F821 - the play
     path = os.path.realpath(as_administrator(options, "SHOW hba_file").strip())
