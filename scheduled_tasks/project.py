@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
 
 
-# The credential of operators' commands, the watch and the record of failed runs. Jobs get `database_url`.
+# The credential of operators' commands, the watch and the failure service. Jobs get `database_url`.
 OPERATORS_DATABASE_URL = "operators_database_url"
 # So that no lock or statement keeps the watch waiting for ever. Our statements take milliseconds; a migration resets
 # both.

@@ -24,7 +24,7 @@ MAX_NAMES = 20  # in a message
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 check_option = click.option(
-    "--check", is_flag=True, help="Show what would be done, and change nothing; exit 2 if something would."
+    "--check", is_flag=True, help="Show what would be done, and change nothing; exit 2 if changes are pending."
 )
 root_option = click.option(
     "--root",

@@ -40,8 +40,8 @@ def check(*, without_database: bool, as_json: bool) -> None:
     Exits 65 if it can't. Changes nothing.
 
     Reads every clock file, imports every task, lets systemd verify the units, looks for files in their way, and
-    connects to the database: as root, also from inside the sandbox that the jobs will have. The tasks' role must not
-    be able to rewrite the ledger.
+    connects to the database; as root, it also connects from inside the jobs' sandboxes. The tasks' role must not be
+    able to rewrite the ledger.
     """
     warnings: list[str] = []
     faults = list(_faults(warnings, without_database=without_database))

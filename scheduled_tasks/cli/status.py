@@ -134,9 +134,9 @@ def _failed(failure: Failure) -> str:
 def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bool) -> None:
     """Show each job's state, last result, next run and pauses.
 
-    A job is bad from its first slot that failed, was missed or lost until a run of it ends well; a pause or a skipped
-    slot changes nothing of that. Exits 3 if a job is bad, a host is dead, no job is deployed or a clock file has a
-    fault.
+    A job is bad from its first slot or run that failed, was missed or was lost until one of its runs ends well; a pause
+    or a skipped slot does not change this. Exits 3 if a job is bad, a host is dead, no job is deployed or a clock file
+    has a fault.
     """
     faults = clock_file_faults()
     with open_database() as database:

@@ -140,7 +140,7 @@ def reconcile() -> None:
 
 @click.command("forget-host")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Even if the host had a heartbeat in the last minutes.")
+@click.option("--yes", is_flag=True, help="Even if it had a heartbeat in the last five minutes.")
 @json_option
 def forget_host(*, name: str, yes: bool, as_json: bool) -> None:
     """Forget a host that is gone for good.

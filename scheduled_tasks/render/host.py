@@ -20,7 +20,7 @@ class Host:
         user: the system user that they run as; if empty, systemd makes one for each run.
         credentials: the names of the files that they get from `credentials_folder`.
         encrypted_credentials: the same, of files NAME.cred that systemd-creds(1) encrypted for this host.
-        operators_credentials: those that only the watch and the record of failed runs get, which run as root.
+        operators_credentials: those that only the watch and the failure service get, which run as root.
         encrypted_operators_credentials: the same, encrypted.
         credentials_folder: where those files are; "" for credentials/ beside the configuration.
         allow_network: the addresses that every job can reach, beyond this machine's own.

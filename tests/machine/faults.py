@@ -1,7 +1,7 @@
-"""Every fault that the hostile suite does to a machine, what the ledger must say of it, and who must be told.
+"""Every fault that the hostile suite causes on a machine, what the ledger must say afterwards, and who must be told.
 
-One list for the suite, which does and checks them, and for the table in docs/explanation/faults.md, which is made from
-it. A fault that another test shows names that test.
+The suite causes and checks these faults, and the tables in docs/explanation/faults.md are generated from the list. A
+fault that another test shows names that test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Told(Enum):
     STATUS = "`clocks status`; the failed unit; an error line in its journal"
     LEDGER = "`clocks status`"
     DOCTOR = "`clocks doctor`, the journal of the watch"
-    CALLER = "whoever calls the command"
+    CALLER = "the caller of a command"
     NOBODY = "nobody: nothing went wrong"
 
 
@@ -113,7 +113,7 @@ DATABASE = {
     "creates": JobFault("puts a table in the ledger's schema", "sql, 'cron', ['CREATE TABLE task_run_2 ()']", *DENIED),
     "switches": JobFault("switches all flags on", "sql, 'cron', ['UPDATE feature SET is_active = true']", *DENIED),
     "counts_up": JobFault(
-        "uses up a sequence of the ledger", "sql, 'cron', [\"SELECT nextval('feature_id_seq')\"]", *DENIED
+        "uses a sequence of the ledger", "sql, 'cron', [\"SELECT nextval('feature_id_seq')\"]", *DENIED
     ),
     "terminates": JobFault(
         "ends other roles' connections",
@@ -198,13 +198,13 @@ SUITE, WINDOW = "machine/test_hostile.py", "machine/test_stopped_timers.py"
 AROUND = (
     Fault(
         "a folder, a dangling link, a foreign user's file, odd names and no JSON among the pauses",
-        "each pauses what its name says, and what is odd about it is said in the reason",
+        "each pauses the jobs that its name says; its reason says what is odd about it",
         Told.DOCTOR,
         f"{SUITE}::test_odd_entries_among_the_pauses_stop_nothing",
     ),
     Fault(
         "a second machine with the name of a host",
-        "nothing of the second one: it is refused before it reports, applies or accounts for anything",
+        "nothing about the second machine: it is refused before it reports, applies or accounts for anything",
         Told.CALLER,
         f"{SUITE}::test_a_second_machine_of_the_name_is_refused_by",
     ),
@@ -234,13 +234,13 @@ AROUND = (
     ),
     Fault(
         "`kill -9` of an apply that has timers stopped",
-        "nothing missing: the watch finishes the apply within a minute",
+        "every slot: the watch finishes the apply within a minute",
         Told.NOBODY,
         f"{WINDOW}::test_an_apply_killed_at_any_operation_with_its_timers_stopped_is_completed_by_the_next",
     ),
     Fault(
         "a full disk while an apply has timers stopped",
-        "nothing missing: the timers run again, by the old set or the new one",
+        "every slot: the timers run again, with the old set or the new one",
         Told.CALLER,
         f"{WINDOW}::test_disks_that_are_full_at_any_operation_with_the_timers_stopped_leave_no_timer_stopped",
     ),
