@@ -86,7 +86,7 @@ def render_units(directory: Path) -> None:
 def eject_units(directory: Path, *, user: bool) -> None:
     """Write plain units that work without clocks into DIRECTORY.
 
-    The machine is not changed. The README beside them says how to install them, and what they still call.
+    The machine is not changed. The README next to them says how to install them, and what they still call.
     """
     from scheduled_tasks.deploy.switch import write_set
     from scheduled_tasks.render.eject import README, eject
