@@ -301,7 +301,9 @@ def _remove(folder: Path) -> None:
     for mount in (folder / "root", folder):
         if mount.is_mount():
             subprocess.run(["umount", "--lazy", str(mount)], check=True)
-    groups = list(Path("/sys/fs/cgroup").rglob(f"scheduled-tasks-{folder.name}"))
+    # os.walk, because other machines' groups vanish meanwhile, which pathlib takes for an error.
+    name = f"scheduled-tasks-{folder.name}"
+    groups = [Path(parent, name) for parent, names, _ in os.walk("/sys/fs/cgroup") if name in names]
     # If systemd-nspawn was killed before its child, the machine is still up.
     for process in _processes(groups):
         with suppress(ProcessLookupError):
@@ -316,14 +318,18 @@ def _remove(folder: Path) -> None:
 
 def _processes(groups: list[Path]) -> set[int]:
     """The processes in control groups and all groups below them."""
-    lists = [file.read_text() for group in groups for file in group.rglob("cgroup.procs")]
-    return {int(process) for text in lists for process in text.split()}
+    processes: set[int] = set()
+    for group in groups:
+        for parent, _, _ in os.walk(group):
+            with suppress(OSError):  # the group is gone by now
+                processes.update(map(int, Path(parent, "cgroup.procs").read_text().split()))
+    return processes
 
 
 def _remove_group(group: Path) -> None:
-    for below in sorted(group.rglob("*/"), reverse=True):  # the deepest first
-        below.rmdir()
-    group.rmdir()
+    for parent, _, _ in os.walk(group, topdown=False):
+        with suppress(FileNotFoundError):
+            Path(parent).rmdir()
 
 
 def _mount(*arguments: str) -> None:
