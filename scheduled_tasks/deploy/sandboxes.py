@@ -152,8 +152,7 @@ def try_out(
         keep: remember the sandboxes that passed, until the next boot.
     """
     effects = Effects()
-    tried_file = places.runtime / "tried-sandboxes.json"
-    tried = set(json.loads(tried_file.read_text())) if tried_file.is_file() else set()
+    tried = set(json.loads(places.tried_sandboxes.read_text())) if places.tried_sandboxes.is_file() else set()
     by_digest = {_digest(sandbox, command): sandbox for sandbox in sandboxes(units)}
     waiting = {digest: sandbox for digest, sandbox in by_digest.items() if digest not in tried}
     chosen = dict(list(waiting.items())[:MAX_TRIALS])
@@ -179,7 +178,7 @@ def try_out(
             )
     if keep and chosen and passed != tried:
         effects.folder(places.runtime)
-        effects.replace(tried_file, json.dumps(sorted(passed)))
+        effects.replace(places.tried_sandboxes, json.dumps(sorted(passed)))
     return Trial(tuple(faults), tuple(warnings))
 
 

@@ -119,5 +119,11 @@ def _remove_the_rest(units: set[str], places: Places, effects: Effects) -> None:
         return
     failed = [unit for unit in machine_state.failed_units(places) if unit in units or unit.startswith(FAILED_INSTANCES)]
     effects.systemctl("reset-failed", sorted(failed))
+    if not machine_state.running(places):
+        effects.remove_folder(places.runtime)
+        return
     # Running jobs still have their locks and start requests there; the next boot removes them.
-    effects.remove_folder(places.blocked if machine_state.running(places) else places.runtime)
+    effects.remove_folder(places.blocked)
+    for path in (places.tried_sandboxes, places.watch_succeeded, places.watch_failed):
+        if path.exists():
+            effects.remove(path)

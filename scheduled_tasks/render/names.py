@@ -138,6 +138,11 @@ class Places:
         return (self.home.runtime if self.home else self.root / "run") / "scheduled-tasks"
 
     @property
+    def tried_sandboxes(self) -> Path:
+        """Which sandboxes passed at an earlier apply, so that only new ones are tried (deploy/sandboxes.py)."""
+        return self.runtime / "tried-sandboxes.json"
+
+    @property
     def watch_succeeded(self) -> Path:
         """A file that the watch touches when it succeeds: when it did so last."""
         return self.runtime / "watch-succeeded"
