@@ -1,7 +1,7 @@
 """A small project in a machine: a test writes its clocks, and its jobs only record that they ran.
 
-`run_task` is a shell script that writes `start JOB` and `end JOB` to a file, and sleeps in between for as long as
-/run/small.long says. That keeps hundreds of applies quick, without a database.
+`run_task` is a shell script that writes `start JOB` and `end JOB` to a file; in between it waits while HOLD exists.
+That keeps hundreds of applies quick, without a database.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ FAR_HOUR = (datetime.now(UTC).hour + 12) % 24  # an hour of the day, in UTC, tha
 LATER_HOUR = (FAR_HOUR + 1) % 24
 FOLDER = "/srv/small"
 RUNS = "/run/small/runs"
+HOLD = "/run/small.hold"  # while it exists, runs go on
 CONFIG = f"""
 domains = "small.tasks"
 clocks = "small.clocks"
@@ -40,7 +41,7 @@ RUN_TASK = f"""#!/bin/sh
 if [ "$1" = --probe ]; then echo '{{"address": ""}}'; exit; fi
 job=${{3#--job=}}
 echo "start $job" >>{RUNS}
-[ ! -e /run/small.long ] || sleep "$(cat /run/small.long)"
+while [ -e {HOLD} ]; do sleep 0.1; done
 echo "end $job" >>{RUNS}
 """
 ENVIRONMENT = {
@@ -102,9 +103,17 @@ class SmallProject:
         printed = self.machine.run("systemctl", "show", unit, f"--property={properties}").stdout
         return dict(line.partition("=")[::2] for line in printed.splitlines())
 
+    def hold(self) -> None:
+        """Let runs go on until `release`."""
+        self.machine.run("touch", HOLD)
+
+    def release(self) -> None:
+        """Let runs end."""
+        self.machine.run("rm", "-f", HOLD)
+
     def reset(self) -> None:
-        """Remove the record of runs."""
-        self.machine.run("sh", "-c", f"rm -f {RUNS} /run/small.long")
+        """Remove the record of runs, and let runs end."""
+        self.machine.run("rm", "-f", RUNS, HOLD)
 
 
 def set_up(machine: Machine, inside: Inside | None = None) -> SmallProject:

@@ -26,7 +26,7 @@ def fresh(project: SmallProject) -> Iterator[None]:
     """Each test begins on a machine without our units and without a recorded run."""
     yield
     project.write()
-    project.machine.run("sh", "-c", "rm -f /run/small.long")
+    project.release()
     project.apply()
     project.machine.run("sh", "-c", "systemctl stop 'clock-*.service'; rm -f /var/lib/systemd/timers/stamp-clock-*")
     project.reset()
@@ -83,15 +83,16 @@ def test_a_job_runs_at_its_new_time(project: SmallProject) -> None:
 def test_a_running_job_continues_when_its_unit_changes_and_when_it_is_removed(project: SmallProject) -> None:
     project.write(one=both(at(3600)))
     project.apply()
-    project.machine.run("sh", "-c", "echo 8 >/run/small.long")
+    project.hold()
     project.machine.run("systemctl", "start", "clock-one-kept.service", "clock-one-plain.service")
-    wait_for("both starts", lambda: len(project.runs()) == 2, seconds=5)
+    wait_for("both starts", lambda: len(project.runs()) == 2, seconds=30)
     project.write(one={"kept": (f"hour={FAR_HOUR}", True)}, two={"other": (f"hour={LATER_HOUR}", True)})
     project.apply()
     assert len(project.runs()) == 2
     project.write()
     project.apply()
-    wait_for("both ends", lambda: sorted(project.runs())[:2] == ["end kept", "end plain"], seconds=15)
+    project.release()
+    wait_for("both ends", lambda: sorted(project.runs())[:2] == ["end kept", "end plain"], seconds=30)
 
 
 @pytest.mark.parametrize("edit", ["the same time", "another time"])

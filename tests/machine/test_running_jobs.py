@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.xdist_group("promises")
 SERVICE = "clock-one-job.service"
 JOB = {"job": (f"hour={FAR_HOUR}", True)}
 GENEROUS = "timeout='1h', memory_max='300M', tasks_max=40"
+LIMIT = 20  # seconds; an apply takes a few
 NARROW = "timeout=1, memory_max='200M', tasks_max=20"
 # Applies, and starts or stops a service right before the first daemon-reload.
 MEANWHILE = f"""
@@ -48,11 +50,11 @@ def fresh(project: SmallProject) -> Iterator[None]:
     project.reset()
 
 
-def begin(project: SmallProject, seconds: int, *services: str) -> None:
-    """Start services whose runs last for some seconds."""
-    project.machine.run("sh", "-c", f"echo {seconds} >/run/small.long")
+def begin(project: SmallProject, *services: str) -> None:
+    """Start services whose runs last until they are released."""
+    project.hold()
     project.machine.run("systemctl", "start", "--no-block", *services)
-    wait_for("the start", lambda: "start job" in project.runs(), seconds=10)
+    wait_for("the start", lambda: "start job" in project.runs(), seconds=30)
 
 
 def limits(project: SmallProject) -> tuple[str, str, str]:
@@ -70,9 +72,11 @@ def plan(project: SmallProject) -> dict[str, Any]:
     return planned
 
 
-def wait_for_end(project: SmallProject) -> None:
-    wait_for("the end", lambda: project.runs().count("end job") == 1, seconds=15)
-    wait_for("the service's end", lambda: project.show(SERVICE, "ActiveState")["ActiveState"] == "inactive", seconds=15)
+def end(project: SmallProject) -> None:
+    """Let the run end, and wait until its service has."""
+    project.release()
+    wait_for("the end", lambda: project.runs().count("end job") == 1, seconds=30)
+    wait_for("the service's end", lambda: project.show(SERVICE, "ActiveState")["ActiveState"] == "inactive", seconds=30)
     assert project.show(SERVICE, "Result") == {"Result": "success"}
     assert overrides(project) == []
 
@@ -80,7 +84,7 @@ def wait_for_end(project: SmallProject) -> None:
 def test_a_run_keeps_its_limits_whichever_unit_file_changes(project: SmallProject) -> None:
     project.write(GENEROUS, one=JOB)
     project.apply()
-    begin(project, 6, SERVICE)
+    begin(project, SERVICE)
     project.write(NARROW, one=JOB)
     assert plan(project)["running"] == {
         SERVICE: "goes on to its end as it was started; keeps MemoryMax=300M, RuntimeMaxSec=1h, TasksMax=40; "
@@ -93,7 +97,7 @@ def test_a_run_keeps_its_limits_whichever_unit_file_changes(project: SmallProjec
     project.apply()
     assert limits(project) == ("1h", "314572800", "40")
     assert project.apply()["changed"] is False
-    wait_for_end(project)
+    end(project)
     assert limits(project) == ("1s", "314572800", "10")
     assert project.apply()["changed"] is False
 
@@ -102,51 +106,53 @@ def test_a_rollback_to_lower_limits_ends_no_run(project: SmallProject) -> None:
     for options in (NARROW, GENEROUS):
         project.write(options, one=JOB)
         project.apply()
-    begin(project, 4, SERVICE)
+    begin(project, SERVICE)
     project.clocks("rollback")
     assert limits(project) == ("1h", "314572800", "40")
-    wait_for_end(project)
+    end(project)
     assert limits(project) == ("1s", "209715200", "20")
 
 
 def test_a_longer_timeout_applies_to_the_current_run(project: SmallProject) -> None:
-    project.write("timeout=3", one=JOB)
+    project.write(f"timeout={LIMIT}", one=JOB)
     project.apply()
-    begin(project, 5, SERVICE)
+    begin(project, SERVICE)
     project.write("timeout='1h'", one=JOB)
     effect = "goes on to its end as it was started; has RuntimeMaxSec=1h from now on; its next run is the new one"
     assert plan(project)["running"] == {SERVICE: effect}
     project.apply()
     assert overrides(project) == []
-    wait_for_end(project)
+    began = int(project.show(SERVICE, "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"]) / 1e6
+    wait_for("the former limit to pass", lambda: time.monotonic() > began + LIMIT + 1, seconds=LIMIT + 5)
+    end(project)
 
 
 def test_a_removed_job_keeps_its_unit_until_its_run_ends_even_if_it_is_added_again(project: SmallProject) -> None:
-    project.write("timeout=30", one=JOB)
+    project.write("timeout=60", one=JOB)
     project.apply()
     project.write("timeout=2", one=JOB)
     project.apply()
     project.clocks("rollback")
-    begin(project, 6, SERVICE)
+    begin(project, SERVICE)
     narrow = json.loads(project.clocks("sets", "--json").stdout)[1]["name"]
     project.clocks("remove", "--all")
-    assert limits(project)[0] == "30s"
+    assert limits(project)[0] == "1min"
     assert project.machine.run("systemctl", "start", SERVICE, check=False).returncode != 0
     project.write("timeout=2", one=JOB)
     project.apply()
     assert json.loads(project.clocks("sets", "--json").stdout)[0]["name"] == narrow
-    assert limits(project)[0] == "30s"
-    wait_for_end(project)
+    assert limits(project)[0] == "1min"
+    end(project)
     assert limits(project)[0] == "2s"
 
 
 def test_a_removed_job_leaves_no_files_after_its_run(project: SmallProject) -> None:
     project.write(one=JOB)
     project.apply()
-    begin(project, 2, SERVICE)
+    begin(project, SERVICE)
     project.clocks("remove", "--all")
     assert overrides(project) == [f"/run/systemd/system/{SERVICE}"]
-    wait_for_end(project)
+    end(project)
     assert project.show(SERVICE, "LoadState") == {"LoadState": "not-found"}
 
 
@@ -154,35 +160,36 @@ def test_a_job_that_waits_for_a_concurrency_lock_runs_after_its_clock_drops_the_
     both = {"job": (f"hour={FAR_HOUR}", True), "other": (f"hour={FAR_HOUR}", True)}
     project.write("concurrency=1", one=both)
     project.apply()
-    begin(project, 3, SERVICE)
+    begin(project, SERVICE)
     project.machine.run("systemctl", "start", "--no-block", "clock-one-other.service")
     waiting = {"ActiveState": "activating", "TimeoutStartUSec": "infinity", "Type": "notify"}
     shown = ",".join(waiting)
-    wait_for("the other", lambda: project.show("clock-one-other.service", shown) == waiting, seconds=5)
+    wait_for("the other", lambda: project.show("clock-one-other.service", shown) == waiting, seconds=30)
     project.write(one=both)
     project.apply()
     assert project.show("clock-one-other.service", shown) == waiting
+    project.release()
     end_of_both = ["start job", "end job", "start other", "end other"]
-    wait_for("both ends", lambda: project.runs() == end_of_both, seconds=15)
-    wait_for("the overrides to go", lambda: overrides(project) == [], seconds=5)
+    wait_for("both ends", lambda: project.runs() == end_of_both, seconds=30)
+    wait_for("the overrides to go", lambda: overrides(project) == [], seconds=30)
     assert project.show("clock-one-other.service", "Type,Result") == {"Type": "exec", "Result": "success"}
 
 
 def test_a_run_that_begins_right_before_the_reload_keeps_its_limits(project: SmallProject) -> None:
     project.write(GENEROUS, one=JOB)
     project.apply()
-    project.machine.run("sh", "-c", "echo 4 >/run/small.long")
+    project.hold()
     project.write(NARROW, one=JOB)
     project.code(MEANWHILE, "start")
     assert limits(project) == ("1h", "314572800", "40")
-    wait_for_end(project)
+    end(project)
     assert limits(project) == ("1s", "209715200", "20")
 
 
 def test_a_run_that_ends_right_before_the_reload_leaves_no_override(project: SmallProject) -> None:
     project.write(GENEROUS, one=JOB)
     project.apply()
-    begin(project, 60, SERVICE)
+    begin(project, SERVICE)
     project.write(NARROW, one=JOB)
     project.code(MEANWHILE, "stop")
     assert (limits(project), overrides(project)) == (("1s", "209715200", "20"), [])

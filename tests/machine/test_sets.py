@@ -19,7 +19,8 @@ TIMERS = {"clock-one-kept.timer", "clock-one-plain.timer"}
 def applied(project: SmallProject) -> None:
     """A clock with a persistent and a plain timer, both due in half a day."""
     project.clocks("remove", "--all")
-    project.machine.run("sh", "-c", f"systemctl stop 'clock-*.service'; rm -f {RUNS} /run/small.long")
+    project.machine.run("systemctl", "stop", "clock-*.service")
+    project.reset()
     project.write(one={"kept": (at(43_200), True), "plain": (at(43_200), False)})
     project.apply()
 
@@ -50,11 +51,12 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
     foreign = "/etc/systemd/system/clock-sync.timer"
     text = "[Timer]\\nUnit=systemd-tmpfiles-clean.service\\nOnCalendar=*-*-* 03:00:00\\n"
     project.machine.run("sh", "-c", f"printf '{text}' >{foreign}; systemctl start clock-sync.timer")
-    project.machine.run("sh", "-c", "echo 5 >/run/small.long")
+    project.hold()
     project.machine.run("systemctl", "start", "clock-one-kept.service")
     wait_for("the start", lambda: project.runs() == ["start kept"], seconds=5)
     project.clocks("remove", "--all")
     assert project.machine.run("ls", "/run/scheduled-tasks").stdout.split() == ["lock"]  # while a job runs
+    project.release()
     wait_for("the end", lambda: project.runs() == ["start kept", "end kept"], seconds=10)
     ours = {"--all", "--type=timer,service,target"}
     wait_for("systemd to unload it", lambda: listed(project, *ours) == {"clock-sync.timer"}, seconds=5)
@@ -125,7 +127,7 @@ def test_a_set_in_which_systemd_finds_a_fault_changes_nothing(project: SmallProj
 
 
 def test_an_apply_does_what_the_plan_shows(project: SmallProject) -> None:
-    project.machine.run("sh", "-c", "echo 5 >/run/small.long")
+    project.hold()
     project.machine.run("systemctl", "start", "clock-one-plain.service")
     project.write(one={"kept": (at(3600), True)}, two={"other": (f"hour={LATER_HOUR}", True)})
     done = project.clocks("plan", "--json", check=False)
