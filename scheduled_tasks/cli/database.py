@@ -64,8 +64,10 @@ def migrate(*, check: bool, as_json: bool) -> None:
 @json_option
 def prune_runs(*, keep: float | None, as_json: bool) -> None:
     """Delete runs older than a number of days."""
-    from scheduled_tasks.operate.prune import keep_days, prune
+    from scheduled_tasks.operate.prune import KEEP_DAYS, MAX_DAYS, keep_days, prune
 
+    if keep is not None and not 0 < keep <= MAX_DAYS:
+        raise click.BadParameter(f"{keep} is no number of days; write one such as {KEEP_DAYS}", param_hint="--keep")
     days = keep if keep is not None else keep_days(load_configuration().get("keep_runs"))
     with open_database() as database:
         deleted = prune(database, days)

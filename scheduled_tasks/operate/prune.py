@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from math import inf
+from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.errors import ConfigurationError
@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     import psycopg
 
 KEEP_DAYS = 400
+MAX_DAYS = 36_500
 BATCH_ROWS = 5_000
+# What is old in each table.
+OLD = {
+    "task_run": "status <> 'started' AND started_at < now() - make_interval(days => 1) * %(days)s",
+    "past_attempt": "started_at < now() - make_interval(days => 1) * %(days)s",
+    "deployed_job": "valid_until < now() - make_interval(days => 1) * %(days)s",
+}
 MAX_SECONDS = 60.0  # for which one pass of the watch prunes; the next pass continues
 
 
@@ -22,12 +29,15 @@ def keep_days(configured: str) -> float:
     """Read `keep_runs` of the configuration: for how many days runs are kept.
 
     Raises:
-        ConfigurationError: it is not a number.
+        ConfigurationError: it is not a number of days.
     """
     try:
-        return float(configured or KEEP_DAYS)
+        days = float(configured or KEEP_DAYS)
     except ValueError:
-        raise ConfigurationError(f"keep_runs = {configured!r}: write a number of days, such as {KEEP_DAYS}") from None
+        days = nan
+    if not 0 < days <= MAX_DAYS:
+        raise ConfigurationError(f"keep_runs = {configured!r}: write a number of days, such as {KEEP_DAYS}")
+    return days
 
 
 def prune_daily(connection: psycopg.Connection[Any], keep_days: float, now: datetime) -> int:
@@ -52,19 +62,13 @@ def prune(connection: psycopg.Connection[Any], keep_days: float, until: float = 
     Unfinished runs stay, however old they are. After `until`, in seconds of the monotonic clock, no batch is begun.
     """
     pruned = 0
-    while time.monotonic() < until:
-        deleted = connection.execute(
-            "DELETE FROM task_run WHERE run_id = ANY (ARRAY(SELECT run_id FROM task_run"
-            " WHERE started_at < now() - make_interval(days => 1) * %s AND status <> 'started'"
-            " ORDER BY started_at LIMIT %s))",
-            [keep_days, BATCH_ROWS],
-        ).rowcount
-        pruned += deleted
-        if deleted < BATCH_ROWS:
-            break
-    for table, ended in (("past_attempt", "started_at"), ("deployed_job", "valid_until")):
-        connection.execute(
-            f"DELETE FROM {table} WHERE {ended} < now() - make_interval(days => 1) * %s",  # noqa: S608 - our own text
-            [keep_days],
-        )
+    for table, is_old in OLD.items():
+        deleted = BATCH_ROWS
+        while deleted == BATCH_ROWS and time.monotonic() < until:
+            # By ctid: a row that is claimed again meanwhile has another one, and stays.
+            deleted = connection.execute(
+                f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {is_old} LIMIT %(rows)s))",  # noqa: S608 - our own text
+                {"days": keep_days, "rows": BATCH_ROWS},
+            ).rowcount
+            pruned += deleted if table == "task_run" else 0
     return pruned

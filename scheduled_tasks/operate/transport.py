@@ -12,6 +12,7 @@ import ipaddress
 import os
 from configparser import ConfigParser
 from configparser import Error as NotAServiceFile
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +39,9 @@ def configured_risks() -> Iterator[str]:
     # A service gets nothing of the environment of the shell in which `clocks` runs.
     environment = {} if configuration.deployed else os.environ
     for name in URLS:
-        if url := settings.setting(name, ""):
-            yield from (f"{name} {risk}" for risk in risks(url, environment))
+        with suppress(PermissionError):  # a host's credentials, which root alone can read
+            if url := settings.setting(name, ""):
+                yield from (f"{name} {risk}" for risk in risks(url, environment))
 
 
 def risks(url: str, environment: Mapping[str, str]) -> Iterator[str]:
