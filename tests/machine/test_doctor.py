@@ -152,11 +152,11 @@ def test_a_failed_job_and_a_failed_timer_are_found(project: SmallProject) -> Non
     repair(project, service)
 
     # A timer fails if its service can't be started at all.
-    project.write(one={"kept": (at(3), True)})
+    project.write(one={"kept": (at(20), True)})
     project.apply()
     shell(project, f"ln -sf /dev/null {UNITS}/clock-one-kept.service; systemctl daemon-reload")
     timer = "clock-one-kept.timer"
-    wait_for("its failure", lambda: project.show(timer, "ActiveState")["ActiveState"] == "failed", seconds=10)
+    wait_for("its failure", lambda: project.show(timer, "ActiveState")["ActiveState"] == "failed", seconds=60)
     assert findings(project)[timer] == ("failed: its job does not run", f"systemctl restart {timer}")
     shell(project, "systemctl unmask clock-one-kept.service")
     project.apply()
