@@ -348,6 +348,9 @@ BEGIN
     IF run.status NOT IN ('ended', 'failed', 'skipped') THEN
         RAISE check_violation USING MESSAGE = format('a run cannot end as %s', run.status);
     END IF;
+    IF run.duration NOT BETWEEN 0 AND 1e9 THEN  -- neither is NaN, with which no instant can be computed
+        RAISE check_violation USING MESSAGE = format('a run cannot last %s seconds', run.duration);
+    END IF;
     UPDATE task_run AS known
        SET status = run.status, duration = run.duration,
            ended_at = least(known.started_at + run.duration * interval '1 s', clock_timestamp()),

@@ -81,16 +81,21 @@ def _load() -> None:
     """Import everything that a call can need: a later import would be looked up in the machine, as any user."""
     import contextlib
     import difflib  # noqa: F401
+    import importlib
     import io
+    import pkgutil
     import zoneinfo
     from datetime import datetime
 
-    import psycopg  # noqa: F401
-
+    import scheduled_tasks
     from scheduled_tasks.cli import output
     from scheduled_tasks.render import units
-    from scheduled_tasks.run import database  # noqa: F401
 
+    prefix = "scheduled_tasks."
+    not_needed = tuple(prefix + name for name in ("cli.__main__", "clocks", "domains", "testing"))
+    for module in pkgutil.walk_packages(scheduled_tasks.__path__, prefix):
+        if not module.name.startswith(not_needed):
+            importlib.import_module(module.name)
     zoneinfo.ZoneInfo("Europe/Paris")
     for template in units.Template:
         units._environment().get_template(template.value)
