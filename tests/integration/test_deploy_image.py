@@ -208,7 +208,7 @@ def test_a_rollback_to_an_edited_set_is_a_conflict(places: Places) -> None:
 
 def clocks(*arguments: str) -> tuple[int, str]:
     done = CliRunner().invoke(main, arguments)
-    return done.exit_code, done.output
+    return done.exit_code, done.stdout
 
 
 def test_the_plan_shows_what_an_apply_will_do_and_exits_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
