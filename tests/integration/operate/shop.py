@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,12 @@ from scheduled_tasks.run import settings
 Database = psycopg.Connection[Any]
 SHOP = Path(__file__).parents[1] / "run/projects/shop"
 HOURLY = {"kind": "cron", "zone": "UTC", "minutes": [0], "seconds": [0]}
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def minutes(number: float) -> datetime:
+    """An instant so many minutes after noon."""
+    return NOON + timedelta(minutes=number)
 
 
 def clocks(*argv: str, check: bool = True, configuration: Path = SHOP / "pyproject.toml") -> Result:

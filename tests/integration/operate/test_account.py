@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -13,19 +13,10 @@ import pytest
 from scheduled_tasks.operate import deployments, pauses
 from scheduled_tasks.operate.account import account
 from scheduled_tasks.operate.slots import Pause, Scope
+from tests.integration.operate.shop import HOURLY, NOON, Database, minutes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Database = psycopg.Connection[Any]
-
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-HOURLY = {"kind": "cron", "zone": "UTC", "minutes": [0], "seconds": [0]}
-
-
-def minutes(number: float) -> datetime:
-    """An instant so many minutes after noon."""
-    return NOON + timedelta(minutes=number)
 
 
 def deploy(connection: Database, host: str, at: datetime, *jobs: str, **options: object) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from scheduled_tasks.deploy import deployment_reports
@@ -18,14 +17,11 @@ from scheduled_tasks.operate import host_pauses, host_watch
 from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.render.names import JOBS, Places
 from scheduled_tasks.render.unit_set import UnitSet
+from tests.integration.operate.shop import HOURLY, Database, minutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-Database = psycopg.Connection[Any]
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-HOURLY = {"kind": "cron", "zone": "UTC", "minutes": [0], "seconds": [0]}
 
 
 @pytest.fixture
@@ -58,10 +54,6 @@ def reported(connection: Database) -> list[tuple[Any, ...]]:
     return connection.execute(
         "SELECT job, valid_from, valid_until FROM deployed_job WHERE host = 'app1' ORDER BY job, valid_from"
     ).fetchall()
-
-
-def minutes(number: int) -> datetime:
-    return NOON + timedelta(minutes=number)
 
 
 def test_applies_during_a_database_outage_are_reported_in_order_with_their_instants(

@@ -16,18 +16,10 @@ from scheduled_tasks.operate import deployments, hosts, pauses, status
 from scheduled_tasks.operate.account import account
 from scheduled_tasks.operate.hosts import Machine, OtherMachineError, RestartedError, check_in, forget
 from scheduled_tasks.operate.slots import Pause, Scope
+from tests.integration.operate.shop import HOURLY, NOON, Database, minutes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Database = psycopg.Connection[Any]
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-HOURLY = {"kind": "cron", "zone": "UTC", "minutes": [0], "seconds": [0]}
-
-
-def minutes(number: float) -> datetime:
-    """An instant so many minutes after noon."""
-    return NOON + timedelta(minutes=number)
 
 
 @dataclass

@@ -4,48 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
 import scheduled_tasks
-from scheduled_tasks.operate.reconcile import reconcile
-from tests.integration.run.support import Finished, Project, Running
-
-Start = Callable[..., Running]
-Database = psycopg.Connection[Any]
-
-SLOT = datetime(2026, 11, 24, 6, tzinfo=UTC)
-AT = "--at=2026-11-24T06:00:00Z"
-NAMED = ("--clock=shop", "--job=work", AT)
-HERE = socket.gethostname()
-
-
-def write(connection: Database, **columns: object) -> None:
-    """Insert a row of the slot, by another host."""
-    row = {
-        "run_id": "11111111-1111-4111-8111-111111111111", "task": "slots.again", "clock": "shop", "job": "work",
-        "scheduled_at": SLOT, "slot_host": "", "host": "app2", "trigger": "timer", "status": "ended",
-        "started_at": SLOT, **columns,
-    }  # fmt: skip
-    names, places = ", ".join(row), ", ".join(["%s"] * len(row))
-    connection.execute(f"INSERT INTO task_run ({names}) VALUES ({places})", list(row.values()))
-
-
-def rows(connection: Database, columns: str = "status, host, attempt, reason") -> list[tuple[Any, ...]]:
-    return connection.execute(f"SELECT {columns} FROM task_run ORDER BY scheduled_at, job").fetchall()
-
-
-def by_watch(shop: Project, task: str, *argv: str) -> Finished:
-    return shop.run(task, *NAMED, *argv, SCHEDULED_TASKS_TRIGGER="watch")
+from tests.integration.run.slots import HERE, NAMED, SLOT, Database, Start, by_watch, rows, write
+from tests.integration.run.support import Project
 
 
 def test_each_slot_goes_to_exactly_one_of_many_claimants(connection: Database, database_url: str) -> None:
@@ -217,119 +186,3 @@ def test_an_expired_run_does_not_count_as_overlapping(shop: Project, connection:
     write(connection, scheduled_at=other, status="started", expires_at=SLOT, is_exclusive=True)
     assert by_watch(shop, "slots.work", "--overlap=skip").statuses == ["started", "ended"]
     assert rows(connection, "status, reason") == [("lost", "it ran longer than its time limit"), ("ended", None)]
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    with socket.socket() as taken:  # bound and not listening: connections are refused
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
-
-
-def test_without_postgresql_a_run_retries_and_then_spools_that_it_did_not_begin(
-    shop: Project, connection: Database, closed_port: int, tmp_path: Path
-) -> None:
-    state = tmp_path / "scheduled-tasks"
-    kept = {
-        "STATE_DIRECTORY": str(state / "results/clock-shop-work"),
-        "SCHEDULED_TASKS_DATABASE_RETRY_TIMEOUT": "0.5",
-        "DATABASE_URL": f"postgresql://127.0.0.1:{closed_port}/shop",
-    }
-    finished = shop.run("slots.work", *NAMED, SCHEDULED_TASKS_TRIGGER="watch", **kept)
-    assert (finished.exit_code, finished.statuses) == (75, ["started", "failed"])
-    assert reconcile(connection, state, host=HERE).results == 1
-    assert rows(connection, "status, attempt, exit_code, error_type, slot_host") == [
-        ("failed", 0, 75, "ServiceUnavailableError", "")
-    ]
-    assert by_watch(shop, "slots.work").statuses == ["started", "ended"]
-
-
-def test_a_run_that_gave_up_waiting_for_a_lock_leaves_no_claim_behind(
-    shop: Project, connection: Database, database_url: str, tmp_path: Path
-) -> None:
-    state = tmp_path / "scheduled-tasks"
-    kept = {
-        "STATE_DIRECTORY": str(state / "results/clock-shop-work"),
-        "SCHEDULED_TASKS_DATABASE_RETRY_TIMEOUT": "0.5",
-    }
-    with psycopg.connect(database_url) as owner:
-        owner.execute("LOCK TABLE task_run")
-        finished = shop.run("slots.work", *NAMED, **kept)
-        assert (finished.exit_code, finished.statuses) == (75, ["started", "failed"])
-        assert finished.end["reason"] == "PostgreSQL refuses: canceling statement due to lock timeout"
-        waiting = connection.execute("SELECT FROM pg_stat_activity WHERE application_name = 'run-task'").fetchall()
-        assert waiting == []  # so that nothing is carried out later
-    assert rows(connection) == []
-    assert reconcile(connection, state, host=HERE).results == 1
-    assert rows(connection, "status, attempt") == [("failed", 0)]
-    assert by_watch(shop, "slots.work").statuses == ["started", "ended"]
-
-
-def test_a_job_with_on_database_error_run_runs_although_postgresql_is_unreachable(
-    shop: Project, connection: Database, closed_port: int, tmp_path: Path
-) -> None:
-    state = tmp_path / "scheduled-tasks"
-    kept = {
-        "STATE_DIRECTORY": str(state / "results/clock-shop-work"),
-        "SCHEDULED_TASKS_DATABASE_RETRY_TIMEOUT": "0.5",
-        "DATABASE_URL": f"postgresql://127.0.0.1:{closed_port}/shop",
-    }
-    finished = shop.run("slots.work", *NAMED, "--on-database-error=run", **kept)
-    assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
-    assert reconcile(connection, state, host=HERE).results == 1
-    assert rows(connection, "status, attempt, exit_code") == [("ended", 1, 0)]
-
-
-def test_a_result_that_can_not_be_recorded_is_kept_on_disk(
-    start: Start, shop: Project, connection: Database, tmp_path: Path
-) -> None:
-    state = tmp_path / "scheduled-tasks"
-    running = start("slots.wait", *NAMED, stdin=subprocess.PIPE, STATE_DIRECTORY=str(state / "results/clock-shop-work"))
-    running.wait_for("ready")
-    connection.execute("ALTER TABLE task_run RENAME TO task_run_away")
-    assert running.process.stdin is not None
-    running.process.stdin.close()
-    finished = running.finish()
-    assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
-    connection.execute("ALTER TABLE task_run_away RENAME TO task_run")
-    assert rows(connection, "status") == [("started",)]
-    assert reconcile(connection, state, host=HERE).results == 1
-    assert rows(connection, "status, exit_code, duration > 0") == [("ended", 0, True)]
-    assert not list(state.glob("results/*/*"))
-
-
-def test_a_spooled_result_counts_only_for_the_job_of_its_folder(
-    shop: Project, connection: Database, tmp_path: Path
-) -> None:
-    write(connection, status="started", expires_at=datetime.now(UTC) + timedelta(hours=1))
-    folder = tmp_path / "results/clock-shop-other"
-    folder.mkdir(parents=True)
-    lie = {"clock": "shop", "job": "work", "run_id": "11111111-1111-4111-8111-111111111111", "status": "ended"}
-    (folder / "lie.json").write_text(json.dumps(lie))
-    assert reconcile(connection, tmp_path, host=HERE).results == 0
-    assert rows(connection, "status") == [("started",)]
-
-
-def test_an_expired_run_is_lost_unless_it_can_be_taken_over(connection: Database, tmp_path: Path) -> None:
-    write(connection, status="started", expires_at=SLOT)
-    write(
-        connection, run_id="22222222-2222-4222-8222-222222222222", job="again", status="started", expires_at=SLOT,
-        is_idempotent=True,
-    )  # fmt: skip
-    done = reconcile(connection, tmp_path, host=HERE)
-    assert [slot.job for slot in done.lost] == ["work"]
-    assert [slot.job for slot in done.to_take_over] == ["again"]
-    assert rows(connection, "job, status") == [("again", "started"), ("work", "lost")]
-
-
-def test_a_row_that_a_task_has_locked_keeps_no_other_run_from_being_closed(
-    connection: Database, database_url: str, tmp_path: Path
-) -> None:
-    write(connection, status="started", expires_at=SLOT)
-    write(connection, run_id="22222222-2222-4222-8222-222222222222", job="held", status="started", expires_at=SLOT)
-    with psycopg.connect(database_url) as task:
-        task.execute("UPDATE task_run SET status = 'ended' WHERE job = 'held'")  # as close_run does, not committed
-        connection.execute("SET statement_timeout = '20s'")
-        assert [slot.job for slot in reconcile(connection, tmp_path, host=HERE).lost] == ["work"]
-        task.rollback()
-    assert [slot.job for slot in reconcile(connection, tmp_path, host=HERE).lost] == ["held"]
