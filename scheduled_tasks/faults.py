@@ -5,8 +5,9 @@ Separate from errors.py, which every run imports: a run reads no such input.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from scheduled_tasks.errors import ScheduledTasksError
 
@@ -44,3 +45,9 @@ class FaultsError(ScheduledTasksError):
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def what_to_write(name: str, known: Collection[str], what: str) -> str:
+    """What to write in place of an unknown name: the nearest known one, otherwise all of `what`."""
+    near = get_close_matches(name, known, n=1)
+    return f"write {near[0]}" if near else f"{what} are: {', '.join(known) or 'none'}"

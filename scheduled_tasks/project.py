@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from scheduled_tasks.clock_file import clock_files, read_clocks
 from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.errors import ConfigurationError, NotRootError, ServiceUnavailableError
+from scheduled_tasks.faults import what_to_write
 from scheduled_tasks.features import Feature
 from scheduled_tasks.options import read_options
 from scheduled_tasks.project_process import ask_project, note
@@ -89,8 +89,7 @@ def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
     known = [clock.name for clock in clocks]
     for name in enabled:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            instead = f"write {near[0]}" if near else f"the clocks are: {', '.join(known) or 'none'}"
+            instead = what_to_write(name, known, "the clocks")
             raise ConfigurationError(f"{configuration.path}: enabled_clocks: there is no clock {name!r}; {instead}")
     return [clock for clock in clocks if clock.name in enabled]
 

@@ -162,8 +162,10 @@ def services_database_answers() -> bool | None:
     from psycopg import ProgrammingError, pq
     from psycopg.conninfo import make_conninfo
 
+    from scheduled_tasks.run import database
+
     url = settings.setting("database_url", "")
     try:
         return pq.PGconn.ping(make_conninfo(url, connect_timeout=5).encode()) == pq.Ping.OK if url else None
     except ProgrammingError:
-        raise ConfigurationError("DATABASE_URL is not a PostgreSQL connection string or URI") from None
+        raise ConfigurationError(database.NOT_A_URL) from None

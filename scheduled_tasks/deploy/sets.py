@@ -125,5 +125,4 @@ def _remove_the_rest(units: set[str], places: Places, effects: Effects) -> None:
     # Running jobs still have their locks and start requests there; the next boot removes them.
     effects.remove_folder(places.blocked)
     for path in (places.tried_sandboxes, places.watch_succeeded, places.watch_failed):
-        if path.exists():
-            effects.remove(path)
+        effects.remove(path)

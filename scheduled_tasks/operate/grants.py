@@ -8,12 +8,12 @@ what is wrong with the tasks' role.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import sql
 
 from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.faults import what_to_write
 
 if TYPE_CHECKING:
     import psycopg
@@ -127,8 +127,7 @@ def _own_tables(connection: psycopg.Connection[Any], named: Iterable[str]) -> li
         if name in OWN:
             raise ConfigurationError(f"tasks_tables: {name} is a table of the ledger: tasks can't write there")
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            instead = f"write {near[0]}" if near else f"the project's tables are: {', '.join(known) or 'none'}"
+            instead = what_to_write(name, known, "the project's tables")
             raise ConfigurationError(f"tasks_tables: there is no table {name!r} of this owner; {instead}")
     return list(named)
 

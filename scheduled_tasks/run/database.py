@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10  # seconds; a database that takes longer is unreachable
 ANSWER_TIMEOUT = 20.0  # seconds; our statements take milliseconds, and a stopped (SIGSTOP) server keeps its connections
+NOT_A_URL = "DATABASE_URL is not a PostgreSQL connection string or URI"
 ANSWER_MARGIN = 1.0  # seconds for the commit and the answer's way
 EMBEDDED_URL_FILE = "database_url"  # in the state directory: the URL of the embedded PostgreSQL
 
@@ -102,7 +103,7 @@ def connect(url: str, *, name: str) -> Connection:
         raise ServiceUnavailableError(f"PostgreSQL is unreachable: {one_line(error)}") from error
     except (psycopg.ProgrammingError, ValueError):
         # libpq's message quotes the string with its password.
-        raise ConfigurationError("DATABASE_URL is not a PostgreSQL connection string or URI") from None
+        raise ConfigurationError(NOT_A_URL) from None
     connection.adapters.register_loader("timestamptz", BoundedInstant)
     return connection
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from scheduled_tasks.instants import EARLIEST, iso8601, parse
 from scheduled_tasks.run.columns import END, START
+from scheduled_tasks.run.slot import TRIGGERS
 from scheduled_tasks.run.status import RunStatus
 
 SUFFIX = ".json"
@@ -35,7 +36,7 @@ LONG_TEXTS = {"reason", "error_message"}
 REQUIRED = {"run_id", "task", "trigger", "attempt", "status", "duration", "started_at"}
 COLUMNS = {**START, **END, "started_at": "timestamptz"}
 CHOICES: dict[str, set[str]] = {
-    "trigger": {"timer", "manual", "backfill", "watch"},
+    "trigger": set(TRIGGERS),
     "status": {RunStatus.ENDED.value, RunStatus.FAILED.value, RunStatus.SKIPPED.value},
 }
 MIN_NUMBER = {"lag": -1e10, "exit_code": -(1 << 31)}

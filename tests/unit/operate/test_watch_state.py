@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduled_tasks.operate.watch.watch_state import _problem, record_success, watch_problem
+from scheduled_tasks.operate.account import HOST_TIMEOUT
+from scheduled_tasks.operate.watch.watch_state import MAX_AGE, _problem, record_success, watch_problem
 from scheduled_tasks.render.names import WATCH, WATCH_TIMER, Places
 
 if TYPE_CHECKING:
@@ -48,7 +49,12 @@ def test_an_image_and_a_host_without_a_watch_have_no_problem(tmp_path: Path) -> 
     assert watch_problem(Places()) == ""
 
 
-def test_a_success_after_a_failure_is_told_once(tmp_path: Path) -> None:
+def test_the_watch_of_a_host_is_reported_when_other_hosts_consider_it_dead() -> None:
+    # Not one constant: every command imports watch_state, and account would import the evaluation of schedules.
+    assert MAX_AGE == HOST_TIMEOUT
+
+
+def test_a_success_after_a_failure_is_reported_once(tmp_path: Path) -> None:
     places = Places(tmp_path)
     assert not record_success(places)
     places.watch_failed.touch()
