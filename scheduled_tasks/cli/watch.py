@@ -143,7 +143,7 @@ def reconcile() -> None:
 @click.option("--yes", is_flag=True, help="Even if it had a heartbeat in the last five minutes.")
 @json_option
 def forget_host(*, name: str, yes: bool, as_json: bool) -> None:
-    """Forget a host that is gone for good.
+    """Forget a host that no longer exists.
 
     Its jobs are no longer due there, its open runs are recorded as lost, and its slots without a run up to now as
     missed. A machine that gets the name later is another host.

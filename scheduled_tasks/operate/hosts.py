@@ -179,7 +179,7 @@ def _require_own(row: _Row, machine: Machine, now: datetime) -> None:
         raise OtherMachineError(
             f"the name {row.name} belongs to another machine, whose last heartbeat was at {shown(row.heartbeat_at)}:"
             " nothing is recorded for this one. Give it a name of its own ('hostnamectl set-hostname NAME'); if it"
-            f" replaces the other, which is gone for good, run 'clocks forget-host {row.name}' first"
+            f" replaces the other, which no longer exists, run 'clocks forget-host {row.name}' first"
         )
     match _boot(row, machine, now):
         case _Boot.OTHER:
@@ -266,7 +266,7 @@ class Forgotten(NamedTuple):
 
 
 def forget(connection: Connection, name: str, now: datetime, *, by: str, even_if_alive: bool = False) -> Forgotten:
-    """Forget a host that is gone for good: decide what became of its runs and slots, and delete its row.
+    """Forget a host that no longer exists: decide what became of its runs and slots, and delete its row.
 
     Raises:
         UsageError: there is no such host, or it still has heartbeats.

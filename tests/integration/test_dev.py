@@ -19,7 +19,7 @@ import pytest
 
 from scheduled_tasks.cli.dev import OccurrenceTrigger
 from scheduled_tasks.schedule import occurrences, read_trigger
-from tests.machine.machine import wait_for
+from tests.machine.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 30  # seconds; a process that takes longer hangs

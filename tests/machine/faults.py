@@ -1,4 +1,4 @@
-"""Every fault that the hostile suite causes on a machine, what the ledger must say afterwards, and who must be told.
+"""Every fault that the hostile suite causes on a machine, what the ledger must say afterwards, and where it shows.
 
 The suite causes and checks these faults, and the tables in docs/explanation/faults.md are generated from the list. A
 fault that another test shows names that test.
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Told(Enum):
-    """Who learns of a fault without looking for it, or where an operator finds it."""
+class Shown(Enum):
+    """Where a fault shows."""
 
     STATUS = "`clocks status`; the failed unit; an error line in its journal"
     LEDGER = "`clocks status`"
     DOCTOR = "`clocks doctor`, the journal of the watch"
-    CALLER = "the caller of a command"
-    NOBODY = "nobody: nothing went wrong"
+    CALLER = "the output of the command"
+    NOWHERE = "nowhere: nothing went wrong"
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Fault:
     Attributes:
         what: what happens.
         ledger: what the ledger says.
-        who: who is told.
+        where: where it shows.
         shown_by: the test that shows it, `MODULE::TEST` below tests/.
     """
 
     what: str
     ledger: str
-    who: Told
+    where: Shown
     shown_by: str
 
 
@@ -45,7 +45,7 @@ class JobFault:
         what: what the job does.
         call: its task and arguments, as in `add_job`.
         status, error_type, exit_code, message: of its row; of the message, a part.
-        told: who is told.
+        shown: where it shows, if not where its status does.
         options: its options, as in `add_job`.
     """
 
@@ -55,7 +55,7 @@ class JobFault:
     error_type: str | None = None
     exit_code: int | None = None
     message: str = ""
-    told: Told | None = None
+    shown: Shown | None = None
     options: str = ""
 
     @property
@@ -71,9 +71,9 @@ class JobFault:
         return self.status in {"failed", "lost"}
 
     @property
-    def who(self) -> Told:
-        """Who is told; by default as the status says."""
-        return self.told or {"failed": Told.STATUS, "lost": Told.LEDGER}.get(self.status, Told.NOBODY)
+    def where(self) -> Shown:
+        """Where it shows; by default as the status says."""
+        return self.shown or {"failed": Shown.STATUS, "lost": Shown.LEDGER}.get(self.status, Shown.NOWHERE)
 
 
 ENDED = "ended"
@@ -90,14 +90,14 @@ DISK = {
         "forges",
         ENDED,
         exit_code=0,
-        told=Told.DOCTOR,
+        shown=Shown.DOCTOR,
     ),
     "litters": JobFault(
         "leaves a FIFO, links, a folder, an unreadable file and odd names among its results",
         "litters",
         ENDED,
         exit_code=0,
-        told=Told.DOCTOR,
+        shown=Shown.DOCTOR,
     ),
 }
 DATABASE = {
@@ -199,55 +199,55 @@ AROUND = (
     Fault(
         "a folder, a dangling link, a foreign user's file, odd names and no JSON among the pauses",
         "each pauses the jobs that its name says; its reason says what is odd about it",
-        Told.DOCTOR,
+        Shown.DOCTOR,
         f"{SUITE}::test_odd_entries_among_the_pauses_stop_nothing",
     ),
     Fault(
         "a second machine with the name of a host",
         "nothing about the second machine: it is refused before it reports, applies or accounts for anything",
-        Told.CALLER,
+        Shown.CALLER,
         f"{SUITE}::test_a_second_machine_of_the_name_is_refused_by",
     ),
     Fault(
         "the watch is stopped or masked",
         "the slots of this host once the watch is back, or from another host's watch",
-        Told.CALLER,
+        Shown.CALLER,
         f"{SUITE}::test_a_watch_that_is_stopped_is_named_by_status",
     ),
     Fault(
         "a clock file that ends the process that reads it",
         "nothing changed: the deployed jobs go on",
-        Told.CALLER,
+        Shown.CALLER,
         f"{SUITE}::test_a_clock_file_that_ends_its_process_changes_nothing",
     ),
     Fault(
         "a failed slot runs again by hand",
         "the last attempt in the slot's row, the failed one in `past_attempt`",
-        Told.LEDGER,
+        Shown.LEDGER,
         f"{SUITE}::test_a_failed_attempt_is_kept_when_its_slot_runs_again",
     ),
     Fault(
         "an administrator locks the ledger for longer than a run waits",
         "`failed` (ServiceUnavailableError, 75), attempt 0; the claim is not made later",
-        Told.STATUS,
+        Shown.STATUS,
         f"{SUITE}::test_a_claim_that_waited_too_long_for_a_lock_never_comes_into_being",
     ),
     Fault(
         "`kill -9` of an apply that has timers stopped",
         "every slot: the watch finishes the apply within a minute",
-        Told.NOBODY,
+        Shown.NOWHERE,
         f"{WINDOW}::test_an_apply_killed_at_any_operation_with_its_timers_stopped_is_completed_by_the_next",
     ),
     Fault(
         "a full disk while an apply has timers stopped",
         "every slot: the timers run again, with the old set or the new one",
-        Told.CALLER,
+        Shown.CALLER,
         f"{WINDOW}::test_disks_that_are_full_at_any_operation_with_the_timers_stopped_leave_no_timer_stopped",
     ),
     Fault(
         "a power cut while an apply has timers stopped",
         "`lost` for what was running, `missed` for what was due while the machine was off",
-        Told.LEDGER,
+        Shown.LEDGER,
         f"{SUITE}::test_a_power_cut_with_the_timers_stopped_leaves_no_slot_without_a_row",
     ),
 )
@@ -264,7 +264,7 @@ def table() -> str:
     """The tables of docs/explanation/faults.md."""
     lines: list[str] = []
     for title, faults in SECTIONS.items():
-        lines += [f"## {title}", "", "| fault | the ledger says | who is told |", "|---|---|---|"]
-        lines += [f"| {fault.what} | {fault.ledger} | {fault.who.value} |" for fault in faults]
+        lines += [f"## {title}", "", "| fault | the ledger says | where it shows |", "|---|---|---|"]
+        lines += [f"| {fault.what} | {fault.ledger} | {fault.where.value} |" for fault in faults]
         lines.append("")
     return "\n".join(lines)

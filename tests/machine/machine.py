@@ -11,24 +11,22 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
-import time
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from tests.machine.removal import MACHINES, has_ended, kill, leader_of, remove, remove_abandoned, remove_group
+from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-T = TypeVar("T")
+    from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[2]
-MACHINES = Path("/run/scheduled-tasks-machines")  # a folder per machine, and a lock file that its owner has locked
 BOOT_SECONDS = 30.0  # a boot takes one or two; after this it has failed
 # The control group hierarchies that systemd inside writes to.
 HIERARCHIES = {"", "unified", "systemd", "memory", "pids", "cpu", "cpuacct", "cpu,cpuacct"}
@@ -36,19 +34,6 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 _restarted: list[tuple[Path, subprocess.Popen[bytes]]] = []  # each machine's systemd-nspawn processes after its first
-
-
-def wait_for(what: str, condition: Callable[[], T], *, seconds: float) -> T:
-    """Call a condition until it is true, and return its answer.
-
-    Raises:
-        AssertionError: it stayed false for so many seconds; names `what`.
-    """
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.1)
-    return answer
 
 
 @dataclass(frozen=True)
@@ -109,9 +94,9 @@ class Machine:
 def rebooted(machine: Machine) -> Machine:
     """The same machine after a power cut: its disk is unchanged, its memory is lost."""
     folder = machine.root.parent
-    _kill(folder)
+    kill(folder)
     for group in _cgroups(folder):
-        _remove_group(group)
+        remove_group(group)
     nspawn = _nspawn(machine.name, folder)
     _restarted.append((folder, nspawn))
     return _wait_for_boot(machine.name, folder, nspawn)
@@ -121,7 +106,7 @@ def restarted(machine: Machine) -> Machine:
     """The same machine after a shutdown, which stops its services, and a boot."""
     nspawn = int((machine.root.parent / "nspawn.pid").read_text())
     machine.run("systemctl", "--no-block", "poweroff")
-    wait_for("the machine's shutdown", lambda: _has_ended(nspawn), seconds=BOOT_SECONDS)
+    wait_for("the machine's shutdown", lambda: has_ended(nspawn), seconds=BOOT_SECONDS)
     return rebooted(machine)
 
 
@@ -137,7 +122,7 @@ def booted(name: str, base: Path = Path("/")) -> Iterator[Machine]:
         AssertionError: it doesn't boot; with the output on its console.
     """
     MACHINES.mkdir(exist_ok=True)
-    _remove_abandoned()
+    remove_abandoned()
     folder = MACHINES / f"{name}-{os.getpid()}"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -147,9 +132,9 @@ def booted(name: str, base: Path = Path("/")) -> Iterator[Machine]:
                 try:
                     yield _wait_for_boot(name, folder, nspawn)
                 finally:
-                    _kill(folder)
+                    kill(folder)
         finally:
-            _remove(folder)
+            remove(folder)
             for other, restarted in _restarted:
                 if other == folder:
                     restarted.wait()
@@ -173,7 +158,7 @@ def _make_root(name: str, folder: Path, base: Path) -> None:
 def _wait_for_boot(name: str, folder: Path, nspawn: subprocess.Popen[bytes]) -> Machine:
     def booted_machine() -> Machine | None:
         assert nspawn.poll() is None, "systemd-nspawn ended"
-        leader = _leader(nspawn.pid)
+        leader = leader_of(nspawn.pid)
         machine = Machine(name, folder / "root", leader)
         if not leader:
             return None
@@ -252,84 +237,6 @@ def _cgroups(folder: Path) -> list[Path]:
         if hierarchy in HIERARCHIES and mounted.is_dir():
             groups.append(mounted / path.lstrip("/") / f"scheduled-tasks-{folder.name}")
     return groups
-
-
-def _leader(nspawn: int) -> int:
-    """The machine's PID 1, as the host numbers it; 0 before there is one.
-
-    It is the child of systemd-nspawn with the number 1 inside: the first child is a helper that is partly still in
-    the host's namespaces, so that a command run there would run on the host.
-    """
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
-            status = dict(line.split(":\t", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines())
-            if len(inside := status["NSpid"].split()) > 1 and inside[-1] == "1":
-                return int(child)
-    return 0
-
-
-def _remove_abandoned() -> None:
-    """Remove the machines whose owner was killed: their lock is free."""
-    for path in MACHINES.glob("*.lock"):
-        with path.open("w") as lock, suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _remove(path.with_suffix(""))
-
-
-def _kill(folder: Path) -> None:
-    """End a machine as a power cut does: systemd-nspawn ends with its child."""
-    with suppress(FileNotFoundError):
-        nspawn = int((folder / "nspawn.pid").read_text())
-        # By now the number may belong to another process.
-        if str(folder) in Path(f"/proc/{nspawn}/cmdline").read_text():
-            with suppress(ProcessLookupError):
-                os.kill(_leader(nspawn) or nspawn, signal.SIGKILL)
-            wait_for("systemd-nspawn to end", lambda: _has_ended(nspawn), seconds=10)
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a process is gone, or is a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-def _remove(folder: Path) -> None:
-    """End a machine and remove all that it wrote."""
-    _kill(folder)
-    for mount in (folder / "root", folder):
-        if mount.is_mount():
-            subprocess.run(["umount", "--lazy", str(mount)], check=True)
-    # os.walk, because other machines' groups vanish meanwhile, which pathlib takes for an error.
-    name = f"scheduled-tasks-{folder.name}"
-    groups = [Path(parent, name) for parent, names, _ in os.walk("/sys/fs/cgroup") if name in names]
-    # If systemd-nspawn was killed before its child, the machine is still up.
-    for process in _processes(groups):
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    wait_for("the machine's processes to end", lambda: not _processes(groups), seconds=10)
-    for group in groups:
-        _remove_group(group)
-    with suppress(FileNotFoundError):
-        folder.rmdir()
-    folder.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def _processes(groups: list[Path]) -> set[int]:
-    """The processes in control groups and all groups below them."""
-    processes: set[int] = set()
-    for group in groups:
-        for parent, _, _ in os.walk(group):
-            with suppress(OSError):  # the group is gone by now
-                processes.update(map(int, Path(parent, "cgroup.procs").read_text().split()))
-    return processes
-
-
-def _remove_group(group: Path) -> None:
-    for parent, _, _ in os.walk(group, topdown=False):
-        with suppress(FileNotFoundError):
-            Path(parent).rmdir()
 
 
 def _mount(*arguments: str) -> None:

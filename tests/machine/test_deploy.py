@@ -13,8 +13,8 @@ import pytest
 
 from tests.documented import commands
 from tests.machine.controller import listed_files, read_play
-from tests.machine.machine import wait_for
 from tests.machine.rendered import OUT, Jobs, host, start, values
+from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
     from tests.machine.machine import Machine

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.machine.machine import wait_for
 from tests.machine.project import FAR_HOUR, FOLDER, LATER_HOUR, SmallProject, at
+from tests.machine.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("doctor")
 

@@ -23,8 +23,8 @@ from scheduled_tasks.render.escape import (
     quote_path,
 )
 from scheduled_tasks.render.host import Host
-from tests.machine.machine import wait_for
 from tests.machine.rendered import Jobs, write
+from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

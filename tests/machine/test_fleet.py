@@ -20,8 +20,9 @@ import pytest
 
 from tests.machine.conftest import COMMANDS
 from tests.machine.controller import REPOSITORY, SECRET, SHOP, Controller, set_up, wheelhouse
-from tests.machine.machine import Machine, booted, rebooted, wait_for
+from tests.machine.machine import Machine, booted, rebooted
 from tests.machine.postgresql import OPERATORS, TASKS, Database, postgresql
+from tests.machine.waiting import wait_for
 from tests.roots import debian_12, debian_13, lacking, require
 
 pytestmark = pytest.mark.xdist_group("fleet")  # two machines for all of them

@@ -19,7 +19,7 @@ from scheduled_tasks.new_project import EXAMPLE_TASK, FEATURES
 from tests.documented import PAGES, commands
 from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import CONFIG, ETC, FOLDER, Fleet, two_machines
-from tests.machine.machine import wait_for
+from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
 
 pytestmark = pytest.mark.xdist_group("handbook")  # one machine for all of them
@@ -442,7 +442,7 @@ ALARMS: dict[str, Callable[[Host, str], None]] = {
     "`lost`": lost,
     "`the watch of this host last succeeded at …`": no_watch,
     "`no heartbeat from HOST`": no_heartbeat,
-    "a host is gone for good, or was reinstalled": a_host_is_gone,
+    "a host no longer exists, or was reinstalled": a_host_is_gone,
     "`the name HOST belongs to another machine`": another_machine,
     "`skipped`, `paused: …`": skipped_paused,
     "`skipped`, `feature … is not active`": skipped_feature,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.machine import wait_for
 from tests.machine.rendered import OUT, Jobs, host, start, values
+from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,9 @@ import pytest
 
 from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import ETC, FOLDER, Fleet, two_machines
-from tests.machine.machine import REPOSITORY, wait_for
+from tests.machine.machine import REPOSITORY
 from tests.machine.project import FAR_HOUR, at, sleep_until
+from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import pytest
 
 from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import FOLDER, Fleet, two_machines
-from tests.machine.machine import rebooted, restarted, wait_for
+from tests.machine.machine import rebooted, restarted
 from tests.machine.project import FAR_HOUR
+from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 
 from scheduled_tasks.clock_job import MAX_NAME
 from scheduled_tasks.options import MAX_STRING
-from tests.machine.machine import wait_for
 from tests.machine.rendered import OUT, Jobs, host, start, values
+from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.machine import wait_for
 from tests.machine.project import FAR_HOUR, LATER_HOUR, SmallProject, at, sleep_until
+from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

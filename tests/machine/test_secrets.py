@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.machine import wait_for
 from tests.machine.rendered import OUT, Jobs, host, write
+from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
     from tests.machine.machine import Machine

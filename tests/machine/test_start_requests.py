@@ -14,8 +14,8 @@ import pytest
 from scheduled_tasks.run.slot import PROMPT_SECONDS
 from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import Fleet, two_machines
-from tests.machine.machine import wait_for
 from tests.machine.project import sleep_until
+from tests.machine.waiting import wait_for
 from tests.roots import debian_13, lacking, require
 
 if TYPE_CHECKING:

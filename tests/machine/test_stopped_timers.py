@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.machine.inside import Done, python_inside
-from tests.machine.machine import rebooted, wait_for
+from tests.machine.machine import rebooted
 from tests.machine.test_killed import NEW, OLD, TIMES, assert_completed, assert_old_or_new, look
+from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 
 from scheduled_tasks.cli import main
 from tests.machine.conftest import COMMANDS
-from tests.machine.machine import Machine, booted, wait_for
+from tests.machine.machine import Machine, booted
+from tests.machine.waiting import wait_for
 from tests.roots import debian_13, lacking, require
 
 # They come with the role that deploys other projects (docs/how-to/deploy.md).

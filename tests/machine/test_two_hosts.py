@@ -9,8 +9,9 @@ import pytest
 
 from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import Fleet, two_machines
-from tests.machine.machine import Machine, wait_for
+from tests.machine.machine import Machine
 from tests.machine.project import FAR_HOUR
+from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
 
 if TYPE_CHECKING:

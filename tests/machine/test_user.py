@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.machine.inside import python_inside
-from tests.machine.machine import wait_for
 from tests.machine.project import ENVIRONMENT, FAR_HOUR, LATER_HOUR, PLAIN, RUNS, SmallProject, at, set_up, sleep_until
+from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ import pytest
 
 from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import ETC, FOLDER, Fleet, two_machines
-from tests.machine.machine import wait_for
 from tests.machine.project import FAR_HOUR
+from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.machine.machine import wait_for
+from tests.machine.waiting import wait_for
 from tests.roots import debian_13, lacking, require
 
 if TYPE_CHECKING:

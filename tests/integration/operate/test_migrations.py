@@ -14,7 +14,7 @@ import pytest
 from scheduled_tasks.errors import ServiceUnavailableError
 from scheduled_tasks.operate import migrations
 from tests.integration.operate.roles import TASKS, as_role, granted
-from tests.machine.machine import wait_for
+from tests.machine.waiting import wait_for
 
 Database = psycopg.Connection[Any]
 

@@ -19,7 +19,7 @@ from scheduled_tasks.errors import ServiceUnavailableError
 from scheduled_tasks.operate import migrations
 from scheduled_tasks.run import current, database, record
 from tests.integration.run import support
-from tests.machine.machine import wait_for
+from tests.machine.waiting import wait_for
 from tests.own_postgresql import Server, own_server
 
 SLOT = ("--clock=shop", "--job=work", "--at=2026-11-24T06:00:00Z")

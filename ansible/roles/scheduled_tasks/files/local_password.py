@@ -1,4 +1,4 @@
-"""Print the password of the tasks' role in the local PostgreSQL; create it first if there is none. Runs on the host.
+"""Print the password of the tasks' role in the local PostgreSQL; create it if it does not exist. Runs on the host.
 
     local_password.py FILE [--check]
 
