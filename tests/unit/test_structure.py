@@ -26,6 +26,7 @@ ORDER = (
         "files",
         "instants",
         "masking",
+        "sandbox_advice",
         "features",
         "migrations",
         "the public face",
