@@ -82,14 +82,13 @@ class Sandbox:
     def unit(self, command: str, output: Path) -> str:
         """The text of the service that tries it."""
         own = {
-            "Type": "oneshot",
-            "RuntimeDirectory": "%N",
+            "Type": "oneshot", "RuntimeDirectory": "%N",
             "ExecStart": command_line(command, "--probe", *self.tasks),
             "TimeoutStartSec": str(TRIAL_SECONDS),
             "LimitFSIZE": str(MAX_OUTPUT),
             "StandardOutput": f"file:{output}",
             "StandardError": f"file:{output.with_suffix('.err')}",
-        }
+        }  # fmt: skip
         text = section_text("Unit", [("Description", f"Trial of the sandbox of {self.named}")])
         lines = [(name, _JOBS_FOLDERS.sub("%t/%N", value)) for name, value in self.directives]
         return text + section_text("Service", [*lines, *own.items()])
