@@ -10,10 +10,10 @@ from scheduled_tasks.cli import (
     deploy,
     dev,
     doctor,
-    export,
     features,
-    imports,
     init,
+    logs,
+    move,
     pauses,
     release,
     run,
@@ -33,8 +33,8 @@ def main() -> None:
 
 
 GROUPS = (
-    *(units, deploy, release, status, pauses, run, watch, doctor, security, time, features, database),
-    *(imports, export, init, dev),
+    *(units, deploy, release, status, logs, pauses, run, watch, doctor, security, time, features, database),
+    *(move, init, dev),
 )
 for module in GROUPS:
     for command in module.COMMANDS:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.cli.common import require_root
+from scheduled_tasks.cli.logs import printer, zone_of
 from scheduled_tasks.cli.options import json_option, one_job, past_instant, require_known
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
@@ -77,7 +78,8 @@ def _must_be_slot(job: DeployedJob, at: datetime) -> None:
 @click.option("--wait", is_flag=True, help="Show its log lines while it runs, and exit with its exit code.")
 @click.option("--at", callback=past_instant, metavar="SLOT", help="Run it for this nominal time.")
 @click.option("--force", is_flag=True, help="Run even if it is paused.")
-def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
+@json_option
+def run(*, which: str, wait: bool, at: datetime | None, force: bool, as_json: bool) -> None:
     """Start a job's unit now on this host.
 
     Needs root.
@@ -89,8 +91,11 @@ def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
     if at:
         _must_be_slot(job, at)
     unit = names.service_name(job.clock, job.job)
-    code = run_now.run(names.Places(), unit, at=at, force=force, wait=wait, say=click.echo)
-    if not wait:
+    say = printer(zone_of([job]), as_json=as_json)
+    code = run_now.run(names.Places(), unit, at=at, force=force, wait=wait, say=say)
+    if as_json and not wait:
+        show_json({"started": unit})
+    elif not wait:
         click.echo(f"started {unit}")
     sys.exit(code)
 
@@ -154,7 +159,8 @@ def _run_slot(job: DeployedJob, at: datetime, *, force: bool, quiet: bool) -> in
     if quiet:
         return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force)
     click.echo(f"{job.clock}/{job.job} {shown(at)}", err=True)
-    return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force, say=click.echo)
+    say = printer(zone_of([job]), as_json=False)
+    return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force, say=say)
 
 
 COMMANDS = (run, backfill)

@@ -17,7 +17,7 @@ from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant
 from scheduled_tasks.cli.output import SOMETHING_BAD, console, rich_table, show_json, show_list, show_table
 from scheduled_tasks.instants import shown, shown_briefly
 from scheduled_tasks.operate import deployments, history, pauses, status
-from scheduled_tasks.project import database_now, open_database
+from scheduled_tasks.project import database_now, open_database, value_if_configured
 from scheduled_tasks.run.status import RunStatus
 from scheduled_tasks.terminal import printable
 
@@ -238,7 +238,8 @@ def show(*, run: str, as_json: bool) -> None:
 
     Its log lines are shown if it ran on this host.
     """
-    from scheduled_tasks.operate import run_now
+    from scheduled_tasks.cli.logs import printer
+    from scheduled_tasks.deploy import log_entries
     from scheduled_tasks.render import names
 
     with open_database() as database:
@@ -246,11 +247,11 @@ def show(*, run: str, as_json: bool) -> None:
         attempts = history.attempts(database, row)
     unit = names.service_name(row.clock, row.job) if row.clock and row.job else ""
     here = row.host == socket.gethostname()
-    entries = run_now.journal(row.invocation_id.hex) if row.invocation_id and here else []
-    lines = [entry["MESSAGE"] for entry in entries]
+    matches = log_entries.of_invocations(row.invocation_id.hex) if row.invocation_id and here else ()
+    entries = list(log_entries.read(matches)) if matches else []
     if as_json:
         listed = [attempt._asdict() for attempt in attempts]
-        show_json({**row._asdict(), "unit": unit, "log_lines": lines, "attempts": listed})
+        show_json({**row._asdict(), "unit": unit, "log_lines": [entry.json for entry in entries], "attempts": listed})
         return
     for key, value in row._asdict().items():
         if value not in {None, ""}:
@@ -264,8 +265,9 @@ def show(*, run: str, as_json: bool) -> None:
     if row.invocation_id and not here:
         command = f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}"
         click.echo(f"its log lines, on {row.host}: {command}")
-    for line in lines:
-        click.echo(line)
+    say = printer(value_if_configured("timezone"), as_json=False)
+    for entry in entries:
+        say(entry)
 
 
 def _attempt_rows(attempts: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
