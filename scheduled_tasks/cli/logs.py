@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,46 +17,37 @@ from scheduled_tasks.cli.options import (
     require_known,
     user_option,
 )
-from scheduled_tasks.cli.output import console
+from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
+from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, show
 from scheduled_tasks.deploy import log_entries
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.operate import host_watch
-from scheduled_tasks.project import value_if_configured
-from scheduled_tasks.readable_log import in_zone
+from scheduled_tasks.readable_log import ReadableLog
 from scheduled_tasks.render import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import datetime
 
     from scheduled_tasks.deploy.log_entries import LogEntry
-    from scheduled_tasks.operate.slots import DeployedJob
 
 LINES = 100  # shown without --since and --lines
 LINES_BEFORE_FOLLOWING = 10
-STYLES = {"bad": "bold red", "warning": "yellow", "good": "green", "faint": "dim", "": ""}
+STYLES = {"bad": Style.BAD, "warning": Style.WARNING, "good": Style.GOOD, "faint": Style.QUIET}
 
 
-def printer(zone: str, *, as_json: bool, with_job: bool = False) -> Callable[[LogEntry], None]:
+def printer(*, as_json: bool, with_job: bool = False) -> Callable[[LogEntry], None]:
     """What shows an entry: for people on a terminal, otherwise as one line of JSON."""
-    if as_json or not sys.stdout.isatty():
+    if as_json or not on_terminal():
         return lambda entry: click.echo(entry.json)
-    from rich.text import Text
+    times = LocalTimes.of_command()
+    log = ReadableLog(times.zone, times.zone_name, with_job=with_job)
 
-    log, terminal = in_zone(zone, with_job=with_job), console()
-
-    def show(entry: LogEntry) -> None:
+    def show_entry(entry: LogEntry) -> None:
         for line in log.lines(entry.fields):
-            # The terminal wraps a long line itself, so that it can be copied as one.
-            terminal.print(Text.assemble(*((text, STYLES[meaning]) for text, meaning in line)), soft_wrap=True)
+            show(*(Styled(text, STYLES[meaning]) if meaning else text for text, meaning in line))
 
-    return show
-
-
-def zone_of(jobs: Iterable[DeployedJob]) -> str:
-    """The zone that some jobs share; otherwise the project's."""
-    zones = {job.trigger.zone for job in jobs}
-    return zones.pop() if len(zones) == 1 else value_if_configured("timezone")
+    return show_entry
 
 
 @click.command("logs")
@@ -69,7 +59,7 @@ def zone_of(jobs: Iterable[DeployedJob]) -> str:
     "-n", "--lines", type=click.IntRange(min=1),
     help=f"Only the last so many; default without --since: {LINES}, or {LINES_BEFORE_FOLLOWING} with --follow.",
 )  # fmt: skip
-@click.option("--utc", is_flag=True, help="Times in UTC, not in the job's zone.")
+@utc_option
 @user_option
 @json_option
 def logs(  # noqa: PLR0913 - a command's options
@@ -79,7 +69,6 @@ def logs(  # noqa: PLR0913 - a command's options
     since: datetime | None,
     until: datetime | None,
     lines: int | None,
-    utc: bool,
     user: bool,
     as_json: bool,
 ) -> None:
@@ -105,10 +94,10 @@ def logs(  # noqa: PLR0913 - a command's options
     options = _journal_options(since, until, lines, follow=follow)
     if not jobs and follow:
         _require_known(places, clock, job)
-    show = printer("UTC" if utc else zone_of(jobs), as_json=as_json, with_job=not job)
+    show_entry = printer(as_json=as_json, with_job=not job)
     count = 0
     for entry in log_entries.read(log_entries.of_units(list(units), user=user), *options, names=units):
-        show(entry)
+        show_entry(entry)
         count += 1
     if not count:
         _require_known(places, clock, job)
