@@ -30,7 +30,7 @@ STEPS = {
 def first_command(commit: str) -> dict[str, float]:
     """The CPU seconds of each step in a new clone of a commit."""
     with tempfile.TemporaryDirectory(prefix="first-") as folder:
-        os.chmod(folder, 0o755)  # if root runs this, the server is another user's process
+        Path(folder).chmod(0o755)  # if root runs this, the server is another user's process
         clone = Path(folder, "clone")
         subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
         subprocess.run(["git", "checkout", "-q", commit], cwd=clone, check=True)
@@ -60,4 +60,5 @@ def main(before: str, after: str, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "HEAD", int(sys.argv[3]) if len(sys.argv) > 3 else 3)
+    given = dict(zip(("before", "after", "rounds"), sys.argv[1:], strict=False))
+    main(given["before"], given.get("after", "HEAD"), int(given.get("rounds", 3)))
