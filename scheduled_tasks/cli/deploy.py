@@ -21,7 +21,9 @@ from scheduled_tasks.cli.common import (
     try_sandboxes,
 )
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
-from scheduled_tasks.cli.output import CHANGES_PENDING, show_json, show_table
+from scheduled_tasks.cli.output import CHANGES_PENDING, show_json
+from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.operate.transport import configured_risks
@@ -46,6 +48,7 @@ without_database_option = click.option(
 @without_database_option
 @root_option
 @user_option
+@utc_option
 @json_option
 def plan_units(*, root: Path, user: bool, diff: bool, without_database: bool, as_json: bool) -> None:
     """Show what `clocks apply` would do.
@@ -205,6 +208,7 @@ def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
 @click.command("sets")
 @root_option
 @user_option
+@utc_option
 @json_option
 def list_sets(*, root: Path, user: bool, as_json: bool) -> None:
     """Show the current set of units and the earlier ones."""
