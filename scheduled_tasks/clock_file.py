@@ -173,10 +173,11 @@ def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[Mod
 def _apschedulers_own(tree: ast.Module) -> int:
     """The line that imports a scheduler of APScheduler; 0 if none does. With start() the file would never end."""
     for node in ast.walk(tree):
-        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        names += [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
-        if any(f"{name}.".startswith("apscheduler.schedulers.") for name in names) or "BlockingScheduler" in names:
-            return node.lineno  # type: ignore[attr-defined] # an import has it
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        if any(f"{module}.".startswith("apscheduler.schedulers.") for module in modules):
+            return node.lineno
     return 0
 
 
