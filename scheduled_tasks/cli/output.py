@@ -15,6 +15,7 @@ import sys
 import textwrap
 import traceback
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 CHANGES_PENDING = 2  # exit code: of `plan` and --check
 SOMETHING_BAD = 3  # exit code: of a command that looks for what is wrong
-DEBUG = f"{__name__}.debug"  # the key of a context's meta
+DEBUG = f"{__name__}.debug"  # the keys of a context's meta
+AS_JSON = f"{__name__}.json"
 
 
 def _set_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
@@ -110,11 +112,16 @@ def exit_codes(meta: Mapping[str, Any]) -> Iterator[None]:
         sys.exit(128 + signal.SIGPIPE)
     except click.ClickException as error:
         error.show()
+        if meta.get(AS_JSON):
+            show_json(refusal(error))
         sys.exit(UsageError.exit_code)  # click's own code is 2
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         if meta.get(DEBUG):
             click.echo("".join(traceback.format_exception(error)), err=True)
-        _fail(_as_ours(error))
+        known = _as_ours(error)
+        if meta.get(AS_JSON):
+            show_json(refusal(known))
+        _fail(known)
 
 
 def _as_ours(error: Exception) -> ScheduledTasksError:
@@ -139,6 +146,17 @@ def _fail(error: ScheduledTasksError) -> NoReturn:
         count = len(error.faults)
         click.echo(f"clocks: {count} fault{'s' if count > 1 else ''}, nothing was changed", err=True)
     sys.exit(error.exit_code)
+
+
+def refusal(error: Exception) -> dict[str, Any]:
+    """An error for programs: `errors` has field, value and message of each fault; `error` is the first of them."""
+    if isinstance(error, FaultsError):
+        errors = [asdict(fault) | {"message": str(fault)} for fault in error.faults]
+    else:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        parameter = getattr(error, "param", None)
+        errors = [{"field": parameter.name if parameter else "", "value": "", "message": message}]
+    return {"error": errors[0], "errors": errors}
 
 
 def _discard_output() -> None:
