@@ -23,7 +23,6 @@ from scheduled_tasks.clock_data import from_data, to_data
 from scheduled_tasks.clock_job import (
     MAX_NAME,
     ReadingContext,
-    is_zone,
     job_name,
     read_job,
     why_no_description,
@@ -36,6 +35,7 @@ from scheduled_tasks.masking import mask
 from scheduled_tasks.options import OPTIONS, Options, read_options, shown_value
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
 from scheduled_tasks.run.find_task import with_application
+from scheduled_tasks.schedule.zone import why_no_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -218,8 +218,8 @@ def _clock_options(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
     if not zone:
         instead = "write timezone='Europe/Paris' (or the like) in Clock() or in the configuration"
         faults.append(Fault("is missing: the host's own zone is never used", instead, "timezone"))
-    elif not is_zone(zone):
-        faults.append(Fault("is not a zone", "write a name of the tz database", "timezone", repr(zone)))
+    elif problem := why_no_zone(zone):
+        faults.append(Fault(problem, "write a name of the tz database", "timezone", repr(zone)))
     return options, [replace(fault, line=clock.line) for fault in faults]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scheduled_tasks import schedule
 from scheduled_tasks.clock import Job, JobCall
@@ -26,6 +25,7 @@ from scheduled_tasks.options import (
 )
 from scheduled_tasks.run.arguments import NAME
 from scheduled_tasks.run.find_task import BUNDLED, is_task
+from scheduled_tasks.schedule.zone import why_no_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, 
     fields = {name: value for name, value in call.trigger_fields.items() if name not in OPTIONS}
     trigger = None
     try:  # an unknown zone is a fault of the clock; with UTC the job's other faults are found too
-        zone = timezone if is_zone(timezone) else "UTC"
+        zone = "UTC" if why_no_zone(timezone) else timezone
         trigger = schedule.read_trigger(call.trigger, fields, timezone=zone, others=(*_APSCHEDULER, *OPTIONS))
     except FaultsError as error:
         faults += error.faults
@@ -134,15 +134,6 @@ def why_no_description(text: object) -> str:
         return f"is longer than {MAX_DESCRIPTION} characters"
     reason = why_unwritable(text)
     return f"has {reason}" if reason else ""
-
-
-def is_zone(name: str) -> bool:
-    """Whether the tz database has a zone with this name."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 def job_name(call: JobCall) -> str:
