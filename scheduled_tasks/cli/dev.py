@@ -132,7 +132,7 @@ def _watcher() -> Any:
         from watchfiles import PythonFilter, watch
     except ImportError:
         click.echo(
-            "clocks dev: to restart on changes, install watchfiles: pip install 'scheduled-tasks[dev]'", err=True
+            "clocks dev: to restart on changes, pip install watchfiles", err=True
         )
         return None
 
