@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.cli.common import require_root
+from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.logs import printer
 from scheduled_tasks.cli.options import json_option, one_job, past_instant, require_known
 from scheduled_tasks.cli.output import show_json
@@ -75,7 +76,7 @@ def _must_be_slot(job: DeployedJob, at: datetime) -> None:
 
 
 @click.command("run")
-@click.argument("which", metavar="CLOCK/JOB")
+@click.argument("which", metavar="CLOCK/JOB", shell_complete=completion.jobs)
 @click.option("--wait", is_flag=True, help="Show its log lines while it runs, and exit with its exit code.")
 @click.option("--at", callback=past_instant, metavar="SLOT", help="Run it for this nominal time.")
 @click.option("--force", is_flag=True, help="Run even if it is paused.")
@@ -103,7 +104,7 @@ def run(*, which: str, wait: bool, at: datetime | None, force: bool, as_json: bo
 
 
 @click.command("backfill")
-@click.argument("which", metavar="CLOCK/JOB")
+@click.argument("which", metavar="CLOCK/JOB", shell_complete=completion.jobs)
 @click.option("--from", "first", callback=past_instant, metavar="T", required=True, help="First slot, inclusive.")
 @click.option("--to", "last", callback=past_instant, metavar="T", required=True, help="Last slot, inclusive.")
 @click.option("--dry-run", is_flag=True, help="Show the slots, and run nothing.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scheduled_tasks.cli.common import clock_file_faults
+from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
 from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
@@ -116,7 +117,7 @@ def _notes(job: JobStatus) -> list[str]:
 
 
 @click.command("status")
-@click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
+@click.argument("which", required=False, metavar="[CLOCK[/JOB]]", shell_complete=completion.clocks_and_jobs)
 @click.option("--bad", "bad_only", is_flag=True, help="Only jobs that are bad.")
 @click.option("--watch", "live", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
 @utc_option
@@ -171,7 +172,7 @@ def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad
 
 
 @click.command("history")
-@click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
+@click.argument("which", required=False, metavar="[CLOCK[/JOB]]", shell_complete=completion.clocks_and_jobs)
 @click.option("--status", "status_", type=click.Choice([value.value for value in RunStatus]), help="Only this status.")
 @click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h (ago).")
 @click.option("--until", callback=past_instant, metavar="T", help="Not after.")
@@ -213,7 +214,7 @@ def _with_why(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
 
 
 @click.command("show")
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @utc_option
 @json_option
 def show_run(*, run: str, as_json: bool) -> None:
