@@ -5,6 +5,7 @@ Both write a report of what the other side can't keep.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.help.sections import Group
 from scheduled_tasks.cli.options import json_option, start_option
 from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.progress import with_progress
 from scheduled_tasks.errors import ConfigurationError, UsageError
 from scheduled_tasks.project import configured_host, enabled_clocks, value_if_configured
 from scheduled_tasks.run import settings
@@ -59,7 +61,8 @@ def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: 
         now=start,
         execute=options["execute"],
     )
-    imported = import_files([file.resolve() for file in files], request)
+    watched = partial(with_progress, what="files")
+    imported = import_files([file.resolve() for file in files], request, watched)
     _write(imported.files, imported.report, output, as_json=as_json)
 
 
@@ -87,7 +90,7 @@ def crontab(  # noqa: PLR0913 - a command has its options
     if not zone:
         raise UsageError("cron uses the host's zone: name it with --timezone, for example Europe/Paris")
     request = ImportRequest(zone, Path.cwd(), start, form=form or "")
-    imported = import_files([file.resolve() for file in files], request)
+    imported = import_files(with_progress([file.resolve() for file in files], "files"), request)
     _write(imported.files, imported.report, output, as_json=as_json)
 
 
