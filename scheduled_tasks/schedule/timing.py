@@ -24,18 +24,21 @@ class Timing:
 
 @dataclass(frozen=True)
 class Period:
-    """The years for which absolute lines are written, and the current instant."""
+    """The years of the job's zone for which dates and instants are written out.
+
+    Attributes:
+        first: the first year.
+        last: the last year.
+        now: the current instant.
+        until: the first instant after the last year.
+    """
 
     first: int
     last: int
     now: datetime
+    until: datetime
 
     @property
     def start(self) -> datetime:
-        """The first instant of the period."""
+        """The first instant of the first year, in UTC."""
         return datetime(self.first, 1, 1, tzinfo=UTC)
-
-    @property
-    def until(self) -> datetime:
-        """The first instant after the period."""
-        return datetime(self.last + 1, 1, 1, tzinfo=UTC)

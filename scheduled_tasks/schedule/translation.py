@@ -18,8 +18,12 @@ from scheduled_tasks.schedule.evaluator import occurrences
 from scheduled_tasks.schedule.interval_lines import interval_timing
 from scheduled_tasks.schedule.timing import Period, Timing
 from scheduled_tasks.schedule.trigger import LAST_YEAR, Cron, Date, Interval, Trigger
+from scheduled_tasks.schedule.zone import zone_info
 
 HORIZON = timedelta(days=3653)
+# Lines begin with the year of this long ago: a timer that was down around New Year, or whose zone is still in the old
+# year, finds its line.
+LOOK_BACK = timedelta(days=31)
 
 
 def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) -> Timing:
@@ -28,11 +32,12 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
     Raises FaultsError if the trigger never fires again, or if systemd can't express it exactly.
     """
     now = now.astimezone(UTC)
-    if next(occurrences(trigger, after=now), None) is None:
+    first = next(occurrences(trigger, after=now), None)
+    if first is None:
         over = trigger.run_at if isinstance(trigger, Date) else trigger.end
         ended = f"the last run would have been before {in_sentence(over)}" if over else "no date is left"
         raise FaultsError([Fault(f"the trigger never fires again: {ended}", "remove the job, or give a later date")])
-    period = Period(now.year, min((now + horizon).year, LAST_YEAR), now)
+    period = _period(now, horizon, "UTC" if isinstance(trigger, Interval) else trigger.zone)
     if isinstance(trigger, Cron):
         timing = cron_timing(trigger, period)
     elif isinstance(trigger, Interval):
@@ -41,8 +46,9 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
         timing = Timing(absolute_lines([trigger.run_at]))
     else:
         raise TypeError(f"{trigger!r} is not a trigger of this package")
-    if not timing.on_calendar:
-        problem = f"the first run is after the horizon, {period.until:%Y-%m-%d}"
+    if not timing.on_calendar or (timing.exact_until and first.at >= timing.exact_until):
+        until = in_sentence(period.until)
+        problem = f"its first run, {in_sentence(first.at)}, is later than {until}, until which times can be exact"
         raise FaultsError([Fault(problem, "add the job closer to that date")])
     warnings = [*trigger.warnings]
     if trigger.jitter:
@@ -51,3 +57,10 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
             "that much in either direction"
         )
     return replace(timing, warnings=(*warnings, *timing.warnings), jitter=trigger.jitter)
+
+
+def _period(now: datetime, horizon: timedelta, zone: str) -> Period:
+    """The zone's own years: for a while around New Year they are not those of UTC."""
+    start = (now - LOOK_BACK).astimezone(zone_info(zone))
+    last = min((start + horizon).year, LAST_YEAR)
+    return Period(start.year, last, now, datetime(last + 1, 1, 1, tzinfo=start.tzinfo).astimezone(UTC))
