@@ -17,6 +17,7 @@ from scheduled_tasks.project import (
     database_now,
     enabled_clocks,
     has_database,
+    missing_services_database,
     open_database,
     value_if_configured,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.deploy.sandboxes import Trial
     from scheduled_tasks.operate.grants import RoleProblems
     from scheduled_tasks.render.names import Places
@@ -105,6 +107,14 @@ def require_own_name(places: Places) -> None:
         raise
     except ScheduledTasksError:
         pass  # without a database nothing is recorded under the name, and the watch looks again
+
+
+def require_services_database(clocks: Iterable[ClockSpec], places: Places) -> None:
+    """Raise CutOffError if the services of these clocks would have no database."""
+    from scheduled_tasks.deploy.sandboxes import CutOffError
+
+    if problem := missing_services_database(clocks, places):
+        raise CutOffError(problem)
 
 
 def try_sandboxes(units: UnitSet, run_task: str, places: Places, *, keep: bool = False) -> Trial:

@@ -11,12 +11,12 @@ import click
 from scheduled_tasks import schedule
 from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
-from scheduled_tasks.cli.output import show_json, show_table
+from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.clock import Job
 from scheduled_tasks.operate import host_pauses
 from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.render import names
-from scheduled_tasks.render.units import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ def due(job: Job, active_pauses: Iterable[Pause] = ()) -> str:
 @json_option
 def list_jobs(*, as_json: bool) -> None:
     """Show each job: its task, schedule and description."""
-    jobs = [(clock, job) for clock in enabled_clocks() for job in clock.jobs]
+    jobs = [(clock, job) for clock in enabled_clocks(lines=as_json) for job in clock.jobs]
     active_pauses = host_pauses.active(names.Places(), socket.gethostname())
     if as_json:
         show_json(
@@ -62,6 +62,7 @@ def list_jobs(*, as_json: bool) -> None:
     show_table(
         ("JOB", "TASK", "DUE", "DESCRIPTION"),
         ((f"{clock.name}/{job.id}", job.task, due(job, active_pauses), job.description) for clock, job in jobs),
+        text=True,
     )
 
 
@@ -73,6 +74,7 @@ def render_units(directory: Path) -> None:
     DIRECTORY must be empty or new.
     """
     from scheduled_tasks.deploy.switch import write_set
+    from scheduled_tasks.render.units import render
 
     files = render(enabled_clocks(), configured_host())
     require_empty(directory)
