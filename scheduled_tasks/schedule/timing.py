@@ -12,7 +12,8 @@ class Timing:
 
     `on_calendar` are values of `OnCalendar=`. `exec_condition` are argument lists for `ExecCondition=`, not escaped:
     the renderer does that. The lines are exact until `exact_until`, or forever if that is None.
-    `jitter` is in seconds, for `RandomizedDelaySec=`.
+    `jitter` is in seconds, for `RandomizedDelaySec=`. `years` are the first and the last, in the job's zone, for which
+    dates and instants are written out.
     """
 
     on_calendar: tuple[str, ...]
@@ -20,6 +21,7 @@ class Timing:
     warnings: tuple[str, ...] = ()
     exact_until: datetime | None = None
     jitter: int | None = None
+    years: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
             f"jitter={trigger.jitter}: systemd delays a run by 0 to {trigger.jitter} s; APScheduler moves it by up to "
             "that much in either direction"
         )
-    return replace(timing, warnings=(*warnings, *timing.warnings), jitter=trigger.jitter)
+    years = (period.first, period.last)
+    return replace(timing, warnings=(*warnings, *timing.warnings), jitter=trigger.jitter, years=years)
 
 
 def _period(now: datetime, horizon: timedelta, zone: str) -> Period:

@@ -65,7 +65,7 @@ def rules_here(zone: str, first: int, last: int) -> ZoneRules:
     return rules_of(zone_info(zone), first, last)
 
 
-def systemd_rules(zone: str, first: int, last: int, folder: Path = SYSTEMD_ZONES) -> ZoneRules | None:
+def systemd_rules(zone: str, first: int, last: int, folder: Path) -> ZoneRules | None:
     """A zone's rules as systemd knows them; None if it does not know the zone."""
     try:
         with (folder / zone).open("rb") as file:
