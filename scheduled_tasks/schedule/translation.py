@@ -34,9 +34,11 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
     now = now.astimezone(UTC)
     first = next(occurrences(trigger, after=now), None)
     if first is None:
-        over = trigger.run_at if isinstance(trigger, Date) else trigger.end
+        field, over = ("run_date", trigger.run_at) if isinstance(trigger, Date) else ("end_date", trigger.end)
         ended = f"the last run would have been before {in_sentence(over)}" if over else "no date is left"
-        raise FaultsError([Fault(f"the trigger never fires again: {ended}", "remove the job, or give a later date")])
+        problem, instead = f"the trigger never fires again: {ended}", "remove the job, or give a later date"
+        value = repr(in_sentence(over, zone_info(trigger.zone), trigger.zone)) if over else "'cron'"
+        raise FaultsError([Fault(problem, instead, field if over else "trigger", value)])
     period = _period(now, horizon, "UTC" if isinstance(trigger, Interval) else trigger.zone)
     if isinstance(trigger, Cron):
         timing = cron_timing(trigger, period)
@@ -47,9 +49,11 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
     else:
         raise TypeError(f"{trigger!r} is not a trigger of this package")
     if not timing.on_calendar or (timing.exact_until and first.at >= timing.exact_until):
-        until = in_sentence(period.until)
-        problem = f"its first run, {in_sentence(first.at)}, is later than {until}, until which times can be exact"
-        raise FaultsError([Fault(problem, "add the job closer to that date")])
+        problem = f"the first run is after the horizon, {period.until:%Y-%m-%d}, so that no line is exact for it"
+        shown = repr(in_sentence(first.at, zone_info(trigger.zone), trigger.zone))
+        raise FaultsError(
+            [Fault(problem, "add the job closer to that date", "start_date" if trigger.start else "trigger", shown)]
+        )
     warnings = [*trigger.warnings]
     if trigger.jitter:
         warnings.append(
