@@ -53,7 +53,8 @@ class StatusView:
         active = pauses.active(database, self.now)
         # Without a filter even those of jobs that no host has any more: they can be ended.
         self.pauses = [row for row in active if not which or any(row in shown_job.paused for shown_job in self.jobs)]
-        self.faults = [*faults, *([] if self.jobs else [NOTHING_DEPLOYED])]
+        on_hosts = [f"{host.host}: {problem}" for host in self.hosts for problem in host.problems]
+        self.faults = [*faults, *on_hosts, *([] if self.jobs else [NOTHING_DEPLOYED])]
 
     @property
     def is_bad(self) -> bool:
@@ -126,8 +127,8 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
     """Show each job's state, last result, next run and pauses.
 
     A job is bad from its first slot or run that failed, was missed or was lost until one of its runs ends well; a pause
-    or a skipped slot does not change this. Exits 3 if a job is bad, a host is dead, no job is deployed or a clock file
-    has a fault.
+    or a skipped slot does not change this. Exits 3 if a job is bad, a host is dead or has timers whose due times are
+    wrong, no job is deployed, or a clock file has a fault.
     """
     faults = clock_file_faults()
     with open_database() as database:
