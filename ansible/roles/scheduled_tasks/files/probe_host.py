@@ -110,8 +110,13 @@ def is_synchronised():
     return state >= 0 and not status & NOT_SYNCHRONISED
 
 
-def differs(path, mode=None, sha256=None):
-    """Whether a path isn't as wanted: root's file with that content, root's folder (no sha256), or absent (no mode)."""
+def differs(path, mode=None, sha256=None, target=None):
+    """Whether a path isn't as wanted.
+
+    With a target a link to it; otherwise root's file with that content, root's folder (no sha256), or absent (no mode).
+    """
+    if target is not None:
+        return not os.path.islink(path) or os.readlink(path) != target
     try:
         status = os.lstat(path)
     except OSError:
