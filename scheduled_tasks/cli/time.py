@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
@@ -15,10 +15,12 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from scheduled_tasks.cli.options import clock_and_job, instant, json_option, require_known, start_option
-from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
+from scheduled_tasks.cli.screens.styles import on_terminal
+from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.faults import Fault, FaultsError
-from scheduled_tasks.instants import iso8601, rfc3339, shown_locally
+from scheduled_tasks.instants import iso8601, rfc3339
 from scheduled_tasks.options import seconds_of
 from scheduled_tasks.project import enabled_clocks, value_if_configured
 from scheduled_tasks.schedule import Trigger, describe, occurrences, read_trigger, translate
@@ -80,7 +82,7 @@ def explain(*, start: datetime, as_json: bool, timezone: str | None, **words: An
     except FaultsError as error:
         _fail(error, as_json=as_json)
     if as_json:
-        click.echo(json.dumps({key: value for key, value in answer.items() if key != "runs"}))
+        click.echo(json.dumps({key: value for key, value in answer.items() if key not in {"runs", "zone"}}))
         return
     _print_explanation(answer)
 
@@ -123,10 +125,12 @@ def _explained(given: tuple[str, dict[str, object]], timezone: str | None, start
         "warnings": warnings,
         "exact_until": timing.exact_until and rfc3339(timing.exact_until),
         "runs": runs,
+        "zone": trigger.zone,
     }
 
 
 def _print_explanation(answer: dict[str, Any]) -> None:
+    times = LocalTimes.of_command(zones={answer["zone"]})
     click.echo(f"{answer['words'][:1].upper()}{answer['words'][1:]}.")
     for line in answer["on_calendar"]:
         click.echo(f"OnCalendar={line}")
@@ -134,14 +138,13 @@ def _print_explanation(answer: dict[str, Any]) -> None:
         click.echo(f"ExecCondition={' '.join(command)} '{script}'")
     click.echo(f"exact until  {answer['exact_until'] or 'forever'}")
     for run in answer["runs"]:
-        click.echo(f"next  {_both_times(run)}")
+        click.echo(f"next  {times.exact(run.at)}{f'  ({moved})' if (moved := _moved(run)) else ''}")
     for warning in answer["warnings"]:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _both_times(run: Occurrence) -> str:
-    moved = f"  (for {run.nominal:%H:%M:%S}, which the clock skips)" if is_moved(run) else ""
-    return f"{shown_locally(run.at, run.nominal.tzinfo)}  {rfc3339(run.at)}{moved}"
+def _moved(run: Occurrence) -> str:
+    return f"for {run.nominal:%H:%M:%S}, which the clock skips" if is_moved(run) else ""
 
 
 def _fail(error: FaultsError, *, as_json: bool) -> NoReturn:
@@ -173,12 +176,21 @@ def merged(
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
 @click.option("--from", "start", callback=instant, metavar="T", default="now", help="Runs after this instant.")
 @click.option("--until", callback=instant, metavar="T", help="Runs until this instant, inclusive.")
-@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of runs; default: 20 without --until.")
+@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of runs, of all jobs together.")
 @utc_option
 @json_option
 def next_runs(*, which: str | None, start: datetime, until: datetime | None, limit: int | None, as_json: bool) -> None:
-    """Show the next runs of all clocks, one clock or one job."""
-    runs = list(islice(merged(load_jobs(which), start, until), limit or (None if until else 20)))
+    """Show each job's next run, or the next five of one job.
+
+    With --until or --limit all runs are shown, in their order.
+    """
+    jobs = load_jobs(which)
+    if until or limit:
+        runs = list(islice(merged(jobs, start, until), limit))
+    else:
+        each = NEXT_RUNS if len(jobs) == 1 else 1
+        firsts = ((run, job) for job in jobs for run in islice(occurrences(job.trigger, after=start), each))
+        runs = sorted(firsts, key=lambda first: (first[0].at, first[1].name))
     if as_json:
         rows = [
             {
@@ -189,8 +201,23 @@ def next_runs(*, which: str | None, start: datetime, until: datetime | None, lim
         ]  # fmt: skip
         click.echo(json.dumps(rows))
         return
-    for run, job in runs:
-        click.echo(f"{_both_times(run)}  {job.name}")
+    _show_runs(runs, jobs if not (until or limit) else ())
+
+
+def _show_runs(runs: Sequence[tuple[Occurrence, ScheduledJob]], jobs: Iterable[ScheduledJob]) -> None:
+    """Show runs, and which of `jobs` have none."""
+    times = LocalTimes.of_command(zones={job.trigger.zone for _, job in runs})
+    write = times.both if on_terminal() else times.exact
+    rows = [(write(run.at), job.name, _note(run, job, times)) for run, job in runs]
+    due = {job.name for _, job in runs}
+    rows += [("never", job.name, "its last run is over") for job in jobs if job.name not in due]
+    show_table((f"NEXT ({times.zone_name})", "JOB", "NOTE" if any(note for *_, note in rows) else ""), rows, text=True)
+
+
+def _note(run: Occurrence, job: ScheduledJob, times: LocalTimes) -> str:
+    """What the instant alone does not say: that it was moved, or the time in the job's own zone."""
+    own = f"{run.nominal:%H:%M} {job.trigger.zone}" if job.trigger.zone != times.zone_name else ""
+    return "; ".join(filter(None, (_moved(run), own)))
 
 
 @click.command()
