@@ -25,6 +25,7 @@ ORDER = (
         "project_process",
         "files",
         "instants",
+        "readable_log",
         "masking",
         "features",
         "migrations",
