@@ -216,7 +216,7 @@ def _show_runs(runs: Sequence[tuple[Occurrence, ScheduledJob]], jobs: Iterable[S
 
 def _note(run: Occurrence, job: ScheduledJob, times: LocalTimes) -> str:
     """What the instant alone does not say: that it was moved, or the time in the job's own zone."""
-    own = f"{run.nominal:%H:%M} {job.trigger.zone}" if job.trigger.zone != times.zone_name else ""
+    own = f"{run.nominal:%H:%M} {job.trigger.zone}" if times.zone_name not in {job.trigger.zone, "UTC"} else ""
     return "; ".join(filter(None, (_moved(run), own)))
 
 

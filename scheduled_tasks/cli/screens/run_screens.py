@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.cli.screens.quantities import counted, duration, size
+from scheduled_tasks.cli.screens.quantities import duration, size
 from scheduled_tasks.cli.screens.styles import Line, Part, Style, Styled, show
-from scheduled_tasks.cli.screens.tables import INDENT, shortened, show_table, wrapped
+from scheduled_tasks.cli.screens.tables import shortened, show_table, wrapped
 from scheduled_tasks.run.status import BAD, RunStatus
 
 if TYPE_CHECKING:
@@ -52,10 +52,14 @@ def _notes(row: RunRow, columns: int) -> Iterator[str]:
         yield shortened(why, columns)
 
 
-def show_one_run(row: RunRow, unit: str, times: LocalTimes, columns: int) -> None:
-    """Print one run: its result and error first."""
+def show_one_run(row: RunRow, unit: str, attempts: Sequence[RunRow], times: LocalTimes, columns: int) -> None:
+    """Print one run: its result and error first, and every attempt at its slot last."""
     for line in _lines(row, unit, times, columns):
         show(*line)
+    if len(attempts) > 1:
+        show("")
+        show(Styled("every attempt at this slot:", Style.HEADER))
+        show_history(attempts, times, columns)
 
 
 def _lines(row: RunRow, unit: str, times: LocalTimes, columns: int) -> Iterator[Line]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scheduled_tasks.cli.screens.local_times import LocalTimes
 from scheduled_tasks.cli.screens.quantities import counted
+from scheduled_tasks.cli.screens.run_screens import ID_LENGTH
 from scheduled_tasks.cli.screens.styles import Line, Part, Style, Styled
 from scheduled_tasks.cli.screens.tables import shortened, table_lines, wrapped
 from scheduled_tasks.operate import status
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("JOB", "STATE", "LAST", "NEXT")
 STYLES = {"bad": Style.BAD, "ok": Style.GOOD, "running": Style.GOOD}  # by the first word of a state
-ID_LENGTH = 8  # characters of a run's ID that a screen shows: enough for `clocks show`
 
 
 def status_lines(

@@ -49,7 +49,7 @@ def table_lines(
             yield from _beside(line, note, room)
         return
     for number, (line, note) in enumerate(zip(lines, texts, strict=True)):
-        yield line
+        yield _stripped(line)
         if number:
             yield from _below(note, columns_of_terminal)
 
@@ -68,7 +68,7 @@ def _stacked(rows: Sequence[Line], texts: Sequence[str], columns: int) -> Iterat
 
 def _beside(line: Line, note: str, room: int) -> Iterator[Line]:
     first, *more = wrapped(note, room, "") or [""]
-    yield [*line, GAP, first] if first else line
+    yield [*line, GAP, first] if first else _stripped(line)
     for other in more:
         yield [" " * (_width(line) + len(GAP)), other]
 
@@ -107,10 +107,15 @@ def _aligned(rows: Sequence[Line], *, pad_last: bool = False) -> Iterator[Line]:
             padding = " " * (cell_width - cell_len(text_of(cell)))
             is_last = number == len(row) - 1
             line += [cell, padding if not is_last or pad_last else "", "" if is_last else GAP]
-        if not pad_last:
-            while line and not text_of(line[-1]).strip():  # no spaces at the end of a line
-                line.pop()
-        yield line
+        yield line if pad_last else _stripped(line)
+
+
+def _stripped(line: Line) -> Line:
+    """A line without spaces at its end."""
+    parts = list(line)
+    while parts and not text_of(parts[-1]).strip():
+        parts.pop()
+    return parts
 
 
 def _width(line: Line) -> int:
