@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import check_option, future_instant, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
-from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
+from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, show
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.project import configured_features, open_database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from scheduled_tasks.cli.screens.styles import Part
 
 
 @click.group("features")
@@ -34,24 +41,36 @@ def list_flags(*, as_json: bool) -> None:
     if as_json:
         show_json({"flags": [flag._asdict() for flag in flags], "missing": missing})
         return
-    rows = (
+    write, zone = _times()
+    rows: Iterator[tuple[Part, ...]] = (
         (
             flag.name,
-            _state(flag.is_active, flag.reverts_at),
-            shown(flag.updated_at),
+            _state(flag.is_active, flag.reverts_at, write),
+            write(flag.updated_at),
             flag.updated_by,
-            flag.reason or "",
-            flag.description + ("" if flag.declared else " (the enum no longer has it)"),
+            *_texts(flag.reason or "", flag.description + ("" if flag.declared else " (the enum no longer has it)")),
         )
         for flag in flags
     )
-    show_table(("FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"), rows, text=True)
+    show_table(("FLAG", "STATE", f"SINCE{zone}", "BY", *_texts("WHY", "DESCRIPTION")), rows, text=True)
     for name in missing:
         click.echo(f"{name} is not in the table: its default applies; `clocks features sync` adds it", err=True)
 
 
-def _state(is_active: bool, until: datetime | None) -> str:  # noqa: FBT001 - a column's value
-    return ("active" if is_active else "inactive") + (f" until {shown(until)}" if until else "")
+def _times() -> tuple[Callable[[datetime | None], str], str]:
+    """How a table writes instants, and the zone for its heading."""
+    times = LocalTimes.of_command()
+    return (times.both, f" ({times.zone_name})") if on_terminal() else (shown, "")
+
+
+def _texts(why: str, description: str) -> tuple[str, ...]:
+    """The two texts of a flag: on a terminal as one, below each other."""
+    return ("\n".join(filter(None, (description, why and f"why: {why}"))),) if on_terminal() else (why, description)
+
+
+def _state(is_active: bool, until: datetime | None, write: Callable[[datetime | None], str]) -> Styled:  # noqa: FBT001 - a column's value
+    state = "active" if is_active else "inactive"
+    return Styled(state + (f" until {write(until)}" if until else ""), Style.GOOD if is_active else Style.WARNING)
 
 
 def _switch(name: str, reason: str | None, until: datetime | None, *, active: bool) -> None:
@@ -60,10 +79,9 @@ def _switch(name: str, reason: str | None, until: datetime | None, *, active: bo
     with open_database() as database:
         changed = feature_flags.set_active(database, name, active=active, actor=actor(), reason=reason, until=until)
         ends = feature_flags.reverts_at(database, name)
-    if changed:
-        click.echo(f"{name} is {_state(active, ends)} now")
-    else:
-        click.echo(f"{name} was {_state(active, ends)} already{'; this is permanent' if until and not ends else ''}")
+    state = _state(active, ends, _times()[0])
+    permanent = "; this is permanent" if until and not ends else ""
+    show(f"{name} ", *(("is ", state, " now") if changed else ("was ", state, f" already{permanent}")))
 
 
 reason_option = click.option("--reason", help="Why; shown in the history.")
@@ -108,11 +126,12 @@ def log(*, name: str | None, limit: int, as_json: bool) -> None:
     if as_json:
         show_json([change._asdict() for change in changes])
         return
+    write, zone = _times()
     rows = (
-        (shown(at), flag, _state(is_active, reverts_at), by, why or "")
+        (write(at), flag, _state(is_active, reverts_at, write), by, why or "")
         for flag, at, by, _was_active, is_active, why, reverts_at in changes
     )
-    show_table(("AT", "FLAG", "STATE", "BY", "WHY"), rows, text=True)
+    show_table((f"AT{zone}", "FLAG", "STATE", "BY", "WHY"), rows, text=True)
 
 
 @group.command("sync")

@@ -12,6 +12,7 @@ from scheduled_tasks import schedule
 from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.styles import on_terminal
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.clock import Job
@@ -97,7 +98,7 @@ def render_units(directory: Path) -> None:
     files = render(enabled_clocks(), configured_host())
     require_empty(directory)
     write_set(files, directory)
-    click.echo(f"{len(files)} files written to {directory}")
+    click.echo(f"{counted(len(files), 'file')} written to {directory}")
 
 
 @click.command("eject")
@@ -114,7 +115,7 @@ def eject_units(directory: Path, *, user: bool) -> None:
     files = eject(enabled_clocks(), configured_host(chosen_places(Path("/"), user=user)))
     require_empty(directory)
     write_set(files, directory)
-    click.echo(f"{len(files)} files written to {directory}; {directory / README} says how to install them")
+    click.echo(f"{counted(len(files), 'file')} written to {directory}; {directory / README} says how to install them")
 
 
 COMMANDS = (list_jobs, render_units, eject_units)

@@ -45,13 +45,14 @@ def table_lines(
     lines = list(_aligned(fixed, pad_last=True))
     room = columns_of_terminal - _width(lines[0]) - len(GAP)
     if room >= MIN_TEXT_WIDTH or all(len(line) <= room for note in texts for line in note.split("\n")):
-        for line, note in zip(lines, texts, strict=True):
+        yield [*lines[0], GAP, headings[-1]] if any(texts[1:]) else _stripped(lines[0])
+        for line, note in zip(lines[1:], texts[1:], strict=True):
             yield from _beside(line, note, room)
         return
-    for number, (line, note) in enumerate(zip(lines, texts, strict=True)):
+    yield _stripped(lines[0])
+    for line, note in zip(lines[1:], texts[1:], strict=True):
         yield _stripped(line)
-        if number:
-            yield from _below(note, columns_of_terminal)
+        yield from _below(note, columns_of_terminal)
 
 
 def _stacked(rows: Sequence[Line], texts: Sequence[str], columns: int) -> Iterator[Line]:
