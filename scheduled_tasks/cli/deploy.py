@@ -22,7 +22,7 @@ from scheduled_tasks.cli.common import (
 )
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
 from scheduled_tasks.cli.output import CHANGES_PENDING, show_json
-from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
+from scheduled_tasks.cli.screens.local_times import LocalTimes, current_time, utc_option
 from scheduled_tasks.cli.screens.plan_screen import show_plan
 from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.styles import on_terminal
@@ -107,7 +107,7 @@ def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[tuple[str, dateti
         if timer.endswith(".timer")
     }
     differing = {timer: both for timer, both in calendars.items() if both[0] != both[1]}
-    now = datetime.now(UTC).timestamp()
+    now = current_time().timestamp()
     try:
         before = next_runs({timer: lines for timer, (lines, _) in differing.items()}, now)
         after = next_runs({timer: lines for timer, (_, lines) in differing.items()}, now)

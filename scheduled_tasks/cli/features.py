@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import click
 
@@ -17,11 +16,6 @@ from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.project import configured_features, open_database
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from scheduled_tasks.cli.screens.styles import Part
 
 
 @click.group("features")
@@ -41,36 +35,46 @@ def list_flags(*, as_json: bool) -> None:
     if as_json:
         show_json({"flags": [flag._asdict() for flag in flags], "missing": missing})
         return
-    write, zone = _times()
-    rows: Iterator[tuple[Part, ...]] = (
+    rows = [
         (
-            flag.name,
-            _state(flag.is_active, flag.reverts_at, write),
-            write(flag.updated_at),
-            flag.updated_by,
-            *_texts(flag.reason or "", flag.description + ("" if flag.declared else " (the enum no longer has it)")),
+            (flag.name, _state(flag.is_active), flag.updated_at, flag.updated_by, flag.reverts_at, flag.reason or ""),
+            flag.description + ("" if flag.declared else " (the enum no longer has it)"),
         )
         for flag in flags
-    )
-    show_table(("FLAG", "STATE", f"SINCE{zone}", "BY", *_texts("WHY", "DESCRIPTION")), rows, text=True)
+    ]
+    if on_terminal():
+        times = LocalTimes.of_command()
+        show_table(
+            ("FLAG", "STATE", f"SINCE ({times.zone_name})", "DESCRIPTION"),
+            (
+                (name, state, times.both(at), "\n".join(filter(None, (description, _switched(by, until, why, times)))))
+                for (name, state, at, by, until, why), description in rows
+            ),
+            text=True,
+        )
+    else:
+        show_table(
+            ("FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"),
+            (
+                (name, _until(state, until), shown(at), by, why, description)
+                for (name, state, at, by, until, why), description in rows
+            ),
+        )
     for name in missing:
         click.echo(f"{name} is not in the table: its default applies; `clocks features sync` adds it", err=True)
 
 
-def _times() -> tuple[Callable[[datetime | None], str], str]:
-    """How a table writes instants, and the zone for its heading."""
-    times = LocalTimes.of_command()
-    return (times.both, f" ({times.zone_name})") if on_terminal() else (shown, "")
+def _state(is_active: bool) -> Styled:  # noqa: FBT001 - a column's value
+    return Styled("active", Style.GOOD) if is_active else Styled("inactive", Style.WARNING)
 
 
-def _texts(why: str, description: str) -> tuple[str, ...]:
-    """The two texts of a flag: on a terminal as one, below each other."""
-    return ("\n".join(filter(None, (description, why and f"why: {why}"))),) if on_terminal() else (why, description)
+def _until(state: Styled, until: datetime | None) -> Styled:
+    return state._replace(text=f"{state}{f' until {shown(until)}' if until else ''}")
 
 
-def _state(is_active: bool, until: datetime | None, write: Callable[[datetime | None], str]) -> Styled:  # noqa: FBT001 - a column's value
-    state = "active" if is_active else "inactive"
-    return Styled(state + (f" until {write(until)}" if until else ""), Style.GOOD if is_active else Style.WARNING)
+def _switched(by: str, until: datetime | None, why: str, times: LocalTimes) -> str:
+    """Who switched a flag, for how long and why, on a terminal."""
+    return f"by {by}{f' until {times.both(until)}' if until else ''}{f': {why}' if why else ''}"
 
 
 def _switch(name: str, reason: str | None, until: datetime | None, *, active: bool) -> None:
@@ -79,7 +83,7 @@ def _switch(name: str, reason: str | None, until: datetime | None, *, active: bo
     with open_database() as database:
         changed = feature_flags.set_active(database, name, active=active, actor=actor(), reason=reason, until=until)
         ends = feature_flags.reverts_at(database, name)
-    state = _state(active, ends, _times()[0])
+    state = _until(_state(active), ends)
     permanent = "; this is permanent" if until and not ends else ""
     show(f"{name} ", *(("is ", state, " now") if changed else ("was ", state, f" already{permanent}")))
 
@@ -126,12 +130,24 @@ def log(*, name: str | None, limit: int, as_json: bool) -> None:
     if as_json:
         show_json([change._asdict() for change in changes])
         return
-    write, zone = _times()
-    rows = (
-        (write(at), flag, _state(is_active, reverts_at, write), by, why or "")
-        for flag, at, by, _was_active, is_active, why, reverts_at in changes
-    )
-    show_table((f"AT{zone}", "FLAG", "STATE", "BY", "WHY"), rows, text=True)
+    if on_terminal():
+        times = LocalTimes.of_command()
+        show_table(
+            ("FLAG", "STATE", f"AT ({times.zone_name})", "BY, WHY"),
+            (
+                (flag, _state(is_active), times.both(at), _switched(by, reverts_at, why or "", times))
+                for flag, at, by, _was_active, is_active, why, reverts_at in changes
+            ),
+            text=True,
+        )
+    else:
+        show_table(
+            ("AT", "FLAG", "STATE", "BY", "WHY"),
+            (
+                (shown(at), flag, _until(_state(is_active), reverts_at), by, why or "")
+                for flag, at, by, _was_active, is_active, why, reverts_at in changes
+            ),
+        )
 
 
 @group.command("sync")

@@ -17,7 +17,7 @@ from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
 from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.run_screens import show_history, show_one_run
-from scheduled_tasks.cli.screens.status_screen import dead_host, failure_sentence, other_notes, status_lines
+from scheduled_tasks.cli.screens.status_screen import dead_host, failure_sentence, is_blocked, state_notes, status_lines
 from scheduled_tasks.cli.screens.styles import on_terminal, painted, show, width
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.instants import shown
@@ -67,7 +67,7 @@ class StatusView:
     def rows(self, *, bad_only: bool) -> Iterator[tuple[str, ...]]:
         """The table's rows."""
         for job in self.shown_jobs(bad_only=bad_only):
-            following = "-" if job.paused_in_file or job.paused else shown(job.next_run)
+            following = shown(None if is_blocked(job) else job.next_run)
             yield f"{job.clock}/{job.job}", job.state, shown(job.since), shown(job.last_at), following
 
     def lines(self) -> Iterator[str]:
@@ -113,7 +113,11 @@ def _pause(row: Pause) -> dict[str, Any]:
 
 
 def _notes(job: JobStatus) -> list[str]:
-    return [*map(failure_sentence, job.failures), *other_notes(job)]
+    paused = (
+        f"paused{f' on {row.scope.host}' if row.scope.host else ''} by {row.by}: {row.reason}".partition("\n")[0]
+        for row in job.paused
+    )
+    return [*map(failure_sentence, job.failures), *state_notes(job), *paused]
 
 
 @click.command("status")

@@ -208,10 +208,10 @@ def _show_runs(runs: Sequence[tuple[Occurrence, ScheduledJob]], jobs: Iterable[S
     """Show runs, and which of `jobs` have none."""
     times = LocalTimes.of_command(zones={job.trigger.zone for _, job in runs})
     write = times.both if on_terminal() else times.exact
-    rows = [(write(run.at), job.name, _note(run, job, times)) for run, job in runs]
+    rows = [(job.name, write(run.at), _note(run, job, times)) for run, job in runs]
     due = {job.name for _, job in runs}
-    rows += [("never", job.name, "its last run is over") for job in jobs if job.name not in due]
-    show_table((f"NEXT ({times.zone_name})", "JOB", "NOTE" if any(note for *_, note in rows) else ""), rows, text=True)
+    rows += [(job.name, "never", "its last run is over") for job in jobs if job.name not in due]
+    show_table(("JOB", f"NEXT ({times.zone_name})", "NOTE" if any(note for *_, note in rows) else ""), rows, text=True)
 
 
 def _note(run: Occurrence, job: ScheduledJob, times: LocalTimes) -> str:

@@ -88,6 +88,10 @@ class LocalTimes:
         day = "" if local.date() == today.date() else "%m-%d " if local.year == today.year else "%Y-%m-%d "
         return f"{local:{day}%H:%M}{self._offset(at)}"
 
+    def detailed(self, at: datetime | None) -> str:
+        """With date, seconds and the relative: 2026-11-24 06:00:00, in 22 h; "-" for None."""
+        return f"{self.full(at)}, {self.relative(at)}" if at else "-"
+
     def relative(self, at: datetime | None) -> str:
         """How far away it is: in 22 h, 6 min ago; "-" for None."""
         if at is None:

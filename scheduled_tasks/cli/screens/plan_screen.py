@@ -79,7 +79,7 @@ def _show_next_runs(timers: Sequence[tuple[str, datetime | None, datetime | None
         old_and_new = [(_job(timer), times.both(before), times.both(after)) for timer, before, after in ordered]
         show_table(("JOB", f"NEXT RUN ({zone})", "NEW NEXT RUN"), old_and_new)
     else:
-        show_table((f"FIRST RUN ({zone})", "JOB"), [(times.both(after), _job(timer)) for timer, _, after in ordered])
+        show_table(("JOB", f"FIRST RUN ({zone})"), [(_job(timer), times.both(after)) for timer, _, after in ordered])
 
 
 def _job(timer: str) -> str:

@@ -75,13 +75,13 @@ def _lines(row: RunRow, unit: str, times: LocalTimes, columns: int) -> Iterator[
 
 def _facts(row: RunRow, unit: str, times: LocalTimes) -> Iterator[tuple[str, str]]:
     if row.slot_host is not None:
-        yield "due", times.both(row.scheduled_at)
+        yield "due", times.detailed(row.scheduled_at)
     if row.status != RunStatus.MISSED:
         late = f", {duration(row.lag)} after it was due" if row.lag is not None and row.slot_host is not None else ""
-        yield "started", f"{times.both(row.started_at)}{late}"
+        yield "started", f"{times.detailed(row.started_at)}{late}"
     if row.ended_at and row.status != RunStatus.MISSED:
         took = f", after {duration(row.duration)}" if row.duration is not None else ""
-        yield "ended", f"{times.both(row.ended_at)}{took}"
+        yield "ended", f"{times.detailed(row.ended_at)}{took}"
     used = [] if row.cpu_seconds is None else [f"{duration(row.cpu_seconds)} of CPU time"]
     if row.memory_peak is not None:
         used.append(f"{size(row.memory_peak)} of memory at most")
@@ -89,11 +89,14 @@ def _facts(row: RunRow, unit: str, times: LocalTimes) -> Iterator[tuple[str, str
         yield "used", ", ".join(used)
     if row.host:
         yield "host", row.host
-    by = "by hand" if row.slot_host is None else f"by {row.trigger}"
-    yield "attempt", f"{row.attempt}, {by}" + (f", replaced {times.both(row.replaced_at)}" if row.replaced_at else "")
+    if row.attempt:
+        by = "by hand" if row.slot_host is None else f"by {row.trigger}"
+        replaced = f", replaced at {times.detailed(row.replaced_at)}" if row.replaced_at else ""
+        yield "attempt", f"{row.attempt}, {by}{replaced}"
     if row.expires_at:
-        yield "expires", times.both(row.expires_at)
+        yield "expires", times.detailed(row.expires_at)
     yield from ((name, text) for name, text in (("task", row.task), ("release", row.release), ("unit", unit)) if text)
     yield "run", str(row.run_id)
     if row.invocation_id:
         yield "invoked", row.invocation_id.hex
+    yield "now", times.now_sentence()

@@ -40,7 +40,7 @@ def table_lines(
     texts = [text_of(row[-1]).expandtabs() if text else "" for row in given]  # with their lines
     fixed = [row[:-1] for row in cells] if text else cells
     if max(map(_width, _aligned(fixed))) > columns_of_terminal:
-        yield from _stacked(fixed, texts, columns_of_terminal)
+        yield from _with_long_names(fixed, texts, columns_of_terminal)
         return
     lines = list(_aligned(fixed, pad_last=True))
     room = columns_of_terminal - _width(lines[0]) - len(GAP)
@@ -55,12 +55,19 @@ def table_lines(
         yield from _below(note, columns_of_terminal)
 
 
-def _stacked(rows: Sequence[Line], texts: Sequence[str], columns: int) -> Iterator[Line]:
-    """Each row's name on a line of its own, the other cells below it."""
-    for number, (row, rest, note) in enumerate(zip(rows, _aligned([row[1:] for row in rows]), texts, strict=True)):
-        yield [row[0]]
-        if _width(rest) + len(INDENT) <= columns:
-            yield [INDENT, *rest]
+def _with_long_names(rows: Sequence[Line], texts: Sequence[str], columns: int) -> Iterator[Line]:
+    """The lines of a table in which a row whose name leaves no room for its other cells has them on the next line."""
+    others = list(_aligned([row[1:] for row in rows], pad_last=True))
+    room = columns - _width(others[0]) - len(GAP)
+    names = [_width(row[:1]) for row in rows]
+    indent = max((name for name in names if name <= room), default=0)
+    indent = indent if indent > len(INDENT) else len(INDENT) - len(GAP)
+    for number, (row, name, rest, note) in enumerate(zip(rows, names, others, texts, strict=True)):
+        if name > indent:
+            yield [row[0]]
+        before: list[Part] = [row[0], " " * (indent - name)] if name <= indent else [" " * indent]
+        if indent + len(GAP) + _width(rest) <= columns:
+            yield _stripped([*before, GAP, *rest])
         else:
             yield from ([line] for line in wrapped(GAP.join(map(text_of, row[1:])), columns))
         if number:
