@@ -250,8 +250,8 @@ def show_run(*, run: str, as_json: bool) -> None:
     else:
         _show_columns(row, unit, attempts)
     if row.invocation_id and not here:
-        command = f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}"
-        click.echo(f"its log lines, on {row.host}: {command}")
+        click.echo(f"its log lines, on {row.host}:")
+        click.echo(f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}")
     say = printer(as_json=False)
     for entry in entries:
         say(entry)

@@ -38,6 +38,7 @@ _NOT_OF_SANDBOX = re.compile(
     "|(State|Runtime|Cache|Logs|Configuration)Directory.*|Memory(Max|High|Low|Min|SwapMax|ZSwapMax)|CPU.*|IO.*|Tasks.*"
     "|Nice|OOM.*"
 )
+_JOBS_FOLDERS = re.compile(f"%S/{names.JOB_HOME}|%C/{names.JOB_CACHE}")  # a trial has them in /run
 _LOCALHOST = ("127.0.0.0/8", "::1/128")
 _NAMED = {"localhost": _LOCALHOST, "link-local": ("169.254.0.0/16", "fe80::/64"), "any": ("0.0.0.0/0", "::/0")}
 
@@ -81,15 +82,16 @@ class Sandbox:
     def unit(self, command: str, output: Path) -> str:
         """The text of the service that tries it."""
         own = {
-            "Type": "oneshot",
+            "Type": "oneshot", "RuntimeDirectory": "%N",
             "ExecStart": command_line(command, "--probe", *self.tasks),
             "TimeoutStartSec": str(TRIAL_SECONDS),
             "LimitFSIZE": str(MAX_OUTPUT),
             "StandardOutput": f"file:{output}",
             "StandardError": f"file:{output.with_suffix('.err')}",
-        }
+        }  # fmt: skip
         text = section_text("Unit", [("Description", f"Trial of the sandbox of {self.named}")])
-        return text + section_text("Service", [*self.directives, *own.items()])
+        lines = [(name, _JOBS_FOLDERS.sub("%t/%N", value)) for name, value in self.directives]
+        return text + section_text("Service", [*lines, *own.items()])
 
     def allows(self, address: str) -> bool:
         """Whether its address filter lets it reach an address."""

@@ -157,6 +157,8 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
             host=host,
             places=host.places,
             every_clock=names.EVERY_CLOCK,
+            home=UnitText(names.JOB_HOME),
+            cache=UnitText(names.JOB_CACHE),
             slice=names.slice_name(clock.name),
             unit_lines=directives.lines(inherited, inherited, "Unit", host),
             lines=directives.lines(inherited, inherited, "Service", host),

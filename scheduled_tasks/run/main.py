@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+MAX_REASON = 1_500  # characters of an error, so that the advice after it is not cut off
+
 logger = logging.getLogger("scheduled_tasks.run")  # not __name__: the module may be __main__
 
 
@@ -134,7 +136,18 @@ def _outcome(run: Run, task: Callable[..., Any], call: arguments.Call, command_l
     except Stopped as error:
         return _failed(error, "")
     except BaseException as error:  # noqa: BLE001 - whatever it is, the run gets its end line
-        return _failed(error, str(error) if isinstance(error, ScheduledTasksError) else "")
+        return _failed(error, _with_advice(error, str(error) if isinstance(error, ScheduledTasksError) else ""))
+
+
+def _with_advice(error: BaseException, reason: str) -> str:
+    """The reason of a failure, with the part of the sandbox that it is likely due to."""
+    try:
+        from scheduled_tasks import sandbox_advice  # only a run that failed needs it
+
+        advice = sandbox_advice.of_error(error) if sandbox_advice.is_confined() else ""
+    except Exception:  # noqa: BLE001 - the error can be any object, and advice is never worth an end line
+        return reason
+    return f"{(reason or log.text_of(error))[:MAX_REASON]}; {advice}" if advice else reason
 
 
 def _record_start(run: Run, task: Callable[..., Any], command_line: arguments.CommandLine) -> str:

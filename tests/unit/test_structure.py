@@ -27,6 +27,7 @@ ORDER = (
         "instants",
         "readable_log",
         "masking",
+        "sandbox_advice",
         "features",
         "migrations",
         "the public face",

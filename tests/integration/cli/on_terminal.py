@@ -65,7 +65,7 @@ def main() -> None:
     from scheduled_tasks.cli.screens import local_times
 
     local_times.current_time = lambda: NOW
-    project.database_now = lambda database: NOW  # noqa: ARG005 - its name is part of the type
+    project.database_now = lambda database: NOW
     from scheduled_tasks.cli import main as clocks
 
     clocks(prog_name="clocks")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.integration.operate.shop import Database
 
 SCREENS = Path(__file__).parents[2] / "golden_screens"
+# Lines that somebody may copy, with a command in them: only the terminal wraps them, without a line break.
+COPIED = ("Error: ", "clocks: ", "journalctl ", "OnCalendar=")
 CASES = sorted(path.parent.name for path in SCREENS.glob("*/arguments"))
 
 
@@ -41,4 +43,4 @@ def test_a_screen_is_as_it_was_kept(
             kept.write_text(marked(shown), encoding="utf-8")
         assert marked(shown) == kept.read_text(encoding="utf-8")
         for line in plain(shown).splitlines():
-            assert cell_len(line) <= columns or len(line.split()) == 1, "only a word may be wider than the terminal"
+            assert cell_len(line) <= columns or len(line.split()) == 1 or line.startswith(COPIED)

@@ -26,6 +26,7 @@ print(sorted(name for name in sys.modules if name in {HEAVY!r} or name.startswit
 def test_listing_clocks_imports_no_other_commands() -> None:
     done = subprocess.run([sys.executable, "-c", LIST], cwd=ROOT, capture_output=True, text=True, check=True)
     own = {"commands", "common", "options", "output", "units"}
+    own |= {"screens", *(f"screens.{name}" for name in ("local_times", "quantities", "styles", "tables"))}
     assert done.stdout.splitlines()[-1] == str(sorted(f"scheduled_tasks.cli.{name}" for name in own))
 
 

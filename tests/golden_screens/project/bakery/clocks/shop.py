@@ -1,5 +1,4 @@
 from bakery.tasks.shop import count, heat_ovens, send_newsletter
-
 from scheduled_tasks import Clock
 
 scheduler = Clock()

@@ -1,5 +1,4 @@
 from bakery.tasks.suppliers import ping, synchronize_prices_and_stocks_of_every_supplier
-
 from scheduled_tasks import Clock
 
 scheduler = Clock(timeout="30min")

@@ -1,7 +1,7 @@
 """What is fetched from suppliers."""
 
 
-def synchronize_prices_and_stocks_of_every_supplier(full: bool = False) -> None:
+def synchronize_prices_and_stocks_of_every_supplier() -> None:
     """Fetch the prices and stocks of each supplier, and update what the shops sell. Suppliers answer slowly."""
 
 
