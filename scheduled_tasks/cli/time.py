@@ -168,7 +168,9 @@ def _print_explanation(answer: dict[str, Any]) -> None:
     for run in answer["runs"]:
         click.echo(f"next  {times.exact(run.at)}{f'  ({moved})' if (moved := _moved(run, trigger)) else ''}")
     for warning in answer["warnings"]:
-        click.echo(f"warning: {warning}", err=True)
+        sentence = f"warning: {warning}"
+        for line in wrapped(sentence, width(), "") if on_terminal(err=True) else [sentence]:
+            show(line, err=True)
 
 
 def _moved(run: Occurrence, trigger: Trigger) -> str:

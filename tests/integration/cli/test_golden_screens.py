@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SCREENS = Path(__file__).parents[2] / "golden_screens"
 # Lines that somebody may copy, with a command in them: only the terminal wraps them, without a line break.
+LABEL = 12  # columns before a name that is not cut
 COPIED = ("Error: ", "clocks: ", "journalctl ", "OnCalendar=")
 CASES = sorted(path.parent.name for path in SCREENS.glob("*/arguments"))
 
@@ -43,4 +44,5 @@ def test_a_screen_is_as_it_was_kept(
             kept.write_text(marked(shown), encoding="utf-8")
         assert marked(shown) == kept.read_text(encoding="utf-8")
         for line in plain(shown).splitlines():
-            assert cell_len(line) <= columns or len(line.split()) == 1 or line.startswith(COPIED)
+            has_long_name = max(map(len, line.split()), default=0) > columns - LABEL
+            assert cell_len(line) <= columns or has_long_name or line.startswith(COPIED)
