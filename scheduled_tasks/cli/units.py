@@ -87,7 +87,8 @@ def _show_on_terminal(jobs: Sequence[tuple[ClockSpec, Job]], active_pauses: Sequ
 
 @click.command("render")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-def render_units(directory: Path) -> None:
+@json_option
+def render_units(directory: Path, *, as_json: bool) -> None:
     """Write the units of all clocks into DIRECTORY.
 
     DIRECTORY must be empty or new.
@@ -98,13 +99,14 @@ def render_units(directory: Path) -> None:
     files = render(enabled_clocks(), configured_host())
     require_empty(directory)
     write_set(files, directory)
-    click.echo(f"{counted(len(files), 'file')} written to {directory}")
+    _show_written(files, directory, "", as_json=as_json)
 
 
 @click.command("eject")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @user_option
-def eject_units(directory: Path, *, user: bool) -> None:
+@json_option
+def eject_units(directory: Path, *, user: bool, as_json: bool) -> None:
     """Write plain units that work without clocks into DIRECTORY.
 
     The machine is not changed. The README next to them says how to install them, and what they still call.
@@ -115,7 +117,15 @@ def eject_units(directory: Path, *, user: bool) -> None:
     files = eject(enabled_clocks(), configured_host(chosen_places(Path("/"), user=user)))
     require_empty(directory)
     write_set(files, directory)
-    click.echo(f"{counted(len(files), 'file')} written to {directory}; {directory / README} says how to install them")
+    _show_written(files, directory, f"; {directory / README} says how to install them", as_json=as_json)
+
+
+def _show_written(files: Iterable[str], directory: Path, more: str, *, as_json: bool) -> None:
+    paths = sorted(files)
+    if as_json:
+        show_json({"directory": directory, "files": paths})
+    else:
+        click.echo(f"{counted(len(paths), 'file')} written to {directory}{more}")
 
 
 COMMANDS = (list_jobs, render_units, eject_units)
