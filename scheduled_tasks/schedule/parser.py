@@ -10,7 +10,7 @@ import difflib
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from apscheduler.triggers.cron import CronTrigger
@@ -41,7 +41,7 @@ OBJECTS = (CronTrigger, IntervalTrigger, DateTrigger)
 MAX_INTERVAL = 100 * 366 * 86400  # seconds
 
 
-def read_trigger(trigger: object, fields: Mapping[str, object], *, timezone: str) -> Trigger:
+def read_trigger(trigger: object, fields: Mapping[str, object], *, timezone: str | tzinfo) -> Trigger:
     """The Trigger of `add_job(task, trigger, **fields)`.
 
     `trigger` is 'cron', 'interval', 'date' or such an APScheduler object; `timezone` is the zone of a job that names
