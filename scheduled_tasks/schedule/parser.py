@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -41,11 +41,14 @@ OBJECTS = (CronTrigger, IntervalTrigger, DateTrigger)
 MAX_INTERVAL = 100 * 366 * 86400  # seconds
 
 
-def read_trigger(trigger: object, fields: Mapping[str, object], *, timezone: str | tzinfo) -> Trigger:
+def read_trigger(
+    trigger: object, fields: Mapping[str, object], *, timezone: str | tzinfo, others: Collection[str] = ()
+) -> Trigger:
     """The Trigger of `add_job(task, trigger, **fields)`.
 
     `trigger` is 'cron', 'interval', 'date' or such an APScheduler object; `timezone` is the zone of a job that names
-    none. Raises FaultsError with every fault.
+    none; `others` are the keywords besides a trigger's fields, one of which a misspelt name may mean. Raises
+    FaultsError with every fault.
     """
     reader = TriggerReader(timezone)
     if isinstance(trigger, str):
@@ -56,20 +59,29 @@ def read_trigger(trigger: object, fields: Mapping[str, object], *, timezone: str
         given = {name: value for name, value in fields.items() if value is not None}
         for name in fields:
             if name not in KNOWN[trigger]:
-                reader.fault(name, fields[name], f"not a field of the {trigger} trigger", _nearest(trigger, name))
+                reader.fault(name, fields[name], *_unknown(trigger, name, others))
         if given.get("timezone") is not None:
             reader.read_zone(given["timezone"])
         return {"cron": _read_cron, "interval": _read_interval, "date": _read_date}[trigger](reader, given)
     if type(trigger) in OBJECTS:
         for name in fields:
-            reader.fault(name, fields[name], "a trigger object takes no further fields", "write it in the object")
+            near = difflib.get_close_matches(name, others, 1)
+            problem = "not an option" if near else "a trigger object takes no further fields"
+            reader.fault(name, fields[name], problem, f"write {near[0]}=" if near else "write it in the object")
     return _read_object(reader, trigger)
 
 
-def _nearest(trigger: str, name: str) -> str:
-    known = KNOWN[trigger]
-    meant = MEANT[trigger].get(name) or next(iter(difflib.get_close_matches(name.lower(), known, 1)), None)
-    return f"write {meant}=" if meant else f"it has {', '.join(known)}"
+def _unknown(trigger: str, name: str, others: Collection[str]) -> tuple[str, str]:
+    """The problem of a keyword that nobody knows, and what to write instead."""
+    known, problem = KNOWN[trigger], f"not a field of the {trigger} trigger"
+    nearest = difflib.get_close_matches(name.lower(), [*known, *others], 1)
+    meant = MEANT[trigger].get(name) or next(iter(nearest), "")
+    if meant in others or (others and not meant):
+        problem = f"neither a field of the {trigger} trigger nor an option"
+    if meant:
+        return problem, f"write {meant}="
+    options = f"; the options are {', '.join(others)}" if others else ""
+    return problem, f"it has {', '.join(known)}{options}"
 
 
 def _read_cron(reader: TriggerReader, given: Mapping[str, object]) -> Trigger:
