@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from contextlib import closing, suppress
@@ -264,6 +265,11 @@ def strikes() -> None:
     """Kills every process that it can."""
     with suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
+
+
+def reaches_out() -> None:
+    """Connects to an address that no job may connect to."""
+    socket.create_connection(("10.0.2.2", 9), timeout=20)
 
 
 def peeks() -> None:

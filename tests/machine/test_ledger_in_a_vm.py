@@ -1,4 +1,6 @@
-"""The cases of test_ledger.py in a virtual machine: systemd 257, control groups v2, and a power cut while a job runs.
+"""The ledger in a virtual machine: systemd 257, control groups v2, and a power cut while a job runs.
+
+Its jobs are those of test_ledger.py and test_hostile.py whose end depends on systemd and the kernel.
 
 Its services reach PostgreSQL on the loopback interface, through systemd-socket-proxyd, as on a host with its own.
 """
@@ -12,9 +14,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from tests.machine import hostile_tasks
 from tests.machine.fleet import FOLDER, furnish, postgresql
 from tests.machine.rendered import write_below
-from tests.machine.test_ledger import DEATHS, TASKS, check, rows_of
+from tests.machine.test_ledger import DEATHS, TASKS, Death, check, rows_of
 from tests.machine.vm import REPORT, virtual_machine
 
 if TYPE_CHECKING:
@@ -24,18 +27,27 @@ pytestmark = pytest.mark.xdist_group("vm")  # it keeps two CPUs busy: one such m
 
 WITHIN = 900.0  # seconds; usually a minute and a half
 EMULATED = 20  # an emulated processor is slower by this factor, for which limits in seconds must leave time
-# The cases that depend on systemd and the kernel; how Python ends is the same everywhere.
-JOBS = {
+# How Python ends is the same everywhere.
+JOBS: dict[str, Death] = {
     **{job: DEATHS[job] for job in ("slow", "ends", "killed", "no_python", "again")},
     "greedy": ("eats, 'cron'", "failed", "oom-kill", None, "OOM killer"),
     "cut_off": ("hangs, 'cron'", "lost", None, None, ""),
+    "exits_at_exit": ("exits_at_exit, 'cron'", "failed", "exit-code", 3, ""),
+    "reaches_out": ("reaches_out, 'cron'", "failed", "PermissionError", 1, ""),  # by the kernel's address filter
+    "strikes": ("strikes, 'cron'", "ended", None, 0, ""),
 }
-OPTIONS = {"slow": f", timeout={3 * EMULATED}", "greedy": ", memory_max='120M'", "again": ", retries=1, retry_delay=1"}
+OPTIONS = {
+    "slow": f", timeout={3 * EMULATED}",
+    "greedy": ", memory_max='120M'",
+    "again": ", retries=1, retry_delay=1",
+    "strikes": ", user='daemon'",  # the processes of other users survive it
+}
 APART = 3  # seconds from job to job
 CLOCK = f"""from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from scheduled_tasks import Clock
-from fleet.tasks import deaths
+from fleet.tasks.deaths import *
+from fleet.tasks.hostile import *
 
 first = datetime.fromisoformat(Path("/srv/first").read_text().strip())
 
@@ -80,8 +92,9 @@ Query: TypeAlias = "Callable[..., list[tuple[Any, ...]]]"
 def put_in(root: Path, url: str) -> None:
     furnish(root, url, has_python=False)
     write_below(root, f"{FOLDER}/fleet/tasks/deaths.py", TASKS)
+    write_below(root, f"{FOLDER}/fleet/tasks/hostile.py", Path(hostile_tasks.__file__).read_text())
     jobs = [
-        f"scheduler.add_job(deaths.{call}, id={job!r}, **due({n}){OPTIONS.get(job, '')})"
+        f"scheduler.add_job({call}, id={job!r}, **due({n}){OPTIONS.get(job, '')})"
         for n, (job, (call, *_)) in enumerate(JOBS.items())
     ]
     write_below(root, f"{FOLDER}/fleet/clocks/__init__.py", "")
