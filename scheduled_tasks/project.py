@@ -23,7 +23,7 @@ from scheduled_tasks.render.host import OLDEST_SYSTEMD, Host
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.render.names import Places
@@ -77,21 +77,30 @@ def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
 
     Raises:
         FaultsError: every fault of every clock file.
-        ConfigurationError: `enabled_clocks` names an unknown clock.
+        ConfigurationError: `enabled_clocks`, `clock_roles` or a credential's name has an unknown clock.
     """
     clocks = all_clocks(lines=lines)
     configuration = settings.load()
+    for key in ("credentials", "encrypted_credentials"):
+        owners = (str(name).rpartition(".")[0] for name in configuration.values.get(key, ()))
+        _require_known(key, filter(None, owners), clocks)
+    if isinstance(roles := configuration.values.get("clock_roles"), dict):
+        _require_known("clock_roles", roles, clocks)
     enabled = configuration.values.get("enabled_clocks")
     if enabled is None:
         return clocks
     if not isinstance(enabled, list) or not all(isinstance(name, str) for name in enabled):
         raise ConfigurationError(f"{configuration.path}: enabled_clocks = {enabled!r}: write a list of clock names")
-    known = [clock.name for clock in clocks]
-    for name in enabled:
-        if name not in known:
-            instead = what_to_write(name, known, "the clocks")
-            raise ConfigurationError(f"{configuration.path}: enabled_clocks: there is no clock {name!r}; {instead}")
+    _require_known("enabled_clocks", enabled, clocks)
     return [clock for clock in clocks if clock.name in enabled]
+
+
+def _require_known(key: str, names: Iterable[str], clocks: Iterable[ClockSpec]) -> None:
+    known = [clock.name for clock in clocks]
+    for name in names:
+        if name not in known:
+            problem = f"{key}: there is no clock {name!r}; {what_to_write(name, known, 'the clocks')}"
+            raise ConfigurationError(f"{settings.load().path}: {problem}")
 
 
 def configured_features() -> type[Enum]:

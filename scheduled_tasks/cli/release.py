@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.cli.common import inspect_services_role, require_own_name, show_warnings, try_sandboxes
+from scheduled_tasks.cli.common import inspect_services_roles, require_own_name, show_warnings, try_sandboxes
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
 from scheduled_tasks.clock import ClockSpec
@@ -119,7 +119,7 @@ def _check_units(clocks: list[ClockSpec]) -> UnitSet:
 def _check_database(warnings: list[str]) -> None:
     with open_database() as database:
         database.execute("SELECT 1")
-    role = inspect_services_role()
+    role = inspect_services_roles()
     warnings += role.warnings
     if role.faults:
         raise ConfigurationError("\n".join(role.faults))

@@ -196,9 +196,9 @@ GREEDY = {
 CLOCKS = {"hostile": DISK | DATABASE | ENDS, "killer": KILLER, "nosy": NOSY, "greedy": GREEDY}
 SUITE, WINDOW = "machine/test_hostile.py", "machine/test_stopped_timers.py"
 NETWORK = Fault(
-    "connects to an address that is not allowed",
+    "sends to an address that is not allowed",
     "`failed` (PermissionError, 1): the kernel refuses it, on control groups v2",
-    Told.STATUS,
+    Shown.STATUS,
     "machine/test_ledger_in_a_vm.py::test_every_way_to_end_is_recorded_in_the_slots_only_row",
 )
 AROUND = (
