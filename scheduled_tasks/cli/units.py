@@ -16,7 +16,6 @@ from scheduled_tasks.clock import Job
 from scheduled_tasks.operate import host_pauses
 from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.render import names
-from scheduled_tasks.render.units import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +36,7 @@ def due(job: Job, active_pauses: Iterable[Pause] = ()) -> str:
 @json_option
 def list_jobs(*, as_json: bool) -> None:
     """Show each job: its task, schedule and description."""
-    jobs = [(clock, job) for clock in enabled_clocks() for job in clock.jobs]
+    jobs = [(clock, job) for clock in enabled_clocks(lines=as_json) for job in clock.jobs]
     active_pauses = host_pauses.active(names.Places(), socket.gethostname())
     if as_json:
         show_json(
@@ -73,6 +72,7 @@ def render_units(directory: Path) -> None:
     DIRECTORY must be empty or new.
     """
     from scheduled_tasks.deploy.switch import write_set
+    from scheduled_tasks.render.units import render
 
     files = render(enabled_clocks(), configured_host())
     require_empty(directory)

@@ -88,7 +88,8 @@ def test_a_second_run_cancels_none(clone: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_every_command_of_clocks_is_documented() -> None:
     names = []
-    for name, command in clocks.commands.items():
+    for name in clocks.list_commands(click.Context(clocks)):
+        command = clocks.get_command(click.Context(clocks), name)
         subcommands = command.commands if isinstance(command, click.Group) else {}
         names += [f"clocks {name} {subcommand}" for subcommand in subcommands] or [f"clocks {name}"]
     written = "\n".join(PAGES.values())

@@ -100,8 +100,10 @@ done
 """
 
 
-# The timers that systemd has loaded, and what is left of an apply.
+# The timers that systemd has loaded, and what is left of an apply. `systemctl show` asks for one unit after the other:
+# a reload in between, by the systemctl of a killed apply, would show some from before it and some from after it.
 LOOK = """
+while grep -q -s -x systemctl /proc/[0-9]*/comm; do sleep 0.05; done
 systemctl show "clock-*.timer" --all --property=Id,LoadState,ActiveState,TimersCalendar
 echo "$1"
 [ -z "$2" ] || { systemctl daemon-reload; systemctl show "clock-*.timer" --all --property=Id,LoadState,TimersCalendar; }

@@ -37,8 +37,9 @@ UNUSED = shutil.ignore_patterns(
 )
 C_RUNTIME = re.compile(r"(libc|libm|libdl|librt|libpthread|libutil|ld-linux.*|linux-vdso)\.so")
 IMPORTED = (
-    "import sys, scheduled_tasks.cli.commands, scheduled_tasks.deploy.sets, jinja2.ext, apscheduler.triggers.cron\n"
+    "import sys, scheduled_tasks.cli, scheduled_tasks.deploy.sets, jinja2.ext, apscheduler.triggers.cron\n"
     "import scheduled_tasks.run.record, pythonjsonlogger.json, rich.table\n"
+    "scheduled_tasks.cli.main.get_command(None, 'all')\n"
     "print('\\n'.join(m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)))"
 )
 

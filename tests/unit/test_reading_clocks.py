@@ -22,6 +22,7 @@ from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.operate import migrations
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
+from tests.projects import import_shop
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 REPOSITORY = GOLDEN.parents[1]
@@ -46,9 +47,7 @@ ENDINGS = {
 
 @pytest.fixture(autouse=True)
 def shop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(GOLDEN))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
-        monkeypatch.delitem(sys.modules, name)
+    import_shop(GOLDEN, monkeypatch)
 
 
 def write(folder: Path, **texts: str) -> list[tuple[str, Path]]:

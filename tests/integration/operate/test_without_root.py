@@ -12,6 +12,7 @@ import pytest
 
 from scheduled_tasks.operate.grants import Roles, grant
 from tests.integration.operate.shop import SHOP, clocks, ran
+from tests.projects import import_shop
 from tests.roots import lacking, require
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def deployed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     (folder / "credentials").mkdir(mode=0o700)
     (folder / "credentials/operators_database_url").write_text(database_url)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder / "credentials"))
-    monkeypatch.syspath_prepend(str(SHOP))
+    import_shop(SHOP, monkeypatch)
     try:
         yield configuration
     finally:

@@ -26,8 +26,10 @@ def helps(command: click.Command, name: str, parent: click.Context | None = None
     context = click.Context(command, info_name=name, parent=parent, **settings)
     yield context.command_path, command.get_help(context)
     if isinstance(command, click.Group):
-        for subcommand in sorted(command.commands):
-            yield from helps(command.commands[subcommand], subcommand, context)
+        for subname in command.list_commands(context):
+            subcommand = command.get_command(context, subname)
+            assert subcommand is not None
+            yield from helps(subcommand, subname, context)
 
 
 def test_the_reference_of_commands_is_current(request: pytest.FixtureRequest) -> None:

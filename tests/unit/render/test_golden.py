@@ -8,7 +8,6 @@ A new case is a new folder; `pytest tests/unit/render/test_golden.py --write-gol
 """
 
 import shutil
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from scheduled_tasks.options import OPTIONS, RELAXATIONS
 from scheduled_tasks.render.eject import eject
 from scheduled_tasks.render.host import Host
 from scheduled_tasks.render.units import render, unsupported_options
+from tests.projects import import_shop
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 CASES = sorted(path.parent for path in GOLDEN.glob("*/clock.py"))
@@ -38,9 +38,7 @@ PROJECT = ReadingContext(domains="shop.tasks", timezone="", now=datetime(2026, 1
 
 @pytest.fixture(autouse=True)
 def shop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(GOLDEN))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
-        monkeypatch.delitem(sys.modules, name)
+    import_shop(GOLDEN, monkeypatch)
 
 
 def rendered(case: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,13 +11,12 @@ from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.render import units
 from scheduled_tasks.render.escape import UnwritableValueError
+from tests.projects import import_shop
 from tests.unit.render.test_golden import GOLDEN, HOST
 
 
 def test_a_clock_whose_target_has_too_long_a_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(GOLDEN))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
-        monkeypatch.delitem(sys.modules, name)
+    import_shop(GOLDEN, monkeypatch)
     monkeypatch.setattr(units, "MAX_LINE", 4000)
     path = tmp_path / "many.py"
     path.write_text(
