@@ -1,7 +1,7 @@
 """Detect a project's package and framework, and compose its first files for `clocks init`.
 
 A project folder goes in; `InitialFiles` (texts by path, each with its explanation) come out. Of the existing files only
-pyproject.toml changes: a table is added at its end.
+pyproject.toml and .gitignore change: a table and lines are added at their ends.
 """
 
 from __future__ import annotations
@@ -34,6 +34,28 @@ def set_up():
     django.setup()
     return django.apps.apps
 '''
+PACKAGE = '"""The application."""\n'
+# Of a project that has no pyproject.toml yet: a wheel of it can be built, as a deployment does.
+PROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "{name}"
+version = "0.1.0"
+requires-python = ">=3.11"
+dependencies = ["scheduled-tasks"]
+
+[tool.hatch.build.targets.wheel]
+packages = ["{package}"]
+"""
+IGNORED = {
+    "/.scheduled-tasks/": "the embedded PostgreSQL",
+    "/credentials/": "secrets: a host has its own",
+    "/.venv/": "installed packages",
+    "__pycache__/": "compiled Python",
+}
 FEATURES = '''"""Feature flags: operators use them to switch tasks off and on without a deploy."""
 
 from enum import Enum
@@ -123,7 +145,9 @@ def _package(folder: Path) -> str:
     if len(packages) == 1:
         return packages[0]
     choice = f"there are {', '.join(packages)}" if packages else "there are no packages here"
-    raise UsageError(f"which package of {folder} is the project's? {choice}: name it with --package")
+    raise UsageError(
+        f"which package of {folder} is the project's? {choice}: name it with --package, which makes a new one"
+    )
 
 
 def initial_files(folder: Path, project: DetectedProject, timezone: str) -> InitialFiles:
@@ -141,6 +165,7 @@ def initial_files(folder: Path, project: DetectedProject, timezone: str) -> Init
         raise ConfigurationError(f"{pyproject} already has a [tool.scheduled_tasks] table: nothing is written")
     name = project.package
     files = {
+        f"{name}/__init__.py": (PACKAGE, "the project's package"),
         f"{name}/features.py": (FEATURES, "the feature flags: almost every task has one"),
         f"{name}/tasks/__init__.py": (TASKS, "the package of the tasks"),
         f"{name}/tasks/example.py": (EXAMPLE_TASK.format(package=name), "a first task"),
@@ -151,8 +176,23 @@ def initial_files(folder: Path, project: DetectedProject, timezone: str) -> Init
         factory = DJANGO_FACTORY.format(settings=project.settings)
         files[f"{name}/scheduled.py"] = (factory, "sets Django up before a task runs")
     missing = {path: content for path, content in files.items() if not (folder / path).exists()}
-    appended = (_table(project, timezone), "where the tasks, clocks, flags and the application are")
-    return InitialFiles(missing, {"pyproject.toml": appended})
+    table = _table(project, timezone)
+    why = "where the tasks, clocks, flags and the application are"
+    if not pyproject.is_file():
+        table = PROJECT.format(name=name.replace("_", "-"), package=name) + table
+        why = f"the project, of which a wheel can be built, and {why}"
+    appended = {"pyproject.toml": (table, why)}
+    if ignored := _ignored(folder):
+        appended[".gitignore"] = (ignored, "what git leaves out")
+    return InitialFiles(missing, appended)
+
+
+def _ignored(folder: Path) -> str:
+    """The lines that .gitignore lacks: of a new one all, otherwise what this project brings."""
+    file = folder / ".gitignore"
+    known = {line.strip().strip("/") for line in file.read_text().splitlines()} if file.is_file() else set()
+    names = list(IGNORED)[:2] if file.is_file() else IGNORED
+    return "".join(f"\n# {IGNORED[name]}\n{name}\n" for name in names if name.strip("/") not in known)
 
 
 def _table(project: DetectedProject, timezone: str) -> str:
@@ -170,5 +210,9 @@ def _table(project: DetectedProject, timezone: str) -> str:
     if project.app:
         lines += ["# Makes the application, once, when a task runs: `app` in a clock file represents it."]
         lines += [f'app = "{project.app}"']
+    lines += [
+        "# Files in credentials/ that systemd passes to the jobs; database_url has the URL of the jobs' PostgreSQL.",
+        'credentials = ["database_url"]',
+    ]
     lines += ["# The zone of times that name none. The host's own zone is never used.", f'timezone = "{timezone}"']
     return "\n".join(lines) + "\n"

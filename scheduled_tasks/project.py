@@ -6,7 +6,7 @@ The command line and the test fixtures share this module, so it imports neither 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -152,14 +152,44 @@ def configured_host(places: Places | None = None) -> Host:
 
 def _clocks_command(configuration: settings.Settings, run_task: str) -> str:
     """The path of `clocks`, beside run-task; "" if a service on this host would not find the database's URL."""
+    is_named = _named_settings(configuration) & {"database_url", OPERATORS_DATABASE_URL}
+    return str(Path(run_task).with_name("clocks")) if is_named else ""
+
+
+def _named_settings(configuration: settings.Settings) -> set[str]:
+    """The settings that a service on this host gets."""
     keys = ("credentials", "encrypted_credentials", "settings")
-    names = {name for key in keys for name in configuration.values.get(key, ())}
-    return str(Path(run_task).with_name("clocks")) if names & {"database_url", OPERATORS_DATABASE_URL} else ""
+    return {name for key in keys for name in configuration.values.get(key, ())}
+
+
+def missing_services_database(clocks: Iterable[ClockSpec], places: Places) -> str:
+    """Why the services of these clocks would have no database, and what to write; "" if they have one or need none.
+
+    A service gets nothing of the shell in which `clocks` runs, and sets up no embedded PostgreSQL.
+    """
+    configuration = settings.load()
+    named = _named_settings(configuration)
+    without_own = [clock for clock in clocks if f"{clock.name}.database_url" not in named]
+    options = (job.options.over(clock.options) for clock in without_own for job in clock.jobs)
+    # A run_task of the configuration gets its settings as it likes; a trial of the sandbox finds whether it does.
+    if configuration.get("run_task") or all(job.text("on_database_error") == "run" for job in options):
+        return ""
+    file = configuration.credentials_folder / "database_url"
+    write_url = f"write the URL of a PostgreSQL into {file}, a file for root alone (chmod 600)"
+    if "database_url" not in named:
+        key = 'credentials = ["database_url"]'
+        problem = "and DATABASE_URL or an embedded PostgreSQL of a shell are not theirs"
+        return f"the jobs have no database, {problem}: write {key} into {configuration.path}, and {write_url}"
+    if places.is_running and "database_url" in configuration.values.get("credentials", ()):
+        with suppress(PermissionError):  # then it is there, for root alone
+            if not file.is_file():
+                return f"the jobs have no database: {write_url}"
+    return ""
 
 
 def _names(configuration: settings.Settings, key: str, *, operators: bool) -> tuple[str, ...]:
     names = map(str, configuration.values.get(key, []))
-    return tuple(name for name in names if (name == OPERATORS_DATABASE_URL) is operators)
+    return tuple(name for name in names if (name.rpartition(".")[2] == OPERATORS_DATABASE_URL) is operators)
 
 
 def _network(configuration: settings.Settings) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from scheduled_tasks.project import (
     database_now,
     enabled_clocks,
     has_database,
+    missing_services_database,
     open_database,
     value_if_configured,
 )
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.deploy.sandboxes.trial import Trial
     from scheduled_tasks.operate.grants import RoleProblems
     from scheduled_tasks.render.names import Places
@@ -108,6 +110,14 @@ def require_own_name(places: Places) -> None:
         pass  # without a database nothing is recorded under the name, and the watch looks again
 
 
+def require_services_database(clocks: Iterable[ClockSpec], places: Places) -> None:
+    """Raise CutOffError if the services of these clocks would have no database."""
+    from scheduled_tasks.deploy.sandboxes.trial import CutOffError
+
+    if problem := missing_services_database(clocks, places):
+        raise CutOffError(problem)
+
+
 def try_sandboxes(units: UnitSet, run_task: str, places: Places, *, keep: bool = False) -> Trial:
     """Check that the jobs of a set reach their database from inside their sandbox, as far as this process can.
 
@@ -181,12 +191,9 @@ def services_database_answers() -> bool | None:
 
     from scheduled_tasks.run import database
 
-    url = settings.setting("database_url", "")
+    if not (url := settings.setting("database_url", "")):
+        return None
     try:
-        return (
-            pq.PGconn.ping(make_conninfo(url, connect_timeout=database.CONNECT_TIMEOUT).encode()) == pq.Ping.OK
-            if url
-            else None
-        )
+        return pq.PGconn.ping(make_conninfo(url, connect_timeout=database.CONNECT_TIMEOUT).encode()) == pq.Ping.OK
     except ProgrammingError:
         raise ConfigurationError(database.NOT_A_URL) from None

@@ -13,9 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scheduled_tasks.cli.common import report_host, require_own_name, show_warnings, try_sandboxes
+from scheduled_tasks.cli.common import (
+    report_host,
+    require_own_name,
+    require_services_database,
+    show_warnings,
+    try_sandboxes,
+)
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
-from scheduled_tasks.cli.output import CHANGES_PENDING, show_json, show_table
+from scheduled_tasks.cli.output import CHANGES_PENDING, show_json
+from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.operate.transport import configured_risks
@@ -40,6 +48,7 @@ without_database_option = click.option(
 @without_database_option
 @root_option
 @user_option
+@utc_option
 @json_option
 def plan_units(*, root: Path, user: bool, diff: bool, without_database: bool, as_json: bool) -> None:
     """Show what `clocks apply` would do.
@@ -52,6 +61,8 @@ def plan_units(*, root: Path, user: bool, diff: bool, without_database: bool, as
 
     places = chosen_places(root, user=user)
     clocks, host = enabled_clocks(), configured_host(places)
+    if not without_database:
+        require_services_database(clocks, places)
     files, lacking = render(clocks, host), unsupported_options(clocks, host)
     state = read_machine_state(places, files, whole=False)
     if state.conflicts:
@@ -160,6 +171,8 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
 
     places = chosen_places(root, user=user)
     clocks, host = enabled_clocks(), configured_host(places)
+    if not without_database:
+        require_services_database(clocks, places)
     files = render(clocks, host)
     require_own_name(places)
     prepare(files, places)
@@ -195,6 +208,7 @@ def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
 @click.command("sets")
 @root_option
 @user_option
+@utc_option
 @json_option
 def list_sets(*, root: Path, user: bool, as_json: bool) -> None:
     """Show the current set of units and the earlier ones."""

@@ -23,6 +23,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from scheduled_tasks.cli.options import instant, require_known
 from scheduled_tasks.cli.output import SOMETHING_BAD
+from scheduled_tasks.cli.screens.local_times import utc_option
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.options import DEFAULT_OPTIONS, seconds_of
 from scheduled_tasks.project import enabled_clocks
@@ -59,6 +60,7 @@ class OccurrenceTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has n
     help="With --at: the maximum number of runs of each job.",
 )
 @click.option("--reload/--no-reload", default=True, help="Restart when a Python file of the project changes.")
+@utc_option
 def dev(clocks: tuple[str, ...], at: datetime | None, limit: int, *, reload: bool) -> None:
     """Run clocks in the foreground, without systemd.
 

@@ -10,6 +10,7 @@ import click
 
 from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.options import start_option
+from scheduled_tasks.cli.screens.local_times import utc_option
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.run import settings
@@ -27,6 +28,7 @@ def export() -> None:
 @click.option("--config-map", default="scheduled-tasks", show_default=True, help="The ConfigMap with config.toml.")
 @click.option("--secret", default="scheduled-tasks", show_default=True, help="The Secret with the credentials.")
 @start_option
+@utc_option
 def export_kubernetes(directory: Path, *, start: datetime, **names: Any) -> None:
     """Write CronJobs and a report into DIRECTORY.
 
@@ -53,6 +55,7 @@ def export_kubernetes(directory: Path, *, start: datetime, **names: Any) -> None
 )
 @click.option("--timezone", metavar="ZONE", default="", help="The hosts' zone; default: the configured one.")
 @start_option
+@utc_option
 def export_crontab(*, report: Path | None, timezone: str, start: datetime) -> None:
     """Print a file for /etc/cron.d.
 

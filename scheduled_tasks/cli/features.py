@@ -8,7 +8,9 @@ import click
 
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import check_option, future_instant, json_option
-from scheduled_tasks.cli.output import exit_if_pending, show_json, show_table
+from scheduled_tasks.cli.output import exit_if_pending, show_json
+from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import feature_flags
@@ -21,6 +23,7 @@ def group() -> None:
 
 
 @group.command("list")
+@utc_option
 @json_option
 def list_flags(*, as_json: bool) -> None:
     """Show each flag, its state, and who set it last."""
@@ -42,7 +45,7 @@ def list_flags(*, as_json: bool) -> None:
         )
         for flag in flags
     )
-    show_table(("FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"), rows)
+    show_table(("FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"), rows, text=True)
     for name in missing:
         click.echo(f"{name} is not in the table: its default applies; `clocks features sync` adds it", err=True)
 
@@ -73,6 +76,7 @@ until_option = click.option(
 @click.argument("name")
 @reason_option
 @until_option
+@utc_option
 def enable(name: str, reason: str | None, until: datetime | None) -> None:
     """Switch a flag on, starting with the next run."""
     _switch(name, reason, until, active=True)
@@ -82,6 +86,7 @@ def enable(name: str, reason: str | None, until: datetime | None) -> None:
 @click.argument("name")
 @reason_option
 @until_option
+@utc_option
 def disable(name: str, reason: str | None, until: datetime | None) -> None:
     """Switch a flag off, starting with the next run.
 
@@ -93,6 +98,7 @@ def disable(name: str, reason: str | None, until: datetime | None) -> None:
 @group.command("log")
 @click.argument("name", required=False)
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Maximum number of changes.")
+@utc_option
 @json_option
 def log(*, name: str | None, limit: int, as_json: bool) -> None:
     """Show who switched NAME or any flag, when and why, newest first."""
@@ -106,7 +112,7 @@ def log(*, name: str | None, limit: int, as_json: bool) -> None:
         (shown(at), flag, _state(is_active, reverts_at), by, why or "")
         for flag, at, by, _was_active, is_active, why, reverts_at in changes
     )
-    show_table(("AT", "FLAG", "STATE", "BY", "WHY"), rows)
+    show_table(("AT", "FLAG", "STATE", "BY", "WHY"), rows, text=True)
 
 
 @group.command("sync")

@@ -13,7 +13,9 @@ from scheduled_tasks.new_project import detect_project, initial_files
 
 @click.command("init")
 @click.argument("directory", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--package", default="", help="The project's package; default: the one in DIRECTORY.")
+@click.option(
+    "--package", default="", help="The project's package, made if it is missing; default: the one in DIRECTORY."
+)
 @click.option(
     "--timezone", metavar="ZONE", required=True, help="The zone of the jobs' times, for example Europe/Paris."
 )
@@ -21,10 +23,13 @@ from scheduled_tasks.new_project import detect_project, initial_files
 def init(directory: Path, *, package: str, timezone: str, dry_run: bool) -> None:
     """Write a project's first configuration and an example.
 
-    Existing files are kept; each written file is explained.
+    Existing files are kept, except that a table is added to pyproject.toml and lines to .gitignore; each written file
+    is explained. Without a pyproject.toml, the new one has [project] too, so that a wheel can be built.
     """
     if not is_zone(timezone):
         raise UsageError(f"{timezone!r} is not a zone of the tz database: write e.g. --timezone Europe/Paris")
+    if package and not package.isidentifier():
+        raise UsageError(f"--package {package!r} is not the name of a package: write letters, digits and _ only")
     detected = detect_project(directory, package)
     files = initial_files(directory, detected, timezone)
     kind = f"a {detected.framework} project" if detected.framework else "a project without a known framework"
@@ -36,7 +41,7 @@ def init(directory: Path, *, package: str, timezone: str, dry_run: bool) -> None
         _write(directory / name, text, dry_run=dry_run, append=True)
         click.echo(f"{'would add to' if dry_run else 'added to'} {name}: {why}")
         click.echo("".join(f"    {line}".rstrip() + "\n" for line in text.strip().splitlines()), nl=False)
-    click.echo("next: clocks list, run-task example.say_hello (DATABASE_URL names your PostgreSQL)")
+    click.echo("next: clocks list; run-task example.say_hello (in DATABASE_URL, otherwise in an embedded PostgreSQL)")
 
 
 def _write(path: Path, text: str, *, dry_run: bool, append: bool) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks import instants
+from scheduled_tasks.cli.screens.local_times import AmbiguousTimeError, LocalTimes
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.options import seconds_of
-from scheduled_tasks.options.validators import SPAN, matching
 from scheduled_tasks.render.names import Home, Places
 from scheduled_tasks.run.arguments import NAME
 
@@ -122,37 +120,34 @@ def _nearest(name: str, known: Collection[str]) -> str:
     )
 
 
-def instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    """Click callback: `now` or ISO 8601, in UTC if it has no offset."""
-    if value is None or value == "now":
-        return datetime.now(UTC) if value else None
+def instant(_context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Click callback: an instant of any time."""
+    return _read(value, 0, parameter)
+
+
+def past_instant(_context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Click callback: an instant in the past, or the time since then (`2h`)."""
+    return _read(value, -1, parameter)
+
+
+def future_instant(_context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Click callback: an instant in the future, or the time until then (`2h`)."""
+    return _read(value, 1, parameter)
+
+
+def _read(value: str | None, direction: int, parameter: click.Parameter) -> datetime | None:
+    if value is None:
+        return None
     try:
-        return instants.parse(value, zone=UTC)
+        return LocalTimes.of_command().read(value, direction=direction)
+    except AmbiguousTimeError as error:
+        raise click.BadParameter(str(error), param=parameter) from None
     except ValueError:
-        raise click.BadParameter(f"{value!r} is not an instant; write 2027-03-28T00:00Z or 2027-03-28") from None
+        day = "tomorrow" if direction > 0 else "yesterday"
+        forms = f"02:50, {day}, '{day} 18:00', 2h, 7d, 2026-11-24T06:00 or 2026-11-24T06:00Z"
+        raise click.BadParameter(f"{value!r} is not an instant; write for example {forms}", param=parameter) from None
 
 
 start_option = click.option(
     "--from", "start", callback=instant, metavar="T", default="now", help="Instant from which dates are computed."
 )
-
-
-def past_instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    """Click callback: an instant in the past, or the time since then (`2h`)."""
-    return _instant_or_span(value, -1) if value else None
-
-
-def future_instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    """Click callback: an instant in the future, or the time until then (`2h`)."""
-    return _instant_or_span(value, 1) if value else None
-
-
-def _instant_or_span(value: str, direction: int) -> datetime:
-    try:
-        return instants.parse(value, zone=UTC)
-    except ValueError:
-        try:
-            return datetime.now(UTC) + direction * timedelta(seconds=seconds_of(matching(SPAN)(value)))
-        except ValueError:
-            example = "2026-11-24T06:00Z, or 2h, 30min, 7d"
-            raise click.BadParameter(f"{value!r} is not an instant; write {example}") from None

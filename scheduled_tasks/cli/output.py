@@ -1,7 +1,7 @@
-"""How commands show results and end: tables, JSON, and one sentence with an exit code for each error.
+"""How commands end: JSON for programs, and one sentence with an exit code for each error.
 
-docs/reference/exit-codes.md has the codes. All output is escaped (`terminal`), so that no text from a task, a file or
-the database can control the terminal; only the colours of a table are not.
+docs/reference/exit-codes.md has the codes, `screens` what people see. All output is escaped (`terminal`), so that no
+text from a task, a file or the database can control the terminal.
 """
 
 from __future__ import annotations
@@ -9,26 +9,25 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import signal
 import sys
-import textwrap
 import traceback
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.errors import FilesError, NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.operate.watch.watch_state import watch_problem
 from scheduled_tasks.render.names import Places
-from scheduled_tasks.terminal import escaping_output, one_line
+from scheduled_tasks.terminal import escaping_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from rich.console import Console
+    from collections.abc import Iterator, Mapping
 
 CHANGES_PENDING = 2  # exit code: of `plan` and --check
 SOMETHING_BAD = 3  # exit code: of a command that looks for what is wrong
@@ -136,8 +135,7 @@ def _fail(error: ScheduledTasksError) -> NoReturn:
     prefix = "" if isinstance(error, FaultsError) else "clocks: "
     click.echo(f"{prefix}{error}", err=True)
     if isinstance(error, FaultsError):
-        count = len(error.faults)
-        click.echo(f"clocks: {count} fault{'s' if count > 1 else ''}, nothing was changed", err=True)
+        click.echo(f"clocks: {counted(len(error.faults), 'fault')}", err=True)
     sys.exit(error.exit_code)
 
 
@@ -155,7 +153,11 @@ def exit_if_pending(*, changes: bool, check: bool) -> None:
 
 def show_json(value: object) -> None:
     """Print a result for programs."""
-    click.echo(json.dumps(_finite(value), indent=2, default=str, ensure_ascii=False))
+    click.echo(json.dumps(_finite(value), indent=2, default=_text, ensure_ascii=False))
+
+
+def _text(value: object) -> str:
+    return rfc3339(value, "auto") if isinstance(value, datetime) else str(value)
 
 
 def _finite(value: object) -> object:
@@ -165,56 +167,3 @@ def _finite(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print a table, fitted to the terminal; in a pipe it is as wide as it needs to be."""
-    terminal = console()
-    if terminal.is_terminal:
-        terminal.print(rich_table(columns, rows))
-        return
-    for line in _lines(columns, rows):
-        click.echo(line)
-
-
-def show_list(columns: Iterable[str], rows: Iterable[Iterable[str]], notes: Iterable[str]) -> None:
-    """Print rows for a terminal, each with its note below it, so that 80 columns have room for both."""
-    width = shutil.get_terminal_size().columns
-    for line, note in zip(_lines(columns, rows), ["", *notes], strict=True):
-        click.echo(line)
-        if note:
-            click.echo(textwrap.fill(note, width, initial_indent="    ", subsequent_indent="    "))
-
-
-def _lines(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    """The lines of a table that is as wide as it needs to be: programs and grep read it."""
-    from rich.cells import cell_len  # slow to import, and programs ask for JSON
-
-    cells = [list(columns), *(list(map(one_line, row)) for row in rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(padded).rstrip()
-
-
-def console() -> Console:
-    """The terminal without escaping, for colours: texts for it must be `printable`."""
-    from rich.console import Console
-
-    return Console(highlight=False, file=getattr(sys.stdout, "unescaped", sys.stdout))
-
-
-def rich_table(
-    columns: Iterable[str], rows: Iterable[Iterable[str]], style_of: Callable[[str], str] | None = None
-) -> Any:
-    """A table for a terminal; `style_of` names the colour of the second cell of each row by its text."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        cells = [Text(one_line(cell)) for cell in row]
-        if style_of:
-            cells[1].stylize(style_of(cells[1].plain))
-        table.add_row(*cells)
-    return table

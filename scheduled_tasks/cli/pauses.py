@@ -10,6 +10,7 @@ import click
 from scheduled_tasks.cli.common import actor, report_host, require_root
 from scheduled_tasks.cli.options import clock_and_job, future_instant, json_option, require_known, require_known_host
 from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.screens.local_times import utc_option
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.operate import deployments, host_pauses, host_watch, pauses
@@ -43,6 +44,7 @@ def _scope(which: str | None, host: str | None, *, everything: bool, here: bool)
 @click.option("--until", callback=future_instant, metavar="T", help="When it ends: 2026-11-24T06:00Z, or 2h.")
 @host_option
 @here_option
+@utc_option
 @json_option
 def pause(  # noqa: PLR0913 - a command's options
     *,

@@ -9,7 +9,13 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.cli.common import inspect_services_roles, require_own_name, show_warnings, try_sandboxes
+from scheduled_tasks.cli.common import (
+    inspect_services_roles,
+    require_own_name,
+    require_services_database,
+    show_warnings,
+    try_sandboxes,
+)
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
 from scheduled_tasks.clock import ClockSpec
@@ -56,31 +62,39 @@ def check(*, without_database: bool, as_json: bool) -> None:
 
 def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
     configuration = load_configuration()
+    connects = not without_database
     try:
         clocks = enabled_clocks()
     except ScheduledTasksError as error:
         yield str(error)
     else:
-        try:
-            yield from ask_project(lambda: list(_task_faults(clocks)), "the tasks' modules")
-        except ScheduledTasksError as error:
-            yield str(error)
-        try:
-            files = _check_units(clocks)
-        except ScheduledTasksError as error:
-            yield str(error)
-        else:
-            if not without_database:
-                trial = try_sandboxes(files, configured_host().run_task, Places())
-                warnings += trial.warnings
-                yield from trial.faults
+        missing = [] if without_database else list(_fault_of(lambda: require_services_database(clocks, Places())))
+        yield from missing
+        connects = connects and not missing  # to the jobs' database, and no other
+        yield from _clock_faults(clocks, warnings, connects=connects)
     if configuration.get("features"):
         yield from _fault_of(configured_features)
     if app := configuration.get("app"):
         yield from _fault_of(lambda: ask_project(lambda: bool(context.load_object(app, "app")), f"app = {app!r}"))
-    if not without_database:
+    if connects:
         yield from _fault_of(lambda: _check_database(warnings))
         yield from _fault_of(lambda: require_own_name(Places()))
+
+
+def _clock_faults(clocks: list[ClockSpec], warnings: list[str], *, connects: bool) -> Iterator[str]:
+    try:
+        yield from ask_project(lambda: list(_task_faults(clocks)), "the tasks' modules")
+    except ScheduledTasksError as error:
+        yield str(error)
+    try:
+        files = _check_units(clocks)
+    except ScheduledTasksError as error:
+        yield str(error)
+        return
+    if connects:
+        trial = try_sandboxes(files, configured_host().run_task, Places())
+        warnings += trial.warnings
+        yield from trial.faults
 
 
 def _fault_of(check: Callable[[], object]) -> Iterator[str]:

@@ -13,6 +13,7 @@ import click
 from scheduled_tasks.cli.common import require_root
 from scheduled_tasks.cli.options import json_option, one_job, past_instant, require_known
 from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.screens.local_times import utc_option
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339, shown
 from scheduled_tasks.operate import deployments, history, host_pauses, host_watch, pauses
@@ -77,6 +78,7 @@ def _must_be_slot(job: DeployedJob, at: datetime) -> None:
 @click.option("--wait", is_flag=True, help="Show its log lines while it runs, and exit with its exit code.")
 @click.option("--at", callback=past_instant, metavar="SLOT", help="Run it for this nominal time.")
 @click.option("--force", is_flag=True, help="Run even if it is paused.")
+@utc_option
 def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
     """Start a job's unit now on this host.
 
@@ -101,6 +103,7 @@ def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
 @click.option("--to", "last", callback=past_instant, metavar="T", required=True, help="Last slot, inclusive.")
 @click.option("--dry-run", is_flag=True, help="Show the slots, and run nothing.")
 @click.option("--force", is_flag=True, help="Run even if it is paused.")
+@utc_option
 @json_option
 def backfill(  # noqa: PLR0913 - a command's options
     *, which: str, first: datetime, last: datetime, dry_run: bool, force: bool, as_json: bool

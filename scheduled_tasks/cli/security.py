@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.cli.options import json_option
-from scheduled_tasks.cli.output import show_json, show_table
+from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.deploy.security import exposures
 from scheduled_tasks.project import configured_host, enabled_clocks
 from scheduled_tasks.render import names
@@ -41,6 +42,7 @@ def security(*, as_json: bool) -> None:
             )
             for exposure in units
         ),
+        text=True,
     )
     if shared:
         listed = "; ".join(f"{what} ({by:.1f})" for what, by in sorted(shared, key=lambda reason: -reason[1]))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +13,24 @@ import click
 
 from scheduled_tasks.cli.common import clock_file_faults
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
-from scheduled_tasks.cli.output import SOMETHING_BAD, console, rich_table, show_json, show_list, show_table
-from scheduled_tasks.instants import shown, shown_briefly
+from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
+from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
+from scheduled_tasks.cli.screens.quantities import counted
+from scheduled_tasks.cli.screens.status_screen import dead_host, failure_sentence, other_notes, status_lines
+from scheduled_tasks.cli.screens.styles import on_terminal, painted, show, width
+from scheduled_tasks.cli.screens.tables import show_table
+from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import deployments, history, pauses, status
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.run.status import RunStatus
-from scheduled_tasks.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from scheduled_tasks.cli.screens.styles import Line
     from scheduled_tasks.operate.history import RunRow
     from scheduled_tasks.operate.slots import Pause
-    from scheduled_tasks.operate.status import Failure, HostStatus, JobStatus
+    from scheduled_tasks.operate.status import HostStatus, JobStatus
     from scheduled_tasks.run.database import Connection
 
 REFRESH_INTERVAL = 2.0  # seconds, with --watch
@@ -45,7 +49,9 @@ class StatusView:
         if not self.jobs:
             require_known(deployments.known_jobs(database), clock, job, nobody="no host has")
         self.hosts: list[HostStatus] = status.hosts(database, self.now)
-        self.pauses = pauses.active(database, self.now)
+        active = pauses.active(database, self.now)
+        # Without a filter even those of jobs that no host has any more: they can be ended.
+        self.pauses = [row for row in active if not which or any(row in shown_job.paused for shown_job in self.jobs)]
         self.faults = [*faults, *([] if self.jobs else [NOTHING_DEPLOYED])]
 
     @property
@@ -57,20 +63,11 @@ class StatusView:
         """The jobs of the table."""
         return [job for job in self.jobs if job.is_bad or not bad_only]
 
-    def rows(self, *, bad_only: bool, show: Callable[[datetime | None], str] = shown) -> Iterator[tuple[str, ...]]:
-        """The table's rows, with instants as `show` writes them."""
+    def rows(self, *, bad_only: bool) -> Iterator[tuple[str, ...]]:
+        """The table's rows."""
         for job in self.shown_jobs(bad_only=bad_only):
-            following = "-" if job.paused_in_file or job.paused else show(job.next_run)
-            yield f"{job.clock}/{job.job}", job.state, show(job.since), show(job.last_at), following
-
-    def brief_rows(self, *, bad_only: bool) -> list[tuple[str, ...]]:
-        """The table's rows for a terminal of 80 columns."""
-        return list(self.rows(bad_only=bad_only, show=partial(shown_briefly, now=self.now)))
-
-    def notes(self, *, bad_only: bool) -> list[str]:
-        """A line for each job that has something to explain, for below the table."""
-        notes = ((job, _note(job)) for job in self.shown_jobs(bad_only=bad_only))
-        return [f"{job.clock}/{job.job}: {note}" for job, note in notes if note]
+            following = "-" if job.paused_in_file or job.paused else shown(job.next_run)
+            yield f"{job.clock}/{job.job}", job.state, shown(job.since), shown(job.last_at), following
 
     def lines(self) -> Iterator[str]:
         """The lines below the table."""
@@ -80,9 +77,18 @@ class StatusView:
             yield f"paused: {row}"
         for host in self.hosts:
             if host.is_dead:
-                yield f"no heartbeat from {host.host} since {shown(host.heartbeat_at)}; it has {host.jobs} jobs"
+                yield dead_host(host, shown(host.heartbeat_at))
         numbers = status.totals(self.jobs)
-        yield f"{numbers['jobs']} jobs: {numbers['bad']} bad, {numbers['running']} running, {numbers['paused']} paused"
+        jobs = counted(numbers["jobs"], "job")
+        yield f"{jobs}: {numbers['bad']} bad, {numbers['running']} running, {numbers['paused']} paused"
+
+    def screen(self, columns: int, *, bad_only: bool) -> Iterator[Line]:
+        """The lines for a terminal."""
+        times = LocalTimes.of_command(self.now)
+        dead = (dead_host(host, times.both(host.heartbeat_at)) for host in self.hosts if host.is_dead)
+        alerts = [*(f"fault: {fault}" for fault in self.faults), *dead]
+        jobs = self.shown_jobs(bad_only=bad_only)
+        return status_lines(jobs, alerts=alerts, pauses=self.pauses, times=times, columns=columns)
 
     def as_json(self) -> dict[str, Any]:
         """The jobs, hosts and pauses, for programs."""
@@ -105,31 +111,15 @@ def _pause(row: Pause) -> dict[str, Any]:
     return {**row.scope._asdict(), "at": row.at, "by": row.by, "reason": row.reason, "until": row.until}
 
 
-def _note(job: JobStatus) -> str:
-    notes = [_failed(failure) for failure in job.failures]
-    if job.last == RunStatus.SKIPPED and not job.paused:
-        notes.append(f"skipped: {job.reason}")
-    if job.by_hand:
-        notes.append(f"last run by hand: {job.last}")
-    if job.paused_in_file:
-        notes.append("paused in its clock file")
-    notes += [
-        f"paused{f' on {row.scope.host}' if row.scope.host else ''} by {row.by}: {row.reason}" for row in job.paused
-    ]
-    return "; ".join(note.partition("\n")[0] for note in notes)
-
-
-def _failed(failure: Failure) -> str:
-    where = f" on {failure.host}" if failure.host else ""
-    more = " or more" if failure.streak == status.MAX_STREAK else ""
-    times = f", {failure.streak}{more} bad in a row" if failure.streak > 1 else ""
-    return f"{failure.status}{where}{times}{': ' if failure.reason else ''}{failure.reason}"
+def _notes(job: JobStatus) -> list[str]:
+    return [*map(failure_sentence, job.failures), *other_notes(job)]
 
 
 @click.command("status")
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
 @click.option("--bad", "bad_only", is_flag=True, help="Only jobs that are bad.")
 @click.option("--watch", "live", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
+@utc_option
 @json_option
 def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bool) -> None:
     """Show each job's state, last result, next run and pauses.
@@ -151,35 +141,33 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
 
 
 def _show(view: StatusView, *, bad_only: bool) -> None:
-    notes = map(_note, view.shown_jobs(bad_only=bad_only))
-    if sys.stdout.isatty():
-        show_list(COLUMNS, view.brief_rows(bad_only=bad_only), notes)
-    else:  # a line for each job: programs and grep read it
-        rows = view.rows(bad_only=bad_only)
-        show_table((*COLUMNS, "NOTE"), ((*row, note) for row, note in zip(rows, notes, strict=True)))
-    for line in view.lines():
-        click.echo(line)
+    if on_terminal():
+        for line in view.screen(width(), bad_only=bad_only):
+            show(*line)
+        return
+    # A line for each job: programs and grep read it.
+    notes = ("; ".join(_notes(job)) for job in view.shown_jobs(bad_only=bad_only))
+    rows = view.rows(bad_only=bad_only)
+    show_table((*COLUMNS, "NOTE"), ((*row, note) for row, note in zip(rows, notes, strict=True)))
+    for sentence in view.lines():
+        show(sentence)
 
 
 def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad_only: bool) -> None:
-    from rich.console import Group
+    from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
-    def view_now() -> Group:
-        view = StatusView(database, which, faults)
-        lines = map(printable, (*view.notes(bad_only=bad_only), *view.lines()))
-        return Group(rich_table(COLUMNS, view.brief_rows(bad_only=bad_only), style_of), *map(Text, lines))
+    terminal = Console(highlight=False, file=getattr(sys.stdout, "unescaped", sys.stdout))
 
-    with Live(view_now(), console=console(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
+    def view_now() -> Text:
+        lines = StatusView(database, which, faults).screen(terminal.width, bad_only=bad_only)
+        return Text("\n").join(Text.from_ansi(painted(*line)) for line in lines)
+
+    with Live(view_now(), console=terminal, auto_refresh=False, screen=terminal.is_terminal) as live:
         while True:
             time.sleep(REFRESH_INTERVAL)
             live.update(view_now(), refresh=True)
-
-
-def style_of(state: str) -> str:
-    """The colour of a job's state."""
-    return "red" if state.startswith("bad") else {"ok": "green", "running": "green"}.get(state, "yellow")
 
 
 @click.command("history")
@@ -188,6 +176,7 @@ def style_of(state: str) -> str:
 @click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h (ago).")
 @click.option("--until", callback=past_instant, metavar="T", help="Not after.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of rows.")
+@utc_option
 @json_option
 def history_command(  # noqa: PLR0913 - a command's options
     *, which: str | None, status_: str | None, since: datetime | None, until: datetime | None, limit: int, as_json: bool
@@ -203,21 +192,14 @@ def history_command(  # noqa: PLR0913 - a command's options
     if as_json:
         show_json([row._asdict() for row in rows])
         return
-    if sys.stdout.isatty():
-        now = datetime.now(UTC)
-        brief = _history_rows(rows, show=partial(shown_briefly, now=now))
-        show_list(HISTORY_COLUMNS, brief, map(_why, rows))
-    else:
-        show_table((*HISTORY_COLUMNS, "WHY"), _with_why(rows))
+    show_table((*HISTORY_COLUMNS, "WHY"), _with_why(rows), text=True)
 
 
-def _history_rows(
-    rows: Sequence[RunRow], *, show: Callable[[datetime | None], str] = shown
-) -> Iterator[tuple[str, ...]]:
+def _history_rows(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
     for row in rows:
-        began = show(row.started_at) if row.status != RunStatus.MISSED else "-"
+        began = shown(row.started_at) if row.status != RunStatus.MISSED else "-"
         took = f"{row.duration:.1f} s" if row.duration is not None else "-"
-        slot = show(row.scheduled_at) if row.slot_host is not None else "-"
+        slot = shown(row.scheduled_at) if row.slot_host is not None else "-"
         yield str(row.run_id)[:8], row.name, slot, row.status, row.host or "-", began, took
 
 
@@ -232,8 +214,9 @@ def _with_why(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
 
 @click.command("show")
 @click.argument("run")
+@utc_option
 @json_option
-def show(*, run: str, as_json: bool) -> None:
+def show_run(*, run: str, as_json: bool) -> None:
     """Show one run with its unit, and every attempt at its slot.
 
     Its log lines are shown if it ran on this host.
@@ -260,7 +243,7 @@ def show(*, run: str, as_json: bool) -> None:
         click.echo(f"{'unit':14} {unit}")
     if len(attempts) > 1:
         click.echo("every attempt at this slot:")
-        show_list((*HISTORY_COLUMNS, "TRIGGER"), _attempt_rows(attempts), map(_attempt_note, attempts))
+        show_table((*HISTORY_COLUMNS, "TRIGGER", "WHY"), _attempt_rows(attempts), text=True)
     if row.invocation_id and not here:
         command = f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}"
         click.echo(f"its log lines, on {row.host}: {command}")
@@ -270,7 +253,7 @@ def show(*, run: str, as_json: bool) -> None:
 
 def _attempt_rows(attempts: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
     for attempt, cells in zip(attempts, _history_rows(attempts), strict=True):
-        yield *cells, attempt.trigger
+        yield *cells, attempt.trigger, _attempt_note(attempt)
 
 
 def _attempt_note(attempt: RunRow) -> str:
@@ -279,4 +262,4 @@ def _attempt_note(attempt: RunRow) -> str:
     return "; ".join(filter(None, (_why(attempt), invocation)))
 
 
-COMMANDS = (status_command, history_command, show)
+COMMANDS = (status_command, history_command, show_run)

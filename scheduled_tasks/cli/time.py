@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from scheduled_tasks.cli.options import clock_and_job, instant, json_option, require_known, start_option
+from scheduled_tasks.cli.screens.local_times import utc_option
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.instants import iso8601, rfc3339, shown_locally
@@ -67,6 +68,7 @@ def load_jobs(which: str | None = None) -> list[ScheduledJob]:
 @click.option("--date", "once", is_flag=True, help="A date trigger: run_date=…")
 @click.option("--crontab", metavar="LINE", help='Five crontab fields, as cron reads them: "11 7 * * 4" is a Thursday.')
 @start_option
+@utc_option
 @json_option
 def explain(*, start: datetime, as_json: bool, timezone: str | None, **words: Any) -> None:
     """Explain a schedule: its systemd lines and next runs.
@@ -172,6 +174,7 @@ def merged(
 @click.option("--from", "start", callback=instant, metavar="T", default="now", help="Runs after this instant.")
 @click.option("--until", callback=instant, metavar="T", help="Runs until this instant, inclusive.")
 @click.option("--limit", type=click.IntRange(min=1), help="Maximum number of runs; default: 20 without --until.")
+@utc_option
 @json_option
 def next_runs(*, which: str | None, start: datetime, until: datetime | None, limit: int | None, as_json: bool) -> None:
     """Show the next runs of all clocks, one clock or one job."""
@@ -193,6 +196,7 @@ def next_runs(*, which: str | None, start: datetime, until: datetime | None, lim
 @click.command()
 @start_option
 @click.option("--days", type=click.IntRange(min=1), default=366, help="How many days to look ahead.")
+@utc_option
 @json_option
 def lint(*, start: datetime, days: int, as_json: bool) -> None:
     """Warn about surprises in schedules.

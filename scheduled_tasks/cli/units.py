@@ -11,7 +11,8 @@ import click
 from scheduled_tasks import schedule
 from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
-from scheduled_tasks.cli.output import show_json, show_table
+from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.clock import Job
 from scheduled_tasks.operate import host_pauses
 from scheduled_tasks.project import configured_host, enabled_clocks
@@ -61,6 +62,7 @@ def list_jobs(*, as_json: bool) -> None:
     show_table(
         ("JOB", "TASK", "DUE", "DESCRIPTION"),
         ((f"{clock.name}/{job.id}", job.task, due(job, active_pauses), job.description) for clock, job in jobs),
+        text=True,
     )
 
 

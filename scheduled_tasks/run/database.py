@@ -47,12 +47,16 @@ def database_url() -> str:
     """The URL of PostgreSQL: the setting `database_url`, otherwise an undeployed project's embedded server.
 
     Raises:
-        ConfigurationError: a deployed configuration without the setting.
+        ConfigurationError: a deployed configuration or a service without the setting, or with one for root only.
     """
-    if url := settings.setting("database_url", ""):
-        return url
+    try:
+        if url := settings.setting("database_url", ""):
+            return url
+    except PermissionError as error:
+        instead = "run this as root, or set DATABASE_URL to a URL of your own"
+        raise ConfigurationError(f"{error.filename}: permission denied: {instead}") from None
     configuration = settings.load()
-    if configuration.deployed:
+    if not configuration.sets_up:
         raise ConfigurationError(
             "no database is configured: give the service a credential database_url, or set DATABASE_URL"
         )
@@ -132,7 +136,7 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
             cursor = _connection.execute(statement, {**values, **patience})
             return cursor.fetchall() if cursor.description else []
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedObject):
-        if settings.load().deployed or not retry:
+        if not settings.load().sets_up or not retry:
             raise SchemaMissingError from None
         set_up()
         return execute(statement, values, retry=False)
@@ -190,7 +194,7 @@ def open_connection(name: str) -> Connection:
     try:
         return connect(url, name=name)
     except ServiceUnavailableError:
-        if settings.setting("database_url", "") or settings.load().deployed:
+        if settings.setting("database_url", "") or not settings.load().sets_up:
             raise
         set_up()  # the embedded server is not running: the machine was restarted
         return connect(database_url(), name=name)

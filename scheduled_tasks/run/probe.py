@@ -11,7 +11,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,8 +27,7 @@ def probe(tasks: Iterable[str]) -> dict[str, str]:
 
     Returns:
         `failed`, the step, `problem`, the reason, and `addresses`, those that PostgreSQL may have; or `address`, that
-        of PostgreSQL ("" for a Unix socket), and `role`, the one that logged in. Nothing for a project that is not
-        deployed and has no database configured: a run sets its own up on first use.
+        of PostgreSQL ("" for a Unix socket), and `role`, the one that logged in.
     """
     done, url = 0, ""
     try:
@@ -44,9 +43,7 @@ def probe(tasks: Iterable[str]) -> dict[str, str]:
         for task in tasks:
             find_task(task, configuration.require("domains"), factory)
         done = 2
-        if not url and not configuration.deployed:
-            return {}
-        with database.connect(url or database.database_url(), name="run-task --probe") as connection:
+        with database.connect(_required(url), name="run-task --probe") as connection:
             [(role,)] = connection.execute("SELECT session_user::text").fetchall()
             address = connection.info.hostaddr if not connection.info.host.startswith("/") else ""
             return {"address": address, "role": role}
@@ -55,6 +52,13 @@ def probe(tasks: Iterable[str]) -> dict[str, str]:
     except Exception as error:  # noqa: BLE001 - whatever a project's module raises is the answer
         problem = f"{type(error).__name__}: {error}"
     return {"failed": STEPS[done], "problem": problem, "addresses": " ".join(_addresses(url))}
+
+
+def _required(url: str) -> str:
+    """The configured URL; outside of a service, a run of an undeployed project would set up its own database."""
+    if not url:
+        raise ConfigurationError("no database is configured")
+    return url
 
 
 def _addresses(url: str) -> list[str]:

@@ -1,9 +1,10 @@
 """Settings and the project's configuration.
 
-A setting comes from the environment, then from `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`), then from the
-configuration file: the one that `$SCHEDULED_TASKS_CONFIG` names, otherwise the nearest pyproject.toml with a
-`[tool.scheduled_tasks]` table, otherwise /etc/scheduled-tasks/config.toml, which a deployed release uses at once. A
-project is deployed if its configuration isn't in a pyproject.toml; then nothing is set up on first use.
+A setting comes from the environment, then from the services' credentials (`$CREDENTIALS_DIRECTORY`, which systemd sets
+for `LoadCredential=`; by hand the files that a service would get), then from the configuration file: the one that
+`$SCHEDULED_TASKS_CONFIG` names, otherwise the nearest pyproject.toml with a `[tool.scheduled_tasks]` table, otherwise
+/etc/scheduled-tasks/config.toml, which a deployed release uses at once. A project is deployed if its configuration
+isn't in a pyproject.toml; then nothing is set up on first use, nor in a service.
 """
 
 from __future__ import annotations
@@ -70,6 +71,11 @@ class Settings(NamedTuple):  # not a dataclass: each of those costs a run 0.3 ms
     deployed: bool
 
     @property
+    def credentials_folder(self) -> Path:
+        """The folder of the files that become the services' credentials."""
+        return Path(self.values.get("credentials_folder") or self.path.parent / "credentials")
+
+    @property
     def state_directory(self) -> Path:
         """The folder in which an undeployed project has its embedded PostgreSQL."""
         return self.path.parent / ".scheduled-tasks"
@@ -93,6 +99,11 @@ class Settings(NamedTuple):  # not a dataclass: each of those costs a run 0.3 ms
         if value := self.get(key):
             return value
         raise ConfigurationError(f"{self.path}: {key} is not set: write {key} = … ({KEYS[key]})")
+
+    @property
+    def sets_up(self) -> bool:
+        """Whether a run can use an embedded PostgreSQL and set it up: in a project's folder, and never in a service."""
+        return not self.deployed and service_folder() is None
 
     @property
     def release(self) -> str:
@@ -204,8 +215,17 @@ def _is_private(status: os.stat_result) -> bool:
     return group.gr_name == owner and set(group.gr_mem) <= {owner}
 
 
+def service_folder() -> Path | None:
+    """The folder that systemd gives this job (`StateDirectory=` of its unit); None outside of a job's service."""
+    folders = os.environ.get("STATE_DIRECTORY", "").split(":")
+    return next((Path(folder) for folder in folders if "/scheduled-tasks/results/" in folder), None)
+
+
 def setting(name: str, default: str | None = None) -> str:
     """A setting for a task or the runner: from the environment, a credential, or the file's `[settings]` table.
+
+    By hand, without `$CREDENTIALS_DIRECTORY`, a configured credential is read where the services get it from, so that a
+    command in a project's folder uses the same database as its jobs.
 
     Args:
         name: in lower case, which is the name of the credential's file; the environment variable has the same name in
@@ -214,10 +234,14 @@ def setting(name: str, default: str | None = None) -> str:
 
     Raises:
         ConfigurationError: it is unset and has no default.
+        PermissionError: it is in a credential that this user can't read.
     """
     if value := os.environ.get(name.upper()):
         return value
-    if directory := os.environ.get("CREDENTIALS_DIRECTORY"):
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory and name.lower() in load().values.get("credentials", ()):
+        directory = str(load().credentials_folder)
+    if directory:
         credential = Path(directory, name.lower())
         if credential.is_file():
             return credential.read_text().rstrip("\n")

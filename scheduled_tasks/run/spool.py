@@ -8,8 +8,6 @@ checkout; on a deployed host it has no such folder.
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled_tasks import files
@@ -17,6 +15,8 @@ from scheduled_tasks.instants import iso8601
 from scheduled_tasks.run import record, settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scheduled_tasks.run.current import Run
 
 
@@ -42,8 +42,7 @@ def keep(run: Run, result: record.Result) -> bool:
 
 
 def _folder() -> Path | None:
-    for folder in os.environ.get("STATE_DIRECTORY", "").split(":"):
-        if "/scheduled-tasks/results/" in folder:
-            return Path(folder)
+    if folder := settings.service_folder():
+        return folder
     configuration = settings.load()
     return None if configuration.deployed else configuration.state_directory / "results"

@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,14 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def call(scripts: Path, database_url: str) -> Command:
-    def call(name: str, *arguments: str, cwd: Path, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": f"{scripts}:/usr/bin:/bin", "HOME": os.environ["HOME"], "DATABASE_URL": database_url}
+    def call(
+        name: str, *arguments: str, cwd: Path, exit_code: int = 0, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        plain = {"PATH": f"{scripts}:/usr/bin:/bin", "HOME": os.environ["HOME"], "DATABASE_URL": database_url}
         command = [str(scripts / name), *arguments]
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=cwd, env=plain | dict(environment or {}), capture_output=True, text=True, check=False
+        )
         assert done.returncode == exit_code, done.stderr + done.stdout
         return done
 
@@ -122,6 +127,68 @@ def test_init_writes_a_configuration_that_works(
     again = call("clocks", "init", "--timezone", "Europe/Paris", cwd=project, exit_code=78)
     assert "already" in again.stderr
     assert not (project / package / "domains").exists()
+
+
+def test_init_makes_a_project_in_an_empty_folder_and_git_leaves_its_database_and_secrets_out(
+    call: Command, tmp_path: Path
+) -> None:
+    assert "--package" in call("clocks", "init", "--timezone", "UTC", cwd=tmp_path, exit_code=64).stderr
+    assert "not the name of a package" in call(
+        "clocks", "init", "--timezone", "UTC", "--package", "web-shop", cwd=tmp_path, exit_code=64
+    ).stderr  # fmt: skip
+    call("clocks", "init", "--timezone", "UTC", "--package", "web_shop", cwd=tmp_path)
+    call("run-task", "example.say_hello", cwd=tmp_path)
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "wheels"]
+    subprocess.run(build, cwd=tmp_path, check=True, capture_output=True)
+    with zipfile.ZipFile(tmp_path / "wheels/web_shop-0.1.0-py3-none-any.whl") as wheel:
+        assert {"web_shop/tasks/example.py", "web_shop/clocks/example.py"} <= set(wheel.namelist())
+        assert b"Requires-Dist: scheduled-tasks" in wheel.read("web_shop-0.1.0.dist-info/METADATA")
+    for secret in (".scheduled-tasks/postgresql", "credentials/database_url", ".venv/bin"):
+        (tmp_path / secret).parent.mkdir(exist_ok=True)
+        (tmp_path / secret).touch()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    listed = subprocess.run(
+        ["git", "status", "--porcelain", "-uall"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    untracked = {line.split()[1].split("/")[0] for line in listed.stdout.splitlines()}
+    assert untracked == {".gitignore", "pyproject.toml", "web_shop", "wheels"}
+
+
+def test_init_adds_what_an_existing_gitignore_lacks(call: Command, tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("*.log\n/credentials")
+    call("clocks", "init", "--timezone", "UTC", "--package", "shop", cwd=tmp_path)
+    ignored = (tmp_path / ".gitignore").read_text()
+    assert ignored == "*.log\n/credentials\n# the embedded PostgreSQL\n/.scheduled-tasks/\n"
+
+
+@pytest.mark.parametrize("command", [("check",), ("plan",), ("plan", "--root", "image"), ("apply", "--root", "image")])
+def test_jobs_without_a_database_are_refused_with_what_to_write(
+    call: Command, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    call("clocks", "init", "--timezone", "UTC", "--package", "shop", cwd=tmp_path)
+    file = tmp_path / "credentials/database_url"
+    if "--root" not in command:
+        done = call("clocks", *command, cwd=tmp_path, exit_code=65)
+        assert f"the jobs have no database: write the URL of a PostgreSQL into {file}" in done.stdout + done.stderr
+    pyproject = tmp_path / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace("credentials =", "# credentials ="))
+    done = call("clocks", *command, cwd=tmp_path, exit_code=65)
+    assert f'write credentials = ["database_url"] into {pyproject}, and ' in done.stdout + done.stderr
+    assert not (tmp_path / ".scheduled-tasks").exists()
+    assert not (tmp_path / "image").exists()
+
+
+def test_a_service_sets_up_no_database(call: Command, tmp_path: Path) -> None:
+    call("clocks", "init", "--timezone", "UTC", "--package", "shop", cwd=tmp_path)
+    service = {"DATABASE_URL": "", "STATE_DIRECTORY": "/var/lib/scheduled-tasks/results/clock-example-say_hello"}
+    failed = call("run-task", "example.say_hello", cwd=tmp_path, exit_code=78, environment=service)
+    assert "no database is configured: give the service a credential database_url" in lines(failed)[-1]["reason"]
+    assert failed.stderr.count("\n") <= 1
+    assert not (tmp_path / ".scheduled-tasks").exists()
+    assert (
+        '"failed": "database"'
+        in call("run-task", "--probe", "example.say_hello", cwd=tmp_path, environment=service).stdout
+    )
 
 
 def test_the_bakerys_clock_moves_in_and_its_task_runs_in_flask(call: Command, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def _load() -> None:
     from datetime import datetime
 
     import scheduled_tasks
-    from scheduled_tasks.cli import output
+    from scheduled_tasks.cli.screens import tables
     from scheduled_tasks.render import units
 
     prefix = "scheduled_tasks."
@@ -100,7 +100,7 @@ def _load() -> None:
     for template in units.Template:
         units._environment().get_template(template.value)
     with contextlib.redirect_stdout(io.StringIO()):
-        output.show_table(("A",), [("table",)])
+        tables.show_table(("A",), [("table",)])
     datetime.strptime("2026", "%Y")  # noqa: DTZ007 - imports a module
 
 

@@ -162,7 +162,7 @@ def test_ten_thousand_jobs_are_merged_in_order() -> None:
 
 @pytest.mark.usefixtures("jobs")
 def test_lint_gives_exact_dates() -> None:
-    done = run(lint, "--json", "--from", "2026-11-23")
+    done = run(lint, "--json", "--from", "2026-11-23T00:00Z")
     assert [(warning["kind"], warning["jobs"], warning["at"]) for warning in json.loads(done.output)] == [
         ("overlap", ["day/mail"], ["2026-11-23T00:30:00Z"]),
         ("gap", ["night/copy"], ["2027-03-28T01:30:00Z"]),

@@ -189,3 +189,29 @@ def test_a_removed_folder_has_no_project(project: Path) -> None:
     shutil.rmtree(project.parent)
     with pytest.raises(ConfigurationError, match=r"^no configuration: "):
         settings.load()
+
+
+def test_by_hand_a_configured_credential_is_read_where_the_services_get_it_from(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = project.parent / "credentials"
+    credentials.mkdir()
+    (credentials / "algolia_api_key").write_text("of the credential\n")
+    assert settings.setting("algolia_api_key") == "of the file"  # the configuration names no credential
+    project.write_text('[tool.scheduled_tasks]\ncredentials = ["algolia_api_key"]\n')
+    settings.load.cache_clear()
+    assert settings.setting("algolia_api_key") == "of the credential"
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(project.parent))  # a service reads its own alone
+    assert settings.setting("algolia_api_key", "") == ""
+
+
+@pytest.mark.parametrize(
+    ("folder", "sets_up"),
+    [("", True), ("/var/lib/jenkins", True), ("/var/lib/scheduled-tasks/results/clock-night-expire", False)],
+    ids=["by hand", "in another service", "in a job's service"],
+)
+def test_a_projects_folder_is_set_up_on_first_use_but_never_in_a_service(
+    project: Path, monkeypatch: pytest.MonkeyPatch, folder: str, *, sets_up: bool
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", folder)
+    assert settings.load().sets_up == sets_up

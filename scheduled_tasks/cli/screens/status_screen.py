@@ -1,0 +1,108 @@
+"""The screen of `clocks status`: first what is wrong, with its reason and the command that shows more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scheduled_tasks.cli.screens.local_times import LocalTimes
+from scheduled_tasks.cli.screens.quantities import counted
+from scheduled_tasks.cli.screens.styles import Line, Part, Style, Styled
+from scheduled_tasks.cli.screens.tables import shortened, table_lines, wrapped
+from scheduled_tasks.operate import status
+from scheduled_tasks.run.status import RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scheduled_tasks.operate.slots import Pause
+    from scheduled_tasks.operate.status import Failure, HostStatus, JobStatus
+
+COLUMNS = ("JOB", "STATE", "LAST", "NEXT")
+STYLES = {"bad": Style.BAD, "ok": Style.GOOD, "running": Style.GOOD}  # by the first word of a state
+ID_LENGTH = 8  # characters of a run's ID that a screen shows: enough for `clocks show`
+
+
+def status_lines(
+    jobs: Sequence[JobStatus],
+    *,
+    alerts: Sequence[str],
+    pauses: Sequence[Pause],
+    times: LocalTimes,
+    columns: int,
+) -> Iterator[Line]:
+    """The lines of the screen.
+
+    Args:
+        jobs: what to show.
+        alerts: what is wrong besides the jobs: faults, dead hosts.
+        pauses: the pauses of these jobs.
+        times: how instants are written.
+        columns: the width of the terminal.
+    """
+    yield _summary(jobs, times)
+    for alert in alerts:
+        yield from ([Styled(line, Style.BAD)] for line in wrapped(alert, columns, ""))
+    if jobs:
+        yield []
+        ordered = sorted(jobs, key=lambda job: not job.is_bad)
+        rows = ([*_cells(job, times), "\n".join(_notes(job, times, columns))] for job in ordered)
+        yield from table_lines((*COLUMNS, ""), rows, columns_of_terminal=columns, text=True)
+    if pauses:
+        yield []
+        for pause in pauses:
+            yield from ([line] for line in wrapped(f"paused: {pause_sentence(pause, times)}", columns, ""))
+
+
+def _summary(jobs: Sequence[JobStatus], times: LocalTimes) -> list[Part]:
+    numbers = status.totals(jobs)
+    bad = Styled(f"{numbers['bad']} bad", Style.BAD if numbers["bad"] else Style.GOOD)
+    rest = f", {numbers['running']} running, {numbers['paused']} paused"
+    at = f"   {times.now_sentence()}"
+    return [f"{counted(numbers['jobs'], 'job')}: ", bad, rest, Styled(at, Style.QUIET)]
+
+
+def _cells(job: JobStatus, times: LocalTimes) -> list[Part]:
+    following = "-" if job.paused_in_file or job.paused else times.both(job.next_run)
+    style = STYLES.get(job.state.partition(",")[0], Style.WARNING)
+    return [f"{job.clock}/{job.job}", Styled(job.state, style), times.both(job.last_at), following]
+
+
+def _notes(job: JobStatus, times: LocalTimes, columns: int) -> Iterator[str]:
+    for failure in job.failures:
+        yield shortened(failure_sentence(failure, times), columns)
+        yield f"clocks show {failure.run_id[:ID_LENGTH]}"
+    yield from other_notes(job)
+
+
+def failure_sentence(failure: Failure, times: LocalTimes | None = None) -> str:
+    """Why a job is bad: failed on app1, 5 bad in a row since 02:00, 4 h ago: HTTPError: …."""
+    where = f" on {failure.host}" if failure.host else ""
+    more = " or more" if failure.streak == status.MAX_STREAK else ""
+    times_bad = f", {failure.streak}{more} bad in a row" if failure.streak > 1 else ""
+    since = f" since {times.both(failure.since)}" if times_bad and times else ""
+    reason = failure.reason.partition("\n")[0]
+    return f"{failure.status}{where}{times_bad}{since}{': ' if reason else ''}{reason}"
+
+
+def other_notes(job: JobStatus) -> Iterator[str]:
+    """What explains the state of a job besides its failures."""
+    if job.last == RunStatus.SKIPPED and not job.paused:
+        yield f"skipped: {job.reason}".partition("\n")[0]
+    if job.by_hand:
+        yield f"last run by hand: {job.last}"
+    if job.paused_in_file:
+        yield "paused in its clock file"
+    for pause in job.paused:
+        on = f" on {pause.scope.host}" if pause.scope.host else ""
+        yield f"paused{on} by {pause.by}: {pause.reason}".partition("\n")[0]
+
+
+def dead_host(host: HostStatus, heartbeat: str) -> str:
+    """The sentence about a host whose watch is silent; `heartbeat` is when it was last heard."""
+    return f"no heartbeat from {host.host} since {heartbeat}; it has {counted(host.jobs, 'job')}"
+
+
+def pause_sentence(pause: Pause, times: LocalTimes) -> str:
+    """What is paused, since and until when, by whom and why."""
+    until = f" until {times.both(pause.until)}" if pause.until else ""
+    return f"{pause.scope} since {times.both(pause.at)}{until} by {pause.by}: {pause.reason}"
