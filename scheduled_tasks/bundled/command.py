@@ -10,6 +10,7 @@ import os
 import pwd
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import IO
 
@@ -19,13 +20,20 @@ from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 logger = logging.getLogger(__name__)
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+LAST_LINES = 20  # of standard error, in which to look for what the sandbox denied
 KILL_DELAY = 5  # seconds from SIGTERM to SIGKILL when the run is stopped
 
 
 class CommandFailedError(ScheduledTasksError):
-    """A command ended with an exit status other than 0."""
+    """A command ended with an exit status other than 0.
 
-    def __init__(self, command: str, status: int) -> None:
+    Attributes:
+        status: its exit status; -N for signal N.
+        stderr: the last lines that it wrote to standard error.
+    """
+
+    def __init__(self, command: str, status: int, stderr: str = "") -> None:
+        self.status, self.stderr = status, stderr
         self.exit_code = status if status > 0 else 128 - status  # subprocess returns -N for signal N
         how = f"exited with status {status}" if status > 0 else f"was killed by signal {-status}"
         super().__init__(f"{command} {how}")
@@ -63,9 +71,10 @@ def run(
         raise ConfigurationError(f"{argv[0] if argv else 'an empty argv'} can't be started: {error}") from error
     assert process.stdin is not None  # noqa: S101 - it is PIPE
     writer = threading.Thread(target=_feed, args=(process.stdin, stdin.encode()), daemon=True)
+    last: deque[str] = deque(maxlen=LAST_LINES)
     readers = [
-        threading.Thread(target=_log, args=(stream, name), daemon=True)
-        for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr"))
+        threading.Thread(target=_log, args=(process.stdout, "stdout", deque(maxlen=0)), daemon=True),
+        threading.Thread(target=_log, args=(process.stderr, "stderr", last), daemon=True),
     ]
     for thread in (writer, *readers):
         thread.start()
@@ -77,7 +86,7 @@ def run(
         if process.poll() is None:
             _end(process)
     if status:
-        raise CommandFailedError(argv[0], status)
+        raise CommandFailedError(argv[0], status, "\n".join(last))
 
 
 def _cron_environment() -> dict[str, str]:
@@ -87,6 +96,8 @@ def _cron_environment() -> dict[str, str]:
         name, home = user.pw_name, user.pw_dir
     except KeyError:
         name, home = str(os.getuid()), "/"
+    if home == "/" or not os.path.isdir(home):  # noqa: PTH112 - a user that systemd makes has no home, but its job has
+        home = os.environ.get("HOME", home)
     return {"HOME": home, "LOGNAME": name, "USER": name, "SHELL": "/bin/sh", "PATH": PATH}
 
 
@@ -98,10 +109,12 @@ def _feed(stream: IO[bytes], text: bytes) -> None:
         return  # a command need not read all of its input
 
 
-def _log(stream: IO[bytes] | None, name: str) -> None:
+def _log(stream: IO[bytes] | None, name: str, last: deque[str]) -> None:
     assert stream is not None  # noqa: S101 - it is PIPE
     for line in stream:
-        logger.info("%s", line.decode(errors="replace").rstrip("\n"), extra={"stream": name})
+        text = line.decode(errors="replace").rstrip("\n")
+        last.append(text)
+        logger.info("%s", text, extra={"stream": name})
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -27,8 +27,8 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "time": ("explain", "next", "lint"),
     "features": ("features",),
     "database": ("migrate", "prune-runs", "demo", "setup"),
-    "imports": ("import",),
-    "export": ("export",),
+    "logs": ("logs",),
+    "move": ("import", "export"),
     "init": ("init",),
     "dev": ("dev",),
 }

@@ -145,6 +145,8 @@ def run_once(clock: ClockSpec, job: Job, at: datetime | None = None) -> int:
     `at` is its nominal time, even if that slot has already run; by default it is the last occurrence that was due.
     """
     command = [sys.executable, "-P", "-m", "scheduled_tasks.run.main", job.task, "--clock", clock.name, "--job", job.id]
+    if sys.stdout.isatty():
+        command.append("--readable")
     if job.args is not None:
         command.append(f"--args={json.dumps(job.args)}")
     if job.kwargs:

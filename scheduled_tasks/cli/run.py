@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.cli.common import require_root
+from scheduled_tasks.cli.logs import printer
 from scheduled_tasks.cli.options import json_option, one_job, past_instant, require_known
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.cli.screens.local_times import utc_option
@@ -79,7 +80,8 @@ def _must_be_slot(job: DeployedJob, at: datetime) -> None:
 @click.option("--at", callback=past_instant, metavar="SLOT", help="Run it for this nominal time.")
 @click.option("--force", is_flag=True, help="Run even if it is paused.")
 @utc_option
-def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
+@json_option
+def run(*, which: str, wait: bool, at: datetime | None, force: bool, as_json: bool) -> None:
     """Start a job's unit now on this host.
 
     Needs root.
@@ -91,8 +93,11 @@ def run(*, which: str, wait: bool, at: datetime | None, force: bool) -> None:
     if at:
         _must_be_slot(job, at)
     unit = names.service_name(job.clock, job.job)
-    code = run_now.run(names.Places(), unit, at=at, force=force, wait=wait, say=click.echo)
-    if not wait:
+    say = printer(as_json=as_json)
+    code = run_now.run(names.Places(), unit, at=at, force=force, wait=wait, say=say)
+    if as_json and not wait:
+        show_json({"started": unit})
+    elif not wait:
         click.echo(f"started {unit}")
     sys.exit(code)
 
@@ -157,7 +162,8 @@ def _run_slot(job: DeployedJob, at: datetime, *, force: bool, quiet: bool) -> in
     if quiet:
         return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force)
     click.echo(f"{job.clock}/{job.job} {shown(at)}", err=True)
-    return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force, say=click.echo)
+    say = printer(as_json=False)
+    return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force, say=say)
 
 
 COMMANDS = (run, backfill)

@@ -221,7 +221,8 @@ def show_run(*, run: str, as_json: bool) -> None:
 
     Its log lines are shown if it ran on this host.
     """
-    from scheduled_tasks.operate import run_now
+    from scheduled_tasks.cli.logs import printer
+    from scheduled_tasks.deploy import log_entries
     from scheduled_tasks.render import names
 
     with open_database() as database:
@@ -229,11 +230,11 @@ def show_run(*, run: str, as_json: bool) -> None:
         attempts = history.attempts(database, row)
     unit = names.service_name(row.clock, row.job) if row.clock and row.job else ""
     here = row.host == socket.gethostname()
-    entries = run_now.journal(row.invocation_id.hex) if row.invocation_id and here else []
-    lines = [entry["MESSAGE"] for entry in entries]
+    matches = log_entries.of_invocations(row.invocation_id.hex) if row.invocation_id and here else ()
+    entries = list(log_entries.read(matches)) if matches else []
     if as_json:
         listed = [attempt._asdict() for attempt in attempts]
-        show_json({**row._asdict(), "unit": unit, "log_lines": lines, "attempts": listed})
+        show_json({**row._asdict(), "unit": unit, "log_lines": [entry.json for entry in entries], "attempts": listed})
         return
     for key, value in row._asdict().items():
         if value not in {None, ""}:
@@ -247,8 +248,9 @@ def show_run(*, run: str, as_json: bool) -> None:
     if row.invocation_id and not here:
         command = f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}"
         click.echo(f"its log lines, on {row.host}: {command}")
-    for line in lines:
-        click.echo(line)
+    say = printer(as_json=False)
+    for entry in entries:
+        say(entry)
 
 
 def _attempt_rows(attempts: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:

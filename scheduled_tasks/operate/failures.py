@@ -5,11 +5,13 @@ A failed service leaves the note (render/failure_note.py), because a run that wa
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from scheduled_tasks import sandbox_advice
 from scheduled_tasks.deploy import systemd
 from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.run.nominal import nominal_time
@@ -77,7 +79,8 @@ class Failure:
         if self.result in MESSAGES:
             return MESSAGES[self.result]
         if self.code in SIGNALLED:
-            return f"killed by SIG{self.status}"
+            number = getattr(signal, f"SIG{self.status}", 0)
+            return "; ".join(filter(None, (f"killed by SIG{self.status}", sandbox_advice.of_signal(number))))
         return f"its process exited with code {self.status} and recorded no result"
 
     @property

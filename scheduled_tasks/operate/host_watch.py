@@ -270,5 +270,5 @@ def remove_state(places: Places, *, has_database: bool) -> None:
     if has_database and any(path for pattern in PENDING for path in state.glob(pattern)):
         return
     if not read_machine_state(places, UnitSet()).running:
-        for folder in (state, places.private_state):
+        for folder in (state, places.private_state, *places.caches):
             shutil.rmtree(folder, ignore_errors=True)

@@ -6,13 +6,13 @@ report. Needs root, as every start of a service does.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime
 
-from scheduled_tasks.deploy import start_requests, systemd
+from scheduled_tasks.deploy import log_entries, start_requests, systemd
+from scheduled_tasks.deploy.log_entries import LogEntry
 from scheduled_tasks.deploy.start_requests import StartError
 from scheduled_tasks.render.names import Places
 
@@ -31,7 +31,7 @@ def run(  # noqa: PLR0913 - the facts of a start
     trigger: str = "manual",
     force: bool = False,
     wait: bool = True,
-    say: Callable[[str], None] = lambda _line: None,
+    say: Callable[[LogEntry], None] = lambda _entry: None,
 ) -> int:
     """Start a service, wait for its end and return its exit code; without `wait`, return 0 once it has started.
 
@@ -56,33 +56,24 @@ def run(  # noqa: PLR0913 - the facts of a start
             start_requests.remove(places, unit)
 
 
-def _follow(unit: str, say: Callable[[str], None]) -> int:
-    """Print the log lines of all attempts as they come, until the last one has ended; return its exit code."""
-    cursors: dict[str, str] = {}
+def _follow(unit: str, say: Callable[[LogEntry], None]) -> int:
+    """Show the log lines of all attempts as they come, until the last one has ended; return its exit code."""
+    invocations: list[str] = []
+    after: list[str] = []
     while True:
         [now] = systemd.show(PROPERTIES, unit)
         over = not systemd.is_busy(now)
-        if over:
-            namespace = [f"--namespace={now['LogNamespace']}"] if now.get("LogNamespace") else []
-            subprocess.run(["journalctl", "--sync", *namespace], check=False, capture_output=True)
-        invocation = now["InvocationID"]
-        after = [f"--after-cursor={cursors[invocation]}"] if invocation in cursors else []
-        for entry in journal(invocation, *after):
-            cursors[invocation] = entry["__CURSOR"]
-            say(entry["MESSAGE"])
+        if now["InvocationID"] not in invocations:
+            invocations.append(now["InvocationID"])
+        for namespace in {"", now.get("LogNamespace", "")} if over else ():
+            journal = [f"--namespace={namespace}"] if namespace else []
+            subprocess.run(["journalctl", "--sync", *journal], check=False, capture_output=True)
+        for entry in log_entries.read(log_entries.of_invocations(*invocations), *after):
+            after = [f"--after-cursor={entry.cursor}"]
+            say(entry)
         if over:
             return exit_code(now)
         time.sleep(POLL_INTERVAL)
-
-
-def journal(invocation: str, *options: str) -> list[dict[str, str]]:
-    """The log lines of one invocation of a service, oldest first."""
-    match = f"_SYSTEMD_INVOCATION_ID={invocation.replace('-', '')}"
-    # A clock can have its own journal (log_namespace).
-    command = ["journalctl", "--namespace=*", "--output=json", "--all", "--no-pager", "--quiet", *options, match]
-    printed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    entries = [json.loads(line) for line in printed.splitlines()]
-    return [entry for entry in entries if isinstance(entry.get("MESSAGE"), str)]
 
 
 def exit_code(unit: dict[str, str]) -> int:

@@ -15,7 +15,9 @@ class Relaxation(NamedTuple):
 
 RELAXATIONS = {
     "jit": Relaxation(
-        ("MemoryDenyWriteExecute=no",), "code generated at run time: PyPy, numba, a browser's JavaScript", 0.1
+        ("MemoryDenyWriteExecute=no",),
+        "code made at run time: PyPy, numba, node, java, a browser's JavaScript",
+        0.1,
     ),
     "processes": Relaxation(
         ("ProtectProc=default", "ProcSubset=all"), "looks at other processes and /proc: psutil", 0.2

@@ -28,6 +28,9 @@ ALERT = "clock-alert@.service"
 ALERT_DROP_IN = "clock-alert@.service.d/30-alert.conf"
 OWN_SERVICES = (WATCH, FAILED, ALERT)
 
+# Each job's own home, below /var/lib, and its cache, below /var/cache; %N is its unit's name.
+JOB_HOME, JOB_CACHE = "scheduled-tasks/home/%N", "scheduled-tasks/cache/%N"
+
 # The jobs manifest; not a unit, and no link leads to it.
 JOBS = "jobs.json"
 # The name of a pause of all clocks; no clock has it, since it has a dash.
@@ -176,6 +179,12 @@ class Places:
     def private_state(self) -> Path:
         """Where systemd keeps the part of `state` that belongs to dynamic users."""
         return self.state.parent / "private" / self.state.name
+
+    @property
+    def caches(self) -> tuple[Path, ...]:
+        """The jobs' caches, and the part of them that belongs to dynamic users."""
+        cache = self.root / "var/cache"
+        return cache / self.state.name, cache / "private" / self.state.name
 
     @property
     def reports(self) -> Path:

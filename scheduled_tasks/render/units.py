@@ -158,6 +158,8 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
             host=host,
             places=host.places,
             every_clock=names.EVERY_CLOCK,
+            home=UnitText(names.JOB_HOME),
+            cache=UnitText(names.JOB_CACHE),
             slice=names.slice_name(clock.name),
             credentials=_credentials(host, host.credentials, "", clock.name),
             encrypted_credentials=_credentials(host, host.encrypted_credentials, ".cred", clock.name),

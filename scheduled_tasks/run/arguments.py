@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OPTIONS = [
     "help", "clock=", "job=", "args=", "kwargs=", "schedule=", "grace=", "timeout=", "per-host", "overlap=",
-    "on-database-error=", "at=", "force",
+    "on-database-error=", "at=", "force", "readable",
 ]  # fmt: skip
 APP = {"@": "app"}
 SCHEDULED_AT = {"@": "scheduled_at"}
@@ -27,18 +27,30 @@ CHOICES = {"--overlap": ("skip", "queue"), "--on-database-error": ("fail", "run"
 NAME = re.compile(r"[a-z0-9_]+")  # of a clock and of a job
 
 USAGE = """\
-Usage: run-task DOMAIN.TASK [--args JSON-LIST] [--kwargs JSON-OBJECT] [--clock CLOCK --job JOB]
-                [--schedule JSON-OBJECT] [--grace SECONDS] [--timeout SECONDS] [--per-host]
-                [--overlap skip|queue] [--on-database-error fail|run] [--at INSTANT] [--force]
+Usage: run-task DOMAIN.TASK [--args JSON-LIST] [--kwargs JSON-OBJECT]
+                [--clock CLOCK --job JOB] [--schedule JSON-OBJECT]
+                [--grace SECONDS] [--timeout SECONDS] [--per-host]
+                [--overlap skip|queue] [--on-database-error fail|run]
+                [--at INSTANT] [--force] [--readable]
 
-Runs one task once: checks its feature flag, makes the application's context, runs it, records the run.
-Without --args the task gets the application, if it takes one; in the JSON, {"@": "app"} stands for it.
---schedule is the job's trigger: a run that its timer starts finds its nominal time and claims that slot, so that it
-runs once on all hosts (--per-host: once on each). It is skipped if it starts more than --grace seconds late. --at names
-the nominal time; --force runs it even if it has run or the job is paused. The claim expires after --timeout. --overlap
-applies while another run of the job goes on. --on-database-error run: run even if PostgreSQL is unreachable.
-Standard output carries JSON log lines, one per line. Exit codes: 0 ended or skipped, 1 the task raised,
-64 unknown task or wrong usage, 75 PostgreSQL unreachable, 78 configuration, 128+N stopped by signal N.
+Runs one task once: checks its feature flag, makes the application's context,
+runs it, records the run.
+
+Without --args the task gets the application, if it takes one; in the JSON,
+{"@": "app"} stands for it. --schedule is the job's trigger: a run that its
+timer starts finds its nominal time and claims that slot, so that it runs once
+on all hosts (--per-host: once on each). It is skipped if it starts more than
+--grace seconds late. --at names the nominal time; --force runs it even if it
+has run or the job is paused. The claim expires after --timeout. --overlap
+applies while another run of the job goes on. --on-database-error run: run even
+if PostgreSQL is unreachable.
+
+Standard output carries JSON log lines, one per line; --readable writes them
+for people instead. Exit codes: 0 ended or skipped, 1 the task raised,
+64 unknown task or wrong usage, 75 PostgreSQL unreachable, 78 configuration,
+128+N stopped by signal N.
+
+Example: run-task booking.cancel_expired_bookings --readable
 """
 
 
@@ -50,7 +62,7 @@ class CommandLine(NamedTuple):
     """A parsed command line; None means not given.
 
     `schedule` is the job's trigger; `grace` how many seconds late a timer's run may start; `timeout` how many seconds a
-    run may take; `at` the nominal time that was requested.
+    run may take; `at` the nominal time that was requested; `readable` whether log lines are for people.
     """
 
     task: str
@@ -66,6 +78,7 @@ class CommandLine(NamedTuple):
     on_database_error: str = "fail"
     at: str = ""
     force: bool = False
+    readable: bool = False
 
 
 class Call(NamedTuple):
@@ -123,6 +136,7 @@ def parse(argv: list[str]) -> CommandLine | None:
         given.get("--on-database-error", "fail"),
         given.get("--at", ""),
         "--force" in given,
+        "--readable" in given,
     )
 
 

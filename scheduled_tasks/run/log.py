@@ -124,8 +124,7 @@ class LineFormatter(JsonFormatter):
 # The fields that the contract gives a meaning; see log_line.schema.json.
 RUN_FIELDS = frozenset({
     "timestamp", "level", "logger", "message", "type", "name", "task", "status", "run_id", "host", "clock", "job",
-    "invocation_id", "scheduled_at", "lag", "duration", "feature", "reason", "exception", "exit_code",
-    "attempt",
+    "invocation_id", "scheduled_at", "lag", "duration", "feature", "reason", "exception", "exit_code", "attempt",
 })  # fmt: skip
 
 
@@ -259,13 +258,15 @@ def _identity(descriptor: int) -> str:
 _handler: LineHandler | None = None
 
 
-def take_over_stdout(*, host: str) -> None:
+def take_over_stdout(*, host: str, formatter: logging.Formatter | None = None) -> None:
     """Reserve standard output for log lines; other output of the task and its children goes to standard error."""
     global _handler  # noqa: PLW0603 - one process has one standard output
     sys.stdout.flush()
     descriptor = os.dup(1)  # programs that the task starts don't inherit it (PEP 446)
     os.dup2(2, 1)
     _handler = LineHandler(descriptor, host=host, with_priority=writes_to_journal(descriptor))
+    if formatter is not None:
+        _handler.setFormatter(formatter)
     logging.captureWarnings(capture=True)
     threading.excepthook = _log_thread_exception
     _take_over_root()

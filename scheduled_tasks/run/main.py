@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+MAX_REASON = 1_500  # characters of an error, so that the advice after it is not cut off
+
 logger = logging.getLogger("scheduled_tasks.run")  # not __name__: the module may be __main__
 
 
@@ -52,8 +54,10 @@ def main(argv: list[str] | None = None) -> int:
     if command_line is None:
         sys.stdout.write(arguments.USAGE)
         return 0
+    if not command_line.readable and os.isatty(1):
+        sys.stderr.write("run-task: these lines are for programs; --readable writes them for people\n")
     run = Run(command_line.task, command_line.task.rpartition(".")[2], clock=command_line.clock, job=command_line.job)
-    log.take_over_stdout(host=run.host)
+    log.take_over_stdout(host=run.host, formatter=_readable(run.host) if command_line.readable else None)
     current.current = run
     try:
         configuration = settings.load()
@@ -68,15 +72,26 @@ def main(argv: list[str] | None = None) -> int:
         call = arguments.bind(task, command_line, make_app, run.scheduled_or_started_at)
         slot.find_slot(run, command_line)
     except ScheduledTasksError as error:
-        return _could_not_start(run, error)
+        return _could_not_start(run, error, readable=command_line.readable)
     return _run(run, task, call, command_line)
 
 
-def _could_not_start(run: Run, error: ScheduledTasksError) -> int:
+def _readable(host: str) -> logging.Formatter:
+    """Lines for a person, in the project's zone."""
+    from scheduled_tasks.readable_log import ReadableFormatter, in_zone
+
+    try:
+        zone = settings.load().get("timezone")
+    except ConfigurationError:  # the run will report it
+        zone = ""
+    return ReadableFormatter(log.LineFormatter(host=host), in_zone(zone))
+
+
+def _could_not_start(run: Run, error: ScheduledTasksError, *, readable: bool) -> int:
     """Report a run that can't start: a `failed` line in the log, and, at a terminal, the error on standard error."""
     ending.finish_task(run)  # the task's module may have been imported, and have started threads
     log.announce(run.name, RunStatus.FAILED, logging.ERROR, reason=str(error), exit_code=error.exit_code)
-    if not log.writes_to_journal(2):
+    if not readable and not log.writes_to_journal(2):
         sys.stderr.write(f"run-task: {masking.mask(str(error))}\n")
     return error.exit_code
 
@@ -121,7 +136,18 @@ def _outcome(run: Run, task: Callable[..., Any], call: arguments.Call, command_l
     except Stopped as error:
         return _failed(error, "")
     except BaseException as error:  # noqa: BLE001 - whatever it is, the run gets its end line
-        return _failed(error, str(error) if isinstance(error, ScheduledTasksError) else "")
+        return _failed(error, _with_advice(error, str(error) if isinstance(error, ScheduledTasksError) else ""))
+
+
+def _with_advice(error: BaseException, reason: str) -> str:
+    """The reason of a failure, with the part of the sandbox that it is likely due to."""
+    try:
+        from scheduled_tasks import sandbox_advice  # only a run that failed needs it
+
+        advice = sandbox_advice.of_error(error) if sandbox_advice.is_confined() else ""
+    except Exception:  # noqa: BLE001 - the error can be any object, and advice is never worth an end line
+        return reason
+    return f"{(reason or log.text_of(error))[:MAX_REASON]}; {advice}" if advice else reason
 
 
 def _record_start(run: Run, task: Callable[..., Any], command_line: arguments.CommandLine) -> str:

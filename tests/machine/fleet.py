@@ -38,6 +38,8 @@ credentials = ["database_url"]
 """
 TASKS = '''
 import logging
+import os
+import signal
 import time
 from contextlib import closing
 
@@ -63,6 +65,12 @@ def work(what: str) -> None:
 def fail() -> None:
     """A job that fails."""
     raise RuntimeError("no luck today")
+
+
+def die() -> None:
+    """A job that is killed."""
+    print("last words \\x1b[2J", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def last(what: str) -> None:
@@ -101,7 +109,7 @@ class Fleet:
                 path.unlink()
             (folder / "__init__.py").touch()
             for clock, text in clocks.items():
-                imports = "from scheduled_tasks import Clock\nfrom fleet.tasks.jobs import fail, last, work\n"
+                imports = "from scheduled_tasks import Clock\nfrom fleet.tasks.jobs import die, fail, last, work\n"
                 (folder / f"{clock}.py").write_text(f"{imports}scheduler = Clock(memory_max='200M')\n{text}\n")
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

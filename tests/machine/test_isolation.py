@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.documented import PAGES
 from tests.machine.rendered import OUT, Jobs, host, start, values
+from tests.machine.sandbox_rows import BY_HAND, ROWS
 from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("isolation")  # one machine for all tests
 
-WORKS = f"""echo $$ >{OUT}/pid
+HOME = "/var/lib/scheduled-tasks/home/clock-isolation-works"
+WORKS = f"""echo well >$HOME/note
+echo $$ >{OUT}/pid
 while [ ! -e {OUT}/go ]; do sleep 0.1; done
 echo well >{OUT}/ended"""
 # Perl, which every Debian has, for calls that no command makes. x86-64's numbers: ptrace 101, process_vm_readv 310.
@@ -36,6 +40,8 @@ noted(process_vm_readv => syscall(310, $pid, $here, 1, $there, 1, 0) >= 0);
 system("systemctl kill --signal=KILL clock-isolation-works.service 2>/dev/null"); noted(systemctl => $? == 0);
 noted(lock => open(my $lock, '<', '/run/scheduled-tasks/lock'));
 noted(others_lock => open(my $door, '<', '/run/scheduled-tasks/other/door'));
+noted(reads_home => reads('{HOME}/note'));
+noted(writes_home => open(my $planted, '>', '{HOME}/planted'));
 noted(kill => kill('KILL', $pid)); kill('KILL', -1);  # which succeeds even if it reaches nobody
 open(my $out, '>', '{OUT}/found') or die;
 print $out '{{' . join(',', map {{ "\\"$_\\":\\"$found{{$_}}\\"" }} sort keys %found) . '}}';
@@ -81,5 +87,30 @@ def test_jobs_of_one_user_can_end_each_other_but_not_look_inside(either_machine:
     either_machine.run("useradd", "--system", "shared")
     found, uid, result = attacked(either_machine, tmp_path, ', user="shared"')
     assert found.pop("uid") == uid
-    assert {name for name, error in found.items() if error == "worked"} == {"kill"}
+    assert {name for name, error in found.items() if error == "worked"} == {"kill", "reads_home"}
     assert result == "signal"
+
+
+def has(machine: Machine, program: str) -> bool:
+    """Whether a program is installed on the machine."""
+    return machine.run("sh", "-c", f"command -v {program}", check=False).returncode == 0
+
+
+def test_what_a_job_may_do_is_as_its_page_says(either_machine: Machine, tmp_path: Path) -> None:
+    page = PAGES["reference/sandbox.md"].split("| a job that |")[1].split("\n\n")[0]
+    assert {line.split(" | ")[0].removeprefix("| ") for line in page.splitlines()[2:]} == {*ROWS, *BY_HAND}
+    machine, jobs, expected = either_machine, Jobs("tries", ""), {}
+    for number, row in enumerate(ROWS.values()):
+        for option, code in row.expected.items() if has(machine, row.program) else ():
+            name = f"row_{number}_{len(jobs.scripts)}"
+            jobs.add(name, row.script, option)
+            expected[name] = row.script, option, code
+    prepare = "id shared || useradd --system shared; groupadd --force docker; useradd --system --groups=docker docking"
+    machine.run("sh", "-ec", f"{prepare}; install --directory --mode=777 /srv/free")
+    socket = {"ListenStream": "/run/docker.sock", "SocketMode": "0660", "SocketGroup": "docker"}
+    listen = [f"--socket-property={name}={value}" for name, value in socket.items()]
+    machine.run("systemd-run", "--quiet", "--unit=dock", *listen, "sleep", "5")
+    jobs.put_on(machine, tmp_path, host())
+    start(machine, *map(jobs.service, expected))
+    ended = {job: int(values(machine, jobs.service(job), "ExecMainStatus")[0]) for job in expected}
+    assert {job: (*expected[job][:2], code) for job, code in ended.items()} == expected

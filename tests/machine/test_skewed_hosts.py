@@ -42,7 +42,7 @@ from pathlib import Path
 
 def leave(scheduled_at: datetime) -> None:
     """Write its slot."""
-    with Path(os.environ["STATE_DIRECTORY"], "effects").open("a") as file:
+    with Path(os.environ["HOME"], "effects").open("a") as file:
         file.write(f"{scheduled_at.isoformat()}\\n")
 '''
 DROP_IN = """[Service]
@@ -68,7 +68,7 @@ def fleet() -> Iterator[Fleet]:
 
 def effects(fleet: Fleet, host: str) -> list[datetime]:
     """The slots for which a host's tasks were called."""
-    file = fleet.machines[host].root / "var/lib/scheduled-tasks/results/clock-skewed-tick/effects"
+    file = fleet.machines[host].root / "var/lib/scheduled-tasks/home/clock-skewed-tick/effects"
     return [datetime.fromisoformat(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.machine.conftest import COMMANDS
-from tests.machine.fleet import Fleet, two_machines
+from tests.machine.fleet import ETC, FOLDER, Fleet, two_machines
 from tests.machine.machine import Machine
 from tests.machine.project import FAR_HOUR
 from tests.machine.waiting import wait_for
@@ -16,6 +19,7 @@ from tests.roots import lacking, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.xdist_group("two_hosts")  # two machines for all of them
 
@@ -24,6 +28,7 @@ BEAT = 'scheduler.add_job(work, "cron", ["tick"], id="tick", second="*/5", misfi
 BY_HAND = f"""
 scheduler.add_job(work, "cron", ["by hand"], id="works", year=2100)
 scheduler.add_job(fail, "cron", id="fails", year=2100)
+scheduler.add_job(die, "cron", id="dies", year=2100)
 scheduler.add_job(work, "cron", ["day"], id="daily", hour={FAR_HOUR})
 scheduler.add_job(work, "cron", ["caught up"], id="caught_up", hour={FAR_HOUR}, catch_up_after_pause=True)
 scheduler.add_job(work, "cron", ["left out"], id="left_out", hour={FAR_HOUR})
@@ -59,7 +64,7 @@ def now(fleet: Fleet) -> Any:
 
 
 def test_an_apply_reports_the_jobs_of_its_host_to_the_database(fleet: Fleet) -> None:
-    assert deployed(fleet) == [("app1", 8), ("app2", 8)]
+    assert deployed(fleet) == [("app1", 9), ("app2", 9)]
 
 
 def test_a_pause_for_the_fleet_applies_on_both_hosts_with_its_reason(fleet: Fleet) -> None:
@@ -114,6 +119,62 @@ def test_a_run_by_hand_shows_its_log_lines_and_returns_its_exit_code(fleet: Flee
     shown = fleet.ask("app1", "show", run["run_id"])
     assert shown["unit"] == "clock-by_hand-fails.service"
     assert "no luck today" in "".join(shown["log_lines"])
+
+
+def on_a_terminal(fleet: Fleet, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `clocks` on app1 with a terminal of 80 columns as its output."""
+    environment = f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml CREDENTIALS_DIRECTORY={ETC}/credentials TERM=dumb"
+    command = f"stty cols 80; exec env {environment} {FOLDER}/bin/clocks {shlex.join(arguments)}"
+    return fleet.machines["app1"].run("script", "-qec", command, "/dev/null", check=False, seconds=180)
+
+
+def test_logs_are_for_people_on_a_terminal_and_json_in_a_pipe(fleet: Fleet) -> None:
+    failed = on_a_terminal(fleet, "run", "by_hand/fails", "--wait")
+    assert failed.returncode == 1
+    lines = failed.stdout.replace("\r", "").splitlines()
+    [started, end] = [line for line in lines if line[9:18] in {"started  ", "failed   "}]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d started  run [0-9a-f]{8}", started)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d failed   after \S+ s, exit code 1: RuntimeError: no luck today", end)
+    assert "                  Traceback (most recent call last):" in lines
+    [run] = fleet.ask("app1", "history", "by_hand/fails", "--limit", "1")
+    for command in (["show", run["run_id"]], ["logs", "by_hand/fails"]):
+        shown = on_a_terminal(fleet, *command).stdout.replace("\r", "").splitlines()
+        assert set(lines) <= set(shown), command
+    piped = [
+        json.loads(line) for line in fleet.clocks("app1", "logs", "by_hand/fails", "--lines", "20").stdout.splitlines()
+    ]
+    assert [line["status"] for line in piped if line.get("run_id") == run["run_id"]] == ["started", "failed"]
+    assert {line["level"] for line in piped if line["logger"] == "systemd"} >= {"warning"}
+    assert "no luck today" in piped[-1]["message"] or any("no luck today" in str(line) for line in piped)
+    later = fleet.clocks("app1", "logs", "by_hand/fails", "--since", "2099-01-01", check=False)
+    assert (later.stdout, later.stderr) == ("", "clocks: the journal has no such lines\n")
+    unknown = fleet.clocks("app1", "logs", "by_hand/fials", check=False)
+    assert (unknown.returncode, "did you mean fails?" in unknown.stderr) == (64, True)
+
+
+def test_logs_show_what_a_killed_run_printed_and_what_systemd_says_of_it(fleet: Fleet) -> None:
+    killed = on_a_terminal(fleet, "run", "by_hand/dies", "--wait")
+    assert killed.returncode == 137
+    assert "\x1b" not in killed.stdout
+    assert r"info     last words \u001b[2J  logger=run-task" in killed.stdout
+    assert "status=9/KILL  logger=systemd" in killed.stdout
+    assert "warning  clock-by_hand-dies.service: Failed with result 'signal'." in killed.stdout
+
+
+def test_logs_follow_a_job_until_interrupted(fleet: Fleet, tmp_path: Path) -> None:
+    app1 = fleet.machines["app1"]
+    environment = f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml CREDENTIALS_DIRECTORY={ETC}/credentials"
+    follow = f"echo $$ >/run/following; exec env {environment} {FOLDER}/bin/clocks logs by_hand/works -f --since 1s"
+    printed = tmp_path / "printed"
+    with printed.open("w") as output:
+        command = ["nsenter", "--target", str(app1.leader), "--all", "sh", "-c", follow]
+        following = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        fleet.clocks("app1", "run", "by_hand/works", "--wait")
+        wait_for("the followed lines", lambda: '"status": "ended"' in printed.read_text(), seconds=60)
+        app1.run("sh", "-c", "kill -INT $(cat /run/following)")
+        assert following.wait(30) == 130, printed.read_text()
+    lines = [json.loads(line) for line in printed.read_text().splitlines()]
+    assert [line["status"] for line in lines if "status" in line][-2:] == ["started", "ended"]
 
 
 def test_a_paused_job_runs_by_hand_only_with_force(fleet: Fleet) -> None:

@@ -32,7 +32,7 @@ from pathlib import Path
 
 def hides() -> None:
     """Leaves a result in a folder from which only its own user can remove it, and another under a lease."""
-    folder = Path(os.environ["STATE_DIRECTORY"])
+    [folder] = [Path(path) for path in os.environ["STATE_DIRECTORY"].split(":") if "/results/" in path]
     now = datetime.now(UTC).isoformat()
     values = {"clock": "shop", "job": "hides", "task": "hostile.hides", "trigger": "manual", "status": "ended",
               "attempt": 1, "duration": 1.5, "started_at": now, "exit_code": 0}

@@ -10,6 +10,7 @@ import hashlib
 import ipaddress
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from scheduled_tasks.deploy.sandboxes.advice import STATUS, allow, problem_of
 from scheduled_tasks.deploy.sandboxes.sandbox import Sandbox, sandboxes
 from scheduled_tasks.deploy.systemd import SystemdError
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.render import names
 from scheduled_tasks.render.escape import command_line
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.unit_file import section_text
@@ -30,6 +32,7 @@ TRIAL_SECONDS = 180  # a busy machine can take a minute to import a large projec
 MAX_OUTPUT, MAX_TEXT = 1 << 20, 4000  # bytes that a trial can write, characters of a line that are read
 MAX_TRIALS = 32  # at once, and in all: a project has a handful of sandboxes
 UNIT = "scheduled-tasks-trial"
+_JOBS_FOLDERS = re.compile(f"%S/{names.JOB_HOME}|%C/{names.JOB_CACHE}")  # a trial has them in /run
 
 
 class CutOffError(ScheduledTasksError):
@@ -143,6 +146,7 @@ def _unit(sandbox: Sandbox, command: str, output: Path) -> str:
     """The text of the service that tries a sandbox."""
     own = {
         "Type": "oneshot",
+        "RuntimeDirectory": "%N",
         "ExecStart": command_line(command, "--probe", *sandbox.tasks),
         "TimeoutStartSec": str(TRIAL_SECONDS),
         "LimitFSIZE": str(MAX_OUTPUT),
@@ -150,7 +154,8 @@ def _unit(sandbox: Sandbox, command: str, output: Path) -> str:
         "StandardError": f"file:{output.with_suffix('.err')}",
     }
     text = section_text("Unit", [("Description", f"Trial of the sandbox of {sandbox.named}")])
-    return text + section_text("Service", [*sandbox.directives, *own.items()])
+    lines = [(name, _JOBS_FOLDERS.sub("%t/%N", value)) for name, value in sandbox.directives]
+    return text + section_text("Service", [*lines, *own.items()])
 
 
 def _last_line(path: Path) -> str:

@@ -1,0 +1,119 @@
+"""clocks logs: the log lines of jobs on this host, for people on a terminal and as JSON for programs."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scheduled_tasks.cli.options import (
+    chosen_places,
+    clock_and_job,
+    json_option,
+    past_instant,
+    require_known,
+    user_option,
+)
+from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
+from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, show
+from scheduled_tasks.deploy import log_entries
+from scheduled_tasks.errors import UsageError
+from scheduled_tasks.operate import host_watch
+from scheduled_tasks.readable_log import ReadableLog
+from scheduled_tasks.render import names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from scheduled_tasks.deploy.log_entries import LogEntry
+
+LINES = 100  # shown without --since and --lines
+LINES_BEFORE_FOLLOWING = 10
+STYLES = {"bad": Style.BAD, "warning": Style.WARNING, "good": Style.GOOD, "faint": Style.QUIET}
+
+
+def printer(*, as_json: bool, with_job: bool = False) -> Callable[[LogEntry], None]:
+    """What shows an entry: for people on a terminal, otherwise as one line of JSON."""
+    if as_json or not on_terminal():
+        return lambda entry: click.echo(entry.json)
+    times = LocalTimes.of_command()
+    log = ReadableLog(times.zone, times.zone_name, with_job=with_job)
+
+    def show_entry(entry: LogEntry) -> None:
+        for line in log.lines(entry.fields):
+            show(*(Styled(text, STYLES[meaning]) if meaning else text for text, meaning in line))
+
+    return show_entry
+
+
+@click.command("logs")
+@click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
+@click.option("-f", "--follow", is_flag=True, help="Go on with new lines as they come, until Ctrl-C.")
+@click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h (ago).")
+@click.option("--until", callback=past_instant, metavar="T", help="Not after.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=1),
+    help=f"Only the last so many; default without --since: {LINES}, or {LINES_BEFORE_FOLLOWING} with --follow.",
+)  # fmt: skip
+@utc_option
+@user_option
+@json_option
+def logs(  # noqa: PLR0913 - a command's options
+    *,
+    which: str | None,
+    follow: bool,
+    since: datetime | None,
+    until: datetime | None,
+    lines: int | None,
+    user: bool,
+    as_json: bool,
+) -> None:
+    """Show the log lines of this host's jobs.
+
+    With what systemd says of a run that went wrong. On a terminal for people; in a pipe and with --json, a line of JSON
+    for each.
+
+    Needs root or the group systemd-journal, except with --user.
+    """
+    clock, job = clock_and_job(which) if which else ("", "")
+    places = chosen_places(Path("/"), user=user)
+    jobs = [
+        deployed
+        for deployed in host_watch.deployed_here(places, socket.gethostname())
+        if clock in {"", deployed.clock} and job in {"", deployed.job}
+    ]
+    if not jobs and not job:
+        _require_known(places, clock, job)
+        raise UsageError("no job is deployed on this host: see 'clocks plan'")
+    units = {names.service_name(deployed.clock, deployed.job): (deployed.clock, deployed.job) for deployed in jobs}
+    units = units or {names.service_name(clock, job): (clock, job)}  # a removed job's lines are still there
+    options = _journal_options(since, until, lines, follow=follow)
+    if not jobs and follow:
+        _require_known(places, clock, job)
+    show_entry = printer(as_json=as_json, with_job=not job)
+    count = 0
+    for entry in log_entries.read(log_entries.of_units(list(units), user=user), *options, names=units):
+        show_entry(entry)
+        count += 1
+    if not count:
+        _require_known(places, clock, job)
+        hint = "" if os.geteuid() == 0 or user else "; root and the group systemd-journal see all"
+        click.echo(f"clocks: the journal has no such lines{hint}", err=True)
+
+
+def _journal_options(since: datetime | None, until: datetime | None, lines: int | None, *, follow: bool) -> list[str]:
+    if lines is None and since is None:
+        lines = LINES_BEFORE_FOLLOWING if follow else LINES
+    options = [f"--{name}=@{at.timestamp()}" for name, at in (("since", since), ("until", until)) if at]
+    return [*options, *([f"--lines={lines}"] if lines else []), *(["--follow"] if follow else [])]
+
+
+def _require_known(places: names.Places, clock: str, job: str) -> None:
+    require_known(host_watch.jobs_here(places), clock, job, nobody="this host does not have")
+
+
+COMMANDS = (logs,)
