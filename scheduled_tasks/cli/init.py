@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from scheduled_tasks.clock_job import is_zone
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.new_project import detect_project, initial_files
+from scheduled_tasks.schedule.zone import why_no_zone
 
 
 @click.command("init")
@@ -26,7 +26,7 @@ def init(directory: Path, *, package: str, timezone: str, dry_run: bool) -> None
     Existing files are kept, except that a table is added to pyproject.toml and lines to .gitignore; each written file
     is explained. Without a pyproject.toml, the new one has [project] too, so that a wheel can be built.
     """
-    if not is_zone(timezone):
+    if why_no_zone(timezone):
         raise UsageError(f"{timezone!r} is not a zone of the tz database: write e.g. --timezone Europe/Paris")
     if package and not package.isidentifier():
         raise UsageError(f"--package {package!r} is not the name of a package: write letters, digits and _ only")

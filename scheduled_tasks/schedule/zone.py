@@ -10,10 +10,12 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+HOST_ZONES = frozenset({"localtime", "posixrules"})  # files in the tz database that follow the host's setting
+NO_ZONES = frozenset({"Factory"})  # "local time zone must be set": UTC with the abbreviation -00
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,19 @@ class Shift:
 def zone_info(zone: str) -> ZoneInfo:
     """The zone with this name. Raises ZoneInfoNotFoundError or ValueError."""
     return ZoneInfo(zone)
+
+
+def why_no_zone(name: str) -> str:
+    """Why a trigger can't be in the zone with this name; "" if it can."""
+    if name in HOST_ZONES or name.startswith(("posix/", "right/")):
+        return "the host's own zone, or a copy"
+    if name in NO_ZONES:
+        return "stands for a zone that nobody has set"
+    try:
+        zone_info(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "unknown time zone"
+    return ""
 
 
 def offset_at(zone: str, at: datetime) -> timedelta:
