@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from scheduled_tasks.cli.help.sections import Group
 from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.errors import FilesError, NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
@@ -56,7 +57,7 @@ def _debug_option(*, hidden: bool) -> click.Option:
 REPORTS_THE_WATCH = {"watch", "reconcile", "doctor"}
 
 
-class Commands(click.Group):
+class Commands(Group):
     """The group of all commands: an error ends the process with one sentence and an exit code, never a traceback.
 
     Takes --debug before and after the name of a command.

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import click
 
+from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, instant, json_option, require_known, start_option
 from scheduled_tasks.cli.output import refusal
 from scheduled_tasks.cli.screens.local_times import utc_option
@@ -198,7 +199,7 @@ def merged(
 
 
 @click.command(name="next")
-@click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
+@click.argument("which", required=False, metavar="[CLOCK[/JOB]]", shell_complete=completion.clocks_and_jobs)
 @click.option("--from", "start", callback=instant, metavar="T", default="now", help="Runs after this instant.")
 @click.option("--until", callback=instant, metavar="T", help="Runs until this instant, inclusive.")
 @click.option("--limit", type=click.IntRange(min=1), help="Maximum number of runs; default: 20 without --until.")

@@ -21,6 +21,9 @@ from scheduled_tasks.schedule.trigger import LAST_YEAR, Cron, Date, Interval, Tr
 from scheduled_tasks.schedule.zone import zone_info
 
 HORIZON = timedelta(days=3653)
+# Lines begin with the year of this long ago: a timer that was down around New Year, or whose zone is still in the old
+# year, finds its line.
+LOOK_BACK = timedelta(days=31)
 
 
 def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) -> Timing:
@@ -36,7 +39,7 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
         problem, instead = f"the trigger never fires again: {ended}", "remove the job, or give a later date"
         value = repr(in_sentence(over, zone_info(trigger.zone), trigger.zone)) if over else "'cron'"
         raise FaultsError([Fault(problem, instead, field if over else "trigger", value)])
-    period = Period(now.year, min((now + horizon).year, LAST_YEAR), now)
+    period = _period(now, horizon, "UTC" if isinstance(trigger, Interval) else trigger.zone)
     if isinstance(trigger, Cron):
         timing = cron_timing(trigger, period)
     elif isinstance(trigger, Interval):
@@ -57,4 +60,12 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
             f"jitter={trigger.jitter}: systemd delays a run by 0 to {trigger.jitter} s; APScheduler moves it by up to "
             "that much in either direction"
         )
-    return replace(timing, warnings=(*warnings, *timing.warnings), jitter=trigger.jitter)
+    years = (period.first, period.last)
+    return replace(timing, warnings=(*warnings, *timing.warnings), jitter=trigger.jitter, years=years)
+
+
+def _period(now: datetime, horizon: timedelta, zone: str) -> Period:
+    """The zone's own years: for a while around New Year they are not those of UTC."""
+    start = (now - LOOK_BACK).astimezone(zone_info(zone))
+    last = min((start + horizon).year, LAST_YEAR)
+    return Period(start.year, last, now, datetime(last + 1, 1, 1, tzinfo=start.tzinfo).astimezone(UTC))
