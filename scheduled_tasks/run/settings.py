@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEPLOYED_CONFIG = Path("/etc/scheduled-tasks/config.toml")
 _MAX_SIZE = 1 << 20  # bytes of a pyproject.toml; another user's file can be of any size
+# The drop-in of all services of the machine's current set (render/names.py), which names their configuration.
+DEPLOYED_SERVICES = Path("/etc/scheduled-tasks/units/current/clock-.service.d/10-every-job.conf")
 RELEASE_MARK = ".complete"  # in the folder of a release that the role installed (install_release.py)
 
 KEYS = {
@@ -101,8 +103,20 @@ class Settings(NamedTuple):  # not a dataclass: each of those costs a run 0.3 ms
 
     @property
     def sets_up(self) -> bool:
-        """Whether a run can use an embedded PostgreSQL and set it up: in a project's folder, and never in a service."""
-        return not self.deployed and service_folder() is None
+        """Whether a command can use an embedded PostgreSQL and set it up.
+
+        Only in a project's folder; never in a service, nor if this machine's services run this project: their database
+        is another one.
+        """
+        return not self.deployed and service_folder() is None and not self._is_applied
+
+    @property
+    def _is_applied(self) -> bool:
+        """Whether the services of this machine use this configuration: somebody ran `clocks apply` in its folder."""
+        try:
+            return f"SCHEDULED_TASKS_CONFIG={self.path.resolve()}\n" in DEPLOYED_SERVICES.read_text().replace('"', "")
+        except OSError:
+            return False
 
     @property
     def release(self) -> str:
