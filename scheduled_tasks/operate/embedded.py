@@ -37,9 +37,14 @@ def start(state_directory: Path) -> str:
     return url
 
 
+def is_set_up(state_directory: Path) -> bool:
+    """Whether the project has used an embedded server."""
+    return (state_directory / EMBEDDED_URL_FILE).is_file()
+
+
 def stop(state_directory: Path) -> None:
     """Stop the embedded server, if there is one."""
-    if (state_directory / EMBEDDED_URL_FILE).is_file():
+    if is_set_up(state_directory):
         with only_one(state_directory):
             _server(state_directory).stop()
 

@@ -234,6 +234,27 @@ def service_folder() -> Path | None:
     return next((Path(folder) for folder in folders if "/scheduled-tasks/results/" in folder), None)
 
 
+def source_of(name: str) -> str:
+    """Where the value of a setting comes from, for a message; "" if it has none."""
+    value, source = _find_setting(name)
+    return source if value else ""
+
+
+def _find_setting(name: str) -> tuple[str, str]:
+    """A setting and its source; "" if it is unset."""
+    if value := os.environ.get(name.upper()):
+        return value, f"{name.upper()} in the environment"
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory and name in load().values.get("credentials", ()):
+        directory = str(load().credentials_folder)
+    if directory:
+        credential = Path(directory, name)
+        if credential.is_file():
+            return credential.read_text().rstrip("\n"), str(credential)
+    value = load().values.get("settings", {}).get(name)
+    return (str(value), f"[settings] of {load().path}") if value else ("", "")
+
+
 def setting(name: str, default: str | None = None) -> str:
     """A setting for a task or the runner: from the environment, a credential, or the file's `[settings]` table.
 
@@ -249,17 +270,8 @@ def setting(name: str, default: str | None = None) -> str:
         ConfigurationError: it is unset and has no default.
         PermissionError: it is in a credential that this user can't read.
     """
-    if value := os.environ.get(name.upper()):
+    if value := _find_setting(name.lower())[0]:
         return value
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not directory and name.lower() in load().values.get("credentials", ()):
-        directory = str(load().credentials_folder)
-    if directory:
-        credential = Path(directory, name.lower())
-        if credential.is_file():
-            return credential.read_text().rstrip("\n")
-    if value := load().values.get("settings", {}).get(name.lower()):
-        return str(value)
     if default is not None:
         return default
     raise ConfigurationError(
