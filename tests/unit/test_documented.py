@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from tests.documented import FENCE, PAGES, ROOT, RUNNERS, Block, blocks
+from tests.documented import DOCS, FENCE, PAGES, ROOT, RUNNERS, Block, blocks
 
 ALL = [block for page in PAGES for block in blocks(page)]
 CONSOLE = [block for block in ALL if block.language == "console"]
@@ -56,3 +56,9 @@ def test_a_block_of_python_is_python(block: Block) -> None:
 def test_the_documented_inventory_is_the_one_of_the_fleets_test() -> None:
     shown = [yaml.safe_load(block.text) for block in blocks("how-to/deploy.md") if block.language == "yaml"]
     assert yaml.safe_load((ROOT / "tests/machine/shop/deploy/inventory.yml").read_text()) in shown
+
+
+def test_the_recording_of_the_first_hour_has_the_tutorials_commands() -> None:
+    recording = (DOCS / "recordings/first-hour.txt").read_text()
+    typed = re.findall(r"^(?:\(\.venv\) )?\$ (.+)$", recording, re.MULTILINE)
+    assert typed == [command for block in blocks("tutorial.md") for command, _ in block.steps]
