@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.machine.machine import Machine
 
 LINES, COLUMNS = 24, 80
-LONG = 60  # lines
+INSTALLS = re.compile(r"\b(apt-get|pip) ")
 # The shell writes a record separator and the exit code of the last command before each prompt.
 PROMPT = re.compile(r"\x1e(\d+)\x1e([^\n]*\$ )$")
 SHELL = ("bash", "--noprofile", "--norc", "--noediting", "-i")
@@ -35,8 +35,8 @@ class Terminal:
 
     Attributes:
         home: the user's home folder.
-        screen: what was shown so far, without control sequences, of a line that was overwritten its last state, and of
-            a long installation the begin and the end.
+        screen: what was shown so far, without control sequences, of a line that was overwritten its last state; what
+            apt-get and pip print is left out.
     """
 
     def __init__(self, descriptor: int, home: str) -> None:
@@ -67,11 +67,11 @@ class Terminal:
 
 
 def _abridged(shown: str) -> str:
-    """What was shown, of a long installation only its begin and its end."""
-    lines = shown.splitlines(keepends=True)
-    if len(lines) <= LONG:
+    """What was shown; of what apt-get and pip print, which names their servers, only how much it was."""
+    command, _, printed = shown.partition("\n")
+    if not INSTALLS.search(command):
         return shown
-    return "".join((*lines[:3], f"[{len(lines) - 6} more lines]\n", *lines[-3:]))
+    return f"{command}\n[{printed.count(chr(10))} lines]\n"
 
 
 def _shown(text: str) -> str:

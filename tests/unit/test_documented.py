@@ -32,9 +32,10 @@ def test_every_runner_has_a_block() -> None:
 
 
 def test_no_other_block_has_commands() -> None:
-    assert {block.language for block in ALL} == {"console", "ini", "python", "sql", "text", "yaml"}
+    assert {block.language for block in ALL} == {"console", "ini", "python", "sql", "text", "toml", "yaml"}
     first_words = {command.split()[0].rpartition("/")[2] for block in CONSOLE for command, _ in block.steps}
-    others = [block for block in ALL if block.language != "console"]
+    # The page of commands is written from `--help`, whose usage and examples begin with a command's name.
+    others = [b for b in ALL if b.language != "console" and b.page != "reference/commands.md"]
     hidden = [
         identify(b) for b in others for line in b.text.splitlines() if {*line.split()[:1]} & (first_words | {"$"})
     ]
