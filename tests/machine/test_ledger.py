@@ -21,7 +21,6 @@ from tests.roots import lacking, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
 
 pytestmark = pytest.mark.xdist_group("ledger")  # one machine for all of them
 
