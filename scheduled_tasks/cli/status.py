@@ -19,6 +19,7 @@ from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.status_screen import dead_host, failure_sentence, other_notes, status_lines
 from scheduled_tasks.cli.screens.styles import on_terminal, painted, show, width
 from scheduled_tasks.cli.screens.tables import show_table
+from scheduled_tasks.errors import ServiceUnavailableError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import deployments, history, pauses, status
 from scheduled_tasks.project import database_now, open_database
@@ -127,17 +128,33 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
     A job is bad from its first slot or run that failed, was missed or was lost until one of its runs ends well; a pause
     or a skipped slot does not change this. Exits 3 if a job is bad, a host is dead, no job is deployed or a clock file
     has a fault.
+
+    While PostgreSQL is unreachable, it shows what systemd knows of this host's jobs, and exits 75.
     """
     faults = clock_file_faults()
-    with open_database() as database:
-        view = StatusView(database, which, faults)
-        if live and not as_json:
-            _live(database, which, faults, bad_only=bad_only)
+    try:
+        with open_database() as database:
+            view = StatusView(database, which, faults)
+            if live and not as_json:
+                _live(database, which, faults, bad_only=bad_only)
+    except ServiceUnavailableError as error:
+        _show_host(which, error, bad_only=bad_only, as_json=as_json)
+        raise
     if as_json:
         show_json(view.as_json())
     else:
         _show(view, bad_only=bad_only)
     sys.exit(SOMETHING_BAD if view.is_bad else 0)
+
+
+def _show_host(which: str | None, error: ServiceUnavailableError, *, bad_only: bool, as_json: bool) -> None:
+    from scheduled_tasks.cli.screens import host_screen
+
+    jobs, paused = host_screen.known_here(*(clock_and_job(which) if which else ("", "")))
+    if as_json:
+        show_json(host_screen.as_json(jobs, paused, str(error)))
+    elif jobs:
+        host_screen.show_host(jobs, paused, bad_only=bad_only)
 
 
 def _show(view: StatusView, *, bad_only: bool) -> None:
