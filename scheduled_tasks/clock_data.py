@@ -48,6 +48,7 @@ def _timing(data: dict[str, Any]) -> Timing:
         warnings=tuple(data["warnings"]),
         exact_until=until and parse(until),
         jitter=data["jitter"],
+        years=data["years"] and tuple(data["years"]),
     )
 
 

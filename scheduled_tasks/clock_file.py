@@ -23,7 +23,6 @@ from scheduled_tasks.clock_data import from_data, to_data
 from scheduled_tasks.clock_job import (
     MAX_NAME,
     ReadingContext,
-    is_zone,
     job_name,
     read_job,
     why_no_description,
@@ -31,10 +30,12 @@ from scheduled_tasks.clock_job import (
 )
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, FaultsError
+from scheduled_tasks.features import explain_unknown
 from scheduled_tasks.masking import mask
 from scheduled_tasks.options import OPTIONS, Options, read_options, shown_value
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
 from scheduled_tasks.run.find_task import with_application
+from scheduled_tasks.schedule.zone import why_no_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 # If every add_job has a plain name as its first argument, no task is called instead of passed, and the file need not be
 # parsed into a tree, which takes most of the time for a file with thousands of jobs.
 _ADD_JOB = re.compile(rb"\badd_job\b")
+_APSCHEDULERS = "is a scheduler of APScheduler, which a timer replaces"
+_CONVERT = "run `clocks import apscheduler {}`, which converts it, or write scheduler = Clock() and no start()"
 _TASK_PASSED = re.compile(rb"\.add_job\s*\(\s*[A-Za-z_][\w.]*\s*,")
 
 
@@ -113,7 +116,9 @@ def read_clock(path: Path, name: str, context: ReadingContext) -> ClockSpec:
         faults.append(Fault(f"{shown_value(name)} {problem}", instead, line=1))
     clock = getattr(module, "scheduler", None)
     if not isinstance(clock, Clock):
-        if not faults:
+        if not faults and any(base.__module__.startswith("apscheduler.") for base in type(clock).__mro__):
+            faults.append(Fault(_APSCHEDULERS, _CONVERT.format(path), "scheduler", shown_value(clock), line=1))
+        elif not faults:
             faults.append(Fault("has no clock", "write scheduler = Clock() at the module's top level", line=1))
         raise FaultsError(_placed(faults, path, name))
     options, option_faults = _clock_options(clock, context.timezone)
@@ -145,6 +150,8 @@ def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[Mod
     source = path.read_bytes()
     faults: list[Fault] = []
     try:
+        if b"apscheduler" in source and (line := _apschedulers_own(ast.parse(source, str(path)))):
+            return module, [Fault(_APSCHEDULERS, _CONVERT.format(path), "scheduler", line=line)]
         if len(_ADD_JOB.findall(source)) == len(_TASK_PASSED.findall(source)):
             code = compile(source, str(path), "exec")
         else:
@@ -157,10 +164,21 @@ def _execute(path: Path, name: str, make_app: Callable[[], object]) -> tuple[Mod
         with_application(lambda: exec(code, module.__dict__), make_app)  # noqa: S102 - a clock file is Python
     except BaseException as error:  # noqa: BLE001 - any exception is a fault of the clock file, sys.exit(0) above all
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        problem = mask(f"raises {type(error).__name__}: {error}")
+        problem = explain_unknown(error) or mask(f"raises {type(error).__name__}: {error}")
         fault = Fault(problem, line=(lines or [1])[-1] or 1)
         return module, [*faults, fault]
     return module, faults
+
+
+def _apschedulers_own(tree: ast.Module) -> int:
+    """The line that imports a scheduler of APScheduler; 0 if none does. With start() the file would never end."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        if any(f"{module}.".startswith("apscheduler.schedulers.") for module in modules):
+            return node.lineno
+    return 0
 
 
 def _pass_called_tasks(tree: ast.Module) -> list[Fault]:
@@ -200,8 +218,8 @@ def _clock_options(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
     if not zone:
         instead = "write timezone='Europe/Paris' (or the like) in Clock() or in the configuration"
         faults.append(Fault("is missing: the host's own zone is never used", instead, "timezone"))
-    elif not is_zone(zone):
-        faults.append(Fault("is not a zone", "write a name of the tz database", "timezone", repr(zone)))
+    elif problem := why_no_zone(zone):
+        faults.append(Fault(problem, "write a name of the tz database", "timezone", repr(zone)))
     return options, [replace(fault, line=clock.line) for fault in faults]
 
 

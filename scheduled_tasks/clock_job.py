@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scheduled_tasks import schedule
 from scheduled_tasks.clock import Job, JobCall
@@ -26,6 +25,7 @@ from scheduled_tasks.options import (
 )
 from scheduled_tasks.run.arguments import NAME
 from scheduled_tasks.run.find_task import BUNDLED, is_task
+from scheduled_tasks.schedule.zone import why_no_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,8 @@ MIN_CATCH_UP_GRACE = 60
 # clock-failed@clock-CLOCK-JOB.service.
 MAX_NAME, MAX_DESCRIPTION, MAX_TASK = 75, 1000, 255
 
+# The keywords of APScheduler's add_job that a job can have, for a misspelt one.
+_APSCHEDULER = ("args", "kwargs", "id", "name", "misfire_grace_time", "coalesce", "max_instances", "next_run_time")
 # Arguments that only a scheduler process can use, with what to do instead.
 _UNSUPPORTED = {
     "jobstore": "leave it out: without a scheduler process there is no job store",
@@ -83,7 +85,8 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, 
     fields = {name: value for name, value in call.trigger_fields.items() if name not in OPTIONS}
     trigger = None
     try:  # an unknown zone is a fault of the clock; with UTC the job's other faults are found too
-        trigger = schedule.read_trigger(call.trigger, fields, timezone=timezone if is_zone(timezone) else "UTC")
+        zone = "UTC" if why_no_zone(timezone) else timezone
+        trigger = schedule.read_trigger(call.trigger, fields, timezone=zone, others=(*_APSCHEDULER, *OPTIONS))
     except FaultsError as error:
         faults += error.faults
     identity = job_name(call)
@@ -131,15 +134,6 @@ def why_no_description(text: object) -> str:
         return f"is longer than {MAX_DESCRIPTION} characters"
     reason = why_unwritable(text)
     return f"has {reason}" if reason else ""
-
-
-def is_zone(name: str) -> bool:
-    """Whether the tz database has a zone with this name."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 def job_name(call: JobCall) -> str:

@@ -9,6 +9,7 @@ import click
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
+from scheduled_tasks.cli.screens.progress import progress_bar, shows_bars
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.project import configured_features, load_configuration, open_database, typed_errors
@@ -64,13 +65,15 @@ def migrate(*, check: bool, as_json: bool) -> None:
 @json_option
 def prune_runs(*, keep: float | None, as_json: bool) -> None:
     """Delete runs older than a number of days."""
-    from scheduled_tasks.operate.prune import KEEP_DAYS, MAX_DAYS, keep_days, prune
+    from scheduled_tasks.operate.prune import KEEP_DAYS, MAX_DAYS, count_old, keep_days, prune
 
     if keep is not None and not 0 < keep <= MAX_DAYS:
         raise click.BadParameter(f"{keep} is no number of days; write one such as {KEEP_DAYS}", param_hint="--keep")
     days = keep if keep is not None else keep_days(load_configuration().get("keep_runs"))
     with open_database() as database:
-        deleted = prune(database, days)
+        old = count_old(database, days) if shows_bars() else 0
+        with progress_bar("old rows", old) as bar:
+            deleted = prune(database, days, after_batch=bar.advance)
     if as_json:
         show_json({"changed": bool(deleted), "runs": deleted})
     else:

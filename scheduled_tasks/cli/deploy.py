@@ -20,6 +20,7 @@ from scheduled_tasks.cli.common import (
     show_warnings,
     try_sandboxes,
 )
+from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
 from scheduled_tasks.cli.output import CHANGES_PENDING, show_json
 from scheduled_tasks.cli.screens.local_times import utc_option
@@ -226,7 +227,7 @@ def list_sets(*, root: Path, user: bool, as_json: bool) -> None:
 
 
 @click.command("rollback")
-@click.argument("name", metavar="[SET]", default="")
+@click.argument("name", metavar="[SET]", default="", shell_complete=completion.sets)
 @root_option
 @user_option
 @json_option

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from apscheduler.triggers.base import BaseTrigger
 
+from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import instant, require_known
 from scheduled_tasks.cli.output import SOMETHING_BAD
 from scheduled_tasks.cli.screens.local_times import utc_option
@@ -50,7 +51,7 @@ class OccurrenceTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has n
 
 
 @click.command("dev")
-@click.argument("clocks", nargs=-1, metavar="[CLOCK]...")
+@click.argument("clocks", nargs=-1, metavar="[CLOCK]...", shell_complete=completion.clocks)
 @click.option("--at", callback=instant, metavar="T", help="Run the 24 hours from T at once, then exit.")
 @click.option(
     "--limit",
@@ -131,9 +132,7 @@ def _watcher() -> Any:
     try:
         from watchfiles import PythonFilter, watch
     except ImportError:
-        click.echo(
-            "clocks dev: to restart on changes, install watchfiles: pip install 'scheduled-tasks[dev]'", err=True
-        )
+        click.echo("clocks dev: to restart on changes, pip install watchfiles", err=True)
         return None
 
     return partial(watch, watch_filter=PythonFilter())

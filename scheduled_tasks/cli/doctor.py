@@ -20,7 +20,6 @@ from scheduled_tasks.deploy.doctor import (
     Finding,
     ManagerCommands,
     clock_findings,
-    horizon_findings,
     journal_findings,
     machine_findings,
 )
@@ -76,7 +75,7 @@ def doctor(*, user: bool, as_json: bool) -> None:
 
 def _check_machine(places: names.Places, units: UnitSet, commands: ManagerCommands) -> Iterator[Finding]:
     from scheduled_tasks.deploy.machine_state import failed_units, orphaned_stamps, read_machine_state
-    from scheduled_tasks.operate.host_watch import unrecorded
+    from scheduled_tasks.operate.host_watch import due_times_here, unrecorded
 
     try:
         state, failed = read_machine_state(places, units), failed_units(places)
@@ -84,7 +83,9 @@ def _check_machine(places: names.Places, units: UnitSet, commands: ManagerComman
         yield Finding("systemd", str(error), commands.systemctl("status"))
         return
     yield from machine_findings(state, failed, orphaned_stamps(places), commands=commands)
-    yield from horizon_findings(units, datetime.now(UTC), commands=commands)
+    for found in due_times_here(places, datetime.now(UTC)):
+        mend = commands.clocks("apply") if found.is_mended_by_apply else "apt-get install --only-upgrade tzdata"
+        yield Finding(found.where, found.problem, mend)
     if problem := watch_problem(places):
         both = f"{names.WATCH_TIMER} {names.WATCH}"
         yield Finding("watch", problem, f"systemctl status {both}; journalctl --unit={names.WATCH} --lines=20")

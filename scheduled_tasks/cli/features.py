@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import click
 
 from scheduled_tasks.cli.common import actor
+from scheduled_tasks.cli.help import completion
+from scheduled_tasks.cli.help.sections import Group
 from scheduled_tasks.cli.options import check_option, future_instant, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
 from scheduled_tasks.cli.screens.local_times import utc_option
@@ -17,7 +19,7 @@ from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.project import configured_features, open_database
 
 
-@click.group("features")
+@click.group("features", cls=Group)
 def group() -> None:
     """Show and switch feature flags."""
 
@@ -54,13 +56,15 @@ def _state(is_active: bool, until: datetime | None) -> str:  # noqa: FBT001 - a 
     return ("active" if is_active else "inactive") + (f" until {shown(until)}" if until else "")
 
 
-def _switch(name: str, reason: str | None, until: datetime | None, *, active: bool) -> None:
+def _switch(name: str, reason: str | None, until: datetime | None, *, active: bool, as_json: bool) -> None:
     if until and until <= datetime.now(UTC):
         raise UsageError(f"--until {shown(until)} is in the past")
     with open_database() as database:
         changed = feature_flags.set_active(database, name, active=active, actor=actor(), reason=reason, until=until)
         ends = feature_flags.reverts_at(database, name)
-    if changed:
+    if as_json:
+        show_json({"changed": changed, "name": name, "is_active": active, "reverts_at": ends})
+    elif changed:
         click.echo(f"{name} is {_state(active, ends)} now")
     else:
         click.echo(f"{name} was {_state(active, ends)} already{'; this is permanent' if until and not ends else ''}")
@@ -73,30 +77,32 @@ until_option = click.option(
 
 
 @group.command("enable")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.flags)
 @reason_option
 @until_option
 @utc_option
-def enable(name: str, reason: str | None, until: datetime | None) -> None:
+@json_option
+def enable(name: str, reason: str | None, until: datetime | None, *, as_json: bool) -> None:
     """Switch a flag on, starting with the next run."""
-    _switch(name, reason, until, active=True)
+    _switch(name, reason, until, active=True, as_json=as_json)
 
 
 @group.command("disable")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.flags)
 @reason_option
 @until_option
 @utc_option
-def disable(name: str, reason: str | None, until: datetime | None) -> None:
+@json_option
+def disable(name: str, reason: str | None, until: datetime | None, *, as_json: bool) -> None:
     """Switch a flag off, starting with the next run.
 
     A running task is not interrupted.
     """
-    _switch(name, reason, until, active=False)
+    _switch(name, reason, until, active=False, as_json=as_json)
 
 
 @group.command("log")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.flags)
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Maximum number of changes.")
 @utc_option
 @json_option

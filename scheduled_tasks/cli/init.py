@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
-from scheduled_tasks.clock_job import is_zone
+from scheduled_tasks.cli.options import json_option
+from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.new_project import detect_project, initial_files
+from scheduled_tasks.schedule.zone import why_no_zone
 
 
 @click.command("init")
@@ -20,25 +22,32 @@ from scheduled_tasks.new_project import detect_project, initial_files
     "--timezone", metavar="ZONE", required=True, help="The zone of the jobs' times, for example Europe/Paris."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
-def init(directory: Path, *, package: str, timezone: str, dry_run: bool) -> None:
+@json_option
+def init(directory: Path, *, package: str, timezone: str, dry_run: bool, as_json: bool) -> None:
     """Write a project's first configuration and an example.
 
     Existing files are kept, except that a table is added to pyproject.toml and lines to .gitignore; each written file
     is explained. Without a pyproject.toml, the new one has [project] too, so that a wheel can be built.
     """
-    if not is_zone(timezone):
+    if why_no_zone(timezone):
         raise UsageError(f"{timezone!r} is not a zone of the tz database: write e.g. --timezone Europe/Paris")
     if package and not package.isidentifier():
         raise UsageError(f"--package {package!r} is not the name of a package: write letters, digits and _ only")
     detected = detect_project(directory, package)
     files = initial_files(directory, detected, timezone)
+    written = files.files | files.appended
+    for name, (text, _) in written.items():
+        _write(directory / name, text, dry_run=dry_run, append=name in files.appended)
+    if as_json:
+        whys = {name: why for name, (_, why) in written.items()}
+        show_json({"package": detected.package, "framework": detected.framework, "files": whys, "written": not dry_run})
+        return
     kind = f"a {detected.framework} project" if detected.framework else "a project without a known framework"
     click.echo(f"{detected.package}: {kind}")
-    for name, (text, why) in files.files.items():
-        _write(directory / name, text, dry_run=dry_run, append=False)
-        click.echo(f"{'would write' if dry_run else 'wrote'} {name}: {why}")
-    for name, (text, why) in files.appended.items():
-        _write(directory / name, text, dry_run=dry_run, append=True)
+    for name, (text, why) in written.items():
+        if name not in files.appended:
+            click.echo(f"{'would write' if dry_run else 'wrote'} {name}: {why}")
+            continue
         click.echo(f"{'would add to' if dry_run else 'added to'} {name}: {why}")
         click.echo("".join(f"    {line}".rstrip() + "\n" for line in text.strip().splitlines()), nl=False)
     click.echo("next: clocks list; run-task example.say_hello (in DATABASE_URL, otherwise in an embedded PostgreSQL)")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import (
     chosen_places,
     clock_and_job,
@@ -51,7 +52,7 @@ def printer(*, as_json: bool, with_job: bool = False) -> Callable[[LogEntry], No
 
 
 @click.command("logs")
-@click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
+@click.argument("which", required=False, metavar="[CLOCK[/JOB]]", shell_complete=completion.clocks_and_jobs)
 @click.option("-f", "--follow", is_flag=True, help="Go on with new lines as they come, until Ctrl-C.")
 @click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h (ago).")
 @click.option("--until", callback=past_instant, metavar="T", help="Not after.")

@@ -5,14 +5,17 @@ Both write a report of what the other side can't keep.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from scheduled_tasks.cli.common import require_empty
+from scheduled_tasks.cli.help.sections import Group
 from scheduled_tasks.cli.options import json_option, start_option
 from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.progress import with_progress
 from scheduled_tasks.errors import ConfigurationError, UsageError
 from scheduled_tasks.project import configured_host, enabled_clocks, value_if_configured
 from scheduled_tasks.run import settings
@@ -30,7 +33,7 @@ OUTPUT = click.option(
 TIMEZONE = click.option("--timezone", metavar="ZONE", default="", help="The zone of the hosts on which they ran.")
 
 
-@click.group("import")
+@click.group("import", cls=Group)
 def imports() -> None:
     """Import APScheduler files or crontabs."""
 
@@ -58,7 +61,8 @@ def apscheduler(files: tuple[Path, ...], output: Path, *, as_json: bool, start: 
         now=start,
         execute=options["execute"],
     )
-    imported = import_files([file.resolve() for file in files], request)
+    watched = partial(with_progress, what="files")
+    imported = import_files([file.resolve() for file in files], request, watched)
     _write(imported.files, imported.report, output, as_json=as_json)
 
 
@@ -86,7 +90,7 @@ def crontab(  # noqa: PLR0913 - a command has its options
     if not zone:
         raise UsageError("cron uses the host's zone: name it with --timezone, for example Europe/Paris")
     request = ImportRequest(zone, Path.cwd(), start, form=form or "")
-    imported = import_files([file.resolve() for file in files], request)
+    imported = import_files(with_progress([file.resolve() for file in files], "files"), request)
     _write(imported.files, imported.report, output, as_json=as_json)
 
 
@@ -103,7 +107,7 @@ def _write(files: dict[str, str], report: Report, output: Path, *, as_json: bool
     click.echo(f"written to {output}: {', '.join(['REPORT.md', 'report.json', *files])}")
 
 
-@click.group("export")
+@click.group("export", cls=Group)
 def export() -> None:
     """Export the jobs to Kubernetes or cron."""
 
@@ -116,7 +120,8 @@ def export() -> None:
 @click.option("--secret", default="scheduled-tasks", show_default=True, help="The Secret with the credentials.")
 @start_option
 @utc_option
-def export_kubernetes(directory: Path, *, start: datetime, **names: Any) -> None:
+@json_option
+def export_kubernetes(directory: Path, *, start: datetime, as_json: bool, **names: Any) -> None:
     """Write CronJobs and a report into DIRECTORY.
 
     DIRECTORY must be empty or new.
@@ -133,7 +138,7 @@ def export_kubernetes(directory: Path, *, start: datetime, **names: Any) -> None
         (directory / name).write_text(_dumped(yaml, objects))
     (directory / "REPORT.md").write_text(exported.report.to_markdown())
     (directory / "report.json").write_text(exported.report.to_json())
-    click.echo(exported.report.summary())
+    click.echo(exported.report.to_json() if as_json else f"{exported.report.summary()}\n", nl=False)
 
 
 @export.command("crontab")
@@ -143,10 +148,11 @@ def export_kubernetes(directory: Path, *, start: datetime, **names: Any) -> None
 @click.option("--timezone", metavar="ZONE", default="", help="The hosts' zone; default: the configured one.")
 @start_option
 @utc_option
-def export_crontab(*, report: Path | None, timezone: str, start: datetime) -> None:
+@json_option
+def export_crontab(*, report: Path | None, timezone: str, start: datetime, as_json: bool) -> None:
     """Print a file for /etc/cron.d.
 
-    What cron can't keep is summarized on standard error.
+    What cron can't keep is summarized on standard error; --json prints the report in place of the file.
     """
     from scheduled_tasks.exporters import crontab
 
@@ -156,7 +162,7 @@ def export_crontab(*, report: Path | None, timezone: str, start: datetime) -> No
         user=host.user or "nobody", timezone=timezone or configuration.get("timezone") or "UTC", base=_base(),
         now=start,
     )  # fmt: skip
-    click.echo(text, nl=False)
+    click.echo(summary.to_json() if as_json else text, nl=False)
     if report is not None:
         report.write_text(summary.to_markdown())
     click.echo(summary.summary(), err=True)
@@ -179,7 +185,7 @@ def _yaml() -> Any:
     try:
         import yaml
     except ImportError as error:
-        raise ConfigurationError("YAML needs PyYAML: pip install 'scheduled-tasks[kubernetes]'") from error
+        raise ConfigurationError("YAML needs PyYAML: pip install pyyaml") from error
     return yaml
 
 

@@ -13,11 +13,13 @@ import signal
 import sys
 import traceback
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from scheduled_tasks.cli.help.sections import Group
 from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.errors import FilesError, NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
 CHANGES_PENDING = 2  # exit code: of `plan` and --check
 SOMETHING_BAD = 3  # exit code: of a command that looks for what is wrong
-DEBUG = f"{__name__}.debug"  # the key of a context's meta
+DEBUG = f"{__name__}.debug"  # the keys of a context's meta
+AS_JSON = f"{__name__}.json"
 
 
 def _set_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
@@ -54,7 +57,7 @@ def _debug_option(*, hidden: bool) -> click.Option:
 REPORTS_THE_WATCH = {"watch", "reconcile", "doctor"}
 
 
-class Commands(click.Group):
+class Commands(Group):
     """The group of all commands: an error ends the process with one sentence and an exit code, never a traceback.
 
     Takes --debug before and after the name of a command.
@@ -109,11 +112,14 @@ def exit_codes(meta: Mapping[str, Any]) -> Iterator[None]:
         sys.exit(128 + signal.SIGPIPE)
     except click.ClickException as error:
         error.show()
+        _show_refusal(error, meta)
         sys.exit(UsageError.exit_code)  # click's own code is 2
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         if meta.get(DEBUG):
             click.echo("".join(traceback.format_exception(error)), err=True)
-        _fail(_as_ours(error))
+        known = _as_ours(error)
+        _show_refusal(known, meta)
+        _fail(known)
 
 
 def _as_ours(error: Exception) -> ScheduledTasksError:
@@ -137,6 +143,23 @@ def _fail(error: ScheduledTasksError) -> NoReturn:
     if isinstance(error, FaultsError):
         click.echo(f"clocks: {counted(len(error.faults), 'fault')}", err=True)
     sys.exit(error.exit_code)
+
+
+def _show_refusal(error: Exception, meta: Mapping[str, Any]) -> None:
+    if meta.get(AS_JSON):
+        with suppress(OSError):  # standard output may be what has failed
+            show_json(refusal(error))
+
+
+def refusal(error: Exception) -> dict[str, Any]:
+    """An error for programs: `errors` has field, value and message of each fault; `error` is the first of them."""
+    if isinstance(error, FaultsError):
+        errors = [asdict(fault) | {"message": str(fault)} for fault in error.faults]
+    else:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        parameter = getattr(error, "param", None)
+        errors = [{"field": parameter.name if parameter else "", "value": "", "message": message}]
+    return {"error": errors[0], "errors": errors}
 
 
 def _discard_output() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from scheduled_tasks.cli.common import actor, report_host, require_root
+from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, future_instant, json_option, require_known, require_known_host
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.cli.screens.local_times import utc_option
@@ -18,9 +19,13 @@ from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render.names import Places
 
-which_argument = click.argument("which", required=False, metavar="CLOCK[/JOB]")
+which_argument = click.argument(
+    "which", required=False, metavar="CLOCK[/JOB]", shell_complete=completion.clocks_and_jobs
+)
 all_option = click.option("--all", "everything", is_flag=True, help="All clocks.")
-host_option = click.option("--host", metavar="HOST", help="Only on this host; recorded in the database.")
+host_option = click.option(
+    "--host", metavar="HOST", shell_complete=completion.hosts, help="Only on this host; recorded in the database."
+)
 here_option = click.option(
     "--here", is_flag=True, help="Only on this machine; recorded in a file in /etc. Needs root and no database."
 )

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.cli.common import require_root
+from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.logs import printer
 from scheduled_tasks.cli.options import json_option, one_job, past_instant, require_known
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.progress import Bar, progress_bar
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import rfc3339, shown
 from scheduled_tasks.operate import deployments, history, host_pauses, host_watch, pauses
@@ -24,6 +26,7 @@ from scheduled_tasks.run.status import RunStatus
 from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence, occurrences
 
 if TYPE_CHECKING:
+    from scheduled_tasks.deploy.log_entries import LogEntry
     from scheduled_tasks.operate.slots import DeployedJob, Pause
 
 MAX_SLOTS = 10_000  # of one backfill: more are probably a mistake in --from
@@ -75,7 +78,7 @@ def _must_be_slot(job: DeployedJob, at: datetime) -> None:
 
 
 @click.command("run")
-@click.argument("which", metavar="CLOCK/JOB")
+@click.argument("which", metavar="CLOCK/JOB", shell_complete=completion.jobs)
 @click.option("--wait", is_flag=True, help="Show its log lines while it runs, and exit with its exit code.")
 @click.option("--at", callback=past_instant, metavar="SLOT", help="Run it for this nominal time.")
 @click.option("--force", is_flag=True, help="Run even if it is paused.")
@@ -103,7 +106,7 @@ def run(*, which: str, wait: bool, at: datetime | None, force: bool, as_json: bo
 
 
 @click.command("backfill")
-@click.argument("which", metavar="CLOCK/JOB")
+@click.argument("which", metavar="CLOCK/JOB", shell_complete=completion.jobs)
 @click.option("--from", "first", callback=past_instant, metavar="T", required=True, help="First slot, inclusive.")
 @click.option("--to", "last", callback=past_instant, metavar="T", required=True, help="Last slot, inclusive.")
 @click.option("--dry-run", is_flag=True, help="Show the slots, and run nothing.")
@@ -126,11 +129,13 @@ def backfill(  # noqa: PLR0913 - a command's options
             click.echo("\n".join(map(shown, slots)))
     else:
         _require_runnable(job, force=force)
-        for at in slots:
-            code = _run_slot(job, at, force=force, quiet=as_json)
-            if code != 0:
-                break
-            done += 1
+        with progress_bar(f"backfill of {which}", len(slots)) as bar:
+            for at in slots:
+                code = _run_slot(job, at, bar, force=force, quiet=as_json)
+                if code != 0:
+                    break
+                done += 1
+                bar.advance()
     if as_json:
         show_json({"slots": slots, "ran": done, "exit_code": code})
     elif not slots:
@@ -155,14 +160,20 @@ def _slots(job: DeployedJob, first: datetime, last: datetime) -> list[datetime]:
     return [at for at in due if known.get(at) not in {RunStatus.ENDED, RunStatus.STARTED}]
 
 
-def _run_slot(job: DeployedJob, at: datetime, *, force: bool, quiet: bool) -> int:
+def _run_slot(job: DeployedJob, at: datetime, bar: Bar, *, force: bool, quiet: bool) -> int:
     from scheduled_tasks.operate import run_now
 
     unit = names.service_name(job.clock, job.job)
     if quiet:
         return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force)
-    click.echo(f"{job.clock}/{job.job} {shown(at)}", err=True)
-    say = printer(as_json=False)
+    show = printer(as_json=False)
+
+    def say(entry: LogEntry) -> None:
+        with bar.hidden():
+            show(entry)
+
+    with bar.hidden():
+        click.echo(f"{job.clock}/{job.job} {shown(at)}", err=True)
     return run_now.run(names.Places(), unit, at=at, trigger="backfill", force=force, say=say)
 
 

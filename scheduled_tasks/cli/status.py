@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scheduled_tasks.cli.common import clock_file_faults
+from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
 from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
@@ -53,7 +54,8 @@ class StatusView:
         active = pauses.active(database, self.now)
         # Without a filter even those of jobs that no host has any more: they can be ended.
         self.pauses = [row for row in active if not which or any(row in shown_job.paused for shown_job in self.jobs)]
-        self.faults = [*faults, *([] if self.jobs else [NOTHING_DEPLOYED])]
+        on_hosts = [f"{host.host}: {problem}" for host in self.hosts for problem in host.problems]
+        self.faults = [*faults, *on_hosts, *([] if self.jobs else [NOTHING_DEPLOYED])]
 
     @property
     def is_bad(self) -> bool:
@@ -117,7 +119,7 @@ def _notes(job: JobStatus) -> list[str]:
 
 
 @click.command("status")
-@click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
+@click.argument("which", required=False, metavar="[CLOCK[/JOB]]", shell_complete=completion.clocks_and_jobs)
 @click.option("--bad", "bad_only", is_flag=True, help="Only jobs that are bad.")
 @click.option("--watch", "live", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
 @utc_option
@@ -126,8 +128,8 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
     """Show each job's state, last result, next run and pauses.
 
     A job is bad from its first slot or run that failed, was missed or was lost until one of its runs ends well; a pause
-    or a skipped slot does not change this. Exits 3 if a job is bad, a host is dead, no job is deployed or a clock file
-    has a fault.
+    or a skipped slot does not change this. Exits 3 if a job is bad, a host is dead or has timers whose due times are
+    wrong, no job is deployed, or a clock file has a fault.
 
     While PostgreSQL is unreachable, it shows what systemd knows of this host's jobs, and exits 75.
     """
@@ -188,7 +190,7 @@ def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad
 
 
 @click.command("history")
-@click.argument("which", required=False, metavar="[CLOCK[/JOB]]")
+@click.argument("which", required=False, metavar="[CLOCK[/JOB]]", shell_complete=completion.clocks_and_jobs)
 @click.option("--status", "status_", type=click.Choice([value.value for value in RunStatus]), help="Only this status.")
 @click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h (ago).")
 @click.option("--until", callback=past_instant, metavar="T", help="Not after.")
@@ -230,7 +232,7 @@ def _with_why(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
 
 
 @click.command("show")
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @utc_option
 @json_option
 def show_run(*, run: str, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from scheduled_tasks import schedule
 from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.clock import Job
 from scheduled_tasks.operate import host_pauses
@@ -68,7 +69,8 @@ def list_jobs(*, as_json: bool) -> None:
 
 @click.command("render")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-def render_units(directory: Path) -> None:
+@json_option
+def render_units(directory: Path, *, as_json: bool) -> None:
     """Write the units of all clocks into DIRECTORY.
 
     DIRECTORY must be empty or new.
@@ -79,13 +81,14 @@ def render_units(directory: Path) -> None:
     files = render(enabled_clocks(), configured_host())
     require_empty(directory)
     write_set(files, directory)
-    click.echo(f"{len(files)} files written to {directory}")
+    _show_written(files, directory, "", as_json=as_json)
 
 
 @click.command("eject")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @user_option
-def eject_units(directory: Path, *, user: bool) -> None:
+@json_option
+def eject_units(directory: Path, *, user: bool, as_json: bool) -> None:
     """Write plain units that work without clocks into DIRECTORY.
 
     The machine is not changed. The README next to them says how to install them, and what they still call.
@@ -96,7 +99,15 @@ def eject_units(directory: Path, *, user: bool) -> None:
     files = eject(enabled_clocks(), configured_host(chosen_places(Path("/"), user=user)))
     require_empty(directory)
     write_set(files, directory)
-    click.echo(f"{len(files)} files written to {directory}; {directory / README} says how to install them")
+    _show_written(files, directory, f"; {directory / README} says how to install them", as_json=as_json)
+
+
+def _show_written(files: Iterable[str], directory: Path, more: str, *, as_json: bool) -> None:
+    paths = sorted(files)
+    if as_json:
+        show_json({"directory": directory, "files": paths})
+    else:
+        click.echo(f"{counted(len(paths), 'file')} written to {directory}{more}")
 
 
 COMMANDS = (list_jobs, render_units, eject_units)

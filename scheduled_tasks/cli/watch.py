@@ -10,6 +10,7 @@ import click
 
 from scheduled_tasks import __version__
 from scheduled_tasks.cli.common import actor
+from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ScheduledTasksError
@@ -120,7 +121,8 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
 
 
 @click.command("reconcile")
-def reconcile() -> None:
+@json_option
+def reconcile(*, as_json: bool) -> None:
     """Record what this host's runs could not.
 
     Results spooled to disk, and runs that were killed. Needs root. A job's failure starts it, and the watch does the
@@ -133,13 +135,16 @@ def reconcile() -> None:
         if not _check_in(database, places, database_now(database)):
             return
         done = host_watch.reconcile_host(database, places, host)
+    if as_json:
+        show_json(asdict(done) | {"lost": [run._asdict() for run in done.lost]})
+        return
     for run in done.lost:
         click.echo(f"lost {run.clock}/{run.job} on {run.host}")
     click.echo(f"{done.results} results, {done.failures} failures, {len(done.lost)} lost runs recorded")
 
 
 @click.command("forget-host")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.hosts)
 @click.option("--yes", is_flag=True, help="Even if it had a heartbeat in the last five minutes.")
 @json_option
 def forget_host(*, name: str, yes: bool, as_json: bool) -> None:

@@ -8,11 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from scheduled_tasks.deploy.journal import Journal, namespaces
 from scheduled_tasks.deploy.plan import MachineState, plan
-from scheduled_tasks.instants import parse
 from scheduled_tasks.render.names import service_of
-from scheduled_tasks.render.unit_set import UnitSet
 
-MIN_HORIZON = timedelta(days=2 * 365)  # for which a timer must still be exact
 MIN_DISK_FREE = 0.05  # part of the disk
 MIN_JOURNAL = timedelta(days=7)  # so that after a weekend, the log of a run that failed before it still exists
 
@@ -129,14 +126,6 @@ def _unit_findings(state: MachineState, failed: frozenset[str], commands: Manage
 
 def _in_the_way(state: MachineState) -> set[str]:
     return {conflict.path.rpartition("/")[2] for conflict in state.conflicts}
-
-
-def horizon_findings(units: UnitSet, now: datetime, *, commands: ManagerCommands = SYSTEMS) -> Iterator[Finding]:
-    """Timers whose corrections for nights of change will soon end, so that the clocks have to be applied again."""
-    for timer in sorted(units):
-        for date in units.file(timer).values("X-ExactUntil") if timer.endswith(".timer") else ():
-            if parse(date, zone=UTC) - now < MIN_HORIZON:
-                yield Finding(timer, f"its due times are exact only until {date}", commands.clocks("apply"))
 
 
 def clock_findings(shown: Mapping[str, str]) -> Iterator[Finding]:

@@ -135,7 +135,8 @@ CREATE TABLE host (
     jobs_digest      text,           -- of the list of jobs that it reported last
     release          text,
     machine_id       uuid,           -- whose name it is: the hash of /etc/machine-id (operate/hosts.py)
-    booted_at        timestamptz     -- of the machine that checked in last: two machines with one ID differ in it
+    booted_at        timestamptz,    -- of the machine that checked in last: two machines with one ID differ in it
+    problems         text[] NOT NULL DEFAULT '{}'  -- why due times of its timers are wrong, or will be
 );
 
 -- Pauses of a job, a clock (job null) or all clocks (clock null), on one host or on all (host null).

@@ -27,7 +27,9 @@ from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.operate import deployments, host_pauses, pauses, reconcile
 from scheduled_tasks.operate.pending.stuck_files import StuckFiles, stuck
 from scheduled_tasks.operate.slots import DeployedJob, Pause, Scope
+from scheduled_tasks.operate.watch.due_times import DueTimesProblem, due_times_problems
 from scheduled_tasks.render import names
+from scheduled_tasks.render.unit_file import UnitFile
 from scheduled_tasks.render.unit_set import NO_JOBS, UnitSet
 from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
@@ -142,6 +144,21 @@ def reconcile_host(connection: Connection, places: Places, host: str) -> reconci
     return reconcile.reconcile(
         connection, places.state, host=host, jobs=_jobs(places), invocations=_running_invocations
     )
+
+
+def check_due_times(connection: Connection, places: Places, host: str, now: datetime) -> None:
+    """Record in the host's row why due times of its timers are wrong, or will be: `clocks status` is bad then."""
+    problems = [f"{found.where}: {found.problem}" for found in due_times_here(places, now)]
+    connection.execute("UPDATE host SET problems = %s WHERE name = %s AND problems <> %s", [problems, host, problems])
+
+
+def due_times_here(places: Places, now: datetime) -> list[DueTimesProblem]:
+    """Why due times of this machine's current set are wrong, or will be."""
+
+    def lines_of(timer: str) -> tuple[str, ...]:
+        return UnitFile((places.current / timer).read_text()).values("OnCalendar")
+
+    return list(due_times_problems(_manifest(places), lines_of, now))
 
 
 def reset_recorded_failures(places: Places) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scheduled_tasks.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     import psycopg
@@ -56,10 +57,24 @@ def prune_daily(connection: psycopg.Connection[Any], keep_days: float, now: date
     return pruned
 
 
-def prune(connection: psycopg.Connection[Any], keep_days: float, until: float = inf) -> int:
+def count_old(connection: psycopg.Connection[Any], keep_days: float) -> int:
+    """How many rows `prune` would delete."""
+    counts = " + ".join(f"(SELECT count(*) FROM {table} WHERE {is_old})" for table, is_old in OLD.items())  # noqa: S608 - our own text
+    [(number,)] = connection.execute(f"SELECT {counts}", {"days": keep_days}).fetchall()
+    return int(number)
+
+
+def prune(
+    connection: psycopg.Connection[Any],
+    keep_days: float,
+    until: float = inf,
+    *,
+    after_batch: Callable[[int], None] = lambda _rows: None,
+) -> int:
     """Delete runs that started, and deployments that ended, more than `keep_days` ago; return how many runs.
 
     Unfinished runs stay, however old they are. After `until`, in seconds of the monotonic clock, no batch is begun.
+    `after_batch` gets the number of rows that each batch deleted.
     """
     pruned = 0
     for table, is_old in OLD.items():
@@ -71,4 +86,5 @@ def prune(connection: psycopg.Connection[Any], keep_days: float, until: float = 
                 {"days": keep_days, "rows": BATCH_ROWS},
             ).rowcount
             pruned += deleted if table == "task_run" else 0
+            after_batch(deleted)
     return pruned

@@ -105,12 +105,13 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class HostStatus:
-    """A host: its last heartbeat, whether it is considered dead, and how many jobs it has."""
+    """A host: its last heartbeat, whether it is considered dead, how many jobs it has, and why due times are wrong."""
 
     host: str
     heartbeat_at: datetime
     is_dead: bool
     jobs: int
+    problems: list[str]
 
 
 # When a result counts. The end of a lost run is unknown, so its start counts. The index task_run_result has this.
@@ -250,11 +251,11 @@ def _status(
 def hosts(connection: Connection, now: datetime) -> list[HostStatus]:
     """The status of each host that has jobs."""
     rows = connection.execute(
-        "SELECT name, heartbeat_at, number FROM host JOIN"
+        "SELECT name, heartbeat_at, number, problems FROM host JOIN"
         " (SELECT host, count(*) AS number FROM deployed_job WHERE valid_until IS NULL GROUP BY host) AS deployed"
         " ON deployed.host = name ORDER BY name"
     )
-    return [HostStatus(host, at, now - at > HOST_TIMEOUT, number) for host, at, number in rows]
+    return [HostStatus(host, at, now - at > HOST_TIMEOUT, number, problems) for host, at, number, problems in rows]
 
 
 def totals(statuses: Sequence[JobStatus]) -> Mapping[str, int]:

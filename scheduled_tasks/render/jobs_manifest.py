@@ -1,25 +1,42 @@
-"""The jobs manifest of a set, jobs.json: its jobs, for programs. Pure."""
+"""The jobs manifest of a set, jobs.json: its jobs, and the rules of the time zones from which lines were computed.
+
+For programs: the watch, the ledger and `clocks doctor` read it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from scheduled_tasks.instants import iso8601
 from scheduled_tasks.options import DEFAULT_OPTIONS, RETRY_DELAY, Options, seconds_of
+from scheduled_tasks.schedule.zone import is_fixed
+from scheduled_tasks.schedule.zone_rules import rules_here
 
 if TYPE_CHECKING:
     from scheduled_tasks.clock import ClockSpec, Job
 
 
 def jobs_json(clocks: Iterable[ClockSpec]) -> str:
-    """Write the manifest: a line for each job, sorted by clock and job."""
-    lines = [
-        json.dumps(_job(job, clock), sort_keys=True)
+    """Write the manifest: a line for each job, sorted by clock and job, and one for each time zone."""
+    jobs = [
+        (job, clock)
         for clock in sorted(clocks, key=lambda clock: clock.name)
         for job in sorted(clock.jobs, key=lambda job: job.id)
     ]
-    return '{"jobs": [\n' + ",\n".join(lines) + "\n]}\n"
+    lines = [json.dumps(_job(job, clock), sort_keys=True) for job, clock in jobs]
+    zones = [f"{json.dumps(zone)}: {json.dumps(rules)}" for zone, rules in _zones(job for job, _ in jobs)]
+    return '{"jobs": [\n' + ",\n".join(lines) + '\n], "zones": {\n' + ",\n".join(zones) + "\n}}\n"
+
+
+def _zones(jobs: Iterable[Job]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The zones that are places, whose offsets can change, with their rules in the years of the jobs' lines."""
+    years = {(job.trigger.zone, *job.timing.years) for job in jobs if job.timing.years}
+    for zone in sorted({zone for zone, _, _ in years if not is_fixed(zone)}):
+        first = min(first for name, first, _ in years if name == zone)
+        last = max(last for name, _, last in years if name == zone)
+        yield zone, rules_here(zone, first, last).to_json()
 
 
 def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
@@ -29,6 +46,7 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
         "job": job.id,
         "task": job.task,
         "schedule": job.trigger.to_json(),
+        "exact_until": job.timing.exact_until and iso8601(job.timing.exact_until),
         "options": {
             "catch_up": job.catch_up,
             "grace": job.grace,

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
+from scheduled_tasks.features import explain_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,7 +95,8 @@ def _import(path: str, make_app: Callable[[], object]) -> ModuleType:
     except ModuleNotFoundError as error:
         raise TaskImportError(f"{path} can't be imported: {error}") from error
     except (Exception, SystemExit) as error:
-        raise TaskImportError(f"{path} can't be imported: {type(error).__name__}: {error}") from error
+        problem = explain_unknown(error) or f"{type(error).__name__}: {error}"
+        raise TaskImportError(f"{path} can't be imported: {problem}") from error
 
 
 def with_application(act: Callable[[], T], make_app: Callable[[], object]) -> T:

@@ -1,7 +1,8 @@
 """Read cron fields in APScheduler's language, with APScheduler's own parser.
 
 A field's name and value go in; its numbers come out, or a fault that says what to write. APScheduler 3.11 parses and
-validates; the parts it would silently drop (`mon-fri/2`, `lastly`) are reported as faults first.
+validates; whatever it would not read to its last character (`mon-fri/2`, `lastly`, `2nd fri-sun`), or only as digits of
+another alphabet, is reported as a fault first.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from functools import lru_cache
 
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.cron.expressions import (
-    MONTHS,
-    WEEKDAYS,
     LastDayOfMonthExpression,
     RangeExpression,
     WeekdayPositionExpression,
@@ -21,6 +20,7 @@ from apscheduler.triggers.cron.expressions import (
 from apscheduler.triggers.cron.fields import MAX_VALUES, MIN_VALUES
 
 from scheduled_tasks.faults import Fault
+from scheduled_tasks.schedule.suggestions import EXAMPLES, NAMES, POSITIONS, what_to_write
 from scheduled_tasks.schedule.trigger import LAST, LAST_YEAR
 
 # Items that APScheduler reads to the last character: its own patterns for names are not anchored at the end.
@@ -28,18 +28,7 @@ NUMBERS = r"\*(/\d+)?|\d+(-\d+)?(/\d+)?"
 WHOLE = {
     "month": rf"{NUMBERS}|[a-z]+(-[a-z]+)?",
     "day_of_week": rf"{NUMBERS}|[a-z]+(-[a-z]+)?",
-    "day": rf"{NUMBERS}|last|(1st|2nd|3rd|4th|5th|last) +[a-z]+",
-}
-NAMES = {"month": MONTHS, "day_of_week": WEEKDAYS}
-EXAMPLES = {
-    "year": "a year such as 2027, or 2027-2030",
-    "month": "1-12 or jan-dec, e.g. month='jan,jul'",
-    "day": "1-31, last, or e.g. day='2nd fri' or day='last sun'",
-    "week": "an ISO week, 1-53",
-    "day_of_week": "mon-sun or 0-6 (0 is Monday), e.g. day_of_week='mon-fri'",
-    "hour": "0-23, e.g. hour='*/6' or hour='9-17'",
-    "minute": "0-59, e.g. minute='*/15'",
-    "second": "0-59",
+    "day": rf"{NUMBERS}|last|({'|'.join(POSITIONS)}) +[a-z]+",
 }
 
 
@@ -72,8 +61,11 @@ def _read(name: str, value: int | str) -> Field | Fault:
         field = CronTrigger.FIELDS_MAP[name](name, value)
     except ValueError as error:
         problem = str(error)
-        return Fault(problem[:1].lower() + problem[1:], _instead(name, str(value)), name, shown)
-    return numbers_of(name, field.expressions)
+        return Fault(problem[:1].lower() + problem[1:], what_to_write(name, str(value)), name, shown)
+    read = numbers_of(name, field.expressions)
+    if name == "year" and not read.numbers:
+        return Fault(f"is after {LAST_YEAR}, the last year of a systemd timer", what_to_write(name, ""), name, shown)
+    return read
 
 
 def numbers_of(name: str, expressions: list[object]) -> Field:
@@ -99,34 +91,15 @@ def numbers_of(name: str, expressions: list[object]) -> Field:
 
 
 def _misread(name: str, item: str, shown: str) -> Fault | None:
-    """The fault of an item that APScheduler would accept but read differently."""
-    start = re.match(r"[a-z]+(-[a-z]+)?", item, re.IGNORECASE)
-    if name not in WHOLE or not start or re.fullmatch(WHOLE[name], item, re.IGNORECASE | re.ASCII):
+    """The fault of an item that APScheduler would not read, or would accept but read differently."""
+    if re.fullmatch(WHOLE.get(name, NUMBERS), item, re.IGNORECASE | re.ASCII):
         return None
-    stepped = re.fullmatch(r"([a-z]+)-([a-z]+)/(\d+)", item.lower())
+    stepped = re.fullmatch(r"([a-z]+)-([a-z]+)/(\d+)", item.lower(), re.ASCII)
     names = NAMES.get(name, [])
     if stepped and stepped[1] in names and stepped[2] in names and int(stepped[3]):
         first, last = names.index(stepped[1]), names.index(stepped[2])
         meant = ",".join(names[first : last + 1 : int(stepped[3])])
-        problem = f"APScheduler reads {item!r} as {start[0]!r} and silently drops the step"
+        read = item.partition("/")[0]
+        problem = f"APScheduler reads {item!r} as {read!r} and silently drops the step"
         return Fault(problem, f"write {name}={meant!r}", name, shown)
-    return Fault(f"{item!r} is not understood", f"write {EXAMPLES[name]}", name, shown)
-
-
-def _instead(name: str, value: str) -> str:
-    """What to write instead; a range that wraps is written as its two halves."""
-    wrapped = re.fullmatch(r"([a-z]+|\d+)-([a-z]+|\d+)", value.strip().lower())
-    names = NAMES.get(name)
-    if wrapped and names and wrapped[1] in names and wrapped[2] in names:
-        first, last = names.index(wrapped[1]), names.index(wrapped[2])
-        return f"a range does not wrap: write {name}={','.join(names[first:] + names[: last + 1])!r}"
-    if wrapped and wrapped[1].isdigit() and wrapped[2].isdigit() and name in MIN_VALUES:
-        low, high = MIN_VALUES[name], MAX_VALUES[name]
-        first, last = int(wrapped[1]), int(wrapped[2])
-        if low <= last < first <= high:
-            return f"a range does not wrap: write {name}='{first}-{high},{low}-{last}'"
-    if name == "day_of_week" and value.strip() == "7":
-        return "write day_of_week='sun' (0 is Monday here, 6 is Sunday)"
-    if name == "hour" and value.strip() == "24":
-        return "write hour=0: midnight is the start of the day"
-    return f"write {EXAMPLES[name]}"
+    return Fault(f"{item!r} is not understood", what_to_write(name, item), name, shown)

@@ -6,6 +6,7 @@ folds was measured (252 and 257); decision 0004 has the results.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -31,9 +32,10 @@ from scheduled_tasks.schedule.date_windows import (
 from scheduled_tasks.schedule.evaluator import Occurrence, resolve_days, resolve_hour
 from scheduled_tasks.schedule.timing import Period, Timing
 from scheduled_tasks.schedule.trigger import ALL, Cron
-from scheduled_tasks.schedule.zone import DAY, offset_at, shifts, zone_info
+from scheduled_tasks.schedule.zone import DAY, is_fixed, midnight, offset_at, shifts, zone_info
 
 DAY_SECONDS = 86400
+QUARTERS = (0, 900, 1800, 2700)  # the offset of every zone is a whole number of quarters of an hour
 
 
 def cron_timing(cron: Cron, period: Period) -> Timing:
@@ -132,19 +134,24 @@ def _offsets(zone: str, first: int, last: int) -> frozenset[int]:
 
 
 def _as_utc(cron: Cron, period: Period) -> Cron | None:
-    """The same trigger in UTC if that is exact without absolute lines, otherwise None."""
+    """The same trigger in UTC if that is exact without absolute lines, otherwise None.
+
+    The offset of a zone that is a place can change by law. A line in the zone needs nothing but an updated tzdata then.
+    So a place's trigger is in UTC only if such a change would not matter, or if a line in the zone is not exact.
+    """
+    offsets = _offsets(cron.zone, period.first, period.last)
     if cron.weeks is not None:
         return None
-    offsets = _offsets(cron.zone, period.first, period.last)
-    if offsets == {0}:
-        return replace(cron, zone="UTC")
     if cron.every_day and cron.hours == ALL["hour"]:
+        matters = len({_moved_in_hour(cron.minutes, cron.seconds, offset) for offset in QUARTERS}) > 1
+        if matters and len(offsets) == 1 and not is_fixed(cron.zone):
+            return None
         variants = {_moved_in_hour(cron.minutes, cron.seconds, offset % 3600) for offset in offsets}
         times = variants.pop()
         if variants or len(times) != 1:
             return None
         return replace(cron, zone="UTC", minutes=times[0].minutes, seconds=times[0].seconds)
-    return _moved_in_day(cron, next(iter(offsets))) if len(offsets) == 1 else None
+    return _moved_in_day(cron, next(iter(offsets))) if is_fixed(cron.zone) else None
 
 
 @lru_cache(maxsize=4096)
@@ -173,25 +180,38 @@ def _moved_in_day(cron: Cron, offset: int) -> Cron | None:
 
 
 def _weeks(cron: Cron, period: Period) -> Timing:
-    """ISO weeks, which OnCalendar does not support: their dates, one by one until the end of the period."""
-    affected = _shifted_hours(cron.zone, period.first, period.last)
-    shifted = {(day, hour) for day, hour in affected if hour in cron.hours and cron.wants(day)}
+    """ISO weeks, which OnCalendar does not support: their dates, one by one until the end of the period, in UTC.
+
+    In the zone they would be as exact, but PID 1 takes milliseconds to evaluate each line in a zone.
+    """
     info = zone_info(cron.zone)
-    partial_days = {bound.astimezone(info).date() for bound in (cron.start, cron.end) if bound}
+    cut = {bound.astimezone(info).date() for bound in (cron.start, cron.end) if bound}  # days that a bound cuts
+    cut |= {day for day, _ in _shifted_hours(cron.zone, period.first, period.last)}
     low = cron.start.astimezone(info).date() if cron.start else date.min
     high = cron.end.astimezone(info).date() if cron.end else date.max
-    plain = {}
+    days_of: dict[TimesOfDay, dict[tuple[int, int, int], None]] = defaultdict(dict)
+    instants = []
     day = date(period.first, 1, 1)
     while day.year <= period.last:
-        hours = tuple(hour for hour in cron.hours if (day, hour) not in shifted)
-        if hours and low <= day <= high and day not in partial_days and cron.wants(day):
-            plain[day.year, day.month, day.day] = hours
+        if day in cut:
+            instants += [run.at for run in resolve_days(cron, day, day) if cron.within(run.at)]
+        elif low <= day <= high and cron.wants(day):
+            offset = int(offset_at(cron.zone, midnight(cron.zone, day)).total_seconds())
+            for days, times in _times_in_utc(cron.hours, cron.minutes, cron.seconds, offset):
+                in_utc = day + days * DAY
+                days_of[times][in_utc.year, in_utc.month, in_utc.day] = None
         day += DAY
-    instants = [run.at for day, hour in shifted for run in resolve_hour(cron, day, hour) if cron.within(run.at)]
-    instants += [run.at for day in partial_days for run in resolve_days(cron, day, day) if cron.within(run.at)]
     lines = tuple(
-        calendar_line(group, TimesOfDay(hours, cron.minutes, cron.seconds), cron.zone)
-        for hours, groups in dates_in_groups(plain).items()
-        for group in groups
-    ) + absolute_lines(instants)
-    return Timing(lines, exact_until=_exact_until(cron, period))
+        calendar_line(group, times, "UTC") for times, days in days_of.items() for group in dates_in_groups(days)[None]
+    )
+    return Timing(lines + absolute_lines(instants), exact_until=_exact_until(cron, period))
+
+
+@lru_cache(maxsize=1024)
+def _times_in_utc(
+    hours: Numbers, minutes: Numbers, seconds: Numbers, offset: int
+) -> tuple[tuple[int, TimesOfDay], ...]:
+    """A day's times at this offset, in UTC: with the days from the local date to the one in UTC, -1, 0 or 1."""
+    instants = [h * 3600 + m * 60 + s - offset for h in hours for m in minutes for s in seconds]
+    by_day = by_value((at % DAY_SECONDS, at // DAY_SECONDS) for at in instants)
+    return tuple((days, times) for days, members in by_day.items() for times in time_combinations(members))

@@ -8,29 +8,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 
 from scheduled_tasks.instants import in_sentence
-from scheduled_tasks.schedule.evaluator import occurrences, resolve_days
+from scheduled_tasks.schedule.evaluator import occurrences
 from scheduled_tasks.schedule.trigger import ALL, Cron, Interval, Trigger
-from scheduled_tasks.schedule.zone import Shift, shifts
+from scheduled_tasks.schedule.trigger_lint import MAX_RUNS, ScheduleWarning, nights_of_change, trigger_warnings
 
 Job = tuple[str, Trigger, float | None]
 MIN_CROWD = 5  # starts in one second that are worth a warning
-MAX_RUNS = 400  # runs of a job that are checked for overlaps
-
-
-@dataclass(frozen=True)
-class ScheduleWarning:
-    """A warning: its kind, the jobs it is about, when it happens (UTC instants), and what to do."""
-
-    kind: str
-    jobs: tuple[str, ...]
-    message: str
-    at: tuple[datetime, ...] = ()
-    instead: str = ""
 
 
 def schedule_warnings(jobs: Iterable[Job], *, now: datetime, days: int = 366) -> list[ScheduleWarning]:
@@ -38,12 +26,13 @@ def schedule_warnings(jobs: Iterable[Job], *, now: datetime, days: int = 366) ->
     known = list(jobs)
     now = now.astimezone(UTC)
     until = now + timedelta(days=days)
-    warnings = [ScheduleWarning("reading", (name,), text) for name, trigger, _ in known for text in trigger.warnings]
+    warnings: list[ScheduleWarning] = []
     for name, trigger, timeout in known:
+        warnings += trigger_warnings(name, trigger, now, until)
         warnings += _overlap(name, trigger, timeout, now, until)
     warnings += _crowds(known, now)
     crons = [(name, trigger) for name, trigger, _ in known if isinstance(trigger, Cron)]
-    return warnings + _merged(warning for name, cron in crons for warning in _nights_of_change(name, cron, now, until))
+    return warnings + _merged(warning for name, cron in crons for warning in nights_of_change(name, cron, now, until))
 
 
 def _merged(warnings: Iterable[ScheduleWarning]) -> list[ScheduleWarning]:
@@ -53,42 +42,6 @@ def _merged(warnings: Iterable[ScheduleWarning]) -> list[ScheduleWarning]:
         jobs[replace(warning, jobs=())].extend(warning.jobs)
     merged = (replace(warning, jobs=tuple(names)) for warning, names in jobs.items())
     return sorted(merged, key=lambda warning: warning.at)
-
-
-def _nights_of_change(name: str, trigger: Cron, now: datetime, until: datetime) -> list[ScheduleWarning]:
-    """Warn of the next gap and the next fold that affect the trigger's runs."""
-    warnings: dict[bool, ScheduleWarning] = {}
-    for shift in shifts(trigger.zone, now.year, until.year):
-        if now < shift.at <= until and shift.is_gap not in warnings:
-            warning = _at_shift(name, trigger, shift)
-            if warning:
-                warnings[shift.is_gap] = warning
-    return sorted(warnings.values(), key=lambda warning: warning.at)
-
-
-def _at_shift(name: str, trigger: Cron, shift: Shift) -> ScheduleWarning | None:
-    matching = [(day, hour) for day, hour in shift.hours if hour in trigger.hours and trigger.wants(day)]
-    if not matching:
-        return None
-    days = {day for day, _ in shift.hours}
-    runs = [run for run in resolve_days(trigger, min(days), max(days)) if trigger.within(run.at)]
-    affected = [run for run in runs if shift.first <= run.nominal.replace(tzinfo=None) < shift.end]
-    if not affected:
-        return None
-    at = tuple(run.at for run in affected[:3])
-    wall = affected[0].nominal
-    if shift.is_gap:
-        shown = affected[0].at.astimezone(wall.tzinfo)
-        return ScheduleWarning(
-            "gap", (name,),
-            f"{wall:%H:%M} does not exist on {wall:%a %Y-%m-%d} in {trigger.zone}: the run is at {shown:%H:%M}", at,
-        )  # fmt: skip
-    if all(hour in trigger.repeating_hours for _, hour in matching):
-        return None  # it repeats every hour: no run is moved or left out
-    return ScheduleWarning(
-        "fold", (name,),
-        f"{wall:%H:%M} occurs twice on {wall:%a %Y-%m-%d} in {trigger.zone}: the job runs only the first time", at,
-    )  # fmt: skip
 
 
 def _overlap(

@@ -1,29 +1,28 @@
 """Parse the arguments of `add_job` into a Trigger, or collect all of their faults.
 
 A trigger's name or an APScheduler trigger object goes in, with the trigger's keyword arguments; a frozen Trigger comes
-out. The host's own zone is never used silently. Only this module and cron_fields import APScheduler, since the hot path
-must not.
+out. Only this module, trigger_reader, cron_fields and suggestions import APScheduler, since the hot path must not.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+import math
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfoNotFoundError
 
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.cron.fields import DEFAULT_VALUES
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from apscheduler.util import convert_to_datetime
 
-from scheduled_tasks.faults import Fault, FaultsError
+from scheduled_tasks.faults import Fault
 from scheduled_tasks.schedule.cron_fields import Field, numbers_of, read_field
 from scheduled_tasks.schedule.evaluator import occurrences
 from scheduled_tasks.schedule.trigger import ALL, FIRST_YEAR, Cron, Date, Interval, Trigger
-from scheduled_tasks.schedule.zone import zone_info
+from scheduled_tasks.schedule.trigger_reader import TriggerReader, ceil
 
 CRON_FIELDS = CronTrigger.FIELD_NAMES
 UNITS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
@@ -39,74 +38,19 @@ MEANT = {
     "date": {"date": "run_date", "run_at": "run_date", "at": "run_date", "start_date": "run_date"},
 }  # fmt: skip
 OBJECTS = (CronTrigger, IntervalTrigger, DateTrigger)
-OFFSET_HOURS = range(-14, 13)
-HOST_ZONES = frozenset({"localtime", "posixrules"})  # files in the tz database that follow the host's setting
+MAX_INTERVAL = 100 * 366 * 86400  # seconds
 
 
-class _TriggerReader:
-    """Collects the faults of one trigger while its parts are read."""
-
-    def __init__(self, timezone: str) -> None:
-        self.faults: list[Fault] = []
-        self.warnings: list[str] = []
-        self.zone = "UTC"  # until a valid one is read, so that faults of dates are found even if the zone is faulty
-        self.read_zone(timezone)
-
-    def fault(self, field: str, value: object, problem: str, instead: str) -> None:
-        self.faults.append(Fault(problem, instead, field, repr(value) if field else ""))
-
-    def read_zone(self, value: object) -> None:
-        name = zone_name(value)
-        if name is None:
-            problem = "not a zone with a name"
-        elif name in HOST_ZONES or name.startswith(("posix/", "right/")):
-            problem = "the host's own zone, or a copy"
-        else:
-            try:
-                zone_info(name)
-            except (ZoneInfoNotFoundError, ValueError, OSError):
-                problem = "unknown time zone"
-            else:
-                self.zone = name
-                return
-        self.fault("timezone", value, problem, "write for example timezone='Europe/Paris'")
-
-    def read_instant(self, field: str, value: object) -> datetime | None:
-        """A date, a datetime or text as a UTC instant; a value without a zone is in the trigger's."""
-        try:
-            local = convert_to_datetime(value, zone_info(self.zone), field)
-        except (ValueError, TypeError) as error:
-            self.fault(field, value, str(error).rstrip("."), f"write {field}='2027-01-31' or '2027-01-31 06:00:00'")
-            return None
-        return None if local is None else local.astimezone(UTC)
-
-    def read_bounds(self, fields: Mapping[str, object]) -> dict[str, Any]:
-        start = self.read_instant("start_date", fields.get("start_date"))
-        end = self.read_instant("end_date", fields.get("end_date"))
-        if start and end and start > end:
-            self.fault("end_date", fields["end_date"], "is before start_date, so the job would never run", "swap them")
-        return {"start": start and _ceil(start), "end": end, "jitter": self.read_jitter(fields.get("jitter"))}
-
-    def read_jitter(self, value: object) -> int | None:
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.fault("jitter", value, "not a whole number of seconds", "write e.g. jitter=30")
-            return None
-        return value or None
-
-    def raise_faults(self) -> None:
-        if self.faults:
-            raise FaultsError(self.faults)
-
-
-def read_trigger(trigger: object, fields: Mapping[str, object], *, timezone: str) -> Trigger:
+def read_trigger(
+    trigger: object, fields: Mapping[str, object], *, timezone: str, others: Collection[str] = ()
+) -> Trigger:
     """The Trigger of `add_job(task, trigger, **fields)`.
 
     `trigger` is 'cron', 'interval', 'date' or such an APScheduler object; `timezone` is the zone of a job that names
-    none. Raises FaultsError with every fault.
+    none; `others` are the keywords besides a trigger's fields, one of which a misspelt name may mean. Raises
+    FaultsError with every fault.
     """
-    reader = _TriggerReader(timezone)
+    reader = TriggerReader(timezone)
     if isinstance(trigger, str):
         if trigger not in KNOWN:
             near = difflib.get_close_matches(trigger, KNOWN, 1)
@@ -115,23 +59,32 @@ def read_trigger(trigger: object, fields: Mapping[str, object], *, timezone: str
         given = {name: value for name, value in fields.items() if value is not None}
         for name in fields:
             if name not in KNOWN[trigger]:
-                reader.fault(name, fields[name], f"not a field of the {trigger} trigger", _nearest(trigger, name))
+                reader.fault(name, fields[name], *_unknown(trigger, name, others))
         if given.get("timezone") is not None:
             reader.read_zone(given["timezone"])
         return {"cron": _read_cron, "interval": _read_interval, "date": _read_date}[trigger](reader, given)
     if type(trigger) in OBJECTS:
         for name in fields:
-            reader.fault(name, fields[name], "a trigger object takes no further fields", "write it in the object")
+            near = difflib.get_close_matches(name, others, 1)
+            problem = "not an option" if near else "a trigger object takes no further fields"
+            reader.fault(name, fields[name], problem, f"write {near[0]}=" if near else "write it in the object")
     return _read_object(reader, trigger)
 
 
-def _nearest(trigger: str, name: str) -> str:
-    known = KNOWN[trigger]
-    meant = MEANT[trigger].get(name) or next(iter(difflib.get_close_matches(name.lower(), known, 1)), None)
-    return f"write {meant}=" if meant else f"it has {', '.join(known)}"
+def _unknown(trigger: str, name: str, others: Collection[str]) -> tuple[str, str]:
+    """The problem of a keyword that nobody knows, and what to write instead."""
+    known, problem = KNOWN[trigger], f"not a field of the {trigger} trigger"
+    nearest = difflib.get_close_matches(name.lower(), [*known, *others], 1)
+    meant = MEANT[trigger].get(name) or next(iter(nearest), "")
+    if meant in others or (others and not meant):
+        problem = f"neither a field of the {trigger} trigger nor an option"
+    if meant:
+        return problem, f"write {meant}="
+    options = f"; the options are {', '.join(others)}" if others else ""
+    return problem, f"it has {', '.join(known)}{options}"
 
 
-def _read_cron(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
+def _read_cron(reader: TriggerReader, given: Mapping[str, object]) -> Trigger:
     read: dict[str, Field] = {}
     lowest = max((CRON_FIELDS.index(name) for name in given if name in CRON_FIELDS), default=None)
     for index, name in enumerate(CRON_FIELDS):
@@ -147,7 +100,7 @@ def _read_cron(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
 
 
 def _cron(
-    reader: _TriggerReader, read: Mapping[str, Field], bounds: dict[str, Any], given: Mapping[str, object]
+    reader: TriggerReader, read: Mapping[str, Field], bounds: dict[str, Any], given: Mapping[str, object]
 ) -> Cron:
     _warn_of_frequent_runs(reader, read, given)
     day = read["day"]
@@ -168,12 +121,14 @@ def _cron(
     )
     if next(occurrences(cron, after=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - timedelta(days=1)), None) is None:
         shown = ", ".join(f"{name}={value!r}" for name, value in given.items() if name in CRON_FIELDS)
-        reader.fault("", "", f"the trigger never fires ({shown})", "its bounds contain no such date")
+        bounds_too = " between start_date and end_date" if cron.start or cron.end else ""
+        problem = f"never fires: no date{bounds_too} matches all of its fields"
+        reader.faults.append(Fault(problem, "write fields that have a date in common", "trigger", f"'cron', {shown}"))
         reader.raise_faults()
     return cron
 
 
-def _warn_of_frequent_runs(reader: _TriggerReader, read: Mapping[str, Field], given: Mapping[str, object]) -> None:
+def _warn_of_frequent_runs(reader: TriggerReader, read: Mapping[str, Field], given: Mapping[str, object]) -> None:
     """Warn if the trigger fires far more often than is likely to be intended."""
     if not any(name in given for name in CRON_FIELDS):
         reader.warnings.append("no cron field is given, so it runs every second; write e.g. minute='*/5'")
@@ -185,26 +140,32 @@ def _warn_of_frequent_runs(reader: _TriggerReader, read: Mapping[str, Field], gi
             reader.warnings.append("it runs every minute of its hours; write minute=0 to run once in each")
 
 
-def _read_interval(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
-    every = 0.0
-    for unit, seconds in UNITS.items():
+def _read_interval(reader: TriggerReader, given: Mapping[str, object]) -> Trigger:
+    units: dict[str, float] = {}
+    for unit in UNITS:
         value = given.get(unit, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            reader.fault(unit, value, "not a number of at least 0", f"write e.g. {unit}=1")
-        else:
-            every += value * seconds
-    if every != int(every):
-        reader.fault("seconds", every, "the interval is not a whole number of seconds", "round it")
-    if every > 100 * 366 * 86400:
-        reader.fault("", "", "the interval is longer than a hundred years", "write a shorter one")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            plain = isinstance(value, str) and re.fullmatch(r"\d+", value, re.ASCII)
+            reader.fault(unit, value, "not a number of at least 0", f"write {unit}={value if plain else 1}")
+        elif value:
+            units[unit] = value
+    every = round(sum(value * UNITS[unit] for unit, value in units.items()), 6)
+    whole = max(round(every), 1)
+    field, shown = next(((unit, given[unit]) for unit in units if units[unit] % 1), ("seconds", every))
+    if every > MAX_INTERVAL:
+        field = next(iter(units))
+        reader.fault(field, given[field], "the interval is longer than a hundred years", "write a shorter one")
+    elif every != int(every):
+        problem = f"the interval of {every:g} s is not a whole number of seconds"
+        reader.fault(field, shown, problem, f"write seconds={whole}")
     bounds = reader.read_bounds(given)
     reader.raise_faults()
-    if not any(unit in given for unit in UNITS) or not every:
+    if not every:
         reader.warnings.append("no interval is given, so it runs every second; write e.g. minutes=5")
-    return _interval(reader, int(every) or 1, bounds)
+    return _interval(reader, whole, bounds)
 
 
-def _interval(reader: _TriggerReader, every: int, bounds: dict[str, Any]) -> Interval:
+def _interval(reader: TriggerReader, every: int, bounds: dict[str, Any]) -> Interval:
     if bounds["start"] is None:
         reader.warnings.append(
             "no start_date: the interval is counted from Monday 1970-01-05 00:00 UTC; "
@@ -213,17 +174,17 @@ def _interval(reader: _TriggerReader, every: int, bounds: dict[str, Any]) -> Int
     return Interval(zone=reader.zone, every=every, warnings=tuple(reader.warnings), **bounds)
 
 
-def _read_date(reader: _TriggerReader, given: Mapping[str, object]) -> Trigger:
+def _read_date(reader: TriggerReader, given: Mapping[str, object]) -> Trigger:
     if "run_date" not in given:
         reader.fault("run_date", None, "a date trigger needs its date", "write run_date='2027-01-31 06:00:00'")
     run_at = reader.read_instant("run_date", given.get("run_date"))
     reader.raise_faults()
     if run_at is None:
         raise AssertionError("read_instant returned neither an instant nor a fault")
-    return Date(zone=reader.zone, run_at=_ceil(run_at), warnings=tuple(reader.warnings))
+    return Date(zone=reader.zone, run_at=ceil(run_at), warnings=tuple(reader.warnings))
 
 
-def _read_object(reader: _TriggerReader, trigger: object) -> Trigger:
+def _read_object(reader: TriggerReader, trigger: object) -> Trigger:
     """Read an APScheduler object, which has its own zone. Subclasses are faults: they can fire at any time."""
     kind = type(trigger)
     if kind not in OBJECTS:
@@ -256,7 +217,7 @@ def _read_object(reader: _TriggerReader, trigger: object) -> Trigger:
     return _cron_object(reader, attributes)
 
 
-def _cron_object(reader: _TriggerReader, attributes: Mapping[str, Any]) -> Trigger:
+def _cron_object(reader: TriggerReader, attributes: Mapping[str, Any]) -> Trigger:
     read = {field.name: numbers_of(field.name, field.expressions) for field in attributes["fields"]}
     given = {field.name: str(field) for field in attributes["fields"] if not field.is_default}
     if read["day_of_week"].numeric:
@@ -273,22 +234,3 @@ def attributes_of(trigger: object) -> dict[str, Any]:
     """The attributes of an APScheduler trigger, which has slots."""
     names = {"timezone", "start_date", "end_date", "jitter", "fields", "interval", "run_date"}
     return {name: getattr(trigger, name) for name in names if hasattr(trigger, name)}
-
-
-def zone_name(value: object) -> str | None:
-    """The IANA name of a zone given as text, ZoneInfo, pytz or a fixed offset of whole hours; None if it has none."""
-    name = value if isinstance(value, str) else getattr(value, "key", None) or getattr(value, "zone", None)
-    if isinstance(name, str):
-        return name
-    if isinstance(value, tzinfo) and (offset := value.utcoffset(None)) is not None:
-        hours, rest = divmod(offset, timedelta(hours=1))
-        if not hours and not rest:
-            return "UTC"
-        if not rest and -hours in OFFSET_HOURS:
-            return f"Etc/GMT{-hours:+d}"  # POSIX counts west of Greenwich as positive
-    return None
-
-
-def _ceil(value: datetime) -> datetime:
-    """Round up to a whole second, as APScheduler does."""
-    return value + timedelta(seconds=1, microseconds=-value.microsecond) if value.microsecond else value

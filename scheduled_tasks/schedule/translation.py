@@ -18,8 +18,12 @@ from scheduled_tasks.schedule.evaluator import occurrences
 from scheduled_tasks.schedule.interval_lines import interval_timing
 from scheduled_tasks.schedule.timing import Period, Timing
 from scheduled_tasks.schedule.trigger import LAST_YEAR, Cron, Date, Interval, Trigger
+from scheduled_tasks.schedule.zone import zone_info
 
 HORIZON = timedelta(days=3653)
+# Lines begin with the year of this long ago: a timer that was down around New Year, or whose zone is still in the old
+# year, finds its line.
+LOOK_BACK = timedelta(days=31)
 
 
 def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) -> Timing:
@@ -28,11 +32,14 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
     Raises FaultsError if the trigger never fires again, or if systemd can't express it exactly.
     """
     now = now.astimezone(UTC)
-    if next(occurrences(trigger, after=now), None) is None:
-        over = trigger.run_at if isinstance(trigger, Date) else trigger.end
+    first = next(occurrences(trigger, after=now), None)
+    if first is None:
+        field, over = ("run_date", trigger.run_at) if isinstance(trigger, Date) else ("end_date", trigger.end)
         ended = f"the last run would have been before {in_sentence(over)}" if over else "no date is left"
-        raise FaultsError([Fault(f"the trigger never fires again: {ended}", "remove the job, or give a later date")])
-    period = Period(now.year, min((now + horizon).year, LAST_YEAR), now)
+        problem, instead = f"the trigger never fires again: {ended}", "remove the job, or give a later date"
+        value = repr(in_sentence(over, zone_info(trigger.zone), trigger.zone)) if over else "'cron'"
+        raise FaultsError([Fault(problem, instead, field if over else "trigger", value)])
+    period = _period(now, horizon, "UTC" if isinstance(trigger, Interval) else trigger.zone)
     if isinstance(trigger, Cron):
         timing = cron_timing(trigger, period)
     elif isinstance(trigger, Interval):
@@ -41,13 +48,24 @@ def translate(trigger: Trigger, *, now: datetime, horizon: timedelta = HORIZON) 
         timing = Timing(absolute_lines([trigger.run_at]))
     else:
         raise TypeError(f"{trigger!r} is not a trigger of this package")
-    if not timing.on_calendar:
-        problem = f"the first run is after the horizon, {period.until:%Y-%m-%d}"
-        raise FaultsError([Fault(problem, "add the job closer to that date")])
+    if not timing.on_calendar or (timing.exact_until and first.at >= timing.exact_until):
+        problem = f"the first run is after the horizon, {period.until:%Y-%m-%d}, so that no line is exact for it"
+        shown = repr(in_sentence(first.at, zone_info(trigger.zone), trigger.zone))
+        raise FaultsError(
+            [Fault(problem, "add the job closer to that date", "start_date" if trigger.start else "trigger", shown)]
+        )
     warnings = [*trigger.warnings]
     if trigger.jitter:
         warnings.append(
             f"jitter={trigger.jitter}: systemd delays a run by 0 to {trigger.jitter} s; APScheduler moves it by up to "
             "that much in either direction"
         )
-    return replace(timing, warnings=(*warnings, *timing.warnings), jitter=trigger.jitter)
+    years = (period.first, period.last)
+    return replace(timing, warnings=(*warnings, *timing.warnings), jitter=trigger.jitter, years=years)
+
+
+def _period(now: datetime, horizon: timedelta, zone: str) -> Period:
+    """The zone's own years: for a while around New Year they are not those of UTC."""
+    start = (now - LOOK_BACK).astimezone(zone_info(zone))
+    last = min((start + horizon).year, LAST_YEAR)
+    return Period(start.year, last, now, datetime(last + 1, 1, 1, tzinfo=start.tzinfo).astimezone(UTC))

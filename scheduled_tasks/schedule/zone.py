@@ -10,10 +10,12 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+HOST_ZONES = frozenset({"localtime", "posixrules"})  # files in the tz database that follow the host's setting
+NO_ZONES = frozenset({"Factory"})  # "local time zone must be set": UTC with the abbreviation -00
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,31 @@ class Shift:
         return self.first.date(), (reach - SECOND).date()
 
 
+FIXED = frozenset({"GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich", "UCT", "UTC", "Universal", "Zulu"})
+
+
+def is_fixed(zone: str) -> bool:
+    """Whether the zone is an offset by definition, not a place, whose offset can change."""
+    return zone in FIXED or zone.startswith("Etc/")
+
+
 @lru_cache(maxsize=1024)
 def zone_info(zone: str) -> ZoneInfo:
     """The zone with this name. Raises ZoneInfoNotFoundError or ValueError."""
     return ZoneInfo(zone)
+
+
+def why_no_zone(name: str) -> str:
+    """Why a trigger can't be in the zone with this name; "" if it can."""
+    if name in HOST_ZONES or name.startswith(("posix/", "right/")):
+        return "the host's own zone, or a copy"
+    if name in NO_ZONES:
+        return "stands for a zone that nobody has set"
+    try:
+        zone_info(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "unknown time zone"
+    return ""
 
 
 def offset_at(zone: str, at: datetime) -> timedelta:
@@ -74,18 +97,27 @@ def offset_at(zone: str, at: datetime) -> timedelta:
 
 @lru_cache(maxsize=4096)
 def shifts_of_year(zone: str, year: int) -> tuple[Shift, ...]:
-    """The zone's shifts in one year (UTC), in order.
+    """The zone's shifts in one year (UTC), in order."""
+    return shifts_in(zone_info(zone), year)
+
+
+def shifts_in(info: ZoneInfo, year: int) -> tuple[Shift, ...]:
+    """The shifts in one year (UTC), in order.
 
     zoneinfo has no list of transitions, so each day is compared with the next and a change is bisected to its second.
     No zone has ever had two shifts within a day.
     """
+
+    def offset(at: datetime) -> timedelta:
+        return at.astimezone(info).utcoffset() or timedelta(0)
+
     at = datetime(year, 1, 1, tzinfo=UTC)
-    before = offset_at(zone, at)
+    before = offset(at)
     result: list[Shift] = []
     while at.year == year:
-        after = offset_at(zone, at + DAY)
+        after = offset(at + DAY)
         if after != before:
-            second = bisect_left(range(86400), 1, key=lambda n: offset_at(zone, at + n * SECOND) != before)
+            second = bisect_left(range(86400), 1, key=lambda n: offset(at + n * SECOND) != before)
             result.append(Shift(at + second * SECOND, before, after))
             before = after
         at += DAY

@@ -50,6 +50,11 @@ DEPLOYED = {
     "/etc/scheduled-tasks/credentials/current/operators_database_url": "600 root root",
     "/usr/local/bin/clocks": "755 root root",
     "/usr/local/bin/run-task": "755 root root",
+    "/usr/local/share/man/man1/clocks.1": "644 root root",
+    "/usr/local/share/man/man1/run-task.1": "644 root root",
+    "/usr/local/share/bash-completion/completions/clocks": "644 root root",
+    "/usr/local/share/zsh/site-functions/_clocks": "644 root root",
+    "/usr/local/share/fish/vendor_completions.d/clocks.fish": "644 root root",
 }
 
 
@@ -126,6 +131,14 @@ def test_a_host_without_bootstrap_reports_the_packages_it_lacks(fleet: Controlle
     assert "run 'apt-get install python3 python3-venv' on it" in " ".join(play.output.split())
 
 
+def completed(machine: Machine, line: str) -> list[str]:
+    """What a login shell's bash-completion is offered for the last word of a line."""
+    words = f"COMP_WORDS=({line}) COMP_CWORD={line.count(' ')}"
+    script = f"{words}; . /usr/local/share/bash-completion/completions/clocks; _clocks_completion clocks"
+    printed = machine.run("bash", "-c", f'{script}; printf "%s\\n" "${{COMPREPLY[@]}}"').stdout
+    return printed.split()
+
+
 def test_one_command_deploys_fresh_hosts(fleet: Controller, database: Database) -> None:
     fleet.play("first deploy")
     for machine in fleet.machines.values():
@@ -135,6 +148,9 @@ def test_one_command_deploys_fresh_hosts(fleet: Controller, database: Database) 
         assert version_run(machine) == "1"
         assert machine.run("clocks", "check").stdout == "ok: this release can be activated here\n"
         assert machine.run("clocks", "plan").stdout == "nothing to do: the timers match the clock files\n"
+        assert completed(machine, "clocks run nightly/rec") == ["nightly/recount"]
+        [run] = json.loads(machine.run("clocks", "history", "--limit=1", "--json").stdout)
+        assert run["run_id"][:8] in completed(machine, "clocks show ")
     assert rows(database, "SELECT host, status FROM task_run ORDER BY host") == [
         ("app1", "ended"),
         ("app2", "ended"),
@@ -542,6 +558,7 @@ def test_a_removal_leaves_no_trace_but_the_database(fleet: Controller, database:
         )
         assert machine.run("sh", "-c", find, check=False).stdout == ""
         assert not any((machine.root / "usr/local/bin" / name).exists() for name in ("clocks", "run-task"))
+        assert machine.run("find", "/usr/local/share", "-name", "*clocks*").stdout == ""
         assert machine.run("id", "shop", check=False).returncode == 1
         assert timers(machine) == []
     assert rows(database, "SELECT count(*) > 0 FROM task_run") == [(True,)]

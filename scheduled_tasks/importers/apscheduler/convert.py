@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,8 +26,9 @@ from scheduled_tasks.importers.dependencies import calls_left_out
 from scheduled_tasks.importers.procfile import is_procfile, read_procfile
 from scheduled_tasks.importers.request import ImportRequest, ImportResult, identifier, unique
 from scheduled_tasks.importers.tasks_module import tasks_module
-from scheduled_tasks.schedule.parser import zone_name
+from scheduled_tasks.schedule.trigger_reader import zone_name
 
+Clocks = Iterable[tuple[str, Path]]
 LEFT_OUT = "not imported: what a task needs before it runs belongs in the application's factory or in the task"
 IN_A_WEB_APPLICATION = {"BackgroundScheduler", "AsyncIOScheduler"}
 
@@ -48,15 +49,17 @@ class _Progress:
         return str(path.relative_to(base)) if path.is_relative_to(base) else path.name
 
 
-def import_files(paths: Iterable[Path], request: ImportRequest) -> ImportResult:
-    """Import clock files.
+def import_files(
+    paths: Iterable[Path], request: ImportRequest, watched: Callable[[list[tuple[str, Path]]], Clocks] = iter
+) -> ImportResult:
+    """Import clock files; `watched` passes each clock's name and file on, and can show how far the import is.
 
     Raises:
         UsageError: a file is not Python, or a zone is not given.
         ConfigurationError: a file that may be run fails.
     """
     progress = _Progress(request)
-    for name, path in _clock_files(paths, progress):
+    for name, path in watched(_clock_files(paths, progress)):
         _import_file(name, path, progress)
     general = [*_general_remarks(progress.entries), *dict.fromkeys(progress.general)]
     report = Report("APScheduler", tuple(progress.entries), tuple(general), tuple(progress.files))

@@ -18,7 +18,7 @@ from scheduled_tasks.importers.crontab.triggers import LineTrigger, anacron_trig
 from scheduled_tasks.importers.request import ImportRequest, ImportResult, identifier, unique
 from scheduled_tasks.options.validators import SECRET_NAME, SECRET_VALUE
 from scheduled_tasks.schedule import describe
-from scheduled_tasks.schedule.parser import zone_name
+from scheduled_tasks.schedule.trigger_reader import zone_name
 
 # A command with any of these needs a shell.
 SHELL_CHARACTERS = re.compile(r"[|&;<>()$`*?\[\]#~={}!\n\\]")
@@ -132,7 +132,7 @@ def _read_variable(line: Line, file: _File) -> None:
         file.home = value
         file.variables[name] = value
         _note(line, file, "kept", "home", "commands run in this directory")
-    elif name == "START_HOURS_RANGE" and (match := re.match(r"\d+", value)):
+    elif name == "START_HOURS_RANGE" and (match := re.match(r"[0-9]+", value)):
         file.start_hour = int(match[0])
         _note(line, file, "kept", "anacron", f"jobs run from {file.start_hour}:00 on")
     elif name in CRON_VARIABLES:

@@ -12,7 +12,8 @@ from pathlib import Path
 USER, SYSTEM, ANACRON = "user", "system", "anacron"
 FIELDS = 5
 VARIABLE = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z_][A-Za-z0-9_]*))\s*=\s*(.*?)\s*$""")
-FIELD = re.compile(r"[-0-9*,/~a-zA-Z]+")
+# Digits, letters and signs, of any alphabet: what cron has no time for is refused with what to write.
+FIELD = re.compile(r"[-\w*,/~#?]+")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def format_of(path: Path) -> str:
 
 def read_lines(text: str, form: str) -> list[Line]:
     """All lines of a crontab."""
-    return [_line(number, line, form) for number, line in enumerate(text.splitlines(), 1)]
+    return [_line(number, line, form) for number, line in enumerate(text.removesuffix("\n").split("\n"), 1)]
 
 
 def _line(number: int, text: str, form: str) -> Line:  # noqa: PLR0911 - a table of cases
@@ -64,7 +65,7 @@ def _line(number: int, text: str, form: str) -> Line:  # noqa: PLR0911 - a table
         return _anacron(number, text)
     words = 1 if stripped.startswith("@") else FIELDS
     pattern = r"(\S+)\s+" * words + (r"(\S+)\s+" if form == SYSTEM else "()") + r"(.*\S)"
-    entry = re.fullmatch(pattern, stripped)
+    entry = re.fullmatch(pattern, stripped, re.ASCII)  # cron separates fields by blanks and tabs only
     fields = entry.groups()[:words] if entry else ()
     if not entry or not all(word.startswith("@") or FIELD.fullmatch(word) for word in fields):
         wanted = "five fields, a user and a command" if form == SYSTEM else "five fields and a command"
@@ -78,7 +79,7 @@ def _line(number: int, text: str, form: str) -> Line:  # noqa: PLR0911 - a table
 
 
 def _anacron(number: int, text: str) -> Line:
-    entry = re.fullmatch(r"\s*(\d+|@\w+)\s+(\d+)\s+(\S+)\s+(.*\S)\s*", text)
+    entry = re.fullmatch(r"\s*(\d+|@\w+)\s+(\d+)\s+(\S+)\s+(.*\S)\s*", text, re.ASCII)
     if not entry:
         return Line(number, text, "wrong", problem="not a period, a delay, a job and a command: anacron refuses it")
     when, delay, identifier, command = entry.groups()

@@ -16,11 +16,11 @@ from scheduled_tasks.importers.apscheduler.differences import AROUND, merge_equa
 from scheduled_tasks.importers.crontab.lines import Line
 from scheduled_tasks.schedule import Trigger, occurrences, read_trigger
 from scheduled_tasks.schedule.calendar_lines import ranges
-from scheduled_tasks.schedule.crontab import MACROS, NAMES, crontab_fields
+from scheduled_tasks.schedule.crontab import MACROS, NAMES, REBOOT, crontab_time, macro_fault
 from scheduled_tasks.schedule.trigger import Cron
 from scheduled_tasks.schedule.zone import Shift, zone_info
 
-RANDOM = re.compile(r"(\d*)~(\d*)")
+RANDOM = re.compile(r"(\d*)~(\d*)", re.ASCII)
 RANGES = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "day_of_week": (0, 6)}
 SECONDS = {"minute": 60, "hour": 3600}
 ANACRON_DAYS = {"@daily": 1, "@weekly": 7, "@monthly": 30}
@@ -38,14 +38,10 @@ class LineTrigger:
 
 def triggers_of(line: Line, zone: str, now: datetime) -> list[LineTrigger]:
     """The triggers of a crontab line."""
-    when = line.when.lower()
-    if when == "@reboot":
-        text = "it runs when the machine starts, and a timer needs a time"
-        instead = "write a systemd service for it, with WantedBy=multi-user.target"
-        return [LineTrigger(differences=(Difference("reboot", text, "refused", instead=instead),))]
-    if when.startswith("@") and when not in MACROS:
-        return [LineTrigger(differences=(Difference("time", f"cron has no {line.when}", "refused"),))]
-    words = MACROS.get(when, line.when).split()
+    if line.when.startswith("@") and (fault := macro_fault(line.when)):
+        kind = "reboot" if line.when == REBOOT else "time"
+        return [LineTrigger(differences=(Difference(kind, fault.problem, "refused", instead=fault.instead),))]
+    words = MACROS.get(line.when, line.when).split()
     differences = []
     if words[0].startswith("-"):
         words[0] = words[0][1:]
@@ -65,8 +61,8 @@ def _random(fields: dict[str, str], seed: str, differences: list[Difference]) ->
             continue
         low, high = RANGES[name]
         first, last = int(match[1] or low), int(match[2] or high)
-        if last < first:
-            continue  # the parser refuses it
+        if not low <= first <= last <= high:
+            continue  # the parser refuses it, as cronie does
         chosen = f"cron chose {name}={text} anew at each start"
         if name in SECONDS:
             fields[name] = str(first)
@@ -83,15 +79,23 @@ def _either(fields: dict[str, str]) -> list[dict[str, str]]:
     """Day OR weekday, if both are restricted: two triggers that never fire on the same day."""
     if fields["day"].startswith("*") or fields["day_of_week"].startswith("*"):
         return [fields]
-    by_day = fields | {"day_of_week": "*"}
+    by_day, by_weekday = fields | {"day_of_week": "*"}, fields | {"day": "*"}
     try:
-        read = read_trigger("cron", dict(crontab_fields(" ".join(by_day[name] for name in NAMES))), timezone="UTC")
+        given, _ = _fields_of(by_day), _fields_of(by_weekday)
     except FaultsError:
-        return [by_day]
+        return [fields]  # with all of its faults
+    try:
+        read = read_trigger("cron", given, timezone="UTC")
+    except FaultsError:  # no month has such a day
+        return [by_weekday]
     days = set(read.days) if isinstance(read, Cron) else set()
     others = ranges(day for day in range(1, 32) if day not in days)
     text = ",".join(str(low) if low == high else f"{low}-{high}" for low, high in others)
     return [by_day, fields | {"day": text, "both": "1"}] if others else [by_day]
+
+
+def _fields_of(fields: dict[str, str]) -> dict[str, str]:
+    return crontab_time(" ".join(fields[name] for name in NAMES)).fields
 
 
 def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, before: list[Difference]) -> LineTrigger:
@@ -99,9 +103,9 @@ def _read(fields: dict[str, str], jitter: int, zone: str, now: datetime, before:
     stars = fields["minute"].startswith("*") or fields["hour"].startswith("*")
     days = fields.pop("day") if fields.pop("both", "") else ""
     try:
-        given = crontab_fields(" ".join(fields.get(name, "*") for name in NAMES))
-        if days:
-            given["day"] = days
+        time = crontab_time(" ".join(fields.get(name, "*") for name in NAMES))
+        differences += [Difference("reading", note, "remark") for note in time.notes]
+        given = time.fields | ({"day": days} if days else {})
         words: dict[str, int | str] = {
             name: int(given[name]) if given[name].isdigit() else given[name]
             for name in reversed(NAMES)
@@ -165,6 +169,9 @@ def anacron_triggers(line: Line, start_hour: int, zone: str, now: datetime) -> l
     if not line.when.isdigit() and line.when not in ANACRON_DAYS:
         return [LineTrigger(differences=(Difference("time", f"anacron has no period {line.when}", "refused"),))]
     days = int(line.when) if line.when.isdigit() else ANACRON_DAYS[line.when]
+    if not days:
+        text = "a period of 0 days: anacron runs it whenever it starts"
+        return [LineTrigger(differences=(Difference("time", text, "refused", instead="write 1"),))]
     fields: dict[str, int | str] = {"hour": hour % 24, "minute": minute}
     if line.when == "@monthly":
         fields = {"day": 1, **fields}

@@ -84,6 +84,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
         done.started += step("catch up after pauses", catch_up) or []
     step("remove old start requests", partial(start_requests.sweep, places))
     step("reset failed reports", partial(host_watch.reset_recorded_failures, places))
+    step("check due times", partial(host_watch.check_due_times, connection, places, host, now))
     step("delete old runs", partial(prune_daily, connection, keep_days, now))
     if not done.errors:
         done.had_failed = bool(step("record its success", partial(watch_state.record_success, places)))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scheduled_tasks.cli.status import StatusView
 from scheduled_tasks.deploy import deployment_reports
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.errors import ConfigurationError
-from scheduled_tasks.operate import host_pauses, host_watch
+from scheduled_tasks.operate import host_pauses, host_watch, status
 from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.render.names import JOBS, Places
 from scheduled_tasks.render.unit_set import UnitSet
@@ -259,3 +260,22 @@ def test_a_report_that_the_database_rejects_is_set_aside(connection: Database, p
 def test_a_second_pause_of_the_same_scope_keeps_the_first_ones_reason(places: Places) -> None:
     row = pause(places)
     assert not host_pauses.write(places, row)
+
+
+def test_due_times_that_become_wrong_are_in_the_hosts_row_until_an_apply_mends_them(
+    connection: Database, places: Places
+) -> None:
+    soon = json.loads(jobs_json("count"))
+    soon["jobs"][0]["exact_until"] = "2027-12-31T23:00:00+00:00"
+    make_current(places, json.dumps(soon))
+    host_watch.report_deployed(connection, places, "app1", minutes(0))
+    host_watch.check_due_times(connection, places, "app1", minutes(0))
+    assert [host.problems for host in status.hosts(connection, minutes(0))] == [
+        ["timers: exact only until 2027-12-31: shop/count"]
+    ]
+    view = StatusView(connection, None)
+    assert "app1: timers: exact only until 2027-12-31: shop/count" in view.faults
+    assert view.is_bad
+    make_current(places, jobs_json("count"))
+    host_watch.check_due_times(connection, places, "app1", minutes(1))
+    assert [host.problems for host in status.hosts(connection, minutes(1))] == [[]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +13,8 @@ import pytest
 
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import prune
+from tests.integration.operate.shop import SHOP
+from tests.pseudo_terminal import on_a_terminal
 
 Database = psycopg.Connection[Any]
 
@@ -44,7 +48,20 @@ def left(database: Database) -> dict[str, int]:
 
 def test_what_is_old_is_deleted_however_many_batches_it_takes(ledger: Database) -> None:
     assert left(ledger) == {"task_run": 9, "past_attempt": 9, "deployed_job": 9}
-    assert prune.prune(ledger, 10) == 6
+    batches: list[int] = []
+    assert prune.count_old(ledger, 10) == 20
+    assert prune.prune(ledger, 10, after_batch=batches.append) == 6
+    assert sum(batches) == 20
+    assert left(ledger) == {"task_run": 3, "past_attempt": 2, "deployed_job": 2}
+
+
+def test_a_terminal_has_a_bar_while_runs_are_deleted(ledger: Database) -> None:
+    command = [sys.executable, "-m", "scheduled_tasks.cli", "prune-runs", "--keep", "10"]
+    environment = os.environ | {"SCHEDULED_TASKS_CONFIG": str(SHOP / "pyproject.toml"), "TERM": "xterm"}
+    seen = on_a_terminal(command, env=environment)
+    assert "0/20" in seen.text
+    assert "20/20" in seen.text
+    assert seen.text.rstrip().endswith("6 runs older than 10 days deleted"), seen.text
     assert left(ledger) == {"task_run": 3, "past_attempt": 2, "deployed_job": 2}
 
 

@@ -143,7 +143,7 @@ def _among(part: Callable[[date], int], numbers: frozenset[int]) -> Callable[[da
 
 
 def literal(fields: dict[str, str]) -> Generated:
-    """A literal case: hours and minutes as a number, a list or a step, and days of the week by name."""
+    """A literal case: hours, minutes and weeks as a number, a list or a step, and days of the week by name."""
 
     def numbers(text: str, top: int) -> frozenset[int]:
         start, _, step = text.partition("/")
@@ -152,13 +152,16 @@ def literal(fields: dict[str, str]) -> Generated:
         return frozenset(int(number) for number in text.split(","))
 
     by_position = nth(*fields["day"].split()) if "day" in fields else lambda _: True
+    weeks = numbers(fields.get("week", "*"), 53) - {0}
+    if "/" in fields.get("week", ""):
+        weeks = frozenset(range(1, 54, int(fields["week"].partition("/")[2])))
     weekdays = {WEEKDAYS.index(name) for name in fields.get("day_of_week", ",".join(WEEKDAYS)).split(",")}
     return Generated(
         fields,
         numbers(fields.get("hour", "*"), 23),
         numbers(fields.get("minute", "0"), 59),
         frozenset({0}),
-        lambda day: day.weekday() in weekdays and by_position(day),
+        lambda day: day.weekday() in weekdays and by_position(day) and day.isocalendar()[1] in weeks,
     )
 
 

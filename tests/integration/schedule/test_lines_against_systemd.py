@@ -80,6 +80,8 @@ COUNTEREXAMPLES = (
         "only times in gaps: Resource deadlock avoided",
     ),
     ({"minute": "15"}, "Australia/Lord_Howe", "2026-10-03T10:00", "a skipped repetition is not substituted"),
+    ({"week": "53", "hour": "20"}, "America/Los_Angeles", "2027-01-01T01:00", "lines began with the new year in UTC"),
+    ({"week": "*/3", "hour": "11"}, "Pacific/Auckland", "2036-12-31T10:00", "lines ended with the old year there"),
 )
 
 
@@ -124,6 +126,27 @@ def test_lines_follow_the_rule_around_a_shift(
         assert not expected
         return
     assert_agreement(systemds, trigger, translate(trigger, now=NOW), expected, (start, end))
+
+
+@settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 60)
+@given(
+    generated=triggers(),
+    zone=st.sampled_from((*ZONES, "Pacific/Auckland", "America/Los_Angeles", "Pacific/Kiritimati")),
+    year=st.sampled_from((2027, 2036, 2037)),
+    before=st.integers(-1440, 2880),
+)
+def test_lines_rendered_around_new_year_have_the_runs_of_both_years(
+    systemds: Systemds, generated: Generated, zone: str, year: int, before: int
+) -> None:
+    start = datetime(year, 1, 1, tzinfo=UTC) - timedelta(minutes=before)
+    end = start + timedelta(hours=50)
+    expected = oracle(generated, zone, start, end)
+    try:
+        timing = translate(trigger := read_trigger("cron", generated.fields, timezone=zone), now=start)
+    except FaultsError:
+        assert not expected
+        return
+    assert_agreement(systemds, trigger, timing, expected, (start, end))
 
 
 @settings(settings.get_profile("schedule"), max_examples=EXAMPLES or 100)

@@ -38,7 +38,3 @@ def test_the_reference_of_commands_is_current(request: pytest.FixtureRequest) ->
     if request.config.getoption("--write-golden"):
         PAGE.write_text(reference, encoding="utf-8")
     assert PAGE.read_text(encoding="utf-8") == reference
-
-
-def test_the_list_of_commands_cuts_off_no_description() -> None:
-    assert [text for _, text in helps(main, "clocks") if "...\n" in text.partition("\nCommands:")[2]] == []

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from scheduled_tasks.cli import main
 from scheduled_tasks.cli.time import ScheduledJob, explain, lint, merged, next_runs
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.run import settings
@@ -124,6 +125,88 @@ def test_a_fault_exits_65_with_field_value_and_what_to_write() -> None:
     assert [fault["field"] for fault in error["errors"]] == ["minutes", "hour"]
     assert run(explain, "month=2", "day=30").exit_code == 65
     assert run(explain, "hour").exit_code == 65
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "value", "instead"),
+    [
+        (["hour=3", "hour=4"], "hour", "'4'", "write hour='3,4' for both"),
+        (["--interval", "minutes=5", "minutes=7"], "minutes", "'7'", "leave one out"),
+        (["--interval", "minutes=٣"], "minutes", "'٣'", "write minutes=1"),
+        (["--interval", "minutes=²"], "minutes", "'²'", "write minutes=1"),
+        (["hour=6:30"], "hour", "'6:30'", "write hour=6, minute=30"),
+        (["hour=6am"], "hour", "'6am'", "write hour=6"),
+        (["day=2nd fri-sun"], "day", "'2nd fri-sun'", "write day='2nd fri,2nd sat,2nd sun'"),
+        (["hour=3", "timezone=Factory"], "timezone", "'Factory'", "write for example timezone='Europe/Paris'"),
+        (["hour=3", "jitter=99999999999"], "jitter", "99999999999", "write at most 604800, in seconds"),
+        (["hour=3", "start_date=2200-01-01"], "start_date", "'2200-01-01'", "write a date up to 2199"),
+        (
+            ["hour=2", "minute=30", "start_date=2045-01-01", "timezone=Europe/Paris", "--from", "2026-11-23"],
+            "start_date", "'2045-01-01 02:30:00 Europe/Paris'", "add the job closer to that date",
+        ),
+        (
+            ["--date", "run_date=2020-01-01", "timezone=UTC"],
+            "run_date", "'2020-01-01 00:00:00 UTC'", "remove the job, or give a later date",
+        ),
+        (["month=2", "day=30"], "trigger", "'cron', month='2', day='30'", "write fields that have a date in common"),
+        (["--interval", "seconds=86399"], "seconds", "86399", "write 86400 seconds"),
+        (["--crontab", "0 0 * * 5L"], "day_of_week", "'5L'", "write a job of a clock file, with day='last fri'"),
+        (["--crontab", "@dayly"], "crontab", "'@dayly'", "write @daily"),
+        (["hour"], "argument", "'hour'", "write e.g. hour=6"),
+    ],
+)  # fmt: skip
+def test_every_refusal_in_json_has_field_value_and_message(
+    arguments: list[str], field: str, value: str, instead: str
+) -> None:
+    done = run(explain, "--json", *arguments)
+    answer = json.loads(done.output)
+    assert done.exit_code == 65
+    assert (answer["error"]["field"], answer["error"]["value"], answer["error"]["instead"]) == (field, value, instead)
+    assert answer["error"] == answer["errors"][0]
+    assert answer["error"]["message"].startswith(f"{field}={value}: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "field", "message"),
+    [
+        (["explain", "--json", "--interval", "--date"], 64, "", "give only one of FIELD=VALUE…, --crontab, --interval"),
+        (["next", "--json", "--from", "noon"], 64, "start", "Invalid value for '--from': 'noon' is not an instant"),
+        (["lint", "--days", "0", "--json"], 64, "days", "Invalid value for '--days': 0 is not in the range x>=1."),
+    ],
+)
+def test_a_refusal_of_any_command_is_json_too_if_that_is_asked_for(
+    arguments: list[str], code: int, field: str, message: str
+) -> None:
+    done = CliRunner().invoke(main, arguments)
+    error = json.loads(done.stdout)["error"]
+    assert (done.exit_code, error["field"]) == (code, field)
+    assert error["message"].startswith(message)
+
+
+def test_explain_takes_a_fraction_of_a_minute_as_a_clock_file_does() -> None:
+    done = run(explain, "--json", "--timezone", "UTC", "--from", "2027-01-01", "--interval", "minutes=1.5")
+    assert json.loads(done.output)["words"] == "every minute and 30 seconds of real time"
+
+
+def test_explain_warns_of_what_lint_would_say() -> None:
+    done = run(explain, "--json", "--from", "2026-11-23", "--timezone", "Europe/Paris", "hour=2,3", "minute=30")
+    assert json.loads(done.output)["warnings"] == [
+        "02:30 does not exist on Sun 2027-03-28 in Europe/Paris: it is one run with 03:30",
+        "02:30 occurs twice on Sun 2027-10-31 in Europe/Paris: the job runs only the first time",
+    ]
+    done = run(explain, "--from", "2027-03-28", "--timezone", "Europe/Paris", "hour=2,3", "minute=30")
+    assert (
+        "next  Sun 2027-03-28 03:30:00 +0200  2027-03-28T01:30:00Z  (also for 02:30:00, which the clock skips)"
+        in done.output
+    )
+
+
+def test_explain_notes_what_cron_implementations_treat_differently() -> None:
+    done = run(explain, "--json", "--timezone", "UTC", "--crontab", "*/60 3 * * fri-sun")
+    assert json.loads(done.output)["warnings"] == [
+        "*/60: the step is longer than the range, so it means 0 only, as in cron",
+        "fri-sun: cronie runs it from fri to sun, as here; Debian's cron never does",
+    ]
 
 
 def test_explain_accepts_only_one_kind_of_trigger() -> None:

@@ -8,7 +8,6 @@ import pytest
 from scheduled_tasks.deploy.doctor import (
     ManagerCommands,
     clock_findings,
-    horizon_findings,
     journal_findings,
     machine_findings,
 )
@@ -81,14 +80,6 @@ def test_a_timer_without_a_next_run_is_healthy_while_its_job_runs() -> None:
         running=frozenset({"clock-a-x.service"}),
     )
     assert findings_of(running) == []
-
-
-def test_less_than_two_years_of_exact_times_are_a_finding() -> None:
-    """The key is the template's own, see tests/golden/timing."""
-    now = datetime(2026, 11, 23, tzinfo=UTC)
-    line = "[Unit]\nX-ExactUntil={}\n\n[Timer]\n"
-    files = {"a.timer": line.format("2028-11-21"), "b.timer": line.format("2028-11-24"), "c.timer": "[Timer]\n"}
-    assert [finding.where for finding in horizon_findings(UnitSet(files), now)] == ["a.timer"]
 
 
 def test_a_loaded_unit_without_file_and_a_stamp_without_timer_are_findings() -> None:

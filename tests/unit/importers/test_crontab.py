@@ -19,9 +19,9 @@ from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.importers.crontab.convert import import_files
 from scheduled_tasks.importers.crontab.lines import Line, read_lines, split_command
-from scheduled_tasks.importers.crontab.triggers import triggers_of
+from scheduled_tasks.importers.crontab.triggers import anacron_triggers, triggers_of
 from scheduled_tasks.importers.request import ImportRequest
-from scheduled_tasks.schedule import occurrences
+from scheduled_tasks.schedule import describe, occurrences
 from scheduled_tasks.schedule.crontab import MACROS
 
 CRON_D = Path(__file__).with_name("cron_d")
@@ -92,7 +92,8 @@ MINUTES = st.sampled_from(["0", "*", "*/7", "5,35", "10-20/5", "59"])
 HOURS = st.sampled_from(["0", "*", "*/6", "9-17", "3,15", "0-23/5"])
 DAYS = st.sampled_from(["*", "1", "13", "*/2", "1-7", "31", "28-31", "1,15"])
 MONTHS = st.sampled_from(["*", "1", "*/3", "jan,jun", "2-4"])
-WEEKDAYS = st.sampled_from(["*", "0", "7", "1-5", "fri", "*/2", "sat,sun", "5-7", "Mon-Wed"])
+WEEKDAYS = st.sampled_from(["*", "0", "7", "1-5", "fri", "*/2", "sat,sun", "5-7", "Mon-Wed", "01", "00-03",
+                            "0-0", "sun-sun", "1-7/2", "06,07", "*/7", "0-7", "SUN,1-5/02"])  # fmt: skip
 
 
 @settings(max_examples=150, deadline=None)
@@ -103,6 +104,71 @@ def test_a_line_runs_when_cronsim_says(minute: str, hour: str, day: str, month: 
     when = f"{minute} {hour} {day} {month} {weekday}"
     ours, theirs = until_a_shift(our_runs(Line(1, when, "entry", when=when), 40)), until_a_shift(cronsim_runs(when, 40))
     assert ours[: len(theirs)] == theirs
+
+
+@pytest.mark.parametrize(
+    ("item", "due"),
+    [
+        ("01", "Monday"),
+        ("05", "Friday"),
+        ("00", "Sunday"),
+        ("07", "Sunday"),
+        ("01-05", "Monday to Friday"),
+        ("0-0", "Sunday"),
+        ("sun-sun", "Sunday"),
+        ("0-sun", "Sunday"),
+        ("sun-0", "Sunday"),
+        ("6-7/1", "Saturday and Sunday"),
+    ],
+)
+def test_an_imported_weekday_is_the_one_that_cron_means(item: str, due: str) -> None:
+    [line] = read_lines(f"0 0 * * {item} true", "user")
+    [trigger] = triggers_of(line, "UTC", NOW)
+    assert trigger.trigger is not None
+    assert describe(trigger.trigger) == f"at 00:00 on {due}, UTC time"
+
+
+@pytest.mark.parametrize(
+    ("item", "text", "instead"),
+    [
+        ("1/2", "'1/2' has a step without a range, which cron refuses", "write 1-7/2 if that is meant"),
+        ("5L", "cron has no 5L", "write a job of a clock file, with day='last fri'"),
+        ("5#2", "cron has no 5#2; Debian's cron reads it as 5 and drops the rest",
+         "write a job of a clock file, with day='2nd fri'"),
+        ("٣", "'٣' is not understood", "write 0-7 or sun-sat (0 and 7 are Sunday), e.g. 1-5 or mon-fri"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("day", ["*", "13"])
+def test_a_weekday_that_cron_refuses_is_not_imported(item: str, text: str, instead: str, day: str) -> None:
+    [line] = read_lines(f"0 0 {day} * {item} true", "user")
+    [trigger] = triggers_of(line, "UTC", NOW)
+    assert [(difference.weight, difference.text, difference.instead) for difference in trigger.differences] == [
+        ("refused", f"day_of_week={item!r}: {text}", instead)
+    ]
+
+
+def test_a_day_that_no_month_has_leaves_the_weekday() -> None:
+    [line] = read_lines("0 0 31 2 fri true", "user")
+    [trigger] = triggers_of(line, "UTC", NOW)
+    assert trigger.fields == (("month", 2), ("day_of_week", "fri"), ("hour", 0), ("minute", 0))
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("0\u00a00 * * * true", "wrong"),  # cron separates fields by blanks and tabs
+        ("0 0 * * * printf '\u2028' \x0b", "entry"),
+        ("0 ٣ * * * true", "entry"),  # the trigger refuses it, with what to write
+    ],
+)
+def test_only_blanks_tabs_and_line_feeds_separate(line: str, kind: str) -> None:
+    assert [read.kind for read in read_lines(line + "\n", "user")] == [kind]
+
+
+def test_a_period_of_anacron_of_no_days_is_refused() -> None:
+    [line] = read_lines("0 5 job true", "anacron")
+    [trigger] = anacron_triggers(line, 3, "UTC", NOW)
+    assert [difference.weight for difference in trigger.differences] == ["refused"]
 
 
 def differences(line: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from scheduled_tasks.faults import FaultsError
-from scheduled_tasks.schedule import Timing, read_trigger, translate
+from scheduled_tasks.schedule import Timing, occurrences, read_trigger, translate
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -40,11 +40,15 @@ def timing(**fields: object) -> Timing:
         ({"minute": "*/5"}, ["*-*-* *:00..55/5:00 UTC"]),
         ({"second": "*/10"}, ["*-*-* *:*:00..50/10 UTC"]),
         ({"hour": "*/6", "minute": 30}, ["*-*-* 00..18/6:30:00 Europe/Paris"]),
-        ({"minute": 15, "timezone": "Asia/Kolkata"}, ["*-*-* *:45:00 UTC"]),
-        ({"hour": 6, "timezone": "Asia/Kolkata"}, ["*-*-* 00:30:00 UTC"]),
-        ({"hour": 6, "timezone": "Asia/Tokyo"}, ["*-*-* 21:00:00 UTC"]),
+        ({"minute": 15, "timezone": "Asia/Kolkata"}, ["*-*-* *:15:00 Asia/Kolkata"]),
+        ({"minute": "*/15", "timezone": "Asia/Kolkata"}, ["*-*-* *:00..45/15:00 UTC"]),
+        ({"hour": 6, "timezone": "Asia/Kolkata"}, ["*-*-* 06:00:00 Asia/Kolkata"]),
+        ({"hour": 6, "timezone": "Asia/Tokyo"}, ["*-*-* 06:00:00 Asia/Tokyo"]),
         ({"hour": 6, "day": 1, "timezone": "Asia/Tokyo"}, ["*-*-01 06:00:00 Asia/Tokyo"]),
-        ({"hour": 12, "day": 1, "timezone": "Asia/Tokyo"}, ["*-*-01 03:00:00 UTC"]),
+        ({"hour": 12, "day": 1, "timezone": "Asia/Tokyo"}, ["*-*-01 12:00:00 Asia/Tokyo"]),
+        ({"hour": 6, "timezone": "Africa/Abidjan"}, ["*-*-* 06:00:00 Africa/Abidjan"]),
+        ({"hour": 6, "timezone": "Etc/GMT+3"}, ["*-*-* 09:00:00 UTC"]),
+        ({"hour": 6, "timezone": "Zulu"}, ["*-*-* 06:00:00 UTC"]),
         ({"minute": "*/30", "timezone": "Australia/Lord_Howe"}, ["*-*-* *:00,30:00 UTC"]),
     ],
 )
@@ -55,7 +59,7 @@ def test_lines_without_corrections(fields: dict[str, object], lines: list[str]) 
 
 def test_nights_of_change_that_follow_a_rule_are_written_as_the_rule() -> None:
     result = timing(hour=2, minute=30)
-    assert result.exact_until == datetime(2037, 1, 1, tzinfo=UTC)
+    assert result.exact_until == datetime(2036, 12, 31, 23, tzinfo=UTC)
     assert result.on_calendar == (
         "*-01,02,04..09,11,12-* 02:30:00 Europe/Paris",
         "2026..2036-03,10-01..24 02:30:00 Europe/Paris",
@@ -92,7 +96,7 @@ def test_the_same_year_gives_the_same_lines() -> None:
 def test_a_shorter_horizon_has_lines_only_for_its_own_nights() -> None:
     trigger = read_trigger("cron", {"hour": 2}, timezone="Europe/Paris")
     result = translate(trigger, now=NOW, horizon=timedelta(days=366))
-    assert result.exact_until == datetime(2028, 1, 1, tzinfo=UTC)
+    assert result.exact_until == datetime(2027, 12, 31, 23, tzinfo=UTC)
     assert [line for line in result.on_calendar if line.endswith("UTC")] == [
         "2026-03-29 01:00:00 UTC",
         "2027-03-28 01:00:00 UTC",
@@ -156,15 +160,42 @@ def test_a_trigger_that_never_fires_again_is_a_fault(trigger: str, fields: dict[
 
 
 def test_a_first_run_after_the_horizon_is_a_fault() -> None:
-    with pytest.raises(FaultsError, match="the first run is after the horizon, 2037-01-01"):
+    with pytest.raises(FaultsError, match="2050-01-17 00:00:00 Europe/Paris': the first run is after the horizon"):
         timing(year=2050, week=3)
+    with pytest.raises(FaultsError, match="2045-03-26 03:30:00 Europe/Paris': the first run is after the horizon"):
+        timing(hour=2, minute=30, start_date="2045-03-26")
+    assert timing(hour=6, start_date="2045-03-26").exact_until is None
 
 
 def test_iso_weeks_are_written_as_dates() -> None:
     assert timing(week=53, day_of_week="thu", hour=6).on_calendar == (
-        "2026-12-31 06:00:00 Europe/Paris",
-        "2032-12-30 06:00:00 Europe/Paris",
+        "2026-12-31 05:00:00 UTC",
+        "2032-12-30 05:00:00 UTC",
     )
+    # Half past midnight in Kolkata is the day before in UTC.
+    assert timing(week=53, day_of_week="thu", minute=30, hour=0, timezone="Asia/Kolkata").on_calendar == (
+        "2026-12-30 19:00:00 UTC",
+        "2032-12-29 19:00:00 UTC",
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "fields", "at", "line"),
+    [
+        # In Los Angeles the old year goes on, in Auckland the new one has begun.
+        ("2027-01-01T01:00Z", {"week": 53, "hour": 20, "timezone": "America/Los_Angeles"}, "2027-01-01T04:00:00Z",
+         "2027-01-01..04 04:00:00 UTC"),
+        ("2027-01-01T01:00Z", {"hour": 20, "end_date": "2027-06-01", "timezone": "America/Los_Angeles"},
+         "2027-01-01T04:00:00Z", "2026-*-* 20:00:00 America/Los_Angeles"),
+        ("2036-12-31T10:00Z", {"week": "1", "hour": 11, "timezone": "Pacific/Auckland"}, "2036-12-31T22:00:00Z",
+         "2036,2042-12-28..31 22:00:00 UTC"),
+    ],
+)  # fmt: skip
+def test_a_run_at_the_edge_of_a_year_has_a_line(now: str, fields: dict[str, object], at: str, line: str) -> None:
+    trigger = read_trigger("cron", fields, timezone="UTC")
+    start = datetime.fromisoformat(now)
+    assert next(occurrences(trigger, after=start)).at == datetime.fromisoformat(at)
+    assert line in translate(trigger, now=start).on_calendar
 
 
 def test_jitter_becomes_a_delay_with_a_warning() -> None:

@@ -43,6 +43,7 @@ def install(bundle, release):
         pip = [str(release / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
         run([*pip, *offline, "--require-hashes", "--only-binary=:all:", f"--requirement={folder}/requirements.txt"])
         run([*pip, "--no-index", "--no-deps", *map(str, wheels)])
+    run([str(release / "bin/clocks"), "install-help", str(release / "share")])  # /usr/local/share has links to it
     (release / ".complete").touch()
 
 

@@ -16,5 +16,5 @@ scheduler.add_job(
     ],
     id="sessionclean",
     name="[ -x /usr/lib/php/sessionclean ] && if [ ! -d /run/systemd/system ]; then /usr/lib/php/sessionclean; fi",
-    minute="09,39",
+    minute="9,39",
 )

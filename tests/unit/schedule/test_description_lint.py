@@ -1,4 +1,4 @@
-"""Descriptions of triggers, crontab fields, and the warnings of the linter."""
+"""Descriptions of triggers, and the warnings of the linter about several jobs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.schedule import Trigger, describe, read_trigger
-from scheduled_tasks.schedule.crontab import crontab_fields
 from scheduled_tasks.schedule.lint import schedule_warnings
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -49,37 +47,6 @@ def test_other_triggers_are_described() -> None:
     assert describe(interval) == "every hour and 30 minutes of real time from 2027-01-01 00:00:00 UTC"
     once = read_trigger("date", {"run_date": "2027-01-01 06:00:00"}, timezone="Europe/Paris")
     assert describe(once) == "once, on 2027-01-01 06:00:00 Europe/Paris"
-
-
-@pytest.mark.parametrize(
-    ("text", "weekdays"),
-    [
-        ("11 7 * * 4", "thu"),
-        ("11 7 * * 0", "sun"),
-        ("11 7 * * 7", "sun"),
-        ("11 7 * * 1-5", "mon,tue,wed,thu,fri"),
-        ("11 7 * * 5-7", "fri,sat,sun"),
-        ("11 7 * * 0,3", "sun,wed"),
-        ("11 7 * * mon-fri/2", "mon,wed,fri"),
-        ("11 7 * * */2", "sun,tue,thu,sat"),
-        ("11 7 * * *", "*"),
-        ("@daily", "*"),
-    ],
-)
-def test_a_crontabs_weekdays_count_from_sunday(text: str, weekdays: str) -> None:
-    assert crontab_fields(text)["day_of_week"] == weekdays
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("11 7 * *", "4 fields; a crontab line has five"),
-        ("11 7 1 * mon", "a crontab line runs when day or weekday matches, a trigger only when both do"),
-    ],
-)
-def test_a_crontab_line_without_an_equivalent_trigger_is_a_fault(text: str, problem: str) -> None:
-    with pytest.raises(FaultsError, match=problem):
-        crontab_fields(text)
 
 
 def test_a_crowd_comes_with_a_suggestion_to_spread_it() -> None:
