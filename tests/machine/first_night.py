@@ -7,10 +7,11 @@ docs/recordings/first-night.txt, which `--write-golden` writes: instants, number
 from __future__ import annotations
 
 import re
+import sysconfig
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.documented import DOCS
-from tests.machine.machine import environment
+from tests.machine.machine import REPOSITORY, environment
 from tests.pseudo_terminal import on_a_terminal
 
 if TYPE_CHECKING:
@@ -24,10 +25,9 @@ INTRODUCTION = """The first night, as a terminal of 80 columns shows it. The lin
 Made by tests/machine/test_handbook.py.
 """
 PAUSE = 'clocks pause night/report --reason "needs its option, see the incident" --until 6h'
-# No timer starts it during the test.
 NIGHT = """
 from fleet.tasks import alarms
-scheduler.add_job(alarms.writes, "cron", ["/srv/reports/today"], id="report", year=2100{options})
+scheduler.add_job(alarms.writes, "cron", ["/srv/reports/today"], id="report", hour={hour}{options})
 """
 
 
@@ -41,10 +41,10 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    Step("03:07. The monitor says that `clocks status` exits with 3. What is bad?", "clocks status", 3, "fail"),
+    Step("The monitor says that `clocks status` exits with 3. What is bad?", "clocks status", 3, "fail"),
     Step("Why? The run's row and its log lines.", "clocks show RUN"),
     Step("It can wait until the morning: nothing is to start it meanwhile.", PAUSE),
-    Step("03:40. PostgreSQL is being restarted. What does this host know?", "clocks status", 75, "database away"),
+    Step("PostgreSQL is being restarted. What does this host know?", "clocks status", 75, "database away"),
     Step("It is back. In the morning the clock file gets the option, and is deployed.", "clocks apply", 0, "mend"),
     Step("The pause ends, and the job runs now.", "clocks resume night/report"),
     Step("", "clocks run night/report --wait"),
@@ -75,14 +75,25 @@ def record(machine: Machine, act: Callable[[str], str]) -> str:
         assert seen.exit_code == step.exit_code, f"{command} exited {seen.exit_code}:\n{seen.text}"
         if step.comment:
             shown.append(f"# {step.comment}\n")
-        lines = [line[at : at + COLUMNS] for line in seen.text.splitlines() for at in range(0, len(line) or 1, COLUMNS)]
+        lines = [
+            line[at : at + COLUMNS].rstrip()
+            for line in _without_our_paths(seen.text).splitlines()
+            for at in range(0, len(line) or 1, COLUMNS)
+        ]
         shown.append("\n".join((f"$ {command}", *lines, "")))
     return "\n".join(shown)
 
 
+def _without_our_paths(text: str) -> str:
+    """A screen with the paths of a deployed host in place of this checkout's."""
+    text = text.replace(str(REPOSITORY), "/opt/shop/lib/python3/site-packages")
+    return text.replace(sysconfig.get_path("stdlib"), "/usr/lib/python3")
+
+
 def comparable(recording: str) -> str:
     """A recording without what differs each time, and without white space."""
-    text = re.sub(rf"(?m)^(.{{{COLUMNS}}})\n", r"\1", recording)
+    text = re.sub(r"(?s)Traceback .*?OSError", "OSError", recording)  # it has lines of our code
+    text = re.sub(rf"(?m)^(.{{{COLUMNS}}})\n", r"\1", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|(?<=show )[0-9a-f]{8}", "ID", text)
-    text = re.sub(r"\bnow\b|(in )?\d[\d.:,-]*( (s|min|h|d|MiB|KiB)\b)?( \d+ (s|min|h)\b)?( ago)?", "N", text)
+    text = re.sub(r"\bnow\b|(in\s)?\d[\d.:,-]*(\s(s|min|h|d|MiB|KiB)\b)?(\s\d+\s(s|min|h)\b)?(\sago)?", "N", text)
     return "".join(text.split())

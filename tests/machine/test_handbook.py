@@ -187,7 +187,7 @@ def test_the_first_night_is_as_its_recording_shows(host: Host, request: pytest.F
 
     def act(before: str) -> str:
         if before == "fail":
-            host.fleet.write(example=EXAMPLE, night=first_night.NIGHT.format(options=""))
+            host.fleet.write(example=EXAMPLE, night=first_night.NIGHT.format(hour=HOUR, options=""))
             host.shell("mkdir --mode=1777 /srv/reports; clocks apply")
             assert host.shell("clocks run night/report --wait", check=False).returncode == 1
             return str(host.rows("report")[0][3])
@@ -196,7 +196,7 @@ def test_the_first_night_is_as_its_recording_shows(host: Host, request: pytest.F
         if before == "mend":
             host.write(URL, own)
             options = ', read_write_paths=["/srv/reports"]'
-            host.fleet.write(example=EXAMPLE, night=first_night.NIGHT.format(options=options))
+            host.fleet.write(example=EXAMPLE, night=first_night.NIGHT.format(hour=HOUR, options=options))
         return ""
 
     try:
