@@ -366,6 +366,10 @@ def another_database(host: Host, url: str) -> Iterator[None]:
         yield
     finally:
         host.write(URL, own)
+        watch = "systemctl is-active clock-watch.service"  # it may have started with the other database
+        wait_for(
+            "its watch's end", lambda: "activ" not in host.shell(watch, check=False).stdout.replace("inactive", "")
+        )
 
 
 def exit_code_75(host: Host, row: str) -> None:
