@@ -14,7 +14,7 @@ import click
 from scheduled_tasks.cli.common import clock_file_faults
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
-from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
+from scheduled_tasks.cli.output import SOMETHING_BAD, refusal, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
 from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.run_screens import show_history, show_one_run
@@ -158,9 +158,11 @@ def _show_host(which: str | None, error: ServiceUnavailableError, *, bad_only: b
     from scheduled_tasks.cli.screens import host_screen
 
     jobs, paused = host_screen.known_here(*(clock_and_job(which) if which else ("", "")))
-    if as_json:
-        show_json(host_screen.as_json(jobs, paused, str(error)))
-    elif jobs:
+    if as_json:  # one document, so the error's own is part of it
+        show_json(refusal(error) | host_screen.as_json(jobs, paused))
+        click.echo(f"clocks: {error}", err=True)
+        sys.exit(error.exit_code)
+    if jobs:
         host_screen.show_host(jobs, paused, bad_only=bad_only)
 
 

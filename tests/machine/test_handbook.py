@@ -318,7 +318,7 @@ def postgresql_unreachable(host: Host, row: str) -> None:
         assert listed["alarms/daily"].endswith("Z")  # its next run
         assert "missing without PostgreSQL: results in the ledger" in away.stdout
         answer = json.loads(host.shell("clocks status alarms --json", check=False).stdout)
-        assert (answer["healthy"], "unreachable" in answer["problem"]) == (False, True)
+        assert (answer["healthy"], "unreachable" in answer["error"]["message"]) == (False, True)
         assert {job["job"] for job in answer["jobs_here"] if job["bad"]} >= {"leaves"}
     host.do(row)
 

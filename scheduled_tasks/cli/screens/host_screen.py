@@ -64,11 +64,10 @@ def show_host(jobs: Sequence[HostJob], pauses: Sequence[Pause], *, bad_only: boo
     show(MISSING)
 
 
-def as_json(jobs: Sequence[HostJob], pauses: Sequence[Pause], problem: str) -> dict[str, Any]:
+def as_json(jobs: Sequence[HostJob], pauses: Sequence[Pause]) -> dict[str, Any]:
     """The same for programs."""
     return {
         "healthy": False,
-        "problem": problem,
         "missing": MISSING,
         "jobs_here": [{**job.__dict__, "bad": job.is_bad} for job in jobs],
         "pauses_here": [
