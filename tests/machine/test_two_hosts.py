@@ -146,6 +146,17 @@ def test_logs_are_for_people_on_a_terminal_and_json_in_a_pipe(fleet: Fleet) -> N
     assert [line["status"] for line in piped if line.get("run_id") == run["run_id"]] == ["started", "failed"]
     assert {line["level"] for line in piped if line["logger"] == "systemd"} >= {"warning"}
     assert "no luck today" in piped[-1]["message"] or any("no luck today" in str(line) for line in piped)
+    somebody = (
+        "setpriv",
+        "--reuid=1",
+        "--regid=1",
+        "--clear-groups",
+        "env",
+        f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml",
+    )
+    denied = fleet.machines["app1"].run(*somebody, f"{FOLDER}/bin/clocks", "logs", "by_hand/fails", check=False)
+    assert (denied.returncode, denied.stdout) == (77, "")
+    assert "run this as root, or as a member of systemd-journal" in denied.stderr
     later = fleet.clocks("app1", "logs", "by_hand/fails", "--since", "2099-01-01", check=False)
     assert (later.stdout, later.stderr) == ("", "clocks: the journal has no such lines\n")
     unknown = fleet.clocks("app1", "logs", "by_hand/fials", check=False)
