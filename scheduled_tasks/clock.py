@@ -15,6 +15,7 @@ from scheduled_tasks.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import tzinfo
 
     from scheduled_tasks.schedule import Timing, Trigger
 
@@ -114,12 +115,12 @@ class Clock:
     `add_job`.
 
     Args:
-        timezone: the zone of its jobs' times, for example "Europe/Paris"; by default the configured one.
+        timezone: the zone of its jobs' times, for example "Europe/Paris" or a ZoneInfo; by default the configured one.
         description: one line for people; by default the first line of the clock file's docstring.
         **options: see docs/reference/clock-files.md, for example `timeout="30min"`, `memory_max="512M"`.
     """
 
-    def __init__(self, *, timezone: str = "", description: str = "", **options: object) -> None:
+    def __init__(self, *, timezone: str | tzinfo = "", description: str = "", **options: object) -> None:
         self.timezone, self.description, self.options = timezone, description, options
         self.file, self.line = _caller()
         self.calls: list[JobCall] = []

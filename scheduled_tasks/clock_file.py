@@ -213,7 +213,7 @@ def _clock_options(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
         if name not in OPTIONS:
             near = get_close_matches(name, names, n=1)
             instead = f"write {near[0]}=" if near else f"there are {', '.join(names)}"
-            faults.append(Fault("is not an argument of Clock", instead, name))
+            faults.append(Fault("is not an argument of Clock", instead, name, shown_value(clock.options[name])))
     zone = clock.timezone or timezone
     if not zone:
         instead = "write timezone='Europe/Paris' (or the like) in Clock() or in the configuration"

@@ -29,7 +29,7 @@ from scheduled_tasks.schedule.zone import why_no_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
 # A grace below this many seconds means no catch-up, as with APScheduler's default of one second. An active timer fires
 # in time; checking the lateness of its run by the second would skip runs on a busy machine.
@@ -69,7 +69,7 @@ class ReadingContext:
     lines: bool = True
 
 
-def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str, inherited: Options) -> Job:
+def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str | tzinfo, inherited: Options) -> Job:
     """Check one call of a clock with this time zone, whose options `inherited` apply to each job.
 
     Raises:

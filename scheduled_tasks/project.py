@@ -77,21 +77,30 @@ def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
 
     Raises:
         FaultsError: every fault of every clock file.
-        ConfigurationError: `enabled_clocks` names an unknown clock.
+        ConfigurationError: `enabled_clocks`, `clock_roles` or a credential's name has an unknown clock.
     """
     clocks = all_clocks(lines=lines)
     configuration = settings.load()
+    for key in ("credentials", "encrypted_credentials"):
+        owners = (str(name).rpartition(".")[0] for name in configuration.values.get(key, ()))
+        _require_known(key, filter(None, owners), clocks)
+    if isinstance(roles := configuration.values.get("clock_roles"), dict):
+        _require_known("clock_roles", roles, clocks)
     enabled = configuration.values.get("enabled_clocks")
     if enabled is None:
         return clocks
     if not isinstance(enabled, list) or not all(isinstance(name, str) for name in enabled):
         raise ConfigurationError(f"{configuration.path}: enabled_clocks = {enabled!r}: write a list of clock names")
-    known = [clock.name for clock in clocks]
-    for name in enabled:
-        if name not in known:
-            instead = what_to_write(name, known, "the clocks")
-            raise ConfigurationError(f"{configuration.path}: enabled_clocks: there is no clock {name!r}; {instead}")
+    _require_known("enabled_clocks", enabled, clocks)
     return [clock for clock in clocks if clock.name in enabled]
+
+
+def _require_known(key: str, names: Iterable[str], clocks: Iterable[ClockSpec]) -> None:
+    known = [clock.name for clock in clocks]
+    for name in names:
+        if name not in known:
+            problem = f"{key}: there is no clock {name!r}; {what_to_write(name, known, 'the clocks')}"
+            raise ConfigurationError(f"{settings.load().path}: {problem}")
 
 
 def configured_features() -> type[Enum]:
@@ -159,13 +168,15 @@ def missing_services_database(clocks: Iterable[ClockSpec], places: Places) -> st
     A service gets nothing of the shell in which `clocks` runs, and sets up no embedded PostgreSQL.
     """
     configuration = settings.load()
-    options = (job.options.over(clock.options) for clock in clocks for job in clock.jobs)
+    named = _named_settings(configuration)
+    without_own = [clock for clock in clocks if f"{clock.name}.database_url" not in named]
+    options = (job.options.over(clock.options) for clock in without_own for job in clock.jobs)
     # A run_task of the configuration gets its settings as it likes; a trial of the sandbox finds whether it does.
     if configuration.get("run_task") or all(job.text("on_database_error") == "run" for job in options):
         return ""
     file = configuration.credentials_folder / "database_url"
     write_url = f"write the URL of a PostgreSQL into {file}, a file for root alone (chmod 600)"
-    if "database_url" not in _named_settings(configuration):
+    if "database_url" not in named:
         key = 'credentials = ["database_url"]'
         problem = "and DATABASE_URL or an embedded PostgreSQL of a shell are not theirs"
         return f"the jobs have no database, {problem}: write {key} into {configuration.path}, and {write_url}"
@@ -178,7 +189,7 @@ def missing_services_database(clocks: Iterable[ClockSpec], places: Places) -> st
 
 def _names(configuration: settings.Settings, key: str, *, operators: bool) -> tuple[str, ...]:
     names = map(str, configuration.values.get(key, []))
-    return tuple(name for name in names if (name == OPERATORS_DATABASE_URL) is operators)
+    return tuple(name for name in names if (name.rpartition(".")[2] == OPERATORS_DATABASE_URL) is operators)
 
 
 def _network(configuration: settings.Settings) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import os
 import pwd
 import socket
 import sys
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scheduled_tasks.clock import ClockSpec
-    from scheduled_tasks.deploy.sandboxes import Trial
+    from scheduled_tasks.deploy.sandboxes.trial import Trial
     from scheduled_tasks.operate.grants import RoleProblems
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.render.unit_set import UnitSet
@@ -111,7 +112,7 @@ def require_own_name(places: Places) -> None:
 
 def require_services_database(clocks: Iterable[ClockSpec], places: Places) -> None:
     """Raise CutOffError if the services of these clocks would have no database."""
-    from scheduled_tasks.deploy.sandboxes import CutOffError
+    from scheduled_tasks.deploy.sandboxes.trial import CutOffError
 
     if problem := missing_services_database(clocks, places):
         raise CutOffError(problem)
@@ -126,7 +127,8 @@ def try_sandboxes(units: UnitSet, run_task: str, places: Places, *, keep: bool =
         places: where it is to be applied.
         keep: remember what passed, for the next apply.
     """
-    from scheduled_tasks.deploy.sandboxes import Trial, try_out
+    from scheduled_tasks.deploy.sandboxes.trial import Trial, try_out
+    from scheduled_tasks.operate.grants import Roles, wrong_roles
 
     if places.home:
         return Trial()
@@ -139,28 +141,43 @@ def try_sandboxes(units: UnitSet, run_task: str, places: Places, *, keep: bool =
     if release and not release.configuration.exists():
         return Trial(warnings=(f"{untried}{release.configuration} isn't there yet",))
     command = f"{sys.prefix}/bin/run-task" if release else run_task
-    return try_out(units, command, places, cache(services_database_answers), keep=keep)
+    trial = try_out(units, command, places, cache(services_database_answers), keep=keep)
+    clock_roles = Roles.configured(settings.load().values).clock_roles
+    return replace(trial, faults=(*trial.faults, *wrong_roles(trial.roles, clock_roles)))
 
 
-def inspect_services_role() -> RoleProblems:
-    """Check what the role of `database_url` can do that a task should not; not in a checkout, which one person uses.
+def inspect_services_roles() -> RoleProblems:
+    """Check what the roles of the services' URLs can do that a task should not; not in a checkout, of one person.
+
+    Those are `database_url` and the clocks' own, as far as this process can read them.
 
     Raises:
-        ServiceUnavailableError: PostgreSQL is unreachable with one of the two URLs.
+        ServiceUnavailableError: PostgreSQL is unreachable with one of the URLs.
     """
     from scheduled_tasks.operate.grants import RoleProblems, inspect_role
     from scheduled_tasks.run import database
 
-    if not settings.load().deployed or not settings.setting("database_url", ""):
+    configuration = settings.load()
+    credentials = map(str, configuration.values.get("credentials", ()))
+    names = ("database_url", *(name for name in credentials if name.endswith(".database_url")))
+    urls = {url for name in names if (url := settings.setting(name, ""))}
+    if not configuration.deployed or not urls:
         return RoleProblems((), ())
-    with open_database() as operators, database.open_connection("clocks") as services:
+    problems: list[RoleProblems] = []
+    with open_database() as operators:
         query = "SELECT session_user::text, to_regclass('task_run') IS NOT NULL"
         [(operators_role, has_tables)] = operators.execute(query).fetchall()
-        if has_tables:
-            return inspect_role(services)
-        [(role,)] = services.execute("SELECT session_user::text").fetchall()
-    same = f"jobs and operators have the same role, {role}: give the jobs one of their own, in database_url"
-    return RoleProblems((same,) if role == operators_role else (), ())
+        for url in sorted(urls):
+            with database.connect(url, name="clocks") as services:
+                if has_tables:
+                    problems.append(inspect_role(services))
+                    continue
+                [(role,)] = services.execute("SELECT session_user::text").fetchall()
+            if role == operators_role:
+                same = f"jobs and operators have the same role, {role}: give the jobs one of their own, in database_url"
+                problems.append(RoleProblems((same,), ()))
+    faults = dict.fromkeys(fault for found in problems for fault in found.faults)
+    return RoleProblems(tuple(faults), tuple(dict.fromkeys(text for found in problems for text in found.warnings)))
 
 
 def services_database_answers() -> bool | None:
@@ -174,8 +191,9 @@ def services_database_answers() -> bool | None:
 
     from scheduled_tasks.run import database
 
-    url = settings.setting("database_url", "")
+    if not (url := settings.setting("database_url", "")):
+        return None
     try:
-        return pq.PGconn.ping(make_conninfo(url, connect_timeout=5).encode()) == pq.Ping.OK if url else None
+        return pq.PGconn.ping(make_conninfo(url, connect_timeout=database.CONNECT_TIMEOUT).encode()) == pq.Ping.OK
     except ProgrammingError:
         raise ConfigurationError(database.NOT_A_URL) from None

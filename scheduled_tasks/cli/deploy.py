@@ -149,7 +149,7 @@ def _require_reachable_database(files: UnitSet, host: Host, places: Places, *, k
     Raises:
         CutOffError: they can't, though the database answers this host.
     """
-    from scheduled_tasks.deploy.sandboxes import CutOffError
+    from scheduled_tasks.deploy.sandboxes.trial import CutOffError
 
     trial = try_sandboxes(files, host.run_task, places, keep=keep)
     show_warnings(trial.warnings)

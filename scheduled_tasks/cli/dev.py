@@ -132,9 +132,7 @@ def _watcher() -> Any:
     try:
         from watchfiles import PythonFilter, watch
     except ImportError:
-        click.echo(
-            "clocks dev: to restart on changes, install watchfiles: pip install 'scheduled-tasks[dev]'", err=True
-        )
+        click.echo("clocks dev: to restart on changes, pip install watchfiles", err=True)
         return None
 
     return partial(watch, watch_filter=PythonFilter())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from scheduled_tasks.cli.common import actor, inspect_services_role
+from scheduled_tasks.cli.common import actor, inspect_services_roles
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.deploy.doctor import (
@@ -169,7 +169,7 @@ def _check_host(places: names.Places) -> Iterator[Finding]:
 
 def _check_services_role() -> Iterator[Finding]:
     try:
-        faults, warnings = inspect_services_role()
+        faults, warnings = inspect_services_roles()
     except ScheduledTasksError as error:
         yield Finding("database", f"the tasks' role can't be checked: {error}")
         return

@@ -185,7 +185,7 @@ def _yaml() -> Any:
     try:
         import yaml
     except ImportError as error:
-        raise ConfigurationError("YAML needs PyYAML: pip install 'scheduled-tasks[kubernetes]'") from error
+        raise ConfigurationError("YAML needs PyYAML: pip install pyyaml") from error
     return yaml
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.cli.output import AS_JSON
 from scheduled_tasks.cli.screens.local_times import AmbiguousTimeError, LocalTimes
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.render.names import Home, Places
@@ -22,15 +21,7 @@ if TYPE_CHECKING:
 MAX_NAMES = 20  # in a message
 
 
-def _json_asked(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click's
-    context.meta[AS_JSON] = value
-    return value
-
-
-# Eager, so that faults of the other options are reported as JSON too.
-json_option = click.option(
-    "--json", "as_json", is_flag=True, is_eager=True, callback=_json_asked, help="Print JSON, for programs."
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 check_option = click.option(
     "--check", is_flag=True, help="Show what would be done, and change nothing; exit 2 if changes are pending."
 )

@@ -86,7 +86,8 @@ class Commands(Group):
             return super().make_context(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Invoke a command."""
+        """Invoke a command. With --json among its arguments, an error is JSON too, even one of the arguments."""
+        ctx.meta[AS_JSON] = "--json" in ctx.args[: ctx.args.index("--") if "--" in ctx.args else None]
         with exit_codes(ctx.meta):
             return super().invoke(ctx)
 

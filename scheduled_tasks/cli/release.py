@@ -10,7 +10,7 @@ from functools import partial
 import click
 
 from scheduled_tasks.cli.common import (
-    inspect_services_role,
+    inspect_services_roles,
     require_own_name,
     require_services_database,
     show_warnings,
@@ -133,7 +133,7 @@ def _check_units(clocks: list[ClockSpec]) -> UnitSet:
 def _check_database(warnings: list[str]) -> None:
     with open_database() as database:
         database.execute("SELECT 1")
-    role = inspect_services_role()
+    role = inspect_services_roles()
     warnings += role.warnings
     if role.faults:
         raise ConfigurationError("\n".join(role.faults))

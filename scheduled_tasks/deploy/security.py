@@ -18,8 +18,9 @@ from scheduled_tasks.render.service_groups import group_services
 from scheduled_tasks.render.unit_set import UnitSet
 
 MAX_SCORE = 1.2
-# The watch and the reconciliation of failed runs are root: they start jobs and write to files of other users.
-OWN_MAX_SCORE = 1.7
+# The watch and the reconciliation of failed runs are root: they start jobs and write to files of other users. 1.7, and
+# 0.1 if PostgreSQL's address is another host's (allow_network).
+OWN_MAX_SCORE = 1.8
 
 
 class ExposedUnitError(ScheduledTasksError):

@@ -60,7 +60,7 @@ class Service:
             import httpx
         except ImportError as error:
             raise ConfigurationError(
-                f"httpx is not installed, so {name} can't be reached: pip install 'scheduled-tasks[example]'"
+                f"httpx is not installed, so {name} can't be reached: pip install httpx stamina"
             ) from error
         if not url.startswith(("http://", "https://")):
             raise ConfigurationError(f"the URL of {name} is {url!r}: it has to start with https:// or http://")

@@ -20,6 +20,7 @@ from scheduled_tasks.clock import ClockSpec, Job
 from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.exporters.cron_words import CronWords, cron_words
 from scheduled_tasks.options import DEFAULT_OPTIONS, Options, seconds_of
+from scheduled_tasks.render.host import credentials_of
 from scheduled_tasks.schedule import describe
 
 MAX_NAME_LENGTH = 52  # of a CronJob: its Jobs get eleven characters more
@@ -153,7 +154,7 @@ def _job(job: Job, options: Options, words: CronWords, cluster: Cluster, labels:
     volumes = [
         {"name": "tmp", "emptyDir": {}},
         {"name": "configuration", "configMap": {"name": cluster.config_map}},
-        {"name": "credentials", "secret": _secret(cluster)},
+        {"name": "credentials", "secret": _secret(cluster, job.clock)},
     ]
     pod = {
         "restartPolicy": "Never",
@@ -185,10 +186,11 @@ def _job(job: Job, options: Options, words: CronWords, cluster: Cluster, labels:
     }
 
 
-def _secret(cluster: Cluster) -> dict[str, Any]:
+def _secret(cluster: Cluster, clock: str) -> dict[str, Any]:
     secret: dict[str, Any] = {"secretName": cluster.secret, "defaultMode": 0o440}
     if cluster.credentials:
-        secret["items"] = [{"key": name, "path": name} for name in cluster.credentials]
+        keys = credentials_of("", cluster.credentials) | credentials_of(clock, cluster.credentials)
+        secret["items"] = [{"key": key, "path": name} for name, key in keys.items()]
     return secret
 
 

@@ -79,6 +79,21 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
+def wrong_roles(roles: Iterable[tuple[str, str]], clock_roles: Mapping[str, str]) -> list[str]:
+    """A fault for each clock, given with the role of its jobs, whose runs the ledger would not let that role record."""
+    faults = []
+    for clock, role in roles:
+        own = clock_roles.get(clock)
+        if role != own and (own or role in clock_roles.values()):
+            records = f"only {own} can record the clock's runs" if own else "it can record other clocks' runs only"
+            faults.append(
+                f"clock {clock}: the PostgreSQL role of its jobs is {role}, but {records} (clock_roles): store a URL"
+                f" with another role as {clock}.database_url, and write that name into credentials (Ansible:"
+                " scheduled_tasks_credentials)"
+            )
+    return faults
+
+
 def grant(connection: psycopg.Connection[Any], roles: Roles) -> None:
     """Grant each role its privileges on the ledger and the project's own tables, and revoke all others.
 

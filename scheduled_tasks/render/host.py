@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from scheduled_tasks.render import names
 
 OLDEST_SYSTEMD = 252  # Debian 12 has it
+
+
+def credentials_of(clock: str, files: Iterable[str]) -> dict[str, str]:
+    """The credentials of a clock's own, by name, and the file of each; with "" as the clock, those of every clock.
+
+    The file CLOCK.NAME is of that clock's services only, which get it as NAME, in place of the common one.
+    """
+    owned = (file.rpartition(".") for file in files)
+    return {name: f"{owner}{dot}{name}" for owner, dot, name in owned if owner == clock}
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class Host:
         run_task: the command that the services run.
         configuration: the file that SCHEDULED_TASKS_CONFIG names for them.
         user: the system user that they run as; if empty, systemd makes one for each run.
-        credentials: the names of the files that they get from `credentials_folder`.
+        credentials: the names of the files that they get from `credentials_folder`; see `credentials_of`.
         encrypted_credentials: the same, of files NAME.cred that systemd-creds(1) encrypted for this host.
         operators_credentials: those that only the watch and the failure service get, which run as root.
         encrypted_operators_credentials: the same, encrypted.

@@ -142,7 +142,7 @@ class Places:
 
     @property
     def tried_sandboxes(self) -> Path:
-        """Which sandboxes passed at an earlier apply, so that only new ones are tried (deploy/sandboxes.py)."""
+        """Which sandboxes passed at an earlier apply, so that only new ones are tried (deploy/sandboxes/)."""
         return self.runtime / "tried-sandboxes.json"
 
     @property

@@ -17,6 +17,7 @@ from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, seconds_o
 from scheduled_tasks.render import directives, escape, names
 from scheduled_tasks.render.escape import UnitText, command_line
 from scheduled_tasks.render.failure_note import ALERT_SCRIPT, FAILURE_SCRIPT
+from scheduled_tasks.render.host import credentials_of
 from scheduled_tasks.render.jobs_manifest import jobs_json
 from scheduled_tasks.render.shell_wrapper import ConcurrencyLocks, wrap_command
 from scheduled_tasks.render.unit_set import CONFIGURATION, UnitSet
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 # The names that systemd accepts (systemd.syntax(7), systemd.exec(5)).
 USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}"
 NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
-CREDENTIAL = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+CREDENTIAL = r"([A-Za-z0-9_]+\.)?[A-Za-z0-9_][A-Za-z0-9_-]*"
 MAX_LINE = 1 << 20  # bytes; systemd ignores a unit with a longer line (LONG_LINE_MAX)
 # systemd 257 reads these characters and then loses them on the way to systemd-executor, so that the service fails.
 UNMOUNTABLE, UNLOADABLE = "\"'", " \\"
@@ -160,6 +161,8 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
             home=UnitText(names.JOB_HOME),
             cache=UnitText(names.JOB_CACHE),
             slice=names.slice_name(clock.name),
+            credentials=_credentials(host, host.credentials, "", clock.name),
+            encrypted_credentials=_credentials(host, host.encrypted_credentials, ".cred", clock.name),
             unit_lines=directives.lines(inherited, inherited, "Unit", host),
             lines=directives.lines(inherited, inherited, "Service", host),
             create_locks=locks.limit and command_line(*locks.create_command),
@@ -223,11 +226,11 @@ def _command(job: Job, effective: Options, host: Host) -> list[str]:
     return arguments
 
 
-def _credentials(host: Host, credentials: Iterable[str], suffix: str) -> list[UnitText]:
+def _credentials(host: Host, files: Iterable[str], suffix: str, clock: str = "") -> list[UnitText]:
     lines = []
-    for credential in credentials:
-        path = escape.refuse_characters(f"{host.credentials_path}/{credential}{suffix}", UNLOADABLE, "LoadCredential")
-        name = escape.require_name(credential, "a credential", CREDENTIAL)
+    checked = [escape.require_name(file, "a credential", CREDENTIAL) for file in files]
+    for name, file in credentials_of(clock, checked).items():
+        path = escape.refuse_characters(f"{host.credentials_path}/{file}{suffix}", UNLOADABLE, "LoadCredential")
         lines.append(UnitText(f"{name}:{escape.directive_value(path)}"))
     return lines
 

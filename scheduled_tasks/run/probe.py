@@ -1,6 +1,6 @@
 """run-task --probe: do what every job does before its task runs, without a run: read settings, import, connect.
 
-`clocks check`, `plan` and `apply` start it inside the sandbox that jobs will have (deploy/sandboxes.py). Its answer is
+`clocks check`, `plan` and `apply` start it inside the sandbox that jobs will have (deploy/sandboxes/). Its answer is
 one JSON line on standard output. It claims no slot, and writes nothing to the database or to the disk.
 """
 
@@ -27,7 +27,7 @@ def probe(tasks: Iterable[str]) -> dict[str, str]:
 
     Returns:
         `failed`, the step, `problem`, the reason, and `addresses`, those that PostgreSQL may have; or `address`, that
-        of PostgreSQL ("" for a Unix socket).
+        of PostgreSQL ("" for a Unix socket), and `role`, the one that logged in.
     """
     done, url = 0, ""
     try:
@@ -44,8 +44,9 @@ def probe(tasks: Iterable[str]) -> dict[str, str]:
             find_task(task, configuration.require("domains"), factory)
         done = 2
         with database.connect(_required(url), name="run-task --probe") as connection:
-            connection.execute("SELECT 1")
-            return {"address": connection.info.hostaddr if not connection.info.host.startswith("/") else ""}
+            [(role,)] = connection.execute("SELECT session_user::text").fetchall()
+            address = connection.info.hostaddr if not connection.info.host.startswith("/") else ""
+            return {"address": address, "role": role}
     except ScheduledTasksError as error:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - whatever a project's module raises is the answer

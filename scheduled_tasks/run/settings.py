@@ -35,7 +35,8 @@ KEYS = {
     "demo": "a function that fills the database with sample data",
     "timezone": "the default time zone of clocks, for example Europe/Paris",
     "user": "the system user that the services run as",
-    "credentials": "names of the services' credentials: files in credentials/ beside the configuration",
+    "credentials": "names of the services' credentials, files in credentials/ beside the configuration; CLOCK.NAME is "
+    "for one clock, which gets it as NAME",
     "credentials_folder": "the folder of those files, if it is another one; a deployment writes it",
     "encrypted_credentials": "names of credentials in files NAME.cred there, encrypted by systemd-creds on this host",
     "allow_network": "addresses that every job can reach, such as a database's; this machine's own are always allowed",

@@ -10,7 +10,7 @@ import difflib
 import math
 import re
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from apscheduler.triggers.cron import CronTrigger
@@ -42,7 +42,7 @@ MAX_INTERVAL = 100 * 366 * 86400  # seconds
 
 
 def read_trigger(
-    trigger: object, fields: Mapping[str, object], *, timezone: str, others: Collection[str] = ()
+    trigger: object, fields: Mapping[str, object], *, timezone: str | tzinfo, others: Collection[str] = ()
 ) -> Trigger:
     """The Trigger of `add_job(task, trigger, **fields)`.
 

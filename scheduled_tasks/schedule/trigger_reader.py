@@ -15,9 +15,8 @@ from apscheduler.util import convert_to_datetime
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.schedule.trigger import FIRST_YEAR, LAST_YEAR
-from scheduled_tasks.schedule.zone import why_no_zone, zone_info
+from scheduled_tasks.schedule.zone import why_no_zone, zone_info, zone_name
 
-OFFSET_HOURS = range(-14, 13)
 WALL = timezone(timedelta(0), "wall")  # marks a date that was written without a zone
 MAX_JITTER = 604800  # seconds; systemd would take any number, and delay a run by years
 
@@ -25,7 +24,7 @@ MAX_JITTER = 604800  # seconds; systemd would take any number, and delay a run b
 class TriggerReader:
     """Collects the faults of one trigger while its parts are read."""
 
-    def __init__(self, timezone: str) -> None:
+    def __init__(self, timezone: str | tzinfo) -> None:
         self.faults: list[Fault] = []
         self.warnings: list[str] = []
         self.zone = "UTC"  # until a valid one is read, so that faults of dates are found even if the zone is faulty
@@ -37,12 +36,10 @@ class TriggerReader:
 
     def read_zone(self, value: object) -> None:
         """Take the zone of this value, or add its fault and keep the present one."""
-        name = zone_name(value)
-        problem = "not a zone with a name" if name is None else why_no_zone(name)
-        if name is None or problem:
+        if problem := why_no_zone(value):
             self.fault("timezone", value, problem, "write for example timezone='Europe/Paris'")
         else:
-            self.zone = name
+            self.zone = zone_name(value) or self.zone
 
     def read_instant(self, field: str, value: object) -> datetime | None:
         """A date, a datetime or text as a UTC instant; a value without a zone is in the trigger's."""
@@ -101,20 +98,6 @@ class TriggerReader:
         """Raise FaultsError if there are faults."""
         if self.faults:
             raise FaultsError(self.faults)
-
-
-def zone_name(value: object) -> str | None:
-    """The IANA name of a zone given as text, ZoneInfo, pytz or a fixed offset of whole hours; None if it has none."""
-    name = value if isinstance(value, str) else getattr(value, "key", None) or getattr(value, "zone", None)
-    if isinstance(name, str):
-        return name
-    if isinstance(value, tzinfo) and (offset := value.utcoffset(None)) is not None:
-        hours, rest = divmod(offset, timedelta(hours=1))
-        if not hours and not rest:
-            return "UTC"
-        if not rest and -hours in OFFSET_HOURS:
-            return f"Etc/GMT{-hours:+d}"  # POSIX counts west of Greenwich as positive
-    return None
 
 
 def _with_zone(value: object, zone: tzinfo, field: str) -> datetime | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+OFFSET_HOURS = range(-14, 13)
 HOST_ZONES = frozenset({"localtime", "posixrules"})  # files in the tz database that follow the host's setting
 NO_ZONES = frozenset({"Factory"})  # "local time zone must be set": UTC with the abbreviation -00
 
@@ -77,8 +78,25 @@ def zone_info(zone: str) -> ZoneInfo:
     return ZoneInfo(zone)
 
 
-def why_no_zone(name: str) -> str:
-    """Why a trigger can't be in the zone with this name; "" if it can."""
+def zone_name(value: object) -> str | None:
+    """The IANA name of a zone given as text, ZoneInfo, pytz or a fixed offset of whole hours; None if it has none."""
+    name = value if isinstance(value, str) else getattr(value, "key", None) or getattr(value, "zone", None)
+    if isinstance(name, str):
+        return name
+    if isinstance(value, tzinfo) and (offset := value.utcoffset(None)) is not None:
+        hours, rest = divmod(offset, timedelta(hours=1))
+        if not hours and not rest:
+            return "UTC"
+        if not rest and -hours in OFFSET_HOURS:
+            return f"Etc/GMT{-hours:+d}"  # POSIX counts west of Greenwich as positive
+    return None
+
+
+def why_no_zone(value: object) -> str:
+    """Why no trigger can be in this zone; "" if one can."""
+    name = zone_name(value)
+    if name is None:
+        return "not a zone with a name"
     if name in HOST_ZONES or name.startswith(("posix/", "right/")):
         return "the host's own zone, or a copy"
     if name in NO_ZONES:

@@ -6,6 +6,9 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.machine.controller import ANSIBLE, REPOSITORY, SHOP, wheelhouse
 
@@ -39,3 +42,31 @@ def test_all_problems_are_reported_at_once_without_any_secret(tmp_path: Path) ->
     assert "scheduled_tasks_operators_database_url is not set: scheduled_tasks_database_url is for the jobs" in output
     assert "scheduled_tasks_keep_releases is 1: a rollback needs 2 or more." in output
     assert [secret for secret in SECRETS if secret in done.stdout + done.stderr] == []
+
+
+@pytest.mark.parametrize(
+    ("socket", "cluster", "problem"),
+    [
+        ("", "", ""),
+        (".s.PGSQL.5432", "port = 5432", ""),
+        ("", "#port = 5433", ""),  # not started yet, with the default
+        (".s.PGSQL.5433", "port = 5433\t\t# (change requires restart)", "PostgreSQL on this host has port 5433, but"),
+        ("", "port = 5434", "PostgreSQL on this host has port 5434, but"),
+    ],
+    ids=["none yet", "the usual port", "stopped", "another port", "stopped, another port"],
+)
+def test_a_local_postgresql_on_another_port_is_a_problem_before_anything_is_built(
+    tmp_path: Path, socket: str, cluster: str, problem: str
+) -> None:
+    probe: dict[str, Any] = {}
+    source = (REPOSITORY / "ansible/roles/scheduled_tasks/files/probe_host.py").read_text()
+    exec(source.removesuffix("main()\n"), probe)
+    probe["database_error"] = lambda _address: "nothing listens there"
+    if socket:
+        (tmp_path / socket).touch()
+        (tmp_path / f"{socket}.lock").touch()
+    if cluster:
+        (tmp_path / "17/main").mkdir(parents=True)
+        (tmp_path / "17/main/postgresql.conf").write_text(f"max_connections = 100\n{cluster}\n")
+    problems = list(probe["local_database_problems"](str(tmp_path), str(tmp_path)))
+    assert [text[: len(problem)] for text in problems] == [problem][: bool(problem)]

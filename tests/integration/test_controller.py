@@ -6,6 +6,7 @@ No package index is used, only the wheels that the machine tests keep.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def test_a_project_is_locked_and_its_wheels_gathered_as_documented(tmp_path: Pat
     controller = set_up(tmp_path, {}, {})
     (controller.project / "collections").symlink_to(tmp_path / "collections")
     (controller.project / "requirements.txt").unlink()
+    shutil.copytree(kept, controller.project / "wheels")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(kept), "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(kept)}
     for command in commands("how-to/deploy.md", "controller"):
@@ -29,5 +31,6 @@ def test_a_project_is_locked_and_its_wheels_gathered_as_documented(tmp_path: Pat
     locked = (controller.project / "requirements.txt").read_text()
     assert "psycopg==" in locked
     assert "hatchling" not in locked
+    assert "scheduled-tasks==" not in locked
     gathered = {path.name.partition("-")[0] for path in (controller.project / "wheelhouse").iterdir()}
     assert {"psycopg", "psycopg_binary", "hatchling"} <= gathered

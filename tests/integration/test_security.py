@@ -89,6 +89,9 @@ def test_a_set_with_a_watch_passes_the_gate() -> None:
     gate(units)
     own = {exposure.unit: exposure.score for exposure in exposures(units) if exposure.unit in OWN_SERVICES}
     assert own == {"clock-watch.service": 1.7, "clock-failed@.service": 1.7, "clock-alert@.service": 1.1}
+    elsewhere = UnitSet({path: text.replace("=localhost", "=localhost 192.0.2.7/32") for path, text in units.items()})
+    gate(elsewhere)  # PostgreSQL is on another host
+    assert {exposure.score for exposure in exposures(elsewhere) if exposure.unit == WATCH} == {1.8}
     capability = "CapabilityBoundingSet=CAP_DAC_OVERRIDE"
     others = {"CAP_SETUID CAP_SETGID\nSystemCallFilter=@setuid": 1.9, "": 1.6}  # as decision 0008 says
     for instead, score in others.items():

@@ -21,7 +21,7 @@ domains = "fleet.tasks"
 clocks = "fleet.clocks"
 run_task = "{folder}/bin/run-task"
 timezone = "UTC"
-credentials = ["database_url", "operators_database_url"]
+credentials = ["database_url", "operators_database_url", "honest.database_url", "greedy.database_url"]
 tasks_role = "tasks"
 operators_role = "operators"
 tasks_tables = ["effect"]
@@ -34,7 +34,6 @@ CREATE ROLE greedy LOGIN CONNECTION LIMIT 5;
 CREATE ROLE operators LOGIN;
 """
 STOPS_SOON = "[Service]\nTimeoutStopSec=10\n"  # the thread that never ends
-CREDENTIAL = "[Service]\nLoadCredential=database_url:{etc}/credentials/{clock}_url\n"
 CLOCK = "from scheduled_tasks import Clock\nfrom fleet.tasks.hostile import *\nscheduler = Clock({options})\n"
 HONEST = f"""
 scheduler.add_job(honest, "cron", id="tick", second="*/{INTERVAL}")
@@ -77,19 +76,17 @@ def configure(fleet: Fleet, machine: Machine, *, has_users: bool) -> None:
     for statement in ROLES.strip().splitlines():
         fleet.query(statement)
     for name, role in (
-        ("database", "tasks"),
-        ("operators_database", "operators"),
-        ("honest", "honest"),
-        ("greedy", "greedy"),
+        ("database_url", "tasks"),
+        ("operators_database_url", "operators"),
+        ("honest.database_url", "honest"),
+        ("greedy.database_url", "greedy"),
     ):
-        file = etc / f"credentials/{name}_url"
+        file = etc / f"credentials/{name}"
         file.write_text(fleet.url.replace("postgres@", f"{role}@"))
         file.chmod(0o600)
-    drop_ins = {clock: CREDENTIAL.format(etc=ETC, clock=clock) for clock in ("honest", "greedy")}
-    for clock, text in (drop_ins | {"hostile": STOPS_SOON}).items():
-        drop_in = root / f"etc/systemd/system/clock-{clock}-.service.d/90-local.conf"
-        drop_in.parent.mkdir(parents=True)
-        drop_in.write_text(text)
+    drop_in = root / "etc/systemd/system/clock-hostile-.service.d/90-local.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text(STOPS_SOON)
     shutil.copy(Path(__file__).with_name("hostile_tasks.py"), root / f"{FOLDER}/fleet/tasks/hostile.py".lstrip("/"))
     migrate(machine, fleet.url)
 

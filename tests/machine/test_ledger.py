@@ -20,6 +20,7 @@ from tests.roots import lacking, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
 pytestmark = pytest.mark.xdist_group("ledger")  # one machine for all of them
 
@@ -160,14 +161,16 @@ def fleet() -> Iterator[Fleet]:
         yield one
 
 
-def rows_of(query: Callable[..., list[tuple[Any, ...]]], job: str) -> list[tuple[Any, ...]]:
-    """A job's rows in the ledger whose run is over."""
+def rows_of(
+    query: Callable[..., list[tuple[Any, ...]]], job: str, *, since: datetime | None = None, max_lag: int = 120
+) -> list[tuple[Any, ...]]:
+    """A job's rows in the ledger whose run is over, of slots since an instant; their lag is compared to a maximum."""
     return query(
         "SELECT status, error_type, exit_code, coalesce(error_message, ''), slot_host, trigger, cpu_seconds > 0,"
-        " invocation_id IS NOT NULL, lag BETWEEN 0 AND 120, attempt FROM task_run"
-        " WHERE job = %s AND status <> 'started' ORDER BY started_at",
-        job,
-    )
+        " invocation_id IS NOT NULL, lag BETWEEN 0 AND %s, attempt FROM task_run"
+        " WHERE job = %s AND status <> 'started' AND scheduled_at >= coalesce(%s, '-infinity') ORDER BY started_at",
+        max_lag, job, since,
+    )  # fmt: skip
 
 
 def check(deaths: Mapping[str, Death], job: str, rows: list[tuple[Any, ...]]) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.xdist_group("sandboxes")  # one machine with each systemd for all of them
+CHANGES_PENDING = 2
 JOB = 'scheduler.add_job(work, "cron", ["never"], id="{id}", year={year}{options})'
 
 
@@ -54,8 +55,8 @@ def refused(fleet: Fleet, **clocks: str) -> str:
 
 
 def faults(fleet: Fleet) -> list[str]:
-    """What `clocks check` finds in sandboxes: this fleet has one role for everything, which is a fault of its own."""
-    return [fault for fault in fleet.ask("app1", "check")["faults"] if "sandbox" in fault]
+    """What `clocks check` finds in sandboxes: this fleet's owner runs the jobs, which is a fault of its own."""
+    return [fault for fault in fleet.ask("app1", "check")["faults"] if "the tasks' role" not in fault]
 
 
 def trials(fleet: Fleet) -> int:
@@ -126,6 +127,28 @@ def test_missing_credentials_are_found(fleet: Fleet) -> None:
         assert f"its credentials can't be loaded: these files must exist: {ETC}/credentials/api_key" in problem
     finally:
         config.write_text(CONFIG)
+
+
+def test_a_clock_with_a_role_of_its_own_needs_a_credential_of_its_own(fleet: Fleet) -> None:
+    etc = fleet.machines["app1"].root / ETC.lstrip("/")
+    own, clocks = etc / "credentials/one.database_url", {"one": "first", "two": "second"}
+    roles = CONFIG + 'clock_roles = {one = "night"}\n'
+    (etc / "config.toml").write_text(roles)
+    files = {clock: JOB.format(id=job, year=2100, options="") for clock, job in clocks.items()}
+    try:
+        assert "clock one: the PostgreSQL role of its jobs is postgres, but only night can" in refused(fleet, **files)
+        (etc / "config.toml").write_text(roles.replace('"database_url"', '"database_url", "one.database_url"'))
+        own.write_text(fleet.url.replace("postgres@", "night@"))
+        assert "inside the sandbox, PostgreSQL is unreachable" in refused(fleet, **files)
+        fleet.query("CREATE ROLE night LOGIN")
+        assert faults(fleet) == []
+        assert fleet.clocks("app1", "plan", check=False).returncode == CHANGES_PENDING
+        (etc / "config.toml").write_text(roles.replace('"database_url"', '"database_url", "once.database_url"'))
+        done = fleet.clocks("app1", "check", check=False)
+        assert "credentials: there is no clock 'once'; write one" in done.stdout + done.stderr
+    finally:
+        (etc / "config.toml").write_text(CONFIG)
+        own.unlink(missing_ok=True)
 
 
 def test_an_outage_of_the_database_keeps_no_deploy_from_going_on(fleet: Fleet) -> None:

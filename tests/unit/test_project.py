@@ -79,6 +79,11 @@ def test_the_operators_credential_is_not_one_of_the_jobs(configuration: Path) ->
     assert host.operators_credentials == host.encrypted_operators_credentials == ("operators_database_url",)
 
 
+def test_nor_is_it_one_of_a_single_clock(configuration: Path) -> None:
+    configuration.write_text('credentials = ["shop.operators_database_url", "shop.database_url"]\n')
+    assert configured_host().credentials == ("shop.database_url",)
+
+
 def test_operators_do_not_connect_as_the_services_role(configuration: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql:///tasks?host=/nowhere")
     configuration.write_text('tasks_role = "tasks"\n')

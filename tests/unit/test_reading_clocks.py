@@ -86,6 +86,32 @@ def test_what_a_clock_file_prints_is_a_note_that_names_it_and_no_output(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("timezone", "zone", "fault"),
+    [
+        ("'Asia/Tokyo'", "Asia/Tokyo", ""),
+        ("ZoneInfo('Asia/Tokyo')", "Asia/Tokyo", ""),
+        ("UTC", "UTC", ""),
+        ("''", "Europe/Paris", ""),
+        ("'Factory'", "", "timezone='Factory': stands for a zone that nobody has set; write a name of the tz database"),
+        ("'localtime'", "", "timezone='localtime': the host's own zone, or a copy; write a name of the tz database"),
+        ("'europe'", "", "timezone='europe': unknown time zone; write a name of the tz database"),
+        ("9", "", "timezone=9: not a zone with a name; write a name of the tz database"),
+    ],
+)
+def test_the_zone_of_a_clock_is_a_name_or_a_zone_object(tmp_path: Path, timezone: str, zone: str, fault: str) -> None:
+    text = (
+        f"from datetime import UTC\nfrom zoneinfo import ZoneInfo\n{SOUND.replace('Clock()', f'Clock({timezone=!s})')}"
+    )
+    [(name, path)] = write(tmp_path, one=text.format("job"))
+    if not fault:
+        assert [job.trigger.zone for job in read_clock(path, name, PROJECT).jobs] == [zone]
+        return
+    with pytest.raises(FaultsError) as error:
+        read_clock(path, name, PROJECT)
+    assert [str(each).partition(": ")[2] for each in error.value.faults] == [fault]
+
+
 def test_a_crash_shows_what_the_file_printed(tmp_path: Path) -> None:
     files = write(tmp_path, ends="import os\nprint('no licence', flush=True)\nos._exit(3)\n")
     with pytest.raises(FaultsError, match=r"ends its process with exit code 3(?s:.*); it printed:\n    no licence$"):

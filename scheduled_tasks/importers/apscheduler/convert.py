@@ -26,7 +26,7 @@ from scheduled_tasks.importers.dependencies import calls_left_out
 from scheduled_tasks.importers.procfile import is_procfile, read_procfile
 from scheduled_tasks.importers.request import ImportRequest, ImportResult, identifier, unique
 from scheduled_tasks.importers.tasks_module import tasks_module
-from scheduled_tasks.schedule.trigger_reader import zone_name
+from scheduled_tasks.schedule.zone import zone_name
 
 Clocks = Iterable[tuple[str, Path]]
 LEFT_OUT = "not imported: what a task needs before it runs belongs in the application's factory or in the task"

@@ -18,7 +18,7 @@ from scheduled_tasks.importers.crontab.triggers import LineTrigger, anacron_trig
 from scheduled_tasks.importers.request import ImportRequest, ImportResult, identifier, unique
 from scheduled_tasks.options.validators import SECRET_NAME, SECRET_VALUE
 from scheduled_tasks.schedule import describe
-from scheduled_tasks.schedule.trigger_reader import zone_name
+from scheduled_tasks.schedule.zone import zone_name
 
 # A command with any of these needs a shell.
 SHELL_CHARACTERS = re.compile(r"[|&;<>()$`*?\[\]#~={}!\n\\]")

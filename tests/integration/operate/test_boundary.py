@@ -14,7 +14,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.integration.operate.roles import NIGHT, OPERATORS, TASKS, Database, as_role, granted
+from scheduled_tasks.operate.grants import wrong_roles
+from tests.integration.operate.roles import ALL, NIGHT, OPERATORS, TASKS, Database, as_role, granted
 
 ROW = "SELECT status, attempt, host, error_message FROM task_run"
 PAST = "SELECT status, attempt, host, error_message FROM past_attempt"
@@ -52,6 +53,19 @@ def close_run(connection: Database, run_id: object, status: str = "ended", **res
     values = json.dumps({"run_id": str(run_id), "attempt": 1, "status": status, "duration": 1, **result})
     [(closed,)] = connection.execute("SELECT close_run(%s)", [values]).fetchall()
     return bool(closed)
+
+
+@pytest.mark.parametrize("clock", ["night", "shop"])
+@pytest.mark.parametrize("role", [TASKS, NIGHT])
+def test_an_apply_finds_exactly_the_roles_that_cannot_record_a_clocks_runs(
+    owner: Database, role: str, clock: str
+) -> None:
+    with as_role(owner, role) as task:
+        try:
+            refused = open_run(task, clock=clock) is None
+        except psycopg.errors.InsufficientPrivilege:
+            refused = True
+    assert bool(wrong_roles([(clock, role)], ALL.clock_roles)) is refused
 
 
 def test_a_run_closes_only_what_it_opened_and_only_once(owner: Database, task: Database) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from scheduled_tasks.cli.common import inspect_services_role
+from scheduled_tasks.cli.common import inspect_services_roles
 from scheduled_tasks.operate import migrations
 from scheduled_tasks.operate.grants import Roles, grant
 from scheduled_tasks.run import settings
@@ -41,18 +41,31 @@ def migrated(url: str) -> None:
 
 
 def test_jobs_with_the_operators_role_are_found_even_before_the_tables_exist(deployed: str) -> None:
-    [fault] = inspect_services_role().faults
+    [fault] = inspect_services_roles().faults
     assert "jobs and operators have the same role" in fault
     migrated(deployed)
-    [fault] = inspect_services_role().faults
+    [fault] = inspect_services_roles().faults
     assert "is a superuser" in fault
 
 
 def test_jobs_with_a_role_of_their_own_are_fine(deployed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", make_conninfo(deployed, user=ROLE))
-    assert inspect_services_role() == ((), ())
+    assert inspect_services_roles() == ((), ())
     migrated(deployed)
-    assert inspect_services_role() == ((), ())
+    assert inspect_services_roles() == ((), ())
+
+
+def test_a_clocks_own_role_is_judged_as_well(deployed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATABASE_URL", make_conninfo(deployed, user=ROLE))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "config.toml").write_text('credentials = ["database_url", "night.database_url"]\n')
+    (tmp_path / "night.database_url").write_text(deployed)
+    settings.load.cache_clear()
+    [fault] = inspect_services_roles().faults
+    assert "jobs and operators have the same role" in fault
+    migrated(deployed)
+    [fault] = inspect_services_roles().faults
+    assert "is a superuser" in fault
 
 
 def test_a_role_that_owns_the_tables_or_has_no_limit_is_found(deployed: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +74,7 @@ def test_a_role_that_owns_the_tables_or_has_no_limit_is_found(deployed: str, mon
     with psycopg.connect(deployed, autocommit=True) as connection:
         connection.execute(f"ALTER TABLE task_run OWNER TO {ROLE}".encode())
         connection.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1".encode())
-    faults, warnings = inspect_services_role()
+    faults, warnings = inspect_services_roles()
     assert "owns the ledger's tables" in faults[0]
     assert "no connection limit" in warnings[0]
     with psycopg.connect(deployed, autocommit=True) as connection:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.schedule import Timing, Trigger, occurrences, read_trigger, translate
+from scheduled_tasks.schedule.crontab import crontab_time
 
 from .oracle import EXAMPLES, NOW, ZONES, Generated, Night, days_of_change, literal, nights, oracle, triggers
 from .systemd import Systemd
@@ -236,3 +237,23 @@ def passes(guards: tuple[tuple[str, ...], ...], at: datetime) -> bool:
     """Whether the guards allow a run that starts three seconds after `at`."""
     date_function = f'date() {{ command date -d @{int(at.timestamp()) + 3} "$@"; }}; '
     return all(not subprocess.run([*argv[:2], date_function + argv[2]], check=False).returncode for argv in guards)
+
+
+CRONTAB_WEEKDAYS = (
+    "0", "7", "00", "01", "05", "07", "01-05", "0-0", "sun-sun", "0-sun", "sun-0", "0-3", "5-7", "fri-sun", "1-7/2",
+    "0-6/3", "*/2", "*/7", "SUN,Wed", "6,07", "mon-fri/2", "0-7", "7-7",
+)  # fmt: skip
+# Days from Sunday on, by crontab(5); cronie reads the 0 at the end of fri-sun as 7.
+CRONTAB_DAYS = (
+    "0", "0", "0", "1", "5", "0", "12345", "0", "0", "0", "0", "0123", "056", "056", "0135",
+    "036", "0246", "0", "03", "06", "135", "0123456", "0",
+)  # fmt: skip
+
+
+def test_the_lines_of_a_crontabs_weekdays_fire_on_these_days(systemds: Systemds) -> None:
+    """For two weeks from a Sunday, midnight in UTC."""
+    start = datetime(2027, 1, 3, tzinfo=UTC)
+    for item, days in zip(CRONTAB_WEEKDAYS, CRONTAB_DAYS, strict=True):
+        trigger = read_trigger("cron", crontab_time(f"0 0 * * {item}").fields, timezone="UTC")
+        expected = [start + timedelta(days=n) for n in range(14) if str(n % 7) in days]
+        assert_agreement(systemds, trigger, translate(trigger, now=NOW), expected, (start, start + timedelta(days=14)))

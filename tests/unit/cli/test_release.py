@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from scheduled_tasks.cli import main
 from scheduled_tasks.errors import ConfigurationError
-from scheduled_tasks.project import enabled_clocks
+from scheduled_tasks.project import enabled_clocks, missing_services_database
+from scheduled_tasks.render.names import Places
 from scheduled_tasks.run import settings
 
 GOLDEN = Path(__file__).parents[2] / "golden"  # has the shop, whose tasks the clocks name
@@ -58,13 +59,31 @@ def test_a_host_has_all_clocks_unless_the_configuration_lists_some(project: Path
 
 
 @pytest.mark.parametrize(
-    ("listed", "fault"),
-    [('["nigthly"]', "there is no clock 'nigthly'; write nightly"), ('"nightly"', "write a list of clock names")],
+    ("line", "fault"),
+    [
+        ('enabled_clocks = ["nigthly"]', "enabled_clocks: there is no clock 'nigthly'; write nightly"),
+        ('enabled_clocks = "nightly"', "write a list of clock names"),
+        ('credentials = ["key", "nigthly.key"]', "credentials: there is no clock 'nigthly'; write nightly"),
+        ('encrypted_credentials = ["weekli.key"]', "encrypted_credentials: there is no clock 'weekli'; write weekly"),
+        ('clock_roles = {nigthly = "night"}', "clock_roles: there is no clock 'nigthly'; write nightly"),
+    ],
 )
-def test_an_unknown_clock_is_a_fault(project: Path, listed: str, fault: str) -> None:
-    configure(project, f"enabled_clocks = {listed}")
+def test_an_unknown_clock_is_a_fault(project: Path, line: str, fault: str) -> None:
+    configure(project, line)
     with pytest.raises(ConfigurationError, match=fault):
         enabled_clocks()
+
+
+def test_clocks_with_urls_of_their_own_need_no_common_one(project: Path) -> None:
+    def missing(credentials: str) -> str:
+        configure(project, f"credentials = {credentials}")
+        config = project / "config.toml"
+        config.write_text(config.read_text().replace('run_task = "/bin/true"\n', ""))
+        settings.load.cache_clear()
+        return missing_services_database(enabled_clocks(), Places())
+
+    assert missing('["nightly.database_url", "weekly.database_url"]') == ""
+    assert "the jobs have no database" in missing('["weekly.database_url"]')
 
 
 def test_every_fault_of_a_release_is_reported(project: Path) -> None:

@@ -171,6 +171,8 @@ def test_every_refusal_in_json_has_field_value_and_message(
     [
         (["explain", "--json", "--interval", "--date"], 64, "", "give only one of FIELD=VALUE…, --crontab, --interval"),
         (["next", "--json", "--from", "noon"], 64, "start", "Invalid value for '--from': 'noon' is not an instant"),
+        (["explain", "hour=3", "--bogus", "--json"], 64, "", "No such option '--bogus'."),
+        (["no-such-command", "--json"], 64, "", "No such command 'no-such-command'."),
         (["lint", "--days", "0", "--json"], 64, "days", "Invalid value for '--days': 0 is not in the range x>=1."),
     ],
 )

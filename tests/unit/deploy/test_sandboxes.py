@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduled_tasks.deploy.sandboxes import Sandbox, _advice, _read_answer, sandboxes
+from scheduled_tasks.deploy.sandboxes.advice import _advice
+from scheduled_tasks.deploy.sandboxes.sandbox import Sandbox, sandboxes
+from scheduled_tasks.deploy.sandboxes.trial import _read_answer, _unit
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 
@@ -41,10 +43,10 @@ def test_jobs_that_differ_only_in_limits_share_a_trial_that_imports_each_module(
 
 def test_the_trial_runs_only_the_probe_with_a_time_limit() -> None:
     [one] = sandboxes(units(a=""))
-    text = one.unit(str(RUN_TASK), Path("/run/out"))
+    text = _unit(one, str(RUN_TASK), Path("/run/out"))
     assert "ExecStart=/opt/bin/run-task --probe a.task\n" in text
     assert text.count("ExecStart=") == 1
-    assert "TimeoutStartSec=60\n" in text
+    assert "TimeoutStartSec=180\n" in text
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_an_address_that_is_not_allowed_is_written_as_an_option() -> None:
 
 
 def test_a_resolver_on_another_machine_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduled_tasks.deploy.sandboxes.RESOLVER", tmp_path / "resolv.conf")
+    monkeypatch.setattr("scheduled_tasks.deploy.sandboxes.advice.RESOLVER", tmp_path / "resolv.conf")
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.53\nnameserver 10.0.0.2\n")
     one = sandbox(("IPAddressDeny", "any"), ("IPAddressAllow", "localhost"))
     problem = "failed to resolve host 'db': [Errno -3] Temporary failure in name resolution"
@@ -85,6 +87,13 @@ def test_a_folder_that_others_cannot_enter_is_named(tmp_path: Path) -> None:
     closed.chmod(0o700)
     advice = list(_advice(sandbox(), {}, "its command can't be executed", str(closed / "bin/run-task")))
     assert advice == [f"its user can't enter {closed}: chmod a+x {closed}, or put what is in it elsewhere"]
+
+
+def test_only_the_missing_file_of_a_credential_that_the_clock_has_of_its_own_is_named(tmp_path: Path) -> None:
+    common, own = tmp_path / "database_url", tmp_path / "shop.database_url"
+    lines = [("LoadCredential", f"database_url:{common}"), ("LoadCredentialEncrypted", f"database_url:{own}")]
+    problem = "its credentials can't be loaded"
+    assert list(_advice(sandbox(*lines), {}, problem, str(RUN_TASK))) == [f"these files must exist: {own}"]
 
 
 @pytest.mark.parametrize("line", ["", "no", "[]", "3", '{"address": "x"}', '{"failed": 1, "addresses": "10.0.0.5 y"}'])

@@ -106,6 +106,19 @@ def test_a_secret_is_referenced_and_never_written(exported: Exported) -> None:
     assert secret["items"] == [{"key": "database_url", "path": "database_url"}]
 
 
+def test_a_clock_gets_its_own_keys_of_the_secret_in_place_of_the_common_ones(tmp_path: Path) -> None:
+    clock = read(tmp_path)
+    keys = ("database_url", "api_key", f"{clock.name}.database_url", "other.database_url")
+    pod = jobs(export([clock], Cluster("shop:1", credentials=keys), base=tmp_path, now=NOW))["daily"]
+    [secret] = [
+        volume["secret"]["items"]
+        for volume in pod["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"]
+        if "secret" in volume
+    ]
+    own = f"{clock.name}.database_url"
+    assert secret == [{"key": own, "path": "database_url"}, {"key": "api_key", "path": "api_key"}]
+
+
 def test_names_fit_and_differ(exported: Exported) -> None:
     names = [job["metadata"]["name"] for job in next(iter(exported.objects.values()))]
     assert max(map(len, names)) <= 52

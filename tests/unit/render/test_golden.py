@@ -1,8 +1,8 @@
 """Golden cases: tests/golden/<case>/clock.py renders to expected/*, or has the faults in expected/faults.txt.
 
 Files beside it change the case: `systemd` has the version of a newer systemd, `user` is for a user's own systemd,
-`ejected` is for `clocks eject`, and `clocks` has the command of a host with a database. left_out.txt has the options
-that this systemd doesn't support.
+`ejected` is for `clocks eject`, `clocks` has the command of a host with a database, and `credentials` the names of the
+host's credentials. left_out.txt has the options that this systemd doesn't support.
 
 A new case is a new folder; `pytest tests/unit/render/test_golden.py --write-golden` writes what it expects: read that.
 """
@@ -49,6 +49,8 @@ def rendered(case: Path) -> dict[str, str]:
             host = replace(host, is_user=True, runtime="/run/user/1000")
         if (command := case / "clocks").exists():
             host = replace(host, clocks_command=command.read_text().strip())
+        if (names := case / "credentials").exists():
+            host = replace(host, credentials=tuple(names.read_text().split()))
         clocks = [read_clock(case / "clock.py", case.name, PROJECT)]
         files = eject(clocks, host) if (case / "ejected").exists() else dict(render(clocks, host))
         if sentences := unsupported_options(clocks, host):

@@ -5,6 +5,7 @@ Reads only, changes nothing, and needs only Python, even a version that is too o
 
 import argparse
 import ctypes
+import glob
 import hashlib
 import json
 import os
@@ -19,13 +20,14 @@ import sys
 NOT_SYNCHRONISED = 0x40  # STA_UNSYNC of adjtimex(2)
 MARK = "Written by Ansible, the role scheduled_tasks"
 OLDEST_SYSTEMD = 252
+SOCKET_FOLDER = "/run/postgresql"
 OLDEST_PYTHON = (3, 11)
 
 
 def main():
     """Probe the host and print the description."""
     parser = argparse.ArgumentParser()
-    for option in ("release", "opt", "etc", "user", "database", "minimum-mb", "managed-files"):
+    for option in ("release", "opt", "etc", "user", "database", "local-database", "minimum-mb", "managed-files"):
         parser.add_argument("--" + option)
     options = parser.parse_args()
     release = "{}-py{}.{}".format(options.release, *sys.version_info[:2])
@@ -35,7 +37,7 @@ def main():
         "problems": list(problems(options)),
         "families": families(),
         "synchronised": is_synchronised(),
-        "has_local_database": os.path.exists("/run/postgresql/.s.PGSQL.5432"),
+        "has_local_database": os.path.exists(SOCKET_FOLDER + "/.s.PGSQL.5432"),
         "release": release,
         "release_is_complete": os.path.exists(os.path.join(options.opt, "releases", release, ".complete")),
         "current_config": current_config,
@@ -65,6 +67,8 @@ def problems(options):
                 free_mb(path), path, options.minimum_mb
             )
     yield from clashes(options.opt, options.user)
+    if options.local_database == "yes":
+        yield from local_database_problems()
     error = database_error(options.database)
     if error:
         yield (
@@ -159,6 +163,25 @@ def clashes(opt, user):
         yield "{} exists and is not a link: move it away.".format(current)
     if user and has_user(user) and pwd.getpwnam(user).pw_uid == 0:
         yield "scheduled_tasks_user is {}, and root's jobs could change anything: name another user.".format(user)
+
+
+def local_database_problems(sockets=SOCKET_FOLDER, clusters="/etc/postgresql"):
+    """Yield why Debian's PostgreSQL on this host does not have, or would not get, its usual port."""
+    ports = {path.rpartition(".")[2] for path in glob.glob(sockets + "/.s.PGSQL.*") if not path.endswith(".lock")}
+    for path in glob.glob(clusters + "/*/*/postgresql.conf"):
+        with open(path) as file:
+            ports.update(re.findall(r"(?m)^\s*port\s*=\s*(\d+)", file.read()) or ["5432"])
+    if ports and "5432" not in ports:
+        found = "PostgreSQL on this host has port {}".format(", ".join(sorted(ports)))
+    elif not ports and not database_error("127.0.0.1:5432"):
+        found = "Another program has port 5432, so Debian's PostgreSQL would get another one"
+    else:
+        return
+    yield (
+        "{}, but scheduled_tasks_postgresql_local uses 5432: set scheduled_tasks_postgresql_local to false and "
+        "scheduled_tasks_database_url and scheduled_tasks_operators_database_url to that PostgreSQL, or let it have "
+        "port 5432 ('pg_lsclusters' lists the clusters)."
+    ).format(found)
 
 
 def database_error(address):

@@ -1,0 +1,1 @@
+"""The jobs' sandboxes, and their trial before a set becomes current."""
