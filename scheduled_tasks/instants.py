@@ -23,24 +23,9 @@ def shown(at: datetime | None) -> str:
     return rfc3339(at).replace("T", " ") if at else "-"
 
 
-def shown_briefly(at: datetime | None, *, now: datetime) -> str:
-    """An instant as narrow tables show it: 06:00Z on the day of `now`, 11-24 06:00Z in its year; "-" for None."""
-    if at is None:
-        return "-"
-    at, today = at.astimezone(UTC), now.astimezone(UTC)
-    if at.date() == today.date():
-        return f"{at:%H:%M}Z"
-    return f"{at:%m-%d %H:%M}Z" if at.year == today.year else f"{at:%Y-%m-%d}"
-
-
 def in_sentence(at: datetime, zone: tzinfo = UTC, name: str = "UTC") -> str:
     """An instant as sentences name it, 2026-11-24 07:00:00 Europe/Paris."""
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} {name}"
-
-
-def shown_locally(at: datetime, zone: tzinfo | None) -> str:
-    """An instant as people in a zone read it, Tue 2026-11-24 07:00:00 +0100."""
-    return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S %z}"
 
 
 def parse(text: str, *, zone: tzinfo | None = None) -> datetime:

@@ -10,6 +10,7 @@ from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
 from scheduled_tasks.cli.screens.progress import progress_bar, shows_bars
+from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.project import configured_features, load_configuration, open_database, typed_errors
@@ -77,7 +78,7 @@ def prune_runs(*, keep: float | None, as_json: bool) -> None:
     if as_json:
         show_json({"changed": bool(deleted), "runs": deleted})
     else:
-        click.echo(f"{deleted} runs older than {days:g} days deleted")
+        click.echo(f"{counted(deleted, 'run')} older than {days:g} days deleted")
 
 
 @click.command("demo")

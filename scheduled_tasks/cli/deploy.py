@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import unified_diff
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,10 +23,13 @@ from scheduled_tasks.cli.common import (
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import chosen_places, json_option, root_option, user_option
 from scheduled_tasks.cli.output import CHANGES_PENDING, show_json
-from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.local_times import LocalTimes, current_time, utc_option
+from scheduled_tasks.cli.screens.plan_screen import show_plan
+from scheduled_tasks.cli.screens.quantities import counted
+from scheduled_tasks.cli.screens.styles import on_terminal
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
-from scheduled_tasks.instants import rfc3339
+from scheduled_tasks.instants import shown
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import configured_host, enabled_clocks, has_database
 from scheduled_tasks.render.units import render, unsupported_options
@@ -46,12 +49,15 @@ without_database_option = click.option(
 
 @click.command("plan")
 @click.option("--diff", is_flag=True, help="Show what changes in each file.")
+@click.option("--details", is_flag=True, help="List every step, even if they are many.")
 @without_database_option
 @root_option
 @user_option
 @utc_option
 @json_option
-def plan_units(*, root: Path, user: bool, diff: bool, without_database: bool, as_json: bool) -> None:
+def plan_units(  # noqa: PLR0913 - a command's options
+    *, root: Path, user: bool, diff: bool, details: bool, without_database: bool, as_json: bool
+) -> None:
     """Show what `clocks apply` would do.
 
     Exits 2 if there is something to do. Changes nothing and needs no root.
@@ -78,12 +84,13 @@ def plan_units(*, root: Path, user: bool, diff: bool, without_database: bool, as
         differences = {"diff": "\n".join(_diff(todo, state.units, files))} if diff else {}
         kinds = ("created", "changed", "removed", "stop", "restart", "start", "reload")
         steps = {kind: getattr(todo, kind) for kind in kinds}
-        effects = {"timers": timers, "running": dict(todo.on_running), "left_out": lacking}
+        changing = [{"timer": timer, "next": before, "new_next": after} for timer, before, after in timers]
+        effects = {"timers": changing, "running": dict(todo.on_running), "left_out": lacking}
         show_json({"to_do": not todo.is_empty, **steps, **effects, **differences})
     elif todo.is_empty:
         click.echo("nothing to do: the timers match the clock files")
     else:
-        _show_plan(todo, timers)
+        show_plan(todo, timers, LocalTimes.of_command(), details=details)
         for sentence in lacking:
             click.echo(f"left out: {sentence}")
         if diff:
@@ -91,7 +98,7 @@ def plan_units(*, root: Path, user: bool, diff: bool, without_database: bool, as
     sys.exit(0 if todo.is_empty else CHANGES_PENDING)
 
 
-def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
+def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[tuple[str, datetime | None, datetime | None]]:
     """Each timer whose calendar is created, removed or changed, with its next run before and after."""
     from scheduled_tasks.deploy.analyze import next_runs
 
@@ -101,39 +108,13 @@ def _next_runs(todo: Plan, old: UnitSet, new: UnitSet) -> list[dict[str, Any]]:
         if timer.endswith(".timer")
     }
     differing = {timer: both for timer, both in calendars.items() if both[0] != both[1]}
-    now = datetime.now(UTC).timestamp()
+    now = current_time().timestamp()
     try:
         before = next_runs({timer: lines for timer, (lines, _) in differing.items()}, now)
         after = next_runs({timer: lines for timer, (_, lines) in differing.items()}, now)
     except ServiceUnavailableError:  # without systemd-analyze, as on a CI machine, the files can still be planned
         before = after = dict.fromkeys(differing)
-    return [{"timer": timer, "next": _shown(before[timer]), "new_next": _shown(after[timer])} for timer in differing]
-
-
-def _shown(at: datetime | None) -> str | None:
-    return rfc3339(at) if at else None
-
-
-def _show_plan(todo: Plan, timers: list[dict[str, Any]]) -> None:
-    for kind in ("created", "changed", "removed"):
-        for path in getattr(todo, kind):
-            click.echo(f"{kind:8} {path}")
-    for link in todo.missing_links:
-        if link not in todo.created:
-            click.echo(f"link     {link}")
-    for verb in ("stop", "restart", "start"):
-        for unit in getattr(todo, verb):
-            click.echo(f"{verb:8} {unit}")
-    if timers:
-        click.echo()
-        show_table(
-            ("TIMER", "NEXT RUN", "NEW NEXT RUN"),
-            ((timer["timer"], timer["next"] or "-", timer["new_next"] or "-") for timer in timers),
-        )
-    for service, effect in todo.on_running.items():
-        click.echo(f"{service} is running: it {effect}")
-    if todo.unfinished:
-        click.echo("an earlier apply was interrupted: this one finishes it")
+    return [(timer, before[timer], after[timer]) for timer in differing]
 
 
 def _diff(todo: Plan, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
@@ -203,7 +184,7 @@ def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
             click.echo(f"updated {link}")
         for service in applied.caught_up:
             click.echo(f"started {service}, which became due meanwhile")
-        click.echo(f"{len(applied.changed_files)} unit files changed")
+        click.echo(f"{counted(len(applied.changed_files), 'unit file')} changed")
 
 
 @click.command("sets")
@@ -217,13 +198,14 @@ def list_sets(*, root: Path, user: bool, as_json: bool) -> None:
 
     sets = kept_sets(chosen_places(root, user=user))
     if as_json:
-        show_json([asdict(kept) | {"applied_at": _shown(kept.applied_at)} for kept in sets])
+        show_json([asdict(kept) for kept in sets])
         return
+    times = LocalTimes.of_command()
+    write = times.both if on_terminal() else shown
     rows = (
-        (kept.name[:12], _shown(kept.applied_at) or "", str(kept.jobs), "current" if kept.current else "")
-        for kept in sets
+        (kept.name[:12], write(kept.applied_at), str(kept.jobs), "current" if kept.current else "") for kept in sets
     )
-    show_table(("SET", "APPLIED", "JOBS", ""), rows)
+    show_table(("SET", f"APPLIED ({times.zone_name})" if on_terminal() else "APPLIED", "JOBS", ""), rows)
 
 
 @click.command("rollback")

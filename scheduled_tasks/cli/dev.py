@@ -25,6 +25,7 @@ from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import instant, require_known
 from scheduled_tasks.cli.output import SOMETHING_BAD
 from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.options import DEFAULT_OPTIONS, seconds_of
 from scheduled_tasks.project import enabled_clocks
@@ -104,7 +105,7 @@ def _fill(scheduler: Any, names: Iterable[str]) -> None:
             run_once, OccurrenceTrigger(job.trigger), [clock, job], id=f"{clock.name}/{job.id}", max_instances=1,
             coalesce=True, misfire_grace_time=None,
         )  # fmt: skip
-    click.echo(f"clocks dev: {len(jobs)} jobs of {', '.join(clock.name for clock in clocks)}", err=True)
+    click.echo(f"clocks dev: {counted(len(jobs), 'job')} of {', '.join(clock.name for clock in clocks)}", err=True)
 
 
 def _wait(*, reload: bool) -> None:
@@ -186,8 +187,8 @@ def _run_a_day(clocks: list[ClockSpec], start: datetime, limit: int) -> None:
         click.echo(f"clocks dev: {rfc3339(at)} {name}", err=True)
         failed += run_once(clock, job, at) != 0
     for name, number in sorted(left.items()):
-        click.echo(f"clocks dev: {name}: {number} more runs are left out (--limit)", err=True)
-    click.echo(f"clocks dev: {ran.total()} runs, {failed} failed", err=True)
+        click.echo(f"clocks dev: {name}: left out (--limit): {counted(number, 'more run')}", err=True)
+    click.echo(f"clocks dev: {counted(ran.total(), 'run')}, {failed} failed", err=True)
     if failed:
         sys.exit(SOMETHING_BAD)
 

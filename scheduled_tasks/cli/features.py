@@ -11,7 +11,8 @@ from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.help.sections import Group
 from scheduled_tasks.cli.options import check_option, future_instant, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
-from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
+from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, show
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import shown
@@ -36,24 +37,46 @@ def list_flags(*, as_json: bool) -> None:
     if as_json:
         show_json({"flags": [flag._asdict() for flag in flags], "missing": missing})
         return
-    rows = (
+    rows = [
         (
-            flag.name,
-            _state(flag.is_active, flag.reverts_at),
-            shown(flag.updated_at),
-            flag.updated_by,
-            flag.reason or "",
+            (flag.name, _state(flag.is_active), flag.updated_at, flag.updated_by, flag.reverts_at, flag.reason or ""),
             flag.description + ("" if flag.declared else " (the enum no longer has it)"),
         )
         for flag in flags
-    )
-    show_table(("FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"), rows, text=True)
+    ]
+    if on_terminal():
+        times = LocalTimes.of_command()
+        show_table(
+            ("FLAG", "STATE", f"SINCE ({times.zone_name})", "DESCRIPTION"),
+            (
+                (name, state, times.both(at), "\n".join(filter(None, (description, _switched(by, until, why, times)))))
+                for (name, state, at, by, until, why), description in rows
+            ),
+            text=True,
+        )
+    else:
+        show_table(
+            ("FLAG", "STATE", "SINCE", "BY", "WHY", "DESCRIPTION"),
+            (
+                (name, _until(state, until), shown(at), by, why, description)
+                for (name, state, at, by, until, why), description in rows
+            ),
+        )
     for name in missing:
         click.echo(f"{name} is not in the table: its default applies; `clocks features sync` adds it", err=True)
 
 
-def _state(is_active: bool, until: datetime | None) -> str:  # noqa: FBT001 - a column's value
-    return ("active" if is_active else "inactive") + (f" until {shown(until)}" if until else "")
+def _state(is_active: bool) -> Styled:  # noqa: FBT001 - a column's value
+    return Styled("active", Style.GOOD) if is_active else Styled("inactive", Style.WARNING)
+
+
+def _until(state: Styled, until: datetime | None) -> Styled:
+    return state._replace(text=f"{state}{f' until {shown(until)}' if until else ''}")
+
+
+def _switched(by: str, until: datetime | None, why: str, times: LocalTimes) -> str:
+    """Who switched a flag, for how long and why, on a terminal."""
+    return f"by {by}{f' until {times.both(until)}' if until else ''}{f': {why}' if why else ''}"
 
 
 def _switch(name: str, reason: str | None, until: datetime | None, *, active: bool, as_json: bool) -> None:
@@ -64,10 +87,10 @@ def _switch(name: str, reason: str | None, until: datetime | None, *, active: bo
         ends = feature_flags.reverts_at(database, name)
     if as_json:
         show_json({"changed": changed, "name": name, "is_active": active, "reverts_at": ends})
-    elif changed:
-        click.echo(f"{name} is {_state(active, ends)} now")
-    else:
-        click.echo(f"{name} was {_state(active, ends)} already{'; this is permanent' if until and not ends else ''}")
+        return
+    state = _until(_state(active), ends)
+    permanent = "; this is permanent" if until and not ends else ""
+    show(f"{name} ", *(("is ", state, " now") if changed else ("was ", state, f" already{permanent}")))
 
 
 reason_option = click.option("--reason", help="Why; shown in the history.")
@@ -114,11 +137,24 @@ def log(*, name: str | None, limit: int, as_json: bool) -> None:
     if as_json:
         show_json([change._asdict() for change in changes])
         return
-    rows = (
-        (shown(at), flag, _state(is_active, reverts_at), by, why or "")
-        for flag, at, by, _was_active, is_active, why, reverts_at in changes
-    )
-    show_table(("AT", "FLAG", "STATE", "BY", "WHY"), rows, text=True)
+    if on_terminal():
+        times = LocalTimes.of_command()
+        show_table(
+            ("FLAG", "STATE", f"AT ({times.zone_name})", "BY, WHY"),
+            (
+                (flag, _state(is_active), times.both(at), _switched(by, reverts_at, why or "", times))
+                for flag, at, by, _was_active, is_active, why, reverts_at in changes
+            ),
+            text=True,
+        )
+    else:
+        show_table(
+            ("AT", "FLAG", "STATE", "BY", "WHY"),
+            (
+                (shown(at), flag, _until(_state(is_active), reverts_at), by, why or "")
+                for flag, at, by, _was_active, is_active, why, reverts_at in changes
+            ),
+        )
 
 
 @group.command("sync")

@@ -17,7 +17,8 @@ from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant
 from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
 from scheduled_tasks.cli.screens.quantities import counted
-from scheduled_tasks.cli.screens.status_screen import dead_host, failure_sentence, other_notes, status_lines
+from scheduled_tasks.cli.screens.run_screens import show_history, show_one_run
+from scheduled_tasks.cli.screens.status_screen import dead_host, failure_sentence, is_blocked, state_notes, status_lines
 from scheduled_tasks.cli.screens.styles import on_terminal, painted, show, width
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import ScheduledTasksError
@@ -70,7 +71,7 @@ class StatusView:
     def rows(self, *, bad_only: bool) -> Iterator[tuple[str, ...]]:
         """The table's rows."""
         for job in self.shown_jobs(bad_only=bad_only):
-            following = "-" if job.paused_in_file or job.paused else shown(job.next_run)
+            following = shown(None if is_blocked(job) else job.next_run)
             yield f"{job.clock}/{job.job}", job.state, shown(job.since), shown(job.last_at), following
 
     def lines(self) -> Iterator[str]:
@@ -116,7 +117,11 @@ def _pause(row: Pause) -> dict[str, Any]:
 
 
 def _notes(job: JobStatus) -> list[str]:
-    return [*map(failure_sentence, job.failures), *other_notes(job)]
+    paused = (
+        f"paused{f' on {row.scope.host}' if row.scope.host else ''} by {row.by}: {row.reason}".partition("\n")[0]
+        for row in job.paused
+    )
+    return [*map(failure_sentence, job.failures), *state_notes(job), *paused]
 
 
 @click.command("status")
@@ -188,6 +193,7 @@ def history_command(  # noqa: PLR0913 - a command's options
     """Show past slots and runs, newest first, with every attempt."""
     clock, job = clock_and_job(which) if which else ("", "")
     with open_database() as database:
+        now = database_now(database)
         rows = history.history(
             database, clock=clock, job=job, status=status_ or "", since=since, until=until, limit=limit
         )
@@ -195,8 +201,10 @@ def history_command(  # noqa: PLR0913 - a command's options
             require_known(history.known_jobs(database), clock, job, nobody="the ledger does not have")
     if as_json:
         show_json([row._asdict() for row in rows])
-        return
-    show_table((*HISTORY_COLUMNS, "WHY"), _with_why(rows), text=True)
+    elif on_terminal():
+        show_history(rows, LocalTimes.of_command(now), width())
+    else:
+        show_table((*HISTORY_COLUMNS, "WHY"), _with_why(rows))
 
 
 def _history_rows(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
@@ -231,6 +239,7 @@ def show_run(*, run: str, as_json: bool) -> None:
     with open_database() as database:
         row = history.find_run(database, run)
         attempts = history.attempts(database, row)
+        now = database_now(database)
     unit = names.service_name(row.clock, row.job) if row.clock and row.job else ""
     here = row.host == socket.gethostname()
     entries = _log_lines(row) if here else []
@@ -238,6 +247,20 @@ def show_run(*, run: str, as_json: bool) -> None:
         listed = [attempt._asdict() for attempt in attempts]
         show_json({**row._asdict(), "unit": unit, "log_lines": [entry.json for entry in entries], "attempts": listed})
         return
+    if on_terminal():
+        show_one_run(row, unit, attempts, LocalTimes.of_command(now), width())
+    else:
+        _show_columns(row, unit, attempts)
+    if row.invocation_id and not here:
+        click.echo(f"its log lines, on {row.host}:")
+        click.echo(f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}")
+    say = printer(as_json=False)
+    for entry in entries:
+        say(entry)
+
+
+def _show_columns(row: RunRow, unit: str, attempts: Sequence[RunRow]) -> None:
+    """The columns of a run's row, as they are, for a pipe."""
     for key, value in row._asdict().items():
         if value not in {None, ""}:
             text = shown(value) if isinstance(value, datetime) else str(value)
@@ -246,12 +269,7 @@ def show_run(*, run: str, as_json: bool) -> None:
         click.echo(f"{'unit':14} {unit}")
     if len(attempts) > 1:
         click.echo("every attempt at this slot:")
-        show_table((*HISTORY_COLUMNS, "TRIGGER", "WHY"), _attempt_rows(attempts), text=True)
-    if row.invocation_id and not here:
-        click.echo(f"its log lines are on {row.host}: 'clocks show {str(row.run_id)[:8]}' there shows them")
-    say = printer(as_json=False)
-    for entry in entries:
-        say(entry)
+        show_table((*HISTORY_COLUMNS, "TRIGGER", "WHY"), _attempt_rows(attempts))
 
 
 def _log_lines(row: RunRow) -> list[LogEntry]:

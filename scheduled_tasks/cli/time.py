@@ -6,7 +6,7 @@ import heapq
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
@@ -18,10 +18,12 @@ import click
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, instant, json_option, require_known, start_option
 from scheduled_tasks.cli.output import refusal
-from scheduled_tasks.cli.screens.local_times import utc_option
+from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
+from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, show, width
+from scheduled_tasks.cli.screens.tables import show_table, wrapped
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.faults import Fault, FaultsError
-from scheduled_tasks.instants import iso8601, rfc3339, shown_locally
+from scheduled_tasks.instants import iso8601, rfc3339
 from scheduled_tasks.options import seconds_of
 from scheduled_tasks.project import enabled_clocks, value_if_configured
 from scheduled_tasks.schedule import Trigger, describe, occurrences, read_trigger, translate
@@ -156,6 +158,8 @@ def _surprises(trigger: Trigger, start: datetime) -> Iterator[str]:
 
 
 def _print_explanation(answer: dict[str, Any]) -> None:
+    trigger = answer["trigger"]
+    times = LocalTimes.of_command(zones={trigger.zone})
     click.echo(f"{answer['words'][:1].upper()}{answer['words'][1:]}.")
     for line in answer["on_calendar"]:
         click.echo(f"OnCalendar={line}")
@@ -163,16 +167,17 @@ def _print_explanation(answer: dict[str, Any]) -> None:
         click.echo(f"ExecCondition={' '.join(command)} '{script}'")
     click.echo(f"exact until  {answer['exact_until'] or 'forever'}")
     for run in answer["runs"]:
-        click.echo(f"next  {_both_times(run, answer['trigger'])}")
+        click.echo(f"next  {times.exact(run.at)}{f'  ({moved})' if (moved := _moved(run, trigger)) else ''}")
     for warning in answer["warnings"]:
-        click.echo(f"warning: {warning}", err=True)
+        sentence = f"warning: {warning}"
+        for line in wrapped(sentence, width(), "") if on_terminal(err=True) else [sentence]:
+            show(line, err=True)
 
 
-def _both_times(run: Occurrence, trigger: Trigger) -> str:
+def _moved(run: Occurrence, trigger: Trigger) -> str:
     skipped = [f"for {run.nominal:%H:%M:%S}"] if is_moved(run) else []
     skipped += [f"also for {nominal:%H:%M:%S}" for nominal in stands_for(trigger, run)]
-    moved = f"  ({', '.join(skipped)}, which the clock skips)" if skipped else ""
-    return f"{shown_locally(run.at, run.nominal.tzinfo)}  {rfc3339(run.at)}{moved}"
+    return f"{', '.join(skipped)}, which the clock skips" if skipped else ""
 
 
 def _fail(error: FaultsError, *, as_json: bool) -> NoReturn:
@@ -202,12 +207,21 @@ def merged(
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]", shell_complete=completion.clocks_and_jobs)
 @click.option("--from", "start", callback=instant, metavar="T", default="now", help="Runs after this instant.")
 @click.option("--until", callback=instant, metavar="T", help="Runs until this instant, inclusive.")
-@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of runs; default: 20 without --until.")
+@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of runs, of all jobs together.")
 @utc_option
 @json_option
 def next_runs(*, which: str | None, start: datetime, until: datetime | None, limit: int | None, as_json: bool) -> None:
-    """Show the next runs of all clocks, one clock or one job."""
-    runs = list(islice(merged(load_jobs(which), start, until), limit or (None if until else 20)))
+    """Show each job's next run, or the next five of one job.
+
+    With --until or --limit all runs are shown, in their order.
+    """
+    jobs = load_jobs(which)
+    if until or limit:
+        runs = list(islice(merged(jobs, start, until), limit))
+    else:
+        each = NEXT_RUNS if len(jobs) == 1 else 1
+        firsts = ((run, job) for job in jobs for run in islice(occurrences(job.trigger, after=start), each))
+        runs = sorted(firsts, key=lambda first: (first[0].at, first[1].name))
     if as_json:
         rows = [
             {
@@ -219,8 +233,23 @@ def next_runs(*, which: str | None, start: datetime, until: datetime | None, lim
         ]  # fmt: skip
         click.echo(json.dumps(rows))
         return
-    for run, job in runs:
-        click.echo(f"{_both_times(run, job.trigger)}  {job.name}")
+    _show_runs(runs, jobs if not (until or limit) else ())
+
+
+def _show_runs(runs: Sequence[tuple[Occurrence, ScheduledJob]], jobs: Iterable[ScheduledJob]) -> None:
+    """Show runs, and which of `jobs` have none."""
+    times = LocalTimes.of_command(zones={job.trigger.zone for _, job in runs})
+    write = times.both if on_terminal() else times.exact
+    rows = [(job.name, write(run.at), _note(run, job, times)) for run, job in runs]
+    due = {job.name for _, job in runs}
+    rows += [(job.name, "never", "its last run is over") for job in jobs if job.name not in due]
+    show_table(("JOB", f"NEXT ({times.zone_name})", "NOTE" if any(note for *_, note in rows) else ""), rows, text=True)
+
+
+def _note(run: Occurrence, job: ScheduledJob, times: LocalTimes) -> str:
+    """What the instant alone does not say: that it was moved, or the time in the job's own zone."""
+    own = f"{run.nominal:%H:%M} {job.trigger.zone}" if times.zone_name not in {job.trigger.zone, "UTC"} else ""
+    return "; ".join(filter(None, (_moved(run, job.trigger), own)))
 
 
 @click.command()
@@ -242,7 +271,11 @@ def lint(*, start: datetime, days: int, as_json: bool) -> None:
     for warning in warnings:
         more = f" and {len(warning.jobs) - NAMES_SHOWN} more" if len(warning.jobs) > NAMES_SHOWN else ""
         instead = f"; {warning.instead}" if warning.instead else ""
-        click.echo(f"{warning.kind:8} {', '.join(warning.jobs[:NAMES_SHOWN])}{more}: {warning.message}{instead}")
+        sentence = f"{', '.join(warning.jobs[:NAMES_SHOWN])}{more}: {warning.message}{instead}"
+        first, *rest = wrapped(sentence, width() - 9, "") if on_terminal() else [sentence]
+        show(Styled(f"{warning.kind:8}", Style.WARNING), " ", first)
+        for line in rest:
+            show(" " * 9, line)
 
 
 COMMANDS: tuple[click.Command, ...] = (explain, next_runs, lint)

@@ -13,15 +13,17 @@ from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.cli.screens.quantities import counted
+from scheduled_tasks.cli.screens.styles import on_terminal
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.clock import Job
 from scheduled_tasks.operate import host_pauses
-from scheduled_tasks.project import configured_host, enabled_clocks
+from scheduled_tasks.project import configured_host, enabled_clocks, value_if_configured
 from scheduled_tasks.render import names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.operate.slots import Pause
 
 
@@ -60,11 +62,27 @@ def list_jobs(*, as_json: bool) -> None:
             ]
         )
         return
+    if on_terminal():
+        _show_on_terminal(jobs, active_pauses)
+        return
     show_table(
         ("JOB", "TASK", "DUE", "DESCRIPTION"),
         ((f"{clock.name}/{job.id}", job.task, due(job, active_pauses), job.description) for clock, job in jobs),
-        text=True,
     )
+
+
+def _show_on_terminal(jobs: Sequence[tuple[ClockSpec, Job]], active_pauses: Sequence[Pause]) -> None:
+    """Name the project's zone once, and a task only if it isn't called `CLOCK.JOB`."""
+    zone = value_if_configured("timezone")
+    rows = [
+        (
+            f"{clock.name}/{job.id}",
+            due(job, active_pauses).replace(f", {zone} time", ""),
+            f"{job.description}{'' if job.task == f'{clock.name}.{job.id}' else f' [{job.task}]'}".strip(),
+        )
+        for clock, job in jobs
+    ]
+    show_table(("JOB", f"DUE ({zone})" if zone else "DUE", "DESCRIPTION [TASK]"), rows, text=True)
 
 
 @click.command("render")

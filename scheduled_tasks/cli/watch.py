@@ -13,6 +13,7 @@ from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
+from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now, load_configuration, open_database
@@ -140,7 +141,8 @@ def reconcile(*, as_json: bool) -> None:
         return
     for run in done.lost:
         click.echo(f"lost {run.clock}/{run.job} on {run.host}")
-    click.echo(f"{done.results} results, {done.failures} failures, {len(done.lost)} lost runs recorded")
+    counts = (counted(done.results, "result"), counted(done.failures, "failure"), counted(len(done.lost), "lost run"))
+    click.echo(f"{', '.join(counts)} recorded")
 
 
 @click.command("forget-host")
@@ -160,7 +162,8 @@ def forget_host(*, name: str, yes: bool, as_json: bool) -> None:
     if as_json:
         show_json(done._asdict())
     else:
-        click.echo(f"forgot {name}: {done.jobs} jobs closed, {done.runs} runs lost, {done.slots} slots accounted for")
+        counts = counted(done.jobs, "job"), counted(done.runs, "run"), counted(done.slots, "slot")
+        click.echo("forgot {}: {} closed, {} lost, {} accounted for".format(name, *counts))
 
 
 COMMANDS = (watch, reconcile, forget_host)

@@ -62,7 +62,7 @@ class Run:
         scheduled_at: its nominal time in UTC, if it has one.
         zone: the zone of its schedule; empty if unknown.
         slot_host: whose slot it claims: "" all hosts', a name that host's own, None no slot.
-        lag: seconds between the nominal time and its start.
+        lag: seconds between the nominal time and its start; None without one, or if it was requested before it.
         attempt: which try at its slot this is.
         lasted: its duration, once its task has ended.
         is_requested: whether its slot was requested explicitly, not derived from its timer.
@@ -87,7 +87,7 @@ class Run:
         self.scheduled_at: datetime | None = None
         self.zone = ""
         self.slot_host: str | None = None
-        self.lag = 0.0
+        self.lag: float | None = None
         self.attempt = 1
         self.is_requested = self.is_forced = False
 
@@ -144,7 +144,7 @@ class Run:
         known = {"clock": self.clock, "job": self.job, "invocation_id": self.invocation_id}
         fields |= {key: value for key, value in known.items() if value}
         if self.scheduled_at is not None:
-            fields |= {"scheduled_at": self.due, "lag": self.lag}
+            fields |= {"scheduled_at": self.due} | ({} if self.lag is None else {"lag": self.lag})
         if self.attempt > 1:
             fields["attempt"] = self.attempt
         return fields

@@ -114,7 +114,7 @@ def start_values(run: Run, release: str) -> dict[str, Any]:
         "attempt": run.attempt,
         "release": release or None,
         "invocation_id": run.invocation_id or None,
-        "lag": run.lag if run.scheduled_at else None,
+        "lag": run.lag,
     }
 
 

@@ -61,7 +61,8 @@ def find_slot(run: Run, command_line: CommandLine) -> None:
             run.scheduled_at = latest if is_requested else _timers_slot(run, trigger, latest, now, cause)
     if run.scheduled_at is None:
         return
-    run.lag = round((now - run.scheduled_at).total_seconds(), 3)
+    if not run.is_requested or now >= run.scheduled_at:  # a slot of the future, as `clocks dev` runs them, has no lag
+        run.lag = round((now - run.scheduled_at).total_seconds(), 3)
     if run.clock and run.job:
         run.slot_host = run.host if command_line.per_host else ""
 
@@ -143,6 +144,12 @@ def _retry_file() -> Path | None:
 
 def too_late(run: Run, grace: float | None) -> str:
     """Why a run that its timer started is too late; "" if it isn't."""
-    if grace is None or run.scheduled_at is None or run.trigger != "timer" or run.attempt > 1 or run.lag <= grace:
+    if (
+        grace is None
+        or run.scheduled_at is None
+        or run.trigger != "timer"
+        or run.attempt > 1
+        or (run.lag or 0) <= grace
+    ):
         return ""
     return f"due at {run.due}, {run.lag:.0f} s ago; it may start at most {grace:g} s late"

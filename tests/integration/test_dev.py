@@ -92,7 +92,7 @@ def test_a_day_is_run_at_once_each_run_with_its_nominal_time(project: Path, data
         ("night", "2037-03-29T01:30:00Z"),  # the gap: 03:30
         ("noon", "2037-03-29T10:00:00Z"),
     ]
-    assert "shop/often: 143 more runs are left out" in done.stderr  # 24 hours have 144 of them, even on that day
+    assert "shop/often: left out (--limit): 143 more runs" in done.stderr  # 24 hours have 144 of them, even on that day
 
 
 def test_a_day_with_a_failed_run_ends_with_1(project: Path, database_url: str) -> None:
@@ -101,7 +101,7 @@ def test_a_day_with_a_failed_run_ends_with_1(project: Path, database_url: str) -
         command("--at", "2027-01-31"), cwd=project, env=environment(database_url), capture_output=True, text=True,
         check=False,
     )  # fmt: skip
-    assert (done.returncode, "1 runs, 1 failed" in done.stderr) == (3, True)
+    assert (done.returncode, "1 run, 1 failed" in done.stderr) == (3, True)
 
 
 class Dev:

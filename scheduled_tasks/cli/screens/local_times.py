@@ -7,6 +7,7 @@ be typed as it stands: it is read in the same zone.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -44,6 +45,11 @@ class AmbiguousTimeError(ValueError):
     """A wall time that a zone skips or has twice."""
 
 
+def current_time() -> datetime:
+    """The time by this machine's clock, for all that a command shows or reads."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class LocalTimes:
     """Writes and reads instants in a zone, relative to `now`."""
@@ -53,15 +59,26 @@ class LocalTimes:
     zone_name: str
 
     @classmethod
-    def of_command(cls, now: datetime | None = None) -> LocalTimes:
-        """The times of the command that is running, by its --utc and the project's time zone."""
+    def of_command(cls, now: datetime | None = None, zones: Collection[str] = ()) -> LocalTimes:
+        """The times of the command that is running, by its --utc and the project's time zone.
+
+        If the jobs that it shows have one of `zones` in common, that zone is used.
+        """
         context = click.get_current_context(silent=True)
-        name = None if context and context.meta.get(UTC_WANTED) else value_if_configured("timezone")
-        return cls(now or datetime.now(UTC), ZoneInfo(name) if name else UTC, name or "UTC")
+        if context and context.meta.get(UTC_WANTED):
+            name = ""
+        else:
+            name = next(iter(zones)) if len(set(zones)) == 1 else value_if_configured("timezone")
+        return cls(now or current_time(), ZoneInfo(name) if name else UTC, name or "UTC")
 
     def full(self, at: datetime | None) -> str:
         """With date and seconds: 2026-11-24 06:00:00; "-" for None."""
         return f"{self._local(at):%Y-%m-%d %H:%M:%S}{self._offset(at)}" if at else "-"
+
+    def exact(self, at: datetime) -> str:
+        """With weekday and offset, as schedules are read: Tue 2026-11-24 07:00:00+01:00."""
+        local = self._local(at)
+        return f"{local:%a} {local.isoformat(sep=' ', timespec='seconds').replace('+00:00', 'Z')}"
 
     def brief(self, at: datetime | None) -> str:
         """As short as it can be: 06:00 today, 11-24 06:00 in this year, 2027-03-28 03:30; "-" for None."""
@@ -70,6 +87,10 @@ class LocalTimes:
         local, today = self._local(at), self._local(self.now)
         day = "" if local.date() == today.date() else "%m-%d " if local.year == today.year else "%Y-%m-%d "
         return f"{local:{day}%H:%M}{self._offset(at)}"
+
+    def detailed(self, at: datetime | None) -> str:
+        """With date, seconds and the relative: 2026-11-24 06:00:00, in 22 h; "-" for None."""
+        return f"{self.full(at)}, {self.relative(at)}" if at else "-"
 
     def relative(self, at: datetime | None) -> str:
         """How far away it is: in 22 h, 6 min ago; "-" for None."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scheduled_tasks.cli.screens.local_times import LocalTimes
 from scheduled_tasks.cli.screens.quantities import counted
+from scheduled_tasks.cli.screens.run_screens import ID_LENGTH
 from scheduled_tasks.cli.screens.styles import Line, Part, Style, Styled
 from scheduled_tasks.cli.screens.tables import shortened, table_lines, wrapped
 from scheduled_tasks.operate import status
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.slots import Pause
     from scheduled_tasks.operate.status import Failure, HostStatus, JobStatus
 
-COLUMNS = ("JOB", "STATE", "LAST", "NEXT")
+COLUMNS = ("JOB", "STATE", "LAST", "NEXT", "WHY")
 STYLES = {"bad": Style.BAD, "ok": Style.GOOD, "running": Style.GOOD}  # by the first word of a state
-ID_LENGTH = 8  # characters of a run's ID that a screen shows: enough for `clocks show`
 
 
 def status_lines(
@@ -35,22 +35,24 @@ def status_lines(
     Args:
         jobs: what to show.
         alerts: what is wrong besides the jobs: faults, dead hosts.
-        pauses: the pauses of these jobs.
+        pauses: the pauses of these jobs; one of a single job is shown with it, others once.
         times: how instants are written.
         columns: the width of the terminal.
     """
-    yield _summary(jobs, times)
     for alert in alerts:
         yield from ([Styled(line, Style.BAD)] for line in wrapped(alert, columns, ""))
+    yield _summary(jobs, times)
     if jobs:
         yield []
         ordered = sorted(jobs, key=lambda job: not job.is_bad)
         rows = ([*_cells(job, times), "\n".join(_notes(job, times, columns))] for job in ordered)
-        yield from table_lines((*COLUMNS, ""), rows, columns_of_terminal=columns, text=True)
-    if pauses:
+        yield from table_lines(COLUMNS, rows, columns_of_terminal=columns, text=True)
+    with_jobs = {pause for job in jobs for pause in job.paused if pause.scope.job}
+    if others := [pause for pause in pauses if pause not in with_jobs]:
         yield []
-        for pause in pauses:
-            yield from ([line] for line in wrapped(f"paused: {pause_sentence(pause, times)}", columns, ""))
+        for pause in others:
+            sentence = f"paused: {pause.scope}, {pause_sentence(pause, times)}"
+            yield from ([line] for line in wrapped(sentence, columns, ""))
 
 
 def _summary(jobs: Sequence[JobStatus], times: LocalTimes) -> list[Part]:
@@ -62,7 +64,7 @@ def _summary(jobs: Sequence[JobStatus], times: LocalTimes) -> list[Part]:
 
 
 def _cells(job: JobStatus, times: LocalTimes) -> list[Part]:
-    following = "-" if job.paused_in_file or job.paused else times.both(job.next_run)
+    following = times.both(None if is_blocked(job) else job.next_run)
     style = STYLES.get(job.state.partition(",")[0], Style.WARNING)
     return [f"{job.clock}/{job.job}", Styled(job.state, style), times.both(job.last_at), following]
 
@@ -71,7 +73,17 @@ def _notes(job: JobStatus, times: LocalTimes, columns: int) -> Iterator[str]:
     for failure in job.failures:
         yield shortened(failure_sentence(failure, times), columns)
         yield f"clocks show {failure.run_id[:ID_LENGTH]}"
-    yield from other_notes(job)
+    yield from state_notes(job)
+    for pause in job.paused:
+        if pause.scope.job:
+            on = f" on {pause.scope.host}" if pause.scope.host else ""
+            yield f"paused{on} {pause_sentence(pause, times)}"
+
+
+def is_blocked(job: JobStatus) -> bool:
+    """Whether a pause keeps a job from running on every host that has it."""
+    hosts = {pause.scope.host for pause in job.paused}
+    return job.paused_in_file or None in hosts or hosts >= set(job.hosts)
 
 
 def failure_sentence(failure: Failure, times: LocalTimes | None = None) -> str:
@@ -84,17 +96,14 @@ def failure_sentence(failure: Failure, times: LocalTimes | None = None) -> str:
     return f"{failure.status}{where}{times_bad}{since}{': ' if reason else ''}{reason}"
 
 
-def other_notes(job: JobStatus) -> Iterator[str]:
-    """What explains the state of a job besides its failures."""
+def state_notes(job: JobStatus) -> Iterator[str]:
+    """What explains the state of a job besides its failures and pauses."""
     if job.last == RunStatus.SKIPPED and not job.paused:
         yield f"skipped: {job.reason}".partition("\n")[0]
     if job.by_hand:
         yield f"last run by hand: {job.last}"
     if job.paused_in_file:
         yield "paused in its clock file"
-    for pause in job.paused:
-        on = f" on {pause.scope.host}" if pause.scope.host else ""
-        yield f"paused{on} by {pause.by}: {pause.reason}".partition("\n")[0]
 
 
 def dead_host(host: HostStatus, heartbeat: str) -> str:
@@ -103,6 +112,7 @@ def dead_host(host: HostStatus, heartbeat: str) -> str:
 
 
 def pause_sentence(pause: Pause, times: LocalTimes) -> str:
-    """What is paused, since and until when, by whom and why."""
-    until = f" until {times.both(pause.until)}" if pause.until else ""
-    return f"{pause.scope} since {times.both(pause.at)}{until} by {pause.by}: {pause.reason}"
+    """By whom a pause is, since and until when, and why."""
+    until = f" until {times.brief(pause.until)}" if pause.until else ""
+    reason = pause.reason.partition("\n")[0]
+    return f"by {pause.by} since {times.brief(pause.at)}{until}: {reason}"

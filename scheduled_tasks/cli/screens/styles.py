@@ -30,6 +30,9 @@ class Styled(NamedTuple):
     text: str
     style: Style
 
+    def __str__(self) -> str:
+        return self.text
+
 
 Part = str | Styled
 Line = Sequence[Part]

@@ -40,26 +40,34 @@ def table_lines(
     texts = [text_of(row[-1]).expandtabs() if text else "" for row in given]  # with their lines
     fixed = [row[:-1] for row in cells] if text else cells
     if max(map(_width, _aligned(fixed))) > columns_of_terminal:
-        yield from _stacked(fixed, texts, columns_of_terminal)
+        yield from _with_long_names(fixed, texts, columns_of_terminal)
         return
     lines = list(_aligned(fixed, pad_last=True))
     room = columns_of_terminal - _width(lines[0]) - len(GAP)
     if room >= MIN_TEXT_WIDTH or all(len(line) <= room for note in texts for line in note.split("\n")):
-        for line, note in zip(lines, texts, strict=True):
+        yield [*lines[0], GAP, headings[-1]] if any(texts[1:]) else _stripped(lines[0])
+        for line, note in zip(lines[1:], texts[1:], strict=True):
             yield from _beside(line, note, room)
         return
-    for number, (line, note) in enumerate(zip(lines, texts, strict=True)):
-        yield line
-        if number:
-            yield from _below(note, columns_of_terminal)
+    yield _stripped(lines[0])
+    for line, note in zip(lines[1:], texts[1:], strict=True):
+        yield _stripped(line)
+        yield from _below(note, columns_of_terminal)
 
 
-def _stacked(rows: Sequence[Line], texts: Sequence[str], columns: int) -> Iterator[Line]:
-    """Each row's name on a line of its own, the other cells below it."""
-    for number, (row, rest, note) in enumerate(zip(rows, _aligned([row[1:] for row in rows]), texts, strict=True)):
-        yield [row[0]]
-        if _width(rest) + len(INDENT) <= columns:
-            yield [INDENT, *rest]
+def _with_long_names(rows: Sequence[Line], texts: Sequence[str], columns: int) -> Iterator[Line]:
+    """The lines of a table in which a row whose name leaves no room for its other cells has them on the next line."""
+    others = list(_aligned([row[1:] for row in rows], pad_last=True))
+    room = columns - _width(others[0]) - len(GAP)
+    names = [_width(row[:1]) for row in rows]
+    indent = max((name for name in names if name <= room), default=0)
+    indent = indent if indent > len(INDENT) else len(INDENT) - len(GAP)
+    for number, (row, name, rest, note) in enumerate(zip(rows, names, others, texts, strict=True)):
+        if name > indent:
+            yield [row[0]]
+        before: list[Part] = [row[0], " " * (indent - name)] if name <= indent else [" " * indent]
+        if indent + len(GAP) + _width(rest) <= columns:
+            yield _stripped([*before, GAP, *rest])
         else:
             yield from ([line] for line in wrapped(GAP.join(map(text_of, row[1:])), columns))
         if number:
@@ -68,7 +76,7 @@ def _stacked(rows: Sequence[Line], texts: Sequence[str], columns: int) -> Iterat
 
 def _beside(line: Line, note: str, room: int) -> Iterator[Line]:
     first, *more = wrapped(note, room, "") or [""]
-    yield [*line, GAP, first] if first else line
+    yield [*line, GAP, first] if first else _stripped(line)
     for other in more:
         yield [" " * (_width(line) + len(GAP)), other]
 
@@ -107,10 +115,15 @@ def _aligned(rows: Sequence[Line], *, pad_last: bool = False) -> Iterator[Line]:
             padding = " " * (cell_width - cell_len(text_of(cell)))
             is_last = number == len(row) - 1
             line += [cell, padding if not is_last or pad_last else "", "" if is_last else GAP]
-        if not pad_last:
-            while line and not text_of(line[-1]).strip():  # no spaces at the end of a line
-                line.pop()
-        yield line
+        yield line if pad_last else _stripped(line)
+
+
+def _stripped(line: Line) -> Line:
+    """A line without spaces at its end."""
+    parts = list(line)
+    while parts and not text_of(parts[-1]).strip():
+        parts.pop()
+    return parts
 
 
 def _width(line: Line) -> int:
