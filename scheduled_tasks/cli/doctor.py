@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from scheduled_tasks.cli.common import actor, inspect_services_roles
+from scheduled_tasks.cli.common import actor, database_answers, inspect_services_roles
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.deploy.doctor import (
@@ -23,8 +23,9 @@ from scheduled_tasks.deploy.doctor import (
     journal_findings,
     machine_findings,
 )
+from scheduled_tasks.deploy.systemd import NoSystemdError
 from scheduled_tasks.errors import ConfigurationError, NotRootError, ScheduledTasksError
-from scheduled_tasks.operate import feature_flags
+from scheduled_tasks.operate import embedded, feature_flags
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.operate.watch.watch_state import watch_problem
 from scheduled_tasks.project import (
@@ -32,6 +33,7 @@ from scheduled_tasks.project import (
     configured_features,
     database_now,
     enabled_clocks,
+    has_database,
     open_database,
 )
 from scheduled_tasks.render import names
@@ -79,6 +81,10 @@ def _check_machine(places: names.Places, units: UnitSet, commands: ManagerComman
 
     try:
         state, failed = read_machine_state(places, units), failed_units(places)
+    except NoSystemdError as error:
+        problem, _, advice = str(error).partition(": ")
+        yield Finding("systemd", problem, advice=advice)
+        return
     except ScheduledTasksError as error:
         yield Finding("systemd", str(error), commands.systemctl("status"))
         return
@@ -121,6 +127,9 @@ def _check_clock_files() -> Iterator[Finding]:
 def _check_database() -> Iterator[Finding]:
     """Check the database, which records every run even if the project has no flags."""
     configuration = settings.load()
+    if not has_database() and configuration.sets_up and not embedded.is_set_up(configuration.state_directory):
+        yield Finding("database", "there is none yet; the first run sets up an embedded one", "clocks setup")
+        return
     try:
         declared = configured_features() if configuration.get("features") else None
         with open_database() as database:
@@ -138,12 +147,27 @@ def _check_database() -> Iterator[Finding]:
         yield Finding("database", str(error), mend, advice)
         return
     except ScheduledTasksError as error:
-        folder = configuration.get("credentials_folder") or configuration.path.parent / "credentials"
-        advice = f"look at 'systemctl status postgresql' on its host, or mend {folder}/{OPERATORS_DATABASE_URL}"
-        yield Finding("database", str(error), advice=advice)
+        yield _unreachable(str(error))
         return
     for name in sorted(set(declared.__members__) - known):
         yield Finding(f"flag {name}", "not in the table: its default applies", "clocks features sync")
+
+
+def _unreachable(problem: str) -> Finding:
+    """The finding about a database that refuses us, or does not answer at all: then the URL may well be right."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    url, source = settings.setting(OPERATORS_DATABASE_URL, ""), settings.source_of(OPERATORS_DATABASE_URL)
+    url, source = (url, source) if url else (settings.setting("database_url", ""), settings.source_of("database_url"))
+    if not url:
+        return Finding("database", problem, "clocks setup")
+    if database_answers(url):
+        return Finding("database", problem, advice=f"PostgreSQL answers there: correct the URL, {source}")
+    given = conninfo_to_dict(url)
+    host = str(given.get("hostaddr") or given.get("host") or "")
+    if host.startswith("/") or host in {"", "localhost", "127.0.0.1", "::1"}:
+        return Finding("database", problem, "systemctl status postgresql", f"nothing answers at the URL, {source}")
+    return Finding("database", problem, advice=f"look at PostgreSQL on {host}; if it runs, at the network between")
 
 
 def _check_host(places: names.Places) -> Iterator[Finding]:

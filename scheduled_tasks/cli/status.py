@@ -182,7 +182,7 @@ def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad
 @click.command("history")
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]", shell_complete=completion.clocks_and_jobs)
 @click.option("--status", "status_", type=click.Choice([value.value for value in RunStatus]), help="Only this status.")
-@click.option("--since", callback=past_instant, metavar="T", help="Not before: 2026-11-24, or 2h (ago).")
+@click.option("--since", callback=past_instant, metavar="T", help="Not before: 02:50, yesterday, 7d (ago).")
 @click.option("--until", callback=past_instant, metavar="T", help="Not after.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of rows.")
 @utc_option

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import parse_systemd
@@ -16,10 +17,17 @@ from scheduled_tasks.instants import parse_systemd
 RUNNING_STATES = ("active", "activating", "reloading", "deactivating")
 
 
+BOOTED = Path("/run/systemd/system")  # exists if systemd is the init of this machine, sd_booted(3)
+
+
 class SystemdError(ScheduledTasksError):
     """systemd refused a command."""
 
     exit_code = 71
+
+
+class NoSystemdError(SystemdError):
+    """This machine does not run systemd (a container?), and so has no timers: do this on a host that does."""
 
 
 def run(verb: str, *arguments: str, manager: Iterable[str] = ()) -> str:
@@ -32,14 +40,20 @@ def run(verb: str, *arguments: str, manager: Iterable[str] = ()) -> str:
 
     Raises:
         SystemdError: it failed; with its message.
+        NoSystemdError: this machine does not run systemd.
     """
-    done = subprocess.run(
-        ["systemctl", *manager, verb, *arguments],
-        env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            ["systemctl", *manager, verb, *arguments],
+            env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise NoSystemdError from None
+    if done.returncode != 0 and not BOOTED.is_dir():
+        raise NoSystemdError
     if done.returncode != 0:
         raise SystemdError(f"systemctl {verb}: {done.stderr.strip() or f'exit code {done.returncode}'}")
     return done.stdout

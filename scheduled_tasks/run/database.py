@@ -1,7 +1,8 @@
 """The run's one connection to PostgreSQL: opened when it is first needed, kept until the process ends.
 
-Only this module of run/ imports psycopg. In a project that is not deployed, the embedded server and the tables are
-set up on first use, by `clocks setup` in a process of its own, so that none of its code is imported here.
+Only this module of run/ imports psycopg. In a project that is not deployed and has no `database_url`, the embedded
+server and its tables are set up on first use, by `clocks setup` in a process of its own, so that none of its code is
+imported here.
 """
 
 from __future__ import annotations
@@ -136,7 +137,8 @@ def execute(statement: str, values: Mapping[str, Any], *, retry: bool = True) ->
             cursor = _connection.execute(statement, {**values, **patience})
             return cursor.fetchall() if cursor.description else []
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedObject):
-        if not settings.load().sets_up or not retry:
+        # A database that somebody named is theirs to migrate.
+        if settings.setting("database_url", "") or not settings.load().sets_up or not retry:
             raise SchemaMissingError from None
         set_up()
         return execute(statement, values, retry=False)
@@ -186,7 +188,7 @@ def close() -> None:
 
 
 def open_connection(name: str) -> Connection:
-    """Open a connection to the project's database; set up what an undeployed project lacks.
+    """Open a connection to the project's database; start the embedded one of an undeployed project if it isn't running.
 
     Raises what `database_url` and `connect` do.
     """
@@ -201,16 +203,19 @@ def open_connection(name: str) -> Connection:
 
 
 def set_up() -> None:
-    """Set up what an undeployed project lacks: embedded PostgreSQL, tables, flags, sample data.
+    """Set up the embedded PostgreSQL of an undeployed project, with its tables, flags and sample data.
 
     Raises:
         ServiceUnavailableError: it failed; the reason is on standard error.
+        ConfigurationError: it can't be set up, for example because another user has set it up.
     """
     command = [sys.executable, "-P", "-m", "scheduled_tasks.cli", "setup"]
     # Standard output is for log lines. Try twice, because a service may not be ready yet.
     codes = (subprocess.run(command, stdout=2, check=False).returncode for _ in range(2))
-    if next((code for code in codes if code != ServiceUnavailableError.exit_code), 1) != 0:
-        raise ServiceUnavailableError("the project could not be set up; the reason is above")
+    code = next((code for code in codes if code != ServiceUnavailableError.exit_code), 1)
+    if code != 0:
+        kind = ConfigurationError if code == ConfigurationError.exit_code else ServiceUnavailableError
+        raise kind("the project could not be set up; the reason is above")
 
 
 def one_line(error: psycopg.Error) -> str:

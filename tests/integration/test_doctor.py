@@ -46,9 +46,50 @@ def test_a_database_without_tables_is_found(empty_database_url: str) -> None:
     assert database_findings(empty_database_url) == {"database": "clocks migrate"}
 
 
-def test_an_unreachable_database_is_found() -> None:
-    [(where, mend)] = database_findings("postgresql:///x?host=/nowhere").items()
-    assert (where, mend.partition(",")[0]) == ("database", "look at 'systemctl status postgresql' on its host")
+def test_a_server_that_does_not_answer_is_looked_at_before_its_url() -> None:
+    assert database_findings("postgresql:///x?host=/nowhere") == {"database": "systemctl status postgresql"}
+    advice = "look at PostgreSQL on db.invalid; if it runs, at the network between"
+    assert database_findings("postgresql://db.invalid/shop?sslmode=verify-full") == {"database": advice}
+
+
+def test_the_url_is_to_be_corrected_if_the_server_answers(database_url: str) -> None:
+    wrong = database_url.replace("/test", "/missing", 1)
+    advice = "PostgreSQL answers there: correct the URL, DATABASE_URL in the environment"
+    assert database_findings(wrong) == {"database": advice}
+
+
+def test_the_advice_names_the_file_of_a_credential(tmp_path: Path) -> None:
+    file = tmp_path / "operators_database_url"
+    file.write_text("postgresql:///x?host=/nowhere")
+    [finding] = [
+        finding for finding in all_findings(CREDENTIALS_DIRECTORY=str(tmp_path)) if finding["where"] == "database"
+    ]
+    assert finding["mend"] == "systemctl status postgresql"
+    assert finding["advice"] == f"nothing answers at the URL, {file}"
+
+
+def test_a_machine_without_systemd_is_one_finding() -> None:
+    findings = {finding["where"]: finding for finding in all_findings(PATH="/nowhere")}
+    assert findings["systemd"]["problem"] == "This machine does not run systemd (a container?), and so has no timers"
+    assert (findings["systemd"]["mend"], findings["systemd"]["advice"]) == ("", "do this on a host that does.")
+
+
+def test_a_checkout_without_a_database_is_not_set_up(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.scheduled_tasks]\n")
+    findings = all_findings(SCHEDULED_TASKS_CONFIG=str(tmp_path / "pyproject.toml"))
+    assert [finding["mend"] for finding in findings if finding["where"] == "database"] == ["clocks setup"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "pyproject.toml"]
+
+
+def all_findings(**environment: str) -> list[dict[str, str]]:
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    project = {"PYTHONPATH": str(ROOT), "SCHEDULED_TASKS_CONFIG": str(ROOT / "pyproject.toml")}
+    command = [sys.executable, "-P", "-m", "scheduled_tasks.cli", "doctor", "--json"]
+    env = inherited | project | environment
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    findings: list[dict[str, str]] = json.loads(done.stdout)
+    return findings
 
 
 def test_a_database_that_anybody_on_the_way_could_read_is_found() -> None:

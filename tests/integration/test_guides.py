@@ -49,9 +49,10 @@ def follow(page: str, folder: Path, scripts: Path, database_url: str) -> list[st
 
 def test_the_tutorial_leads_from_nothing_to_units(scripts: Path, tmp_path: Path, database_url: str) -> None:
     ran = follow("tutorial.md", tmp_path, scripts, database_url)
-    assert ran[0] == "clocks init --timezone Europe/Paris"
+    assert ran[0] == "clocks init --package shop --timezone Europe/Paris"
     links = [path.name for path in (tmp_path / "image/etc/systemd/system").iterdir() if path.name.endswith(".timer")]
-    assert sorted(links) == ["clock-night-expire_baskets.timer", "clock-night-expire_baskets_at_noon.timer"]
+    night = ["clock-night-expire_baskets.timer", "clock-night-expire_baskets_at_noon.timer"]
+    assert sorted(links) == [*night, "clock-soon-expire_soon.timer", "clock-watch.timer"]
 
 
 def test_the_migration_guide_leads_to_this_project_and_back(scripts: Path, tmp_path: Path, database_url: str) -> None:

@@ -187,13 +187,6 @@ def alarmed(host: Host) -> Host:
     return host
 
 
-def test_the_tutorials_commands_deploy_its_clock(host: Host) -> None:
-    for command in commands("tutorial.md", "machine"):
-        done = host.shell(command, check=False)
-        assert done.returncode in EXIT_CODES.get(command, {0}), done
-    assert "clock-example-say_hello.timer" in done.stdout
-
-
 def test_the_handbooks_commands_run_in_their_order(host: Host) -> None:
     names = {"SLOT": "2026-11-21T05:00Z", "FROM": "2026-11-19", "TO": "2026-11-20", "AGENT": AGENT}
     names["MONITORS_URL"] = host.shell(f"cat {URL}").stdout.replace("//postgres@", f"//{AGENT}@")

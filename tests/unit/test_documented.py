@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from tests.documented import FENCE, PAGES, ROOT, RUNNERS, Block, blocks
+from tests.documented import DOCS, FENCE, PAGES, ROOT, RUNNERS, Block, blocks
 
 ALL = [block for page in PAGES for block in blocks(page)]
 CONSOLE = [block for block in ALL if block.language == "console"]
@@ -32,10 +32,10 @@ def test_every_runner_has_a_block() -> None:
 
 
 def test_no_other_block_has_commands() -> None:
-    assert {block.language for block in ALL} == {"console", "ini", "python", "sql", "text", "yaml"}
+    assert {block.language for block in ALL} == {"console", "ini", "python", "sql", "text", "toml", "yaml"}
     first_words = {command.split()[0].rpartition("/")[2] for block in CONSOLE for command, _ in block.steps}
-    # The examples in the reference are --help's; tests/unit/cli/test_help.py parses them.
-    others = [block for block in ALL if block.language != "console" and block.page != "reference/commands.md"]
+    # The page of commands is written from `--help`, whose usage and examples begin with a command's name.
+    others = [b for b in ALL if b.language != "console" and b.page != "reference/commands.md"]
     hidden = [
         identify(b) for b in others for line in b.text.splitlines() if {*line.split()[:1]} & (first_words | {"$"})
     ]
@@ -57,3 +57,9 @@ def test_a_block_of_python_is_python(block: Block) -> None:
 def test_the_documented_inventory_is_the_one_of_the_fleets_test() -> None:
     shown = [yaml.safe_load(block.text) for block in blocks("how-to/deploy.md") if block.language == "yaml"]
     assert yaml.safe_load((ROOT / "tests/machine/shop/deploy/inventory.yml").read_text()) in shown
+
+
+def test_the_recording_of_the_first_hour_has_the_tutorials_commands() -> None:
+    recording = (DOCS / "recordings/first-hour.txt").read_text()
+    typed = re.findall(r"^(?:\(\.venv\) )?\$ (.+)$", recording, re.MULTILINE)
+    assert typed == [command for block in blocks("tutorial.md") for command, _ in block.steps]

@@ -164,22 +164,10 @@ def test_tables_of_another_release_are_a_wrong_configuration(shop: Project, conn
     assert finished.end["reason"] == 'PostgreSQL refuses: record "run" has no field "host"'
 
 
-def test_an_undeployed_project_gets_its_tables_and_flags_on_first_use(tmp_path: Path, empty_database_url: str) -> None:
+@pytest.mark.parametrize("where", ["checkout", "deployed"])
+def test_a_run_creates_nothing_in_a_database_that_is_named(tmp_path: Path, empty_database_url: str, where: str) -> None:
     shop = support.copy("shop", tmp_path, DATABASE_URL=empty_database_url)
-    finished = shop.run("sales.sell")
-    assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
-    assert finished.messages(level="warning") == []
-    assert finished.stderr.splitlines() == [
-        "applied scheduled_tasks.migrations/0001_flags_and_ledger.sql",
-        "flag SELL added",
-        "flag GIVE_AWAY added",
-    ]
-    assert shop.run("sales.sell").stderr == ""
-
-
-def test_a_deployed_project_is_not_set_up_by_a_run(tmp_path: Path, empty_database_url: str) -> None:
-    shop = _deployed(support.copy("shop", tmp_path, DATABASE_URL=empty_database_url))
-    finished = shop.run("sales.sell")
+    finished = (_deployed(shop) if where == "deployed" else shop).run("sales.sell")
     assert (finished.exit_code, finished.statuses) == (78, ["started", "failed"])
     assert finished.end["reason"].startswith("The database lacks the project's tables: run `clocks migrate`")
     with psycopg.connect(empty_database_url) as connection:
