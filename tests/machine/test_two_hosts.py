@@ -123,8 +123,8 @@ def test_a_run_by_hand_shows_its_log_lines_and_returns_its_exit_code(fleet: Flee
 
 def on_a_terminal(fleet: Fleet, *arguments: str, term: str = "dumb") -> subprocess.CompletedProcess[str]:
     """Run `clocks` on app1 with a terminal of 80 columns as its output."""
-    environment = f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml CREDENTIALS_DIRECTORY={ETC}/credentials TERM={term} NO_COLOR=1"
-    command = f"stty cols 80; exec env {environment} {FOLDER}/bin/clocks {shlex.join(arguments)}"
+    environment = f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml CREDENTIALS_DIRECTORY={ETC}/credentials"
+    command = f"stty cols 80; exec env TERM={term} NO_COLOR=1 {environment} {FOLDER}/bin/clocks {shlex.join(arguments)}"
     return fleet.machines["app1"].run("script", "-qec", command, "/dev/null", check=False, seconds=180)
 
 
