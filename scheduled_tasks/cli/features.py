@@ -95,7 +95,7 @@ def _switch(name: str, reason: str | None, until: datetime | None, *, active: bo
 
 reason_option = click.option("--reason", help="Why; shown in the history.")
 until_option = click.option(
-    "--until", callback=future_instant, metavar="T", help="When it reverts: 2026-11-24T06:00Z, or 2h."
+    "--until", callback=future_instant, metavar="T", help="When it reverts: 06:00, tomorrow, 2h."
 )
 
 

@@ -46,7 +46,7 @@ def _scope(which: str | None, host: str | None, *, everything: bool, here: bool)
 @which_argument
 @all_option
 @click.option("--reason", required=True, help="Why; shown to colleagues and in the ledger.")
-@click.option("--until", callback=future_instant, metavar="T", help="When it ends: 2026-11-24T06:00Z, or 2h.")
+@click.option("--until", callback=future_instant, metavar="T", help="When it ends: 06:00, tomorrow, 2h.")
 @host_option
 @here_option
 @utc_option

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.cli.screens import styles
 from scheduled_tasks.cli.screens.local_times import AmbiguousTimeError, LocalTimes
 from scheduled_tasks.cli.screens.quantities import counted, duration, size
@@ -15,6 +17,11 @@ from scheduled_tasks.cli.screens.tables import shortened, table_lines
 
 NOW = datetime(2026, 11, 24, 2, 10, tzinfo=UTC)  # 03:10 in Paris
 PARIS = LocalTimes(NOW, ZoneInfo("Europe/Paris"), "Europe/Paris")
+
+
+def test_json_has_instants_in_rfc_3339_and_utc(capsys: pytest.CaptureFixture[str]) -> None:
+    show_json([NOW, NOW.astimezone(ZoneInfo("Europe/Paris")) + timedelta(milliseconds=5)])
+    assert json.loads(capsys.readouterr().out) == ["2026-11-24T02:10:00Z", "2026-11-24T02:10:00.005000Z"]
 
 
 def test_a_number_stands_with_its_noun() -> None:

@@ -78,3 +78,9 @@ def test_every_option_and_every_relaxation_has_a_case() -> None:
     written = "".join((case / "clock.py").read_text() for case in CASES if (case / "expected/clock.slice").exists())
     assert [option for option in OPTIONS if f"{option}=" not in written] == []
     assert [name for name in RELAXATIONS if f'"{name}"' not in written] == []
+
+
+def test_no_unit_names_a_file_that_only_a_checkout_has() -> None:
+    units = "".join(path.read_text() for path in GOLDEN.glob("*/expected/**/*") if path.is_file())
+    assert "[Service]" in units
+    assert not [line for line in units.splitlines() if line.startswith("#") and ("docs/" in line or "decision" in line)]
