@@ -44,7 +44,7 @@ def _timing(data: dict[str, Any]) -> Timing:
     until = data["exact_until"]
     return Timing(
         on_calendar=tuple(data["on_calendar"]),
-        exec_condition=tuple(map(tuple, data["exec_condition"])),
+        elapses_every=data["elapses_every"],
         warnings=tuple(data["warnings"]),
         exact_until=until and parse(until),
         jitter=data["jitter"],

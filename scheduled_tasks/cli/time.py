@@ -141,7 +141,7 @@ def _explained(given: tuple[str, dict[str, object]], timezone: str | None, start
     return {
         "words": describe(trigger),
         "on_calendar": list(timing.on_calendar),
-        "exec_condition": [list(words) for words in timing.exec_condition],
+        "elapses_every": timing.elapses_every,
         "next": [rfc3339(run.at) for run in runs],
         "warnings": warnings,
         "exact_until": timing.exact_until and rfc3339(timing.exact_until),
@@ -163,8 +163,8 @@ def _print_explanation(answer: dict[str, Any]) -> None:
     click.echo(f"{answer['words'][:1].upper()}{answer['words'][1:]}.")
     for line in answer["on_calendar"]:
         click.echo(f"OnCalendar={line}")
-    for *command, script in answer["exec_condition"]:
-        click.echo(f"ExecCondition={' '.join(command)} '{script}'")
+    if answer["elapses_every"]:
+        click.echo(f"elapses every {answer['elapses_every']} s; in between run-task does nothing")
     click.echo(f"exact until  {answer['exact_until'] or 'forever'}")
     for run in answer["runs"]:
         click.echo(f"next  {times.exact(run.at)}{f'  ({moved})' if (moved := _moved(run, trigger)) else ''}")

@@ -185,7 +185,6 @@ def _job_units(job: Job, clock: ClockSpec, locks: ConcurrencyLocks, host: Host) 
             documentation=f"file:{quote(host.stable(job.file))}",
             retries=retries,
             command=command_line(*wrap_command(_command(job, effective, host), retries=retries, locks=locks)),
-            conditions=[command_line(*command) for command in job.timing.exec_condition],
         )
     }
     unit_lines = directives.lines(job.options, effective, "Unit", host)
@@ -211,6 +210,8 @@ def _command(job: Job, effective: Options, host: Host) -> list[str]:
     # From the schedule, run-task works out the nominal time to claim.
     schedule = json.dumps(job.trigger.to_json(), separators=(",", ":"))
     arguments = [host.run_task, job.task, f"--clock={job.clock}", f"--job={job.id}", f"--schedule={schedule}"]
+    if job.timing.elapses_every:
+        arguments.append(f"--elapses-every={job.timing.elapses_every}")
     if job.grace is not None:
         arguments.append(f"--grace={job.grace + (job.timing.jitter or 0)}")
     arguments.append(f"--timeout={seconds_of(effective.timeout):.15g}")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 OPTIONS = [
-    "help", "clock=", "job=", "args=", "kwargs=", "schedule=", "grace=", "timeout=", "per-host", "overlap=",
-    "on-database-error=", "at=", "force", "readable",
+    "help", "clock=", "job=", "args=", "kwargs=", "schedule=", "elapses-every=", "grace=", "timeout=", "per-host",
+    "overlap=", "on-database-error=", "at=", "force", "readable",
 ]  # fmt: skip
 APP = {"@": "app"}
 SCHEDULED_AT = {"@": "scheduled_at"}
@@ -29,8 +29,9 @@ NAME = re.compile(r"[a-z0-9_]+")  # of a clock and of a job
 USAGE = """\
 Usage: run-task DOMAIN.TASK [--args JSON-LIST] [--kwargs JSON-OBJECT]
                 [--clock CLOCK --job JOB] [--schedule JSON-OBJECT]
-                [--grace SECONDS] [--timeout SECONDS] [--per-host]
-                [--overlap skip|queue] [--on-database-error fail|run]
+                [--elapses-every SECONDS] [--grace SECONDS]
+                [--timeout SECONDS] [--per-host] [--overlap skip|queue]
+                [--on-database-error fail|run]
                 [--at INSTANT] [--force] [--readable]
 
 Runs one task once: checks its feature flag, makes the application's context,
@@ -39,8 +40,9 @@ runs it, records the run.
 Without --args the task gets the application, if it takes one; in the JSON,
 {"@": "app"} stands for it. --schedule is the job's trigger: a run that its
 timer starts finds its nominal time and claims that slot, so that it runs once
-on all hosts (--per-host: once on each). It is skipped if it starts more than
---grace seconds late. --at names the nominal time; --force runs it even if it
+on all hosts (--per-host: once on each). If the timer --elapses-every so many
+seconds, more often than the schedule, the run ends at once unless a slot is
+due. It is skipped if it starts more than --grace seconds late. --at names the nominal time; --force runs it even if it
 has run or the job is paused. The claim expires after --timeout. --overlap
 applies while another run of the job goes on. --on-database-error run: run even
 if PostgreSQL is unreachable.
@@ -61,8 +63,9 @@ class BindError(UsageError):
 class CommandLine(NamedTuple):
     """A parsed command line; None means not given.
 
-    `schedule` is the job's trigger; `grace` how many seconds late a timer's run may start; `timeout` how many seconds a
-    run may take; `at` the nominal time that was requested; `readable` whether log lines are for people.
+    `schedule` is the job's trigger; `elapses_every` how often its timer elapses, in seconds, if that is more often;
+    `grace` how many seconds late a timer's run may start; `timeout` how many seconds a run may take; `at` the nominal
+    time that was requested; `readable` whether log lines are for people.
     """
 
     task: str
@@ -71,6 +74,7 @@ class CommandLine(NamedTuple):
     args: list[Any] | None = None
     kwargs: dict[str, Any] | None = None
     schedule: dict[str, Any] | None = None
+    elapses_every: float | None = None
     grace: float | None = None
     timeout: float | None = None
     per_host: bool = False
@@ -129,6 +133,7 @@ def parse(argv: list[str]) -> CommandLine | None:
         _json(given, "--args", list),
         _json(given, "--kwargs", dict),
         _json(given, "--schedule", dict),
+        _seconds(given, "--elapses-every"),
         _seconds(given, "--grace"),
         _seconds(given, "--timeout"),
         "--per-host" in given,

@@ -60,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     log.take_over_stdout(host=run.host, formatter=_readable(run.host) if command_line.readable else None)
     current.current = run
     try:
+        slot.find_slot(run, command_line)
         configuration = settings.load()
         configuration.make_importable()
         factory = application_factory(configuration.get("app"))
@@ -70,7 +71,8 @@ def main(argv: list[str] | None = None) -> int:
 
         task = find_task(run.task, configuration.require("domains"), make_app)
         call = arguments.bind(task, command_line, make_app, run.scheduled_or_started_at)
-        slot.find_slot(run, command_line)
+    except slot.NotDueError:
+        return 0
     except ScheduledTasksError as error:
         return _could_not_start(run, error, readable=command_line.readable)
     return _run(run, task, call, command_line)

@@ -241,8 +241,8 @@ def source_of(name: str) -> str:
     return source if value else ""
 
 
-def _find_setting(name: str) -> tuple[str, str]:
-    """A setting and its source; "" if it is unset."""
+def _find_setting(name: str) -> tuple[str | None, str]:
+    """A setting and its source; None if it is unset."""
     if value := os.environ.get(name.upper()):
         return value, f"{name.upper()} in the environment"
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
@@ -253,7 +253,7 @@ def _find_setting(name: str) -> tuple[str, str]:
         if credential.is_file():
             return credential.read_text().rstrip("\n"), str(credential)
     value = load().values.get("settings", {}).get(name)
-    return (str(value), f"[settings] of {load().path}") if value else ("", "")
+    return (str(value), f"[settings] of {load().path}") if value else (None, "")
 
 
 def setting(name: str, default: str | None = None) -> str:
@@ -271,7 +271,8 @@ def setting(name: str, default: str | None = None) -> str:
         ConfigurationError: it is unset and has no default.
         PermissionError: it is in a credential that this user can't read.
     """
-    if value := _find_setting(name.lower())[0]:
+    value, _ = _find_setting(name.lower())
+    if value is not None:
         return value
     if default is not None:
         return default

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,11 +37,16 @@ PROMPT_SECONDS = 2.0
 SAVED = ("run_id", "attempt", "trigger", "zone", "is_requested", "is_forced")  # for the next attempt
 
 
+class NotDueError(Exception):
+    """The timer elapses more often than its schedule, and no slot is due."""
+
+
 def find_slot(run: Run, command_line: CommandLine) -> None:
     """Set the run's slot and its lag.
 
     Raises:
         UsageError: the schedule or the requested time is not one.
+        NotDueError: there is no slot to run, and nobody asked for a run.
     """
     now = datetime.now(UTC)
     if not _resume(run):
@@ -57,8 +62,10 @@ def find_slot(run: Run, command_line: CommandLine) -> None:
             except ValueError as error:
                 raise UsageError(f"--at {at}: expected an instant such as 2026-11-24T06:00:00Z: {error}") from error
         elif trigger and run.trigger == "timer":
-            latest = nominal.nominal_time(trigger, now)
-            run.scheduled_at = latest if is_requested else _timers_slot(run, trigger, latest, now, cause)
+            if is_requested:
+                run.scheduled_at = nominal.nominal_time(trigger, now)
+            else:
+                run.scheduled_at = timers_slot(run, trigger, now, cause, command_line.elapses_every)
     if run.scheduled_at is None:
         return
     if not run.is_requested or now >= run.scheduled_at:  # a slot of the future, as `clocks dev` runs them, has no lag
@@ -85,20 +92,30 @@ def _apply_request(run: Run) -> str:
     return os.environ.get(AT, "")
 
 
-def _timers_slot(
-    run: Run, trigger: Trigger, latest: datetime | None, now: datetime, cause: StartCause | None
+def timers_slot(
+    run: Run, trigger: Trigger, now: datetime, cause: StartCause | None, elapses_every: float | None
 ) -> datetime | None:
     """The slot that the run's timer elapsed for; None, and a `manual` run, if something else started it.
 
-    `latest` is the latest slot by now; `cause` is systemd's answer, if it was asked already.
+    `cause` is systemd's answer, if it was asked already.
+
+    Raises:
+        NotDueError: it elapsed between two slots, and the start waited for none since.
     """
+    latest = nominal.nominal_time(trigger, now)
     if cause is None and not (latest and (now - latest).total_seconds() <= PROMPT_SECONDS):
         cause = _start_cause(run)
-    if cause is None:
-        return latest
-    if not cause.is_timer:
+    if cause is not None and not cause.is_timer:
         run.trigger = "manual"
         return None
+    elapsed_at = cause.elapsed_at if cause and cause.elapsed_at else now
+    if elapses_every:
+        # A start can queue for so long that a slot falls due meanwhile, for which the timer does not elapse again.
+        if latest is None or latest <= elapsed_at - timedelta(seconds=elapses_every):
+            raise NotDueError
+        return latest
+    if cause is None:
+        return latest
     # elapsed_at is what the host's clock said then; the clock may have been set since.
     return nominal.nominal_time(trigger, cause.elapsed_at) if cause.elapsed_at else latest
 

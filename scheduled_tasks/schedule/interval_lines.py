@@ -1,8 +1,7 @@
 """Translate interval triggers. They count real time, so every line is in UTC.
 
 An Interval and a Period go in; a Timing comes out. Whole days and divisors of a day become patterns, a few runs are
-written one by one, and anything else becomes a denser pattern with a guard, in sh, that counts. A guard judges the
-latest elapse of its pattern: after downtime it allows the catch-up run only if that elapse belonged to the interval.
+written one by one, and anything else becomes a denser pattern, from which run-task picks the interval's slots.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from scheduled_tasks.schedule.trigger import ALL, Cron, Interval
 
 DAY_SECONDS, WEEK_SECONDS = 86400, 604800
 MAX_INSTANTS = 5000  # with more, no list of lines is short enough
-MAX_LINES = 400  # with more, a guard counts instead: PID 1 evaluates every line at every elapse
+MAX_LINES = 400  # with more, a denser pattern is cheaper: PID 1 evaluates every line at every elapse
 
 
 def interval_timing(trigger: Interval, period: Period) -> Timing:
-    """The Timing of an interval. Raises FaultsError if not even a guard that runs every minute could count it."""
+    """The Timing of an interval. Raises FaultsError if even a timer that elapses every minute misses some slots."""
     every, anchor = trigger.every, int(trigger.anchor.timestamp())
     if trigger.start and trigger.start <= period.now:
         trigger = replace(trigger, start=None)
@@ -43,17 +42,15 @@ def interval_timing(trigger: Interval, period: Period) -> Timing:
             ended = trigger.end and trigger.end < period.until
             return Timing(lines, exact_until=None if ended else period.until)
     step = gcd(every, DAY_SECONDS)
-    if step < 60:  # noqa: PLR2004 - a guard more often than every minute costs more than the job
+    if step < 60:  # noqa: PLR2004 - starts more often than every minute cost more than the job
         problem = f"an interval of {every} s neither divides a day nor is whole minutes, so OnCalendar can't express it"
         raise FaultsError([Fault(problem, f"write {_nearest_divisor(every)} seconds", "seconds", str(every))])
     if trigger.jitter and trigger.jitter >= step:
-        problem = f"this interval's timer elapses every {step} s and a guard counts: the jitter has to be shorter"
+        problem = f"this interval's timer elapses every {step} s: the jitter has to be shorter"
         instead = f"write a jitter below {step}, or {_nearest_divisor(every)} seconds, which divides a day"
         raise FaultsError([Fault(problem, instead, "jitter", str(trigger.jitter))])
-    script = f"[ $(( ($(date +%s) - {anchor}) / {step} % {every // step} )) -eq 0 ]"
-    warning = f"an interval of {every} s does not divide a day: the timer elapses every {step} s, and a guard counts"
-    lines = _daily(trigger, step, anchor, ALL["weekday"], period)
-    return Timing(lines, exec_condition=(("/bin/sh", "-c", script),), warnings=(warning,))
+    warning = f"an interval of {every} s does not divide a day: its timer elapses every {step} s, mostly for nothing"
+    return Timing(_daily(trigger, step, anchor, ALL["weekday"], period), elapses_every=step, warnings=(warning,))
 
 
 def _daily(trigger: Interval, every: int, anchor: int, weekdays: Numbers, period: Period) -> tuple[str, ...]:

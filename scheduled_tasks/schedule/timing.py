@@ -1,4 +1,4 @@
-"""The result of a translation: the Timing of a timer and its service, and the years for which it is computed."""
+"""The result of a translation: the Timing of a timer, and the years for which it is computed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 class Timing:
     """What a timer and its service need to fire at a trigger's occurrences.
 
-    `on_calendar` are values of `OnCalendar=`. `exec_condition` are argument lists for `ExecCondition=`, not escaped:
-    the renderer does that. The lines are exact until `exact_until`, or forever if that is None.
+    `on_calendar` are values of `OnCalendar=`. If `elapses_every` is set, they elapse more often than the trigger, every
+    so many seconds, and run-task does nothing in between. They are exact until `exact_until`, or forever if it is None.
     `jitter` is in seconds, for `RandomizedDelaySec=`. `years` are the first and the last, in the job's zone, for which
     dates and instants are written out.
     """
 
     on_calendar: tuple[str, ...]
-    exec_condition: tuple[tuple[str, ...], ...] = ()
+    elapses_every: int | None = None
     warnings: tuple[str, ...] = ()
     exact_until: datetime | None = None
     jitter: int | None = None

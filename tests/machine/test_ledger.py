@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,7 +21,6 @@ from tests.roots import lacking, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
 
 pytestmark = pytest.mark.xdist_group("ledger")  # one machine for all of them
 
@@ -129,6 +129,7 @@ DROP_INS = {
     "lingers": "TimeoutStopSec=2",
     "leaves_a_child": "TimeoutStopSec=2",
     "has_a_bad_command": "ExecStopPost=/usr/bin/false",
+    "counted": "ExecStartPre=/usr/bin/sleep 65",
 }
 FLOODS = {"by_logging": "logging", "by_print": "print", "by_write": "os.write", "by_child": "subprocess"}
 
@@ -151,6 +152,9 @@ def fleet() -> Iterator[Fleet]:
             f"scheduler.add_job(deaths.{call}, id={job!r}, {due}{OPTIONS.get(job, '')})"
             for job, (call, *_) in DEATHS.items()
         ]
+        first = (datetime.now(UTC) + timedelta(seconds=100)).replace(second=0, microsecond=0)
+        counted = f"minutes=7, start_date={first.isoformat()!r}, timezone='UTC'"  # its timer elapses every minute
+        lines.append(f"scheduler.add_job(deaths.well, 'interval', id='counted', {counted})")
         lines.append("scheduler.add_job(deaths.hangs, 'cron', id='cut_off', year=2100)")
         lines.append("scheduler.add_job(deaths.leaves, 'cron', [0], id='vanishes', year=2100)")
         lines += [
@@ -194,6 +198,13 @@ def test_every_way_to_end_is_recorded_in_the_slots_only_row(fleet: Fleet, job: s
     error_type = DEATHS[job][2]
     wait_for(f"the row of {job}", lambda: rows(fleet, job) and rows(fleet, job)[0][1] == error_type, seconds=150)
     check(DEATHS, job, rows(fleet, job))
+
+
+def test_a_start_more_than_a_minute_late_runs_the_slot_of_an_interval_that_no_calendar_has(fleet: Fleet) -> None:
+    wait_for("the row of counted", lambda: rows(fleet, "counted"), seconds=300)
+    [(status, lag, attempt)] = fleet.query("SELECT status, lag, attempt FROM task_run WHERE job = 'counted'")
+    assert (status, attempt) == ("ended", 1)
+    assert lag > 60
 
 
 def test_nothing_stays_pending(fleet: Fleet) -> None:

@@ -54,7 +54,7 @@ def timing(**fields: object) -> Timing:
 )
 def test_lines_without_corrections(fields: dict[str, object], lines: list[str]) -> None:
     result = timing(**fields)
-    assert (list(result.on_calendar), result.exec_condition, result.exact_until) == (lines, (), None)
+    assert (list(result.on_calendar), result.elapses_every, result.exact_until) == (lines, None, None)
 
 
 def test_nights_of_change_that_follow_a_rule_are_written_as_the_rule() -> None:
@@ -129,19 +129,18 @@ def test_intervals_dates_and_windows(trigger: str, fields: dict[str, object], li
     assert sorted(of(trigger, fields).on_calendar) == sorted(lines)
 
 
-def test_an_interval_that_does_not_divide_a_day_is_counted_by_sh() -> None:
+def test_the_timer_of_an_interval_that_does_not_divide_a_day_elapses_more_often() -> None:
     result = of("interval", {"minutes": 7})
-    assert result.on_calendar == ("*-*-* *:*:00 UTC",)
-    assert result.exec_condition == (("/bin/sh", "-c", "[ $(( ($(date +%s) - 345600) / 60 % 7 )) -eq 0 ]"),)
+    assert (result.on_calendar, result.elapses_every) == (("*-*-* *:*:00 UTC",), 60)
 
 
-def test_an_interval_that_not_even_a_guard_could_count_is_a_fault() -> None:
+def test_an_interval_whose_slots_a_timer_could_hit_only_every_second_is_a_fault() -> None:
     with pytest.raises(FaultsError, match=r"neither divides a day nor is whole minutes.*write 75 seconds"):
         of("interval", {"seconds": 77})
 
 
-def test_a_jitter_that_would_mislead_the_guard_is_a_fault() -> None:
-    with pytest.raises(FaultsError, match=r"jitter=60: .* and a guard counts.*write a jitter below 60, or 432 seconds"):
+def test_a_jitter_beyond_the_next_elapse_is_a_fault() -> None:
+    with pytest.raises(FaultsError, match=r"jitter=60: .*write a jitter below 60, or 432 seconds"):
         of("interval", {"minutes": 7, "jitter": 60})
 
 

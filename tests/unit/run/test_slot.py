@@ -1,0 +1,51 @@
+"""A timer that elapses more often than its interval: which of its starts run which slot."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scheduled_tasks.run.current import Run
+from scheduled_tasks.run.slot import NotDueError, timers_slot
+from scheduled_tasks.run.start_cause import StartCause
+from scheduled_tasks.schedule.trigger import Interval
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+EVERY_SEVEN_MINUTES = Interval(zone="UTC", every=420, start=NOON)
+BOOTED = 1000.0  # seconds of CLOCK_MONOTONIC at noon
+
+
+def slot_of(elapsed: float, late: float) -> datetime | None:
+    """The slot of a start: when its timer elapsed, in minutes after noon, and how many seconds later it runs."""
+    at = NOON + timedelta(minutes=elapsed)
+    monotonic = BOOTED + elapsed * 60
+    cause = StartCause(monotonic, at, monotonic - 1)
+    return timers_slot(Run("shop.count", "count"), EVERY_SEVEN_MINUTES, at + timedelta(seconds=late), cause, 60)
+
+
+@pytest.mark.parametrize("late", [0, 1, 3, 59, 61, 119, 300])
+def test_a_start_for_a_slot_runs_it_however_late(late: float) -> None:
+    assert slot_of(7, late) == NOON + timedelta(minutes=7)
+
+
+@pytest.mark.parametrize(("elapsed", "late"), [(1, 0), (1, 3), (6, 0), (6, 59), (8, 0), (8, 61), (13, 59)])
+def test_a_start_between_two_slots_runs_none(elapsed: float, late: float) -> None:
+    with pytest.raises(NotDueError):
+        slot_of(elapsed, late)
+
+
+def test_a_start_that_queued_until_a_slot_was_due_runs_it() -> None:
+    """While it waits, for a lock for example, its timer does not elapse again."""
+    assert slot_of(5, 150) == NOON + timedelta(minutes=7)
+
+
+def test_a_delay_by_jitter_is_the_slots_own() -> None:
+    assert slot_of(7 + 50 / 60, 1) == NOON + timedelta(minutes=7)
+
+
+def test_a_start_by_hand_has_no_slot() -> None:
+    cause = StartCause(BOOTED, NOON, BOOTED + 30)  # the timer has not elapsed since the previous run ended
+    run = Run("shop.count", "count")
+    assert timers_slot(run, EVERY_SEVEN_MINUTES, NOON + timedelta(seconds=200), cause, 60) is None
+    assert run.trigger == "manual"
