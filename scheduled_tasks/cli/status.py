@@ -21,7 +21,7 @@ from scheduled_tasks.cli.screens.run_screens import show_history, show_one_run
 from scheduled_tasks.cli.screens.status_screen import dead_host, failure_sentence, is_blocked, state_notes, status_lines
 from scheduled_tasks.cli.screens.styles import on_terminal, painted, show, width
 from scheduled_tasks.cli.screens.tables import show_table
-from scheduled_tasks.errors import ServiceUnavailableError
+from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import deployments, history, pauses, status
 from scheduled_tasks.project import database_now, open_database
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from scheduled_tasks.cli.screens.styles import Line
+    from scheduled_tasks.deploy.log_entries import LogEntry
     from scheduled_tasks.operate.history import RunRow
     from scheduled_tasks.operate.slots import Pause
     from scheduled_tasks.operate.status import HostStatus, JobStatus
@@ -251,7 +252,6 @@ def show_run(*, run: str, as_json: bool) -> None:
     Its log lines are shown if it ran on this host.
     """
     from scheduled_tasks.cli.logs import printer
-    from scheduled_tasks.deploy import log_entries
     from scheduled_tasks.render import names
 
     with open_database() as database:
@@ -260,8 +260,7 @@ def show_run(*, run: str, as_json: bool) -> None:
         now = database_now(database)
     unit = names.service_name(row.clock, row.job) if row.clock and row.job else ""
     here = row.host == socket.gethostname()
-    matches = log_entries.of_invocations(row.invocation_id.hex) if row.invocation_id and here else ()
-    entries = list(log_entries.read(matches)) if matches else []
+    entries = _log_lines(row) if here else []
     if as_json:
         listed = [attempt._asdict() for attempt in attempts]
         show_json({**row._asdict(), "unit": unit, "log_lines": [entry.json for entry in entries], "attempts": listed})
@@ -289,6 +288,17 @@ def _show_columns(row: RunRow, unit: str, attempts: Sequence[RunRow]) -> None:
     if len(attempts) > 1:
         click.echo("every attempt at this slot:")
         show_table((*HISTORY_COLUMNS, "TRIGGER", "WHY"), _attempt_rows(attempts))
+
+
+def _log_lines(row: RunRow) -> list[LogEntry]:
+    """A run's log lines in this host's journal; none if this user can't read it, but the row is still shown."""
+    from scheduled_tasks.deploy import log_entries
+
+    try:
+        return list(log_entries.read(log_entries.of_invocations(row.invocation_id.hex))) if row.invocation_id else []
+    except ScheduledTasksError as error:
+        click.echo(f"clocks: its log lines can't be shown: {error}", err=True)
+        return []
 
 
 def _attempt_rows(attempts: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
