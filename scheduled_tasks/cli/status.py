@@ -14,14 +14,14 @@ import click
 from scheduled_tasks.cli.common import clock_file_faults
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
-from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
+from scheduled_tasks.cli.output import SOMETHING_BAD, refusal, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
 from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.run_screens import show_history, show_one_run
 from scheduled_tasks.cli.screens.status_screen import dead_host, failure_sentence, is_blocked, state_notes, status_lines
 from scheduled_tasks.cli.screens.styles import on_terminal, painted, show, width
 from scheduled_tasks.cli.screens.tables import show_table
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import deployments, history, pauses, status
 from scheduled_tasks.project import database_now, open_database
@@ -136,17 +136,35 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
     A job is bad from its first slot or run that failed, was missed or was lost until one of its runs ends well; a pause
     or a skipped slot does not change this. Exits 3 if a job is bad, a host is dead or has timers whose due times are
     wrong, no job is deployed, or a clock file has a fault.
+
+    While PostgreSQL is unreachable, it shows what systemd knows of this host's jobs, and exits 75.
     """
     faults = clock_file_faults()
-    with open_database() as database:
-        view = StatusView(database, which, faults)
-        if live and not as_json:
-            _live(database, which, faults, bad_only=bad_only)
+    try:
+        with open_database() as database:
+            view = StatusView(database, which, faults)
+            if live and not as_json:
+                _live(database, which, faults, bad_only=bad_only)
+    except ServiceUnavailableError as error:
+        _show_host(which, error, bad_only=bad_only, as_json=as_json)
+        raise
     if as_json:
         show_json(view.as_json())
     else:
         _show(view, bad_only=bad_only)
     sys.exit(SOMETHING_BAD if view.is_bad else 0)
+
+
+def _show_host(which: str | None, error: ServiceUnavailableError, *, bad_only: bool, as_json: bool) -> None:
+    from scheduled_tasks.cli.screens import host_screen
+
+    jobs, paused = host_screen.known_here(*(clock_and_job(which) if which else ("", "")))
+    if as_json:  # one document, so the error's own is part of it
+        show_json(refusal(error) | host_screen.as_json(jobs, paused))
+        click.echo(f"clocks: {error}", err=True)
+        sys.exit(error.exit_code)
+    if jobs:
+        host_screen.show_host(jobs, paused, bad_only=bad_only)
 
 
 def _show(view: StatusView, *, bad_only: bool) -> None:
