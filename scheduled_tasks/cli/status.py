@@ -14,13 +14,14 @@ import click
 from scheduled_tasks.cli.common import clock_file_faults
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
-from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
+from scheduled_tasks.cli.output import SOMETHING_BAD, refusal, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
 from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.run_screens import show_history, show_one_run
 from scheduled_tasks.cli.screens.status_screen import dead_host, failure_sentence, is_blocked, state_notes, status_lines
 from scheduled_tasks.cli.screens.styles import on_terminal, painted, show, width
 from scheduled_tasks.cli.screens.tables import show_table
+from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import deployments, history, pauses, status
 from scheduled_tasks.project import database_now, open_database
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from scheduled_tasks.cli.screens.styles import Line
+    from scheduled_tasks.deploy.log_entries import LogEntry
     from scheduled_tasks.operate.history import RunRow
     from scheduled_tasks.operate.slots import Pause
     from scheduled_tasks.operate.status import HostStatus, JobStatus
@@ -134,17 +136,35 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
     A job is bad from its first slot or run that failed, was missed or was lost until one of its runs ends well; a pause
     or a skipped slot does not change this. Exits 3 if a job is bad, a host is dead or has timers whose due times are
     wrong, no job is deployed, or a clock file has a fault.
+
+    While PostgreSQL is unreachable, it shows what systemd knows of this host's jobs, and exits 75.
     """
     faults = clock_file_faults()
-    with open_database() as database:
-        view = StatusView(database, which, faults)
-        if live and not as_json:
-            _live(database, which, faults, bad_only=bad_only)
+    try:
+        with open_database() as database:
+            view = StatusView(database, which, faults)
+            if live and not as_json:
+                _live(database, which, faults, bad_only=bad_only)
+    except ServiceUnavailableError as error:
+        _show_host(which, error, bad_only=bad_only, as_json=as_json)
+        raise
     if as_json:
         show_json(view.as_json())
     else:
         _show(view, bad_only=bad_only)
     sys.exit(SOMETHING_BAD if view.is_bad else 0)
+
+
+def _show_host(which: str | None, error: ServiceUnavailableError, *, bad_only: bool, as_json: bool) -> None:
+    from scheduled_tasks.cli.screens import host_screen
+
+    jobs, paused = host_screen.known_here(*(clock_and_job(which) if which else ("", "")))
+    if as_json:  # one document, so the error's own is part of it
+        show_json(refusal(error) | host_screen.as_json(jobs, paused))
+        click.echo(f"clocks: {error}", err=True)
+        sys.exit(error.exit_code)
+    if jobs:
+        host_screen.show_host(jobs, paused, bad_only=bad_only)
 
 
 def _show(view: StatusView, *, bad_only: bool) -> None:
@@ -232,7 +252,6 @@ def show_run(*, run: str, as_json: bool) -> None:
     Its log lines are shown if it ran on this host.
     """
     from scheduled_tasks.cli.logs import printer
-    from scheduled_tasks.deploy import log_entries
     from scheduled_tasks.render import names
 
     with open_database() as database:
@@ -241,8 +260,7 @@ def show_run(*, run: str, as_json: bool) -> None:
         now = database_now(database)
     unit = names.service_name(row.clock, row.job) if row.clock and row.job else ""
     here = row.host == socket.gethostname()
-    matches = log_entries.of_invocations(row.invocation_id.hex) if row.invocation_id and here else ()
-    entries = list(log_entries.read(matches)) if matches else []
+    entries = _log_lines(row) if here else []
     if as_json:
         listed = [attempt._asdict() for attempt in attempts]
         show_json({**row._asdict(), "unit": unit, "log_lines": [entry.json for entry in entries], "attempts": listed})
@@ -270,6 +288,17 @@ def _show_columns(row: RunRow, unit: str, attempts: Sequence[RunRow]) -> None:
     if len(attempts) > 1:
         click.echo("every attempt at this slot:")
         show_table((*HISTORY_COLUMNS, "TRIGGER", "WHY"), _attempt_rows(attempts))
+
+
+def _log_lines(row: RunRow) -> list[LogEntry]:
+    """A run's log lines in this host's journal; none if this user can't read it, but the row is still shown."""
+    from scheduled_tasks.deploy import log_entries
+
+    try:
+        return list(log_entries.read(log_entries.of_invocations(row.invocation_id.hex))) if row.invocation_id else []
+    except ScheduledTasksError as error:
+        click.echo(f"clocks: its log lines can't be shown: {error}", err=True)
+        return []
 
 
 def _attempt_rows(attempts: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:

@@ -11,18 +11,23 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from pathlib import Path
 
 from scheduled_tasks.deploy import systemd
 from scheduled_tasks.deploy.plan import Conflict, Loaded, MachineState, StoppedTimers
-from scheduled_tasks.render.names import OVERRIDE_DROP_IN, Places
+from scheduled_tasks.instants import parse_systemd
+from scheduled_tasks.render.names import JOBS, OVERRIDE_DROP_IN, Places, service_name, timer_name
 from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 
 SUMS = "SHA256SUMS"
 TIMED = ("clock-*.timer", "clock-*.target")
 OVERRIDE_MARK = "# Made by `clocks apply` while this job ran:"
 COARSE = 5  # CLOCK_REALTIME_COARSE: the time of the kernel's last tick, which it gives to files
+HOST_JOB = "Id,ActiveState,Result,ExecMainStatus,ExecMainStartTimestamp,NextElapseUSecRealtime"
+JOB_UNITS = ("clock-*.timer", "clock-*.service")
 SHOWN = "Id,ActiveState,NeedDaemonReload,InactiveExitTimestamp,NextElapseUSecRealtime,LoadState,FragmentPath"
 
 
@@ -189,6 +194,57 @@ def inactive_timers(places: Places) -> dict[str, float]:
     timers = systemd.list_units(["inactive"], "clock-*.timer", manager=places.manager)
     shown = systemd.show("Id,InactiveEnterTimestamp", *timers, manager=places.manager) if timers else []
     return {unit["Id"]: systemd.timestamp(unit["InactiveEnterTimestamp"]) for unit in shown}
+
+
+@dataclass(frozen=True)
+class HostJob:
+    """What systemd knows of a job of the current set, without the ledger.
+
+    Attributes:
+        clock, job: the job.
+        state: `running`, `failed: RESULT CODE`, `exited 0` (it ended or was skipped) or `not run since the boot`.
+        is_bad: whether its last run here failed, or its timer is stopped.
+        last_at: when it was last started here since the boot.
+        next_at: when its timer elapses next.
+    """
+
+    clock: str
+    job: str
+    state: str
+    is_bad: bool
+    last_at: datetime | None
+    next_at: datetime | None
+
+
+def host_jobs(places: Places, clock: str = "", job: str = "") -> list[HostJob]:
+    """The jobs of the current set, or those of a clock, or one, as systemd knows them.
+
+    Raises:
+        SystemdError, OSError: no systemd runs here.
+    """
+    path = places.current / JOBS
+    jobs = json.loads(path.read_text())["jobs"] if path.is_file() else []
+    wanted = [row for row in jobs if clock in {"", row["clock"]} and job in {"", row["job"]}]
+    units = {unit["Id"]: unit for unit in systemd.show(HOST_JOB, *JOB_UNITS, manager=places.manager)} if wanted else {}
+    return [_host_job(row["clock"], row["job"], units, paused=row["options"].get("paused", False)) for row in wanted]
+
+
+def _host_job(clock: str, job: str, units: Mapping[str, dict[str, str]], *, paused: bool) -> HostJob:
+    service, timer = units.get(service_name(clock, job), {}), units.get(timer_name(clock, job), {})
+    is_stopped = not paused and timer.get("ActiveState") != "active"
+    last = parse_systemd(service.get("ExecMainStartTimestamp", ""))
+    failed = service.get("ActiveState") == "failed"
+    if failed:
+        state = f"failed: {service['Result']} {service['ExecMainStatus']}"
+    elif service.get("ActiveState") in systemd.RUNNING_STATES:
+        state = "running"
+    else:
+        state = f"exited {service['ExecMainStatus']}" if last else "not run since the boot"
+    if is_stopped:
+        state += ", timer stopped"
+    return HostJob(
+        clock, job, state, failed or is_stopped, last, parse_systemd(timer.get("NextElapseUSecRealtime", ""))
+    )
 
 
 def failed_units(places: Places) -> frozenset[str]:

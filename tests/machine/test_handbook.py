@@ -17,8 +17,10 @@ import pytest
 
 from scheduled_tasks.new_project import EXAMPLE_TASK, FEATURES
 from tests.documented import PAGES, commands
+from tests.machine import first_night
 from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import CONFIG, ETC, FOLDER, Fleet, two_machines
+from tests.machine.handbook import EDITOR, EDITOR_SCRIPT, placed, typed
 from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
 
@@ -59,6 +61,12 @@ def takes(seconds=0, megabytes=0):
 
 
 @log_cron
+def writes(path):
+    """Writes 100 kB."""
+    Path(path).write_bytes(bytes(100_000))
+
+
+@log_cron
 def leaves():
     """Ends as a crash does."""
     os._exit(3)
@@ -92,12 +100,14 @@ scheduler.add_job(alarms.takes, "cron", id="late", hour={hour}, misfire_grace_ti
 scheduler.add_job(alarms.lasts, "cron", id="lasts", hour={hour})
 scheduler.add_job(command.run, "cron", [["/bin/sh", "-c", "exit 5"]], id="command", year=2100)
 """
+# What a job of the sandbox is denied.
+JOBS += 'scheduler.add_job(alarms.writes, "cron", ["/srv/report"], id="writes", year=2100)\n'
+JOBS += 'scheduler.add_job(alarms.writes, "cron", ["/srv/full/report"], id="fills", year=2100'
+JOBS += ', read_write_paths=["/srv/full"])\n'
 EXAMPLE = 'from fleet.tasks.example import say_hello\nscheduler.add_job(say_hello, "cron", id="say_hello", hour=6)\n'
 WRAPPER = "#!/bin/sh\nexport SCHEDULED_TASKS_CONFIG={etc}/config.toml CREDENTIALS_DIRECTORY={etc}/credentials\n"
-# What an operator writes into the editor that `systemctl edit` opens.
-EDITOR = "#!/bin/sh\nprintf '[Service]\\nMemoryMax=1G\\n' >\"$1\"\n"
 # The doctor always finds something on a test's machine (its clock, its journal); the others exit non-zero by design.
-EXIT_CODES = {"clocks plan": {2}, "clocks doctor": {3}, "systemctl status UNIT": {0, 3}}
+EXIT_CODES = {"clocks plan": {2}, "clocks doctor": {3}, "systemctl status UNIT": {0, 3}, "clocks status --bad": {0, 3}}
 EXIT_CODES["systemctl status clock-watch.timer"] = {3}
 HOUR = (datetime.now(UTC) - timedelta(hours=3)).hour
 ROWS = {
@@ -117,9 +127,7 @@ class Host:
 
     def shell(self, command: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command line."""
-        if "systemctl edit" in command:  # it needs a terminal and an editor
-            command = f"SYSTEMD_EDITOR=/usr/local/bin/editor script -qec '{command}' /dev/null"
-        return self.machine.run("sh", "-c", command, check=check)
+        return self.machine.run("sh", "-c", typed(command), check=check)
 
     def write(self, path: str, text: str) -> None:
         """Write a file."""
@@ -152,12 +160,6 @@ class Host:
         return printed
 
 
-def placed(command: str, clock: str, job: str, **names: str) -> str:
-    """A command with its placeholders, which are in capitals, replaced."""
-    known = {"UNIT": f"clock-{clock}-{job}.service", "CLOCK": clock, "JOB": job, **names}
-    return re.sub(rf"\b({'|'.join(known)})\b", lambda match: known[match[0]], command)
-
-
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     require(lacking("booting machines", COMMANDS))
@@ -170,14 +172,43 @@ def host() -> Iterator[Host]:
         one.write(f"{FOLDER}/fleet/features.py", FEATURES + '    ALARM = Feature("Runs what fails")\n')
         one.write(f"{FOLDER}/fleet/tasks/example.py", EXAMPLE_TASK.format(package="fleet"))
         one.write(MODULE, TASKS + GONE)
-        one.write("/usr/local/bin/editor", EDITOR)
-        one.shell(f"useradd --system {AGENT}; chmod 0700 {ETC}/credentials")
+        one.write(EDITOR, EDITOR_SCRIPT)
+        one.shell(f"install -d -m 1777 /srv/full; useradd --system {AGENT}; chmod 0700 {ETC}/credentials")
         one.query(f"CREATE ROLE {AGENT} LOGIN")
         for name in ("clocks", "run-task"):
             one.write(f"/usr/local/bin/{name}", WRAPPER.format(etc=ETC) + f'exec {FOLDER}/bin/{name} "$@"\n')
         one.shell("clocks features sync")
         fleet.write(example=EXAMPLE)
         yield one
+
+
+def test_the_first_night_is_as_its_recording_shows(host: Host, request: pytest.FixtureRequest) -> None:
+    own = host.shell(f"cat {URL}").stdout
+
+    def act(before: str) -> str:
+        if before == "fail":
+            host.fleet.write(example=EXAMPLE, night=first_night.NIGHT.format(hour=HOUR, options=""))
+            host.shell("mkdir --mode=1777 /srv/reports; clocks apply")
+            assert host.shell("clocks run night/report --wait", check=False).returncode == 1
+            return str(host.rows("report")[0][3])
+        if before == "database away":
+            host.write(URL, "postgresql://shop@127.0.0.1:1/shop")
+        if before == "mend":
+            host.write(URL, own)
+            options = ', read_write_paths=["/srv/reports"]'
+            host.fleet.write(example=EXAMPLE, night=first_night.NIGHT.format(hour=HOUR, options=options))
+        return ""
+
+    try:
+        recorded = first_night.record(host.machine, act)
+    finally:
+        host.write(URL, own)
+        host.fleet.write(example=EXAMPLE)
+        host.shell("rm /etc/scheduled-tasks/paused/*; clocks apply", check=False)
+    if request.config.getoption("write_golden"):
+        first_night.RECORDING.parent.mkdir(exist_ok=True)
+        first_night.RECORDING.write_text(recorded)
+    assert first_night.comparable(recorded) == first_night.comparable(first_night.RECORDING.read_text())
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +219,14 @@ def alarmed(host: Host) -> Host:
 
 
 def test_the_handbooks_commands_run_in_their_order(host: Host) -> None:
-    names = {"SLOT": "2026-11-21T05:00Z", "FROM": "2026-11-19", "TO": "2026-11-20", "AGENT": AGENT}
+    names = {
+        "TASK": "example.say_hello",
+        "FLAG": "EXAMPLE",
+        "SLOT": "2026-11-21T05:00Z",
+        "FROM": "2026-11-19",
+        "TO": "2026-11-20",
+        "AGENT": AGENT,
+    }
     names["MONITORS_URL"] = host.shell(f"cat {URL}").stdout.replace("//postgres@", f"//{AGENT}@")
     for command in commands("how-to/operate.md", "machine"):
         if by_the_unit := [run for *_, run, at in host.rows("say_hello") if at]:
@@ -212,6 +250,11 @@ def slots_of(host: Host, job: str) -> list[str]:
     return [slot.replace(" ", "T") for slot in listed["slots"]]
 
 
+def end_line(lines: str) -> str:
+    """A run's own last line; systemd's may follow it."""
+    return [line for line in lines.splitlines() if '"status"' in line][-1]
+
+
 def a_failed_unit(host: Host, row: str) -> None:
     host.run("fails")
     assert host.shell("systemctl is-failed clock-alarms-fails.service").stdout == "failed\n"
@@ -222,7 +265,7 @@ def a_failed_unit(host: Host, row: str) -> None:
 
 def exit_code_1(host: Host, row: str) -> None:
     code, lines = host.run("fails")
-    assert (code, '"exception"' in lines.splitlines()[-1]) == (1, True)
+    assert (code, '"exception"' in end_line(lines)) == (1, True), lines
     host.shell('clocks features disable ALARM --reason "the disk is full"')
     code, lines = host.run("fails")
     assert (code, "is not active" in lines) == (0, True)
@@ -239,6 +282,68 @@ def exit_code_64(host: Host, row: str) -> None:
     assert host.run("goes")[0] == 0
 
 
+def likely_the_sandbox(host: Host, row: str) -> None:
+    code, lines = host.run("writes")
+    advice = "likely the sandbox, ProtectSystem=strict: write read_write_paths=['/srv']"
+    assert (code, advice in end_line(lines)) == (1, True), lines
+    [(_, error_type, reason, *_)] = host.rows("writes")
+    assert (error_type, reason) == ("OSError", reason)
+    assert advice in host.query("SELECT error_message FROM task_run WHERE job = 'writes'")[0][0]
+
+
+def no_space_left(host: Host, row: str) -> None:
+    host.shell("mount -t tmpfs -o size=64k,mode=1777 tmpfs /srv/full")
+    code, lines = host.run("fills")
+    assert (code, "No space left on device" in end_line(lines)) == (1, True), lines
+    host.shell("umount /srv/full")
+    host.do(row, "fills")
+    assert host.rows("fills")[0][0] == "ended"
+
+
+def postgresql_unreachable(host: Host, row: str) -> None:
+    host.run("leaves")  # a failure that systemd knows
+    with another_database(host, "postgresql://shop@127.0.0.1:1/shop"):
+        away = host.shell("clocks status", check=False)
+        assert (away.returncode, "PostgreSQL is unreachable" in away.stderr) == (75, True), away
+        listed = {line.split()[0]: line for line in away.stdout.splitlines() if line.startswith("alarms/")}
+        assert "failed: exit-code 3" in listed["alarms/leaves"]
+        assert "not run since the boot" in listed["alarms/late"]
+        assert listed["alarms/daily"].endswith("Z")  # its next run
+        assert "missing without PostgreSQL: results in the ledger" in away.stdout
+        answer = json.loads(host.shell("clocks status alarms --json", check=False).stdout)
+        assert (answer["healthy"], "unreachable" in answer["error"]["message"]) == (False, True)
+        assert {job["job"] for job in answer["jobs_here"] if job["bad"]} >= {"leaves"}
+    host.do(row)
+
+
+def the_failure_service_failed(host: Host, row: str) -> None:
+    with another_database(host, "postgresql://shop@127.0.0.1:1/shop"):
+        host.run("command")
+        service = "clock-failed@clock-alarms-command.service"
+        wait_for(
+            "its failure", lambda: host.shell(f"systemctl is-failed {service}", check=False).returncode == 0, seconds=60
+        )
+    host.do(row)
+    assert host.shell(f"systemctl is-failed {service}", check=False).returncode != 0
+
+
+def a_deploy_failed(host: Host, row: str) -> None:
+    before = host.shell("readlink /etc/scheduled-tasks/units/current").stdout
+    with pytest.raises(AssertionError, match="hour"):
+        host.deploy(hour=25)
+    assert host.shell("readlink /etc/scheduled-tasks/units/current").stdout == before
+    with pytest.raises(AssertionError, match="hour"):
+        host.do(row)
+    host.deploy()
+
+
+def a_credential_to_rotate(host: Host, row: str) -> None:
+    host.query("CREATE ROLE second LOGIN SUPERUSER")
+    with another_database(host, host.fleet.url.replace("//postgres@", "//second@")):
+        assert host.run("daily", f"--at {slots_of(host, 'daily')[0]}")[0] == 0
+    host.query("DROP ROLE second")
+
+
 def exit_code_69(host: Host, row: str) -> None:
     code, lines = host.run("again")
     assert (code, lines.count("the disk is full") > 1) == (69, True)
@@ -253,6 +358,8 @@ def another_database(host: Host, url: str) -> Iterator[None]:
         yield
     finally:
         host.write(URL, own)
+        runs = "systemctl is-active --quiet clock-watch.service"  # it may have begun with the other database
+        wait_for("the end of its watch", lambda: host.shell(runs, check=False).returncode != 0, seconds=60)
 
 
 def exit_code_75(host: Host, row: str) -> None:
@@ -324,7 +431,7 @@ def lost(host: Host, row: str) -> None:
     host.shell("clocks reconcile")
     assert host.rows("lasts")[0][0] == "lost"
     host.shell("systemctl kill --signal=SIGKILL clock-alarms-lasts.service; rm /srv/stay")
-    idle = "systemctl is-active clock-alarms-lasts.service clock-failed@clock-alarms-lasts.service.service"
+    idle = "systemctl is-active clock-alarms-lasts.service clock-failed@clock-alarms-lasts.service"
     wait_for("its end", lambda: "activ" not in host.shell(idle, check=False).stdout.replace("inactive", ""), seconds=20)
     host.do(row, "lasts", SLOT=slot)
     wait_for("the slot's run", lambda: host.rows("lasts")[0][0] == "ended", seconds=20)
@@ -424,7 +531,10 @@ ALARMS: dict[str, Callable[[Host, str], None]] = {
     "a unit `clock-….service` failed": a_failed_unit,
     "exit code 1 in its last line": exit_code_1,
     "exit code 64": exit_code_64,
+    "`likely the sandbox, …` in its reason": likely_the_sandbox,
+    "`No space left on device`": no_space_left,
     "exit code 69": exit_code_69,
+    "`PostgreSQL is unreachable`": postgresql_unreachable,
     "exit code 75": exit_code_75,
     "exit code 78": exit_code_78,
     "exit code 143, or `stopped by SIGTERM`": exit_code_143,
@@ -433,15 +543,18 @@ ALARMS: dict[str, Callable[[Host, str], None]] = {
     "`failed`, `signal` or `exec` in its row": signal_or_exec,
     "`missed`": missed,
     "`lost`": lost,
-    "`the watch of this host last succeeded at …`": no_watch,
-    "`no heartbeat from HOST`": no_heartbeat,
+    "a unit `clock-failed@….service` failed": the_failure_service_failed,
+    "`the watch of this host last succeeded at …`, or `clock-watch.service` failed": no_watch,
+    "`no heartbeat from HOST`, or a host died": no_heartbeat,
     "a host no longer exists, or was reinstalled": a_host_is_gone,
     "`the name HOST belongs to another machine`": another_machine,
     "`skipped`, `paused: …`": skipped_paused,
     "`skipped`, `feature … is not active`": skipped_feature,
     "`skipped`, `… it may start at most … late`": skipped_late,
     "nothing at all at its time": nothing_at_its_time,
+    "a deploy ended with an error": a_deploy_failed,
     "an apply was interrupted": an_interrupted_apply,
+    "a credential leaked, or expires": a_credential_to_rotate,
     "the new release is bad": a_bad_release,
 }
 

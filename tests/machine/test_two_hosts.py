@@ -123,8 +123,8 @@ def test_a_run_by_hand_shows_its_log_lines_and_returns_its_exit_code(fleet: Flee
 
 def on_a_terminal(fleet: Fleet, *arguments: str, term: str = "dumb") -> subprocess.CompletedProcess[str]:
     """Run `clocks` on app1 with a terminal of 80 columns as its output."""
-    environment = f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml CREDENTIALS_DIRECTORY={ETC}/credentials TERM={term}"
-    command = f"stty cols 80; exec env {environment} {FOLDER}/bin/clocks {shlex.join(arguments)}"
+    environment = f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml CREDENTIALS_DIRECTORY={ETC}/credentials"
+    command = f"stty cols 80; exec env TERM={term} NO_COLOR=1 {environment} {FOLDER}/bin/clocks {shlex.join(arguments)}"
     return fleet.machines["app1"].run("script", "-qec", command, "/dev/null", check=False, seconds=180)
 
 
@@ -146,6 +146,17 @@ def test_logs_are_for_people_on_a_terminal_and_json_in_a_pipe(fleet: Fleet) -> N
     assert [line["status"] for line in piped if line.get("run_id") == run["run_id"]] == ["started", "failed"]
     assert {line["level"] for line in piped if line["logger"] == "systemd"} >= {"warning"}
     assert "no luck today" in piped[-1]["message"] or any("no luck today" in str(line) for line in piped)
+    somebody = (
+        "setpriv",
+        "--reuid=1",
+        "--regid=1",
+        "--clear-groups",
+        "env",
+        f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml",
+    )
+    denied = fleet.machines["app1"].run(*somebody, f"{FOLDER}/bin/clocks", "logs", "by_hand/fails", check=False)
+    assert (denied.returncode, denied.stdout) == (77, "")
+    assert "run this as root, or as a member of systemd-journal" in denied.stderr
     later = fleet.clocks("app1", "logs", "by_hand/fails", "--since", "2099-01-01", check=False)
     assert (later.stdout, later.stderr) == ("", "clocks: the journal has no such lines\n")
     unknown = fleet.clocks("app1", "logs", "by_hand/fials", check=False)

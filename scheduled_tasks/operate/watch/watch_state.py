@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
-from scheduled_tasks.deploy import systemd
 from scheduled_tasks.instants import from_epoch, shown
 from scheduled_tasks.render import names
 from scheduled_tasks.render.names import Places
@@ -31,6 +30,8 @@ def watch_problem(places: Places) -> str:
     """Say why and since when this host's watch doesn't work, in one line; "" if it works or there is none."""
     if places.home or not places.is_running or not (places.current / names.WATCH_TIMER).exists():
         return ""
+    from scheduled_tasks.deploy import systemd  # it needs subprocess, and most machines that run `clocks` have no watch
+
     try:
         units = {unit["Id"]: unit for unit in systemd.show(SHOWN, names.WATCH_TIMER, names.WATCH)}
     except (OSError, systemd.SystemdError):  # no systemd runs here
@@ -44,6 +45,8 @@ def watch_problem(places: Places) -> str:
 
 
 def _problem(timer: dict[str, str], service: dict[str, str], succeeded: float, now: float) -> str:
+    from scheduled_tasks.deploy import systemd
+
     for unit in (timer, service):
         if unit["LoadState"] == "masked":
             return f"{unit['Id']} is masked"

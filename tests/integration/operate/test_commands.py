@@ -85,7 +85,7 @@ def test_pause_and_resume_report_what_changed_and_which_pauses_remain(connection
         (["pause", "--reason", "x"], 64, "give either CLOCK[/JOB] or --all"),
         (["pause", "shop", "--reason", " "], 64, "--reason is empty"),
         (["pause", "shop", "--reason", "x", "--until", "2020-01-01"], 64, "is in the past"),
-        (["pause", "shop", "--reason", "x", "--until", "soon"], 64, "'soon' is not an instant; write 2026-11-24T06"),
+        (["pause", "shop", "--reason", "x", "--until", "soon"], 64, "'soon' is not an instant; write for example "),
         (["history", "Shop!"], 64, "is neither CLOCK nor CLOCK/JOB"),
         (["show", "zz"], 64, "is not the ID of a run"),
         (["show", "abcdef01"], 64, "no run begins with abcdef01"),
