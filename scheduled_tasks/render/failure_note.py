@@ -18,9 +18,11 @@ ALERT_SCRIPT = (
 )
 
 # If several failures start it at once, systemd passes no MONITOR_*: then it only runs its arguments, the command that
-# reports to the ledger.
+# reports to the ledger. So it does if the service has been started again meanwhile, by a retry for example: MONITOR_*
+# then tells of that start, whose result is `success` so far (systemd 257, on a slow machine).
 FAILURE_SCRIPT = (
-    f'if [ -n "$MONITOR_UNIT" ]; then mkdir -p {FOLDER}; note="{FOLDER}/$MONITOR_UNIT.$MONITOR_INVOCATION_ID"; '
+    'if [ -n "$MONITOR_UNIT" ] && [ "$MONITOR_SERVICE_RESULT" != success ]; then '
+    f'mkdir -p {FOLDER}; note="{FOLDER}/$MONITOR_UNIT.$MONITOR_INVOCATION_ID"; '
     '{ echo "UNIT=$MONITOR_UNIT"; echo "INVOCATION_ID=$MONITOR_INVOCATION_ID"; '
     'echo "SERVICE_RESULT=$MONITOR_SERVICE_RESULT"; echo "EXIT_CODE=$MONITOR_EXIT_CODE"; '
     'echo "EXIT_STATUS=$MONITOR_EXIT_STATUS"; '
