@@ -195,6 +195,12 @@ GREEDY = {
 }
 CLOCKS = {"hostile": DISK | DATABASE | ENDS, "killer": KILLER, "nosy": NOSY, "greedy": GREEDY}
 SUITE, WINDOW = "machine/test_hostile.py", "machine/test_stopped_timers.py"
+NETWORK = Fault(
+    "sends to an address that is not allowed",
+    "`failed` (PermissionError, 1): the kernel refuses it, on control groups v2",
+    Shown.STATUS,
+    "machine/test_ledger_in_a_vm.py::test_every_way_to_end_is_recorded_in_the_slots_only_row",
+)
 AROUND = (
     Fault(
         "a folder, a dangling link, a foreign user's file, odd names and no JSON among the pauses",
@@ -255,7 +261,7 @@ AROUND = (
 SECTIONS: dict[str, tuple[Fault | JobFault, ...]] = {
     "What a job leaves on disk": (*DISK.values(),),
     "What a job does to the database": (*DATABASE.values(), *GREEDY.values()),
-    "How a job ends, and what it does to other jobs": (*ENDS.values(), *KILLER.values(), *NOSY.values()),
+    "How a job ends, and what it does to other jobs": (*ENDS.values(), *KILLER.values(), *NOSY.values(), NETWORK),
     "What happens around the jobs": AROUND,
 }
 

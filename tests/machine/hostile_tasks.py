@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from contextlib import closing, suppress
@@ -264,6 +265,12 @@ def strikes() -> None:
     """Kills every process that it can."""
     with suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
+
+
+def reaches_out(address: str) -> None:
+    """Sends to an address that its job does not allow."""
+    # By UDP: for TCP the kernel drops the packets of the handshake, as a network would, until a timeout.
+    socket.socket(type=socket.SOCK_DGRAM).sendto(b"anything", (address, 9))
 
 
 def peeks() -> None:

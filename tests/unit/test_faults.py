@@ -21,7 +21,7 @@ def test_the_page_has_the_tables_of_the_suites_list(request: pytest.FixtureReque
     assert PAGE.read_text() == expected
 
 
-@pytest.mark.parametrize("fault", faults.AROUND, ids=lambda fault: fault.what)
+@pytest.mark.parametrize("fault", [*faults.AROUND, faults.NETWORK], ids=lambda fault: fault.what)
 def test_the_test_that_shows_a_fault_exists(fault: faults.Fault) -> None:
     module, _, name = fault.shown_by.partition("::")
     tree = ast.parse((TESTS / module).read_text())
