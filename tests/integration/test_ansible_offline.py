@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,23 @@ def test_a_dependency_without_a_locked_hash_is_rejected(tmp_path: Path, wheels: 
     assert made.returncode != 0
     assert "hash" in made.stderr.lower()
     assert not (release / ".complete").exists()
+
+
+def test_a_fault_in_a_clock_file_is_found_on_the_controller(tmp_path: Path) -> None:
+    project = shutil.copytree(SHOP, tmp_path / "shop")
+    (project / ".venv/bin").mkdir(parents=True)
+    clocks = project / ".venv/bin/clocks"
+    clocks.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m scheduled_tasks.cli "$@"\n')
+    clocks.chmod(0o755)
+    clock = next((project / "shop/clocks").glob("[a-z]*.py"))
+    clock.write_text(clock.read_text() + "\nscheduler.add_job(nothing, 'cron', id='wrong', hour=25)\n")
+    command = [sys.executable, str(SCRIPTS / "build_release.py"), f"--cache={tmp_path / 'cache'}"]
+    options = [f"--build-requirements={TOOLS}", f"--requirements={LOCKED}", str(project)]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{project}: nothing was built, because its clock files have faults:\n")
+    assert clock.name in done.stderr
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_file_that_the_controller_lacks_is_named(tmp_path: Path) -> None:

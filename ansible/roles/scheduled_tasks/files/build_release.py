@@ -38,6 +38,8 @@ def main():
     for path in (*options.sources, options.requirements, options.build_requirements, options.wheelhouse):
         if path and not path.exists():
             sys.exit(f"{path}: no such file or folder on the controller")
+    for source in options.sources:
+        check_clock_files(source)
     options.cache.mkdir(parents=True, exist_ok=True)
     with (options.cache / "lock").open("w") as lock, tempfile.TemporaryDirectory(dir=options.cache) as folder:
         fcntl.flock(lock, fcntl.LOCK_EX)  # concurrent plays share the builder and the bundles
@@ -52,6 +54,21 @@ def main():
         for old in bundles[:-KEPT_BUNDLES]:
             old.unlink()
     print(json.dumps({"release": name, "bundle": str(bundle)}))
+
+
+def check_clock_files(source):
+    """Let a project that has its own environment in .venv read its clock files: here, before any host is changed.
+
+    Without one the controller lacks what they import; then `clocks check` on the host finds their faults.
+    """
+    clocks = source / ".venv/bin/clocks"
+    if clocks.exists():
+        plain = {name: value for name, value in os.environ.items() if name != "SCHEDULED_TASKS_CONFIG"}
+        done = subprocess.run(
+            [clocks.absolute(), "list", "--json"], cwd=source, env=plain, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            sys.exit(f"{source}: nothing was built, because its clock files have faults:\n{done.stderr or done.stdout}")
 
 
 def build(options, folder):
