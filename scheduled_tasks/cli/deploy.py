@@ -64,7 +64,7 @@ def plan_units(  # noqa: PLR0913 - a command's options
     """
     from scheduled_tasks.deploy.apply import ForeignUnitError, judge
     from scheduled_tasks.deploy.machine_state import read_machine_state
-    from scheduled_tasks.deploy.plan import plan
+    from scheduled_tasks.deploy.plan import SLOW_RELOAD, plan, reload_seconds
 
     places = chosen_places(root, user=user)
     clocks, host = enabled_clocks(), configured_host(places)
@@ -79,18 +79,22 @@ def plan_units(  # noqa: PLR0913 - a command's options
         judge(files, places)
         if not without_database:
             _require_reachable_database(files, host, places)
-    timers = _next_runs(todo, state.units, files)
+    timers, reload = _next_runs(todo, state.units, files), reload_seconds(files)
     if as_json:
         differences = {"diff": "\n".join(_diff(todo, state.units, files))} if diff else {}
         kinds = ("created", "changed", "removed", "stop", "restart", "start", "reload")
         steps = {kind: getattr(todo, kind) for kind in kinds}
         changing = [{"timer": timer, "next": before, "new_next": after} for timer, before, after in timers]
-        effects = {"timers": changing, "running": dict(todo.on_running), "left_out": lacking}
+        effects = {"timers": changing, "running": dict(todo.on_running), "left_out": lacking, "reload_seconds": reload}
         show_json({"to_do": not todo.is_empty, **steps, **effects, **differences})
     elif todo.is_empty:
         click.echo("nothing to do: the timers match the clock files")
     else:
         show_plan(todo, timers, LocalTimes.of_command(), details=details)
+        if reload > SLOW_RELOAD:
+            click.echo(
+                f"slow: lines in time zones add about {reload:.0f} s to each daemon-reload; in UTC they add nothing"
+            )
         for sentence in lacking:
             click.echo(f"left out: {sentence}")
         if diff:

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple, NoReturn
@@ -18,7 +18,7 @@ import click
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, instant, json_option, require_known, start_option
 from scheduled_tasks.cli.output import refusal
-from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
+from scheduled_tasks.cli.screens.local_times import LocalTimes, current_time, utc_option
 from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, show, width
 from scheduled_tasks.cli.screens.tables import show_table, wrapped
 from scheduled_tasks.errors import UsageError
@@ -36,6 +36,7 @@ from scheduled_tasks.schedule.trigger_lint import stands_for
 NEXT_RUNS = 5
 NAMES_SHOWN = 4  # of a warning's jobs: more would not fit a line
 NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
+SURELY_HAS_LINES = timedelta(days=9 * 365)  # less than the horizon of a translation
 INTERVAL_NUMBERS = ("weeks", "days", "hours", "minutes", "seconds")
 
 
@@ -227,6 +228,7 @@ def next_runs(*, which: str | None, start: datetime, until: datetime | None, lim
             {
                 "clock": job.clock, "job": job.job, "at": rfc3339(run.at), "nominal": iso8601(run.nominal),
                 "timezone": job.trigger.zone, "moved": is_moved(run),
+                "has_line": _has_line(run, job),
                 "also_for": [iso8601(nominal) for nominal in stands_for(job.trigger, run)],
             }
             for run, job in runs
@@ -249,7 +251,17 @@ def _show_runs(runs: Sequence[tuple[Occurrence, ScheduledJob]], jobs: Iterable[S
 def _note(run: Occurrence, job: ScheduledJob, times: LocalTimes) -> str:
     """What the instant alone does not say: that it was moved, or the time in the job's own zone."""
     own = f"{run.nominal:%H:%M} {job.trigger.zone}" if times.zone_name not in {job.trigger.zone, "UTC"} else ""
-    return "; ".join(filter(None, (_moved(run, job.trigger), own)))
+    later = "" if _has_line(run, job) else "no timer has it yet: each deploy extends the lines"
+    return "; ".join(filter(None, (_moved(run, job.trigger), own, later)))
+
+
+def _has_line(run: Occurrence, job: ScheduledJob) -> bool:
+    """Whether a timer that is rendered today elapses for a run; only years away it may not."""
+    now = current_time()
+    if run.at < now + SURELY_HAS_LINES:
+        return True
+    until = translate(job.trigger, now=now).exact_until
+    return until is None or run.at < until
 
 
 @click.command()

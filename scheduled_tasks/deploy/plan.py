@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 from scheduled_tasks.deploy.limits import Comparison
 from scheduled_tasks.render.unit_set import UnitSet
 
+# systemd evaluates a line in a time zone in a child process. Measured on 252: 1,000 such lines add 2 to 3 s to a
+# daemon-reload, and 1,000 lines in UTC nothing.
+LINE_SECONDS = 0.0025
+SLOW_RELOAD = 1.0  # seconds that a plan mentions
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -127,6 +132,13 @@ class Plan:
         """Whether there is nothing to do."""
         links, timers = self.missing_links or self.stale_links, self.stop or self.restart or self.start
         return not (self.flips or links or timers or self.reload or self.unfinished or self.stale_overrides)
+
+
+def reload_seconds(units: UnitSet) -> float:
+    """How much longer each daemon-reload of the host takes for these timers, in seconds, by LINE_SECONDS."""
+    timers = (path for path in units if path.endswith(".timer"))
+    lines = (line for timer in timers for line in units.file(timer).values("OnCalendar"))
+    return LINE_SECONDS * sum(not line.endswith(" UTC") for line in lines)
 
 
 def plan(units: UnitSet, state: MachineState) -> Plan:

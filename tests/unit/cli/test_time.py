@@ -228,6 +228,16 @@ def test_next_can_show_one_clock_or_one_job(which: str, count: int) -> None:
 
 
 @pytest.mark.usefixtures("jobs")
+def test_next_marks_runs_that_no_timer_has_yet() -> None:
+    done = run(next_runs, "night/copy", "--json", "--from", "2060-03-01", "--limit", "1")
+    assert [row["has_line"] for row in json.loads(done.output)] == [False]
+    done = run(next_runs, "night/copy", "--from", "2060-03-01", "--limit", "1")
+    assert "no timer has it yet: each deploy extends the lines" in done.output
+    done = run(next_runs, "night/copy", "--json", "--limit", "1")
+    assert [row["has_line"] for row in json.loads(done.output)] == [True]
+
+
+@pytest.mark.usefixtures("jobs")
 def test_next_suggests_a_clock_for_an_unknown_name() -> None:
     done = run(next_runs, "nigth")
     assert str(done.exception) == "no file defines a clock nigth; did you mean night?"

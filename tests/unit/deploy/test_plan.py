@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduled_tasks.deploy.plan import Loaded, MachineState, Plan, StoppedTimers, plan
+from scheduled_tasks.deploy.plan import Loaded, MachineState, Plan, StoppedTimers, plan, reload_seconds
 from scheduled_tasks.render.unit_set import UnitSet
 
 TIMER = (
@@ -99,3 +99,8 @@ def test_an_override_whose_run_is_over_is_removed() -> None:
     assert (todo.stale_overrides, todo.reload, todo.flips) == (("clock-a-x.service",), True, False)
     running = settled(files(), overrides=overrides, running=frozenset({"clock-a-x.service"}))
     assert plan(files(), running).is_empty
+
+
+def test_only_lines_in_time_zones_cost_a_reload_time() -> None:
+    lines = "OnCalendar=*-*-* 06:00:00 Europe/Paris\n" * 400 + "OnCalendar=*-*-* 06:00:00 UTC\n" * 400
+    assert reload_seconds(UnitSet({"clock-a-x.timer": f"[Timer]\n{lines}"})) == 1.0
