@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
 
+from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.instants import in_sentence
 from scheduled_tasks.schedule.description import MONTHS, ORDINALS, WEEKDAYS
 from scheduled_tasks.schedule.evaluator import Occurrence, occurrences, resolve_days, resolve_hour
+from scheduled_tasks.schedule.translation import translate
 from scheduled_tasks.schedule.trigger import FEBRUARY, WEEK, Cron, Interval, Trigger, month_length
 from scheduled_tasks.schedule.zone import DAY, Shift, shifts, shifts_of_year, zone_info
 
@@ -22,6 +24,7 @@ YEAR = timedelta(days=366)
 LEAP_YEAR = 2000
 FIFTH = 5
 RARE_WEEK = 53
+MANY_LINES = 20  # 50 ms at each reload
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,20 @@ def trigger_warnings(name: str, trigger: Trigger, now: datetime, until: datetime
         yield from _drift(name, trigger, now, until)
     if isinstance(trigger, Cron):
         yield from _left_out(name, trigger)
+        yield from _cost(name, trigger, now)
+
+
+def _cost(name: str, cron: Cron, now: datetime) -> Iterator[ScheduleWarning]:
+    """Many lines in a time zone: systemd takes milliseconds for each at every daemon-reload of the host."""
+    try:
+        lines = translate(cron, now=now).on_calendar
+    except FaultsError:  # it never runs again, which is a warning of its own
+        return
+    in_zone = sum(not line.endswith(" UTC") for line in lines)
+    if in_zone > MANY_LINES:
+        message = f"its timer has {in_zone} lines in {cron.zone}, and each slows down every daemon-reload of the host"
+        instead = "an hour that the zone's clock changes don't touch, or timezone='UTC'"
+        yield ScheduleWarning("cost", (name,), message, (), instead)
 
 
 def _far(name: str, trigger: Trigger, now: datetime, until: datetime) -> Iterator[ScheduleWarning]:
