@@ -195,7 +195,7 @@ def test_a_jitter_longer_than_the_distance_between_runs_is_a_warning() -> None:
 
 def test_a_timer_with_many_lines_in_its_zone_is_a_warning() -> None:
     """The clocks of Casablanca change with Ramadan, by no rule: each such night is left out by lines of its own."""
-    [(kind, message)] = [found for found in warnings("cron", {"hour": 2}, "Africa/Casablanca") if found[0] == "cost"]
+    [(_, message)] = [found for found in warnings("cron", {"hour": 2}, "Africa/Casablanca") if found[0] == "cost"]
     assert message.startswith("its timer has ")
     assert "lines in Africa/Casablanca, and each slows down every daemon-reload of the host; an hour that" in message
     assert not [found for found in warnings("cron", {"hour": 2}) if found[0] == "cost"]
