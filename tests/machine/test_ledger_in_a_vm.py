@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("vm")  # it keeps two CPUs busy: one such machine at a time
 
-WITHIN, DATABASE_TIMEOUT = 2400.0, 1200  # seconds; usually two minutes
+WITHIN, DATABASE_TIMEOUT = 1500.0, 1200  # seconds; usually two minutes
 POSTGRESQL, FORBIDDEN = "10.0.2.2", "10.0.2.3"  # addresses of the host and of its resolver in the machine's network
 # How Python ends is the same everywhere.
 JOBS: dict[str, Death] = {
