@@ -51,7 +51,7 @@ class Machine:
     leader: int
 
     def run(
-        self, *command: str, check: bool = True, stdin: str = "", folder: str = "/", seconds: float = 60
+        self, *command: str, check: bool = True, stdin: str = "", folder: str = "/", seconds: float = 240
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as the machine's root, in a clean environment, and return its output.
 
