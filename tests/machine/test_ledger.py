@@ -172,7 +172,8 @@ def rows_of(
     return query(
         "SELECT status, error_type, exit_code, coalesce(error_message, ''), slot_host, trigger, cpu_seconds > 0,"
         " invocation_id IS NOT NULL, lag BETWEEN 0 AND %s, attempt FROM task_run"
-        " WHERE job = %s AND status <> 'started' AND scheduled_at >= coalesce(%s::timestamptz, '-infinity')"
+        " WHERE job = %s AND status <> 'started'"  # a run by hand has no slot
+        " AND coalesce(scheduled_at, 'infinity') >= coalesce(%s::timestamptz, '-infinity')"
         " ORDER BY started_at",
         max_lag, job, since,
     )  # fmt: skip
