@@ -128,7 +128,7 @@ def _check_database() -> Iterator[Finding]:
     """Check the database, which records every run even if the project has no flags."""
     configuration = settings.load()
     if not has_database() and configuration.sets_up and not embedded.is_set_up(configuration.state_directory):
-        yield Finding("database", "there is none yet; the first run sets up an embedded one", "clocks setup")
+        yield Finding("database", "not set up yet; the first run sets up an embedded one", "clocks setup")
         return
     try:
         declared = configured_features() if configuration.get("features") else None

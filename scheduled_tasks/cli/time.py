@@ -125,7 +125,7 @@ def _given(
 
 
 def _number(value: str) -> int | float | str:
-    """A number as a clock file has it; the text itself if it is none, which the parser refuses."""
+    """A number as a clock file has it; any other text as it is, which the parser refuses."""
     if not NUMBER.fullmatch(value):
         return value
     return float(value) if "." in value else int(value)

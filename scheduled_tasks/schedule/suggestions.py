@@ -84,7 +84,7 @@ def _time(name: str, item: str) -> str:
 
 
 def _time_of_day(text: str) -> dict[str, int]:
-    """The fields of a time of day; {} if the text is none, or only a number."""
+    """The fields of a time of day; {} if the text is only a number or something else."""
     match = TIME_OF_DAY.fullmatch(text)
     if not match or not (match[2] or match[4]):
         return {}
@@ -99,7 +99,7 @@ def _time_of_day(text: str) -> dict[str, int]:
 
 
 def _short(name: str, word: str) -> str:
-    """The three letters of a month's or weekday's name, also of a longer form and its plural; "" if it is none."""
+    """The first three letters of a month's or weekday's name, which may be whole or a plural; "" for other text."""
     singular = word.removesuffix("s") if len(word) > 5 else word  # noqa: PLR2004 - tues and thurs are singular
     for short, long in zip(NAMES[name], LONG_NAMES[name], strict=True):
         if len(word) > 2 and long.startswith(singular):  # noqa: PLR2004

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.instants import in_sentence
@@ -131,7 +131,7 @@ def nights_of_change(name: str, trigger: Cron, now: datetime, until: datetime) -
     for shift in shifts(trigger.zone, now.year, until.year):
         if now < shift.at <= until and not warnings.get(shift.is_gap):
             warnings[shift.is_gap] = list(_at_shift(name, trigger, shift))
-    return sorted((warning for each in warnings.values() for warning in each), key=lambda warning: warning.at)
+    return sorted(chain.from_iterable(warnings.values()), key=lambda warning: warning.at)
 
 
 def _at_shift(name: str, trigger: Cron, shift: Shift) -> Iterator[ScheduleWarning]:

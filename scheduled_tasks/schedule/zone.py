@@ -110,7 +110,12 @@ def why_no_zone(value: object) -> str:
 
 def offset_at(zone: str, at: datetime) -> timedelta:
     """The zone's offset from UTC at an instant."""
-    return at.astimezone(zone_info(zone)).utcoffset() or timedelta(0)
+    return offset_of(zone_info(zone), at)
+
+
+def offset_of(info: ZoneInfo, at: datetime) -> timedelta:
+    """The same for a zone that was read already."""
+    return at.astimezone(info).utcoffset() or timedelta(0)
 
 
 @lru_cache(maxsize=4096)
@@ -125,17 +130,13 @@ def shifts_in(info: ZoneInfo, year: int) -> tuple[Shift, ...]:
     zoneinfo has no list of transitions, so each day is compared with the next and a change is bisected to its second.
     No zone has ever had two shifts within a day.
     """
-
-    def offset(at: datetime) -> timedelta:
-        return at.astimezone(info).utcoffset() or timedelta(0)
-
     at = datetime(year, 1, 1, tzinfo=UTC)
-    before = offset(at)
+    before = offset_of(info, at)
     result: list[Shift] = []
     while at.year == year:
-        after = offset(at + DAY)
+        after = offset_of(info, at + DAY)
         if after != before:
-            second = bisect_left(range(86400), 1, key=lambda n: offset(at + n * SECOND) != before)
+            second = bisect_left(range(86400), 1, key=lambda n: offset_of(info, at + n * SECOND) != before)
             result.append(Shift(at + second * SECOND, before, after))
             before = after
         at += DAY

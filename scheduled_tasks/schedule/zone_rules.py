@@ -8,13 +8,13 @@ the set's jobs manifest; the first instant at which two rules differ comes out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from scheduled_tasks.instants import iso8601, parse
-from scheduled_tasks.schedule.zone import shifts_in, zone_info
+from scheduled_tasks.schedule.zone import offset_of, shifts_in, zone_info
 
 SYSTEMD_ZONES = Path("/usr/share/zoneinfo")
 
@@ -55,7 +55,7 @@ class ZoneRules:
 def rules_of(info: ZoneInfo, first: int, last: int) -> ZoneRules:
     """A zone's rules in these years."""
     start = datetime(first, 1, 1, tzinfo=UTC)
-    begun = [(start, start.astimezone(info).utcoffset() or timedelta(0))]
+    begun = [(start, offset_of(info, start))]
     begun += [(shift.at, shift.after) for year in range(first, last + 1) for shift in shifts_in(info, year)]
     return ZoneRules(first, last, tuple((at, int(offset.total_seconds())) for at, offset in begun))
 
@@ -75,6 +75,6 @@ def systemd_rules(zone: str, first: int, last: int, folder: Path) -> ZoneRules |
 
 
 def first_difference(some: ZoneRules, others: ZoneRules, since: datetime) -> datetime | None:
-    """The first instant, not before `since`, at which two rules for the same years differ; None if there is none."""
+    """The first instant, not before `since`, at which two rules for the same years differ; None if they are equal."""
     edges = sorted({since, *(at for at, _ in some.offsets + others.offsets if at > since)})
     return next((at for at in edges if some.offset_at(at) != others.offset_at(at)), None)

@@ -64,7 +64,7 @@ def due(n):
 
 scheduler = Clock(memory_max="200M")
 """
-# The first apply is refused, and nothing is in force. The first job is due after the next apply is expected to end; an
+# The first apply is refused and changes nothing. The first job is due after the next apply is expected to end; an
 # apply that took longer is repeated.
 AT_BOOT = f"""#!/bin/sh
 [ ! -e /srv/first ] || exec systemctl start clock-watch.service  # its timer would do so within a minute

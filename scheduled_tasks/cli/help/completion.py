@@ -115,6 +115,6 @@ def source(shell: str) -> str:
     from scheduled_tasks.cli.commands import main
 
     kind: Any = get_completion_class(shell)
-    # bash's class would ask the bash on PATH for its version, which says nothing about where the script will run.
+    # click's class for bash checks the version of this machine's bash, but the script can run on another machine.
     script = kind.source_template % kind(main, {}, "clocks", "_CLOCKS_COMPLETE").source_vars()
     return f"{script.strip()}\n"

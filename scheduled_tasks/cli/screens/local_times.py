@@ -118,7 +118,7 @@ class LocalTimes:
                 in the future.
 
         Raises:
-            ValueError: it is none of these, or a time that the zone skips or has twice.
+            ValueError: it has another form, or the zone skips this time or has it twice.
         """
         if text == "now":
             return self.now

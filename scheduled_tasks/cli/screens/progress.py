@@ -1,4 +1,4 @@
-"""A progress bar on standard error, for what can take long; there is none unless that is a terminal."""
+"""A progress bar for what can take long: on standard error, and only if that is a terminal."""
 
 from __future__ import annotations
 

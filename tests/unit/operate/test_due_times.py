@@ -83,7 +83,7 @@ def test_a_set_of_today_has_no_problem(tmp_path: Path) -> None:
 def test_changed_time_zone_data_name_the_jobs_whose_lines_would_change_and_the_first_date(
     tmp_path: Path, without_summer: Path
 ) -> None:
-    """A line in the zone is right by itself, and so is one that no offset changes."""
+    """Lines in the zone need no new apply, nor do those in UTC that are the same at any offset."""
     assert problems(tmp_path, rendered_with=without_summer) == [
         DueTimesProblem(
             "Europe/Paris",
