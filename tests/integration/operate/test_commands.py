@@ -8,8 +8,6 @@ import select
 import signal
 import subprocess
 import sys
-import termios
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +16,7 @@ import pytest
 from scheduled_tasks.operate import deployments, history, status
 from scheduled_tasks.operate.account import account
 from tests.integration.operate.shop import HOURLY, SHOP, Database, ask, clocks, hours_before, ran
+from tests.pseudo_terminal import on_a_terminal
 
 CLOCKS = (sys.executable, "-m", "scheduled_tasks.cli")
 
@@ -200,24 +199,14 @@ def test_status_watch_shows_changes_as_they_happen(connection: Database, hour: d
 def test_80_columns_have_room_for_whole_names_and_reasons(connection: Database, hour: datetime) -> None:
     ran(connection, "count", hour, "failed", reason="the till is on fire " * 5)
     for command in (["status", "--bad"], ["history"]):
-        lines = on_a_terminal(*command).splitlines()
+        lines = on_screen(*command).splitlines()
         assert max(map(len, lines)) <= 80, lines
         row = next(number for number, line in enumerate(lines) if "shop/count" in line)
         assert lines[row + 1].startswith("    ")
         assert " ".join(" ".join(lines[row + 1 :]).split()).count("the till is on fire") == 5
 
 
-def on_a_terminal(*arguments: str) -> str:
+def on_screen(*arguments: str) -> str:
     """What a command prints on a terminal of 80 columns."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (40, 80))
     environment = os.environ | {"SCHEDULED_TASKS_CONFIG": str(SHOP / "pyproject.toml"), "TERM": "dumb"}
-    environment.pop("COLUMNS", None)
-    printed = b""
-    with subprocess.Popen([*CLOCKS, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment):
-        os.close(theirs)
-        with suppress(OSError):  # it has ended
-            while data := os.read(ours, 65536):
-                printed += data
-    os.close(ours)
-    return printed.decode().replace("\r", "")
+    return on_a_terminal([*CLOCKS, *arguments], env=environment).text.replace("\r", "")
