@@ -11,15 +11,17 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
+from tests.documented import commands
 from tests.machine.conftest import COMMANDS
 from tests.machine.controller import REPOSITORY, SECRET, SHOP, Controller, set_up, wheelhouse
+from tests.machine.handbook import EDITOR, EDITOR_SCRIPT, placed, typed
 from tests.machine.machine import Machine, booted, rebooted
 from tests.machine.postgresql import OPERATORS, TASKS, Database, postgresql
 from tests.machine.waiting import wait_for
@@ -492,6 +494,42 @@ def test_after_a_reboot_the_timers_are_there_and_each_missed_job_is_caught_up_on
     wait_for("their ends", lambda: not app1.run("systemctl", "list-jobs", "--no-legend").stdout, seconds=30)
     assert fleet.play("no change after a reboot", "--limit=app1").changed == {"app1": []}
     assert runs_of_app1(database) == caught_up
+
+
+# By design: there are findings and changes in a test's machine.
+CODES = {"clocks status --bad": {0, 3}, "clocks doctor": {3}}
+# Newest first, without those that run-task did by hand, of which the unit's journal has no lines.
+RUNS = (
+    "SELECT run_id::text FROM task_run WHERE job = 'remind' AND host = 'app2' AND scheduled_at IS NOT NULL"
+    " ORDER BY started_at DESC NULLS LAST"
+)
+NEEDS_NO_ROOT = ("clocks list", "clocks next", "clocks lint")
+
+
+def test_the_handbooks_commands_run_as_they_stand_in_a_login_shell(fleet: Controller, database: Database) -> None:
+    app2 = fleet.machines["app2"]
+    (app2.root / EDITOR.lstrip("/")).write_text(EDITOR_SCRIPT)
+    (app2.root / EDITOR.lstrip("/")).chmod(0o755)
+    app2.run("useradd", "--create-home", "--shell=/bin/bash", "oncall")
+    days = [f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}" for days in (6, 4)]
+    names = {"TASK": "mail.remind", "FLAG": "SEND_MAIL", "FROM": days[0], "TO": days[1]}
+    slots = ("clocks", "backfill", "nightly/remind", "--dry-run", "--json", "--from", days[1], "--to", "2d")
+    names["SLOT"] = json.loads(app2.run(*slots).stdout)["slots"][0].replace(" ", "T")
+    lines = [line for line in commands("how-to/operate.md", "machine") if "AGENT" not in line]
+    assert len(lines) > 25
+    for line in lines:
+        if found := rows(database, RUNS):
+            names["RUN"] = str(found[0][0])
+        command = typed(placed(line, "nightly", "remind", **names))
+        done = app2.run("su", "--login", "root", "--command", command, check=False)
+        assert done.returncode in CODES.get(line, {0}), f"{command}: {done}"
+        if line.split()[0] in {"clocks", "run-task"}:
+            done = app2.run("su", "--login", "oncall", "--command", command, check=False)
+            expected = 0 if line.startswith(NEEDS_NO_ROOT) else 77 if line.startswith("clocks") else 78
+            assert (done.returncode, "Traceback" in done.stderr) == (expected, False), f"{command}: {done}"
+    app2.run("systemctl", "revert", "clock-nightly-remind.service")
+    app2.run("userdel", "--remove", "oncall")
+    (app2.root / EDITOR.lstrip("/")).unlink()
 
 
 def test_three_releases_are_kept(fleet: Controller) -> None:
