@@ -1,4 +1,4 @@
-"""Options of the test run, and a check of every run."""
+"""Options of the test run, what it leaves out on this machine, and the order of the long tests."""
 
 from __future__ import annotations
 
@@ -7,22 +7,46 @@ import os
 import hypothesis
 import pytest
 
+from tests.roots import BOOTING, FOR_SOME, lacking
+
 # A busy machine is slow: no example has a time limit.
 hypothesis.settings.register_profile("no_deadline", deadline=None)
 hypothesis.settings.load_profile("no_deadline")
+
+LEFT_OUT = "" if os.environ.get("CI") == "true" else lacking("booting machines", BOOTING)
+collect_ignore = ["machine"] if LEFT_OUT else []
+# The groups that take minutes, longest first: one that began last would keep one process busy after all others.
+LONG = (
+    "fleet", "hostile", "newcomer", "vm", "handbook", "ledger", "herd", "two_hosts", "sandboxes", "promises", "deploy",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write tests/golden/*/expected; then read the diff")
 
 
+def pytest_report_header() -> str:
+    if LEFT_OUT:
+        return f"the machine tests are left out: {LEFT_OUT}"
+    if lack := lacking("some machine tests", FOR_SOME):
+        return f"some machine tests are skipped: {lack}"
+    return ""
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse to run if xdist doesn't keep a group's tests on one worker: they share a machine, in their order.
+    """Begin with the long groups, and refuse to run if xdist doesn't keep a group's tests on one worker.
 
-    xdist writes a test's group into its id. One version silently ignored the groups.
+    They share a machine, in their order. xdist writes a test's group into its id; one version silently ignored the
+    groups.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ or not config.getoption("loadgroup", default=False):
         return
     if apart := [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]:
         raise pytest.UsageError(f"this pytest-xdist doesn't keep groups together, for example {apart[0]}")
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("xdist_group")
+    return LONG.index(marker.args[0]) if marker and marker.args[0] in LONG else len(LONG)

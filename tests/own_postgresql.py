@@ -44,7 +44,7 @@ class Server:
         """Crash and recover, as after a power cut: all connections are lost at once."""
         processes = self.processes
         processes[0].send_signal(signal.SIGQUIT)
-        psutil.wait_procs(processes, timeout=20)
+        psutil.wait_procs(processes, timeout=120)
         self.running.ensure_postgres_running()
 
     def signal(self, signum: int) -> None:

@@ -15,6 +15,12 @@ from pathlib import Path
 
 import pytest
 
+# The commands that machine tests need, and their Debian packages. Without those for booting, all are left out.
+BOOTING = {"systemd-nspawn": "systemd-container", "dbus-daemon": "dbus"}
+FOR_SOME = {
+    "debootstrap": "debootstrap", "faketime": "faketime",
+    "mke2fs": "e2fsprogs", "qemu-system-x86_64": "qemu-system-x86",
+}  # fmt: skip
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scheduled-tasks"
 BOOTS = "systemd,systemd-sysv,dbus,tzdata"
 WITH_KERNEL = f"{BOOTS},udev,zstd,initramfs-tools,linux-image-cloud-amd64"

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -21,7 +22,7 @@ from scheduled_tasks import files
 from scheduled_tasks.deploy import deployment_reports, start_requests, systemd
 from scheduled_tasks.deploy.apply import AnotherApplyError, Applied, apply
 from scheduled_tasks.deploy.effects import Effects
-from scheduled_tasks.deploy.machine_state import inactive_timers, read_machine_state, read_set, read_stopped_timers
+from scheduled_tasks.deploy.machine_state import inactive_timers, read_set, read_stopped_timers, running
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.operate import deployments, host_pauses, pauses, reconcile
@@ -30,11 +31,12 @@ from scheduled_tasks.operate.slots import DeployedJob, Pause, Scope
 from scheduled_tasks.operate.watch.due_times import DueTimesProblem, due_times_problems
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_file import UnitFile
-from scheduled_tasks.render.unit_set import NO_JOBS, UnitSet
+from scheduled_tasks.render.unit_set import NO_JOBS
 from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+WATCH_ENDS_WITHIN = 60.0  # seconds; usually one
 MAX_SHOWN = 100  # a job can leave any number of corrupt files
 PENDING = (*reconcile.PENDING, "reports/*.json")  # kept in the state folder until the database has it
 
@@ -280,12 +282,18 @@ def unrecorded(places: Places) -> dict[Path, str]:
 
 
 def remove_state(places: Places, *, has_database: bool) -> None:
-    """Remove this machine's state, once nothing is pending and nothing runs that could add to it."""
+    """Remove this machine's state, once nothing is pending and nothing runs that could add to it.
+
+    A last look of the watch, whose timer is gone, may take WATCH_ENDS_WITHIN.
+    """
     state = places.state
     if places.home or not places.is_running:
         return
+    deadline = time.monotonic() + WATCH_ENDS_WITHIN
+    while names.WATCH in running(places) and time.monotonic() < deadline:
+        time.sleep(0.1)
     if has_database and any(path for pattern in PENDING for path in state.glob(pattern)):
         return
-    if not read_machine_state(places, UnitSet()).running:
+    if not running(places):
         for folder in (state, places.private_state, *places.caches):
             shutil.rmtree(folder, ignore_errors=True)

@@ -22,7 +22,7 @@ from scheduled_tasks.schedule import occurrences, read_trigger
 from tests.machine.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 30  # seconds; a process that takes longer hangs
+DEADLINE = 240  # seconds; a process that takes longer hangs
 TASKS = '''"""Tasks of the project."""
 
 import logging

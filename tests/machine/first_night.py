@@ -93,7 +93,7 @@ def _without_our_paths(text: str) -> str:
 def comparable(recording: str) -> str:
     """A recording without what differs each time, and without white space."""
     text = re.sub(r"(?s)Traceback .*?OSError", "OSError", recording)  # it has lines of our code
-    text = re.sub(rf"(?m)^(.{{{COLUMNS}}})\n", r"\1", text)
+    text = re.sub(rf"(?m)^(.{{{COLUMNS}}})\n", r"\1", text)  # a wrapped line, or one that just fits
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b([0-9a-f]{32}|[0-9a-f]{8})\b", "ID", text)
-    text = re.sub(r"\bnow\b|(in\s)?\d[\d.:,-]*(\s(s|min|h|d|MiB|KiB)\b)?(\s\d+\s(s|min|h)\b)?(\sago)?", "N", text)
-    return "".join(text.split())
+    text = re.sub(r"\bnow\b|\d[\d.:,-]*", "N", text)
+    return re.sub(r"((in)?N(s|min|h|d|MiB|KiB)?(ago)?)+", "N", "".join(text.split()))

@@ -74,7 +74,7 @@ def python_inside(machine: Machine) -> Iterator[Inside]:
             yield Inside(process)
         finally:
             process.stdin.close()  # type: ignore[union-attr] # it is a pipe
-            process.wait(timeout=10)
+            process.wait(timeout=60)
 
 
 def _load() -> None:

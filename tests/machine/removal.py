@@ -44,7 +44,7 @@ def kill(folder: Path) -> None:
         if str(folder) in Path(f"/proc/{nspawn}/cmdline").read_text():
             with suppress(ProcessLookupError):
                 os.kill(leader_of(nspawn) or nspawn, signal.SIGKILL)
-            wait_for("systemd-nspawn to end", lambda: has_ended(nspawn), seconds=10)
+            wait_for("systemd-nspawn to end", lambda: has_ended(nspawn))
 
 
 def has_ended(pid: int) -> bool:
@@ -68,7 +68,7 @@ def remove(folder: Path) -> None:
     for process in _processes(groups):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-    wait_for("the machine's processes to end", lambda: not _processes(groups), seconds=10)
+    wait_for("the machine's processes to end", lambda: not _processes(groups))
     for group in groups:
         remove_group(group)
     with suppress(FileNotFoundError):

@@ -111,7 +111,7 @@ def test_a_dry_run_on_a_fresh_machine_predicts_exactly_what_the_run_changes(
 
 def test_a_timer_starts_a_job_that_changes_rows_and_logs_it_to_the_journal(deployed: Machine) -> None:
     assert SERVICE.replace(".service", ".timer") in deployed.run("sh", "-c", LIST_TIMERS).stdout
-    wait_for("a run that ended", lambda: own_lines(deployed, "ended"), seconds=30)
+    wait_for("a run that ended", lambda: own_lines(deployed, "ended"))
     assert int(query(deployed, CANCELLED)) > 0
 
     schema = json.loads((REPOSITORY / "scheduled_tasks/run/log_line.schema.json").read_text())
@@ -142,7 +142,7 @@ def test_a_hardened_job_can_connect_to_postgresql_and_http(deployed: Machine, tm
     jobs.put_on(deployed, tmp_path, host())
     deployed.run("systemd-run", "--unit=web", "python3", "-m", "http.server", "8097", "--bind=127.0.0.1")
     probe = ("python3", "-c", "import socket; socket.create_connection(('127.0.0.1', 8097))")
-    wait_for("the web server", lambda: deployed.run(*probe, check=False).returncode == 0, seconds=10)
+    wait_for("the web server", lambda: deployed.run(*probe, check=False).returncode == 0)
     start(deployed, jobs.service("to_others"))
     assert (deployed.root / OUT.lstrip("/") / "connected").read_text() == "200 scheduled-tasks", deployed.journal(
         jobs.service("to_others")
@@ -151,7 +151,7 @@ def test_a_hardened_job_can_connect_to_postgresql_and_http(deployed: Machine, tm
 
 def test_a_disabled_feature_makes_the_next_run_skipped(deployed: Machine) -> None:
     deployed.run("clocks", "features", "disable", "CANCEL_EXPIRED_BOOKINGS", "--reason", "the machine test")
-    [line, *_] = wait_for("a skipped run", lambda: own_lines(deployed, "skipped"), seconds=30)
+    [line, *_] = wait_for("a skipped run", lambda: own_lines(deployed, "skipped"))
     assert line["feature"] == "CANCEL_EXPIRED_BOOKINGS"
     result = deployed.run("systemctl", "show", SERVICE, "--property=Result,ExecMainStatus").stdout.split()
     assert result == ["Result=success", "ExecMainStatus=0"]

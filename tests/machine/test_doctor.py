@@ -145,7 +145,6 @@ def test_a_failed_job_and_a_failed_timer_are_found(project: SmallProject) -> Non
     wait_for(
         "the failure",
         lambda: project.show("clock-one-plain.service", "ActiveState")["ActiveState"] == "failed",
-        seconds=5,
     )
     service = "clock-one-plain.service"
     assert findings(project) == {service: ("failed", f"journalctl --unit={service}; systemctl reset-failed {service}")}
@@ -157,7 +156,7 @@ def test_a_failed_job_and_a_failed_timer_are_found(project: SmallProject) -> Non
     project.apply()
     shell(project, f"ln -sf /dev/null {UNITS}/clock-one-kept.service; systemctl daemon-reload")
     timer = "clock-one-kept.timer"
-    wait_for("its failure", lambda: project.show(timer, "ActiveState")["ActiveState"] == "failed", seconds=60)
+    wait_for("its failure", lambda: project.show(timer, "ActiveState")["ActiveState"] == "failed")
     assert findings(project)[timer] == ("failed: its job does not run", f"systemctl restart {timer}")
     shell(project, "systemctl unmask clock-one-kept.service")
     project.apply()
@@ -257,6 +256,6 @@ def test_a_journal_that_loses_lines_is_found(project: SmallProject) -> None:
         shell(project, f"systemctl start --wait {service}; journalctl --sync")
         return findings(project).get(service)
 
-    problem, mend = wait_for("a report of dropped lines", dropped, seconds=30) or ("", "")
+    problem, mend = wait_for("a report of dropped lines", dropped) or ("", "")
     assert problem.endswith("of its lines were dropped in the last 24 hours")
     assert mend == f"systemctl edit {service}"

@@ -100,7 +100,7 @@ def tell(machine: Machine, kind: str, directives: dict[int, str], command: dict[
 
 def got(machine: Machine, name: str) -> list[str]:
     file = machine.root / GOT.lstrip("/") / name
-    wait_for(f"the output of {name}", file.exists, seconds=5)
+    wait_for(f"the output of {name}", file.exists)
     return [part.decode(errors="surrogateescape") for part in file.read_bytes().split(b"\0")[:-1]]
 
 

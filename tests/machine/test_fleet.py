@@ -19,13 +19,12 @@ import psycopg
 import pytest
 
 from tests.documented import commands
-from tests.machine.conftest import COMMANDS
 from tests.machine.controller import REPOSITORY, SECRET, SHOP, Controller, set_up, wheelhouse
 from tests.machine.handbook import EDITOR, EDITOR_SCRIPT, placed, typed
 from tests.machine.machine import Machine, booted, rebooted
 from tests.machine.postgresql import OPERATORS, TASKS, Database, postgresql
 from tests.machine.waiting import wait_for
-from tests.roots import debian_12, debian_13, lacking, require
+from tests.roots import debian_12, debian_13
 
 pytestmark = pytest.mark.xdist_group("fleet")  # two machines for all of them
 
@@ -61,7 +60,6 @@ DEPLOYED = {
 @pytest.fixture(scope="module")
 def database() -> Iterator[Database]:
     """The hosts' database, which they reach by TCP and TLS."""
-    require(lacking("booting machines", COMMANDS))
     with postgresql(SECRET) as database:
         yield database
 
@@ -282,7 +280,7 @@ def test_a_running_job_ends_on_its_old_code_and_a_removed_clock_is_gone(fleet: C
     assert app1.run("systemctl", "show", RECOUNT, "--property=MainPID").stdout == running
     kept = app1.run("clocks", "prune-releases", "--keep=1", "--check", check=False).stdout
     (app1.root / STAY).unlink()
-    wait_for("the job's end", lambda: app1.run("systemctl", "is-active", RECOUNT, check=False).returncode, seconds=20)
+    wait_for("the job's end", lambda: app1.run("systemctl", "is-active", RECOUNT, check=False).returncode)
     assert [line["version"] for line in app1.log_lines(RECOUNT) if "version" in line] == ["1", "1", "1"]
     assert version_run(app1) == "2"
     # The release that the job ran can be removed only after the job has ended.
@@ -466,7 +464,7 @@ def test_a_controller_killed_half_way_leaves_a_state_that_the_next_run_completes
         return any(not (path / ".complete").exists() for path in releases.iterdir() if path.is_dir())
 
     with fleet.started("--limit=app1") as process:
-        wait_for("a release that is being made", is_half_way, seconds=60)
+        wait_for("a release that is being made", is_half_way)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
     assert state(app1) == before
@@ -489,9 +487,9 @@ def test_after_a_reboot_the_timers_are_there_and_each_missed_job_is_caught_up_on
     fleet.machines["app1"] = app1 = rebooted(app1)
     assert timers(app1) == [*NIGHTLY, "clock-watch.timer"]
     caught_up = {"recount": before["recount"] + 1, "remind": before.get("remind", 0) + 1}
-    wait_for("a run of each", lambda: runs_of_app1(database) == caught_up, seconds=30)
+    wait_for("a run of each", lambda: runs_of_app1(database) == caught_up)
     # No start is queued any more, so no job runs a second time.
-    wait_for("their ends", lambda: not app1.run("systemctl", "list-jobs", "--no-legend").stdout, seconds=30)
+    wait_for("their ends", lambda: not app1.run("systemctl", "list-jobs", "--no-legend").stdout)
     assert fleet.play("no change after a reboot", "--limit=app1").changed == {"app1": []}
     assert runs_of_app1(database) == caught_up
 
@@ -546,7 +544,7 @@ def test_a_removal_waits_for_a_running_job_and_keeps_its_code(fleet: Controller)
     play = fleet.play("remove while a job runs", *options, playbook="remove", fails=True)
     assert f"these jobs still run, so their code was kept: {RECOUNT}" in " ".join(play.output.split())
     (app1.root / STAY).unlink()
-    wait_for("the job's end", lambda: app1.run("systemctl", "is-active", RECOUNT, check=False).returncode, seconds=20)
+    wait_for("the job's end", lambda: app1.run("systemctl", "is-active", RECOUNT, check=False).returncode)
     assert [line["version"] for line in app1.log_lines(RECOUNT) if "version" in line][-1] == "4"
 
 

@@ -18,11 +18,9 @@ import pytest
 from scheduled_tasks.new_project import EXAMPLE_TASK, FEATURES
 from tests.documented import PAGES, commands
 from tests.machine import first_night
-from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import CONFIG, ETC, FOLDER, Fleet, two_machines
 from tests.machine.handbook import EDITOR, EDITOR_SCRIPT, placed, typed
 from tests.machine.waiting import wait_for
-from tests.roots import lacking, require
 
 pytestmark = pytest.mark.xdist_group("handbook")  # one machine for all of them
 
@@ -162,7 +160,6 @@ class Host:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    require(lacking("booting machines", COMMANDS))
     with two_machines(HOST) as fleet:
         one = Host(fleet)
         config = CONFIG.replace('timezone = "UTC"', 'timezone = "Europe/Paris"')
@@ -320,9 +317,7 @@ def the_failure_service_failed(host: Host, row: str) -> None:
     with another_database(host, "postgresql://shop@127.0.0.1:1/shop"):
         host.run("command")
         service = "clock-failed@clock-alarms-command.service"
-        wait_for(
-            "its failure", lambda: host.shell(f"systemctl is-failed {service}", check=False).returncode == 0, seconds=60
-        )
+        wait_for("its failure", lambda: host.shell(f"systemctl is-failed {service}", check=False).returncode == 0)
     host.do(row)
     assert host.shell(f"systemctl is-failed {service}", check=False).returncode != 0
 
@@ -359,7 +354,7 @@ def another_database(host: Host, url: str) -> Iterator[None]:
     finally:
         host.write(URL, own)
         runs = "systemctl is-active --quiet clock-watch.service"  # it may have begun with the other database
-        wait_for("the end of its watch", lambda: host.shell(runs, check=False).returncode != 0, seconds=60)
+        wait_for("the end of its watch", lambda: host.shell(runs, check=False).returncode != 0)
 
 
 def exit_code_75(host: Host, row: str) -> None:
@@ -383,7 +378,7 @@ def exit_code_143(host: Host, row: str) -> None:
     code, _ = host.run("slow")
     assert code != 0
     assert "stopped by SIGTERM" in host.do(row, "slow")[0]
-    wait_for("the recorded failure", lambda: host.rows("slow")[0][1] == "timeout", seconds=20)
+    wait_for("the recorded failure", lambda: host.rows("slow")[0][1] == "timeout")
     host.deploy(seconds=2, timeout=10)
     assert host.run("slow")[0] == 0
 
@@ -391,7 +386,7 @@ def exit_code_143(host: Host, row: str) -> None:
 def exit_code_137(host: Host, row: str) -> None:
     assert host.run("greedy")[0] != 0
     # Without unified cgroups the kernel does not report the reason to systemd.
-    wait_for("the recorded failure", lambda: host.rows("greedy")[0][1] in {"oom-kill", "signal"}, seconds=20)
+    wait_for("the recorded failure", lambda: host.rows("greedy")[0][1] in {"oom-kill", "signal"})
     [edit] = [command for command in commands("how-to/operate.md", "machine") if "edit" in command]
     host.shell(placed(edit, "alarms", "greedy"))
     assert host.run("greedy")[0] == 0
@@ -403,7 +398,7 @@ def another_exit_code(host: Host, row: str) -> None:
 
 def signal_or_exec(host: Host, row: str) -> None:
     host.run("leaves")
-    wait_for("the row's end", lambda: host.rows("leaves")[0][0] == "failed", seconds=20)
+    wait_for("the row's end", lambda: host.rows("leaves")[0][0] == "failed")
     shown, status = host.do(row, "leaves", RUN=host.rows("leaves")[0][3])
     assert "its process exited with code 3" in shown
     assert "clock-alarms-leaves.service" in status
@@ -425,16 +420,16 @@ def lost(host: Host, row: str) -> None:
     slot = slots_of(host, "lasts")[0]
     host.write("/srv/stay", "")
     host.shell(f"clocks run alarms/lasts --at {slot}")
-    wait_for("its row", lambda: host.rows("lasts"), seconds=20)
+    wait_for("its row", lambda: host.rows("lasts"))
     # What a reboot leaves: a row of this host by an invocation that systemd doesn't know as running.
     host.query("UPDATE task_run SET invocation_id = gen_random_uuid() WHERE job = 'lasts'")
     host.shell("clocks reconcile")
     assert host.rows("lasts")[0][0] == "lost"
     host.shell("systemctl kill --signal=SIGKILL clock-alarms-lasts.service; rm /srv/stay")
     idle = "systemctl is-active clock-alarms-lasts.service clock-failed@clock-alarms-lasts.service"
-    wait_for("its end", lambda: "activ" not in host.shell(idle, check=False).stdout.replace("inactive", ""), seconds=20)
+    wait_for("its end", lambda: "activ" not in host.shell(idle, check=False).stdout.replace("inactive", ""))
     host.do(row, "lasts", SLOT=slot)
-    wait_for("the slot's run", lambda: host.rows("lasts")[0][0] == "ended", seconds=20)
+    wait_for("the slot's run", lambda: host.rows("lasts")[0][0] == "ended")
 
 
 def no_watch(host: Host, row: str) -> None:
@@ -498,8 +493,8 @@ def skipped_feature(host: Host, row: str) -> None:
 def skipped_late(host: Host, row: str) -> None:
     host.shell("touch --date='3 days ago' /var/lib/systemd/timers/stamp-clock-alarms-late.timer")
     host.shell("systemctl restart clock-alarms-late.timer")
-    wait_for("its row", lambda: host.rows("late"), seconds=20)
-    wait_for("its reason", lambda: "it may start at most 60 s late" in host.rows("late")[0][2], seconds=20)
+    wait_for("its row", lambda: host.rows("late"))
+    wait_for("its reason", lambda: "it may start at most 60 s late" in host.rows("late")[0][2])
     assert host.rows("late")[0][0] == "skipped"
 
 

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import FOLDER, Fleet, two_machines
 from tests.machine.project import at, sleep_until
 from tests.machine.waiting import wait_for
-from tests.roots import lacking, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +44,6 @@ def leave() -> None:
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    require(lacking("booting machines", COMMANDS))
     with two_machines("app1", "app2", connections=100 + 2 * HERD) as both:
         for machine in both.machines.values():
             (machine.root / f"{FOLDER}/fleet/tasks/herd.py".lstrip("/")).write_text(TASK)
@@ -72,7 +69,7 @@ def full(server: Server) -> None:
     """PostgreSQL has no free connection for a while."""
     with server.without_free_connections():
         before = server.refused_connections
-        wait_for("a rejected connection", lambda: server.refused_connections > before, seconds=60)
+        wait_for("a rejected connection", lambda: server.refused_connections > before)
         time.sleep(FAULT_SECONDS)
 
 

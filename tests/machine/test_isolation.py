@@ -62,14 +62,14 @@ def attacked(machine: Machine, folder: Path, options: str) -> tuple[dict[str, st
         (out / name).unlink(missing_ok=True)
     works, attacks = jobs.service("works"), jobs.service("attacks")
     machine.run("systemctl", "start", works)
-    wait_for("the first job", lambda: (out / "pid").exists() and (out / "pid").read_text(), seconds=20)
+    wait_for("the first job", lambda: (out / "pid").exists() and (out / "pid").read_text())
     [process] = values(machine, works, "MainPID")
     uid = machine.run("stat", "--format=%u", f"/proc/{process}").stdout.strip()
     start(machine, attacks)
     assert (out / "found").exists(), machine.journal(attacks)
     (out / "go").touch()
     over = ("inactive", "failed")
-    wait_for("the first job's end", lambda: values(machine, works, "ActiveState")[0] in over, seconds=20)
+    wait_for("the first job's end", lambda: values(machine, works, "ActiveState")[0] in over)
     found = json.loads((out / "found").read_text())
     return found, uid, values(machine, works, "Result")[0]
 

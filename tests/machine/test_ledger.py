@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import ETC, FOLDER, Fleet, two_machines
 from tests.machine.machine import REPOSITORY
 from tests.machine.project import FAR_HOUR, at, sleep_until
 from tests.machine.waiting import wait_for
-from tests.roots import lacking, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -136,7 +134,6 @@ FLOODS = {"by_logging": "logging", "by_print": "print", "by_write": "os.write", 
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    require(lacking("booting machines", COMMANDS))
     with two_machines("app1") as one:
         machine = one.machines["app1"]
         (machine.root / f"{FOLDER}/fleet/tasks/deaths.py".lstrip("/")).write_text(TASKS)
@@ -198,7 +195,7 @@ def rows(fleet: Fleet, job: str) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("job", DEATHS)
 def test_every_way_to_end_is_recorded_in_the_slots_only_row(fleet: Fleet, job: str) -> None:
     error_type = DEATHS[job][2]
-    wait_for(f"the row of {job}", lambda: rows(fleet, job) and rows(fleet, job)[0][1] == error_type, seconds=150)
+    wait_for(f"the row of {job}", lambda: rows(fleet, job) and rows(fleet, job)[0][1] == error_type)
     check(DEATHS, job, rows(fleet, job))
 
 
@@ -210,15 +207,15 @@ def test_a_start_more_than_a_minute_late_runs_the_slot_of_an_interval_that_no_ca
 
 def test_nothing_stays_pending(fleet: Fleet) -> None:
     for job in DEATHS:
-        wait_for(f"the row of {job}", partial(rows, fleet, job), seconds=150)
+        wait_for(f"the row of {job}", partial(rows, fleet, job))
     state = fleet.machines["app1"].root / "var/lib/scheduled-tasks"
-    wait_for("no pending failure notes", lambda: not list(state.glob("failed/*")), seconds=30)
+    wait_for("no pending failure notes", lambda: not list(state.glob("failed/*")))
     assert list(state.glob("results/*/*")) == []
 
 
 def test_a_run_whose_machine_went_down_is_lost_once_the_machine_is_back(fleet: Fleet) -> None:
     fleet.clocks("app1", "run", "deaths/cut_off")
-    wait_for("its row", lambda: fleet.query("SELECT 1 FROM task_run WHERE job = 'cut_off'"), seconds=20)
+    wait_for("its row", lambda: fleet.query("SELECT 1 FROM task_run WHERE job = 'cut_off'"))
     # What a reboot leaves: a row of this host with an invocation that isn't running.
     fleet.query("UPDATE task_run SET invocation_id = gen_random_uuid() WHERE job = 'cut_off'")
     fleet.clocks("app1", "reconcile")
@@ -230,11 +227,9 @@ def test_a_run_whose_machine_went_down_is_lost_once_the_machine_is_back(fleet: F
 def test_a_run_that_exits_with_0_and_records_nothing_is_lost(fleet: Fleet) -> None:
     fleet.clocks("app1", "run", "deaths/vanishes")
     unit = "clock-deaths-vanishes.service"
-    wait_for("its end", lambda: fleet.query("SELECT 1 FROM task_run WHERE job = 'vanishes'"), seconds=60)
+    wait_for("its end", lambda: fleet.query("SELECT 1 FROM task_run WHERE job = 'vanishes'"))
     machine = fleet.machines["app1"]
-    wait_for(
-        "its end", lambda: machine.run("systemctl", "is-active", unit, check=False).stdout == "inactive\n", seconds=60
-    )
+    wait_for("its end", lambda: machine.run("systemctl", "is-active", unit, check=False).stdout == "inactive\n")
     fleet.clocks("app1", "reconcile")
     [(status, reason)] = fleet.query("SELECT status, reason FROM task_run WHERE job = 'vanishes'")
     assert (status, reason) == ("lost", "its process is gone, and how it ended is unknown")
@@ -292,11 +287,11 @@ def test_the_watch_finishes_an_apply_that_was_killed_while_timers_were_stopped(f
     machine.run("test", "-e", "/run/scheduled-tasks/stopped-timers.json")
     sleep_until(due + 3)
     machine.run("systemctl", "start", "clock-watch.service")
-    wait_for("the timers", lambda: states() == ["active"] * 3, seconds=20)
+    wait_for("the timers", lambda: states() == ["active"] * 3)
     effects = "SELECT what FROM effect WHERE what = ANY (%s) ORDER BY what"
-    wait_for("both runs", lambda: fleet.query(effects, list(kinds)) == [("kept",), ("plain",)], seconds=20)
+    wait_for("both runs", lambda: fleet.query(effects, list(kinds)) == [("kept",), ("plain",)])
     record = ("test", "-e", "/run/scheduled-tasks/stopped-timers.json")
-    wait_for("the end of the apply", lambda: machine.run(*record, check=False).returncode == 1, seconds=10)
+    wait_for("the end of the apply", lambda: machine.run(*record, check=False).returncode == 1)
     assert fleet.ask("app1", "apply")["changed"] is False
 
 
@@ -307,7 +302,7 @@ def test_a_removal_leaves_nothing_on_disk_once_nothing_is_pending(fleet: Fleet) 
     fleet.clocks("app1", "reconcile")
     [finding] = [finding for finding in fleet.ask("app1", "doctor") if finding["mend"].endswith(".refused")]
     assert finding["mend"] == "rm /var/lib/scheduled-tasks/failed/clock-deaths-slow.service.1.refused"
-    wait_for("no pending failure notes", lambda: not list(state.glob("failed/*.note")), seconds=30)
+    wait_for("no pending failure notes", lambda: not list(state.glob("failed/*.note")))
     assert (state / "reconcile.lock").exists()
     fleet.clocks("app1", "remove", "--all")
     assert not state.exists()

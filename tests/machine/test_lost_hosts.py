@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import FOLDER, Fleet, two_machines
 from tests.machine.machine import rebooted, restarted
 from tests.machine.project import FAR_HOUR
 from tests.machine.waiting import wait_for
-from tests.roots import lacking, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +52,6 @@ SLOT = (datetime.now(UTC) - timedelta(days=2)).replace(hour=FAR_HOUR, minute=0, 
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    require(lacking("booting machines", COMMANDS))
     with two_machines("app1", "app2") as both:
         for machine in both.machines.values():
             (machine.root / f"{FOLDER}/fleet/tasks/lasting.py".lstrip("/")).write_text(TASKS)
@@ -80,7 +77,7 @@ def begin(fleet: Fleet, host: str, *jobs: str) -> None:
     before = fleet.query("SELECT count(*) FROM effect")[0][0]
     for job in jobs:
         fleet.clocks(host, "run", f"lost/{job}", "--at", f"{SLOT:%Y-%m-%dT%H:%M:%SZ}")
-    wait_for("its task", lambda: fleet.query("SELECT count(*) FROM effect")[0][0] == before + len(jobs), seconds=30)
+    wait_for("its task", lambda: fleet.query("SELECT count(*) FROM effect")[0][0] == before + len(jobs))
 
 
 def watch_until(fleet: Fleet, host: str, holds: Callable[[], bool]) -> None:
@@ -90,7 +87,7 @@ def watch_until(fleet: Fleet, host: str, holds: Callable[[], bool]) -> None:
         fleet.clocks(host, "watch")
         return holds()
 
-    wait_for("the watch", run_watch, seconds=60)
+    wait_for("the watch", run_watch)
 
 
 def test_a_run_stopped_by_a_reboot_is_recorded_and_not_repeated(fleet: Fleet) -> None:

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.documented import DOCS, blocks
-from tests.machine.conftest import COMMANDS
 from tests.machine.controller import copy_repository, wheelhouse
 from tests.machine.machine import Machine, booted
 from tests.machine.screens import Terminal, terminal
 from tests.machine.waiting import wait_for
-from tests.roots import debian_12, debian_13, lacking, require
+from tests.roots import debian_12, debian_13, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +41,6 @@ RAN = "SELECT count(*) FROM task_run WHERE job = 'expire_soon' AND scheduled_at 
 def fresh_machine(request: pytest.FixtureRequest) -> Iterator[tuple[Machine, tuple[str, ...]]]:
     """A minimal machine with sudo, who uses it one after the other, and a clone in both home folders."""
     system, *users = request.param
-    require(lacking("booting machines", COMMANDS))
     with closing(socket.socket()) as port:
         require(f"port {PORT} is in use" if port.connect_ex(("127.0.0.1", PORT)) == 0 else "")
     wheels = wheelhouse(REPOSITORY / "requirements/local.txt", REPOSITORY / "requirements/build.txt")
@@ -69,7 +67,7 @@ def follow(machine: Machine, person: Terminal, *, until: str = "") -> None:
             if command == until:
                 return
             if command == "sudo bin/clocks status":
-                wait_for("a run that the timer started", lambda: ran(machine), seconds=180)
+                wait_for("a run that the timer started", lambda: ran(machine))
             code = {"sudo bin/clocks plan": 2}.get(command, 0)
             person.type(command, code)
 

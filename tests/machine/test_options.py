@@ -95,11 +95,10 @@ def test_a_job_uses_no_more_cpu_than_its_quota(machine: Machine, limits: Jobs) -
 
 def test_a_job_is_retried_until_it_succeeds(machine: Machine, limits: Jobs) -> None:
     start(machine, limits.service("fails_twice"))
-    wait_for("the third attempt", lambda: attempts(machine, "twice") == 3, seconds=20)
+    wait_for("the third attempt", lambda: attempts(machine, "twice") == 3)
     wait_for(
         "its end",
         lambda: values(machine, limits.service("fails_twice"), "ActiveState", "Result") == ["inactive", "success"],
-        seconds=10,
     )
 
 
@@ -109,7 +108,7 @@ def test_a_run_fails_after_its_last_retry_and_the_next_run_has_all_retries_again
     service = limits.service("always_fails")
     for total in (3, 6):
         start(machine, service)
-        wait_for("the end", lambda: values(machine, service, "ActiveState") == ["failed"], seconds=20)
+        wait_for("the end", lambda: values(machine, service, "ActiveState") == ["failed"])
         assert attempts(machine, "always") == total
         assert values(machine, service, "Result", "ExecMainStatus") == ["exit-code", "69"]
 
@@ -124,7 +123,7 @@ def test_a_configuration_error_is_not_retried(machine: Machine, limits: Jobs) ->
 def test_each_attempt_has_the_full_timeout(machine: Machine, limits: Jobs) -> None:
     service = limits.service("hangs_again")
     start(machine, service)
-    wait_for("the end", lambda: values(machine, service, "ActiveState") == ["failed"], seconds=20)
+    wait_for("the end", lambda: values(machine, service, "ActiveState") == ["failed"])
     assert attempts(machine, "hangs") == 2
 
 
@@ -144,7 +143,7 @@ def test_the_longest_names_and_arguments_that_are_accepted_start_and_their_failu
     assert values(machine, jobs.service(job), "Result", "ExecMainStatus") == ["exit-code", "1"]
     assert (machine.root / OUT.lstrip("/") / "longest").read_text() == str(MAX_STRING - 2)
     hook = f"clock-failed@{jobs.service(job)}"
-    wait_for("the hook's end", lambda: values(machine, hook, "ActiveState") == ["inactive"], seconds=60)
+    wait_for("the hook's end", lambda: values(machine, hook, "ActiveState") == ["inactive"])
     assert values(machine, hook, "LoadState", "Result") == ["loaded", "success"]
     assert values(machine, hook, "ExecMainStartTimestampMonotonic") != ["0"]
 
@@ -158,12 +157,12 @@ def test_jobs_beyond_the_concurrency_wait_and_none_is_lost_or_has_less_time(mach
     jobs.put_on(machine, tmp_path, host())
     machine.run("systemctl", "start", "--no-block", *map(jobs.service, names))
     log = machine.root / OUT.lstrip("/") / "turns"
-    wait_for("the last job's end", lambda: log.exists() and log.read_text().count("-") == 6, seconds=30)
+    wait_for("the last job's end", lambda: log.exists() and log.read_text().count("-") == 6)
 
     def ends() -> list[list[str]]:
         return [values(machine, jobs.service(name), "ActiveState", "Result") for name in names]
 
-    wait_for("all ends", lambda: ends() == [["inactive", "success"]] * 6, seconds=10)
+    wait_for("all ends", lambda: ends() == [["inactive", "success"]] * 6)
     running = 0
     most = max(running := running + (1 if line == "+" else -1) for line in log.read_text().split())
     assert most == 2
@@ -179,5 +178,5 @@ def test_a_killed_job_releases_its_lock(machine: Machine, tmp_path: Path) -> Non
     machine.run("systemctl", "start", "--no-block", jobs.service("stopped"), jobs.service("waits"))
     machine.run("systemctl", "stop", jobs.service("stopped"))
     machine.run("systemctl", "kill", "--signal=KILL", jobs.service("holds"))
-    wait_for("the other's lock", (machine.root / OUT.lstrip("/") / "waited").exists, seconds=10)
+    wait_for("the other's lock", (machine.root / OUT.lstrip("/") / "waited").exists)
     assert not (machine.root / OUT.lstrip("/") / "never").exists()

@@ -77,7 +77,7 @@ def test_a_job_runs_at_its_new_time(project: SmallProject) -> None:
     project.write(one=both(at(10)))
     project.apply()
     assert project.runs() == []
-    wait_for("both runs", lambda: len(project.runs()) == 4, seconds=30)
+    wait_for("both runs", lambda: len(project.runs()) == 4)
 
 
 def test_a_running_job_continues_when_its_unit_changes_and_when_it_is_removed(project: SmallProject) -> None:
@@ -85,14 +85,14 @@ def test_a_running_job_continues_when_its_unit_changes_and_when_it_is_removed(pr
     project.apply()
     project.hold()
     project.machine.run("systemctl", "start", "clock-one-kept.service", "clock-one-plain.service")
-    wait_for("both starts", lambda: len(project.runs()) == 2, seconds=30)
+    wait_for("both starts", lambda: len(project.runs()) == 2)
     project.write(one={"kept": (f"hour={FAR_HOUR}", True)}, two={"other": (f"hour={LATER_HOUR}", True)})
     project.apply()
     assert len(project.runs()) == 2
     project.write()
     project.apply()
     project.release()
-    wait_for("both ends", lambda: sorted(project.runs())[:2] == ["end kept", "end plain"], seconds=30)
+    wait_for("both ends", lambda: sorted(project.runs())[:2] == ["end kept", "end plain"])
 
 
 @pytest.mark.parametrize("edit", ["the same time", "another time"])
@@ -119,7 +119,7 @@ def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: Sm
     )
     printed = project.code(slow).stdout
     assert "restarted=('clock-one-kept.timer', 'clock-one-plain.timer')" in printed
-    wait_for("both runs", lambda: len(project.runs()) >= 4, seconds=5)
+    wait_for("both runs", lambda: len(project.runs()) >= 4)
     time.sleep(SLACK)
     assert sorted(project.runs()) == ["end kept", "end plain", "start kept", "start plain"]
 
@@ -145,7 +145,7 @@ def test_a_run_that_fell_due_after_an_apply_was_killed_is_started_once_by_the_ne
     sleep_until(due + 2)
     assert project.runs() == []
     assert project.apply()["caught_up"] == ["clock-one-plain.service"]  # systemd starts the other, by its stamp
-    wait_for("both runs", lambda: len(project.runs()) >= 4, seconds=5)
+    wait_for("both runs", lambda: len(project.runs()) >= 4)
     assert project.apply()["changed"] is False
     time.sleep(SLACK)
     assert sorted(project.runs()) == ["end kept", "end plain", "start kept", "start plain"]
@@ -167,6 +167,6 @@ def test_runs_delayed_by_jitter_start_once_even_if_their_timers_change(project: 
     before = len(project.runs())
     assert len(project.apply()["restarted"]) == len(jobs)
     assert before < 2 * len(jobs)
-    wait_for("all runs", lambda: len(project.runs()) >= 2 * len(jobs), seconds=20)
+    wait_for("all runs", lambda: len(project.runs()) >= 2 * len(jobs))
     sleep_until(due + 12)
     assert sorted(project.runs()) == sorted(f"{what} {job}" for what in ("start", "end") for job in jobs)

@@ -54,7 +54,7 @@ def begin(project: SmallProject, *services: str) -> None:
     """Start services whose runs last until they are released."""
     project.hold()
     project.machine.run("systemctl", "start", "--no-block", *services)
-    wait_for("the start", lambda: "start job" in project.runs(), seconds=30)
+    wait_for("the start", lambda: "start job" in project.runs())
 
 
 def limits(project: SmallProject) -> tuple[str, str, str]:
@@ -75,8 +75,8 @@ def plan(project: SmallProject) -> dict[str, Any]:
 def end(project: SmallProject) -> None:
     """Let the run end, and wait until its service has."""
     project.release()
-    wait_for("the end", lambda: project.runs().count("end job") == 1, seconds=30)
-    wait_for("the service's end", lambda: project.show(SERVICE, "ActiveState")["ActiveState"] == "inactive", seconds=30)
+    wait_for("the end", lambda: project.runs().count("end job") == 1)
+    wait_for("the service's end", lambda: project.show(SERVICE, "ActiveState")["ActiveState"] == "inactive")
     assert project.show(SERVICE, "Result") == {"Result": "success"}
     assert overrides(project) == []
 
@@ -164,14 +164,14 @@ def test_a_job_that_waits_for_a_concurrency_lock_runs_after_its_clock_drops_the_
     project.machine.run("systemctl", "start", "--no-block", "clock-one-other.service")
     waiting = {"ActiveState": "activating", "TimeoutStartUSec": "infinity", "Type": "notify"}
     shown = ",".join(waiting)
-    wait_for("the other", lambda: project.show("clock-one-other.service", shown) == waiting, seconds=30)
+    wait_for("the other", lambda: project.show("clock-one-other.service", shown) == waiting)
     project.write(one=both)
     project.apply()
     assert project.show("clock-one-other.service", shown) == waiting
     project.release()
     end_of_both = ["start job", "end job", "start other", "end other"]
-    wait_for("both ends", lambda: project.runs() == end_of_both, seconds=30)
-    wait_for("the overrides to go", lambda: overrides(project) == [], seconds=30)
+    wait_for("both ends", lambda: project.runs() == end_of_both)
+    wait_for("the overrides to go", lambda: overrides(project) == [])
     assert project.show("clock-one-other.service", "Type,Result") == {"Type": "exec", "Result": "success"}
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import CONFIG, ETC, FOLDER, Fleet, two_machines
-from tests.roots import debian_13, lacking, require
+from tests.roots import debian_13
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +20,6 @@ JOB = 'scheduler.add_job(work, "cron", ["never"], id="{id}", year={year}{options
 
 @pytest.fixture(scope="module", params=["this machine's", "Debian 13's"])
 def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
-    require(lacking("booting machines", COMMANDS))
     with two_machines("app1", base=debian_13() if request.param == "Debian 13's" else Path("/")) as one:
         one.write(one=JOB.format(id="first", year=2100, options=""))
         assert one.ask("app1", "apply")["changed"]

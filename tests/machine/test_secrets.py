@@ -44,7 +44,7 @@ def running(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> str:
         machine, tmp_path_factory.mktemp("clock"), host(credentials=("plain",), encrypted_credentials=("sealed",))
     )
     machine.run("systemctl", "start", jobs.service("reads"))
-    wait_for("the credentials", (machine.root / OUT.lstrip("/") / "done").exists, seconds=10)
+    wait_for("the credentials", (machine.root / OUT.lstrip("/") / "done").exists)
     return jobs.service("reads")
 
 

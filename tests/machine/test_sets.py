@@ -53,13 +53,13 @@ def test_remove_all_leaves_no_trace_and_lets_a_running_job_end(project: SmallPro
     project.machine.run("sh", "-c", f"printf '{text}' >{foreign}; systemctl start clock-sync.timer")
     project.hold()
     project.machine.run("systemctl", "start", "clock-one-kept.service")
-    wait_for("the start", lambda: project.runs() == ["start kept"], seconds=5)
+    wait_for("the start", lambda: project.runs() == ["start kept"])
     project.clocks("remove", "--all")
     assert project.machine.run("ls", "/run/scheduled-tasks").stdout.split() == ["lock"]  # while a job runs
     project.release()
-    wait_for("the end", lambda: project.runs() == ["start kept", "end kept"], seconds=10)
+    wait_for("the end", lambda: project.runs() == ["start kept", "end kept"])
     ours = {"--all", "--type=timer,service,target"}
-    wait_for("systemd to unload it", lambda: listed(project, *ours) == {"clock-sync.timer"}, seconds=5)
+    wait_for("systemd to unload it", lambda: listed(project, *ours) == {"clock-sync.timer"})
     left = "find /etc/scheduled-tasks /etc/systemd/system /var/lib/systemd/timers /run/scheduled-tasks -name '*clock-*'"
     assert set(project.machine.run("sh", "-c", f"{left} || true").stdout.split()) == {
         foreign, "/etc/systemd/system/clock-.service.d",
@@ -248,13 +248,13 @@ def test_ejected_units_live_on_without_the_project(project: SmallProject) -> Non
     units = [path.name for path in plain if path.parent == ejected]
     assert project.machine.run("systemd-analyze", "verify", "--man=no", *units).stderr == ""
     assert listed(project, "--state=active", "--type=timer") == {*TIMERS, "clock-two-other.timer"}
-    wait_for("two runs", lambda: project.runs().count("end kept") >= 2, seconds=12)
+    wait_for("two runs", lambda: project.runs().count("end kept") >= 2)
     assert {line.split()[1] for line in project.runs()} == {"kept"}
     for unit in ("clock-one.target", "clock-two.target"):
         assert project.machine.run("systemctl", "is-enabled", unit).stdout == "enabled\n"
 
     project.machine.run("sh", "-exc", commands_of(readme, "Remove"))
-    wait_for("its end", lambda: listed(project, "--type=timer,service,target") == set(), seconds=5)
+    wait_for("its end", lambda: listed(project, "--type=timer,service,target") == set())
     assert [path.name for path in (project.machine.root / "etc/systemd/system").rglob("clock*")] == []
     project.machine.run("sh", "-c", f"rm -r /srv/ejected /var/lib/systemd/timers/stamp-clock-*; rm -f {RUNS}")
     write_local(project.machine.root)

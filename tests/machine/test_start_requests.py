@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scheduled_tasks.run.slot import PROMPT_SECONDS
-from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import Fleet, two_machines
 from tests.machine.project import sleep_until
 from tests.machine.waiting import wait_for
-from tests.roots import debian_13, lacking, require
+from tests.roots import debian_13
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +32,6 @@ BETWEEN = timedelta(seconds=JITTER + 1)  # a slot of the delayed job and the nex
 @pytest.fixture(scope="module", params=["this machine's", "Debian 13's"])
 def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """A host whose timer has elapsed twice."""
-    require(lacking("booting machines", COMMANDS))
     with two_machines("app1", base=debian_13() if request.param == "Debian 13's" else Path("/")) as hosts:
         start = datetime.now(UTC) + timedelta(seconds=8)
         ticks = ",".join(f"{start + after:%-S}" for after in (FIRST, SECOND, THIRD))
@@ -44,7 +42,7 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
         )
         assert hosts.ask("app1", "apply")["changed"]
         hosts.machines["app1"].run("systemctl", "stop", "clock-watch.timer")  # so that nothing else starts a job
-        wait_for("two runs", lambda: len(rows(hosts, "tick")) > 1, seconds=90)
+        wait_for("two runs", lambda: len(rows(hosts, "tick")) > 1)
         yield hosts
 
 
@@ -96,14 +94,14 @@ def test_a_run_for_a_requested_slot_records_that_slot_and_the_timers_next_run_it
     # Without --wait, the request stays until the watch removes it.
     yesterday -= timedelta(days=1)
     fleet.clocks("app1", "run", "requests/tick", "--at", shown(yesterday))
-    wait_for("its end", lambda: rows(fleet, "tick")[-1] == ("manual", yesterday, "ended", 1), seconds=10)
+    wait_for("its end", lambda: rows(fleet, "tick")[-1] == ("manual", yesterday, "ended", 1))
     fleet.machines["app1"].run("test", "-e", "/run/scheduled-tasks/start-requests/clock-requests-tick")
-    wait_for("the timer's run", lambda: rows(fleet, "tick")[-1][0] == "timer", seconds=40)
+    wait_for("the timer's run", lambda: rows(fleet, "tick")[-1][0] == "timer")
     assert rows(fleet, "tick")[-1] == ("timer", slot + THIRD - SECOND, "ended", 1)
 
 
 def test_runs_delayed_by_jitter_get_the_slots_that_their_timer_elapsed_for(fleet: Fleet) -> None:
-    wait_for("two runs", lambda: len(rows(fleet, "late")) > 1, seconds=180)
+    wait_for("two runs", lambda: len(rows(fleet, "late")) > 1)
     late = fleet.query("SELECT trigger, scheduled_at, lag FROM task_run WHERE job = 'late' ORDER BY started_at LIMIT 2")
     assert [trigger for trigger, _, _ in late] == ["timer", "timer"]
     # Consecutive slots, which are due every minute at these two seconds.

@@ -90,7 +90,7 @@ def held(project: SmallProject, number: int) -> Iterator[HeldApply | None]:
             return text or ("ended" if done.done() else "")
 
         try:
-            pid, _, operation = wait_for("the apply to reach the window", state, seconds=120).partition(" ")
+            pid, _, operation = wait_for("the apply to reach the window", state).partition(" ")
             yield HeldApply(pid, operation, done) if operation else None
         finally:
             project.machine.run("touch", "/run/go", check=False)
@@ -180,7 +180,7 @@ def test_a_power_cut_with_the_timers_stopped_leaves_the_old_set_or_the_new_with_
         names = {line.split()[0].removesuffix(".timer") for line in machine.run(*list_timers).stdout.splitlines()}
         return names in (set(TIMES["old"]), set(TIMES["new"]))
 
-    wait_for("every timer of one set", started, seconds=60)
+    wait_for("every timer of one set", started)
     with python_inside(machine) as inside:
         after = replace(project, machine=machine, inside=inside)
         machine.run("install", "--directory", "--mode=777", "/run/small")

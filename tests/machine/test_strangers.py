@@ -15,10 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from scheduled_tasks.cli import main
-from tests.machine.conftest import COMMANDS
 from tests.machine.machine import Machine, booted
 from tests.machine.waiting import wait_for
-from tests.roots import debian_13, lacking, require
+from tests.roots import debian_13
 
 # They come with the role that deploys other projects (docs/how-to/deploy.md).
 controller: Any = pytest.importorskip("tests.machine.controller", reason="the role can't deploy other projects yet")
@@ -102,7 +101,6 @@ def ended(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
 def test_a_strangers_project_is_deployed_and_its_job_fires(  # noqa: PLR0913, PLR0917 - a case has these parts
     name: str, package: str, app: str, look: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    require(lacking("booting machines", COMMANDS))
     project = moved_in(name, package, app, look, tmp_path)
     monkeypatch.setattr(controller, "SHOP", project)
     build = controller.REPOSITORY / "requirements/build.txt"
@@ -116,7 +114,7 @@ def test_a_strangers_project_is_deployed_and_its_job_fires(  # noqa: PLR0913, PL
         }
         (tmp_path / "controller").mkdir()
         controller.set_up(tmp_path / "controller", {"app1": machine}, variables).play("first deploy")
-        wait_for("a run that ended", ended(machine), seconds=30)
+        wait_for("a run that ended", ended(machine))
         lines = machine.log_lines(SERVICE)
         assert {line["task"] for line in lines} == {"looking.look"}
         assert message in {line["message"] for line in lines}

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.machine.conftest import COMMANDS
 from tests.machine.fleet import ETC, FOLDER, Fleet, two_machines
 from tests.machine.machine import Machine
 from tests.machine.project import FAR_HOUR
 from tests.machine.waiting import wait_for
-from tests.roots import lacking, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +37,6 @@ LASTS = 'scheduler.add_job(last, "cron", ["lasts"], id="lasts", year=2100, timeo
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    require(lacking("booting machines", COMMANDS))
     with two_machines("app1", "app2") as both:
         both.write(beat=BEAT, by_hand=BY_HAND, each=f"{EACH}\n{LASTS}")
         for host in both.machines:
@@ -71,7 +68,7 @@ def test_a_pause_for_the_fleet_applies_on_both_hosts_with_its_reason(fleet: Flee
     fleet.clocks("app1", "pause", "beat/tick", "--reason", "the till is broken", "--until", "1h")
     since = now(fleet)
     try:
-        wait_for("a skipped slot", lambda: rows(fleet, "beat", "tick", "status = 'skipped'"), seconds=30)
+        wait_for("a skipped slot", lambda: rows(fleet, "beat", "tick", "status = 'skipped'"))
         [effects] = fleet.query("SELECT count(*) FROM effect WHERE what = 'tick' AND at > %s", since)
         assert effects == (0,)
         assert "the till is broken" in rows(fleet, "beat", "tick", "status = 'skipped'")[0][2]
@@ -80,7 +77,7 @@ def test_a_pause_for_the_fleet_applies_on_both_hosts_with_its_reason(fleet: Flee
     finally:
         fleet.clocks("app2", "resume", "beat/tick")
     since = now(fleet)
-    wait_for("a run", lambda: fleet.query("SELECT 1 FROM effect WHERE what = 'tick' AND at > %s", since), seconds=30)
+    wait_for("a run", lambda: fleet.query("SELECT 1 FROM effect WHERE what = 'tick' AND at > %s", since))
 
 
 def test_a_pause_by_file_applies_on_its_host_only(fleet: Fleet) -> None:
@@ -89,7 +86,6 @@ def test_a_pause_by_file_applies_on_its_host_only(fleet: Fleet) -> None:
     try:
         wait_for(
             "three runs", lambda: len(fleet.query("SELECT 1 FROM effect WHERE what = 'tick' AND at > %s", since)) > 2,
-            seconds=60,
         )  # fmt: skip
         hosts = fleet.query(
             "SELECT DISTINCT host FROM task_run WHERE clock = 'beat' AND scheduled_at > %s AND status = 'ended'", since
@@ -181,7 +177,7 @@ def test_logs_follow_a_job_until_interrupted(fleet: Fleet, tmp_path: Path) -> No
         command = ["nsenter", "--target", str(app1.leader), "--all", "sh", "-c", follow]
         following = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         fleet.clocks("app1", "run", "by_hand/works", "--wait")
-        wait_for("the followed lines", lambda: '"status": "ended"' in printed.read_text(), seconds=60)
+        wait_for("the followed lines", lambda: '"status": "ended"' in printed.read_text())
         app1.run("sh", "-c", "kill -INT $(cat /run/following)")
         assert following.wait(30) == 130, printed.read_text()
     lines = [json.loads(line) for line in printed.read_text().splitlines()]
@@ -226,11 +222,11 @@ def test_a_slot_that_a_pause_blocked_runs_once_if_the_job_catches_up(fleet: Flee
     )
     for host in fleet.machines:
         fleet.clocks(host, "watch")
-    wait_for("the run", lambda: rows(fleet, "by_hand", "caught_up", "status = 'ended'"), seconds=30)
+    wait_for("the run", lambda: rows(fleet, "by_hand", "caught_up", "status = 'ended'"))
     for unit in ("clock-by_hand-caught_up.service", "clock-by_hand-left_out.service"):
         for machine in fleet.machines.values():
             idle = ("systemctl", "is-active", "--quiet", unit)
-            wait_for("its end", lambda m=machine, i=idle: m.run(*i, check=False).returncode != 0, seconds=30)  # type: ignore[misc]
+            wait_for("its end", lambda m=machine, i=idle: m.run(*i, check=False).returncode != 0)  # type: ignore[misc]
     effects = fleet.query("SELECT what, count(*) FROM effect WHERE what IN ('caught up', 'left out') GROUP BY what")
     assert effects == [("caught up", 1)]
     [(status, _, _, trigger)] = rows(fleet, "by_hand", "caught_up", "status = 'ended'")
@@ -243,7 +239,7 @@ def test_every_host_runs_its_watch_every_minute(fleet: Fleet) -> None:
         return set(shown.stdout.split("\n")) > {"Result=success"} and "ExecMainExitTimestamp=\n" not in shown.stdout
 
     for machine in fleet.machines.values():
-        wait_for("the watch", lambda m=machine: has_run(m), seconds=120)  # type: ignore[misc]
+        wait_for("the watch", lambda m=machine: has_run(m))  # type: ignore[misc]
     assert {host for (host,) in fleet.query("SELECT name FROM host WHERE release <> ''")} == {"app1", "app2"}
 
 
@@ -255,7 +251,7 @@ def test_a_second_machine_of_a_name_is_refused_and_with_a_new_name_it_goes_on(fl
     second = fleet.machines["app2"]
     paused = second.root / "etc/scheduled-tasks/paused/every-clock"
     fleet.clocks("app1", "run", "each/lasts")
-    wait_for("its row", lambda: rows(fleet, "each", "lasts", "status = 'started'"), seconds=20)
+    wait_for("its row", lambda: rows(fleet, "each", "lasts", "status = 'started'"))
     second.run("hostname", "app1")
     for command, code in (("watch", 78), ("reconcile", 78), ("apply", 78), ("check", 65)):
         refused = fleet.clocks("app2", command, check=False)
@@ -279,7 +275,7 @@ def test_a_second_machine_of_a_name_is_refused_and_with_a_new_name_it_goes_on(fl
 def test_a_host_records_what_a_dead_host_cannot(fleet: Fleet) -> None:
     fleet.clocks("app2", "run", "each/lasts")
     its = "host = 'app2' AND status"  # the run of the other host may still be there
-    wait_for("its row", lambda: rows(fleet, "each", "lasts", f"{its} = 'started'"), seconds=60)
+    wait_for("its row", lambda: rows(fleet, "each", "lasts", f"{its} = 'started'"))
     fleet.kill("app2")
     died = now(fleet)
     # So that the test need not wait until the host is considered dead and its run has expired.
@@ -291,11 +287,11 @@ def test_a_host_records_what_a_dead_host_cannot(fleet: Fleet) -> None:
         fleet.clocks("app1", "watch")
         return bool(row())
 
-    wait_for("a missed slot", lambda: watch_until(lambda: rows(fleet, "each", "each", missed % died)), seconds=180)
+    wait_for("a missed slot", lambda: watch_until(lambda: rows(fleet, "each", "each", missed % died)))
     assert rows(fleet, "each", "each", missed % died)[0][1] == "app2"
     assert "no heartbeat from app2 since" in rows(fleet, "each", "each", missed % died)[0][2]
     assert rows(fleet, "each", "each", "slot_host = 'app1' AND status NOT IN ('ended', 'started')") == []
-    wait_for("the lost run", lambda: watch_until(lambda: rows(fleet, "each", "lasts", f"{its} = 'lost'")), seconds=90)
+    wait_for("the lost run", lambda: watch_until(lambda: rows(fleet, "each", "lasts", f"{its} = 'lost'")))
     assert fleet.clocks("app1", "status", check=False).returncode == 3
 
 

@@ -86,7 +86,7 @@ def test_a_users_jobs_are_planned_applied_run_changed_rolled_back_and_removed(de
     assert developer.clocks("apply").stderr == f"left out: {sentence}\n"
     assert developer.timers() == {"clock-one-often.timer", "clock-one-nightly.timer"}
     assert developer.machine.run("systemctl", "list-units", "--plain", "--no-legend", "clock*").stdout == ""
-    wait_for("two runs", lambda: project.runs().count("end often") >= 2, seconds=10)
+    wait_for("two runs", lambda: project.runs().count("end often") >= 2)
     account = developer.machine.run("stat", "--format=%u", RUNS).stdout
     assert account == f"{UID}\n"
 
@@ -163,9 +163,9 @@ def test_a_users_running_job_keeps_its_limits(developer: Developer) -> None:
     project.write(one={"job": (f"hour={FAR_HOUR}, timeout=1", True)})
     developer.clocks("apply")
     project.release()
-    wait_for("the end", lambda: project.runs() == ["start job", "end job"], seconds=30)
+    wait_for("the end", lambda: project.runs() == ["start job", "end job"])
     ended = {"Result=success", "RuntimeMaxUSec=1s", "ActiveState=inactive"}
     shown = ("show", service, "--property=Result,RuntimeMaxUSec,ActiveState")
-    wait_for("the service's end", lambda: set(developer.systemctl(*shown).split()) == ended, seconds=5)
+    wait_for("the service's end", lambda: set(developer.systemctl(*shown).split()) == ended)
     assert project.machine.run("find", f"{RUNTIME}/systemd/user", "-name", "clock*").stdout == ""
     project.reset()

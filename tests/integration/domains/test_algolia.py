@@ -187,7 +187,7 @@ def test_concurrent_runs_send_each_offer_once(services: Any, rows: Rows, databas
         with create_app() as app:
             app.connection.execute("SELECT 1")
             app.connection.rollback()
-            barrier.wait(timeout=30)
+            barrier.wait(timeout=240)
             unwrap(algolia.index_offers)(app, batch_size=7)
 
     with ThreadPoolExecutor(3) as pool:

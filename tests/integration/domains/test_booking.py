@@ -138,7 +138,7 @@ def test_concurrent_runs_cancel_each_booking_once(rows: Rows, database_url: str)
         with create_app() as app:
             app.connection.execute("SELECT 1")
             app.connection.rollback()
-            barrier.wait(timeout=30)
+            barrier.wait(timeout=240)
             cancel_in_a_thread(app, batch_size=7)
 
     with ThreadPoolExecutor(4) as pool:
@@ -178,7 +178,7 @@ def test_a_customer_who_locks_stock_then_booking_causes_no_deadlock(
             assert not cancelling.done()
         customer.execute("UPDATE booking SET status = 'confirmed' WHERE id = 1")  # a deadlock would be found here
         customer.commit()
-        cancelling.result(timeout=30)
+        cancelling.result(timeout=240)
     assert rows(STATUSES) == [("confirmed",)]
     assert rows(QUANTITIES) == [(5,), (5,), (5,), (5,)]
 

@@ -41,9 +41,9 @@ def test_a_migration_is_applied_once_a_task_lets_go_of_the_table(
         task.execute("SELECT FROM feature")
         with psycopg.connect(database_url, autocommit=True) as owner:
             migrated = pool.submit(migrations.migrate, owner, [package])
-            wait_for("a waiting migration", lambda: connection.execute(waits).fetchone() == (1,), seconds=20)
+            wait_for("a waiting migration", lambda: connection.execute(waits).fetchone() == (1,))
             # Whatever wants the table next gets its turn between two tries, however long the task's transaction is.
-            wait_for("a pause", lambda: connection.execute(waits).fetchone() == (0,), seconds=20)
+            wait_for("a pause", lambda: connection.execute(waits).fetchone() == (0,))
             assert not migrated.done()
             task.execute("ROLLBACK")
             assert migrated.result(60) == [f"{package}/0001_a_column.sql"]

@@ -107,6 +107,6 @@ def test_a_domain_that_exits_when_it_is_imported_is_a_wrong_configuration(shop: 
 
 def test_help_goes_to_standard_output(shop: Project) -> None:
     process = shop.start("--help").process
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=240)
     assert process.returncode == 0
     assert output.startswith(b"Usage: run-task DOMAIN.TASK")

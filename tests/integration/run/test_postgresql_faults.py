@@ -89,7 +89,7 @@ def test_a_claim_that_a_hung_postgresql_reads_after_the_run_gave_up_does_not_com
     with server.suspended(), pytest.raises(ServiceUnavailableError):
         record.open_run(run, record.ClaimTerms(), "")
     alive = f"SELECT FROM pg_stat_activity WHERE pid = {process}"
-    wait_for("the end of the server's process", lambda: server.query(alive) == [], seconds=20)
+    wait_for("the end of the server's process", lambda: server.query(alive) == [])
     assert server.query(ROWS) == []
 
 
@@ -98,7 +98,7 @@ def test_a_run_waits_for_a_connection_if_none_is_left(server: Server, run: Run) 
         before = server.refused_connections
         running = run("slots.work")
         assert running.line()["status"] == "started"
-        wait_for("a rejected connection", lambda: server.refused_connections > before, seconds=20)
+        wait_for("a rejected connection", lambda: server.refused_connections > before)
     finished = running.finish()
     assert (finished.exit_code, finished.statuses) == (0, ["started", "ended"])
     assert server.query(ROWS) == [("ended", 1, 0)]

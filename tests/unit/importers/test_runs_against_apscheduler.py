@@ -44,7 +44,7 @@ def python(folder: Path, timezone: str, *arguments: str, **variables: str) -> An
     variables |= {"PYTHONPATH": f"{ROOT}:{folder}", "PYTHONDONTWRITEBYTECODE": "1", "TZ": timezone}
     done = subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=plain | variables, capture_output=True, text=True, check=False,
-        timeout=60,
+        timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
