@@ -1,4 +1,4 @@
-"""Options of the test run, what it leaves out on this machine, and the order of the long tests."""
+"""Options of the test run, what it leaves out on this machine and leaves behind, and the order of the long tests."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import hypothesis
 import pytest
 
+from tests import leftovers
 from tests.roots import BOOTING, FOR_SOME, lacking
 
 # A busy machine is slow: no example has a time limit.
@@ -23,6 +24,12 @@ LONG = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write tests/golden/*/expected; then read the diff")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        remover = leftovers.begin()
+        config.add_cleanup(lambda: leftovers.end(remover))
 
 
 def pytest_report_header() -> str:
