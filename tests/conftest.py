@@ -18,7 +18,7 @@ LEFT_OUT = "" if os.environ.get("CI") == "true" else lacking("booting machines",
 collect_ignore = ["machine"] if LEFT_OUT else []
 # The groups that take minutes, longest first: one that began last would keep one process busy after all others.
 LONG = (
-    "fleet", "hostile", "newcomer", "vm", "handbook", "ledger", "herd", "two_hosts", "sandboxes", "promises", "deploy",
+    "fleet", "hostile", "newcomer", "handbook", "ledger", "herd", "two_hosts", "sandboxes", "promises", "deploy",
 )  # fmt: skip
 
 

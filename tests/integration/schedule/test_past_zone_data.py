@@ -26,7 +26,7 @@ from tests.roots import CACHE
 
 from .oracle import EXAMPLES, NOW, triggers
 
-RELEASES = ("2021.5", "2022.7", "2023.3", "2024.1", "2025.1")
+RELEASES = ("2020.5", "2021.5", "2022.7", "2023.3", "2024.1")
 JOBS = 24  # in a set at most, each in another zone
 # Reads [zone, fields] of jobs, and prints the jobs manifest of a set with them, and each job's lines.
 RENDER = f"""
