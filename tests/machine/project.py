@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,10 +60,12 @@ class SmallProject:
     Attributes:
         inside: the Python process in the machine that runs `clocks` with everything loaded; without it, each call is a
             process of its own, like an operator's.
+        apply_seconds: how long each apply has taken.
     """
 
     machine: Machine
     inside: Inside | None = None
+    apply_seconds: list[float] = field(default_factory=list)
 
     def write(self, options: str = "", /, **clocks: dict[str, tuple[str, bool]]) -> None:
         """Write the clock files: for each clock its jobs, each with its fields and whether it catches up.
@@ -90,8 +92,14 @@ class SmallProject:
 
     def apply(self) -> dict[str, Any]:
         """Run `clocks apply`, and return what it did."""
+        began = time.monotonic()
         done: dict[str, Any] = json.loads(self.clocks("apply", "--json").stdout)
+        self.apply_seconds.append(time.monotonic() - began)
         return done
+
+    def soon(self) -> float:
+        """In how many seconds something can be due that two applies are to precede, however busy the machine is."""
+        return 6 + 5 * max(self.apply_seconds[-3:], default=1)
 
     def runs(self) -> list[str]:
         """The lines that the jobs wrote."""

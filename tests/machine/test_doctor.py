@@ -152,7 +152,7 @@ def test_a_failed_job_and_a_failed_timer_are_found(project: SmallProject) -> Non
     repair(project, service)
 
     # A timer fails if its service can't be started at all.
-    project.write(one={"kept": (at(20), True)})
+    project.write(one={"kept": (at(project.soon()), True)})
     project.apply()
     shell(project, f"ln -sf /dev/null {UNITS}/clock-one-kept.service; systemctl daemon-reload")
     timer = "clock-one-kept.timer"

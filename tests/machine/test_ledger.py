@@ -144,7 +144,7 @@ def fleet() -> Iterator[Fleet]:
             local = machine.root / f"etc/systemd/system/clock-deaths-{job}.service.d/90-local.conf"
             local.parent.mkdir(parents=True)
             local.write_text(f"[Service]\n{changed}\n")
-        due = at(40)
+        due = at(60)
         lines = [
             f"scheduler.add_job(deaths.{call}, id={job!r}, {due}{OPTIONS.get(job, '')})"
             for job, (call, *_) in DEATHS.items()
@@ -274,8 +274,8 @@ def test_the_watch_finishes_an_apply_that_was_killed_while_timers_were_stopped(f
     write(f"hour={FAR_HOUR}")
     fleet.ask("app1", "apply")
     machine.run("systemctl", "stop", "clock-watch.timer")  # its run would disturb the test
-    due = time.time() + 15
-    write(at(15))
+    due = time.time() + 30
+    write(at(30))
     environment = [f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml", f"PYTHONPATH={REPOSITORY}:{FOLDER}"]
     assert machine.run("env", *environment, sys.executable, "-Bc", DYING, check=False).returncode == 137
     timers = [f"clock-late-{kind}.timer" for kind in kinds]

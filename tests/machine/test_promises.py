@@ -55,10 +55,11 @@ def test_a_first_apply_starts_no_job_and_a_second_one_changes_nothing(project: S
 
 
 def test_a_new_time_between_the_last_run_and_now_starts_no_job(project: SmallProject) -> None:
-    due = time.time() + 8
-    project.write(one=both(at(8)))
+    lead = project.soon()
+    due = time.time() + lead
+    project.write(one=both(at(lead)))
     project.apply()
-    wait_for("both runs", lambda: len(project.runs()) == 4, seconds=due - time.time() + 5)
+    wait_for("both runs", lambda: len(project.runs()) == 4)
     sleep_until(due + 5)
     for _ in range(2):  # the second time, the last run is not one of the old schedule
         project.write(one=both(at(-2)))
@@ -74,7 +75,7 @@ def test_a_new_time_between_the_last_run_and_now_starts_no_job(project: SmallPro
 def test_a_job_runs_at_its_new_time(project: SmallProject) -> None:
     project.write(one=both(at(3600)))
     project.apply()
-    project.write(one=both(at(10)))
+    project.write(one=both(at(project.soon())))
     project.apply()
     assert project.runs() == []
     wait_for("both runs", lambda: len(project.runs()) == 4)
@@ -98,8 +99,8 @@ def test_a_running_job_continues_when_its_unit_changes_and_when_it_is_removed(pr
 @pytest.mark.parametrize("edit", ["the same time", "another time"])
 def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: SmallProject, edit: str) -> None:
     """The apply is slowed down, so that the due time passes while the timer is stopped."""
-    due = time.time() + 12
-    slot = at(12)
+    lead = project.soon()
+    due, slot = time.time() + lead, at(lead)
     # The timer changes in either case: before the apply it has one hour more, or a different one.
     with_an_hour_more = re.sub(r"hour=(\d+)", lambda hour: f"hour='{hour[1]},{(int(hour[1]) + 2) % 24}'", slot)
     project.write(one=both(with_an_hour_more if edit == "the same time" else at(-3600)))
@@ -127,8 +128,9 @@ def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: Sm
 def test_a_run_that_fell_due_after_an_apply_was_killed_is_started_once_by_the_next(project: SmallProject) -> None:
     project.write(one=both(at(-3600)))
     project.apply()
-    due = time.time() + 8
-    project.write(one=both(at(8)))
+    lead = project.soon()
+    due = time.time() + lead
+    project.write(one=both(at(lead)))
     dying = (
         "import os\n"
         "from scheduled_tasks.project import enabled_clocks, configured_host\n"
@@ -154,12 +156,12 @@ def test_a_run_that_fell_due_after_an_apply_was_killed_is_started_once_by_the_ne
 def test_runs_delayed_by_jitter_start_once_even_if_their_timers_change(project: SmallProject) -> None:
     """Of timers due at the same time, some have started their job when the apply comes, and others still wait."""
     jobs = [f"{kind}{number}" for kind in KINDS for number in range(4)]
-    due = time.time() + 10
+    lead = project.soon()
+    due, slot = time.time() + lead, at(lead)
 
     def all_at(fields: str) -> dict[str, tuple[str, bool]]:
         return {job: (f"{fields}, jitter=10", job.startswith("kept")) for job in jobs}
 
-    slot = at(10)
     project.write(one=all_at(slot))
     project.apply()
     sleep_until(due + 2)
