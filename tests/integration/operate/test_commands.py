@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -181,9 +183,11 @@ def test_status_watch_shows_changes_as_they_happen(connection: Database, hour: d
 
     def read_until(words: bytes) -> None:
         nonlocal shown
-        while words not in shown:
-            ready, _, _ = select.select([ours], [], [], 30)
+        deadline = time.monotonic() + 240
+        while words not in re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", shown):
+            ready, _, _ = select.select([ours], [], [], max(deadline - time.monotonic(), 0))
             assert ready, shown
+            assert time.monotonic() < deadline, shown
             shown += os.read(ours, 65536)
 
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as watching:
