@@ -16,8 +16,8 @@ import pytest
 
 from scheduled_tasks.operate import deployments, history, status
 from scheduled_tasks.operate.account import account
-from tests.integration.cli.on_terminal import plain
 from tests.integration.operate.shop import HOURLY, SHOP, Database, ask, clocks, hours_before, ran
+from tests.machine.screens import CONTROLS
 from tests.pseudo_terminal import on_a_terminal
 
 CLOCKS = (sys.executable, "-m", "scheduled_tasks.cli")
@@ -184,7 +184,7 @@ def test_status_watch_shows_changes_as_they_happen(connection: Database, hour: d
     def read_until(words: str) -> None:
         nonlocal shown
         deadline = time.monotonic() + 240
-        while words not in plain(shown.decode(errors="replace")):
+        while words not in CONTROLS.sub("", shown.decode(errors="replace")):
             ready, _, _ = select.select([ours], [], [], max(deadline - time.monotonic(), 0))
             assert ready, shown
             assert time.monotonic() < deadline, shown
