@@ -212,7 +212,7 @@ AROUND = (
         "a second machine with the name of a host",
         "nothing about the second machine: it is refused before it reports, applies or accounts for anything",
         Shown.CALLER,
-        f"{SUITE}::test_a_second_machine_of_the_name_is_refused_by",
+        f"{SUITE}::test_every_command_refuses_a_second_machine_of_the_name",
     ),
     Fault(
         "the watch is stopped or masked",
