@@ -19,6 +19,7 @@ from scheduled_tasks.deploy.machine_state import SUMS, stopped_timers_path
 from scheduled_tasks.deploy.plan import MachineState, Plan
 from scheduled_tasks.deploy.running_jobs import RunningJobGuard
 from scheduled_tasks.deploy.set_folders import NEVER, applied_at, superfluous
+from scheduled_tasks.render import names
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 
@@ -139,6 +140,8 @@ class Switch:
             try:
                 self._flip_back(before)
                 guard.undo()
+                if names.SECRETS in self.state.units:
+                    self.effects.systemctl("start", [names.SECRETS])
             finally:  # even if the disk is so full that the old set cannot be restored
                 stopped_timers.restart(restart, self.state.units, self.places, self.effects)
             if report:
@@ -157,6 +160,8 @@ class Switch:
             self.effects.remove(self.places.systemd / link)
         if self.todo.reload:
             guard.reload()
+        if self.todo.flips and names.SECRETS in self.units:
+            self.effects.systemctl("start", [names.SECRETS])
 
     def _flip(self) -> None:
         if not self.todo.flips:

@@ -19,6 +19,7 @@ from scheduled_tasks.render.escape import UnitText, command_line
 from scheduled_tasks.render.failure_note import ALERT_SCRIPT, FAILURE_SCRIPT
 from scheduled_tasks.render.host import credentials_of
 from scheduled_tasks.render.jobs_manifest import jobs_json
+from scheduled_tasks.render.secrets import SECRETS_SCRIPT
 from scheduled_tasks.render.shell_wrapper import ConcurrencyLocks, wrap_command
 from scheduled_tasks.render.unit_set import CONFIGURATION, UnitSet
 from scheduled_tasks.render.user_manager import dropped_directives, for_user
@@ -59,6 +60,8 @@ class Template(StrEnum):
     FAILED_DROP_IN = "failed-service.conf.j2"
     ALERT = "clock-alert.service.j2"
     ALERT_DROP_IN = "alert-service.conf.j2"
+    SECRETS = "clock-credentials.service.j2"
+    SECRETS_DROP_IN = "credentials-service.conf.j2"
 
 
 def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
@@ -74,6 +77,8 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
         units |= _clock_units(clock, host)
     if host.has_watch:
         units |= _watch_units(host)
+    if _has_secrets(host):
+        units |= _secrets_units(host)
     if host.is_user:
         units = for_user(units)
     _require_short_lines(units)
@@ -103,9 +108,6 @@ def unsupported_options(clocks: Iterable[ClockSpec], host: Host) -> list[str]:
 
 
 def _shared_units(host: Host) -> dict[str, str]:
-    def mount_path(path: str) -> UnitText:
-        return escape.quote_word(escape.refuse_characters(path, UNMOUNTABLE, "BindReadOnlyPaths"))
-
     namespace = host.log_namespace
     return {
         names.PARENT_SLICE: _text(Template.PARENT_SLICE),
@@ -114,12 +116,10 @@ def _shared_units(host: Host) -> dict[str, str]:
             host=host,
             places=host.places,
             configuration=escape.quote_word(f"{CONFIGURATION}={host.configuration}"),
-            release=host.release and mount_path(host.release),
-            release_mount=host.release and mount_path(host.release_mount),
+            release=_release_mount(host),
             user=host.user and escape.require_name(host.user, "a user", USER),
             log_namespace=namespace and escape.require_name(namespace, "a journal namespace", NAMESPACE),
-            credentials=_credentials(host, host.credentials, ""),
-            encrypted_credentials=_credentials(host, host.encrypted_credentials, ".cred"),
+            credential_lines=_credential_lines(host, host.credentials, host.encrypted_credentials),
             network=" ".join(["localhost", *host.allow_network]),
         ),
     }
@@ -127,11 +127,8 @@ def _shared_units(host: Host) -> dict[str, str]:
 
 def _watch_units(host: Host) -> dict[str, str]:
     reconcile = command_line("/bin/sh", "-ec", FAILURE_SCRIPT, "sh", host.clocks_command, "reconcile")
-    drop_in = {
-        "places": host.places,
-        "credentials": _credentials(host, host.operators_credentials, ""),
-        "encrypted_credentials": _credentials(host, host.encrypted_operators_credentials, ".cred"),
-    }
+    operators = _credential_lines(host, host.operators_credentials, host.encrypted_operators_credentials)
+    drop_in = {"places": host.places, "credential_lines": operators}
     return {
         names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
         names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in),
@@ -151,7 +148,9 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
         names.slice_name(clock.name): _text(
             Template.SLICE, clock=clock, lines=directives.lines(clock.options, inherited, "Slice", host)
         ),
-        names.target_name(clock.name): _text(Template.TARGET, clock=clock, timers=timers, host=host),
+        names.target_name(clock.name): _text(
+            Template.TARGET, clock=clock, timers=timers, host=host, secrets=_has_secrets(host) and names.SECRETS
+        ),
         names.clock_drop_in(clock.name): _text(
             Template.CLOCK_SERVICES,
             clock=clock,
@@ -161,8 +160,9 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
             home=UnitText(names.JOB_HOME),
             cache=UnitText(names.JOB_CACHE),
             slice=names.slice_name(clock.name),
-            credentials=_credentials(host, host.credentials, "", clock.name),
-            encrypted_credentials=_credentials(host, host.encrypted_credentials, ".cred", clock.name),
+            release=_release_mount(host),
+            secrets=_has_secrets(host) and names.SECRETS,
+            credential_lines=_own_credential_lines(host, clock.name),
             unit_lines=directives.lines(inherited, inherited, "Unit", host),
             lines=directives.lines(inherited, inherited, "Service", host),
             create_locks=locks.limit and command_line(*locks.create_command),
@@ -227,13 +227,71 @@ def _command(job: Job, effective: Options, host: Host) -> list[str]:
     return arguments
 
 
-def _credentials(host: Host, files: Iterable[str], suffix: str, clock: str = "") -> list[UnitText]:
-    lines = []
-    checked = [escape.require_name(file, "a credential", CREDENTIAL) for file in files]
-    for name, file in credentials_of(clock, checked).items():
-        path = escape.refuse_characters(f"{host.credentials_path}/{file}{suffix}", UNLOADABLE, "LoadCredential")
-        lines.append(UnitText(f"{name}:{escape.directive_value(path)}"))
-    return lines
+def _release_mount(host: Host) -> UnitText | None:
+    if not host.release:
+        return None
+    source, mount = (
+        escape.quote_word(escape.refuse_characters(path, UNMOUNTABLE, "BindReadOnlyPaths"))
+        for path in (host.release, host.release_mount)
+    )
+    return UnitText(f"{source}:{mount}")
+
+
+def _has_secrets(host: Host) -> bool:
+    return host.is_managed and bool(host.all_credentials)
+
+
+def _secrets_units(host: Host) -> dict[str, str]:
+    """The service that copies credentials for the services, and decrypts the encrypted ones."""
+    plain = (*host.credentials, *host.operators_credentials)
+    encrypted = (*host.encrypted_credentials, *host.encrypted_operators_credentials)
+    files = [f"{name}={host.credentials_path}/{name}" for name in plain]
+    return {
+        names.SECRETS: _text(
+            Template.SECRETS,
+            command=command_line("/bin/sh", "-ec", SECRETS_SCRIPT, "sh", str(host.places.secrets), *files),
+        ),
+        names.SECRETS_DROP_IN: _text(
+            Template.SECRETS_DROP_IN,
+            places=host.places,
+            plain=[_loaded(host, name, name) for name in plain],
+            encrypted=[_loaded(host, name, f"{name}.cred") for name in encrypted],
+        ),
+    }
+
+
+def _credential_lines(host: Host, plain: Iterable[str], encrypted: Iterable[str], clock: str = "") -> list[UnitText]:
+    """The lines with which services get credentials."""
+    plain, encrypted = (
+        credentials_of(clock, [escape.require_name(file, "a credential", CREDENTIAL) for file in files])
+        for files in (plain, encrypted)
+    )
+    if host.is_managed:
+        return [_bound(host, name, file) for name, file in (plain | encrypted).items()]
+    lines = [UnitText(f"LoadCredential={_loaded(host, name, file)}") for name, file in plain.items()]
+    return lines + [
+        UnitText(f"LoadCredentialEncrypted={_loaded(host, name, f'{file}.cred')}") for name, file in encrypted.items()
+    ]
+
+
+def _own_credential_lines(host: Host, clock: str) -> list[UnitText]:
+    """The lines with which a clock's services get their own credentials, if the clock has any."""
+    own = _credential_lines(host, host.credentials, host.encrypted_credentials, clock)
+    if not own or not host.is_managed:
+        return own
+    # Of two mounts on one path, systemd takes the first.
+    common = _credential_lines(host, host.credentials, host.encrypted_credentials)
+    by_target = {line.rpartition(":")[2]: line for line in (*common, *own)}
+    return list(by_target.values())
+
+
+def _bound(host: Host, name: str, file: str) -> UnitText:
+    return UnitText(f"BindReadOnlyPaths={host.places.secrets}/{file}:{host.places.credentials}/{name}")
+
+
+def _loaded(host: Host, name: str, file: str) -> UnitText:
+    path = escape.refuse_characters(f"{host.credentials_path}/{file}", UNLOADABLE, "LoadCredential")
+    return UnitText(f"{name}:{escape.directive_value(path)}")
 
 
 def _text(template: Template, **values: object) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.names import SECRETS
 from scheduled_tasks.render.units import render
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Jobs:
         self.write_into(machine.root, folder, host)
         machine.run("install", "--directory", "--mode=777", OUT)
         machine.run("systemctl", "daemon-reload")
+        if host.is_managed and host.all_credentials:
+            machine.run("systemctl", "start", SECRETS)  # as an apply does
 
     def write_into(self, root: Path, folder: Path, host: Host) -> None:
         """Render the clock and write its units and scripts below a root directory."""
