@@ -128,7 +128,7 @@ def _shared_units(host: Host) -> dict[str, str]:
 def _watch_units(host: Host) -> dict[str, str]:
     reconcile = command_line("/bin/sh", "-ec", FAILURE_SCRIPT, "sh", host.clocks_command, "reconcile")
     operators = _credential_lines(host, host.operators_credentials, host.encrypted_operators_credentials)
-    drop_in = {"places": host.places, "credential_lines": operators}
+    drop_in = {"places": host.places, "credential_lines": operators, "has_secrets": _has_secrets(host)}
     return {
         names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
         names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in),
