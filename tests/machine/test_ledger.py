@@ -304,5 +304,8 @@ def test_a_removal_leaves_nothing_on_disk_once_nothing_is_pending(fleet: Fleet) 
     assert finding["mend"] == "rm /var/lib/scheduled-tasks/failed/clock-deaths-slow.service.1.refused"
     wait_for("no pending failure notes", lambda: not list(state.glob("failed/*.note")))
     assert (state / "reconcile.lock").exists()
+    runs = ("systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating", "clock-deaths-*.service")
+    wait_for("the end of all runs", lambda: not fleet.machines["app1"].run(*runs).stdout)  # that of `counted` is slow
     fleet.clocks("app1", "remove", "--all")
-    assert not state.exists()
+    left = "find /var/lib/scheduled-tasks; systemctl list-units --all 'clock-*'"
+    assert not state.exists(), fleet.machines["app1"].run("sh", "-c", left).stdout

@@ -290,7 +290,8 @@ def test_a_host_records_what_a_dead_host_cannot(fleet: Fleet) -> None:
     wait_for("a missed slot", lambda: watch_until(lambda: rows(fleet, "each", "each", missed % died)))
     assert rows(fleet, "each", "each", missed % died)[0][1] == "app2"
     assert "no heartbeat from app2 since" in rows(fleet, "each", "each", missed % died)[0][2]
-    assert rows(fleet, "each", "each", "slot_host = 'app1' AND status NOT IN ('ended', 'started')") == []
+    # On a busy machine a run can last until the next slot, which is skipped then.
+    assert rows(fleet, "each", "each", "slot_host = 'app1' AND status NOT IN ('ended', 'started', 'skipped')") == []
     wait_for("the lost run", lambda: watch_until(lambda: rows(fleet, "each", "lasts", f"{its} = 'lost'")))
     assert fleet.clocks("app1", "status", check=False).returncode == 3
 
