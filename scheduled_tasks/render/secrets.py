@@ -1,7 +1,7 @@
 """The script that copies credentials to where only root can reach them, for services to mount into their own view.
 
 LoadCredential= would mount a file system for each run where the whole host sees it, and systemd looks at all mounts
-whenever one changes: 200 starts at once took eleven times as long as without (decision 0022). A mount that only the
+whenever one changes: 200 starts at once took eleven times as long as without (decision 0023). A mount that only the
 service sees costs next to nothing; but it leaves a file's mode as it is, so the copy is readable for everybody, in a
 folder that nobody but root can enter. systemd itself decrypts the encrypted ones, for the script.
 """
