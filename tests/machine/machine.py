@@ -96,7 +96,7 @@ def rebooted(machine: Machine) -> Machine:
     """The same machine after a power cut: its disk is unchanged, its memory is lost."""
     folder = machine.root.parent
     kill(folder)
-    for group in _cgroups(folder):
+    for group in cgroups(folder):
         remove_group(group)
     nspawn = _nspawn(machine.name, folder)
     _restarted.append((folder, nspawn))
@@ -187,7 +187,7 @@ def _wait_for_boot(name: str, folder: Path, nspawn: subprocess.Popen[bytes]) -> 
 
 
 def _nspawn(name: str, folder: Path) -> subprocess.Popen[bytes]:
-    groups = _cgroups(folder)
+    groups = cgroups(folder)
     for group in groups:
         group.mkdir()
     # In control groups of its own from the start: otherwise two machines would share theirs, and neither would boot.
@@ -235,7 +235,7 @@ def environment() -> list[str]:
     return [f"{name}={value}" for name, value in (kept | plain).items()]
 
 
-def _cgroups(folder: Path) -> list[Path]:
+def cgroups(folder: Path) -> list[Path]:
     """The machine's control groups, below this process's in each hierarchy that systemd inside writes to."""
     groups = []
     for line in Path("/proc/self/cgroup").read_text().splitlines():
