@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.machine.removal import remove_abandoned
 
-PREFIX = "scheduled-tasks-tests-"
+PREFIX = "clocks-tests-"  # short, as the path of a socket has to be
 ENDS_WITHIN = 30.0  # seconds; PostgreSQL and pytest's processes take a few
 
 
