@@ -26,10 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write tests/golden/*/expected; then read the diff")
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        remover = leftovers.begin()
-        config.add_cleanup(lambda: leftovers.end(remover))
+        leftovers.begin()
 
 
 def pytest_report_header() -> str:

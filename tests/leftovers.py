@@ -25,22 +25,21 @@ PREFIX = "clocks-tests-"  # short, as the path of a socket has to be
 ENDS_WITHIN = 30.0  # seconds; PostgreSQL and pytest's processes take a few
 
 
-def begin() -> subprocess.Popen[bytes]:
+_removers: list[subprocess.Popen[bytes]] = []  # keeps the pipe open until this process ends
+
+
+def begin() -> None:
     """Let everything that this process and its children keep in $TMPDIR be in a new folder, and start its remover."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     folder.chmod(0o1777)  # some tests become other users
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)  # until both this process and the remover have ended
-    return subprocess.Popen(
+    remover = subprocess.Popen(
         [sys.executable, "-m", __name__, str(folder)],
         cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, pass_fds=[lock], start_new_session=True,
     )  # fmt: skip
-
-
-def end(remover: subprocess.Popen[bytes]) -> None:
-    """Let the remover do its work, and wait for its end."""
-    remover.communicate()
+    _removers.append(remover)
 
 
 def processes(folder: Path) -> set[int]:
