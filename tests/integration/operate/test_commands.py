@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from scheduled_tasks.operate import deployments, history, status
 from scheduled_tasks.operate.account import account
 from tests.integration.operate.shop import HOURLY, SHOP, Database, ask, clocks, hours_before, ran
+from tests.machine.screens import CONTROLS
 from tests.pseudo_terminal import on_a_terminal
 
 CLOCKS = (sys.executable, "-m", "scheduled_tasks.cli")
@@ -179,17 +181,19 @@ def test_status_watch_shows_changes_as_they_happen(connection: Database, hour: d
     command = [*CLOCKS, "status", "--watch"]
     shown = b""
 
-    def read_until(words: bytes) -> None:
+    def read_until(words: str) -> None:
         nonlocal shown
-        while words not in shown:
-            ready, _, _ = select.select([ours], [], [], 30)
+        deadline = time.monotonic() + 240
+        while words not in CONTROLS.sub("", shown.decode(errors="replace")):
+            ready, _, _ = select.select([ours], [], [], max(deadline - time.monotonic(), 0))
             assert ready, shown
+            assert time.monotonic() < deadline, shown
             shown += os.read(ours, 65536)
 
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as watching:
-        read_until(b"3 jobs: 0 bad")
+        read_until("3 jobs: 0 bad")
         ran(connection, "count", hour, "failed")
-        read_until(b"3 jobs: 1 bad")
+        read_until("3 jobs: 1 bad")
         watching.send_signal(signal.SIGINT)
     os.close(theirs)
     os.close(ours)

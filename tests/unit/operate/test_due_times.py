@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from scheduled_tasks.operate.watch.due_times import DueTimesProblem, due_times_problems
+from tests import zone_data
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-# Renders jobs of one zone with the zone data of PYTHONTZPATH: the manifest, and the lines of each timer.
-RENDER = """
-import json, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from scheduled_tasks.clock_file import read_clocks
-from scheduled_tasks.clock_job import ReadingContext
-from scheduled_tasks.render.jobs_manifest import jobs_json
-now = datetime(2026, 11, 23, 12, tzinfo=UTC)
-clocks = read_clocks([("shop", Path(sys.argv[1]))], ReadingContext(domains="shop.tasks", timezone="", now=now))
-lines = {f"clock-shop-{job.id}.timer": job.timing.on_calendar for clock in clocks for job in clock.jobs}
-print(json.dumps([jobs_json(clocks), lines]))
-"""
 CLOCK = """from scheduled_tasks import Clock
 from shop.tasks.booking import count
 scheduler = Clock(timezone="Europe/Paris")
@@ -63,17 +48,8 @@ def problems(
 ) -> list[DueTimesProblem]:
     clock = tmp_path / "shop.py"
     clock.write_text(CLOCK.format(jobs=jobs or JOBS))
-    golden = Path(__file__).parents[2] / "golden"
-    environment = {
-        **os.environ,
-        "PYTHONTZPATH": str(rendered_with),
-        "PYTHONPATH": f"{golden}:{Path(__file__).parents[3]}",
-    }
-    printed = subprocess.run(
-        [sys.executable, "-c", RENDER, str(clock)], env=environment, capture_output=True, text=True, check=True
-    ).stdout
-    manifest, lines = json.loads(printed)
-    return list(due_times_problems(manifest, lambda timer: tuple(lines[timer]), now, systemd_reads))
+    manifest, lines = zone_data.rendered_with(rendered_with, clock)
+    return list(due_times_problems(manifest, lines.__getitem__, now, systemd_reads))
 
 
 def test_a_set_of_today_has_no_problem(tmp_path: Path) -> None:
