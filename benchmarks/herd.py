@@ -7,14 +7,14 @@ until all have ended. Both sides run in turn, in one run of this program.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.machine.fleet import ETC, FOLDER, two_machines
-from tests.machine.machine import cgroups
+from tests.machine.fleet import ETC, two_machines
+from tests.machine.machine import cpu_seconds
 from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 COUNTS = (1, 20, 100, 200)
 PATIENCE = 1800.0  # seconds
+# {command} is the one of our first unit.
 BARE = """
-for n in $(seq {count}); do
-    systemd-run --quiet --no-block --unit=bare-{count}-$n --setenv=SCHEDULED_TASKS_CONFIG={etc}/config.toml \
-        --setenv=CREDENTIALS_DIRECTORY={etc}/credentials {folder}/bin/run-task jobs.work --clock=bare --job=bare-$n \
-        '--args=["bare"]' &
+for n in $(seq 0 {last}); do
+    systemd-run --quiet --no-block --unit=bare-{last}-$n --setenv=SCHEDULED_TASKS_CONFIG={etc}/config.toml \
+        --setenv=CREDENTIALS_DIRECTORY={etc}/credentials {command} &
 done
 wait
 """
@@ -42,25 +42,11 @@ class Cost:
     wall: float
 
 
-def cpu_seconds(fleet: Fleet) -> float:
-    """The processor time that the machine has used so far."""
-    [folder] = [group for group in cgroups(fleet.machines["app1"].root.parent) if is_account(group)]
-    usage = folder / "cpuacct.usage"
-    if usage.exists():
-        return int(usage.read_text()) / 1e9
-    return int((folder / "cpu.stat").read_text().split()[1]) / 1e6
-
-
-def is_account(group: Path) -> bool:
-    """Whether a control group says how much processor time was used."""
-    return (group / "cpuacct.usage").exists() or (group / "cgroup.controllers").exists()
-
-
 def measured(fleet: Fleet, count: int, clock: str, start: Callable[[], object]) -> Cost:
     """Start something, and wait until that many more runs of a clock have ended."""
     ended = "SELECT count(*) FROM task_run WHERE clock = %s AND status = 'ended'"
     [(before,)] = fleet.query(ended, clock)
-    cpu, began = cpu_seconds(fleet), time.perf_counter()
+    cpu, began = cpu_seconds(fleet.machines["app1"]), time.perf_counter()
     start()
     wait_for(f"{count} runs", lambda: fleet.query(ended, clock)[0][0] >= before + count, seconds=PATIENCE)
     wall = time.perf_counter() - began
@@ -68,7 +54,7 @@ def measured(fleet: Fleet, count: int, clock: str, start: Callable[[], object]) 
         "sh", "-c", "while systemctl list-units --no-legend --state=active,activating,deactivating "
         "'clock-herd-*.service' 'bare-*' | grep -q .; do sleep 0.1; done", seconds=PATIENCE,
     )  # fmt: skip
-    return Cost((cpu_seconds(fleet) - cpu) / count, wall)
+    return Cost((cpu_seconds(fleet.machines["app1"]) - cpu) / count, wall)
 
 
 def main() -> None:
@@ -82,11 +68,14 @@ def main() -> None:
         )
         fleet.clocks("app1", "apply")
         machine.run("systemctl", "stop", "clock-watch.timer")
+        unit = machine.run("systemctl", "cat", "clock-herd-j0.service").stdout
+        [command] = re.findall("^ExecStart=(.*)$", unit, re.MULTILINE)
+        command = command.replace("--clock=herd --job=j0", "--clock=bare --job=j$n")
         alone = Cost(0, 0)
         for count in counts:
             units = [f"clock-herd-j{n}.service" for n in range(count)]
             ours = measured(fleet, count, "herd", lambda: machine.run("systemctl", "start", "--no-block", *units))  # noqa: B023
-            script = BARE.format(count=count, etc=ETC, folder=FOLDER)
+            script = BARE.format(last=count - 1, etc=ETC, command=command)
             bare = measured(fleet, count, "bare", lambda: machine.run("sh", "-c", script))  # noqa: B023
             alone = alone if alone.cpu else ours
             print(

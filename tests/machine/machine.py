@@ -247,5 +247,14 @@ def cgroups(folder: Path) -> list[Path]:
     return groups
 
 
+def cpu_seconds(machine: Machine) -> float:
+    """The processor time that the machine has used since it booted."""
+    groups = cgroups(machine.root.parent)
+    for group in groups:
+        if (usage := group / "cpuacct.usage").exists():  # control groups v1
+            return int(usage.read_text()) / 1e9
+    return int((groups[0] / "cpu.stat").read_text().split()[1]) / 1e6
+
+
 def _mount(*arguments: str) -> None:
     subprocess.run(["mount", *arguments], check=True)
