@@ -17,7 +17,7 @@ from tests.machine.machine import Machine, booted, cpu_seconds
 from tests.machine.waiting import wait_for
 
 DROP_IN = Path(__file__).parents[1] / "tests/golden/ledger/expected/clock-.service.d/10-every-job.conf"
-ROUNDS = 5
+ROUNDS = 4
 NOT_OF_SANDBOX = {"Type", "TimeoutStartSec", "Environment", "EnvironmentFile", "User", "UMask"}
 NOT_OF_SANDBOX |= {"LogRateLimitIntervalSec", "LogRateLimitBurst", "BindReadOnlyPaths"}
 UNIT = "[Service]\nType=exec\nSlice=clock.slice\nExecStart=/bin/true\n"

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from scheduled_tasks.deploy import deployment_reports, stopped_timers
+from scheduled_tasks.deploy import credentials, deployment_reports, stopped_timers
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import SUMS, stopped_timers_path
 from scheduled_tasks.deploy.plan import MachineState, Plan
 from scheduled_tasks.deploy.running_jobs import RunningJobGuard
 from scheduled_tasks.deploy.set_folders import NEVER, applied_at, superfluous
-from scheduled_tasks.render import names
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.unit_set import WANTED_BY, UnitSet
 
@@ -69,6 +68,7 @@ class Switch:
             if path.parent.name.endswith(".d"):
                 self.effects.remove_if_empty(path.parent)
         self._remove_old_sets()
+        credentials.remove_old_copies(self.units, self.places, self.effects)
         if (record := stopped_timers_path(self.places)).exists():
             self.effects.remove(record)
         return caught_up
@@ -140,8 +140,6 @@ class Switch:
             try:
                 self._flip_back(before)
                 guard.undo()
-                if names.SECRETS in self.state.units:
-                    self.effects.systemctl("start", [names.SECRETS])
             finally:  # even if the disk is so full that the old set cannot be restored
                 stopped_timers.restart(restart, self.state.units, self.places, self.effects)
             if report:
@@ -159,9 +157,8 @@ class Switch:
         for link in self._stale_wants:
             self.effects.remove(self.places.systemd / link)
         if self.todo.reload:
+            credentials.copy(self.units, self.effects)  # before systemd reads the units that need them
             guard.reload()
-        if self.todo.flips and names.SECRETS in self.units:
-            self.effects.systemctl("start", [names.SECRETS])
 
     def _flip(self) -> None:
         if not self.todo.flips:

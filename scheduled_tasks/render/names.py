@@ -26,8 +26,8 @@ FAILED = "clock-failed@.service"
 FAILED_DROP_IN = "clock-failed@.service.d/30-failed.conf"
 ALERT = "clock-alert@.service"
 ALERT_DROP_IN = "clock-alert@.service.d/30-alert.conf"
-SECRETS = "clock-credentials.service"
-SECRETS_DROP_IN = "clock-credentials.service.d/30-credentials.conf"
+SECRETS = "clock-credentials@.service"
+SECRETS_DROP_IN = "clock-credentials@.service.d/30-credentials.conf"
 # Directives of that drop-in which name a credential and its file; systemd doesn't read the first.
 LOADS_CREDENTIAL = ("X-LoadCredential", "LoadCredentialEncrypted")
 OWN_SERVICES = (WATCH, FAILED, ALERT, SECRETS)
@@ -176,7 +176,7 @@ class Places:
 
     @property
     def secrets(self) -> Path:
-        """Copies of the credentials, which only root can reach, until the machine is switched off."""
+        """Copies of the credentials, which only root can reach; a folder for each list of them. A boot removes all."""
         return self.runtime / "secrets"
 
     @property

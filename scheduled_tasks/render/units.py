@@ -17,9 +17,14 @@ from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, seconds_o
 from scheduled_tasks.render import directives, escape, names
 from scheduled_tasks.render.escape import UnitText, command_line
 from scheduled_tasks.render.failure_note import ALERT_SCRIPT, FAILURE_SCRIPT
-from scheduled_tasks.render.host import credentials_of
 from scheduled_tasks.render.jobs_manifest import jobs_json
-from scheduled_tasks.render.secrets import SECRETS_SCRIPT
+from scheduled_tasks.render.secrets import (
+    SECRETS_SCRIPT,
+    copies_service,
+    credential_lines,
+    loaded,
+    own_credential_lines,
+)
 from scheduled_tasks.render.shell_wrapper import ConcurrencyLocks, wrap_command
 from scheduled_tasks.render.unit_set import CONFIGURATION, UnitSet
 from scheduled_tasks.render.user_manager import dropped_directives, for_user
@@ -36,10 +41,9 @@ if TYPE_CHECKING:
 # The names that systemd accepts (systemd.syntax(7), systemd.exec(5)).
 USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}"
 NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
-CREDENTIAL = r"([A-Za-z0-9_]+\.)?[A-Za-z0-9_][A-Za-z0-9_-]*"
 MAX_LINE = 1 << 20  # bytes; systemd ignores a unit with a longer line (LONG_LINE_MAX)
 # systemd 257 reads these characters and then loses them on the way to systemd-executor, so that the service fails.
-UNMOUNTABLE, UNLOADABLE = "\"'", " \\"
+UNMOUNTABLE = "\"'"
 
 
 class Template(StrEnum):
@@ -60,7 +64,7 @@ class Template(StrEnum):
     FAILED_DROP_IN = "failed-service.conf.j2"
     ALERT = "clock-alert.service.j2"
     ALERT_DROP_IN = "alert-service.conf.j2"
-    SECRETS = "clock-credentials.service.j2"
+    SECRETS = "clock-credentials@.service.j2"
     SECRETS_DROP_IN = "credentials-service.conf.j2"
 
 
@@ -72,13 +76,14 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
         UnsafeUnitError: a job would run without a required limit.
     """
     clocks = sorted(clocks, key=lambda clock: clock.name)
-    units = _shared_units(host)
+    copying = _copying_units(host)
+    secrets = copies_service(copying)
+    units = _shared_units(host, secrets)
     for clock in clocks:
-        units |= _clock_units(clock, host)
+        units |= _clock_units(clock, host, secrets)
     if host.has_watch:
-        units |= _watch_units(host)
-    if _has_secrets(host):
-        units |= _secrets_units(host)
+        units |= _watch_units(host, secrets)
+    units |= copying
     if host.is_user:
         units = for_user(units)
     _require_short_lines(units)
@@ -107,7 +112,7 @@ def unsupported_options(clocks: Iterable[ClockSpec], host: Host) -> list[str]:
     return sentences
 
 
-def _shared_units(host: Host) -> dict[str, str]:
+def _shared_units(host: Host, secrets: str) -> dict[str, str]:
     namespace = host.log_namespace
     return {
         names.PARENT_SLICE: _text(Template.PARENT_SLICE),
@@ -119,16 +124,16 @@ def _shared_units(host: Host) -> dict[str, str]:
             release=_release_mount(host),
             user=host.user and escape.require_name(host.user, "a user", USER),
             log_namespace=namespace and escape.require_name(namespace, "a journal namespace", NAMESPACE),
-            credential_lines=_credential_lines(host, host.credentials, host.encrypted_credentials),
+            credential_lines=credential_lines(host, secrets, host.credentials, host.encrypted_credentials),
             network=" ".join(["localhost", *host.allow_network]),
         ),
     }
 
 
-def _watch_units(host: Host) -> dict[str, str]:
+def _watch_units(host: Host, secrets: str) -> dict[str, str]:
     reconcile = command_line("/bin/sh", "-ec", FAILURE_SCRIPT, "sh", host.clocks_command, "reconcile")
-    operators = _credential_lines(host, host.operators_credentials, host.encrypted_operators_credentials)
-    drop_in = {"places": host.places, "credential_lines": operators, "has_secrets": _has_secrets(host)}
+    operators = credential_lines(host, secrets, host.operators_credentials, host.encrypted_operators_credentials)
+    drop_in = {"places": host.places, "credential_lines": operators, "has_secrets": bool(secrets)}
     return {
         names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
         names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in),
@@ -140,7 +145,7 @@ def _watch_units(host: Host) -> dict[str, str]:
     }
 
 
-def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
+def _clock_units(clock: ClockSpec, host: Host, secrets: str) -> dict[str, str]:
     timers = " ".join(names.timer_name(clock.name, job.id) for job in clock.jobs if not job.paused)
     inherited = clock.options.over(DEFAULT_OPTIONS)
     locks = _concurrency_locks(clock, host)
@@ -148,9 +153,7 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
         names.slice_name(clock.name): _text(
             Template.SLICE, clock=clock, lines=directives.lines(clock.options, inherited, "Slice", host)
         ),
-        names.target_name(clock.name): _text(
-            Template.TARGET, clock=clock, timers=timers, host=host, secrets=_has_secrets(host) and names.SECRETS
-        ),
+        names.target_name(clock.name): _text(Template.TARGET, clock=clock, timers=timers, host=host, secrets=secrets),
         names.clock_drop_in(clock.name): _text(
             Template.CLOCK_SERVICES,
             clock=clock,
@@ -161,8 +164,8 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
             cache=UnitText(names.JOB_CACHE),
             slice=names.slice_name(clock.name),
             release=_release_mount(host),
-            secrets=_has_secrets(host) and names.SECRETS,
-            credential_lines=_own_credential_lines(host, clock.name),
+            secrets=secrets,
+            credential_lines=own_credential_lines(host, secrets, clock.name),
             unit_lines=directives.lines(inherited, inherited, "Unit", host),
             lines=directives.lines(inherited, inherited, "Service", host),
             create_locks=locks.limit and command_line(*locks.create_command),
@@ -237,61 +240,25 @@ def _release_mount(host: Host) -> UnitText | None:
     return UnitText(f"{source}:{mount}")
 
 
-def _has_secrets(host: Host) -> bool:
-    return host.is_managed and bool(host.all_credentials)
-
-
-def _secrets_units(host: Host) -> dict[str, str]:
+def _copying_units(host: Host) -> dict[str, str]:
     """The service that copies credentials for the services, and decrypts the encrypted ones."""
+    if not host.is_managed or not host.all_credentials:
+        return {}
     plain = (*host.credentials, *host.operators_credentials)
     encrypted = (*host.encrypted_credentials, *host.encrypted_operators_credentials)
     files = [f"{name}={host.credentials_path}/{name}" for name in plain]
     return {
         names.SECRETS: _text(
             Template.SECRETS,
-            command=command_line("/bin/sh", "-ec", SECRETS_SCRIPT, "sh", str(host.places.secrets), *files),
+            command=command_line("/bin/sh", "-ec", SECRETS_SCRIPT, "sh", *files),
         ),
         names.SECRETS_DROP_IN: _text(
             Template.SECRETS_DROP_IN,
             places=host.places,
-            plain=[_loaded(host, name, name) for name in plain],
-            encrypted=[_loaded(host, name, f"{name}.cred") for name in encrypted],
+            plain=[loaded(host, name, name) for name in plain],
+            encrypted=[loaded(host, name, f"{name}.cred") for name in encrypted],
         ),
     }
-
-
-def _credential_lines(host: Host, plain: Iterable[str], encrypted: Iterable[str], clock: str = "") -> list[UnitText]:
-    """The lines with which services get credentials."""
-    plain, encrypted = (
-        credentials_of(clock, [escape.require_name(file, "a credential", CREDENTIAL) for file in files])
-        for files in (plain, encrypted)
-    )
-    if host.is_managed:
-        return [_bound(host, name, file) for name, file in (plain | encrypted).items()]
-    lines = [UnitText(f"LoadCredential={_loaded(host, name, file)}") for name, file in plain.items()]
-    return lines + [
-        UnitText(f"LoadCredentialEncrypted={_loaded(host, name, f'{file}.cred')}") for name, file in encrypted.items()
-    ]
-
-
-def _own_credential_lines(host: Host, clock: str) -> list[UnitText]:
-    """The lines with which a clock's services get their own credentials, if the clock has any."""
-    own = _credential_lines(host, host.credentials, host.encrypted_credentials, clock)
-    if not own or not host.is_managed:
-        return own
-    # Of two mounts on one path, systemd takes the first.
-    common = _credential_lines(host, host.credentials, host.encrypted_credentials)
-    by_target = {line.rpartition(":")[2]: line for line in (*common, *own)}
-    return list(by_target.values())
-
-
-def _bound(host: Host, name: str, file: str) -> UnitText:
-    return UnitText(f"BindReadOnlyPaths={host.places.secrets}/{file}:{host.places.credentials}/{name}")
-
-
-def _loaded(host: Host, name: str, file: str) -> UnitText:
-    path = escape.refuse_characters(f"{host.credentials_path}/{file}", UNLOADABLE, "LoadCredential")
-    return UnitText(f"{name}:{escape.directive_value(path)}")
 
 
 def _text(template: Template, **values: object) -> str:

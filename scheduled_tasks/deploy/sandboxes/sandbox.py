@@ -74,7 +74,7 @@ def _networks(values: Iterable[str]) -> list[ipaddress.IPv4Network | ipaddress.I
 
 
 def _loaded_credentials(units: UnitSet) -> dict[str, tuple[str, str]]:
-    """The file that `clock-credentials.service` copies each credential from: the directive that loads it, and it."""
+    """The file that `clock-credentials@.service` copies each credential from: the directive that loads it, and it."""
     return {
         name: (line.name.removeprefix("X-"), path)
         for line in units.file(names.SECRETS_DROP_IN).section("Service")
@@ -91,7 +91,7 @@ def _with_loaded_credential(name: str, value: str, loaded: Mapping[str, tuple[st
     source, _, target = value.partition(":")
     if name != "BindReadOnlyPaths" or not target.startswith(f"{places.credentials}/"):
         return name, value
-    directive, path = loaded[source.removeprefix(f"{places.secrets}/")]
+    directive, path = loaded[source.rpartition("/")[2]]
     return directive, f"{target.removeprefix(f'{places.credentials}/')}:{path}"
 
 
