@@ -90,7 +90,7 @@ def test_a_set_with_a_watch_passes_the_gate() -> None:
     own = {exposure.unit: exposure.score for exposure in exposures(units) if exposure.unit in OWN_SERVICES}
     assert own == {
         "clock-watch.service": 1.7, "clock-failed@.service": 1.7, "clock-alert@.service": 1.1,
-        "clock-credentials.service": 1.3,
+        "clock-credentials@.service": 1.3,
     }  # fmt: skip
     elsewhere = UnitSet({path: text.replace("=localhost", "=localhost 192.0.2.7/32") for path, text in units.items()})
     gate(elsewhere)  # PostgreSQL is on another host
