@@ -118,7 +118,8 @@ def _task_faults(clocks: list[ClockSpec]) -> Iterator[str]:
 
 
 def _check_units(clocks: list[ClockSpec]) -> UnitSet:
-    from scheduled_tasks.deploy.apply import ForeignUnitError, judge
+    from scheduled_tasks.deploy.apply import ForeignUnitError
+    from scheduled_tasks.deploy.judgement import judge
     from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.render.units import render
 
@@ -126,7 +127,7 @@ def _check_units(clocks: list[ClockSpec]) -> UnitSet:
     state = read_machine_state(Places(), files, whole=False)
     if state.conflicts:
         raise ForeignUnitError(state.conflicts)
-    judge(files, Places())
+    judge(files, Places(), state.units)
     return files
 
 
