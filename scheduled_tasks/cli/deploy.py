@@ -63,9 +63,9 @@ def plan_units(  # noqa: PLR0913 - a command's options
     Exits 2 if there is something to do. Changes nothing and needs no root.
     """
     from scheduled_tasks.deploy.apply import ForeignUnitError
-    from scheduled_tasks.deploy.judgement import judge
     from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.deploy.plan import SLOW_RELOAD, plan, reload_seconds
+    from scheduled_tasks.deploy.remembered.judgement import judge
 
     places = chosen_places(root, user=user)
     clocks, host = enabled_clocks(), configured_host(places)
@@ -155,7 +155,7 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
     """
     from scheduled_tasks.deploy.apply import apply
     from scheduled_tasks.deploy.releases import prepare
-    from scheduled_tasks.deploy.rendered_set import rendered
+    from scheduled_tasks.deploy.remembered.rendered_set import rendered
 
     places = chosen_places(root, user=user)
     clocks, host = enabled_clocks(), configured_host(places)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TextIO
 
 from scheduled_tasks.deploy.effects import Effects
-from scheduled_tasks.deploy.judgement import judge, remember
 from scheduled_tasks.deploy.machine_state import read_machine_state
 from scheduled_tasks.deploy.plan import Conflict, plan
+from scheduled_tasks.deploy.remembered.judgement import judge, remember
 from scheduled_tasks.deploy.switch import Switch
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
