@@ -124,6 +124,7 @@ def _remove_the_rest(units: set[str], places: Places, effects: Effects) -> None:
         return
     # Running jobs still have their locks and start requests there; the next boot removes them.
     effects.remove_folder(places.blocked)
+    effects.remove_folder(places.secrets)
     for path in (
         places.tried_sandboxes,
         places.sound_set,
