@@ -109,7 +109,7 @@ class Switch:
                 self.effects.link(self._before, before)
             if self.units:
                 self.effects.link(self._following, self._folder.name)
-            self.effects.flush()
+            self.effects.flush(self.places.sets, self.places.systemd)
 
     def _write_set(self) -> None:
         unfinished = self.places.sets / f".unfinished-{self._folder.name}"

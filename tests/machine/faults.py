@@ -178,7 +178,7 @@ ENDS = {
         "it exceeded its time limit",
         options="timeout=30",
     ),
-    "floods": JobFault("logs 100,000 lines at once", "floods", ENDED, exit_code=0, options="timeout=1800, nice=19"),
+    "floods": JobFault("logs 20,000 lines at once", "floods", ENDED, exit_code=0, options="timeout=1800"),
 }
 # Each in a clock of its own: they would disturb the others that run as the same user or with the same role.
 KILLER = {"kills": JobFault("kills every process that it can: `kill(-1, SIGKILL)`", "kills_all", ENDED, exit_code=0)}
@@ -212,7 +212,7 @@ AROUND = (
         "a second machine with the name of a host",
         "nothing about the second machine: it is refused before it reports, applies or accounts for anything",
         Shown.CALLER,
-        f"{SUITE}::test_a_second_machine_of_the_name_is_refused_by",
+        f"{SUITE}::test_every_command_refuses_a_second_machine_of_the_name",
     ),
     Fault(
         "the watch is stopped or masked",

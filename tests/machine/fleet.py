@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ import psycopg
 
 from scheduled_tasks.operate import migrations
 from tests.machine import vm_python
-from tests.machine.machine import REPOSITORY, Machine, booted
+from tests.machine.inside import Done, Inside, python_inside
+from tests.machine.machine import PATH, REPOSITORY, Machine, booted
 from tests.machine.postgresql import by_tcp
 from tests.own_postgresql import Server, own_server
 
@@ -78,6 +79,10 @@ def last(what: str) -> None:
     leave(what)
     time.sleep(120)
 '''
+ENVIRONMENT = {
+    "PYTHONPATH": f"{REPOSITORY}:{FOLDER}", "SCHEDULED_TASKS_CONFIG": f"{ETC}/config.toml",
+    "CREDENTIALS_DIRECTORY": f"{ETC}/credentials", "PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8",
+}  # fmt: skip
 COMMAND = '#!/bin/sh\nexport PYTHONPATH={path} {home}\nexec {python} -B -m {module} "$@"\n'
 
 
@@ -88,12 +93,17 @@ class Fleet:
     machines: dict[str, Machine]
     url: str
     server: Server
+    pythons: ExitStack
+    _insides: dict[int, Inside] = field(default_factory=dict)
 
-    def clocks(self, host: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run `clocks` on a machine as its root."""
-        environment = [f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml", f"CREDENTIALS_DIRECTORY={ETC}/credentials"]
-        command = ["env", *environment, f"{FOLDER}/bin/clocks", *arguments]
-        return self.machines[host].run(*command, check=check, seconds=180)
+    def clocks(self, host: str, *arguments: str, check: bool = True) -> Done:
+        """Run `clocks` on a machine as its root, with everything loaded."""
+        leader = self.machines[host].leader  # another one after a reboot
+        if leader not in self._insides:
+            self._insides[leader] = self.pythons.enter_context(python_inside(self.machines[host]))
+        done = self._insides[leader].clocks(*arguments, environment=ENVIRONMENT)
+        assert done.returncode == 0 or not check, f"clocks {arguments} exited {done}"
+        return done
 
     def ask(self, host: str, *arguments: str) -> Any:
         """Run `clocks … --json` on a machine; return the parsed output, whatever the exit code."""
@@ -136,7 +146,7 @@ def two_machines(*names: str, base: Path = Path("/"), connections: int = 600) ->
         for machine in machines.values():
             machine.run("hostname", machine.name)
             _set_up(machine, url, has_python=base == Path("/"))
-        yield Fleet(machines, url, server)
+        yield Fleet(machines, url, server, stack.enter_context(ExitStack()))
 
 
 def _set_up(machine: Machine, url: str, *, has_python: bool) -> None:

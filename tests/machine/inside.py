@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import selectors
 import subprocess
 import sys
 import traceback
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 NAMESPACES = ("cgroup", "ipc", "uts", "net", "pid", "mnt")  # the mounts last: then /proc is the machine's
 READY = "ready\n"
 PR_SET_DUMPABLE = 4
+ANSWERS_WITHIN = 300.0  # seconds; a call that takes longer hangs
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class Inside:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            assert selector.select(ANSWERS_WITHIN), f"no answer within {ANSWERS_WITHIN:.0f} s to {request}"
         answer = self._process.stdout.readline()
         assert answer, "the Python inside the machine ended"
         return Done(**json.loads(answer))

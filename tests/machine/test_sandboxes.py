@@ -85,20 +85,18 @@ def test_a_folder_that_the_jobs_user_cannot_enter_is_found(fleet: Fleet) -> None
         machine.run("chmod", "755", FOLDER)
 
 
-def test_a_folder_that_does_not_exist_is_found(fleet: Fleet) -> None:
-    clock = JOB.format(id="first", year=2100, options=", read_write_paths=['/srv/nowhere']")
-    problem = refused(fleet, one=clock)
-    assert "job one/first: inside the sandbox, its file system can't be set up: create /srv/nowhere" in problem
-
-
-def test_a_user_that_does_not_exist_is_found(fleet: Fleet) -> None:
-    clock = JOB.format(id="first", year=2100, options=", user='gone'")
-    assert "job one/first: inside the sandbox, its user doesn't exist" in refused(fleet, one=clock)
-
-
-def test_a_database_that_refuses_the_jobs_is_found(fleet: Fleet) -> None:
-    clock = JOB.format(id="first", year=2100, options=", environment={'PGOPTIONS': '-c nonsense=1'}")
-    assert 'unrecognized configuration parameter "nonsense"' in refused(fleet, one=clock)
+def test_each_job_that_could_not_start_or_reach_its_database_is_found(fleet: Fleet) -> None:
+    """A folder and a user that don't exist, and a database that refuses the job."""
+    options = {
+        "folder": ", read_write_paths=['/srv/nowhere']",
+        "user": ", user='gone'",
+        "database": ", environment={'PGOPTIONS': '-c nonsense=1'}",
+    }
+    problem = refused(fleet, one="\n".join(JOB.format(id=job, year=2100, options=options[job]) for job in options))
+    assert "job one/folder: inside the sandbox, its file system can't be set up: create /srv/nowhere" in problem
+    assert "job one/user: inside the sandbox, its user doesn't exist" in problem
+    assert "job one/database: inside the sandbox, PostgreSQL is unreachable" in problem
+    assert 'unrecognized configuration parameter "nonsense"' in problem
 
 
 def test_jobs_without_any_database_are_refused_unless_they_run_without_it(fleet: Fleet) -> None:
