@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -275,7 +276,7 @@ def lint(*, start: datetime, days: int, as_json: bool) -> None:
     Moved runs, many runs at one instant, overlaps, and fields that are often misread.
     """
     jobs = [(job.name, job.trigger, job.timeout) for job in load_jobs()]
-    warnings = schedule_warnings(jobs, now=start, days=days)
+    warnings = schedule_warnings(jobs, now=start, days=days, processors=os.cpu_count() or 1)
     if as_json:
         rows = [asdict(warning) | {"at": [rfc3339(at) for at in warning.at]} for warning in warnings]
         click.echo(json.dumps(rows))

@@ -46,6 +46,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     from scheduled_tasks.operate.watch.watch_pass import Pass, run_pass
 
     places = Places()
+    _renew_credentials(places)
     finished = _finish_apply(places)  # needs no database
     with open_database() as database:
         now = database_now(database)
@@ -91,6 +92,15 @@ def _check_in(database: Connection, places: Places, now: datetime) -> bool:
     if former:
         click.echo(f"this host's name was {former}: its open runs and jobs continue under the new name", err=True)
     return True
+
+
+def _renew_credentials(places: Places) -> None:
+    from scheduled_tasks.deploy import credentials
+
+    try:
+        credentials.renew(places)
+    except ScheduledTasksError as error:
+        click.echo(f"clocks: can't renew the credentials: {error}", err=True)
 
 
 def _finish_apply(places: Places) -> bool:

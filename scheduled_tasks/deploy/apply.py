@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from scheduled_tasks.deploy import credentials
 from scheduled_tasks.deploy.analyze import verify
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import read_machine_state
@@ -85,6 +86,7 @@ def apply(
         if state.conflicts:
             raise ForeignUnitError(state.conflicts)
         if todo.is_empty:
+            credentials.renew(places, effects)
             return Applied()
         if todo.flips:
             judge(units, places)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from scheduled_tasks.deploy import deployment_reports, stopped_timers
+from scheduled_tasks.deploy import credentials, deployment_reports, stopped_timers
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import SUMS, stopped_timers_path
 from scheduled_tasks.deploy.plan import MachineState, Plan
@@ -68,6 +68,7 @@ class Switch:
             if path.parent.name.endswith(".d"):
                 self.effects.remove_if_empty(path.parent)
         self._remove_old_sets()
+        credentials.remove_old_copies(self.units, self.places, self.effects)
         if (record := stopped_timers_path(self.places)).exists():
             self.effects.remove(record)
         return caught_up
@@ -156,6 +157,7 @@ class Switch:
         for link in self._stale_wants:
             self.effects.remove(self.places.systemd / link)
         if self.todo.reload:
+            credentials.copy(self.units, self.effects)  # before systemd reads the units that need them
             guard.reload()
 
     def _flip(self) -> None:

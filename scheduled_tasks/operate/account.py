@@ -7,7 +7,7 @@ run at once. Slots of dead hosts are accounted for too. Nothing here reads the c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -26,10 +26,13 @@ HEARTBEAT_GAP = 3 * HEARTBEAT_INTERVAL  # heartbeats further apart than this are
 HOST_TIMEOUT = timedelta(minutes=5)  # without a heartbeat for so long a host is considered dead; other hosts audit it
 # After a gap a host is audited from its second heartbeat on: until then it may be catching up.
 SETTLING_TIME = HEARTBEAT_INTERVAL - timedelta(seconds=5)
+# systemd gives a start as long (TimeoutStartSec= of all-services.conf.j2): until then it may only be queued.
+MAX_QUEUE = timedelta(minutes=15)
 MAX_STEP = timedelta(hours=1)  # a long downtime is audited in steps, to bound memory
 BEGINNING = from_epoch(0)
 
 Windows = Mapping[str, tuple[datetime, datetime]]
+Starting = Callable[[], Mapping[tuple[str, str], datetime]]
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,19 @@ class Account:
     dead_hosts: tuple[str, ...]
 
 
-def account(connection: Connection, host: str | None, now: datetime, release: str = "") -> Account:
+def account(
+    connection: Connection, host: str | None, now: datetime, release: str = "", starting: Starting = dict
+) -> Account:
     """Record this host's heartbeat, and the slots that are overdue.
+
+    A slot whose service this host is still starting is not judged yet: among hundreds, a start may take minutes.
 
     Args:
         connection: on which each statement is a transaction of its own.
         host: the caller's host, which has reported its deployments (`deployments.report`); None if it cannot.
         now: the instant.
         release: recorded for diagnostics.
+        starting: asks for the (clock, job) of each service that this host is starting or running, and since when.
     """
     if host is not None:
         _record_heartbeat(connection, host, now, release)
@@ -79,7 +87,7 @@ def account(connection: Connection, host: str | None, now: datetime, release: st
         last = {beat.host: beat.at for beat in heartbeats}
         blocked: list[Slot] = []
         for step in _steps(windows, deployed):
-            in_step, blocked_in_step = _audit(connection, deployed, step, last, now)
+            in_step, blocked_in_step = _audit(connection, deployed, step, last, now, starting)
             recorded += in_step
             blocked += blocked_in_step
         if blocked:  # the next pass audits them again: a slot is overdue after its nominal time
@@ -176,18 +184,30 @@ def _steps(windows: Windows, deployed: Iterable[DeployedJob]) -> Iterable[Window
         at += MAX_STEP
 
 
-def _audit(
+def _audit(  # noqa: PLR0913, PLR0917 - the facts of an audit
     connection: Connection,
     deployed: Iterable[DeployedJob],
     windows: Windows,
     heartbeats: Mapping[str, datetime],
     now: datetime,
+    starting: Starting = dict,
 ) -> tuple[list[Verdict], list[Slot]]:
-    """Record the overdue slots of some windows; return the verdicts, and the slots that are blocked (see _record)."""
+    """Record the overdue slots of some windows; return the verdicts, and the slots that can't be judged yet.
+
+    These are blocked (see _record), or their service is being started.
+    """
     slots = overdue(deployed, windows)
-    missing = _without_a_row(connection, list(slots))
+    without_a_row = _without_a_row(connection, list(slots))
+    since = starting() if without_a_row else {}
+    queued = [
+        slot
+        for slot in without_a_row
+        if since.get((slot.clock, slot.job), BEGINNING) >= slot.at
+        and now < slot.at + MAX_QUEUE + max(job.overdue_after for job in slots[slot])
+    ]
+    missing = [slot for slot in without_a_row if slot not in queued]
     if not missing:
-        return [], []
+        return [], queued
     first = min(slot.at for slot in missing)
     # The deployments of all hosts: the slot may also have been due on one that isn't audited now.
     by_job = defaultdict(list)
@@ -201,7 +221,8 @@ def _audit(
     verdicts = [
         verdict(slot, due_on[slot], paused, runs.get((slot.clock, slot.job), []), heartbeats) for slot in missing
     ]
-    return _record(connection, verdicts, now)
+    recorded, blocked = _record(connection, verdicts, now)
+    return recorded, queued + blocked
 
 
 def _columns(slots: Sequence[Slot]) -> dict[str, list[object]]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from scheduled_tasks.deploy import log_entries, start_requests, systemd
+from scheduled_tasks.deploy import credentials, log_entries, start_requests, systemd
 from scheduled_tasks.deploy.log_entries import LogEntry
 from scheduled_tasks.deploy.start_requests import StartError
 from scheduled_tasks.render.names import Places
@@ -43,6 +43,7 @@ def run(  # noqa: PLR0913 - the facts of a start
         raise StartError(f"{unit} is not deployed on this host: see 'clocks plan'")
     if systemd.is_busy(before):
         raise StartError(f"{unit} is already running, and a service never runs twice: wait, or 'systemctl stop {unit}'")
+    credentials.renew(places)
     start_requests.write(places, unit, at=at, trigger=trigger, force=force)
     try:
         start_requests.start([unit], wait=True)

@@ -86,6 +86,12 @@ class Host:
         return Path(self.credentials_folder or self.configuration.parent / "credentials")
 
     @property
+    def all_credentials(self) -> tuple[str, ...]:
+        """The names of the credentials of all services."""
+        jobs, operators = self.credentials + self.encrypted_credentials, self.operators_credentials
+        return jobs + operators + self.encrypted_operators_credentials
+
+    @property
     def release_mount(self) -> str:
         """The path at which services see their release, the same in every release."""
         return str(Path(self.run_task).parents[1])

@@ -26,7 +26,11 @@ FAILED = "clock-failed@.service"
 FAILED_DROP_IN = "clock-failed@.service.d/30-failed.conf"
 ALERT = "clock-alert@.service"
 ALERT_DROP_IN = "clock-alert@.service.d/30-alert.conf"
-OWN_SERVICES = (WATCH, FAILED, ALERT)
+SECRETS = "clock-credentials@.service"
+SECRETS_DROP_IN = "clock-credentials@.service.d/30-credentials.conf"
+# Directives of that drop-in which name a credential and its file; systemd doesn't read the first.
+LOADS_CREDENTIAL = ("X-LoadCredential", "LoadCredentialEncrypted")
+OWN_SERVICES = (WATCH, FAILED, ALERT, SECRETS)
 
 # Each job's own home, below /var/lib, and its cache, below /var/cache; %N is its unit's name.
 JOB_HOME, JOB_CACHE = "scheduled-tasks/home/%N", "scheduled-tasks/cache/%N"
@@ -169,6 +173,16 @@ class Places:
     def start_requests(self) -> Path:
         """The start requests, each named after its unit."""
         return self.runtime / "start-requests"
+
+    @property
+    def secrets(self) -> Path:
+        """Copies of the credentials, which only root can reach; a folder for each list of them. A boot removes all."""
+        return self.runtime / "secrets"
+
+    @property
+    def credentials(self) -> Path:
+        """Where a service of the system sees its credentials; on the host it is empty."""
+        return self.runtime / "credentials"
 
     @property
     def state(self) -> Path:

@@ -114,6 +114,7 @@ class UnitSet(Mapping[str, str]):
         """The release that the set runs; None for units that `clocks apply` of a checkout made."""
         shared = self.file(names.ALL_SERVICES)
         mounts = [match.groups() for value in shared.values("BindReadOnlyPaths") if (match := _MOUNT.fullmatch(value))]
+        mounts = [mount for mount in mounts if not mount[1].startswith(f"{names.Places().credentials}/")]
         variables = map(unquote_word, shared.values("Environment"))
         configurations = [text.partition("=")[2] for text in variables if text.startswith(f"{CONFIGURATION}=")]
         if not mounts or not configurations:

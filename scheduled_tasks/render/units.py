@@ -17,8 +17,14 @@ from scheduled_tasks.options import DEFAULT_OPTIONS, OPTIONS, Options, seconds_o
 from scheduled_tasks.render import directives, escape, names
 from scheduled_tasks.render.escape import UnitText, command_line
 from scheduled_tasks.render.failure_note import ALERT_SCRIPT, FAILURE_SCRIPT
-from scheduled_tasks.render.host import credentials_of
 from scheduled_tasks.render.jobs_manifest import jobs_json
+from scheduled_tasks.render.secrets import (
+    SECRETS_SCRIPT,
+    copies_service,
+    credential_lines,
+    loaded,
+    own_credential_lines,
+)
 from scheduled_tasks.render.shell_wrapper import ConcurrencyLocks, wrap_command
 from scheduled_tasks.render.unit_set import CONFIGURATION, UnitSet
 from scheduled_tasks.render.user_manager import dropped_directives, for_user
@@ -35,10 +41,9 @@ if TYPE_CHECKING:
 # The names that systemd accepts (systemd.syntax(7), systemd.exec(5)).
 USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}"
 NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
-CREDENTIAL = r"([A-Za-z0-9_]+\.)?[A-Za-z0-9_][A-Za-z0-9_-]*"
 MAX_LINE = 1 << 20  # bytes; systemd ignores a unit with a longer line (LONG_LINE_MAX)
 # systemd 257 reads these characters and then loses them on the way to systemd-executor, so that the service fails.
-UNMOUNTABLE, UNLOADABLE = "\"'", " \\"
+UNMOUNTABLE = "\"'"
 
 
 class Template(StrEnum):
@@ -59,6 +64,8 @@ class Template(StrEnum):
     FAILED_DROP_IN = "failed-service.conf.j2"
     ALERT = "clock-alert.service.j2"
     ALERT_DROP_IN = "alert-service.conf.j2"
+    SECRETS = "clock-credentials@.service.j2"
+    SECRETS_DROP_IN = "credentials-service.conf.j2"
 
 
 def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
@@ -69,11 +76,14 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
         UnsafeUnitError: a job would run without a required limit.
     """
     clocks = sorted(clocks, key=lambda clock: clock.name)
-    units = _shared_units(host)
+    copying = _copying_units(host)
+    secrets = copies_service(copying)
+    units = _shared_units(host, secrets)
     for clock in clocks:
-        units |= _clock_units(clock, host)
+        units |= _clock_units(clock, host, secrets)
     if host.has_watch:
-        units |= _watch_units(host)
+        units |= _watch_units(host, secrets)
+    units |= copying
     if host.is_user:
         units = for_user(units)
     _require_short_lines(units)
@@ -102,10 +112,7 @@ def unsupported_options(clocks: Iterable[ClockSpec], host: Host) -> list[str]:
     return sentences
 
 
-def _shared_units(host: Host) -> dict[str, str]:
-    def mount_path(path: str) -> UnitText:
-        return escape.quote_word(escape.refuse_characters(path, UNMOUNTABLE, "BindReadOnlyPaths"))
-
+def _shared_units(host: Host, secrets: str) -> dict[str, str]:
     namespace = host.log_namespace
     return {
         names.PARENT_SLICE: _text(Template.PARENT_SLICE),
@@ -114,24 +121,19 @@ def _shared_units(host: Host) -> dict[str, str]:
             host=host,
             places=host.places,
             configuration=escape.quote_word(f"{CONFIGURATION}={host.configuration}"),
-            release=host.release and mount_path(host.release),
-            release_mount=host.release and mount_path(host.release_mount),
+            release=_release_mount(host),
             user=host.user and escape.require_name(host.user, "a user", USER),
             log_namespace=namespace and escape.require_name(namespace, "a journal namespace", NAMESPACE),
-            credentials=_credentials(host, host.credentials, ""),
-            encrypted_credentials=_credentials(host, host.encrypted_credentials, ".cred"),
+            credential_lines=credential_lines(host, secrets, host.credentials, host.encrypted_credentials),
             network=" ".join(["localhost", *host.allow_network]),
         ),
     }
 
 
-def _watch_units(host: Host) -> dict[str, str]:
+def _watch_units(host: Host, secrets: str) -> dict[str, str]:
     reconcile = command_line("/bin/sh", "-ec", FAILURE_SCRIPT, "sh", host.clocks_command, "reconcile")
-    drop_in = {
-        "places": host.places,
-        "credentials": _credentials(host, host.operators_credentials, ""),
-        "encrypted_credentials": _credentials(host, host.encrypted_operators_credentials, ".cred"),
-    }
+    operators = credential_lines(host, secrets, host.operators_credentials, host.encrypted_operators_credentials)
+    drop_in = {"places": host.places, "credential_lines": operators, "has_secrets": bool(secrets)}
     return {
         names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
         names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in),
@@ -143,7 +145,7 @@ def _watch_units(host: Host) -> dict[str, str]:
     }
 
 
-def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
+def _clock_units(clock: ClockSpec, host: Host, secrets: str) -> dict[str, str]:
     timers = " ".join(names.timer_name(clock.name, job.id) for job in clock.jobs if not job.paused)
     inherited = clock.options.over(DEFAULT_OPTIONS)
     locks = _concurrency_locks(clock, host)
@@ -151,7 +153,7 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
         names.slice_name(clock.name): _text(
             Template.SLICE, clock=clock, lines=directives.lines(clock.options, inherited, "Slice", host)
         ),
-        names.target_name(clock.name): _text(Template.TARGET, clock=clock, timers=timers, host=host),
+        names.target_name(clock.name): _text(Template.TARGET, clock=clock, timers=timers, host=host, secrets=secrets),
         names.clock_drop_in(clock.name): _text(
             Template.CLOCK_SERVICES,
             clock=clock,
@@ -161,8 +163,9 @@ def _clock_units(clock: ClockSpec, host: Host) -> dict[str, str]:
             home=UnitText(names.JOB_HOME),
             cache=UnitText(names.JOB_CACHE),
             slice=names.slice_name(clock.name),
-            credentials=_credentials(host, host.credentials, "", clock.name),
-            encrypted_credentials=_credentials(host, host.encrypted_credentials, ".cred", clock.name),
+            release=_release_mount(host),
+            secrets=secrets,
+            credential_lines=own_credential_lines(host, secrets, clock.name),
             unit_lines=directives.lines(inherited, inherited, "Unit", host),
             lines=directives.lines(inherited, inherited, "Service", host),
             create_locks=locks.limit and command_line(*locks.create_command),
@@ -227,13 +230,35 @@ def _command(job: Job, effective: Options, host: Host) -> list[str]:
     return arguments
 
 
-def _credentials(host: Host, files: Iterable[str], suffix: str, clock: str = "") -> list[UnitText]:
-    lines = []
-    checked = [escape.require_name(file, "a credential", CREDENTIAL) for file in files]
-    for name, file in credentials_of(clock, checked).items():
-        path = escape.refuse_characters(f"{host.credentials_path}/{file}{suffix}", UNLOADABLE, "LoadCredential")
-        lines.append(UnitText(f"{name}:{escape.directive_value(path)}"))
-    return lines
+def _release_mount(host: Host) -> UnitText | None:
+    if not host.release:
+        return None
+    source, mount = (
+        escape.quote_word(escape.refuse_characters(path, UNMOUNTABLE, "BindReadOnlyPaths"))
+        for path in (host.release, host.release_mount)
+    )
+    return UnitText(f"{source}:{mount}")
+
+
+def _copying_units(host: Host) -> dict[str, str]:
+    """The service that copies credentials for the services, and decrypts the encrypted ones."""
+    if not host.is_managed or not host.all_credentials:
+        return {}
+    plain = (*host.credentials, *host.operators_credentials)
+    encrypted = (*host.encrypted_credentials, *host.encrypted_operators_credentials)
+    files = [f"{name}={host.credentials_path}/{name}" for name in plain]
+    return {
+        names.SECRETS: _text(
+            Template.SECRETS,
+            command=command_line("/bin/sh", "-ec", SECRETS_SCRIPT, "sh", *files),
+        ),
+        names.SECRETS_DROP_IN: _text(
+            Template.SECRETS_DROP_IN,
+            places=host.places,
+            plain=[loaded(host, name, name) for name in plain],
+            encrypted=[loaded(host, name, f"{name}.cred") for name in encrypted],
+        ),
+    }
 
 
 def _text(template: Template, **values: object) -> str:

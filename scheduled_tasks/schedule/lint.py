@@ -19,10 +19,20 @@ from scheduled_tasks.schedule.trigger_lint import MAX_RUNS, ScheduleWarning, nig
 
 Job = tuple[str, Trigger, float | None]
 MIN_CROWD = 5  # starts in one second that are worth a warning
+START_CPU = 0.25  # seconds of one processor for a start with its sandbox, by benchmarks/herd.py
 
 
-def schedule_warnings(jobs: Iterable[Job], *, now: datetime, days: int = 366) -> list[ScheduleWarning]:
-    """All warnings about the next `days` days, most urgent kinds first."""
+def schedule_warnings(
+    jobs: Iterable[Job], *, now: datetime, days: int = 366, processors: int = 1
+) -> list[ScheduleWarning]:
+    """All warnings about the next `days` days, most urgent kinds first.
+
+    Args:
+        jobs: name, trigger, and timeout in seconds of each.
+        now: the beginning of these days.
+        days: how many.
+        processors: of the host that starts the jobs.
+    """
     known = list(jobs)
     now = now.astimezone(UTC)
     until = now + timedelta(days=days)
@@ -30,7 +40,7 @@ def schedule_warnings(jobs: Iterable[Job], *, now: datetime, days: int = 366) ->
     for name, trigger, timeout in known:
         warnings += trigger_warnings(name, trigger, now, until)
         warnings += _overlap(name, trigger, timeout, now, until)
-    warnings += _crowds(known, now)
+    warnings += _crowds(known, now, processors)
     crons = [(name, trigger) for name, trigger, _ in known if isinstance(trigger, Cron)]
     return warnings + _merged(warning for name, cron in crons for warning in nights_of_change(name, cron, now, until))
 
@@ -66,7 +76,7 @@ def _overlap(
     ]  # fmt: skip
 
 
-def _crowds(jobs: Sequence[Job], now: datetime) -> list[ScheduleWarning]:
+def _crowds(jobs: Sequence[Job], now: datetime, processors: int) -> list[ScheduleWarning]:
     """Warn of jobs that start in the same second of the next day, and suggest quieter minutes."""
     starts: dict[datetime, list[str]] = defaultdict(list)
     load: dict[int, int] = defaultdict(int)  # minute of the day, in UTC → starts
@@ -86,9 +96,12 @@ def _crowds(jobs: Sequence[Job], now: datetime) -> list[ScheduleWarning]:
         if len(names) < MIN_CROWD or together in seen:
             continue
         seen.add(together)
+        seconds = max(1, round(len(names) * START_CPU / processors))
+        late = f"about {seconds} s late on {processors} processor{'s' * (processors > 1)}"
         warnings.append(
             ScheduleWarning(
-                "crowd", together, f"{len(names)} jobs start in the same second, next at {in_sentence(at)}",
+                "crowd", together,
+                f"{len(names)} jobs start in the same second, next at {in_sentence(at)}, the last of them {late}",
                 (at,), _spread(at, together, load),
             )
         )  # fmt: skip

@@ -279,7 +279,8 @@ def peeks() -> None:
     seen = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
     environments = [Path(f"/proc/{pid}/environ") for pid in seen if pid != os.getpid()]
     owned = [str(path) for path in environments if _can(path.read_bytes)]
-    credentials = [str(path) for path in Path("/run/credentials").glob("*/*") if _can(path.read_bytes)]
+    folders = (Path("/run/credentials"), Path("/run/scheduled-tasks"), Path(os.environ["CREDENTIALS_DIRECTORY"]))
+    credentials = [str(path) for folder in folders for path in folder.glob("**/*") if _can(path.read_bytes)]
     others = [path for path in credentials if not path.startswith(os.environ["CREDENTIALS_DIRECTORY"])]
     operators = [path for path in credentials if "operators" in path]
     config = Path("/etc/scheduled-tasks/credentials/operators_database_url")

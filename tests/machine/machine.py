@@ -96,7 +96,7 @@ def rebooted(machine: Machine) -> Machine:
     """The same machine after a power cut: its disk is unchanged, its memory is lost."""
     folder = machine.root.parent
     kill(folder)
-    for group in _cgroups(folder):
+    for group in cgroups(folder):
         remove_group(group)
     nspawn = _nspawn(machine.name, folder)
     _restarted.append((folder, nspawn))
@@ -187,7 +187,7 @@ def _wait_for_boot(name: str, folder: Path, nspawn: subprocess.Popen[bytes]) -> 
 
 
 def _nspawn(name: str, folder: Path) -> subprocess.Popen[bytes]:
-    groups = _cgroups(folder)
+    groups = cgroups(folder)
     for group in groups:
         group.mkdir()
     # In control groups of its own from the start: otherwise two machines would share theirs, and neither would boot.
@@ -235,7 +235,7 @@ def environment() -> list[str]:
     return [f"{name}={value}" for name, value in (kept | plain).items()]
 
 
-def _cgroups(folder: Path) -> list[Path]:
+def cgroups(folder: Path) -> list[Path]:
     """The machine's control groups, below this process's in each hierarchy that systemd inside writes to."""
     groups = []
     for line in Path("/proc/self/cgroup").read_text().splitlines():
@@ -245,6 +245,15 @@ def _cgroups(folder: Path) -> list[Path]:
         if hierarchy in HIERARCHIES and mounted.is_dir():
             groups.append(mounted / path.lstrip("/") / f"scheduled-tasks-{folder.name}")
     return groups
+
+
+def cpu_seconds(machine: Machine) -> float:
+    """The processor time that the machine has used since it booted."""
+    groups = cgroups(machine.root.parent)
+    for group in groups:
+        if (usage := group / "cpuacct.usage").exists():  # control groups v1
+            return int(usage.read_text()) / 1e9
+    return int((groups[0] / "cpu.stat").read_text().split()[1]) / 1e6
 
 
 def _mount(*arguments: str) -> None:

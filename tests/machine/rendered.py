@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.render.host import Host
+from scheduled_tasks.render.secrets import copies_service
 from scheduled_tasks.render.units import render
 
 if TYPE_CHECKING:
+    from scheduled_tasks.render.unit_set import UnitSet
     from tests.machine.machine import Machine
 
 GOLDEN = Path(__file__).parents[1] / "golden"  # contains the shop, whose tasks the clocks name
@@ -50,11 +52,13 @@ class Jobs:
 
     def put_on(self, machine: Machine, folder: Path, host: Host) -> None:
         """Render the clock onto a machine without an apply, and reload systemd."""
-        self.write_into(machine.root, folder, host)
+        units = self.write_into(machine.root, folder, host)
         machine.run("install", "--directory", "--mode=777", OUT)
         machine.run("systemctl", "daemon-reload")
+        if service := copies_service(units):
+            machine.run("systemctl", "start", service)  # as an apply does
 
-    def write_into(self, root: Path, folder: Path, host: Host) -> None:
+    def write_into(self, root: Path, folder: Path, host: Host) -> UnitSet:
         """Render the clock and write its units and scripts below a root directory."""
         path = folder / f"{self.clock}.py"
         text = "from shop.tasks.booking import count, recount, remind\nfrom scheduled_tasks import Clock, app\n"
@@ -62,7 +66,8 @@ class Jobs:
         if str(GOLDEN) not in sys.path:
             sys.path.insert(0, str(GOLDEN))
         context = ReadingContext(domains="shop.tasks", timezone="", now=datetime.now(UTC))
-        for name, content in render([read_clock(path, self.clock, context)], host).items():
+        units = render([read_clock(path, self.clock, context)], host)
+        for name, content in units.items():
             if not (
                 root / "etc/systemd/system" / name
             ).is_symlink():  # a deployed machine has links for the shared ones
@@ -70,6 +75,7 @@ class Jobs:
         write_below(root, RUN_TASK, RUN_SCRIPT, mode=0o755)
         for job, script in self.scripts.items():
             write_below(root, f"/srv/jobs/{job}", script, mode=0o755)
+        return units
 
     def service(self, job: str) -> str:
         """A job's service."""

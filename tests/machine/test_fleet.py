@@ -184,10 +184,10 @@ with psycopg.connect(setting("database_url"), autocommit=True) as connection:
         found[statement] = attempt(lambda: connection.execute(statement).rowcount)
 for path in (
     "/etc/scheduled-tasks/credentials/current/operators_database_url",
-    "/run/credentials/clock-watch.service/operators_database_url",
     os.environ["CREDENTIALS_DIRECTORY"] + "/operators_database_url",
 ):
     found[os.path.dirname(path).rpartition("/")[2]] = attempt(lambda: open(path).read())
+found["secrets"] = attempt(lambda: os.listdir("/run/scheduled-tasks/secrets"))
 found["setting"] = attempt(lambda: setting("operators_database_url"))
 logging.getLogger(__name__).info("pried", extra={"found": found})
 """
@@ -210,8 +210,8 @@ def test_jobs_have_the_role_of_the_tasks_and_only_the_watch_that_of_operators(
             "ALTER TABLE reservation ADD spoiled int": "InsufficientPrivilege",
             "SET ROLE shop_operators": "InsufficientPrivilege",
             "current": "PermissionError",
-            "clock-watch.service": "FileNotFoundError",
-            RECOUNT: "FileNotFoundError",
+            "secrets": "FileNotFoundError",
+            "credentials": "FileNotFoundError",
             "setting": "ConfigurationError",
         }
         machine.run("systemctl", "start", "--wait", "clock-watch.service")

@@ -78,5 +78,5 @@ def test_a_credential_is_not_visible_in(machine: Machine, running: str, look: li
 
 def test_no_other_user_can_read_a_credential(machine: Machine, running: str) -> None:
     other = ("setpriv", "--reuid=nobody", "--clear-groups", "cat")
-    for path in (f"/run/credentials/{running}/plain", f"{CREDENTIALS}/plain"):
+    for path in ("/run/scheduled-tasks/secrets/plain", f"{CREDENTIALS}/plain"):
         assert "Permission denied" in machine.run(*other, path, check=False).stderr

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("watch")  # one machine for all of them
 
+KEY = f"{ETC}/credentials/api_key"
 TASKS = '''
 import fcntl
 import json
@@ -27,6 +28,9 @@ import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+
+from fleet.tasks.jobs import leave
+from scheduled_tasks import setting
 
 def hides() -> None:
     """Leaves a result in a folder from which only its own user can remove it, and another under a lease."""
@@ -42,6 +46,10 @@ def hides() -> None:
     with (folder / "b.json").open("r+") as file:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
         time.sleep(600)
+
+def tells() -> None:
+    """Says which key it has got."""
+    leave(setting("api_key"))
 '''
 
 
@@ -50,10 +58,13 @@ def fleet() -> Iterator[Fleet]:
     with two_machines("app1") as one:
         root = one.machines["app1"].root
         (root / f"{FOLDER}/fleet/tasks/hostile.py".lstrip("/")).write_text(TASKS)
-        with (root / f"{ETC}/config.toml".lstrip("/")).open("a") as configuration:
-            configuration.write("database_retry_timeout = 1\n")
-        jobs = [f"scheduler.add_job({task}, 'cron', [], id='{task}', hour={FAR_HOUR})" for task in ("hides", "fail")]
-        one.write(shop="\n".join(["from fleet.tasks.hostile import hides", *jobs]))
+        configuration = root / f"{ETC}/config.toml".lstrip("/")
+        text = configuration.read_text().replace('"database_url"', '"database_url", "api_key"')
+        configuration.write_text(f"{text}database_retry_timeout = 1\n")
+        (root / KEY.lstrip("/")).write_text("first")
+        tasks = ("hides", "fail", "tells")
+        jobs = [f"scheduler.add_job({task}, 'cron', [], id='{task}', hour={FAR_HOUR})" for task in tasks]
+        one.write(shop="\n".join(["from fleet.tasks.hostile import hides, tells", *jobs]))
         assert one.ask("app1", "apply")["changed"]
         yield one
 
@@ -116,6 +127,42 @@ def test_whatever_has_a_pauses_name_pauses_and_the_watch_says_so(fleet: Fleet, m
     assert fleet.query(active) == []
 
 
+def test_a_secret_that_was_replaced_by_hand_reaches_the_next_run(fleet: Fleet, machine: Machine) -> None:
+    key, told = machine.root / KEY.lstrip("/"), "SELECT what FROM effect ORDER BY at"
+    fleet.clocks("app1", "run", "shop/tells")
+    key.write_text("second")
+    fleet.clocks("app1", "run", "shop/tells")
+    key.rename(key.with_name("old"))
+    key.write_text("third")
+    assert watch(machine) == "success"
+    machine.run("systemctl", "start", "--wait", "clock-shop-tells.service")
+    assert fleet.query(told) == [("first",), ("second",), ("third",)]
+
+
+def test_an_apply_with_another_secret_makes_its_copies_and_then_removes_the_old_ones(
+    fleet: Fleet, machine: Machine
+) -> None:
+    def copies() -> list[str]:
+        return machine.run("sh", "-c", "cd /run/scheduled-tasks/secrets && grep -r '' *").stdout.splitlines()
+
+    configuration, key = (machine.root / path.lstrip("/") for path in (f"{ETC}/config.toml", KEY))
+    text, before = configuration.read_text(), copies()
+    configuration.write_text(text.replace('"api_key"', '"api_key", "gone"'))
+    refused = fleet.clocks("app1", "apply", check=False)
+    assert f"these files must exist: {ETC}/credentials/gone" in refused.stderr
+    assert copies() == before
+    key.with_name("gone").write_text("found")
+    fleet.clocks("app1", "apply")
+    assert sorted(line.partition("/")[2] for line in copies()) == [
+        f"api_key:{key.read_text()}",
+        f"database_url:{fleet.url}",
+        "gone:found",
+    ]
+    configuration.write_text(text)
+    fleet.clocks("app1", "apply")
+    assert copies() == before
+
+
 def alerts(machine: Machine) -> list[str]:
     return machine.run("journalctl", "--priority=alert", "--output=cat", "--quiet").stdout.splitlines()
 
@@ -126,6 +173,7 @@ def test_that_the_watch_fails_is_said_once_in_the_journal_and_by_each_command(fl
     credential = machine.root / f"{ETC}/credentials/database_url".lstrip("/")
     url = credential.read_text()
     credential.write_text("postgresql://postgres@127.0.0.1:1/postgres")
+    fleet.clocks("app1", "apply")  # takes the file over at once
     assert watch(machine) == "exit-code"
     [alert] = wait_for("the alert", lambda: alerts(machine))
     assert alert.startswith("clock-watch.service failed (exit-code, 75): until it succeeds, nothing accounts")
@@ -138,6 +186,7 @@ def test_that_the_watch_fails_is_said_once_in_the_journal_and_by_each_command(fl
     failed = ("systemctl", "is-failed", "--quiet", report)
     wait_for("the report to fail", lambda: machine.run(*failed, check=False).returncode == 0)
     credential.write_text(url)
+    fleet.clocks("app1", "apply")
     assert watch(machine) == "success"
     assert machine.run(*failed, check=False).returncode == 1
     # The journal may be a moment behind on a busy machine.

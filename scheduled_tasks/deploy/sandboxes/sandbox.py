@@ -73,19 +73,42 @@ def _networks(values: Iterable[str]) -> list[ipaddress.IPv4Network | ipaddress.I
     return [ipaddress.ip_network(text, strict=False) for word in words for text in _NAMED.get(word, (word,))]
 
 
+def _loaded_credentials(units: UnitSet) -> dict[str, tuple[str, str]]:
+    """The file that `clock-credentials@.service` copies each credential from: the directive that loads it, and it."""
+    return {
+        name: (line.name.removeprefix("X-"), path)
+        for line in units.file(names.SECRETS_DROP_IN).section("Service")
+        if line.name in names.LOADS_CREDENTIAL
+        for name, _, path in [line.value.partition(":")]
+    }
+
+
+def _with_loaded_credential(name: str, value: str, loaded: Mapping[str, tuple[str, str]]) -> tuple[str, str] | None:
+    """A line of a service as its trial has it: a credential is loaded from its file, of which there is no copy yet."""
+    places = names.Places()
+    if name == "Environment" and value.startswith("CREDENTIALS_DIRECTORY="):
+        return None
+    source, _, target = value.partition(":")
+    if name != "BindReadOnlyPaths" or not target.startswith(f"{places.credentials}/"):
+        return name, value
+    directive, path = loaded[source.rpartition("/")[2]]
+    return directive, f"{target.removeprefix(f'{places.credentials}/')}:{path}"
+
+
 def sandboxes(units: UnitSet) -> list[Sandbox]:
     """The different sandboxes of a set's jobs."""
-    release = units.release
+    release, loaded = units.release, _loaded_credentials(units)
     groups: dict[tuple[tuple[str, str], ...], list[tuple[str, str, bool]]] = {}
     for job in units.jobs:
         service = names.service_name(job["clock"], job["job"])
         lines = [
-            (line.name, line.value)
+            directive
             for file in units.files_of(service)
             for line in file.section("Service")
             # Its mount point is made by an apply; the trial calls the release where it is installed.
             if not (release and line.name == "BindReadOnlyPaths" and line.value.startswith(str(release.folder)))
             and not _NOT_OF_SANDBOX.fullmatch(line.name)
+            and (directive := _with_loaded_credential(line.name, line.value, loaded))
         ]
         command = " ".join(units.file(service).values("ExecStart"))
         needs_database = "--on-database-error=run" not in command

@@ -21,6 +21,7 @@ from scheduled_tasks.operate.prune import prune_daily
 from scheduled_tasks.operate.reconcile import Reconciled
 from scheduled_tasks.operate.watch import watch_state
 from scheduled_tasks.operate.watch.resolved_results import mark_resolved
+from scheduled_tasks.operate.watch.starting import services_that_start
 
 if TYPE_CHECKING:
     from scheduled_tasks.render.names import Places
@@ -74,7 +75,8 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     before = last_heartbeat(connection, host)
     step("report what is deployed", partial(host_watch.report_deployed, connection, places, host, now))
     step("report pauses", partial(host_watch.report_pauses, connection, places, host, now))
-    done.account = step("account for slots", partial(account, connection, host, now, release))
+    starting = partial(services_that_start, places, host_watch.jobs_here(places), now)
+    done.account = step("account for slots", partial(account, connection, host, now, release, starting))
     reconcile = partial(host_watch.reconcile_host, connection, places, host)
     reconciled = step("record what runs could not", reconcile) or Reconciled()
     step("mark resolved results", partial(mark_resolved, connection, now))

@@ -60,6 +60,25 @@ def test_a_slot_is_missed_a_minute_after_its_nominal_time_and_not_before(connect
     assert recorded(connection) == [("count", NOON, "missed", "app1", "app1 did not start it")]
 
 
+def test_a_slot_whose_service_is_being_started_is_not_judged_for_a_quarter_of_an_hour(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count", "recount")
+    watch_regularly(connection, "app1", minutes(-30), minutes(0))
+    for minute in range(1, 16):
+        done = account(connection, "app1", minutes(minute), starting=lambda: {("shop", "count"): minutes(0.01)})
+        assert done.accounted_until["app1"] == NOON
+    recount = ("recount", NOON, "missed", "app1", "app1 did not start it")
+    assert recorded(connection) == [recount]
+    account(connection, "app1", minutes(16), starting=lambda: {("shop", "count"): minutes(0.01)})
+    assert recorded(connection) == [("count", NOON, "missed", "app1", "app1 did not start it"), recount]
+
+
+def test_a_service_that_has_run_since_before_a_slot_is_not_being_started_for_it(connection: Database) -> None:
+    deploy(connection, "app1", minutes(-30), "count")
+    watch_regularly(connection, "app1", minutes(-30), minutes(0))
+    account(connection, "app1", minutes(1), starting=lambda: {("shop", "count"): minutes(-0.1)})
+    assert [row[:3] for row in recorded(connection)] == [("count", NOON, "missed")]
+
+
 @pytest.mark.parametrize(
     ("options", "overdue_after"),
     [

@@ -51,9 +51,12 @@ def test_other_triggers_are_described() -> None:
 
 def test_a_crowd_comes_with_a_suggestion_to_spread_it() -> None:
     jobs = [(f"c/j{n}", cron(hour=6), None) for n in range(6)] + [("c/other", cron(hour=6, minute=1), None)]
-    (warning,) = schedule_warnings(jobs, now=NOW)
+    (warning,) = schedule_warnings(jobs, now=NOW, processors=2)
     assert (warning.kind, warning.at) == ("crowd", (datetime(2026, 11, 23, 5, tzinfo=UTC),))
-    assert warning.message == "6 jobs start in the same second, next at 2026-11-23 05:00:00 UTC"
+    assert warning.message == (
+        "6 jobs start in the same second, next at 2026-11-23 05:00:00 UTC,"
+        " the last of them about 1 s late on 2 processors"
+    )
     assert warning.instead.startswith("keep c/j0; delay c/j1 by 2 min, c/j2 by 3 min")
 
 
