@@ -134,6 +134,22 @@ FLOODS = {"by_logging": "logging", "by_print": "print", "by_write": "os.write", 
 DROP_INS |= dict.fromkeys(FLOODS, "LogRateLimitBurst=100")
 
 
+def clock(lead: float) -> str:
+    """The clock file's jobs, all those that a timer starts due in so many seconds."""
+    due = at(lead)
+    first = (datetime.now(UTC) + timedelta(seconds=lead + 60)).replace(second=0, microsecond=0)
+    counted = f"minutes=7, start_date={first.isoformat()!r}, timezone='UTC'"  # its timer elapses every minute
+    jobs = [
+        *((job, f"{call}, {due}{OPTIONS.get(job, '')}") for job, (call, *_) in DEATHS.items()),
+        ("counted", f"well, 'interval', {counted}"),
+        ("cut_off", "hangs, 'cron', year=2100"),
+        ("vanishes", "leaves, 'cron', [0], year=2100"),
+        *((job, f"floods, 'cron', [{how!r}], year=2100") for job, how in FLOODS.items()),
+    ]
+    added = (f"scheduler.add_job(deaths.{arguments}, id={job!r})" for job, arguments in jobs)
+    return "\n".join(["from fleet.tasks import deaths", *added])
+
+
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
     with two_machines("app1") as one:
@@ -146,20 +162,10 @@ def fleet() -> Iterator[Fleet]:
             local = machine.root / f"etc/systemd/system/clock-deaths-{job}.service.d/90-local.conf"
             local.parent.mkdir(parents=True)
             local.write_text(f"[Service]\n{changed}\n")
-        due = at(60)
-        lines = [
-            f"scheduler.add_job(deaths.{call}, id={job!r}, {due}{OPTIONS.get(job, '')})"
-            for job, (call, *_) in DEATHS.items()
-        ]
-        first = (datetime.now(UTC) + timedelta(seconds=150)).replace(second=0, microsecond=0)
-        counted = f"minutes=7, start_date={first.isoformat()!r}, timezone='UTC'"  # its timer elapses every minute
-        lines.append(f"scheduler.add_job(deaths.well, 'interval', id='counted', {counted})")
-        lines.append("scheduler.add_job(deaths.hangs, 'cron', id='cut_off', year=2100)")
-        lines.append("scheduler.add_job(deaths.leaves, 'cron', [0], id='vanishes', year=2100)")
-        lines += [
-            f"scheduler.add_job(deaths.floods, 'cron', [{how!r}], id={job!r}, year=2100)" for job, how in FLOODS.items()
-        ]
-        one.write(deaths="\n".join(["from fleet.tasks import deaths", *lines]))
+        began = time.monotonic()
+        one.write(deaths=clock(43_200))
+        assert one.ask("app1", "apply")["changed"]
+        one.write(deaths=clock(10 + 3 * (time.monotonic() - began)))  # the second apply takes less time than the first
         assert one.ask("app1", "apply")["changed"]
         yield one
 

@@ -32,8 +32,9 @@ def fresh(project: SmallProject) -> Iterator[None]:
     project.reset()
 
 
-def both(fields: str) -> dict[str, tuple[str, bool]]:
-    return {job: (fields, kept) for job, kept in KINDS.items()}
+def both(fields: str, clock: str = "") -> dict[str, tuple[str, bool]]:
+    """Jobs of both kinds with these fields, their names with the clock's if it is given."""
+    return {f"{kind}_{clock}".removesuffix("_"): (fields, kept) for kind, kept in KINDS.items()}
 
 
 def test_a_first_apply_starts_no_job_and_a_second_one_changes_nothing(project: SmallProject) -> None:
@@ -96,16 +97,15 @@ def test_a_running_job_continues_when_its_unit_changes_and_when_it_is_removed(pr
     wait_for("both ends", lambda: sorted(project.runs())[:2] == ["end kept", "end plain"])
 
 
-@pytest.mark.parametrize("edit", ["the same time", "another time"])
-def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: SmallProject, edit: str) -> None:
+def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: SmallProject) -> None:
     """The apply is slowed down, so that the due time passes while the timer is stopped."""
     lead = project.soon()
     due, slot = time.time() + lead, at(lead)
-    # The timer changes in either case: before the apply it has one hour more, or a different one.
+    # The timers change: before the apply one clock's have one hour more, and the other clock's a different time.
     with_an_hour_more = re.sub(r"hour=(\d+)", lambda hour: f"hour='{hour[1]},{(int(hour[1]) + 2) % 24}'", slot)
-    project.write(one=both(with_an_hour_more if edit == "the same time" else at(-3600)))
+    project.write(same=both(with_an_hour_more, "same"), other=both(at(-3600), "other"))
     project.apply()
-    project.write(one=both(slot))
+    project.write(same=both(slot, "same"), other=both(slot, "other"))
     slow = (
         "import time\n"
         "from scheduled_tasks.project import enabled_clocks, configured_host\n"
@@ -119,10 +119,12 @@ def test_a_run_that_falls_due_while_the_timer_is_stopped_starts_once(project: Sm
         "print(apply(render(enabled_clocks(), configured_host()), effects=Slow()))\n"
     )
     printed = project.code(slow).stdout
-    assert "restarted=('clock-one-kept.timer', 'clock-one-plain.timer')" in printed
-    wait_for("both runs", lambda: len(project.runs()) >= 4)
+    jobs = sorted(f"{kind}_{clock}" for kind in KINDS for clock in ("same", "other"))
+    timers = sorted(f"clock-{job.partition('_')[2]}-{job}.timer" for job in jobs)
+    assert f"restarted={tuple(timers)!r}" in printed
+    wait_for("all runs", lambda: len(project.runs()) >= 2 * len(jobs))
     time.sleep(SLACK)
-    assert sorted(project.runs()) == ["end kept", "end plain", "start kept", "start plain"]
+    assert sorted(project.runs()) == sorted(f"{what} {job}" for what in ("start", "end") for job in jobs)
 
 
 def test_a_run_that_fell_due_after_an_apply_was_killed_is_started_once_by_the_next(project: SmallProject) -> None:

@@ -252,6 +252,10 @@ def test_a_second_machine_of_a_name_is_refused_and_with_a_new_name_it_goes_on(fl
     paused = second.root / "etc/scheduled-tasks/paused/every-clock"
     fleet.clocks("app1", "run", "each/lasts")
     wait_for("its row", lambda: rows(fleet, "each", "lasts", "status = 'started'"))
+    # A watch of its own that had begun before the name changes would lift the pause.
+    second.run("systemctl", "stop", "clock-watch.timer")
+    active = ("systemctl", "is-active", "--quiet", "clock-watch.service")
+    wait_for("the end of its watch", lambda: second.run(*active, check=False).returncode != 0)
     second.run("hostname", "app1")
     for command, code in (("watch", 78), ("reconcile", 78), ("apply", 78), ("check", 65)):
         refused = fleet.clocks("app2", command, check=False)
@@ -270,6 +274,7 @@ def test_a_second_machine_of_a_name_is_refused_and_with_a_new_name_it_goes_on(fl
         fleet.clocks("app2", "watch")
         assert (host_names(fleet), paused.exists()) == (["app1", name], False)
         assert {host for host, _ in deployed(fleet)} == {"app1", name}
+    second.run("systemctl", "start", "clock-watch.timer")
 
 
 def test_a_host_records_what_a_dead_host_cannot(fleet: Fleet) -> None:
