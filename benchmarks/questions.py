@@ -1,11 +1,19 @@
-"""Time the operators' queries on a large ledger: `benchmarks/questions.py [MILLIONS] [JOBS]`, 10 and 10000 by default.
+"""Time the operators' questions to a large ledger, and the start of `clocks`, each beside a floor.
 
-It fills its own PostgreSQL in a temporary folder, which takes some minutes and a few gigabytes.
+    python -m benchmarks.questions [MILLIONS] [JOBS] [FOLDER]
+
+It fills a PostgreSQL of its own with 10 million rows of 10,000 jobs on two hosts, which takes a quarter of an hour and
+5 GB: in a temporary folder, or in FOLDER, which stays and is used again. Times are milliseconds of CPU time, of the
+server's process and of this one, which other load changes least; the least of three. The floor of a question is one row
+by its key; that of a start is `python -c 'import click'`, and psycopg with it where a command asks the database.
 """
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,8 +26,9 @@ import psycopg
 
 from scheduled_tasks.operate import deployments, embedded, history, migrations, status
 from scheduled_tasks.operate.account import account
+from scheduled_tasks.operate.watch.resolved_results import mark_resolved
 
-HOURLY = {"kind": "cron", "zone": "Europe/Paris", "minutes": [0], "seconds": [0]}
+ROOT = Path(__file__).resolve().parents[1]
 END = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FILL = """
 INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, ended_at)
@@ -32,57 +41,123 @@ FROM generate_series(%(first)s::integer, %(last)s::integer) AS run, generate_ser
 """
 
 
-def main(millions: float, jobs: int) -> None:
-    """Fill a ledger, and print how long the operators' queries take."""
+INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'task_run' AND indexname <> 'task_run_pkey'"
+STARTS = {
+    "python -c 'import click'": ["-c", "import click"],
+    "python -c 'import click, psycopg'": ["-c", "import click, psycopg"],
+    "clocks --help": ["-P", "-m", "scheduled_tasks.cli", "--help"],
+    "clocks status --help": ["-P", "-m", "scheduled_tasks.cli", "status", "--help"],
+    "clocks list": ["-P", "-m", "scheduled_tasks.cli", "list"],
+    "clocks history": ["-P", "-m", "scheduled_tasks.cli", "history"],
+}
+
+
+def main(millions: float, jobs: int, folder: Path | None) -> None:
+    """Fill a ledger, or use one that was filled before, and print how long each question takes."""
     get_server = embedded.import_pgserver()
-    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    folder.chmod(0o755)
-    server = get_server(folder / "data", cleanup_mode="stop")
+    kept = folder or Path(tempfile.mkdtemp(prefix="postgresql-"))
+    kept.mkdir(exist_ok=True)
+    kept.chmod(0o755)
+    server = get_server(kept / "data", cleanup_mode="stop")
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            migrations.migrate(connection, [migrations.OWN])
-            connection.execute("SET synchronous_commit = off")
-            runs = max(1, round(millions * 1_000_000 / jobs))
-            for first in range(1, runs + 1, 10):
-                last = min(first + 9, runs)
-                connection.execute(FILL, {"first": first, "last": last, "jobs": jobs, "end": END})
-            connection.execute("VACUUM ANALYZE task_run")
-            _ask(connection, jobs)
+            if not connection.execute("SELECT to_regclass('task_run')").fetchone()[0]:  # type: ignore[index]
+                _fill(connection, max(1, round(millions * 1_000_000 / jobs)), jobs)
+            _starts(str(server.get_uri()))
+            _ask(connection)
     finally:
         server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+        if not folder:
+            shutil.rmtree(kept, ignore_errors=True)
 
 
-def _ask(connection: psycopg.Connection[Any], jobs: int) -> None:
+def _fill(connection: psycopg.Connection[Any], runs: int, jobs: int) -> None:
+    migrations.migrate(connection, [migrations.OWN])
+    connection.execute("SET synchronous_commit = off")
+    indexes = connection.execute(INDEXES).fetchall()
+    for name, _ in indexes:
+        connection.execute(f"DROP INDEX {name}".encode())
+    for first in range(1, runs + 1, 10):
+        connection.execute(FILL, {"first": first, "last": min(first + 9, runs), "jobs": jobs, "end": END})
+    for _, definition in indexes:
+        connection.execute(definition.encode())
     listed = [
-        {"clock": f"c{number % 100}", "job": f"j{number}", "task": "shop.count", "schedule": HOURLY,
+        {"clock": f"c{number % 100}", "job": f"j{number}", "task": "shop.count",
+         "schedule": {"kind": "cron", "zone": "Europe/Paris", "minutes": [number % 60], "seconds": [0]},
          "options": {"catch_up": True, "timeout": 3600}}
         for number in range(jobs)
     ]  # fmt: skip
-    [(rows,)] = connection.execute("SELECT count(*) FROM task_run").fetchall()
+    for host in ("app1", "app2"):
+        before = END - timedelta(minutes=5)
+        report = deployments.JobsReport(listed, "all", before, before)
+        _timed(
+            connection,
+            f"report of all jobs by an apply on {host}",
+            lambda host=host, report=report: deployments.report(connection, host, report),  # type: ignore[misc]
+            times=1,
+        )
+    _timed(connection, "the watch marks what is resolved, at first", lambda: mark_resolved(connection, END), times=1)
+    connection.execute("VACUUM ANALYZE")
+
+
+def _starts(url: str) -> None:
+    env = os.environ | {"DATABASE_URL": url, "SCHEDULED_TASKS_CONFIG": str(ROOT / "pyproject.toml")}
+    for what, arguments in STARTS.items():
+        least = min(_cpu([sys.executable, *arguments], env) for _ in range(6))  # the first ones compile
+        print(f"{what:44} {least * 1000:8.0f} ms")
+
+
+def _cpu(command: list[str], env: dict[str, str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _ask(connection: psycopg.Connection[Any]) -> None:
+    [(rows, run)] = connection.execute("SELECT count(*), min(run_id::text) FROM task_run").fetchall()
+    [(jobs,)] = connection.execute("SELECT count(DISTINCT (clock, job)) FROM deployed_job").fetchall()
     print(f"{rows} rows, {jobs} jobs")
-    report = deployments.JobsReport(listed, "all", END - timedelta(minutes=5), END - timedelta(minutes=5))
-    _timed("report of all jobs by an apply", lambda: deployments.report(connection, "app1", report))
-    _timed("history", lambda: history.history(connection))
-    _timed("history --status missed", lambda: history.history(connection, status="missed"))
-    _timed("history of a clock", lambda: history.history(connection, clock="c7"))
-    _timed("history of a job", lambda: history.history(connection, clock="c7", job="j7"))
-    _timed(
-        "history of a job, --status failed", lambda: history.history(connection, clock="c7", job="j7", status="failed")
-    )
-    _timed("status of all jobs", lambda: status.jobs(connection, END))
-    _timed("status of a clock", lambda: status.jobs(connection, END, "c7"))
-    for minute in range(-3, 0):
-        account(connection, "app1", END + timedelta(minutes=minute))
-    _timed("an audit, nothing due", lambda: account(connection, "app1", END))
-    _timed("an audit, all jobs missed at once", lambda: account(connection, "app1", END + timedelta(minutes=1)))
+    questions: dict[str, Callable[[], object]] = {
+        "one row by its key": lambda: history.find_run(connection, run),
+        "status --bad": lambda: status.jobs(connection, END, bad_only=True),
+        "status of a job": lambda: status.jobs(connection, END, "c7", "j7"),
+        "status of a clock": lambda: status.jobs(connection, END, "c7"),
+        "status of all jobs": lambda: status.jobs(connection, END),
+        "the watch marks what is resolved": lambda: mark_resolved(connection, END),
+        "history": lambda: history.history(connection),
+        "history --status missed": lambda: history.history(connection, status="missed"),
+        "history --status skipped": lambda: history.history(connection, status="skipped"),
+        "history of a clock": lambda: history.history(connection, clock="c7"),
+        "history of a job": lambda: history.history(connection, clock="c7", job="j7"),
+        "history of a job, --status failed": lambda: history.history(connection, clock="c7", job="j7", status="failed"),
+    }
+    for what, ask in questions.items():
+        _timed(connection, what, ask)
+    with connection.transaction(force_rollback=True):
+        for minute in range(-3, 0):
+            account(connection, "app1", END + timedelta(minutes=minute))
+        _timed(connection, "an audit, nothing due", lambda: account(connection, "app1", END), times=1)
+        soon = END + timedelta(minutes=2)
+        _timed(connection, "an audit, some jobs missed", lambda: account(connection, "app1", soon), times=1)
 
 
-def _timed(what: str, ask: Callable[[], object]) -> None:
-    began = time.perf_counter()
-    ask()
-    print(f"{what:36} {(time.perf_counter() - began) * 1000:8.0f} ms")
+def _timed(connection: psycopg.Connection[Any], what: str, ask: Callable[[], object], *, times: int = 3) -> None:
+    taken = []
+    for _ in range(times):
+        servers, own = _server_seconds(connection), time.process_time()
+        ask()
+        own = time.process_time() - own  # first: reading the server's takes time too
+        taken.append((_server_seconds(connection) - servers, own))
+    server, own = min(taken, key=sum)
+    print(f"{what:44} {server * 1000:8.1f} ms in the database, {own * 1000:8.1f} ms in Python", flush=True)
+
+
+def _server_seconds(connection: psycopg.Connection[Any]) -> float:
+    """The CPU seconds that the connection's server process has used, from proc(5)."""
+    return int(Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 10, int(sys.argv[2]) if len(sys.argv) > 2 else 10_000)  # noqa: PLR2004 - two arguments
+    given = dict(enumerate(sys.argv[1:]))
+    main(float(given.get(0, 10)), int(given.get(1, 10_000)), Path(given[2]) if 2 in given else None)  # noqa: PLR2004 - three arguments

@@ -1,6 +1,7 @@
 """The configured project: its clocks, feature flags and database, and the host for which its units are rendered.
 
-The command line and the test fixtures share this module, so it imports neither click nor pytest.
+The command line and the test fixtures share this module, so it imports neither click nor pytest. What only some
+commands need (clock files, options, psycopg) is imported when it is used.
 """
 
 from __future__ import annotations
@@ -12,20 +13,15 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from scheduled_tasks.clock_file import clock_files, read_clocks
-from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.errors import ConfigurationError, NotRootError, ServiceUnavailableError
 from scheduled_tasks.faults import what_to_write
-from scheduled_tasks.features import Feature
-from scheduled_tasks.options import read_options
-from scheduled_tasks.project_process import ask_project, note
-from scheduled_tasks.render.host import OLDEST_SYSTEMD, Host
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from scheduled_tasks.clock import ClockSpec
+    from scheduled_tasks.render.host import Host
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.run.database import Connection
 
@@ -58,6 +54,10 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
     Raises:
         FaultsError: every fault of every clock file.
     """
+    from scheduled_tasks.clock_file import clock_files, read_clocks
+    from scheduled_tasks.clock_job import ReadingContext
+    from scheduled_tasks.project_process import ask_project, note
+
     configuration = load_configuration()
     reading = ReadingContext(
         domains=configuration.require("domains"),
@@ -105,6 +105,9 @@ def _require_known(key: str, names: Iterable[str], clocks: Iterable[ClockSpec]) 
 
 def configured_features() -> type[Enum]:
     """The project's enum of feature flags."""
+    from scheduled_tasks.features import Feature
+    from scheduled_tasks.project_process import ask_project
+
     path = load_configuration().require("features")
     declared = ask_project(lambda: _declared_features(path), f"features = {path!r}")
     members = {name: Feature(description, default=default) for name, description, default in declared}
@@ -122,6 +125,8 @@ def _declared_features(path: str) -> list[tuple[str, str, bool]]:
 
 def configured_host(places: Places | None = None) -> Host:
     """Describe this machine, or the user of a user manager, as far as the units depend on it."""
+    from scheduled_tasks.render.host import Host
+
     home = places.home if places else None
     configuration = settings.load()
     checkout = configuration.path.parent.resolve() / "bin" / "run-task"
@@ -193,6 +198,8 @@ def _names(configuration: settings.Settings, key: str, *, operators: bool) -> tu
 
 
 def _network(configuration: settings.Settings) -> tuple[str, ...]:
+    from scheduled_tasks.options import read_options
+
     options, faults = read_options({"allow_network": configuration.values.get("allow_network", [])})
     if faults:
         raise ConfigurationError(f"{configuration.path}: {faults[0]}")
@@ -205,6 +212,8 @@ def _network(configuration: settings.Settings) -> tuple[str, ...]:
 
 def _systemd_version(configuration: settings.Settings) -> int:
     """The configured version, for an image or a set that another machine will use; by default this machine's."""
+    from scheduled_tasks.render.host import OLDEST_SYSTEMD
+
     version = configuration.get("systemd")
     if not version:
         from scheduled_tasks.deploy import systemd

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 
 import hypothesis
 import pytest
 
+import scheduled_tasks
 from tests import leftovers
 from tests.roots import BOOTING, FOR_SOME, ON_DEBIAN_13, lacking
 
@@ -18,7 +20,7 @@ LEFT_OUT = "" if os.environ.get("CI") == "true" else lacking("booting machines",
 collect_ignore = ["machine"] if LEFT_OUT else []
 # The groups that take minutes, longest first: one that began last would keep one process busy after all others.
 LONG = (
-    "fleet", "hostile", "newcomer", "handbook", "ledger", "herd", "two_hosts", "sandboxes", "promises", "deploy",
+    "deployments", "hostile", "newcomer", "alarms", "ledger", "herd", "two_hosts", "sandboxes", "promises", "deploy",
 )  # fmt: skip
 
 
@@ -29,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
         leftovers.begin()
+        # Most of what a command in a machine takes is compiling, if it finds no byte code and may write none.
+        compileall.compile_dir(scheduled_tasks.__path__[0], quiet=2)
 
 
 def pytest_report_header() -> str:

@@ -24,8 +24,8 @@ RUNNERS = {
     "clone": "tests/integration/test_documentation.py",  # in a clone of the repository
     "guide": "tests/integration/test_guides.py",  # in a stranger's project, with an installed wheel
     "controller": "tests/integration/test_controller.py",  # where Ansible is called
-    "plays": "tests/machine/controller.py",  # the same, with machines: test_fleet.py runs each play through it
-    "machine": "tests/machine/test_handbook.py",  # on a booted machine, as root
+    "plays": "tests/machine/controller.py",  # the same, with machines, for tests/machine/deployments
+    "machine": "tests/machine/alarms/test_1_commands.py",  # on a booted machine, as root
     "newcomer": "tests/machine/test_newcomer.py",  # at a terminal, with the page's other blocks
     "deployed": "tests/machine/test_deploy.py",  # on a machine that the worked example is deployed to
 }

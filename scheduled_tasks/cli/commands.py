@@ -1,4 +1,4 @@
-"""The group of all commands: `clocks`. A command's module is imported when it is called, or described by --help."""
+"""The group of all commands: `clocks`. A command's module is imported when it is called."""
 
 from __future__ import annotations
 
@@ -14,50 +14,60 @@ from scheduled_tasks.cli.output import Commands
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The sections of --help; each command with the module of this package that has it in its COMMANDS.
-SECTIONS: Mapping[str, Mapping[str, str]] = {
+# The sections of --help; each command with the module of this package that has it in its COMMANDS, and its summary, for
+# which --help would have to import all of them.
+SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Look": {
-        "status": "status",
-        "history": "status",
-        "show": "status",
-        "logs": "logs",
-        "list": "units",
-        "next": "time",
-        "doctor": "doctor",
+        "status": ("status", "Show each job's state, last result, next run and pauses."),
+        "history": ("status", "Show past slots and runs, newest first, with every attempt."),
+        "show": ("status", "Show one run with its unit, and every attempt at its slot."),
+        "logs": ("logs", "Show the log lines of this host's jobs."),
+        "list": ("units", "Show each job: its task, schedule and description."),
+        "next": ("time", "Show each job's next run, or the next five of one job."),
+        "doctor": ("doctor", "Find what is wrong with this machine's timers."),
     },
-    "Switch": {"pause": "pauses", "resume": "pauses", "features": "features"},
+    "Switch": {
+        "pause": ("pauses", "Pause a job, a clock or all, on all hosts or on one."),
+        "resume": ("pauses", "End the pause of exactly this job, this clock or --all."),
+        "features": ("features", "Show and switch feature flags."),
+    },
     "Run": {
-        "run": "run",
-        "backfill": "run",
-        "watch": "watch",
-        "reconcile": "watch",
-        "forget-host": "watch",
-        "prune-runs": "database",
+        "run": ("run", "Start a job's unit now on this host."),
+        "backfill": ("run", "Run a job for past slots, in order."),
+        "watch": ("watch", "Record overdue slots as missed or skipped."),
+        "reconcile": ("watch", "Record what this host's runs could not."),
+        "forget-host": ("watch", "Forget a host that no longer exists."),
+        "prune-runs": ("database", "Delete runs older than a number of days."),
     },
     "Deploy": {
-        "check": "release",
-        "plan": "deploy",
-        "apply": "deploy",
-        "sets": "deploy",
-        "rollback": "deploy",
-        "remove": "deploy",
-        "prune-releases": "release",
-        "migrate": "database",
-        "security": "security",
-        "render": "units",
-        "install-help": "help.install",
+        "check": ("release", "Check whether this release can be activated on this host."),
+        "plan": ("deploy", "Show what `clocks apply` would do."),
+        "apply": ("deploy", "Make this machine's timers match the clock files."),
+        "sets": ("deploy", "Show the current set of units and the earlier ones."),
+        "rollback": ("deploy", "Switch back to the previous set of units, or to SET."),
+        "remove": ("deploy", "Remove all units, sets and stamps from this machine."),
+        "prune-releases": ("release", "Remove old releases and the sets of units that use them."),
+        "migrate": ("database", "Bring the database's tables up to this release."),
+        "security": ("security", "Show how exposed each unit is, and why."),
+        "render": ("units", "Write the units of all clocks into DIRECTORY."),
+        "install-help": ("help.install", "Write man pages and shell completion into DIRECTORY."),
     },
     "Project": {
-        "init": "init",
-        "setup": "database",
-        "demo": "database",
-        "dev": "dev",
-        "explain": "time",
-        "lint": "time",
+        "init": ("init", "Write a project's first configuration and an example."),
+        "setup": ("database", "Set up a checkout for its first run."),
+        "demo": ("database", "Fill the project's empty tables with sample data."),
+        "dev": ("dev", "Run clocks in the foreground, without systemd."),
+        "explain": ("time", "Explain a schedule: its systemd lines and next runs."),
+        "lint": ("time", "Warn about surprises in schedules."),
     },
-    "Move": {"import": "move", "export": "move", "eject": "units"},
+    "Move": {
+        "import": ("move", "Import APScheduler files or crontabs."),
+        "export": ("move", "Export the jobs to Kubernetes or cron."),
+        "eject": ("units", "Write plain units that work without clocks into DIRECTORY."),
+    },
 }
-MODULE_OF = {command: module for commands in SECTIONS.values() for command, module in commands.items()}
+MODULE_OF = {name: module for commands in SECTIONS.values() for name, (module, _) in commands.items()}
+SUMMARIES = {name: summary for commands in SECTIONS.values() for name, (_, summary) in commands.items()}
 
 
 class AllCommands(Commands):
@@ -70,6 +80,10 @@ class AllCommands(Commands):
     def sections(self, ctx: click.Context) -> Mapping[str, list[str]]:  # noqa: ARG002 - as above
         """The names of all commands, by what they are for."""
         return {heading: list(commands) for heading, commands in SECTIONS.items()}
+
+    def summary(self, ctx: click.Context, name: str) -> str:  # noqa: ARG002 - as above
+        """A command's summary."""
+        return SUMMARIES[name]
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command and its subcommands, each with --debug and its examples."""

@@ -7,7 +7,7 @@ import sys
 import time
 from datetime import datetime
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,104 +16,27 @@ from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
 from scheduled_tasks.cli.output import SOMETHING_BAD, refusal, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.run_screens import show_history, show_one_run
-from scheduled_tasks.cli.screens.status_screen import dead_host, failure_sentence, is_blocked, state_notes, status_lines
+from scheduled_tasks.cli.screens.status_screen import failure_sentence, state_notes
+from scheduled_tasks.cli.screens.status_view import StatusView
 from scheduled_tasks.cli.screens.styles import on_terminal, painted, show, width
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.instants import shown
-from scheduled_tasks.operate import deployments, history, pauses, status
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scheduled_tasks.cli.screens.styles import Line
     from scheduled_tasks.deploy.log_entries import LogEntry
     from scheduled_tasks.operate.history import RunRow
-    from scheduled_tasks.operate.slots import Pause
-    from scheduled_tasks.operate.status import HostStatus, JobStatus
+    from scheduled_tasks.operate.status import JobStatus
     from scheduled_tasks.run.database import Connection
 
 REFRESH_INTERVAL = 2.0  # seconds, with --watch
 COLUMNS = ("JOB", "STATE", "SINCE", "LAST", "NEXT")
 HISTORY_COLUMNS = ("RUN", "JOB", "SLOT", "STATUS", "HOST", "STARTED", "TOOK")
-NOTHING_DEPLOYED = "no job is deployed on any host: nothing runs; 'clocks apply' deploys this project's"
-
-
-class StatusView:
-    """The status of jobs, hosts and pauses at one instant; `faults` are those of the clock files."""
-
-    def __init__(self, database: Connection, which: str | None, faults: Sequence[str] = ()) -> None:
-        clock, job = clock_and_job(which) if which else ("", "")
-        self.now = database_now(database)
-        self.jobs: list[JobStatus] = status.jobs(database, self.now, clock, job)
-        if not self.jobs:
-            require_known(deployments.known_jobs(database), clock, job, nobody="no host has")
-        self.hosts: list[HostStatus] = status.hosts(database, self.now)
-        active = pauses.active(database, self.now)
-        # Without a filter even those of jobs that no host has any more: they can be ended.
-        self.pauses = [row for row in active if not which or any(row in shown_job.paused for shown_job in self.jobs)]
-        on_hosts = [f"{host.host}: {problem}" for host in self.hosts for problem in host.problems]
-        self.faults = [*faults, *on_hosts, *([] if self.jobs else [NOTHING_DEPLOYED])]
-
-    @property
-    def is_bad(self) -> bool:
-        """Whether an operator is needed: a job is bad, a host is dead, or nothing can run."""
-        return bool(self.faults) or any(job.is_bad for job in self.jobs) or any(host.is_dead for host in self.hosts)
-
-    def shown_jobs(self, *, bad_only: bool) -> list[JobStatus]:
-        """The jobs of the table."""
-        return [job for job in self.jobs if job.is_bad or not bad_only]
-
-    def rows(self, *, bad_only: bool) -> Iterator[tuple[str, ...]]:
-        """The table's rows."""
-        for job in self.shown_jobs(bad_only=bad_only):
-            following = shown(None if is_blocked(job) else job.next_run)
-            yield f"{job.clock}/{job.job}", job.state, shown(job.since), shown(job.last_at), following
-
-    def lines(self) -> Iterator[str]:
-        """The lines below the table."""
-        for fault in self.faults:
-            yield f"fault: {fault}"
-        for row in self.pauses:
-            yield f"paused: {row}"
-        for host in self.hosts:
-            if host.is_dead:
-                yield dead_host(host, shown(host.heartbeat_at))
-        numbers = status.totals(self.jobs)
-        jobs = counted(numbers["jobs"], "job")
-        yield f"{jobs}: {numbers['bad']} bad, {numbers['running']} running, {numbers['paused']} paused"
-
-    def screen(self, columns: int, *, bad_only: bool) -> Iterator[Line]:
-        """The lines for a terminal."""
-        times = LocalTimes.of_command(self.now)
-        dead = (dead_host(host, times.both(host.heartbeat_at)) for host in self.hosts if host.is_dead)
-        alerts = [*(f"fault: {fault}" for fault in self.faults), *dead]
-        jobs = self.shown_jobs(bad_only=bad_only)
-        return status_lines(jobs, alerts=alerts, pauses=self.pauses, times=times, columns=columns)
-
-    def as_json(self) -> dict[str, Any]:
-        """The jobs, hosts and pauses, for programs."""
-        return {
-            "healthy": not self.is_bad,
-            "at": self.now,
-            "faults": self.faults,
-            "jobs": [_job(job) for job in self.jobs],
-            "hosts": [host.__dict__ for host in self.hosts],
-            "pauses": [_pause(row) for row in self.pauses],
-        }
-
-
-def _job(job: JobStatus) -> dict[str, Any]:
-    listed = {"failures": [failure.__dict__ for failure in job.failures], "paused": [_pause(row) for row in job.paused]}
-    return job.__dict__ | listed | {"state": job.state, "bad": job.is_bad, "since": job.since}
-
-
-def _pause(row: Pause) -> dict[str, Any]:
-    return {**row.scope._asdict(), "at": row.at, "by": row.by, "reason": row.reason, "until": row.until}
 
 
 def _notes(job: JobStatus) -> list[str]:
@@ -126,7 +49,7 @@ def _notes(job: JobStatus) -> list[str]:
 
 @click.command("status")
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]", shell_complete=completion.clocks_and_jobs)
-@click.option("--bad", "bad_only", is_flag=True, help="Only jobs that are bad.")
+@click.option("--bad", "bad_only", is_flag=True, help="Only jobs that are bad; asks the database for no others.")
 @click.option("--watch", "live", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
 @utc_option
 @json_option
@@ -142,7 +65,7 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
     faults = clock_file_faults()
     try:
         with open_database() as database:
-            view = StatusView(database, which, faults)
+            view = StatusView(database, which, faults, bad_only=bad_only)
             if live and not as_json:
                 _live(database, which, faults, bad_only=bad_only)
     except ServiceUnavailableError as error:
@@ -151,7 +74,7 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
     if as_json:
         show_json(view.as_json())
     else:
-        _show(view, bad_only=bad_only)
+        _show(view)
     sys.exit(SOMETHING_BAD if view.is_bad else 0)
 
 
@@ -167,15 +90,14 @@ def _show_host(which: str | None, error: ServiceUnavailableError, *, bad_only: b
         host_screen.show_host(jobs, paused, bad_only=bad_only)
 
 
-def _show(view: StatusView, *, bad_only: bool) -> None:
+def _show(view: StatusView) -> None:
     if on_terminal():
-        for line in view.screen(width(), bad_only=bad_only):
+        for line in view.screen(width()):
             show(*line)
         return
     # A line for each job: programs and grep read it.
-    notes = ("; ".join(_notes(job)) for job in view.shown_jobs(bad_only=bad_only))
-    rows = view.rows(bad_only=bad_only)
-    show_table((*COLUMNS, "NOTE"), ((*row, note) for row, note in zip(rows, notes, strict=True)))
+    notes = ("; ".join(_notes(job)) for job in view.jobs)
+    show_table((*COLUMNS, "NOTE"), ((*row, note) for row, note in zip(view.rows(), notes, strict=True)))
     for sentence in view.lines():
         show(sentence)
 
@@ -188,7 +110,7 @@ def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad
     terminal = Console(highlight=False, file=getattr(sys.stdout, "unescaped", sys.stdout))
 
     def view_now() -> Text:
-        lines = StatusView(database, which, faults).screen(terminal.width, bad_only=bad_only)
+        lines = StatusView(database, which, faults, bad_only=bad_only).screen(terminal.width)
         return Text("\n").join(Text.from_ansi(painted(*line)) for line in lines)
 
     with Live(view_now(), console=terminal, auto_refresh=False, screen=terminal.is_terminal) as live:
@@ -209,6 +131,8 @@ def history_command(  # noqa: PLR0913 - a command's options
     *, which: str | None, status_: str | None, since: datetime | None, until: datetime | None, limit: int, as_json: bool
 ) -> None:
     """Show past slots and runs, newest first, with every attempt."""
+    from scheduled_tasks.operate import history
+
     clock, job = clock_and_job(which) if which else ("", "")
     with open_database() as database:
         now = database_now(database)
@@ -252,6 +176,7 @@ def show_run(*, run: str, as_json: bool) -> None:
     Its log lines are shown if it ran on this host.
     """
     from scheduled_tasks.cli.logs import printer
+    from scheduled_tasks.operate import history
     from scheduled_tasks.render import names
 
     with open_database() as database:

@@ -58,6 +58,9 @@ CREATE TABLE task_run (
     cpu_seconds   double precision,
     is_idempotent boolean NOT NULL DEFAULT false,  -- whether another host may take it over once it has expired
     is_exclusive  boolean NOT NULL DEFAULT false,  -- whether no other slot of its job may run meanwhile
+    -- Of a result that failed, was missed or lost: whether a run of its job ended well after it. The watch sets it, so
+    -- that a search for bad jobs reads the few results that it has not marked. False can be late; true never early.
+    is_resolved   boolean NOT NULL DEFAULT false,
     -- One row that a program can't read or compute with must not stop the watch of every host.
     CONSTRAINT instants_from_2000_to_2200 CHECK (
         least(scheduled_at, started_at, ended_at, expires_at) >= '2000-01-01Z'
@@ -81,15 +84,54 @@ CREATE UNIQUE INDEX task_run_exclusive ON task_run (clock, job) WHERE status = '
 CREATE INDEX task_run_running ON task_run (expires_at) WHERE status = 'started';
 -- A failure note names the run by systemd's invocation.
 CREATE INDEX task_run_invocation ON task_run (invocation_id) WHERE invocation_id IS NOT NULL;
-CREATE INDEX task_run_failed_at ON task_run (started_at) WHERE status IN ('failed', 'missed', 'lost');
+CREATE INDEX task_run_status_started_at ON task_run (status, started_at)
+ WHERE status IN ('failed', 'missed', 'lost', 'skipped');
 CREATE INDEX task_run_started_at ON task_run (started_at);
 CREATE INDEX task_run_clock_job_started_at ON task_run (clock, job, started_at);
 CREATE INDEX task_run_task_started_at ON task_run (task, started_at);
--- The last result of each kind of a job, in the order in which they count (operate/status.py).
-CREATE INDEX task_run_result ON task_run (
-    clock, job, status,
-    (CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END)
-) WHERE status <> 'skipped';
+-- The results of a job, in the order in which they count (operate/status.py): the good ones, and the bad ones.
+CREATE INDEX task_run_good ON task_run (
+    clock, job, (CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END)
+) WHERE status = 'ended';
+CREATE INDEX task_run_bad ON task_run (
+    clock, job, (CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END)
+) WHERE status IN ('failed', 'missed', 'lost');
+CREATE INDEX task_run_unresolved ON task_run (clock, job)
+ WHERE status IN ('failed', 'missed', 'lost') AND NOT is_resolved;
+
+-- A resolved row that changes may be another result: only the watch, which sets is_resolved of an unresolved row, can
+-- make it resolved again.
+CREATE FUNCTION unresolve() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    new.is_resolved := false;
+    RETURN new;
+END $$;
+
+CREATE TRIGGER unresolve BEFORE UPDATE ON task_run FOR EACH ROW
+WHEN (old.is_resolved AND new.is_resolved) EXECUTE FUNCTION unresolve();
+
+-- A good result that changes resolves nothing any more: what it has resolved, and no earlier one, is unresolved until
+-- the watch looks again.
+CREATE FUNCTION unresolve_earlier() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    at       timestamptz := coalesce(old.ended_at, old.started_at);
+    previous timestamptz := (
+        SELECT max(CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END)
+          FROM task_run
+         WHERE clock = old.clock AND job = old.job AND status = 'ended' AND run_id <> new.run_id
+           AND coalesce(slot_host, host) = coalesce(old.slot_host, old.host)
+           AND (CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END) < at
+    );
+BEGIN
+    UPDATE task_run SET is_resolved = false
+     WHERE clock = old.clock AND job = old.job AND status IN ('failed', 'missed', 'lost') AND is_resolved
+       AND (CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END)
+           BETWEEN coalesce(previous, '-infinity') AND at;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER unresolve_earlier AFTER UPDATE ON task_run FOR EACH ROW
+WHEN (old.status = 'ended') EXECUTE FUNCTION unresolve_earlier();
 
 -- Attempts at slots that were claimed again: the slot's row has the last one. Add a new column of task_run here too.
 CREATE TABLE past_attempt (replaced_at timestamptz NOT NULL, LIKE task_run);
@@ -124,6 +166,7 @@ CREATE TABLE deployed_job (
 );
 
 CREATE UNIQUE INDEX deployed_job_current ON deployed_job (host, clock, job) WHERE valid_until IS NULL;
+CREATE INDEX deployed_job_clock_job ON deployed_job (clock, job) WHERE valid_until IS NULL;
 CREATE INDEX deployed_job_valid_until ON deployed_job (valid_until);
 
 -- A host's watch: its heartbeat, and how far the host's slots are accounted for.
@@ -203,6 +246,7 @@ BEGIN
     PERFORM check_run(run);
     is_queued := false;
     run.status := 'started';
+    run.is_resolved := false;
     run.started_at := clock_timestamp() - least(greatest((asked->>'age')::float, 0), 86400 * 30) * interval '1 s';
     run.expires_at := clock_timestamp() + least((asked->>'expires_in')::float, 86400 * 366) * interval '1 s';
 
@@ -364,7 +408,8 @@ BEGIN
     RETURN found;
 END $$;
 
-REVOKE ALL ON FUNCTION keep_past_attempt, open_run, check_run, claim_slot, skip_for_other_run, close_run FROM PUBLIC;
+REVOKE ALL ON FUNCTION keep_past_attempt, unresolve, unresolve_earlier, open_run, check_run, claim_slot,
+    skip_for_other_run, close_run FROM PUBLIC;
 
 -- A task can create temporary tables, so a function with the owner's rights must not find those before ours.
 DO $$

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.operate.slots import DeployedJob
@@ -114,7 +115,7 @@ def reopen(
 
 
 _DEPLOYED = """
-SELECT host, clock, job, task, schedule, options, valid_from, valid_until FROM deployed_job
+SELECT host, clock, job, task, schedule::text, options::text, valid_from, valid_until FROM deployed_job
 """
 
 
@@ -125,7 +126,7 @@ def deployed_since(connection: Connection, hosts: Sequence[str], since: datetime
         + _DEPLOYED + "WHERE host = ANY (%(hosts)s) AND valid_until > %(since)s",
         {"hosts": list(hosts), "since": since},
     )  # fmt: skip
-    return [_deployed(row) for row in rows]
+    return _deployed(rows)
 
 
 def deployed_of(connection: Connection, jobs: Iterable[tuple[str, str]], since: datetime) -> list[DeployedJob]:
@@ -136,17 +137,34 @@ def deployed_of(connection: Connection, jobs: Iterable[tuple[str, str]], since: 
         " WHERE valid_until IS NULL OR valid_until > %(since)s ORDER BY host",
         {"clocks": [clock for clock, _ in wanted], "jobs": [job for _, job in wanted], "since": since},
     )  # fmt: skip
-    return [_deployed(row) for row in rows]
+    return _deployed(rows)
 
 
-def deployed_now(connection: Connection, clock: str = "", job: str = "") -> list[DeployedJob]:
-    """The current jobs of all hosts, or those of a clock, or one, by clock and job."""
+def deployed_now(
+    connection: Connection, clock: str = "", job: str = "", *, among: Sequence[tuple[str, str]] | None = None
+) -> list[DeployedJob]:
+    """The current jobs of all hosts, or those of a clock, or one, by clock and job; with `among`, only some of them."""
+    wanted = "JOIN unnest(%(clocks)s::text[], %(jobs)s::text[]) AS wanted (clock, job) USING (clock, job) "
     rows = connection.execute(
-        _DEPLOYED + "WHERE valid_until IS NULL AND (%(clock)s::text = '' OR clock = %(clock)s)"
-        " AND (%(job)s::text = '' OR job = %(job)s) ORDER BY clock, job, host",
-        {"clock": clock, "job": job},
+        f"{_DEPLOYED} {wanted if among is not None else ''} WHERE valid_until IS NULL"
+        " AND (%(clock)s::text = '' OR clock = %(clock)s) AND (%(job)s::text = '' OR job = %(job)s)"
+        " ORDER BY clock, job, host",
+        {
+            "clock": clock,
+            "job": job,
+            "clocks": [pair[0] for pair in among or ()],
+            "jobs": [pair[1] for pair in among or ()],
+        },
     )
-    return [_deployed(row) for row in rows]
+    return _deployed(rows)
+
+
+def is_deployed(connection: Connection, clock: str = "", job: str = "") -> bool:
+    """Whether any host has a job now; a job of a clock; one job."""
+    query = "SELECT FROM deployed_job WHERE valid_until IS NULL"
+    values = [value for value in (clock, job) if value]
+    filters = "".join(f" AND {column} = %s" for column, value in (("clock", clock), ("job", job)) if value)
+    return bool(connection.execute(f"{query}{filters} LIMIT 1", values).rowcount)
 
 
 def jobs_of(connection: Connection, host: str) -> list[DeployedJob]:
@@ -165,6 +183,11 @@ def known_hosts(connection: Connection) -> set[str]:
     return {name for (name,) in connection.execute("SELECT name FROM host UNION SELECT host FROM deployed_job")}
 
 
-def _deployed(row: tuple[Any, ...]) -> DeployedJob:
-    host, clock, job, task, schedule, options, valid_from, valid_until = row
-    return DeployedJob(host, clock, job, task, Trigger.from_json(schedule), options, valid_from, valid_until)
+def _deployed(rows: Iterable[tuple[Any, ...]]) -> list[DeployedJob]:
+    """The jobs of the rows of a query. Many have the same schedule or options, and each is read once."""
+    read_trigger = cache(lambda text: Trigger.from_json(json.loads(text)))
+    read_options = cache(json.loads)
+    return [
+        DeployedJob(host, clock, job, task, read_trigger(schedule), read_options(options), valid_from, valid_until)
+        for host, clock, job, task, schedule, options, valid_from, valid_until in rows
+    ]

@@ -10,9 +10,10 @@ A few index scans per job, so that ten thousand jobs over ten million rows take 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.operate import deployments, pauses
@@ -23,6 +24,7 @@ from scheduled_tasks.schedule.evaluator import occurrences
 if TYPE_CHECKING:
     from scheduled_tasks.operate.slots import DeployedJob, Pause
     from scheduled_tasks.run.database import Connection
+    from scheduled_tasks.schedule.trigger import Trigger
 
 MAX_STREAK = 100  # bad slots: no more are counted
 
@@ -45,6 +47,11 @@ class Failure:
     at: datetime
     reason: str
     run_id: str
+
+    @property
+    def streak_has_more(self) -> bool:
+        """Whether they may be more than `streak`."""
+        return self.streak == MAX_STREAK
 
 
 @dataclass(frozen=True)
@@ -114,63 +121,80 @@ class HostStatus:
     problems: list[str]
 
 
-# When a result counts. The end of a lost run is unknown, so its start counts. The index task_run_result has this.
-_RESULT_AT = "CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END"
+# When a result counts. The end of a lost run is unknown, so its start counts. The indexes task_run_good and
+# task_run_bad have this.
+RESULT_AT = "CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END"
+_BAD_LIST = ", ".join(f"'{status}'" for status in BAD)
+IS_BAD = f"status IN ({_BAD_LIST})"
+# Only up to now: a row with an instant in the future must not hide the current ones.
+IS_PAST = f"{RESULT_AT} <= %(now)s AND (scheduled_at <= %(now)s OR scheduled_at IS NULL)"
+# PostgreSQL takes a job's name for independent of its clock's, so it expects a few rows of a job where there are
+# thousands, and would read and sort them all instead of the first one in an index. It also overestimates the whole
+# query, which would take longer to compile than to execute.
+ROW_BY_ROW = "SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)"
 _COLUMNS = f"""
-    status, {_RESULT_AT} AS result_at, coalesce(scheduled_at, started_at) AS at,
-    coalesce(reason, error_message, '') AS reason, run_id
+    status, {RESULT_AT} AS result_at, coalesce(scheduled_at, started_at) AS at,
+    coalesce(reason, error_message, '') AS reason, run_id, is_resolved
 """
 _JOB = "clock = wanted.clock AND job = wanted.job AND (wanted.host = '' OR coalesce(slot_host, host) = wanted.host)"
-# Only up to now: a row with an instant in the future must not hide the current ones.
-_RESULTS = f"""
-    SELECT {_COLUMNS} FROM task_run
-     WHERE {_JOB} AND status <> 'skipped' AND {_RESULT_AT} <= %(now)s
-       AND (scheduled_at <= %(now)s OR scheduled_at IS NULL)
-"""  # noqa: S608 - our own text
-_BAD_LIST = ", ".join(f"'{status}'" for status in BAD)
-_BAD_STATUS = f"unnest(ARRAY[{_BAD_LIST}]) AS bad (status)"
-# Each lateral query is one index scan, or one for each bad status; all but `streak` end at their first row.
+_RESULTS = f"SELECT {_COLUMNS} FROM task_run WHERE {_JOB} AND {IS_PAST}"  # noqa: S608 - our own text
+_RUNNING = f"status = 'started' AND {RESULT_AT} BETWEEN %(now)s - interval '7 days' AND %(now)s"
+# Each lateral query is one index scan, and all but `streak` end at their first row.
 _STATUS = f"""
-SELECT last_bad.status, last_bad.at, last_bad.reason, last_bad.run_id,
-       least(first_bad.at, again.at), streak.number + (again.at IS NOT NULL)::int, first_good.at,
+WITH wanted AS MATERIALIZED (
+    SELECT * FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(hosts)s::text[]) WITH ORDINALITY
+                  AS wanted (clock, job, host, n)
+), started AS MATERIALIZED (
+    SELECT clock, job, coalesce(slot_host, host) AS judged, started_at, scheduled_at, slot_host FROM task_run
+     WHERE {_RUNNING}
+), running AS MATERIALIZED (
+    SELECT DISTINCT ON (n) n, started.started_at, again.* FROM wanted JOIN started USING (clock, job)
+      LEFT JOIN LATERAL (  -- a slot that runs again is still bad: its last attempt was
+          SELECT {_COLUMNS} FROM past_attempt
+           WHERE clock = wanted.clock AND job = wanted.job AND scheduled_at = started.scheduled_at
+             AND slot_host = started.slot_host AND {IS_BAD}
+           ORDER BY replaced_at DESC LIMIT 1) AS again ON true
+     WHERE wanted.host = '' OR judged = wanted.host
+     ORDER BY n, started.started_at DESC
+)
+SELECT last_bad.status, last_bad.at, last_bad.reason, last_bad.run_id, last_bad.is_resolved,
+       least(first_bad.at, running.at), streak.number + (running.at IS NOT NULL)::int, first_good.at,
        last.status, last.at, last.reason, last.run_id, last.by_hand, running.started_at
-FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(hosts)s::text[]) WITH ORDINALITY AS wanted (clock, job, host, n)
+FROM wanted LEFT JOIN running USING (n)
 LEFT JOIN LATERAL (
-    SELECT started_at, scheduled_at, slot_host FROM task_run
-     WHERE {_JOB} AND status = 'started' AND {_RESULT_AT} BETWEEN %(now)s - interval '7 days' AND %(now)s
-     ORDER BY {_RESULT_AT} DESC LIMIT 1) AS running ON true
-LEFT JOIN LATERAL (  -- a slot that runs again is still bad: its last attempt was
-    SELECT {_COLUMNS} FROM past_attempt
-     WHERE {_JOB} AND scheduled_at = running.scheduled_at AND slot_host = running.slot_host AND status IN ({_BAD_LIST})
-     ORDER BY replaced_at DESC LIMIT 1) AS again ON true
-LEFT JOIN LATERAL (
-    SELECT result.* FROM {_BAD_STATUS}
-    CROSS JOIN LATERAL ({_RESULTS} AND status = bad.status ORDER BY {_RESULT_AT} DESC LIMIT 1) AS result
-    UNION ALL SELECT again.* WHERE again.at IS NOT NULL
+    ({_RESULTS} AND {IS_BAD} ORDER BY {RESULT_AT} DESC LIMIT 1)
+    UNION ALL SELECT running.status, running.result_at, running.at, running.reason, running.run_id, false
+               WHERE running.at IS NOT NULL
      ORDER BY result_at DESC LIMIT 1) AS last_bad ON true
 LEFT JOIN LATERAL (
-    {_RESULTS} AND status = 'ended' AND {_RESULT_AT} >= coalesce(last_bad.result_at, '-infinity')
-     ORDER BY {_RESULT_AT} LIMIT 1) AS first_good ON true
+    {_RESULTS} AND status = 'ended' AND {RESULT_AT} >= coalesce(last_bad.result_at, '-infinity')
+     ORDER BY {RESULT_AT} LIMIT 1) AS first_good ON true
 LEFT JOIN LATERAL (
-    {_RESULTS} AND status = 'ended' AND {_RESULT_AT} < last_bad.result_at AND first_good.at IS NULL
-     ORDER BY {_RESULT_AT} DESC LIMIT 1) AS last_good ON true
+    {_RESULTS} AND status = 'ended' AND {RESULT_AT} < last_bad.result_at AND first_good.at IS NULL
+     ORDER BY {RESULT_AT} DESC LIMIT 1) AS last_good ON true
 LEFT JOIN LATERAL (
-    SELECT result.* FROM {_BAD_STATUS}
-    CROSS JOIN LATERAL ({_RESULTS} AND status = bad.status AND first_good.at IS NULL
-                                   AND {_RESULT_AT} > coalesce(last_good.result_at, '-infinity')
-                        ORDER BY {_RESULT_AT} LIMIT 1) AS result
-     ORDER BY result_at LIMIT 1) AS first_bad ON true
+    {_RESULTS} AND {IS_BAD} AND first_good.at IS NULL AND {RESULT_AT} > coalesce(last_good.result_at, '-infinity')
+     ORDER BY {RESULT_AT} LIMIT 1) AS first_bad ON true
 LEFT JOIN LATERAL (
-    SELECT count(*) AS number FROM {_BAD_STATUS}
-    CROSS JOIN LATERAL ({_RESULTS} AND status = bad.status AND first_good.at IS NULL
-                                   AND {_RESULT_AT} > coalesce(last_good.result_at, '-infinity')
-                        LIMIT %(max_streak)s) AS result) AS streak ON true
+    SELECT count(*) AS number FROM (
+        SELECT FROM task_run WHERE {_JOB} AND {IS_PAST} AND {IS_BAD} AND first_good.at IS NULL
+                               AND {RESULT_AT} > coalesce(last_good.result_at, '-infinity')
+         LIMIT %(max_streak)s) AS result) AS streak ON true
 LEFT JOIN LATERAL (
     SELECT {_COLUMNS}, slot_host IS NULL AS by_hand FROM task_run
      WHERE {_JOB} AND started_at <= %(now)s AND status <> 'started'
        AND (scheduled_at <= %(now)s OR scheduled_at IS NULL)
      ORDER BY started_at DESC LIMIT 1) AS last ON true
 ORDER BY wanted.n
+"""  # noqa: S608 - our own text
+# Each bad job has an unresolved result, or a slot that failed and runs again.
+_MAYBE_BAD = f"""
+SELECT clock, job FROM task_run WHERE {IS_BAD} AND NOT is_resolved
+UNION
+SELECT clock, job FROM task_run AS run
+ WHERE {_RUNNING} AND EXISTS (
+     SELECT FROM past_attempt AS past WHERE past.clock = run.clock AND past.job = run.job
+        AND past.scheduled_at = run.scheduled_at AND past.slot_host = run.slot_host AND past.{IS_BAD})
 """  # noqa: S608 - our own text
 
 
@@ -188,33 +212,42 @@ class _Judged:
     running_since: datetime | None
 
 
-def jobs(connection: Connection, now: datetime, clock: str = "", job: str = "") -> list[JobStatus]:
-    """All deployed jobs, or those of a clock, or one, by clock and job."""
+def jobs(
+    connection: Connection, now: datetime, clock: str = "", job: str = "", *, bad_only: bool = False
+) -> list[JobStatus]:
+    """All deployed jobs, or those of a clock, or one, by clock and job; with `bad_only`, those of them that are bad."""
     deployed: dict[tuple[str, str], list[DeployedJob]] = defaultdict(list)
-    for host_job in deployments.deployed_now(connection, clock, job):
+    maybe_bad = connection.execute(_MAYBE_BAD, {"now": now}).fetchall() if bad_only else None
+    for host_job in deployments.deployed_now(connection, clock, job, among=maybe_bad):
         deployed[host_job.clock, host_job.job].append(host_job)
     wanted = [
         (*key, host)
         for key, on_hosts in deployed.items()
         for host in dict.fromkeys(job.host if job.options.get("per_host") else "" for job in on_hosts)
     ]
-    clocks, names, hosts = zip(*wanted, strict=True) if wanted else ((), (), ())
-    values = {"clocks": list(clocks), "jobs": list(names), "hosts": list(hosts), "now": now, "max_streak": MAX_STREAK}
     judged: dict[tuple[str, str], list[_Judged]] = defaultdict(list)
-    with connection.transaction():
-        # PostgreSQL takes a job's name for independent of its clock's, so it expects a few rows of a job where there
-        # are thousands, and would read and sort them all instead of the first one in an index.
-        connection.execute("SET LOCAL enable_sort = off")
-        rows = connection.execute(_STATUS, values).fetchall()
-    for (clock_name, name, host), row in zip(wanted, rows, strict=True):
+    for (clock_name, name, host), row in zip(wanted, _rows(connection, wanted, now), strict=True):
         judged[clock_name, name].append(_judged(host, row))
     active = pauses.active(connection, now)
-    return [_status(on_hosts, judged[key], active, now) for key, on_hosts in deployed.items()]
+    next_run = cache(lambda trigger: next((occurrence.at for occurrence in occurrences(trigger, after=now)), None))
+    statuses = (_status(on_hosts, judged[key], active, next_run) for key, on_hosts in deployed.items())
+    return [status for status in statuses if status.is_bad or not bad_only]
+
+
+def _rows(connection: Connection, wanted: Sequence[tuple[str, str, str]], now: datetime) -> list[tuple[Any, ...]]:
+    if not wanted:
+        return []
+    clocks, names, hosts = map(list, zip(*wanted, strict=True))
+    with connection.transaction():
+        connection.execute(ROW_BY_ROW)
+        values = {"clocks": clocks, "jobs": names, "hosts": hosts, "now": now, "max_streak": MAX_STREAK}
+        return connection.execute(_STATUS, values).fetchall()
 
 
 def _judged(host: str, row: Sequence[Any]) -> _Judged:
-    status, at, reason, run_id, since, streak, good_since, last, last_at, last_reason, last_id, by_hand, running = row
-    is_bad = status and good_since is None
+    (status, at, reason, run_id, is_resolved, since, streak, good_since,
+     last, last_at, last_reason, last_id, by_hand, running) = row  # fmt: skip
+    is_bad = status and good_since is None and not is_resolved
     failure = Failure(host, since, min(streak, MAX_STREAK), status, at, reason, str(run_id)) if is_bad else None
     return _Judged(
         failure, good_since, last or "", last_at, last_reason or "", str(last_id or ""), bool(by_hand), running
@@ -222,11 +255,14 @@ def _judged(host: str, row: Sequence[Any]) -> _Judged:
 
 
 def _status(
-    on_hosts: Sequence[DeployedJob], judged: Sequence[_Judged], active: Iterable[Pause], now: datetime
+    on_hosts: Sequence[DeployedJob],
+    judged: Sequence[_Judged],
+    active: Iterable[Pause],
+    next_run: Callable[[Trigger], datetime | None],
 ) -> JobStatus:
     first = on_hosts[0]
     timed = [job for job in on_hosts if not job.options.get("paused")]
-    following = [occurrence for job in timed if (occurrence := next(occurrences(job.trigger, after=now), None))]
+    following = [at for job in timed if (at := next_run(job.trigger))]
     failures = tuple(row.failure for row in judged if row.failure)
     last = max(judged, key=lambda row: (row.last_at is not None, row.last_at))
     return JobStatus(
@@ -242,7 +278,7 @@ def _status(
         run_id=last.run_id,
         by_hand=last.by_hand,
         running_since=max((row.running_since for row in judged if row.running_since), default=None),
-        next_run=min((occurrence.at for occurrence in following), default=None),
+        next_run=min(following, default=None),
         paused=tuple(pause for pause in active if any(pause.covers(job.clock, job.job, job.host) for job in on_hosts)),
         paused_in_file=not timed,
     )
@@ -256,13 +292,3 @@ def hosts(connection: Connection, now: datetime) -> list[HostStatus]:
         " ON deployed.host = name ORDER BY name"
     )
     return [HostStatus(host, at, now - at > HOST_TIMEOUT, number, problems) for host, at, number, problems in rows]
-
-
-def totals(statuses: Sequence[JobStatus]) -> Mapping[str, int]:
-    """How many jobs there are, and how many are bad, running and paused."""
-    return {
-        "jobs": len(statuses),
-        "bad": sum(job.is_bad for job in statuses),
-        "running": sum(job.running_since is not None for job in statuses),
-        "paused": sum(bool(job.paused) or job.paused_in_file for job in statuses),
-    }

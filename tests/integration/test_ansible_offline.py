@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -37,19 +38,67 @@ def build(cache: Path, wheels: Path, *sources: Path) -> dict[str, str]:
     return built
 
 
-def test_a_release_needs_no_network_and_is_named_by_its_contents(tmp_path: Path, wheels: Path) -> None:
-    assert without_network("cat", "/proc/net/route").stdout.splitlines()[1:] == []  # there is no route
-    built = build(tmp_path / "cache", wheels, REPOSITORY, SHOP)
-    assert built["release"].startswith("shop-1.0.0-")
-    again = build(tmp_path / "cache", wheels, REPOSITORY, SHOP)
-    assert again == built
+def install(built: dict[str, str], folder: Path) -> Path:
+    """Install a release and make it the current one."""
+    release, current = folder / "releases" / built["release"], folder / "current"
+    release.parent.mkdir(exist_ok=True)
+    script = str(SCRIPTS / "install_release.py")
+    without_network(sys.executable, script, built["bundle"], str(release), str(current))
+    current.unlink(missing_ok=True)
+    current.symlink_to(release)
+    return release
 
-    release = tmp_path / "releases" / built["release"]
-    release.parent.mkdir()
-    without_network(sys.executable, str(SCRIPTS / "install_release.py"), built["bundle"], str(release))
+
+@pytest.fixture(scope="module")
+def host(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a project in `shop` and its first release in `releases`, the current one."""
+    folder = tmp_path_factory.mktemp("host")
+    shutil.copytree(SHOP, folder / "shop")
+    install(build(folder / "cache", wheels, REPOSITORY, folder / "shop"), folder)
+    return folder
+
+
+def next_release(host: Path, wheels: Path, version: str, *, lacks: str = "") -> Path:
+    """Install a version of the project from a bundle that lacks a wheel of the dependencies."""
+    (host / "shop/shop/version.py").write_text(f'VERSION = "{version}"\n')
+    built = build(host / "cache", wheels, REPOSITORY, host / "shop")
+    bundle = Path(built["bundle"])
+    with tarfile.open(bundle) as archive, tarfile.open(bundle.with_suffix(".new"), "w") as smaller:
+        for member in archive:
+            if not lacks or not member.name.startswith(f"dependencies/{lacks}-"):
+                smaller.addfile(member, archive.extractfile(member))
+    bundle.with_suffix(".new").rename(bundle)
+    return install(built, host)
+
+
+def test_a_release_needs_no_network_and_is_named_by_its_contents(host: Path, wheels: Path) -> None:
+    assert without_network("cat", "/proc/net/route").stdout.splitlines()[1:] == []  # there is no route
+    release = (host / "current").resolve()
+    assert release.name.startswith("shop-1.0.0-")
+    assert build(host / "cache", wheels, REPOSITORY, SHOP)["release"] == release.name
     assert (release / ".complete").exists()
     listed = without_network(str(release / "bin/python"), "-c", "import shop.tasks.stock, psycopg, scheduled_tasks.cli")
     assert listed.stderr == ""
+
+
+def test_a_release_takes_over_the_dependencies_of_the_current_one_unless_somebody_changed_them(
+    host: Path, wheels: Path
+) -> None:
+    first = (host / "current").resolve()
+    next_release(host, wheels, "2", lacks="rich")
+    third = next_release(host, wheels, "3", lacks="rich")
+    program = "import rich.table, psycopg, shop.version as v; print(v.VERSION, rich.table.__file__)"
+    shown = without_network(str(third / "bin/python"), "-c", program).stdout
+    table = next(third.glob("lib/*/site-packages/rich/table.py"))
+    assert shown.split() == ["3", str(table)]
+    assert without_network(str(third / "bin/pygmentize"), "-V").stdout.startswith("Pygments")
+    assert [path for path in (third / "bin").iterdir() if str(first).encode() in path.read_bytes()] == []
+    files = [{path.relative_to(release) for path in release.rglob("*")} for release in (first, third)]
+    assert files[0] ^ files[1] == set()
+
+    table.write_text("# mine")
+    fourth = next_release(host, wheels, "4")
+    assert "class Table" in (fourth / table.relative_to(third)).read_text()
 
 
 def test_a_dependency_without_a_locked_hash_is_rejected(tmp_path: Path, wheels: Path) -> None:
@@ -65,6 +114,7 @@ def test_a_dependency_without_a_locked_hash_is_rejected(tmp_path: Path, wheels: 
         str(SCRIPTS / "install_release.py"),
         json.loads(done.stdout)["bundle"],
         str(release),
+        str(tmp_path / "current"),
         check=False,
     )
     assert made.returncode != 0

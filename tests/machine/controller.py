@@ -164,6 +164,7 @@ def set_up(
     (folder / "ansible.cfg").write_text(
         f"[defaults]\ncollections_path = {folder}/collections\n"
         f"connection_plugins = {Path(__file__).parent}/connection\ninterpreter_python = auto_silent\n"
+        "internal_poll_interval = 0.01\n"
         "[connection]\npipelining = true\n"
     )
     source = copy_repository(folder / "source")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RECORDING = DOCS / "recordings/first-night.txt"
 COLUMNS = 80
 INTRODUCTION = """The first night, as a terminal of 80 columns shows it. The lines that begin with # are comments.
-Made by tests/machine/test_handbook.py.
+Made by tests/machine/alarms/test_1_commands.py.
 """
 PAUSE = 'clocks pause night/report --reason "needs its option, see the incident" --until 6h'
 NIGHT = """
@@ -95,5 +95,7 @@ def comparable(recording: str) -> str:
     text = re.sub(r"(?s)Traceback .*?OSError", "OSError", recording)  # it has lines of our code
     text = re.sub(rf"(?m)^(.{{{COLUMNS}}})\n", r"\1", text)  # a wrapped line, or one that just fits
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b([0-9a-f]{32}|[0-9a-f]{8})\b", "ID", text)
+    text = re.sub(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b", "DAY", text)
+    text = re.sub(r"(?m)^(JOB .*) WHY$", r"\1", text)  # a column if the instants leave room, otherwise lines below
     text = re.sub(r"\bnow\b|\d[\d.:,-]*", "N", text)
     return re.sub(r"((in)?N(s|min|h|d|MiB|KiB)?(ago)?)+", "N", "".join(text.split()))

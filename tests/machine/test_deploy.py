@@ -164,6 +164,21 @@ def test_the_documented_commands_pause_and_resume_jobs(deployed: Machine) -> Non
     assert list((deployed.root / "etc/scheduled-tasks/paused").iterdir()) == []
 
 
+def test_a_lost_line_of_pg_hba_is_restored_and_the_others_stay(deployed: Machine) -> None:
+    [path] = query(deployed, "SHOW hba_file").split()
+    before = deployed.run("cat", path).stdout
+    assert before.splitlines()[1] == 'local "scheduled_tasks" "scheduled-tasks" scram-sha-256'
+    deployed.run("sed", "-i", "1,3d", path)
+    query(deployed, "SELECT pg_reload_conf()")
+    query(deployed, 'ALTER ROLE "scheduled-tasks" CONNECTION LIMIT -1')
+    assert play(deployed, "--tags=database") == ["postgresql | Create the database and its roles"]
+    assert deployed.run("cat", path).stdout == before
+    assert query(deployed, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'scheduled-tasks'") == "75"
+    query(deployed, 'ALTER ROLE "scheduled-tasks" CONNECTION LIMIT -1')
+    assert play(deployed, "--tags=database") == ["postgresql | Create the database and its roles"]
+    assert deployed.run("stat", "--format=%U:%a", path).stdout == "postgres:640\n"
+
+
 def test_a_second_run_of_the_playbook_changes_nothing_not_even_switched_flags(
     deployed: Machine,
 ) -> None:
@@ -210,19 +225,3 @@ def test_the_role_of_the_jobs_has_a_password_that_only_root_can_read_and_a_limit
 def test_each_job_has_a_user_of_its_own(deployed: Machine) -> None:
     assert values(deployed, SERVICE, "DynamicUser", "User") == ["yes", "clock-often-cancel"]
     assert deployed.run("id", "scheduled-tasks", check=False).returncode == 1
-
-
-def test_a_lost_line_of_pg_hba_is_restored_and_the_others_stay(deployed: Machine) -> None:
-    [path] = query(deployed, "SHOW hba_file").split()
-    before = deployed.run("cat", path).stdout
-    assert before.splitlines()[1] == 'local "scheduled_tasks" "scheduled-tasks" scram-sha-256'
-    deployed.run("sed", "-i", "1,3d", path)
-    query(deployed, "SELECT pg_reload_conf()")
-    query(deployed, 'ALTER ROLE "scheduled-tasks" CONNECTION LIMIT -1')
-    assert play(deployed, "--tags=database") == ["postgresql | Create the database and its roles"]
-    assert deployed.run("cat", path).stdout == before
-    assert query(deployed, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'scheduled-tasks'") == "75"
-    query(deployed, 'ALTER ROLE "scheduled-tasks" CONNECTION LIMIT -1')
-    assert play(deployed, "--tags=database") == ["postgresql | Create the database and its roles"]
-    assert play(deployed, "--tags=database") == []
-    assert deployed.run("stat", "--format=%U:%a", path).stdout == "postgres:640\n"

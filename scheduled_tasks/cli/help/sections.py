@@ -16,16 +16,16 @@ class Group(click.Group):
         """The names of the commands to list, by heading."""
         return {"Commands": self.list_commands(ctx)}
 
+    def summary(self, ctx: click.Context, name: str) -> str:
+        """The first sentence about a command; "" if it is hidden."""
+        command = self.get_command(ctx, name)
+        return "" if command is None or command.hidden else command.get_short_help_str(MAX_SUMMARY)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each section, with the summaries of all in one column."""
         sections = self.sections(ctx)
         longest = max(len(name) for names in sections.values() for name in names)
         for heading, names in sections.items():
-            commands = ((name, self.get_command(ctx, name)) for name in names)
-            rows = [
-                (name.ljust(longest), command.get_short_help_str(MAX_SUMMARY))
-                for name, command in commands
-                if command is not None and not command.hidden
-            ]
+            rows = [(name.ljust(longest), summary) for name in names if (summary := self.summary(ctx, name))]
             with formatter.section(heading):
                 formatter.write_dl(rows)

@@ -15,8 +15,6 @@ from zoneinfo import ZoneInfo
 import click
 
 from scheduled_tasks.cli.screens.quantities import distance
-from scheduled_tasks.options import seconds_of
-from scheduled_tasks.options.validators import SPAN, matching
 from scheduled_tasks.project import value_if_configured
 
 UTC_WANTED = f"{__name__}.utc"  # the key of a context's meta
@@ -133,6 +131,8 @@ class LocalTimes:
             return self._nearest(*found.groups(), direction=direction, exact=exact)
         if text.isdecimal():
             raise ValueError("a number without a unit")  # 0250 is not 250 seconds
+        from scheduled_tasks.options.validators import SPAN, matching, seconds_of
+
         return self.now + (direction or 1) * timedelta(seconds=seconds_of(matching(SPAN)(text)))
 
     def _nearest(self, day: str | None, clock: str | None, *, direction: int, exact: bool) -> datetime:

@@ -9,7 +9,6 @@ from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.run_screens import ID_LENGTH
 from scheduled_tasks.cli.screens.styles import Line, Part, Style, Styled
 from scheduled_tasks.cli.screens.tables import shortened, table_lines, wrapped
-from scheduled_tasks.operate import status
 from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
@@ -22,8 +21,9 @@ COLUMNS = ("JOB", "STATE", "LAST", "NEXT", "WHY")
 STYLES = {"bad": Style.BAD, "ok": Style.GOOD, "running": Style.GOOD}  # by the first word of a state
 
 
-def status_lines(
+def status_lines(  # noqa: PLR0913 - what it shows
     jobs: Sequence[JobStatus],
+    numbers: Sequence[str],
     *,
     alerts: Sequence[str],
     pauses: Sequence[Pause],
@@ -34,6 +34,7 @@ def status_lines(
 
     Args:
         jobs: what to show.
+        numbers: of `totals`.
         alerts: what is wrong besides the jobs: faults, dead hosts.
         pauses: the pauses of these jobs; one of a single job is shown with it, others once.
         times: how instants are written.
@@ -41,7 +42,9 @@ def status_lines(
     """
     for alert in alerts:
         yield from ([Styled(line, Style.BAD)] for line in wrapped(alert, columns, ""))
-    yield _summary(jobs, times)
+    before, bad, after = numbers
+    style = Style.BAD if any(job.is_bad for job in jobs) else Style.GOOD
+    yield [before, Styled(bad, style), after, Styled(f"   {times.now_sentence()}", Style.QUIET)]
     if jobs:
         yield []
         ordered = sorted(jobs, key=lambda job: not job.is_bad)
@@ -55,12 +58,14 @@ def status_lines(
             yield from ([line] for line in wrapped(sentence, columns, ""))
 
 
-def _summary(jobs: Sequence[JobStatus], times: LocalTimes) -> list[Part]:
-    numbers = status.totals(jobs)
-    bad = Styled(f"{numbers['bad']} bad", Style.BAD if numbers["bad"] else Style.GOOD)
-    rest = f", {numbers['running']} running, {numbers['paused']} paused"
-    at = f"   {times.now_sentence()}"
-    return [f"{counted(numbers['jobs'], 'job')}: ", bad, rest, Styled(at, Style.QUIET)]
+def totals(jobs: Sequence[JobStatus], *, bad_only: bool) -> tuple[str, str, str]:
+    """How many jobs are bad, and, of all jobs, how many there are, run and are paused: three parts of a sentence."""
+    bad = f"{sum(job.is_bad for job in jobs)} bad"
+    if bad_only:
+        return "", bad, ""
+    running = sum(job.running_since is not None for job in jobs)
+    paused = sum(bool(job.paused) or job.paused_in_file for job in jobs)
+    return f"{counted(len(jobs), 'job')}: ", bad, f", {running} running, {paused} paused"
 
 
 def _cells(job: JobStatus, times: LocalTimes) -> list[Part]:
@@ -89,7 +94,7 @@ def is_blocked(job: JobStatus) -> bool:
 def failure_sentence(failure: Failure, times: LocalTimes | None = None) -> str:
     """Why a job is bad: failed on app1, 5 bad in a row since 02:00, 4 h ago: HTTPError: …."""
     where = f" on {failure.host}" if failure.host else ""
-    more = " or more" if failure.streak == status.MAX_STREAK else ""
+    more = " or more" if failure.streak_has_more else ""
     times_bad = f", {failure.streak}{more} bad in a row" if failure.streak > 1 else ""
     since = f" since {times.both(failure.since)}" if times_bad and times else ""
     reason = failure.reason.partition("\n")[0]

@@ -106,13 +106,11 @@ def _one_line(cell: Part) -> Part:
 
 def _aligned(rows: Sequence[Line], *, pad_last: bool = False) -> Iterator[Line]:
     """The rows as lines, each column as wide as its widest cell."""
-    from rich.cells import cell_len  # slow to import, and programs ask for JSON
-
-    widths = [max(cell_len(text_of(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    widths = [max(_cells(text_of(cell)) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         line: list[Part] = []
         for number, (cell, cell_width) in enumerate(zip(row, widths, strict=True)):
-            padding = " " * (cell_width - cell_len(text_of(cell)))
+            padding = " " * (cell_width - _cells(text_of(cell)))
             is_last = number == len(row) - 1
             line += [cell, padding if not is_last or pad_last else "", "" if is_last else GAP]
         yield line if pad_last else _stripped(line)
@@ -127,6 +125,13 @@ def _stripped(line: Line) -> Line:
 
 
 def _width(line: Line) -> int:
+    return sum(_cells(text_of(part)) for part in line)
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():  # most are, and rich takes long to import
+        return len(text)
     from rich.cells import cell_len
 
-    return sum(cell_len(text_of(part)) for part in line)
+    return cell_len(text)

@@ -20,6 +20,7 @@ from scheduled_tasks.operate.feature_flags import revert_expired
 from scheduled_tasks.operate.prune import prune_daily
 from scheduled_tasks.operate.reconcile import Reconciled
 from scheduled_tasks.operate.watch import watch_state
+from scheduled_tasks.operate.watch.resolved_results import mark_resolved
 from scheduled_tasks.operate.watch.starting import services_that_start
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     done.account = step("account for slots", partial(account, connection, host, now, release, starting))
     reconcile = partial(host_watch.reconcile_host, connection, places, host)
     reconciled = step("record what runs could not", reconcile) or Reconciled()
+    step("mark resolved results", partial(mark_resolved, connection, now))
     step("switch flags back", partial(revert_expired, connection))
     take_over = partial(host_watch.take_over, places, reconciled.to_take_over, host)
     done.started += step("take over slots", take_over) or []

@@ -55,12 +55,13 @@ VALUES
      'its process is gone, and how it ended is unknown', NULL, NULL, NULL);
 
 INSERT INTO past_attempt (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, attempt, started_at,
-    ended_at, duration, lag, exit_code, error_type, error_message, replaced_at, is_idempotent, is_exclusive)
+    ended_at, duration, lag, exit_code, error_type, error_message, replaced_at, is_idempotent, is_exclusive,
+    is_resolved)
 VALUES
     ('50000004-0000-4000-8000-000000000000', 'suppliers.synchronize_prices_and_stocks_of_every_supplier', 'suppliers',
      'synchronize_prices_and_stocks_of_every_supplier', '2037-11-24 01:30Z', '', 'app1', 'timer', 'failed', 1,
      '2037-11-24 01:30:00Z', '2037-11-24 01:31:40Z', 100, 0.1, 1, 'TimeoutError', 'the supplier did not answer in 100 s',
-     '2037-11-24 01:33:20Z', false, false);
+     '2037-11-24 01:33:20Z', false, false, false);
 
 INSERT INTO pause (clock, job, host, paused_at, paused_by, reason, until) VALUES
     ('shop', 'send_newsletter', NULL, '2037-11-23 16:00Z', 'anna', 'the new layout is not ready: see the ticket of the marketing department',

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scheduled_tasks.cli.status import StatusView
+from scheduled_tasks.cli.screens.status_view import StatusView
 from scheduled_tasks.deploy import deployment_reports
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.errors import ConfigurationError

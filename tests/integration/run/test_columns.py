@@ -11,6 +11,7 @@ from scheduled_tasks.run.columns import END, START, TERMS
 from scheduled_tasks.run.record import Result
 
 BY_POSTGRESQL = {"started_at": "timestamptz", "ended_at": "timestamptz", "expires_at": "timestamptz"}
+BY_THE_WATCH = {"is_resolved": "boolean"}
 
 
 def test_the_columns_are_those_of_the_table(connection: psycopg.Connection[Any]) -> None:
@@ -18,7 +19,7 @@ def test_the_columns_are_those_of_the_table(connection: psycopg.Connection[Any])
         "SELECT attname, replace(format_type(atttypid, -1), 'timestamp with time zone', 'timestamptz')"
         " FROM pg_attribute WHERE attrelid = 'task_run'::regclass AND attnum > 0 AND NOT attisdropped"
     ).fetchall()
-    assert dict(table) == START | TERMS | END | BY_POSTGRESQL
+    assert dict(table) == START | TERMS | END | BY_POSTGRESQL | BY_THE_WATCH
 
 
 def test_a_past_attempt_has_the_same_columns_in_the_same_order(connection: psycopg.Connection[Any]) -> None:

@@ -184,16 +184,20 @@ def test_the_table_has_every_exit_code_once() -> None:
 
 INTERRUPTED = """
 import os, signal, sys
+interrupted = sys.argv[1]
 class Interrupt:
     def find_spec(self, name, path=None, target=None):
-        if name == "scheduled_tasks.cli.doctor":
+        if name == interrupted:
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Interrupt())
 from scheduled_tasks.cli.__main__ import clocks
+sys.argv = ["clocks", "doctor", "--help"]
 clocks()
 """
 
 
-def test_ctrl_c_while_the_commands_are_imported_ends_quietly() -> None:
-    done = subprocess.run([sys.executable, "-Pc", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("module", ["commands", "doctor"])
+def test_ctrl_c_while_the_commands_are_imported_ends_quietly(module: str) -> None:
+    command = [sys.executable, "-Pc", INTERRUPTED, f"scheduled_tasks.cli.{module}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
