@@ -35,7 +35,7 @@ def read_arguments(call: JobCall, faults: list[Fault]) -> tuple[list[Any] | None
         _signature(function).bind(*args, **with_scheduled_at(_signature(function), args, kwargs))
     except TypeError as error:
         instead = f"the task is {function.__name__}{_signature(function)}"
-        if takes_app(function) and not any(isinstance(value, ApplicationPlaceholder) for value in args):
+        if _takes_app(function) and not any(isinstance(value, ApplicationPlaceholder) for value in args):
             instead = "write [app], for the application"
         faults.append(Fault(f"don't fit the task: {error}", instead, "args", shown_value(list(args))))
         return None, {}
@@ -45,12 +45,12 @@ def read_arguments(call: JobCall, faults: list[Fault]) -> tuple[list[Any] | None
     if len(faults) == known:
         faults += [*_secrets(plain_args, "args"), *_secrets(plain_kwargs, "kwargs")]
         faults += [*_too_long("args", plain_args), *_too_long("kwargs", plain_kwargs)]
-    if not plain_kwargs and plain_args == ([APP] if takes_app(function) else []):
+    if not plain_kwargs and plain_args == ([APP] if _takes_app(function) else []):
         return None, {}
     return plain_args, plain_kwargs
 
 
-_signature = lru_cache(maxsize=1024)(signature)
+_signature, _takes_app = lru_cache(maxsize=1024)(signature), lru_cache(maxsize=1024)(takes_app)
 
 
 def _plain(value: Any, field: str, faults: list[Fault]) -> Any:

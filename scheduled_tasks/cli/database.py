@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scheduled_tasks.cli.common import actor
+from scheduled_tasks.cli.features import add_missing
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
 from scheduled_tasks.cli.screens.progress import progress_bar, shows_bars
@@ -46,21 +47,27 @@ def _fill(database: Connection) -> Any:
 
 
 @click.command("migrate")
+@click.option("--features", is_flag=True, help="Then add missing flags, as 'clocks features sync' does.")
 @check_option
 @json_option
-def migrate(*, check: bool, as_json: bool) -> None:
+def migrate(*, features: bool, check: bool, as_json: bool) -> None:
     """Bring the database's tables up to this release.
 
     Grants the configured roles their rights.
     """
     with open_database() as database:
         applied = _migrate(database, check=check)
+        with database.transaction(force_rollback=check):
+            flags = add_missing(database, check=check) if features else feature_flags.Synchronized((), (), ())
+    changed = bool(applied or flags.added or flags.described)
     if as_json:
-        show_json({"changed": bool(applied), "applied": applied})
+        show_json({"changed": changed, "applied": applied, "flags": flags._asdict()})
     else:
-        done = "would apply" if check else "applied"
-        click.echo("\n".join(f"{done} {name}" for name in applied) or "already up to date")
-    exit_if_pending(changes=bool(applied), check=check)
+        done, added = ("would apply", "would add") if check else ("applied", "added")
+        lines = [*(f"{done} {name}" for name in applied), *(f"{added} the flag {name}" for name in flags.added)]
+        lines += [f"the flag {name} has a new description" for name in flags.described]
+        click.echo("\n".join(lines) or "already up to date")
+    exit_if_pending(changes=changed, check=check)
 
 
 @click.command("prune-runs")

@@ -62,9 +62,10 @@ def plan_units(  # noqa: PLR0913 - a command's options
 
     Exits 2 if there is something to do. Changes nothing and needs no root.
     """
-    from scheduled_tasks.deploy.apply import ForeignUnitError, judge
+    from scheduled_tasks.deploy.apply import ForeignUnitError
     from scheduled_tasks.deploy.machine_state import read_machine_state
     from scheduled_tasks.deploy.plan import SLOW_RELOAD, plan, reload_seconds
+    from scheduled_tasks.deploy.remembered.judgement import judge
 
     places = chosen_places(root, user=user)
     clocks, host = enabled_clocks(), configured_host(places)
@@ -76,7 +77,7 @@ def plan_units(  # noqa: PLR0913 - a command's options
         raise ForeignUnitError(state.conflicts)
     todo = plan(files, state)
     if todo.flips:
-        judge(files, places)
+        judge(files, places, state.units)
         if not without_database:
             _require_reachable_database(files, host, places)
     timers, reload = _next_runs(todo, state.units, files), reload_seconds(files)
@@ -154,12 +155,13 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
     """
     from scheduled_tasks.deploy.apply import apply
     from scheduled_tasks.deploy.releases import prepare
+    from scheduled_tasks.deploy.remembered.rendered_set import rendered
 
     places = chosen_places(root, user=user)
     clocks, host = enabled_clocks(), configured_host(places)
     if not without_database:
         require_services_database(clocks, places)
-    files = render(clocks, host)
+    files = rendered(clocks, host, places)
     require_own_name(places)
     prepare(files, places)
     require = partial(_require_reachable_database, host=host, places=places, keep=True)

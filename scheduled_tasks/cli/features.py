@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.project import configured_features, open_database
+
+if TYPE_CHECKING:
+    from scheduled_tasks.run.database import Connection
 
 
 @click.group("features", cls=Group)
@@ -157,6 +161,14 @@ def log(*, name: str | None, limit: int, as_json: bool) -> None:
         )
 
 
+def add_missing(database: Connection, *, check: bool) -> feature_flags.Synchronized:
+    """Add the project's missing flags; with `check`, in a transaction that is rolled back."""
+    declared = configured_features()
+    if check and not feature_flags.table_exists(database):  # `clocks migrate --check` creates nothing
+        return feature_flags.Synchronized(tuple(declared.__members__), (), ())
+    return feature_flags.synchronize(database, declared, actor=actor())
+
+
 @group.command("sync")
 @check_option
 @json_option
@@ -165,12 +177,8 @@ def sync(*, check: bool, as_json: bool) -> None:
 
     Existing flags stay as operators set them.
     """
-    declared = configured_features()
     with open_database(roll_back=check) as database:
-        if check and not feature_flags.table_exists(database):  # `clocks migrate --check` rolled its creation back
-            done = feature_flags.Synchronized(tuple(declared.__members__), (), ())
-        else:
-            done = feature_flags.synchronize(database, declared, actor=actor())
+        done = add_missing(database, check=check)
     changed = bool(done.added or done.described)
     if as_json:
         show_json({"changed": changed, **done._asdict()})

@@ -118,15 +118,16 @@ def _task_faults(clocks: list[ClockSpec]) -> Iterator[str]:
 
 
 def _check_units(clocks: list[ClockSpec]) -> UnitSet:
-    from scheduled_tasks.deploy.apply import ForeignUnitError, judge
+    from scheduled_tasks.deploy.apply import ForeignUnitError
     from scheduled_tasks.deploy.machine_state import read_machine_state
+    from scheduled_tasks.deploy.remembered.judgement import judge
     from scheduled_tasks.render.units import render
 
     files = render(clocks, configured_host())
     state = read_machine_state(Places(), files, whole=False)
     if state.conflicts:
         raise ForeignUnitError(state.conflicts)
-    judge(files, Places())
+    judge(files, Places(), state.units)
     return files
 
 

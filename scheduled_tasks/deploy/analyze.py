@@ -15,10 +15,14 @@ from tempfile import TemporaryDirectory
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.instants import parse_systemd
 from scheduled_tasks.render.escape import quote_in_command_line
-from scheduled_tasks.render.names import Places, service_of
+from scheduled_tasks.render.names import OWN_SERVICES, Places
 from scheduled_tasks.render.service_groups import group_services
+from scheduled_tasks.render.unit_file import section_text
 from scheduled_tasks.render.unit_set import UnitSet
 
+NOTHING = UnitSet()
+MASK = ""  # an empty file hides those of its name in later directories (systemd.unit(5))
+ALL_JOBS = "clock-.target"  # no clock has this name
 MAX_LINES = 500  # OnCalendar= values in one command line, which holds two megabytes
 
 
@@ -28,17 +32,52 @@ class UnsoundUnitError(ScheduledTasksError):
     exit_code = 65
 
 
-def verify(units: UnitSet, places: Places) -> None:
-    """Let systemd read a complete set, from a temporary directory that takes precedence over all others.
+def verify(units: UnitSet, places: Places, sound: UnitSet = NOTHING) -> None:
+    """Let systemd read a set, from temporary directories that take precedence over all others.
+
+    First one service of each group with all that it inherits, and what belongs to no job; then, without what services
+    inherit, which takes most of the time, the files of all jobs. Each line is read, and each kind of service as it
+    will be loaded.
+
+    Args:
+        units: the set.
+        places: where it is to be applied.
+        sound: the set that this systemd has found sound: jobs with the same files are not read again.
 
     Raises:
         UnsoundUnitError: it complains; with all complaints.
         ServiceUnavailableError: systemd-analyze is missing.
     """
-    named = _units_to_name(units)
+    jobs = [service.removesuffix(".service") for service in units.services if service not in OWN_SERVICES]
+    of_jobs = {path: stem for stem in jobs for path in (*units.of_unit(f"{stem}.service"), f"{stem}.timer")}
+    changed = {stem for path, stem in of_jobs.items() if units.get(path) != sound.get(path)}
+    units = with_installed_commands(units)
+    first = {group[0] for group in group_services(units)}
+    installed = dict.fromkeys((path.name for path in places.systemd.glob("clock-*.target")), MASK)
+    # The jobs are named below, and their timers are not in the first folder.
+    targets = {path: units.file(path).without({"Wants"}).text for path in units if path.endswith(".target")}
+    general = {path: text for path, text in units.items() if path not in of_jobs}
+    typical = {path: units[path] for service in first for path in units.of_unit(service)}
+    named = [path for path in general | typical if path.endswith((".service", ".timer", ".target", ".slice"))]
     if not named:
         return
-    with temporary_folder(with_installed_commands(units)) as scratch:
+    complaints = _complaints(installed | general | typical | targets, named, places)
+
+    files = {path: units[path] for path, stem in of_jobs.items() if stem in changed and path in units}
+    if files:
+        # A timer's service is read with it; wanted as well, it would be planned to start, which takes longer.
+        wanted = " ".join(stem + (".timer" if f"{stem}.timer" in files else ".service") for stem in sorted(changed))
+        alone = {ALL_JOBS: section_text("Unit", [("Wants", wanted)])}
+        masked = {path: MASK for path in general if path.endswith(".conf")}
+        complaints += _complaints(installed | masked | targets | files | alone, [ALL_JOBS], places)
+    if complaints:
+        lines = dict.fromkeys(complaints)
+        raise UnsoundUnitError("\n".join(("systemd-analyze verify finds fault, nothing was changed:", *lines)))
+
+
+def _complaints(files: Mapping[str, str], named: Sequence[str], places: Places) -> list[str]:
+    """What `systemd-analyze verify` says of units and of those that they want."""
+    with temporary_folder(files) as scratch:
         paths = [f"{scratch}/{path}" for path in named]
         user = {name: os.environ[name] for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ}
         finished = analyze("verify", *places.manager, "--man=no", *paths, SYSTEMD_UNIT_PATH=f"{scratch}:", **user)
@@ -48,8 +87,7 @@ def verify(units: UnitSet, places: Places) -> None:
         complaints = [line.replace(f"{scratch}/", "") for line in lines]
     if not places.is_running:  # it looked for the commands on this machine, not in the image
         complaints = [line for line in complaints if not re.search(r"Command \S+ is not executable", line)]
-    if complaints:
-        raise UnsoundUnitError("\n".join(("systemd-analyze verify finds fault, nothing was changed:", *complaints)))
+    return complaints
 
 
 @contextmanager
@@ -68,21 +106,6 @@ def with_installed_commands(units: UnitSet) -> UnitSet:
         return units
     mount, here = (f"{quote_in_command_line(path)}/bin/" for path in (str(units.release.mount), sys.prefix))
     return UnitSet({path: text.replace(mount, here) for path, text in units.items()})
-
-
-def _units_to_name(units: UnitSet) -> list[str]:
-    """The units that `systemd-analyze verify` is given by name.
-
-    It also reads all units that these need, a target's timers and their services, and reports each line that it doesn't
-    understand. Its further checks of a named unit (does the program exist, can it be started) take seconds for each
-    hundred units, and have the same result for all services of a group.
-    """
-    targets = [units.file(path) for path in units if path.endswith(".target")]
-    wanted = {unit for target in targets for value in target.values("Wants") for unit in value.split()}
-    reached = wanted | {service_of(unit) for unit in wanted}
-    first = {group[0] for group in group_services(units)}
-    kinds = (".service", ".timer", ".target", ".slice")
-    return [path for path in units if path.endswith(kinds) and (path in first or path not in reached)]
 
 
 def _is_about_another_unit(line: str, scratch: str) -> bool:

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TextIO
 
 from scheduled_tasks.deploy import credentials
-from scheduled_tasks.deploy.analyze import verify
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import read_machine_state
 from scheduled_tasks.deploy.plan import Conflict, plan
-from scheduled_tasks.deploy.security import gate
+from scheduled_tasks.deploy.remembered.judgement import judge, remember
 from scheduled_tasks.deploy.switch import Switch
-from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.unit_set import UnitSet
@@ -89,32 +88,15 @@ def apply(
             credentials.renew(places, effects)
             return Applied()
         if todo.flips:
-            judge(units, places)
+            judge(units, places, state.units)
             if try_out:
                 try_out(units)
         caught_up = Switch(units, state, todo, places, effects).carry_out()
+        if todo.flips and places.is_running:
+            remember(units, places, effects)
     timers = tuple(unit for unit in todo.start if unit.endswith(".timer"))
     changed_files = tuple(sorted(todo.created + todo.changed + todo.removed))
     return Applied(timers, todo.restart, todo.stop, changed_files, caught_up, changed=True)
-
-
-def judge(units: UnitSet, places: Places) -> None:
-    """Let systemd verify a set and measure the exposure of its services, before anything is touched.
-
-    For an image, what this machine lacks the tools for is left out. A user's own systemd can't apply all of the
-    hardening, so the exposure isn't measured.
-
-    Raises:
-        UnsoundUnitError: systemd finds a unit faulty.
-        ExposedUnitError: a service is more exposed than its clock file allows by name.
-    """
-    try:
-        verify(units, places)
-        if not places.home:
-            gate(units)
-    except ServiceUnavailableError:
-        if places.is_running:
-            raise
 
 
 @contextmanager

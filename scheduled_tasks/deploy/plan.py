@@ -25,14 +25,12 @@ class Loaded:
     Attributes:
         active: whether it is started.
         outdated: whether its files changed since systemd read them.
-        started_before: whether it was active once since it was loaded.
         next_run: when a timer elapses next, in seconds since the epoch; 0 for never.
         without_file: whether its file is gone.
     """
 
     active: bool = False
     outdated: bool = False
-    started_before: bool = False
     next_run: float = 0
     without_file: bool = False
 

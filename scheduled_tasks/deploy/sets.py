@@ -125,5 +125,11 @@ def _remove_the_rest(units: set[str], places: Places, effects: Effects) -> None:
     # Running jobs still have their locks and start requests there; the next boot removes them.
     effects.remove_folder(places.blocked)
     effects.remove_folder(places.secrets)
-    for path in (places.tried_sandboxes, places.watch_succeeded, places.watch_failed):
+    for path in (
+        places.tried_sandboxes,
+        places.sound_set,
+        places.rendered_set,
+        places.watch_succeeded,
+        places.watch_failed,
+    ):
         effects.remove(path)

@@ -31,6 +31,7 @@ from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.schedule.evaluator import latest_occurrence
 from scheduled_tasks.schedule.trigger import Trigger
 
+STARTED = "Id,NextElapseUSecRealtime,InactiveExitTimestamp"
 SETTLE_TIMEOUT = 30.0  # seconds; a timer with a past run elapses as soon as it starts, or systemd is stuck
 
 
@@ -64,13 +65,18 @@ def before_stop(state: MachineState, todo: Plan, units: UnitSet, places: Places,
     stopping = (*todo.restart, *(unit for unit in removed if unit.endswith(".timer")))
     since = dict.fromkeys(stopping, now) | since
     start = tuple(dict.fromkeys((*todo.start, *todo.restart, *removed)))
+    timers = [unit for unit in start if unit.endswith(".timer")]
     # Read now, not when the apply began: a run that jitter delayed may have started since, and must not start twice.
-    shown = systemd.show("Id,NextElapseUSecRealtime", *todo.restart, manager=places.manager) if todo.restart else ()
-    due = {timer["Id"]: systemd.timestamp(timer.get("NextElapseUSecRealtime", "")) for timer in shown}
+    known = [timer for timer in timers if timer in state.loaded]
+    shown = systemd.show(STARTED, *known, manager=places.manager) if known else ()
+    due = {
+        timer["Id"]: systemd.timestamp(timer.get("NextElapseUSecRealtime", ""))
+        for timer in shown
+        if timer["Id"] in todo.restart
+    }
     stopped = StoppedTimers(since, tuple(dict.fromkeys((*earlier.pending, *_pending(due, state.units, now)))))
     both = state.units | units
-    before = {unit for unit, loaded in state.loaded.items() if loaded.started_before}
-    timers = [unit for unit in start if unit.endswith(".timer")]
+    before = {timer["Id"] for timer in shown if timer["InactiveExitTimestamp"]}  # active once since they were loaded
     persistent = {timer: since.get(timer, now) for timer in timers if _is_persistent(timer, both)}
     plan = Restart(
         stopped=stopped,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from scheduled_tasks.errors import ScheduledTasksError
@@ -67,9 +67,9 @@ def show(properties: str, *units: str, manager: Iterable[str] = ()) -> list[dict
     return [dict(line.partition("=")[::2] for line in block.splitlines()) for block in blocks]
 
 
-def list_units(states: Iterable[str], *patterns: str, manager: Iterable[str] = ()) -> list[str]:
-    """The names of the units in one of some states that match a pattern."""
-    options = ("--plain", "--no-legend", "--no-pager", f"--state={','.join(states)}")
+def list_units(states: Collection[str], *patterns: str, manager: Iterable[str] = ()) -> list[str]:
+    """The names of the loaded units in one of some states, or in any, that match a pattern."""
+    options = ("--plain", "--no-legend", "--no-pager", f"--state={','.join(states)}" if states else "--all")
     return [line.split()[0] for line in run("list-units", *options, *patterns, manager=manager).splitlines()]
 
 

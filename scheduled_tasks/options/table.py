@@ -6,6 +6,7 @@ A clock's options apply to all of its jobs; a job's own override them, or add to
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from scheduled_tasks.faults import Fault
@@ -117,7 +118,7 @@ class Options:
 
     values: tuple[tuple[str, Value], ...] = ()
 
-    @property
+    @cached_property
     def by_name(self) -> dict[str, Value]:
         """The options as a dict."""
         return dict(self.values)
@@ -140,7 +141,7 @@ class Options:
 
     def over(self, inherited: Options) -> Options:
         """Merge with inherited options: these replace them, or add to them if the table says so."""
-        merged = inherited.by_name
+        merged = dict(inherited.by_name)
         for name, value in self.values:
             before = merged.get(name, ())
             if OPTIONS[name].adds and isinstance(value, tuple) and isinstance(before, tuple):

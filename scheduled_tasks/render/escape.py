@@ -64,7 +64,7 @@ def quote_path(path: str) -> UnitText:
 
 def quote_word(text: str) -> UnitText:
     """Quote, if necessary, one word of a directive that takes several, or the part of a word up to a colon."""
-    return UnitText(text) if _is_plain(text, "-_./=@") else quote_path(text)
+    return UnitText(text) if _is_plain(text, "_./=@-") else quote_path(text)
 
 
 def unquote_word(written: str) -> str:
@@ -75,7 +75,7 @@ def unquote_word(written: str) -> str:
 
 def quote_in_command_line(path: str) -> str:
     """Quote a path as `command_line` does when it begins an argument."""
-    return path if _is_plain(path, "-_./=:@") else _argument(path)[1:-1]
+    return path if _is_plain(path, "_./=:@-") else _argument(path)[1:-1]
 
 
 def refuse_characters(text: str, characters: str, directive: str) -> str:
@@ -94,11 +94,11 @@ def require_name(value: str, kind: str, pattern: str) -> UnitText:
 
 
 def _is_plain(text: str, others: str) -> bool:
-    return bool(text) and text.isascii() and all(character.isalnum() or character in others for character in text)
+    return re.fullmatch(rf"[A-Za-z0-9{others}]+", text) is not None
 
 
 def _argument(text: str) -> str:
-    if _is_plain(text, "-_./=:@"):
+    if _is_plain(text, "_./=:@-"):
         return text
     # Quoted, so that a blank, a ; or a # is part of it.
     return f'"{_double_percents(_backslashed(text).replace("$", "$$"))}"'

@@ -26,11 +26,11 @@ def jobs_json(clocks: Iterable[ClockSpec]) -> str:
         for job in sorted(clock.jobs, key=lambda job: job.id)
     ]
     lines = [json.dumps(_job(job, clock), sort_keys=True) for job, clock in jobs]
-    zones = [f"{json.dumps(zone)}: {json.dumps(rules)}" for zone, rules in _zones(job for job, _ in jobs)]
+    zones = [f"{json.dumps(zone)}: {json.dumps(rules)}" for zone, rules in zone_rules(job for job, _ in jobs)]
     return '{"jobs": [\n' + ",\n".join(lines) + '\n], "zones": {\n' + ",\n".join(zones) + "\n}}\n"
 
 
-def _zones(jobs: Iterable[Job]) -> Iterator[tuple[str, dict[str, Any]]]:
+def zone_rules(jobs: Iterable[Job]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The zones that are places, whose offsets can change, with their rules in the years of the jobs' lines."""
     years = {(job.trigger.zone, *job.timing.years) for job in jobs if job.timing.years}
     for zone in sorted({zone for zone, _, _ in years if not is_fixed(zone)}):

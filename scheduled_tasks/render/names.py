@@ -145,6 +145,16 @@ class Places:
         return (self.home.runtime if self.home else self.root / "run") / "scheduled-tasks"
 
     @property
+    def rendered_set(self) -> Path:
+        """The set that was rendered last, and a digest of what it was rendered from."""
+        return self.runtime / "rendered-set.json"
+
+    @property
+    def sound_set(self) -> Path:
+        """The set that systemd found sound at the last apply, and what that verdict depends on."""
+        return self.runtime / "sound-set.json"
+
+    @property
     def tried_sandboxes(self) -> Path:
         """Which sandboxes passed at an earlier apply, so that only new ones are tried (deploy/sandboxes/)."""
         return self.runtime / "tried-sandboxes.json"

@@ -43,10 +43,14 @@ class Release:
 
 
 class UnitSet(Mapping[str, str]):
-    """An immutable set of unit files: path inside the set → text."""
+    """An immutable set of unit files: path inside the set → text.
 
-    def __init__(self, files: Mapping[str, str] = MappingProxyType({})) -> None:
-        self._files = dict(files)
+    Attributes:
+        folder: the directory that it was read from; None for one that was rendered.
+    """
+
+    def __init__(self, files: Mapping[str, str] = MappingProxyType({}), folder: Path | None = None) -> None:
+        self._files, self.folder = dict(files), folder
         self._parsed: dict[str, UnitFile] = {}
 
     def __getitem__(self, path: str) -> str:
@@ -100,6 +104,10 @@ class UnitSet(Mapping[str, str]):
         folders = [*(f"{'-'.join(parts[:count])}-.service.d" for count in range(1, len(parts))), f"{service}.d"]
         paths = [path for folder in folders for path in self._folders.get(folder, ())]
         return sorted(paths, key=lambda path: path.rpartition("/")[2])
+
+    def of_unit(self, unit: str) -> list[str]:
+        """The paths of a unit and of its own drop-ins, without those that it inherits."""
+        return [path for path in (unit, *self._folders.get(f"{unit}.d", ())) if path in self._files]
 
     def files_of(self, service: str) -> list[UnitFile]:
         """What systemd reads for a service: its unit, then its drop-ins."""

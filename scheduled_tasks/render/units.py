@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from jinja2 import Environment
+    from jinja2 import Template as LoadedTemplate
 
     from scheduled_tasks.clock import ClockSpec, Job
     from scheduled_tasks.render.host import Host
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 # The names that systemd accepts (systemd.syntax(7), systemd.exec(5)).
 USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}"
 NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
+# A wheel has them in the package; a checkout has them at its top, where an operator looks for them.
+TEMPLATES = tuple(folder / "units" for folder in Path(__file__).parents[1:3])
 MAX_LINE = 1 << 20  # bytes; systemd ignores a unit with a longer line (LONG_LINE_MAX)
 # systemd 257 reads these characters and then loses them on the way to systemd-executor, so that the service fails.
 UNMOUNTABLE = "\"'"
@@ -172,13 +175,13 @@ def _clock_units(clock: ClockSpec, host: Host, secrets: str) -> dict[str, str]:
         ),
     }
     for job in clock.jobs:
-        units |= _job_units(job, clock, locks, host)
+        units |= _job_units(job, clock, inherited, locks, host)
     return units
 
 
-def _job_units(job: Job, clock: ClockSpec, locks: ConcurrencyLocks, host: Host) -> dict[str, str]:
+def _job_units(job: Job, clock: ClockSpec, inherited: Options, locks: ConcurrencyLocks, host: Host) -> dict[str, str]:
     source = {"clock": clock, "job": job, "source": host.stable(job.file)}
-    effective = job.options.over(clock.options.over(DEFAULT_OPTIONS))
+    effective = job.options.over(inherited)
     directives.require_limits(effective, f"job {clock.name}/{job.id}")
     retries = int(effective.text("retries", "0"))
     units = {
@@ -262,18 +265,20 @@ def _copying_units(host: Host) -> dict[str, str]:
 
 
 def _text(template: Template, **values: object) -> str:
-    return _environment().get_template(template.value).render(**values)
+    return _template(template).render(**values)
+
+
+@cache
+def _template(template: Template) -> LoadedTemplate:
+    return _environment().get_template(template.value)
 
 
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # `clocks list` needs no templates
 
-    package = Path(__file__).parents[1]
-    # A wheel has them in the package; a checkout has them at its top, where an operator looks for them.
-    folders = [package / "units", package.parent / "units"]
     return Environment(
-        loader=FileSystemLoader(folders),
+        loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         finalize=escape.escape,
         auto_reload=False,

@@ -109,9 +109,9 @@ def test_an_empty_table_is_reported_as_such(connection: Database) -> None:
         feature_flags.set_active(connection, "SELL", active=True, actor="anna")
 
 
-def _clocks(*argv: str) -> subprocess.CompletedProcess[str]:
+def _clocks(*argv: str, group: tuple[str, ...] = ("features",)) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"SCHEDULED_TASKS_CONFIG": str(SHOP / "pyproject.toml"), "SUDO_USER": "anna"}
-    command = [sys.executable, "-m", "scheduled_tasks.cli", "features", *argv]
+    command = [sys.executable, "-m", "scheduled_tasks.cli", *group, *argv]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
@@ -127,6 +127,21 @@ def test_clocks_features_sync_prints_what_it_did(connection: Database) -> None:
         "changed": False, "added": [], "described": [], "undeclared": ["OLD"],
     }  # fmt: skip
     assert ("SELL", True, "anna") in _states(connection)
+
+
+def test_a_migration_with_features_adds_missing_flags_and_a_check_of_it_adds_none(connection: Database) -> None:
+    def migrate(*options: str) -> tuple[int, dict[str, Any]]:
+        done = _clocks("migrate", *options, "--json", group=())
+        return done.returncode, json.loads(done.stdout)
+
+    missing = {"added": ["SELL", "GIVE_AWAY"], "described": [], "undeclared": []}
+    assert migrate("--features", "--check") == (2, {"changed": True, "applied": [], "flags": missing})
+    assert _states(connection) == []
+    assert migrate() == (0, {"changed": False, "applied": [], "flags": {key: [] for key in missing}})
+    assert _states(connection) == []
+    assert migrate("--features") == (0, {"changed": True, "applied": [], "flags": missing})
+    assert ("SELL", True, "anna") in _states(connection)
+    assert migrate("--features")[1]["changed"] is False
 
 
 def test_clocks_features_switches_a_flag_and_records_who_and_why(connection: Database) -> None:

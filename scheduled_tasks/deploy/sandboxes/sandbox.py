@@ -6,6 +6,8 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
@@ -99,20 +101,24 @@ def sandboxes(units: UnitSet) -> list[Sandbox]:
     """The different sandboxes of a set's jobs."""
     release, loaded = units.release, _loaded_credentials(units)
     groups: dict[tuple[tuple[str, str], ...], list[tuple[str, str, bool]]] = {}
-    for job in units.jobs:
-        service = names.service_name(job["clock"], job["job"])
-        lines = [
+
+    @cache  # hundreds of jobs inherit the same files
+    def lines_of(path: str) -> tuple[tuple[str, str], ...]:
+        return tuple(
             directive
-            for file in units.files_of(service)
-            for line in file.section("Service")
+            for line in units.file(path).section("Service")
             # Its mount point is made by an apply; the trial calls the release where it is installed.
             if not (release and line.name == "BindReadOnlyPaths" and line.value.startswith(str(release.folder)))
             and not _NOT_OF_SANDBOX.fullmatch(line.name)
             and (directive := _with_loaded_credential(line.name, line.value, loaded))
-        ]
+        )
+
+    for job in units.jobs:
+        service = names.service_name(job["clock"], job["job"])
+        lines = tuple(chain.from_iterable(map(lines_of, (service, *units.drop_ins(service)))))
         command = " ".join(units.file(service).values("ExecStart"))
         needs_database = "--on-database-error=run" not in command
-        groups.setdefault(tuple(lines), []).append((f"{job['clock']}/{job['job']}", job["task"], needs_database))
+        groups.setdefault(lines, []).append((f"{job['clock']}/{job['job']}", job["task"], needs_database))
     return [
         Sandbox(
             directives=lines,

@@ -16,7 +16,7 @@ from scheduled_tasks.deploy.plan import Conflict, Loaded, MachineState, StoppedT
 from scheduled_tasks.render.unit_set import UnitSet
 
 UNITS = UnitSet({"clock-a.target": "", "clock-a-x.timer": "", "clock-a-x.service": ""})
-WELL = Loaded(active=True, started_before=True, next_run=1.0)
+WELL = Loaded(active=True, next_run=1.0)
 
 
 def machine(**state: object) -> MachineState:

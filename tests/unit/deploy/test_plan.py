@@ -8,7 +8,7 @@ from scheduled_tasks.render.unit_set import UnitSet
 TIMER = (
     "# Due daily, line {line}\n[Unit]\nDescription=x\n\n[Timer]\nOnCalendar=*-*-* {hour}:00:00\n# why\nAccuracySec=1s\n"
 )
-ACTIVE = Loaded(active=True, started_before=True)
+ACTIVE = Loaded(active=True)
 
 
 def files(line: int = 1, hour: int = 6) -> UnitSet:
