@@ -96,5 +96,6 @@ def comparable(recording: str) -> str:
     text = re.sub(rf"(?m)^(.{{{COLUMNS}}})\n", r"\1", text)  # a wrapped line, or one that just fits
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b([0-9a-f]{32}|[0-9a-f]{8})\b", "ID", text)
     text = re.sub(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b", "DAY", text)
+    text = re.sub(r"(?m)^(JOB .*) WHY$", r"\1", text)  # a column if the instants leave room, otherwise lines below
     text = re.sub(r"\bnow\b|\d[\d.:,-]*", "N", text)
     return re.sub(r"((in)?N(s|min|h|d|MiB|KiB)?(ago)?)+", "N", "".join(text.split()))

@@ -81,12 +81,12 @@ with psycopg.connect(setting("database_url"), autocommit=True) as connection:
     connection.execute("INSERT INTO reservation (customer) VALUES ('a task')")
     for statement in statements:
         found[statement] = attempt(lambda: connection.execute(statement).rowcount)
-for path in (
-    "/etc/scheduled-tasks/credentials/current/operators_database_url",
-    os.environ["CREDENTIALS_DIRECTORY"] + "/operators_database_url",
+for name, folder in (
+    ("deployed", "/etc/scheduled-tasks/credentials/current"),
+    ("own", os.environ["CREDENTIALS_DIRECTORY"]),
 ):
-    found[os.path.dirname(path).rpartition("/")[2]] = attempt(lambda: open(path).read())
-found["secrets"] = attempt(lambda: os.listdir("/run/scheduled-tasks/secrets"))
+    found[name] = attempt(lambda: open(folder + "/operators_database_url").read())
+found["copies"] = attempt(lambda: os.listdir("/run/scheduled-tasks/secrets"))
 found["setting"] = attempt(lambda: setting("operators_database_url"))
 logging.getLogger(__name__).info("pried", extra={"found": found})
 """
@@ -108,9 +108,9 @@ def test_jobs_have_the_role_of_the_tasks_and_only_the_watch_that_of_operators(
             "DELETE FROM task_run": "InsufficientPrivilege",
             "ALTER TABLE reservation ADD spoiled int": "InsufficientPrivilege",
             "SET ROLE shop_operators": "InsufficientPrivilege",
-            "current": "PermissionError",
-            "secrets": "FileNotFoundError",
-            "credentials": "FileNotFoundError",
+            "deployed": "PermissionError",
+            "own": "FileNotFoundError",
+            "copies": "FileNotFoundError",
             "setting": "ConfigurationError",
         }
         machine.run("systemctl", "start", "--wait", "clock-watch.service")
