@@ -19,7 +19,7 @@ from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
 from scheduled_tasks.cli.screens.run_screens import show_history, show_one_run
 from scheduled_tasks.cli.screens.status_screen import failure_sentence, state_notes
 from scheduled_tasks.cli.screens.status_view import StatusView
-from scheduled_tasks.cli.screens.styles import on_terminal, painted, show, width
+from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, painted, show, width
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.instants import shown
@@ -124,11 +124,19 @@ def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad
 @click.option("--status", "status_", type=click.Choice([value.value for value in RunStatus]), help="Only this status.")
 @click.option("--since", callback=past_instant, metavar="T", help="Not before: 02:50, yesterday, 7d (ago).")
 @click.option("--until", callback=past_instant, metavar="T", help="Not after.")
+@click.option("--before", metavar="RUN", help="Only older ones than RUN or RUN.ATTEMPT: the next page.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of rows.")
 @utc_option
 @json_option
 def history_command(  # noqa: PLR0913 - a command's options
-    *, which: str | None, status_: str | None, since: datetime | None, until: datetime | None, limit: int, as_json: bool
+    *,
+    which: str | None,
+    status_: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    before: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """Show past slots and runs, newest first, with every attempt."""
     from scheduled_tasks.operate import history
@@ -136,15 +144,18 @@ def history_command(  # noqa: PLR0913 - a command's options
     clock, job = clock_and_job(which) if which else ("", "")
     with open_database() as database:
         now = database_now(database)
+        last = history.find_attempt(database, before) if before else None
         rows = history.history(
-            database, clock=clock, job=job, status=status_ or "", since=since, until=until, limit=limit
+            database, clock=clock, job=job, status=status_ or "", since=since, until=until, before=last, limit=limit
         )
-        if clock and not rows:
+        if clock and not rows and not before:
             require_known(history.known_jobs(database), clock, job, nobody="the ledger does not have")
     if as_json:
         show_json([row._asdict() for row in rows])
     elif on_terminal():
         show_history(rows, LocalTimes.of_command(now), width())
+        if len(rows) == limit:
+            show(Styled(f"older ones: --before {rows[-1].run_id}.{rows[-1].attempt}", Style.QUIET))
     else:
         show_table((*HISTORY_COLUMNS, "WHY"), _with_why(rows))
 

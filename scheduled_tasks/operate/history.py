@@ -1,7 +1,8 @@
 """Queries of past runs and slots, with every attempt at them, fast even with ten million rows of `task_run`.
 
-Each query walks an index in its order: `task_run_started_at` for all runs, `task_run_failed_at` for bad ones,
-`task_run_clock_job_started_at` once per job of a clock. A slot that no host ran is sorted by its nominal time.
+Each query walks an index in its order: `task_run_started_at` for all runs, `task_run_status_started_at` for those that
+did not end well, `task_run_clock_job_started_at` once per job of a clock. A page begins where the last one ended: no
+query counts or skips rows. A slot that no host ran is sorted by its nominal time.
 A slot's row in `task_run` is its last attempt; `past_attempt` has the earlier ones.
 """
 
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.run.status import BAD
 
 if TYPE_CHECKING:
     from psycopg import sql
@@ -88,23 +88,26 @@ def history(  # noqa: PLR0913 - the filters
     status: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
+    before: RunRow | None = None,
     limit: int = 50,
 ) -> list[RunRow]:
-    """The last runs and slots, with all attempts, newest first."""
+    """The last runs and slots, with all attempts, newest first; only those after `before` in this order."""
     from psycopg import sql
 
     where: list[sql.Composable] = [sql.SQL("true")]
     if status:
-        # As a literal, so that the planner sees that the partial index of bad runs suffices.
+        # As a literal, so that the planner sees that a partial index suffices.
         where.append(sql.SQL("status = {}").format(sql.Literal(status)))
-        if status in BAD:
-            where.append(sql.SQL("status IN ({})").format(sql.SQL(", ").join(map(sql.Literal, BAD))))
     if since:
         where.append(sql.SQL("started_at >= {}").format(sql.Literal(since)))
     if until:
         where.append(sql.SQL("started_at <= {}").format(sql.Literal(until)))
+    if before:
+        key = map(sql.Literal, (before.started_at, before.started_at, before.run_id, before.attempt))
+        where.append(sql.SQL("started_at <= {} AND (started_at, run_id, attempt) < ({}, {}, {})").format(*key))
     condition = sql.SQL(" AND ").join(where)
-    last = sql.SQL("ORDER BY started_at DESC LIMIT {}").format(sql.Literal(limit))
+    order = "ORDER BY started_at DESC, run_id DESC, attempt DESC LIMIT {}"
+    last = sql.SQL(order).format(sql.Literal(limit))
     if not clock:
         found = _attempts("{attempts} WHERE {condition} {last}", condition=condition, last=last)
     else:
@@ -161,6 +164,22 @@ def find_run(connection: Connection, named: str) -> RunRow:
     if len({run.run_id for run in runs}) != 1:
         raise UsageError(f"{'several runs begin' if runs else 'no run begins'} with {named}; see 'clocks history'")
     return max(runs, key=lambda run: (run.replaced_at is None, run.replaced_at or run.started_at))
+
+
+def find_attempt(connection: Connection, named: str) -> RunRow:
+    """An attempt by its run's ID and its number, as in `3f2a8c91.2`; the last attempt without a number.
+
+    Raises:
+        UsageError: there is none, or more than one run has such an ID.
+    """
+    run_id, _, number = named.partition(".")
+    run = find_run(connection, run_id)
+    if not number:
+        return run
+    for row in attempts(connection, run):
+        if (row.run_id, str(row.attempt)) == (run.run_id, number):
+            return row
+    raise UsageError(f"the run {run_id} has no attempt {number}; see 'clocks show {run_id}'")
 
 
 def attempts(connection: Connection, run: RunRow) -> list[RunRow]:

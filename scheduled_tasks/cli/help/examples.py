@@ -15,6 +15,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "history": (
         "clocks history booking/cancel_expired_bookings --since 7d",
         "clocks history --status failed --since 1d",
+        "clocks history booking --before 3f2a8c91  # the next page, after that RUN",
     ),
     "show": ("clocks show 3f2a8c91  # the first characters of a RUN in `clocks history`",),
     "logs": (

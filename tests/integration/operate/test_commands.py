@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from scheduled_tasks.cli.commands import MODULE_OF
 from scheduled_tasks.operate import deployments, history, status
 from scheduled_tasks.operate.account import account
 from tests.integration.operate.shop import HOURLY, SHOP, Database, ask, clocks, hours_before, ran
@@ -214,3 +215,52 @@ def on_screen(*arguments: str) -> str:
     """What a command prints on a terminal of 80 columns."""
     environment = os.environ | {"SCHEDULED_TASKS_CONFIG": str(SHOP / "pyproject.toml"), "TERM": "dumb"}
     return on_a_terminal([*CLOCKS, *arguments], env=environment).text.replace("\r", "")
+
+
+def test_pages_of_the_history_have_every_attempt_once_however_many_began_in_one_instant(
+    connection: Database, hour: datetime
+) -> None:
+    for job in ("count", "sell"):
+        for number in range(4):
+            ran(connection, job, hours_before(hour, number), "missed", started_at=hour)
+    again = "UPDATE task_run SET attempt = attempt + 1, status = 'failed' WHERE scheduled_at = %s"
+    for _ in range(3):  # a retry is an attempt of the same run
+        connection.execute(again, [hour])
+    for which in ([], ["shop"], ["shop/count"], ["--status", "missed"]):
+        rows = ask("history", *which)
+        pages = [ask("history", *which, "--limit", "3")]
+        while pages[-1]:
+            last = pages[-1][-1]
+            pages.append(ask("history", *which, "--limit", "3", "--before", f"{last['run_id']}.{last['attempt']}"))
+        assert [row for page in pages for row in page] == rows
+        assert len({(row["run_id"], row["attempt"]) for row in rows}) == len(rows) > 3
+    [first, *rest] = ask("history", "shop/count")
+    assert ask("history", "shop/count", "--before", first["run_id"]) == rest
+    done = clocks("history", "--before", f"{first['run_id']}.17", check=False)
+    assert (done.exit_code, "has no attempt 17" in done.stderr) == (64, True)
+
+
+IMPORTED = """
+import sys
+from scheduled_tasks.cli import main
+try:
+    main(["status", "--bad"], prog_name="clocks")
+except SystemExit as end:
+    assert end.code == 0
+print(*sys.modules)
+"""
+
+
+def test_status_imports_nothing_of_other_commands(connection: Database, hour: datetime) -> None:
+    ran(connection, "count", hour, "ended")
+    environment = os.environ | {"SCHEDULED_TASKS_CONFIG": str(SHOP / "pyproject.toml")}
+    command = [sys.executable, "-Pc", IMPORTED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    modules = done.stdout.splitlines()[-1].split()
+    others = (
+        *("rich", "jinja2", "apscheduler", "watchfiles", "scheduled_tasks.deploy", "scheduled_tasks.importers"),
+        *("scheduled_tasks.exporters", "scheduled_tasks.render.units", "scheduled_tasks.operate.history"),
+        *("scheduled_tasks.operate.hosts", "scheduled_tasks.operate.embedded", "scheduled_tasks.operate.reconcile"),
+        *(f"scheduled_tasks.cli.{module}" for module in MODULE_OF.values() if module != "status"),
+    )
+    assert [name for name in modules if f"{name}.".startswith(tuple(f"{other}." for other in others))] == []
