@@ -99,6 +99,8 @@ def names(folder: Path) -> list[str]:
 def test_an_unreadable_result_is_quarantined_and_the_others_are_recorded(
     connection: Database, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if kind == "another user's" and os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
     folder = tmp_path / "results/clock-shop-work"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
