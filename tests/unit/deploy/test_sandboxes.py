@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -81,8 +82,9 @@ def test_a_resolver_on_another_machine_is_named(tmp_path: Path, monkeypatch: pyt
 def test_a_folder_that_others_cannot_enter_is_named(tmp_path: Path) -> None:
     closed = tmp_path / "home"
     (closed / "bin").mkdir(parents=True)
+    run = Path(tempfile.gettempdir())
     for folder in (*tmp_path.parents, tmp_path):
-        if folder.is_relative_to(Path("/tmp")) and folder != Path("/tmp"):
+        if folder.is_relative_to(run) and folder != run:
             folder.chmod(0o755)
     closed.chmod(0o700)
     advice = list(_advice(sandbox(), {}, "its command can't be executed", str(closed / "bin/run-task")))
