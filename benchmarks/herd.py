@@ -1,8 +1,9 @@
 """Measure what a start costs alone and among hundreds: `python -m benchmarks.herd [N …]`, as root.
 
-On one booted machine, N jobs start at once through their units, beside the same N command lines as transient services
-without a sandbox and without a credential. Prints the processor time of the whole machine for each start, and the time
-until all have ended. Both sides run in turn, in one run of this program.
+On one booted machine, N jobs start in one second: through their units, as transient services with the same command
+lines but without a sandbox and without credentials, and by Debian's cron, which this installs there. The three take
+turns, in one run of this program. Prints for each the processor time of the whole machine for each start, and the time
+until the last run's row is there and until all have ended.
 """
 
 from __future__ import annotations
@@ -10,79 +11,103 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from tests.machine.fleet import ETC, two_machines
-from tests.machine.machine import cpu_seconds
+from tests.machine.fleet import ETC, Fleet, two_machines
+from tests.machine.machine import Machine, cpu_seconds
 from tests.machine.waiting import wait_for
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.machine.fleet import Fleet
-
-COUNTS = (1, 20, 100, 200)
+COUNTS = (1, 20, 100, 200, 400)
 PATIENCE = 1800.0  # seconds
+SETTINGS = f"SCHEDULED_TASKS_CONFIG={ETC}/config.toml CREDENTIALS_DIRECTORY={ETC}/credentials"
 # {command} is the one of our first unit.
 BARE = """
 for n in $(seq 0 {last}); do
-    systemd-run --quiet --no-block --unit=bare-{last}-$n --setenv=SCHEDULED_TASKS_CONFIG={etc}/config.toml \
-        --setenv=CREDENTIALS_DIRECTORY={etc}/credentials {command} &
+    systemd-run --quiet --no-block --unit=bare-{last}-$n env {settings} {command} &
 done
 wait
 """
+BUSY = (
+    "while systemctl list-units --no-legend --state=active,activating,deactivating 'clock-herd-*.service' 'bare-*'"
+    " | grep -q .; do sleep 0.1; done"
+)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What some starts at once cost: processor time for each, and the time until all have ended, in seconds."""
+    """What some starts cost: processor time of each; and the time until all had begun and had ended, in seconds."""
 
     cpu: float
-    wall: float
+    begun: float
+    ended: float
+
+    def __str__(self) -> str:
+        return f"{1000 * self.cpu:5.0f} ms of CPU each, all begun after {self.begun:5.1f} s, ended {self.ended:5.1f} s"
 
 
 def measured(fleet: Fleet, count: int, clock: str, start: Callable[[], object]) -> Cost:
-    """Start something, and wait until that many more runs of a clock have ended."""
-    ended = "SELECT count(*) FROM task_run WHERE clock = %s AND status = 'ended'"
-    [(before,)] = fleet.query(ended, clock)
-    cpu, began = cpu_seconds(fleet.machines["app1"]), time.perf_counter()
-    start()
-    wait_for(f"{count} runs", lambda: fleet.query(ended, clock)[0][0] >= before + count, seconds=PATIENCE)
-    wall = time.perf_counter() - began
-    fleet.machines["app1"].run(
-        "sh", "-c", "while systemctl list-units --no-legend --state=active,activating,deactivating "
-        "'clock-herd-*.service' 'bare-*' | grep -q .; do sleep 0.1; done", seconds=PATIENCE,
-    )  # fmt: skip
-    return Cost((cpu_seconds(fleet.machines["app1"]) - cpu) / count, wall)
+    """Start something, now or at the instant that it returns, and wait until that many more runs have ended."""
+    machine = fleet.machines["app1"]
+    rows = "SELECT count(*) FROM task_run WHERE clock = %s AND status = 'ended'"
+    [(before,)] = fleet.query(rows, clock)
+    cpu, now = cpu_seconds(machine), datetime.now(UTC)
+    at = start()
+    began = at if isinstance(at, datetime) else now
+    wait_for(f"{count} runs", lambda: fleet.query(rows, clock)[0][0] >= before + count, seconds=PATIENCE)
+    machine.run("sh", "-c", BUSY, seconds=PATIENCE)
+    last = "SELECT max(started_at), max(ended_at) FROM task_run WHERE clock = %s"
+    [(started, ended)] = fleet.query(last, clock)
+    spent = cpu_seconds(machine) - cpu
+    return Cost(spent / count, (started - began).total_seconds(), (ended - began).total_seconds())
+
+
+def at_once(machine: Machine, *command: str) -> None:
+    """Start the jobs with a command."""
+    machine.run(*command)
+
+
+def by_cron(machine: Machine, count: int, command: str) -> datetime:
+    """Let cron start the jobs in the next minute; return that minute."""
+    at = (datetime.now(UTC) + timedelta(seconds=75)).replace(second=0, microsecond=0)
+    line = f"{at:%M %H} * * * root env {SETTINGS} {command.replace('%', chr(92) + '%')} >/dev/null 2>&1\n"
+    jobs = "".join(line.replace("$n", str(n)) for n in range(count))
+    (machine.root / "etc/cron.d/herd").write_text(f'MAILTO=""\n{jobs}')
+    time.sleep((at - datetime.now(UTC)).total_seconds())
+    return at
 
 
 def main() -> None:
-    """Print a line for each number of starts."""
+    """Print three lines for each number of starts."""
     counts = tuple(map(int, sys.argv[1:])) or COUNTS
     most = max(counts)
     with two_machines("app1", connections=100 + most) as fleet:
         machine = fleet.machines["app1"]
-        fleet.write(
-            herd="\n".join(f"scheduler.add_job(work, 'cron', ['u'], id='j{n}', year=2100)" for n in range(most))
-        )
+        machine.run("apt-get", "install", "--yes", "--no-install-recommends", "cron")
+        machine.run("sed", "-i", "/pam_loginuid/d", "/etc/pam.d/cron")  # fails in a container
+        machine.run("systemctl", "restart", "cron")
+        jobs = (f"scheduler.add_job(work, 'cron', ['u'], id='j{n}', year=2100)" for n in range(most))
+        fleet.write(herd="\n".join(jobs))
         fleet.clocks("app1", "apply")
         machine.run("systemctl", "stop", "clock-watch.timer")
         unit = machine.run("systemctl", "cat", "clock-herd-j0.service").stdout
-        [command] = re.findall("^ExecStart=(.*)$", unit, re.MULTILINE)
-        command = command.replace("--clock=herd --job=j0", "--clock=bare --job=j$n")
-        alone = Cost(0, 0)
+        [ours] = re.findall("^ExecStart=(.*)$", unit, re.MULTILINE)
+        bare, cron = (ours.replace("--clock=herd --job=j0", f"--clock={clock} --job=j$n") for clock in ("bare", "cron"))
+        alone = 0.0
         for count in counts:
+            print(f"{count} at once", flush=True)
             units = [f"clock-herd-j{n}.service" for n in range(count)]
-            ours = measured(fleet, count, "herd", lambda: machine.run("systemctl", "start", "--no-block", *units))  # noqa: B023
-            script = BARE.format(last=count - 1, etc=ETC, command=command)
-            bare = measured(fleet, count, "bare", lambda: machine.run("sh", "-c", script))  # noqa: B023
-            alone = alone if alone.cpu else ours
-            print(
-                f"{count:4} at once: {ours.cpu:.3f} s of CPU each, {ours.cpu / alone.cpu:.2f} times alone, all ended "
-                f"after {ours.wall:.1f} s; bare {bare.cpu:.3f} s, {bare.wall:.1f} s; {ours.wall / bare.wall:.2f} times",
-                flush=True,
-            )
+            script = BARE.format(last=count - 1, settings=SETTINGS, command=bare)
+            at_once = partial(machine.run, "systemctl", "start", "--no-block", *units)
+            by_units = measured(fleet, count, "herd", at_once)
+            as_bare = measured(fleet, count, "bare", partial(machine.run, "sh", "-c", script))
+            with_cron = measured(fleet, count, "cron", partial(by_cron, machine, count, cron))
+            alone = alone or by_units.cpu
+            print(f"  our units      {by_units}\n  bare services  {as_bare}\n  cron           {with_cron}")
+            print(f"  our units: {by_units.cpu / alone:.2f} times the CPU of one alone,", end=" ")
+            print(f"ended after {by_units.ended / as_bare.ended:.2f} times the time of bare services", flush=True)
 
 
 if __name__ == "__main__":

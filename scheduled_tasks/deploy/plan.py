@@ -161,7 +161,7 @@ def plan(units: UnitSet, state: MachineState) -> Plan:
         restart=tuple(sorted(restart)),
         start=tuple(sorted(unit for unit in started if not state.is_active(unit))),
         # A unit that was masked by hand and unmasked again lacks its link, and systemd has forgotten it.
-        reload=units.units != old.units or bool(missing or stale_overrides) or outdated,
+        reload=units.units != old.units or bool(missing or stale_overrides or state.unfinished) or outdated,
         unfinished=state.unfinished,
         stale_overrides=stale_overrides,
         on_running=dict(_effects_on_running(units, state, restart)),

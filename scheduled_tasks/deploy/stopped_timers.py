@@ -90,7 +90,7 @@ def before_stop(state: MachineState, todo: Plan, units: UnitSet, places: Places,
         },
     )
     _prepare(plan, places, effects)
-    if since:
+    if since or todo.reload:
         record = json.dumps({"timers": since, "pending": stopped.pending})
         effects.replace(stopped_timers_path(places), record)
     return plan

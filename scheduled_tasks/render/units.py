@@ -20,6 +20,7 @@ from scheduled_tasks.render.failure_note import ALERT_SCRIPT, FAILURE_SCRIPT
 from scheduled_tasks.render.jobs_manifest import jobs_json
 from scheduled_tasks.render.secrets import (
     SECRETS_SCRIPT,
+    copies_folder,
     copies_service,
     credential_lines,
     loaded,
@@ -135,8 +136,8 @@ def _shared_units(host: Host, secrets: str) -> dict[str, str]:
 
 def _watch_units(host: Host, secrets: str) -> dict[str, str]:
     reconcile = command_line("/bin/sh", "-ec", FAILURE_SCRIPT, "sh", host.clocks_command, "reconcile")
-    operators = credential_lines(host, secrets, host.operators_credentials, host.encrypted_operators_credentials)
-    drop_in = {"places": host.places, "credential_lines": operators, "has_secrets": bool(secrets)}
+    copies = copies_folder(host.places, secrets) if secrets else None
+    drop_in = {"places": host.places, "release": _release_mount(host), "copies": copies}
     return {
         names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
         names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in),
