@@ -83,7 +83,7 @@ UNREADABLE: dict[str, Callable[[Path], object]] = {
     "a link": lambda path: path.symlink_to("/etc/passwd"),
     "a pipe": os.mkfifo,
     "a folder": lambda path: path.mkdir(),
-    "a socket": lambda path: os.mknod(path, stat.S_IFSOCK),
+    "a socket": lambda path: os.mknod(path, stat.S_IFSOCK | 0o600),
 }
 
 

@@ -51,7 +51,9 @@ ODD_INSTANTS = (
     *("0001-01-01T00:00:00Z", "2031-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
 )
 ODD_NUMBERS = ("NaN", "Infinity", "-Infinity", "-1", "1e300", "0")
-KINDS = (*["values"] * 8, "bytes", "folder", "pipe", "link", "dangling", "foreign", "huge")
+# Only root can give a file to another user.
+FOREIGN = ("foreign",) if os.geteuid() == 0 else ()
+KINDS = (*["values"] * 8, "bytes", "folder", "pipe", "link", "dangling", *FOREIGN, "huge")
 ROW = (
     *("run_id", "task", "clock", "job", "scheduled_at", "slot_host", "host", "trigger", "status", "started_at"),
     *("ended_at", "expires_at", "attempt", "duration", "lag", "is_idempotent", "invocation_id"),
