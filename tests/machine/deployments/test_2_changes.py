@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.machine.controller import SECRET, Controller
@@ -136,8 +138,13 @@ def test_a_dry_run_that_fails_on_one_host_leaves_nothing_on_any(fleet: Controlle
 
 
 def test_a_clock_on_two_hosts_that_share_no_database_is_rejected(fleet: Controller) -> None:
+    # As if Debian's PostgreSQL were installed: otherwise the host is unsuitable while another test's has the port.
+    cluster = fleet.machines["app1"].root / "etc/postgresql/15/main/postgresql.conf"
+    cluster.parent.mkdir(parents=True)
+    cluster.write_text("port = 5432\n")
     local = ("--tags=install", "--limit=app1", "-e", "scheduled_tasks_postgresql_local=true")
     play = fleet.play("a clock on two hosts, no shared database", *local, fails=True)
+    shutil.rmtree(cluster.parents[2])
     assert "so nightly would run on several hosts" in " ".join(play.output.split())
     other = {"scheduled_tasks_database_url": f"postgresql://shop:{SECRET}@127.0.0.1/other"}
     fleet.host_variables["app2"] = STATIC_USER | other
