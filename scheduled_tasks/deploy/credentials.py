@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from scheduled_tasks.deploy import systemd
 from scheduled_tasks.deploy.effects import Effects
+from scheduled_tasks.deploy.machine_state import overrides
 from scheduled_tasks.render import names
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.secrets import copies_folder, copies_service
@@ -27,17 +29,23 @@ def copy(units: Mapping[str, str], effects: Effects) -> None:
 
 
 def remove_old_copies(units: Mapping[str, str], places: Places, effects: Effects) -> None:
-    """Remove the copies for other sets; a running job keeps its own."""
-    if not places.secrets.is_dir():
-        return
+    """Remove the copies for other sets.
+
+    Those that the override of a running job names stay: systemd mounts them again for its ExecStopPost=. While any job
+    is being started, all stay: it may have read its unit before an apply, and not mounted them yet.
+    """
     service = copies_service(units)
-    for folder in places.secrets.iterdir():
-        if not service or folder != copies_folder(places, service):
-            effects.remove_folder(folder)
+    current = copies_folder(places, service) if service else None
+    old = [folder for folder in places.secrets.glob("*") if folder != current]
+    if old and not systemd.list_units(["activating"], "clock-*.service", manager=places.manager):
+        running = "".join(text for _, text in overrides(places))
+        for folder in old:
+            if str(folder) not in running:
+                effects.remove_folder(folder)
 
 
 def renew(places: Places, effects: Effects | None = None) -> None:
-    """Copy the current set's credentials again if a file has changed since they were copied.
+    """Copy the current set's credentials again if a file has changed since they were copied; remove old copies.
 
     Only root can know, on a machine that runs; otherwise nothing is done.
 
@@ -51,8 +59,10 @@ def renew(places: Places, effects: Effects | None = None) -> None:
     folder = copies_folder(places, copies_service(units))
     lines = UnitFile(units[names.SECRETS_DROP_IN]).section("Service")
     loaded = (line.value.partition(":") for line in lines if line.name in names.LOADS_CREDENTIAL)
+    effects = effects or Effects(places.manager)
     if any(_is_newer(Path(file.replace("%%", "%")), folder / name) for name, _, file in loaded):
-        copy(units, effects or Effects(places.manager))
+        copy(units, effects)
+    remove_old_copies(units, places, effects)
 
 
 def _is_newer(file: Path, copied: Path) -> bool:

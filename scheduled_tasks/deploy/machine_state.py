@@ -58,7 +58,7 @@ def read_machine_state(places: Places, units: UnitSet, *, whole: bool = True) ->
         conflicts=tuple(conflicts),
         loaded=loaded,
         running=running(places) if places.is_running else frozenset(),
-        overrides=dict(_overrides(places)) if places.is_running else {},
+        overrides=dict(overrides(places)) if places.is_running else {},
         unfinished=unfinished,
         is_running=places.is_running,
     )
@@ -69,7 +69,7 @@ def running(places: Places) -> frozenset[str]:
     return frozenset(systemd.list_units(systemd.RUNNING_STATES, "clock-*.service", manager=places.manager))
 
 
-def _overrides(places: Places) -> Iterator[tuple[str, str]]:
+def overrides(places: Places) -> Iterator[tuple[str, str]]:
     """The limits overrides that an apply wrote (running_jobs.py): service → text."""
     patterns = ("clock-*.service", f"clock-*.service.d/{OVERRIDE_DROP_IN}")
     for path in (path for pattern in patterns for path in places.transient.glob(pattern)):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scheduled_tasks.deploy import machine_state
+from scheduled_tasks.deploy import credentials, machine_state
 from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, locked
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import edited, read_machine_state, read_set
@@ -124,7 +124,7 @@ def _remove_the_rest(units: set[str], places: Places, effects: Effects) -> None:
         return
     # Running jobs still have their locks and start requests there; the next boot removes them.
     effects.remove_folder(places.blocked)
-    effects.remove_folder(places.secrets)
+    credentials.remove_old_copies({}, places, effects)
     for path in (
         places.tried_sandboxes,
         places.sound_set,

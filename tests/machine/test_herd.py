@@ -132,7 +132,8 @@ def test_every_slot_of_a_herd_has_one_row_and_one_effect(fleet: Fleet, happens: 
             return 0
         return int(rows)
 
-    wait_for("the first runs", lambda: count("ended") >= herd // 4, seconds=ROUND_SECONDS)
+    if happens is not full:  # a run that has its connection would not notice
+        wait_for("the first runs", lambda: count("ended") >= herd // 4, seconds=ROUND_SECONDS)
     happens(fleet.server)
     wait_for("the others", lambda: is_over(fleet, clock, herd), seconds=ROUND_SECONDS)
     for host in fleet.machines:

@@ -129,9 +129,9 @@ def test_whatever_has_a_pauses_name_pauses_and_the_watch_says_so(fleet: Fleet, m
 
 def test_a_secret_that_was_replaced_by_hand_reaches_the_next_run(fleet: Fleet, machine: Machine) -> None:
     key, told = machine.root / KEY.lstrip("/"), "SELECT what FROM effect ORDER BY at"
-    fleet.clocks("app1", "run", "shop/tells")
+    fleet.clocks("app1", "run", "shop/tells", "--wait")
     key.write_text("second")
-    fleet.clocks("app1", "run", "shop/tells")
+    fleet.clocks("app1", "run", "shop/tells", "--wait")
     key.rename(key.with_name("old"))
     key.write_text("third")
     assert watch(machine) == "success"
@@ -146,6 +146,7 @@ def test_an_apply_with_another_secret_makes_its_copies_and_then_removes_the_old_
         return machine.run("sh", "-c", "cd /run/scheduled-tasks/secrets && grep -r '' *").stdout.splitlines()
 
     configuration, key = (machine.root / path.lstrip("/") for path in (f"{ETC}/config.toml", KEY))
+    fleet.clocks("app1", "apply")
     text, before = configuration.read_text(), copies()
     configuration.write_text(text.replace('"api_key"', '"api_key", "gone"'))
     refused = fleet.clocks("app1", "apply", check=False)
@@ -220,3 +221,17 @@ def test_the_watch_prunes_daily_and_one_host_does_it(fleet: Fleet, machine: Mach
         began = time.time()
         assert watch(machine) == "success"
         assert fleet.query(count) == [(left,)], began
+
+
+def test_a_removal_leaves_what_the_end_of_a_running_job_needs(fleet: Fleet, machine: Machine) -> None:
+    unit = "clock-shop-hides.service"
+    machine.run("systemctl", "start", unit)
+    fleet.clocks("app1", "remove", "--all")
+    override = ("test", "-e", f"/run/systemd/system/{unit}")
+    machine.run(*override)
+    machine.run("systemctl", "kill", "--signal=SIGKILL", unit)
+    wait_for("the end of its override", lambda: machine.run(*override, check=False).returncode == 1)
+    ended = ("systemctl", "list-units", "--no-legend", "--state=active,activating,deactivating", unit)
+    wait_for("its end", lambda: not machine.run(*ended).stdout)
+    fleet.clocks("app1", "remove", "--all")
+    assert machine.run("find", "/run/scheduled-tasks", check=False).stdout == ""
