@@ -20,7 +20,8 @@ LEFT_OUT = "" if os.environ.get("CI") == "true" else lacking("booting machines",
 collect_ignore = ["machine"] if LEFT_OUT else []
 # The groups that take minutes, longest first: one that began last would keep one process busy after all others.
 LONG = (
-    "deployments", "hostile", "newcomer", "alarms", "ledger", "herd", "two_hosts", "sandboxes", "promises", "deploy",
+    "deployments", "hostile", "newcomer", "alarms", "ledger", "herd", "killed", "deploy", "promises", "two_hosts",
+    "sandboxes",
 )  # fmt: skip
 
 
