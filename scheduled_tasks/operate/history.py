@@ -170,7 +170,7 @@ def find_attempt(connection: Connection, named: str) -> RunRow:
     """An attempt by its run's ID and its number, as in `3f2a8c91.2`; the last attempt without a number.
 
     Raises:
-        UsageError: there is none, or more than one run has such an ID.
+        UsageError: no run has an ID that begins so, or several have.
     """
     run_id, _, number = named.partition(".")
     run = find_run(connection, run_id)

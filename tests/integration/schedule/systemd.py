@@ -40,8 +40,8 @@ class Systemd:
     ) -> tuple[list[datetime], datetime]:
         """The instants in [start, end) at which a timer with these lines elapses, and until when they are known.
 
-        systemd forks for each instant of a line with a time zone, so most of the time is saved by asking for few
-        instants at first: they are enough for all lines but the frequent ones.
+        For a line with a time zone systemd starts a process for each instant, so this asks for a few at first: they are
+        enough for all lines but the frequent ones.
         """
         instants: set[datetime] = set()
         left = list(lines)
