@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from scheduled_tasks.errors import ConfigurationError, NotRootError, ServiceUnavailableError
 from scheduled_tasks.faults import what_to_write
+from scheduled_tasks.render.names import NOTIFY_OWNER
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # The credential of operators' commands, the watch and the failure service. Jobs get `database_url`.
 OPERATORS_DATABASE_URL = "operators_database_url"
+# The credential of the sender of notices; without it, all connect with one role, by `database_url`.
+SENDERS_DATABASE_URL = f"{NOTIFY_OWNER}.database_url"
 # So that no lock or statement keeps the watch waiting for ever. Our statements take milliseconds; a migration resets
 # both.
 OPERATORS_PATIENCE = "SELECT set_config('lock_timeout', '10s', false), set_config('statement_timeout', '2min', false)"
@@ -145,6 +148,7 @@ def configured_host(places: Places | None = None) -> Host:
         encrypted_operators_credentials=_names(configuration, "encrypted_credentials", operators=True),
         credentials_folder=configuration.get("credentials_folder"),
         allow_network=_network(configuration),
+        sender_network=_sender_network(configuration),
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
         runtime=str(home.runtime) if home else "/run",
@@ -168,11 +172,13 @@ def _named_settings(configuration: settings.Settings) -> set[str]:
 
 
 def missing_services_database(clocks: Iterable[ClockSpec], places: Places) -> str:
-    """Why the services of these clocks would have no database, and what to write; "" if they have one or need none.
+    """Why the services of these clocks, or the sender of notices, would have no database, and what to write; or "".
 
     A service gets nothing of the shell in which `clocks` runs, and sets up no embedded PostgreSQL.
     """
     configuration = settings.load()
+    if problem := _missing_sender_database(configuration):
+        return problem
     named = _named_settings(configuration)
     without_own = [clock for clock in clocks if f"{clock.name}.database_url" not in named]
     options = (job.options.over(clock.options) for clock in without_own for job in clock.jobs)
@@ -210,6 +216,31 @@ def _network(configuration: settings.Settings) -> tuple[str, ...]:
     return tuple(addresses)
 
 
+def _sender_network(configuration: settings.Settings) -> tuple[str, ...] | None:
+    """The addresses of the routes by which people are told; None if nobody is to be told."""
+    if not configuration.values.get(NOTIFY_OWNER):
+        return None
+    from scheduled_tasks.alert.routes import notify_settings
+
+    notify = notify_settings(configuration)
+    return notify.sender_network if notify.needs_sender else None
+
+
+def _missing_sender_database(configuration: settings.Settings) -> str:
+    """Why the sender of notices would have no database, and what to write; "" if it has one or isn't needed.
+
+    The jobs' role can't read notices.
+    """
+    if not (configuration.values.get(NOTIFY_OWNER) and configuration.get("tasks_role")):
+        return ""
+    if SENDERS_DATABASE_URL in _named_settings(configuration):
+        return ""
+    return (
+        "[notify]: the sender of notices has no database, because tasks_role is set, so that database_url is for the jobs "
+        f'only: add "{SENDERS_DATABASE_URL}" to credentials, with a URL of the role that notifier_role names'
+    )
+
+
 def _systemd_version(configuration: settings.Settings) -> int:
     """The configured version, for an image or a set that another machine will use; by default this machine's."""
     from scheduled_tasks.render.host import OLDEST_SYSTEMD
@@ -233,13 +264,14 @@ def has_database() -> bool:
 
 
 @contextmanager
-def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
+def open_database(*, roll_back: bool = False, as_sender: bool = False) -> Iterator[Connection]:
     """Connect to the project's database as an operator; a project that is not deployed is set up on first use.
 
     The setting `operators_database_url` says where and as whom. Only if the services have no role of their own do
     operators share their `database_url`, as in a checkout.
 
-    With `roll_back`, everything happens in one transaction that is rolled back at the end, for a dry run.
+    With `roll_back`, everything happens in one transaction that is rolled back at the end, for a dry run. With
+    `as_sender`, the sender of notices connects, with a role of its own if it has one.
 
     Raises:
         ServiceUnavailableError: PostgreSQL is unreachable.
@@ -250,7 +282,8 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
 
     configuration = load_configuration()
     try:
-        url = settings.setting(OPERATORS_DATABASE_URL, "")
+        own = settings.setting(SENDERS_DATABASE_URL, "") if as_sender else ""
+        url = own or settings.setting(OPERATORS_DATABASE_URL, "")
     except PermissionError as error:
         instead = "run this as root, or set OPERATORS_DATABASE_URL to a URL of your own"
         raise NotRootError(f"{error.filename}: permission denied: {instead}") from None
