@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.errors import ConfigurationError, NotRootError
-from scheduled_tasks.options.alert_faults import CLOCK, JOB, NOTIFY
+from scheduled_tasks.options.alert_faults import NOTIFY
 from scheduled_tasks.options.alert_validators import ROUTE
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ def sender_credentials(settings: Settings) -> tuple[str, ...]:
     return tuple(name for owner, _, name in named if owner == NOTIFY)
 
 
-def read_credential(name: str, settings: Settings) -> str:
+def read_credential(name: str, settings: Settings, default: str | None = None) -> str:
     """The value of one of the sender's credentials: from the environment, as systemd passes it, or from its file.
 
     Raises:
-        ConfigurationError: it has none.
+        ConfigurationError: it has none, and there is no default.
         NotRootError: this user can't read the file.
     """
     if value := os.environ.get(name.upper()):
@@ -65,12 +65,14 @@ def read_credential(name: str, settings: Settings) -> str:
             continue
         except PermissionError as error:
             raise NotRootError(f"{error.filename}: permission denied: run this as root") from None
+    if default is not None:
+        return default
     if f"{NOTIFY}.{name}" in settings.values.get("encrypted_credentials", ()):
         raise ConfigurationError(f"{file}.cred is encrypted: only the service that sends notices can read it")
     raise ConfigurationError(f"the credential {NOTIFY}.{name} has no value: write it into {file}, for root alone")
 
 
-def ping_url(options: Mapping[str, Any], clock: str, job: str, settings: Settings) -> str:
+def ping_url(options: Mapping[str, Any], clock: str, job: str, host: str, settings: Settings) -> str:
     """The URL to which a job's runs are reported, by its options in the jobs manifest; "" if it has none.
 
     Raises:
@@ -78,4 +80,4 @@ def ping_url(options: Mapping[str, Any], clock: str, job: str, settings: Setting
     """
     ping = str(options.get("ping") or "")
     url = read_credential(ping, settings) if re.fullmatch(ROUTE, ping, re.ASCII) else ping
-    return url.replace(CLOCK, clock).replace(JOB, job)
+    return url.replace("{clock}", clock).replace("{job}", job).replace("{host}", host)

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from scheduled_tasks.options import alert_validators, validators
-from scheduled_tasks.options.alert_validators import ROUTE, why_no_url
+from scheduled_tasks.options.alert_validators import ROUTE, link
 
-KEEP_LOG_DAYS = 30
 _ADDRESS = re.compile(r"(?:[^<>\r\n]+ <)?[^@\s<>,;]+@[^@\s<>,;]+>?")
 
 
@@ -18,17 +17,6 @@ class Key(NamedTuple):
 
     validate: Callable[[object], Any]
     meaning: str
-
-
-def _url(*schemes: str) -> Callable[[object], str]:
-    def validate(value: object) -> str:
-        if not isinstance(value, str):
-            raise ValueError("is not text")  # noqa: TRY004 - as in `validators`
-        if problem := why_no_url(value, schemes):
-            raise ValueError(problem)
-        return value
-
-    return validate
 
 
 def _name(value: object) -> str:
@@ -51,12 +39,6 @@ def _address(value: object) -> str:
     return _addresses(value if isinstance(value, str) else None)[0]
 
 
-def _days(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError("is not a number of days")
-    return value
-
-
 def _network(value: object) -> tuple[str, ...]:
     return validators.addresses("any" if value == ["any"] else value)
 
@@ -73,14 +55,16 @@ KEYS = {
     "routes": Key(_tables, "a table for each route, [notify.routes.NAME]"),
     "default": Key(alert_validators.routes, 'the routes of jobs without notify=, default = ["ops", "pager"]'),
     "fallback": Key(_name, "the route on which a host says that it can't reach PostgreSQL"),
-    "heartbeat_url": Key(_url("http", "https"), "the URL of a dead man's switch outside"),
+    "heartbeat_url": Key(link("host"), "the URL of a dead man's switch outside"),
     "heartbeat_credential": Key(_name, SECRET),
-    "alertmanager_url": Key(_url("http", "https"), "the URL of an Alertmanager, http://192.0.2.9:9093"),
+    "alertmanager_url": Key(link(), "the URL of an Alertmanager, http://192.0.2.9:9093"),
     "alertmanager_credential": Key(_name, SECRET),
-    "page_url": Key(_url("http", "https"), "the URL of the page, for links in messages"),
-    "keep_log_days": Key(_days, "for how many days the database keeps the log lines of runs"),
+    "page_url": Key(link("clock", "job", "host", "run"), "the URL of the page, for links in messages"),
+    "monitors_url": Key(link(), "the URL of the Healthchecks whose checks `clocks monitors sync` creates"),
+    "monitors_credential": Key(_name, "the name of a credential with the key of its Management API"),
     "allow_network": _NETWORK,
 }
+PLAIN_KEYS = ("page_url", "monitors_url", "monitors_credential", "allow_network")
 ROUTE_KEYS = {
     "kind": Key(str, "mail, webhook or apprise"),
     "credential": Key(_name, SECRET),

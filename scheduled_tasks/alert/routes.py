@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.alert.endpoints import Endpoint, sender_credentials
-from scheduled_tasks.alert.route_keys import KEEP_LOG_DAYS, KEYS, KINDS, ROUTE_KEYS, SECRET, Key
+from scheduled_tasks.alert.route_keys import KEYS, KINDS, PLAIN_KEYS, ROUTE_KEYS, SECRET, Key
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, what_to_write
 from scheduled_tasks.options import shown_value
@@ -56,10 +56,11 @@ class NotifySettings:
         routes: by name.
         default: the routes of jobs that name none, in the order in which they are tried.
         fallback: the route on which a host says that it can't reach PostgreSQL; "" if there are no routes.
-        heartbeat: what the dead man's switch pings.
+        heartbeat: what the dead man's switch pings; {host} in it is replaced.
         alertmanager: the Alertmanager that gets all open incidents.
-        page_url: where the page is, for links in messages.
-        keep_log_days: for how many days the database keeps the log lines of runs.
+        page_url: where the page is, for links in messages; {clock}, {job}, {host} and {run} in it are replaced.
+        monitors_url: the Healthchecks whose checks `clocks monitors sync` creates; "" for the one that is pinged.
+        monitors_credential: the credential with the key of its Management API.
         allow_network: what the sender must reach besides the routes: the heartbeat, the Alertmanager, pings.
     """
 
@@ -69,7 +70,8 @@ class NotifySettings:
     heartbeat: Endpoint = Endpoint()
     alertmanager: Endpoint = Endpoint()
     page_url: str = ""
-    keep_log_days: int = KEEP_LOG_DAYS
+    monitors_url: str = ""
+    monitors_credential: str = ""
     allow_network: tuple[str, ...] = ()
 
     @property
@@ -151,7 +153,7 @@ class _Reader:
                 if name not in routes:
                     instead = f"{what_to_write(name, routes, 'the routes')}, or add [notify.routes.{name}]"
                     self._fault(f"{NOTIFY}.{key}", name, "is not a route", instead)
-        plain = {key: values[key] for key in ("page_url", "keep_log_days", "allow_network") if key in values}
+        plain = {key: values[key] for key in PLAIN_KEYS if key in values}
         return NotifySettings(
             routes=MappingProxyType(routes),
             default=default,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 NOTIFY = "notify"  # owns the credentials of the sender of notices, as a clock owns its; so no clock has this name
-CLOCK, JOB = "{clock}", "{job}"  # in the URL of a ping: the clock's name, the job's id
+JOB = "{job}"  # in the URL of a ping: the job's id
 
 
 class NotifyNames(NamedTuple):
@@ -40,7 +40,7 @@ def faults_of_names(options: Options, known: NotifyNames) -> Iterator[Fault]:
 def faults_of_clock(options: Options) -> Iterator[Fault]:
     """What only a job can have."""
     ping = options.text("ping")
-    if "://" in ping and JOB not in ping:
+    if "://" in ping and "@" not in ping and JOB not in ping:  # KEY@HOST is Sentry's, which gets the names of monitors
         instead = f"write {JOB} where the URL has the job's id, or write ping= in each add_job"
         yield Fault("is the same for every job of the clock", instead, "ping", repr(ping))
 

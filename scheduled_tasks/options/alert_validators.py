@@ -76,22 +76,35 @@ def quiet(value: object) -> str:
     return match[0]
 
 
-def link(value: object) -> str:
-    """A URL for people: everybody can read it, so it has no password."""
-    if not isinstance(value, str) or (reason := why_no_url(value)):
-        raise ValueError(reason if isinstance(value, str) else "is not a URL")
-    return value
+def link(*placeholders: str) -> Callable[[object], str]:
+    """A validator for a URL, in which each of these names can stand in braces."""
+
+    def validate(value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError("is not text")  # noqa: TRY004 - see `environment`
+        if reason := why_no_url(value, placeholders=placeholders):
+            raise ValueError(reason)
+        return value
+
+    return validate
+
+
+_PINGED = link("clock", "job", "host")
 
 
 def ping(value: object) -> str:
     """The URL that a job's runs are reported to, or the name of the credential that contains it."""
     if isinstance(value, str) and re.fullmatch(ROUTE, value, re.ASCII):
         return value
-    return link(value)
+    return _PINGED(value)
 
 
-def why_no_url(text: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
-    """Why a text is not a URL without secrets; "" if it is one."""
+def why_no_url(text: str, schemes: tuple[str, ...] = ("http", "https"), placeholders: tuple[str, ...] = ()) -> str:
+    """Why a text is not a URL without a password, which everybody can read; "" if it is one."""
+    for name in re.findall(r"\{([^{}]*)\}", text):
+        if name not in placeholders:
+            known = f"only {', '.join(f'{{{name}}}' for name in placeholders)}" if placeholders else "nothing"
+            return f"has {{{name}}}, and {known} is replaced in it"
     if SECRET_VALUE.search(text):
         return "has a password, and everybody can read it: write the URL into a credential"
     try:

@@ -118,7 +118,7 @@ OPTIONS = {
         "", or_none(alert_validators.quiet), "quiet='22:00-07:00': notices wait for the end of these hours", ALERTS
     ),
     "runbook": Option(
-        "", or_none(alert_validators.link), "runbook='https://wiki.example.org/stocks', a page for people", ALERTS
+        "", or_none(alert_validators.link()), "runbook='https://wiki.example.org/stocks', a page for people", ALERTS
     ),
     "ping": Option(
         "",

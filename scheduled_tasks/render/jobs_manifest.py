@@ -57,6 +57,7 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
             "per_host": bool(options.text("per_host")),
             "overlap": options.text("overlap") or None,
             "catch_up_after_pause": bool(options.text("catch_up_after_pause")),
+            **_retries(options),
             **_alerts(options),
         },
     }
@@ -77,6 +78,15 @@ def _alerts(options: Options) -> dict[str, Any]:
 
 def _max_duration(options: Options) -> float:
     """The most seconds that a run can take, with all its attempts and the delays between them."""
+    retries, delay = int(options.text("retries", "0")), _longest_delay(options)
+    return seconds_of(options.timeout) * (retries + 1) + delay * retries
+
+
+def _longest_delay(options: Options) -> float:
+    return seconds_of(options.text("retry_delay_max") or options.text("retry_delay", RETRY_DELAY))
+
+
+def _retries(options: Options) -> dict[str, float]:
+    """How often systemd tries again, and after how many seconds at most: a failed attempt is not yet a bad slot."""
     retries = int(options.text("retries", "0"))
-    delay = options.text("retry_delay_max") or options.text("retry_delay", RETRY_DELAY)
-    return seconds_of(options.timeout) * (retries + 1) + seconds_of(delay) * retries
+    return {"retries": retries, "retry_delay": _longest_delay(options)} if retries else {}

@@ -29,3 +29,4 @@ scheduler.add_job(
 )
 scheduler.add_job(recount, "cron", id="clears", hour=1, notify=None, quiet=None, ping=None, expected_duration=None)
 scheduler.add_job(recount, "cron", id="tells_nobody", hour=1, notify=[])
+scheduler.add_job(recount, "cron", id="has_retries", hour=1, retries=3, retry_delay="1min", retry_delay_max="1h")

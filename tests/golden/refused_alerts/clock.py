@@ -14,3 +14,4 @@ scheduler.add_job(count, "cron", id="never_slow", hour=1, timeout="10min", expec
 scheduler.add_job(count, "cron", id="never_in_time", hour=1, expected_duration=10, expected_at_least=10)
 scheduler.add_job(count, "cron", id="never_long_enough", hour=1, expected_at_least="2h")
 scheduler.add_job(count, "cron", id="links", hour=1, runbook="wiki/stock", ping="https://me:secret@ping.example/1")
+scheduler.add_job(count, "cron", id="placeholders", hour=1, runbook="https://wiki/{job}", ping="https://a/{run}")

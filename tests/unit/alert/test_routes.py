@@ -15,7 +15,7 @@ from scheduled_tasks.run.settings import Settings
 from tests.documented import PAGES, table
 
 WHOLE = """
-credentials = ["database_url", "notify.mail_url", "notify.hook_url", "notify.hook_key", "notify.pager_url"]
+credentials = ["database_url", "notify.mail_url", "notify.hook_url", "notify.hook_key", "notify.pager_url", "notify.hc_key"]
 encrypted_credentials = ["notify.heartbeat"]
 
 [notify]
@@ -23,8 +23,8 @@ default = ["ops", "hook"]
 fallback = "pager"
 heartbeat_credential = "heartbeat"
 alertmanager_url = "http://192.0.2.9:9093"
-page_url = "https://clocks.example.org"
-keep_log_days = 7
+page_url = "https://clocks.example.org/{run}"
+monitors_credential = "hc_key"
 allow_network = ["192.0.2.9"]
 
 [notify.routes.ops]
@@ -71,7 +71,7 @@ def test_a_whole_table_is_read() -> None:
     }  # fmt: skip
     assert (read.default, read.fallback, read.heartbeat) == (("ops", "hook"), "pager", Endpoint("", "heartbeat"))
     assert read.alertmanager == Endpoint("http://192.0.2.9:9093")
-    assert (read.page_url, read.keep_log_days) == ("https://clocks.example.org", 7)
+    assert (read.page_url, read.monitors_credential) == ("https://clocks.example.org/{run}", "hc_key")
     assert read.sender_network == ("192.0.2.9", "192.0.2.25", "2001:db8::/32")
 
 
@@ -107,7 +107,7 @@ def test_every_fault_of_a_table_is_named_at_once() -> None:
 defualt = ["ops"]
 fallback = "ups"
 heartbeat_url = "hc-ping.com/1"
-keep_log_days = 0
+page_url = "https://clocks.example.org/{runs}"
 [notify.routes.ops]
 kind = "mail"
 url = "smtp://me:hunter22@mail.example"
@@ -127,8 +127,8 @@ allow_network = ["slack.com"]
         "notify.defualt=['ops']: is unknown; write default",
         "notify.heartbeat_url='hc-ping.com/1': is not a URL that begins with http:// or https://; it is the URL of a "
         "dead man's switch outside",
-        "notify.keep_log_days=0: is not a number of days; it is for how many days the database keeps the log lines of "
-        "runs",
+        "notify.page_url='https://clocks.example.org/{runs}': has {runs}, and only {clock}, {job}, {host}, {run} is "
+        "replaced in it; it is the URL of the page, for links in messages",
         "notify.routes.ops.to=['everybody']: has 'everybody', which is not an address; it is the recipients of a mail, "
         'to = ["ops@example.org"]',
         "notify.routes.ops.signing_credential='key': is not a credential of the sender of notices; add \"notify.key\" "
@@ -198,10 +198,11 @@ def test_an_encrypted_credential_is_read_only_by_the_service(tmp_path: Path) -> 
 def test_a_pings_url_has_the_names_of_clock_and_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configuration = settings("", tmp_path / "config.toml")
     monkeypatch.setenv("STOCK_PING", "https://ping.example/1")
-    assert ping_url({}, "shop", "count", configuration) == ""
-    url = "https://ping.example/key/{clock}-{job}"
-    assert ping_url({"ping": url}, "shop", "count", configuration) == "https://ping.example/key/shop-count"
-    assert ping_url({"ping": "stock_ping"}, "shop", "count", configuration) == "https://ping.example/1"
+    names = ("shop", "count", "app1")
+    assert ping_url({}, *names, configuration) == ""
+    url = "https://ping.example/key/{clock}-{job}-{host}"
+    assert ping_url({"ping": url}, *names, configuration) == "https://ping.example/key/shop-count-app1"
+    assert ping_url({"ping": "stock_ping"}, *names, configuration) == "https://ping.example/1"
 
 
 def test_the_documented_tables_are_the_codes_own() -> None:
