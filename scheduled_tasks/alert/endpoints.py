@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from scheduled_tasks.errors import ConfigurationError, NotRootError
 from scheduled_tasks.options.alert_faults import NOTIFY
@@ -37,6 +39,17 @@ class Endpoint(NamedTuple):
             ConfigurationError, NotRootError: see `read_credential`.
         """
         return self.url or read_credential(self.credential, settings)
+
+    @property
+    def network(self) -> tuple[str, ...]:
+        """What a sandbox must allow to reach it besides this machine's own addresses; ("any",) if that is unknown."""
+        if not self:
+            return ()
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return () if host == "localhost" or ip_address(host).is_loopback else (host,)
+        except ValueError:
+            return ("any",)  # a name, for the kernel filters addresses; or a credential, which is not read for a sandbox
 
 
 def sender_credentials(settings: Settings) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ KEYS = {
     "monitors_credential": Key(_name, "the name of a credential with the key of its Management API"),
     "allow_network": _NETWORK,
 }
-PLAIN_KEYS = ("page_url", "monitors_url", "monitors_credential", "allow_network")
+PLAIN_KEYS = ("page_url", "monitors_url", "monitors_credential")
 ROUTE_KEYS = {
     "kind": Key(str, "mail, webhook or apprise"),
     "credential": Key(_name, SECRET),

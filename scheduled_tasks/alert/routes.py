@@ -154,12 +154,14 @@ class _Reader:
                     instead = f"{what_to_write(name, routes, 'the routes')}, or add [notify.routes.{name}]"
                     self._fault(f"{NOTIFY}.{key}", name, "is not a route", instead)
         plain = {key: values[key] for key in PLAIN_KEYS if key in values}
+        heartbeat, alertmanager = (self._endpoint(values, f"{kind}_", NOTIFY) for kind in ("heartbeat", "alertmanager"))
         return NotifySettings(
             routes=MappingProxyType(routes),
             default=default,
             fallback=fallback,
-            heartbeat=self._endpoint(values, "heartbeat_", NOTIFY),
-            alertmanager=self._endpoint(values, "alertmanager_", NOTIFY),
+            heartbeat=heartbeat,
+            alertmanager=alertmanager,
+            allow_network=values.get("allow_network", (*heartbeat.network, *alertmanager.network)),
             **plain,
         )
 
@@ -176,11 +178,11 @@ class _Reader:
         return Route(
             name=name,
             kind=kind,
-            endpoint=self._endpoint(values, "", place),
+            endpoint=(endpoint := self._endpoint(values, "", place)),
             to=values.get("to", ()),
             sender=values.get("from", ""),
             signing_credential=values.get("signing_credential", ""),
-            allow_network=values.get("allow_network", ()),
+            allow_network=values.get("allow_network", endpoint.network),
         )
 
     def _check_keys(self, table: dict[str, Any], kind: str, place: str) -> None:

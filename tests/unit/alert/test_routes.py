@@ -67,12 +67,12 @@ def test_a_whole_table_is_read() -> None:
             "hook", "webhook", Endpoint(credential="hook_url"), signing_credential="hook_key",
             allow_network=("192.0.2.25", "2001:db8::/32"),
         ),
-        "pager": Route("pager", "apprise", Endpoint(credential="pager_url")),
+        "pager": Route("pager", "apprise", Endpoint(credential="pager_url"), allow_network=("any",)),
     }  # fmt: skip
     assert (read.default, read.fallback, read.heartbeat) == (("ops", "hook"), "pager", Endpoint("", "heartbeat"))
     assert read.alertmanager == Endpoint("http://192.0.2.9:9093")
     assert (read.page_url, read.monitors_credential) == ("https://clocks.example.org/{run}", "hc_key")
-    assert read.sender_network == ("192.0.2.9", "192.0.2.25", "2001:db8::/32")
+    assert read.sender_network == ("any",)
 
 
 def test_without_a_table_nobody_is_told() -> None:
@@ -87,9 +87,26 @@ def test_one_route_is_the_default_and_the_fallback() -> None:
     assert read.routes["ops"].endpoint == Endpoint("http://127.0.0.1:8080/told")
 
 
-def test_one_address_that_is_known_only_by_its_name_opens_the_senders_network() -> None:
-    text = '[notify.routes.ops]\nkind = "webhook"\nurl = "http://hook.example/"\nallow_network = ["any"]'
-    assert notify_settings(settings(text)).sender_network == ("any",)
+@pytest.mark.parametrize(
+    ("line", "addresses"),
+    [
+        ('url = "http://127.0.0.1:8080"', ()), ('url = "http://localhost/"', ()), ('url = "http://[::1]/"', ()),
+        ('url = "http://192.0.2.7/"', ("192.0.2.7",)), ('url = "http://[2001:db8::7]:80/"', ("2001:db8::7",)),
+        ('url = "http://hook.example/"', ("any",)), ('credential = "hook_url"', ("any",)),
+        ('credential = "hook_url"\nallow_network = ["192.0.2.7"]', ("192.0.2.7",)),
+        ('credential = "hook_url"\nallow_network = []', ()),
+    ],
+)  # fmt: skip
+def test_the_sender_can_reach_what_a_route_needs_and_no_more(line: str, addresses: tuple[str, ...]) -> None:
+    route = f'credentials = ["notify.hook_url"]\n[notify.routes.ops]\nkind = "webhook"\n{line}'
+    assert notify_settings(settings(route)).sender_network == addresses
+
+
+def test_the_sender_can_reach_the_dead_mans_switch_and_the_alertmanager() -> None:
+    text = '[notify]\nheartbeat_url = "http://192.0.2.8/"\nalertmanager_url = "http://192.0.2.9:9093"'
+    assert notify_settings(settings(text)).sender_network == ("192.0.2.8", "192.0.2.9")
+    text += '\nallow_network = ["192.0.2.0/24"]'
+    assert notify_settings(settings(text)).sender_network == ("192.0.2.0/24",)
 
 
 def test_a_job_has_its_own_routes_or_the_default_ones() -> None:
