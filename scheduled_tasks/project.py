@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, cast
 
 from scheduled_tasks.errors import ConfigurationError, NotRootError, ServiceUnavailableError
 from scheduled_tasks.faults import what_to_write
-from scheduled_tasks.render.names import NOTIFY_OWNER
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 # The credential of operators' commands, the watch and the failure service. Jobs get `database_url`.
 OPERATORS_DATABASE_URL = "operators_database_url"
 # The credential of the sender of notices; without it, all connect with one role, by `database_url`.
-SENDERS_DATABASE_URL = f"{NOTIFY_OWNER}.database_url"
+SENDERS_DATABASE_URL = "notify.database_url"
 # So that no lock or statement keeps the watch waiting for ever. Our statements take milliseconds; a migration resets
 # both.
 OPERATORS_PATIENCE = "SELECT set_config('lock_timeout', '10s', false), set_config('statement_timeout', '2min', false)"
@@ -141,7 +140,7 @@ def configured_host(places: Places | None = None) -> Host:
 
     home = places.home if places else None
     configuration = settings.load()
-    notify_settings(configuration)
+    notify = notify_settings(configuration)
     checkout = configuration.path.parent.resolve() / "bin" / "run-task"
     deployed = configuration.get("run_task")
     run_task = deployed or str(checkout if checkout.exists() else Path(sys.prefix) / "bin" / "run-task")
@@ -158,7 +157,8 @@ def configured_host(places: Places | None = None) -> Host:
         encrypted_operators_credentials=_names(configuration, "encrypted_credentials", operators=True),
         credentials_folder=configuration.get("credentials_folder"),
         allow_network=_network(configuration),
-        sender_network=_sender_network(configuration),
+        sender_network=notify.sender_network if notify.needs_sender else None,
+        ping_network=notify.allow_network or ("any",),
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
         runtime=str(home.runtime) if home else "/run",
@@ -226,22 +226,14 @@ def _network(configuration: settings.Settings) -> tuple[str, ...]:
     return tuple(addresses)
 
 
-def _sender_network(configuration: settings.Settings) -> tuple[str, ...] | None:
-    """The addresses of the routes by which people are told; None if nobody is to be told."""
-    if not configuration.values.get(NOTIFY_OWNER):
-        return None
-    from scheduled_tasks.alert.routes import notify_settings
-
-    notify = notify_settings(configuration)
-    return notify.sender_network if notify.needs_sender else None
-
-
 def _missing_sender_database(configuration: settings.Settings) -> str:
     """Why the sender of notices would have no database, and what to write; "" if it has one or isn't needed.
 
     The jobs' role can't read notices.
     """
-    if not (configuration.values.get(NOTIFY_OWNER) and configuration.get("tasks_role")):
+    from scheduled_tasks.alert.routes import notify_settings
+
+    if not (configuration.get("tasks_role") and notify_settings(configuration).needs_sender):
         return ""
     if SENDERS_DATABASE_URL in _named_settings(configuration):
         return ""

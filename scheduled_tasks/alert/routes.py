@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.settings import Settings
 
 
+ALERTMANAGER = "alertmanager"  # the name and the kind of the route to alertmanager_url
+
+
 @dataclass(frozen=True)
 class Route:
     """One way on which notices are sent.
@@ -115,8 +118,12 @@ def notify_settings(settings: Settings) -> NotifySettings:
 def notify_names(settings: Settings) -> NotifyNames:
     """What clock files can name; `notify_settings` says what is wrong with the table."""
     table = settings.values.get(NOTIFY)
-    routes = table.get("routes") if isinstance(table, dict) else None
-    return NotifyNames(tuple(routes) if isinstance(routes, dict) else (), sender_credentials(settings))
+    table = table if isinstance(table, dict) else {}
+    routes = table.get("routes")
+    names = tuple(routes) if isinstance(routes, dict) else ()
+    if {f"{ALERTMANAGER}_url", f"{ALERTMANAGER}_credential"} & table.keys():
+        names += (ALERTMANAGER,)
+    return NotifyNames(names, sender_credentials(settings))
 
 
 def why_nobody_is_told(clocks: Iterable[ClockSpec], settings: Settings) -> list[str]:
@@ -144,6 +151,9 @@ class _Reader:
         """The settings; of what has a fault, the default."""
         values = self._values(table, KEYS, NOTIFY)
         routes = {name: self._route(name, given) for name, given in values.get("routes", {}).items()}
+        heartbeat, alertmanager = (self._endpoint(values, f"{kind}_", NOTIFY) for kind in ("heartbeat", "alertmanager"))
+        if alertmanager:
+            routes |= self._alertmanager(alertmanager, routes)
         default = values.get("default", tuple(routes) if len(routes) == 1 else ())
         if routes and not default and "default" not in values:
             self._fault(f"{NOTIFY}.default", None, "is missing", f"it is {KEYS['default'].meaning}")
@@ -154,7 +164,6 @@ class _Reader:
                     instead = f"{what_to_write(name, routes, 'the routes')}, or add [notify.routes.{name}]"
                     self._fault(f"{NOTIFY}.{key}", name, "is not a route", instead)
         plain = {key: values[key] for key in PLAIN_KEYS if key in values}
-        heartbeat, alertmanager = (self._endpoint(values, f"{kind}_", NOTIFY) for kind in ("heartbeat", "alertmanager"))
         return NotifySettings(
             routes=MappingProxyType(routes),
             default=default,
@@ -164,6 +173,13 @@ class _Reader:
             allow_network=values.get("allow_network", (*heartbeat.network, *alertmanager.network)),
             **plain,
         )
+
+    def _alertmanager(self, endpoint: Endpoint, others: Mapping[str, Route]) -> dict[str, Route]:
+        """The route to Alertmanager, which is configured by its URL alone."""
+        if ALERTMANAGER in others:
+            problem = "is the name of the route to alertmanager_url"
+            self._fault(f"{NOTIFY}.routes.{ALERTMANAGER}", None, problem, "give the route another name")
+        return {ALERTMANAGER: Route(ALERTMANAGER, ALERTMANAGER, endpoint)}
 
     def _route(self, name: str, table: dict[str, Any]) -> Route:
         place = f"{NOTIFY}.routes.{name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -14,8 +14,6 @@ from scheduled_tasks.instants import rfc3339
 
 if TYPE_CHECKING:
     from scheduled_tasks.alert.routes import Route
-
-ALERT_LASTS = timedelta(minutes=1)  # of a test, in Alertmanager
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def try_route(route: Route, host: str, by: str) -> Tried:
 
 
 def test_message(route: Route, host: str, by: str) -> Message:
-    """The message of a test; to Alertmanager, an alert that ends after a minute."""
+    """The message of a test."""
     identity, now = uuid4(), datetime.now(UTC)
     subject = f"Test of the route {route.name}, from {host}"
     text = f"{by} has tested the route {route.name} from {host}. Notices of jobs will come this way.\n"
@@ -62,8 +60,4 @@ def test_message(route: Route, host: str, by: str) -> Message:
         "sent_at": rfc3339(now),
         "incidents": [],
     }
-    if route.kind == "alertmanager":
-        alert = {"id": 0, "kind": "test", "severity": "info", "host": host, "reason": subject}
-        nothing = dict.fromkeys(("clock", "job", "owner", "runbook", "run_id"))
-        data["incidents"] = [{**nothing, **alert, "opened_at": now, "closed_at": now + ALERT_LASTS}]
     return Message(id=identity, what="test", severity="ok", subject=subject, text=text, html="", data=data)

@@ -35,6 +35,7 @@ class Host:
         credentials_folder: where those files are; "" for credentials/ beside the configuration.
         allow_network: the addresses that every job can reach, beyond this machine's own.
         sender_network: the addresses that the sender of notices can reach besides; None if nobody is to be told.
+        ping_network: those that it can reach if a job has the option `ping`.
         systemd_version: decides which directives are written.
         clocks_command: the command `clocks` of the host's watch; empty on a host without a database.
         release: the directory of the release that services see at `release_mount`; empty if nothing is deployed.
@@ -56,6 +57,7 @@ class Host:
     credentials_folder: str = ""
     allow_network: tuple[str, ...] = ()
     sender_network: tuple[str, ...] | None = None
+    ping_network: tuple[str, ...] = ("any",)
     systemd_version: int = OLDEST_SYSTEMD
     clocks_command: str = ""
     release: str = ""
@@ -75,11 +77,6 @@ class Host:
     def has_watch(self) -> bool:
         """Whether the host has a watch, and accounts for failed runs."""
         return bool(self.clocks_command) and self.is_managed
-
-    @property
-    def has_sender(self) -> bool:
-        """Whether the host has a sender of notices, which its watch starts."""
-        return self.has_watch and self.sender_network is not None
 
     @property
     def places(self) -> names.Places:

@@ -33,8 +33,6 @@ LOADS_CREDENTIAL = ("X-LoadCredential", "LoadCredentialEncrypted")
 NOTIFY = "clock-notify.service"
 NOTIFY_DROP_IN = "clock-notify.service.d/30-notify.conf"
 OWN_SERVICES = (WATCH, FAILED, ALERT, SECRETS, NOTIFY)
-# No clock has this name: its credentials, NOTIFY_OWNER.NAME, are those of the sender of notices, which gets them as NAME.
-NOTIFY_OWNER = "notify"
 
 # Each job's own home, below /var/lib, and its cache, below /var/cache; %N is its unit's name.
 JOB_HOME, JOB_CACHE = "scheduled-tasks/home/%N", "scheduled-tasks/cache/%N"

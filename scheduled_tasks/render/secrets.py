@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduled_tasks.options.alert_faults import NOTIFY
 from scheduled_tasks.render import escape, names
 from scheduled_tasks.render.escape import UnitText
 from scheduled_tasks.render.host import credentials_of
@@ -98,9 +99,9 @@ def sender_credential_lines(host: Host, secrets: str) -> list[UnitText]:
     Without a database_url of its own it gets the jobs' one: they all connect with one role then.
     """
     files = (*host.credentials, *host.encrypted_credentials)
-    own = credentials_of(names.NOTIFY_OWNER, files)
+    own = credentials_of(NOTIFY, files)
     own |= {DATABASE_URL: DATABASE_URL} if DATABASE_URL in files and DATABASE_URL not in own else {}
-    return [_bound(host, secrets, f"{names.NOTIFY_OWNER}.{name}", file) for name, file in own.items()]
+    return [_bound(host, secrets, f"{NOTIFY}.{name}", file) for name, file in own.items()]
 
 
 def _bound(host: Host, secrets: str, name: str, file: str) -> UnitText:

@@ -90,8 +90,7 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
         units |= _clock_units(clock, host, secrets)
     if host.has_watch:
         units |= _watch_units(host, secrets)
-    if host.has_sender:
-        units |= _sender_units(host, secrets)
+        units |= _sender_units(clocks, host, secrets)
     units |= copying
     if host.is_user:
         units = for_user(units)
@@ -154,7 +153,12 @@ def _watch_units(host: Host, secrets: str) -> dict[str, str]:
     }
 
 
-def _sender_units(host: Host, secrets: str) -> dict[str, str]:
+def _sender_units(clocks: Iterable[ClockSpec], host: Host, secrets: str) -> dict[str, str]:
+    """The sender of notices and pings, if there is anything to send."""
+    pings = any(job.options.over(clock.options).text("ping") for clock in clocks for job in clock.jobs)
+    if host.sender_network is None and not pings:
+        return {}
+    network = dict.fromkeys((*(host.sender_network or ()), *(host.ping_network if pings else ())))
     return {
         names.NOTIFY: _text(Template.NOTIFY, command=command_line(host.clocks_command, "notify", "send", "--quiet")),
         names.NOTIFY_DROP_IN: _text(
@@ -162,7 +166,7 @@ def _sender_units(host: Host, secrets: str) -> dict[str, str]:
             places=host.places,
             release=_release_mount(host),
             credential_lines=sender_credential_lines(host, secrets),
-            network=" ".join(host.sender_network or ()),
+            network="any" if "any" in network else " ".join(network),
         ),
     }
 

@@ -8,14 +8,15 @@ what Alertmanager did not accept goes by the next one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.alert.delivery import http
 from scheduled_tasks.alert.delivery.error import DeliveryError
 from scheduled_tasks.alert.delivery.secrets import url_of
-from scheduled_tasks.alert.message.kinds import severity_of
+from scheduled_tasks.alert.incidents import Kind
+from scheduled_tasks.alert.message.message import severity_of
 from scheduled_tasks.instants import rfc3339
 
 if TYPE_CHECKING:
@@ -48,13 +49,14 @@ _POSTED = """
 
 
 def send(route: Route, message: Message) -> None:
-    """Post the incidents of a message.
+    """Post the incidents of a message; of one without incidents, an alert that says the same.
 
     Raises:
         DeliveryError: no Alertmanager accepted them.
     """
-    if incidents := message.data["incidents"]:
-        post(url_of(route.endpoint).split(), incidents, datetime.now(UTC))
+    now = datetime.now(UTC)
+    incidents = message.data.get("incidents", ())
+    post(url_of(route.endpoint), [alert_of(incident, now) for incident in incidents] or [_alert_of_text(message, now)])
 
 
 def is_due(connection: Connection, settings: NotifySettings, now: datetime) -> bool:
@@ -83,23 +85,23 @@ def post_open(connection: Connection, settings: NotifySettings, now: datetime) -
         columns = [column.name for column in cursor.description or ()]
         incidents = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
         if incidents:
-            post(url_of(settings.alertmanager).split(), incidents, now)
+            post(url_of(settings.alertmanager), [alert_of(incident, now) for incident in incidents])
     except BaseException:
         connection.execute("DELETE FROM maintenance WHERE name = 'alertmanager' AND done_at = %s", [now])
         raise
     return len(incidents)
 
 
-def post(urls: Iterable[str], incidents: Iterable[Mapping[str, Any]], now: datetime) -> None:
-    """Post incidents to each Alertmanager of a cluster, which share what they notified of, but not the alerts.
+def post(urls: str, alerts: list[dict[str, Any]]) -> None:
+    """Post alerts to each Alertmanager of a cluster, which share what they notified of, but not the alerts.
 
     Raises:
         DeliveryError: none accepted them.
     """
-    body = json.dumps([alert_of(incident, now) for incident in incidents]).encode()
+    body = json.dumps(alerts).encode()
     errors: list[DeliveryError] = []
     accepted = False
-    for url in urls:
+    for url in urls.split():
         try:
             http.request(url.rstrip("/") + PATH, body=body, headers={"Content-Type": "application/json"})
             accepted = True
@@ -119,7 +121,7 @@ def alert_of(incident: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "job": incident["job"],
         "host": incident["host"],
         "owner": incident["owner"],
-        "severity": incident.get("severity") or severity_of(str(incident["kind"])),
+        "severity": severity_of(Kind(incident["kind"])),
     }
     subject = "/".join(filter(None, (incident["clock"], incident["job"]))) or "the watch"
     on = f" on {incident['host']}" if incident["host"] else ""
@@ -131,10 +133,23 @@ def alert_of(incident: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "run": incident["run_id"] and str(incident["run_id"]),
     }
     ends_at = incident["closed_at"] or now + KEEPS_FOR
+    return _alert(labels, annotations, incident["opened_at"], ends_at)
+
+
+def _alert_of_text(message: Message, now: datetime) -> dict[str, Any]:
+    """A test, or what a host says that can't reach the database."""
+    labels = {"alertname": f"ScheduledTask{message.what.capitalize()}", "severity": message.severity}
+    annotations = {"summary": message.subject, "description": message.text}
+    return _alert(labels, annotations, now, now + KEEPS_FOR)
+
+
+def _alert(
+    labels: Mapping[str, Any], annotations: Mapping[str, Any], starts_at: datetime | str, ends_at: datetime | str
+) -> dict[str, Any]:
     return {
         "labels": {name: str(value) for name, value in labels.items() if value},
         "annotations": {name: str(value) for name, value in annotations.items() if value},
-        "startsAt": _instant(incident["opened_at"]),
+        "startsAt": _instant(starts_at),
         "endsAt": _instant(ends_at),
     }
 
