@@ -238,8 +238,8 @@ def _missing_sender_database(configuration: settings.Settings) -> str:
     if SENDERS_DATABASE_URL in _named_settings(configuration):
         return ""
     return (
-        "[notify]: the sender of notices has no database, because tasks_role is set, so that database_url is for the jobs "
-        f'only: add "{SENDERS_DATABASE_URL}" to credentials, with a URL of the role that notifier_role names'
+        "[notify]: the sender of notices has no database, because tasks_role is set, so that database_url is for the "
+        f'jobs only: add "{SENDERS_DATABASE_URL}" to credentials, with a URL of the role that notifier_role names'
     )
 
 

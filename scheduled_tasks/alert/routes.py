@@ -210,7 +210,9 @@ class _Reader:
         for key in own.required:
             if key not in table:
                 self._fault(f"{place}.{key}", None, "is missing", f"it is {ROUTE_KEYS[key].meaning}")
-        if "url" in table and (problem := why_no_url(str(table["url"]), own.schemes) if own.schemes else "can have a secret"):
+        if "url" in table and (
+            problem := why_no_url(str(table["url"]), own.schemes) if own.schemes else "can have a secret"
+        ):
             self._fault(f"{place}.url", table["url"], problem, f"write credential = … ({SECRET})")
         elif not {"url", "credential"} & table.keys():
             self._fault(f"{place}.credential", None, "is missing", f"it is {SECRET}")

@@ -1,7 +1,7 @@
 """Send what is due: each message is taken from the outbox, composed, delivered by its route, and recorded.
 
-One message at a time, so that a sender that is killed leaves at most one of which nobody knows whether it was delivered;
-it is sent again, with the same id. Runs in clock-notify.service, which the watch and the failure service start.
+One message at a time: a sender that is killed leaves at most one of which nobody knows whether it was delivered. It is
+sent again, with the same id. Runs in clock-notify.service, which the watch and the failure service start.
 """
 
 from __future__ import annotations

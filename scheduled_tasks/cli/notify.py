@@ -38,8 +38,9 @@ def group() -> None:
 def send(*, quiet: bool, as_json: bool) -> None:
     """Send the notices that are due.
 
-    On a deployed host, the watch and a job's failure start it, as clock-notify.service; of several hosts, each notice is
-    sent by one. Exits 75 if a message was not accepted: it is tried again, by the next route if need be.
+    On a deployed host, the watch and a job's failure start it, as clock-notify.service. If there are several hosts,
+    each notice is sent by one of them. Exits 75 if a message was not accepted: it is tried again, by the next route if
+    need be.
     """
     from scheduled_tasks.alert.routes import notify_settings
     from scheduled_tasks.alert.sender import send_due
@@ -66,8 +67,8 @@ def send(*, quiet: bool, as_json: bool) -> None:
 def test(route: tuple[str, ...], *, as_json: bool) -> None:
     """Send a test message by each ROUTE, or by all.
 
-    As root on a deployed host, it is sent from inside the sandbox of clock-notify.service: with its user, its credentials
-    and the addresses that it can reach. Exits 75 if a message was not accepted.
+    As root on a deployed host, it is sent from inside the sandbox of clock-notify.service: with its user, its
+    credentials, and the addresses that it can reach. Exits 75 if a message was not accepted.
     """
     from scheduled_tasks.alert.routes import notify_settings
 

@@ -1,6 +1,6 @@
-"""Somebody is told: a job of a booted host fails, and people hear of it by each kind of route, with servers that are real.
+"""Somebody is told: a job of a booted host fails, and people hear of it by each kind of route, from real servers.
 
-The host's own timer starts the jobs; what sends is clock-notify.service, in its sandbox and with a role of its own in the
+The host's own timer starts the jobs; clock-notify.service sends, in its sandbox and with a role of its own in the
 database. The mail server, the web servers and Alertmanager run beside the machine, on its loopback.
 """
 
@@ -212,7 +212,10 @@ def test_a_test_of_the_routes_is_sent_from_inside_the_senders_sandbox(told: Told
 def test_a_route_that_fails_is_named_and_why(told: Told) -> None:
     told.webhook.answers = [(410, {}, b"gone")]
     done = told.fleet.clocks(HOST, "notify", "test", "webhook", check=False)
-    assert (done.returncode, done.stdout) == (75, f"webhook (webhook): not sent: {told.webhook.url} answered 410 Gone: gone\n")
+    assert (done.returncode, done.stdout) == (
+        75,
+        f"webhook (webhook): not sent: {told.webhook.url} answered 410 Gone: gone\n",
+    )
     done = told.fleet.clocks(HOST, "notify", "test", "webhok", check=False)
     assert (done.returncode, "write webhook" in done.stderr) == (64, True)
 
@@ -221,4 +224,6 @@ def test_no_job_and_nobody_else_sees_the_senders_credentials(told: Told) -> None
     machine = told.fleet.machines[HOST]
     shown = machine.run("systemctl", "cat", "clock-night-by_mail.service", "clock-watch.service").stdout
     assert "notify." not in shown.replace("notify.service", "")
-    assert machine.run("systemctl", "show", "--property=DynamicUser", "clock-notify.service").stdout == "DynamicUser=yes\n"
+    assert (
+        machine.run("systemctl", "show", "--property=DynamicUser", "clock-notify.service").stdout == "DynamicUser=yes\n"
+    )

@@ -31,8 +31,8 @@ KEEPS_FOR = timedelta(minutes=5)
 MAX_POSTED = 5000  # alerts in one post
 
 _OPEN = """
-    SELECT incident.id, incident.kind, incident.clock, incident.job, incident.host, incident.opened_at, incident.first_at,
-        incident.closed_at, incident.bad, incident.missed, incident.reason, incident.run_id,
+    SELECT incident.id, incident.kind, incident.clock, incident.job, incident.host, incident.opened_at,
+        incident.closed_at, incident.reason, incident.run_id,
         own.options->>'owner' AS owner, own.options->>'runbook' AS runbook
     FROM incident LEFT JOIN LATERAL (
         SELECT options FROM deployed_job

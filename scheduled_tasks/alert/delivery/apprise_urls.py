@@ -1,4 +1,4 @@
-"""Deliver a message by Apprise, which knows the services that have an interface of their own: Slack, Telegram, ntfy, …
+"""Deliver a message by Apprise, which knows the interfaces of many services, such as Slack, Telegram and ntfy.
 
 Its URLs are credentials (github.com/caronc/apprise/wiki). It is the extra `notify`, because it brings requests and
 takes half a second to import.

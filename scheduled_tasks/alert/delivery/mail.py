@@ -115,20 +115,24 @@ def _connected(url: SplitResult) -> smtplib.SMTP:
     else:
         connection = smtplib.SMTP(host, port, **settings)  # type: ignore[arg-type]
     try:
-        connection.ehlo_or_helo_if_needed()
-        if url.scheme == "smtp" and not _is_this_machine(connection):
-            if connection.has_extn("starttls"):
-                connection.starttls(context=_tls(url))
-                connection.ehlo()
-            elif url.username:
-                refused = "the server offers no TLS, and the password would be sent in the clear: write smtps://"
-                raise DeliveryError(refused, is_permanent=True)
-        if url.username:
-            connection.login(unquote(url.username), unquote(url.password or ""))
+        _log_in(connection, url)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _log_in(connection: smtplib.SMTP, url: SplitResult) -> None:
+    connection.ehlo_or_helo_if_needed()
+    if url.scheme == "smtp" and not _is_this_machine(connection):
+        if connection.has_extn("starttls"):
+            connection.starttls(context=_tls(url))
+            connection.ehlo()
+        elif url.username:
+            refused = "the server offers no TLS, and the password would be sent in the clear: write smtps://"
+            raise DeliveryError(refused, is_permanent=True)
+    if url.username:
+        connection.login(unquote(url.username), unquote(url.password or ""))
 
 
 def _tls(url: SplitResult) -> ssl.SSLContext:

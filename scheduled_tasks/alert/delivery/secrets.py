@@ -1,4 +1,4 @@
-"""The secrets of routes, as a delivery reads them: what is missing is an error of that route, and the next one is tried."""
+"""The secrets of routes, as a delivery reads them: if one is missing, it is an error of that route."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Deliver a message to a webhook: JSON (webhook.schema.json), signed as Standard Webhooks describes it.
 
-The signature is HMAC-SHA256 of `id.timestamp.body` (standardwebhooks.com), so receivers find libraries that verify it in
+The signature is HMAC-SHA256 of `id.timestamp.body` (standardwebhooks.com); receivers find libraries that verify it in
 many languages. The id is the notice's: a message that comes twice, because its sender was killed, has the same one.
 """
 

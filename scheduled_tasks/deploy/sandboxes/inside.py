@@ -1,7 +1,7 @@
 """Run a command once inside the sandbox of one of the current set's own services, and return what it said.
 
-For a command that is to see what the service will see: its user, its credentials, the addresses that it can reach. It is
-a transient service with the directives of the other; that one isn't started.
+The command has the service's user, its credentials, and the addresses that it can reach. It runs in a transient service
+with the directives of the other, which isn't started.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def test_a_signed_webhook_is_verified_by_the_example_in_the_docs_and_not_if_it_w
     [posted] = server.requests
     [example] = [block.text for block in blocks("reference/webhook.md") if block.language == "python"]
     names: dict[str, Any] = {}
-    exec(example, names)  # noqa: S102 - the documentation's own
+    exec(example, names)
     key = base64.b64decode(secret.removeprefix("whsec_")) if secret == SECRET else secret.encode()
     assert names["is_ours"](posted.headers, posted.body, key)
     assert not names["is_ours"](posted.headers, posted.body + b" ", key)
@@ -88,7 +88,7 @@ def test_a_secret_that_is_no_base64_is_refused_before_anything_is_sent(
     [(400, True), (401, True), (404, True), (410, True), (408, False), (429, False), (500, False), (503, False)],
 )
 def test_an_error_says_what_the_server_answered_and_whether_to_try_again(
-    server: WebServer, status: int, is_permanent: bool
+    server: WebServer, status: int, *, is_permanent: bool
 ) -> None:
     server.answers = [(status, {}, b'{"error": "invalid\n token=abcdef123456"}')]
     with pytest.raises(DeliveryError, match=rf"{server.url} answered {status} .*invalid token=\*\*\*") as refused:
@@ -115,7 +115,9 @@ def test_the_user_of_a_url_is_sent_as_basic_authentication_and_never_shown(serve
     assert str(refused.value) == f"{server.url} answered 403 Forbidden"
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org/", "file:///etc/passwd", "example.org", "http://", "http://[::1", "http://h:99999/"])
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org/", "file:///etc/passwd", "example.org", "http://", "http://[::1", "http://h:99999/"]
+)
 def test_only_http_is_spoken(url: str) -> None:
     with pytest.raises(DeliveryError, match="not one of http:// or https://") as refused:
         deliver(route("webhook", url), MESSAGE)
@@ -148,7 +150,18 @@ def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
 def self_signed(folder: Path) -> ssl.SSLContext:
     import subprocess
 
-    command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-nodes",
+        "-days",
+        "2",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+    ]
     paths = ["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost"]
     subprocess.run([*command, *paths], cwd=folder, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -166,7 +179,11 @@ def test_apprise_sends_subject_and_text_and_cuts_what_is_too_long(server: WebSer
     url = server.url.replace("http", "json")
     assert deliver(route("apprise", f"{url}/?overflow=truncate"), MESSAGE) == ""
     [posted] = server.requests
-    assert (posted.json["title"], posted.json["message"].strip(), posted.json["type"]) == (SUBJECT, TEXT.strip(), "failure")
+    assert (posted.json["title"], posted.json["message"].strip(), posted.json["type"]) == (
+        SUBJECT,
+        TEXT.strip(),
+        "failure",
+    )
 
 
 def test_what_apprise_logs_of_a_failure_is_the_error(server: WebServer) -> None:

@@ -32,7 +32,10 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_mail_has_text_and_html_and_its_id_from_the_notice() -> None:
     with mail_server() as server:
-        assert deliver(route("mail", f"smtp://127.0.0.1:{server.port}", to=("ops@example.org", "b@example.org")), MESSAGE) == ""
+        assert (
+            deliver(route("mail", f"smtp://127.0.0.1:{server.port}", to=("ops@example.org", "b@example.org")), MESSAGE)
+            == ""
+        )
     [received] = server.mails
     assert server.recipients == [["ops@example.org", "b@example.org"]]
     assert received["Subject"] == SUBJECT
@@ -75,7 +78,7 @@ def test_a_subject_is_one_line_whatever_it_contains() -> None:
 
 
 def test_a_password_goes_over_tls_only_except_on_this_machine(tls: ssl.SSLContext, elsewhere: None) -> None:
-    with mail_server() as server, pytest.raises(DeliveryError, match="offers no TLS.*write smtps://") as refused:
+    with mail_server() as server, pytest.raises(DeliveryError, match=r"offers no TLS.*write smtps://") as refused:
         deliver(route("mail", f"smtp://{LOGIN}127.0.0.1:{server.port}"), MESSAGE)
     assert (refused.value.is_permanent, server.mails, PASSWORD in str(refused.value)) == (True, [], False)
     with mail_server(tls_context=tls) as server:
@@ -102,7 +105,7 @@ def test_a_wrong_password_is_a_permanent_error() -> None:
 
 
 @pytest.mark.parametrize(("reply", "is_permanent"), [("550 no such user", True), ("451 try later", False)])
-def test_a_recipient_that_is_refused_is_named(reply: str, is_permanent: bool) -> None:
+def test_a_recipient_that_is_refused_is_named(reply: str, *, is_permanent: bool) -> None:
     with mail_server() as server:
         server.refuses = {"ops@example.org": reply}
         with pytest.raises(DeliveryError, match=rf"refused ops@example.org \({reply[:3]} {reply[4:]}\)") as refused:
@@ -114,10 +117,11 @@ def test_a_recipient_that_is_refused_is_named(reply: str, is_permanent: bool) ->
 
 
 @pytest.mark.parametrize(("reply", "is_permanent"), [("554 spam", True), ("452 full", False)])
-def test_a_text_that_is_refused_is_tried_again_if_the_server_says_so(reply: str, is_permanent: bool) -> None:
-    with mail_server() as server, pytest.raises(DeliveryError, match=f"answered {reply}") as refused:
+def test_a_text_that_is_refused_is_tried_again_if_the_server_says_so(reply: str, *, is_permanent: bool) -> None:
+    with mail_server() as server:
         server.refuses = {"*": reply}
-        deliver(route("mail", f"smtp://127.0.0.1:{server.port}"), MESSAGE)
+        with pytest.raises(DeliveryError, match=f"answered {reply}") as refused:
+            deliver(route("mail", f"smtp://127.0.0.1:{server.port}"), MESSAGE)
     assert refused.value.is_permanent is is_permanent
 
 

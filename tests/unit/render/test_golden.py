@@ -3,7 +3,8 @@
 Files beside it change the case: `systemd` has the version of a newer systemd, `user` is for a user's own systemd,
 `ejected` is for `clocks eject`, `clocks` has the command of a host with a database, `credentials` the names of the
 host's credentials, `routes` those of the configured routes, `sender_credentials` those of the credentials of the sender
-of notices, and `sender_network` the addresses that it can reach. left_out.txt has the options that this systemd doesn't support.
+of notices, and `sender_network` the addresses that it can reach. left_out.txt has the options that this systemd doesn't
+support.
 
 A new case is a new folder; `pytest tests/unit/render/test_golden.py --write-golden` writes what it expects: read that.
 """

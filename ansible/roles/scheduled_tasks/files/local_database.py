@@ -2,10 +2,9 @@
 
     local_database.py --role=NAME --database=NAME --socket-folder=PATH [--check] [--absent]
 
-The role is that of the tasks or of the sender of notices. The play puts lines before these that set PASSWORD, the role's,
-and SQL, local_database.sql. The script prints
-JSON: the statements and the line that it wrote, or with --check would write; with --absent there is no server yet. It
-needs only Python and psql.
+The role is that of the tasks or of the sender of notices. The play puts lines before these that set PASSWORD, the
+role's, and SQL, local_database.sql. The script prints JSON: the statements and the line that it wrote, or with --check
+would write; with --absent there is no server yet. It needs only Python and psql.
 """
 
 import argparse
@@ -63,7 +62,8 @@ def let_in(options):
     path = os.path.realpath(as_administrator(options, "SHOW hba_file").strip())
     with open(path) as file:
         text = file.read()
-    if line_for(options) not in text.splitlines():  # before Debian's `local all all peer`: the first line that fits counts
+    if line_for(options) not in text.splitlines():
+        # Before Debian's `local all all peer`: the first line that fits counts.
         write_as_before(path, "{}\n{}\n\n{}".format(COMMENT, line_for(options), text))
     as_administrator(options, "SELECT pg_reload_conf()")
     end = time.monotonic() + MAX_RELOAD

@@ -2,8 +2,8 @@
 
     local_password.py FILE [--check]
 
-Jobs, and the sender of notices, have users of their own, so PostgreSQL can't tell by the user that one connects. Prints JSON: the password,
-and whether it is a new one. Needs only Python.
+Jobs, and the sender of notices, have users of their own, so PostgreSQL can't tell by the user that one connects.
+Prints JSON: the password, and whether it is a new one. Needs only Python.
 """
 
 import json
