@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from contextlib import contextmanager
@@ -72,12 +73,11 @@ class MailServer:
 @contextmanager
 def mail_server(host: str = "127.0.0.1", **settings: Any) -> Iterator[MailServer]:
     """A mail server until the end of the block; the settings are aiosmtpd's."""
-    server = MailServer()
-    controller = Controller(server, hostname=host, port=0, authenticator=server.authenticate, **settings)
+    with socket.create_server((host, 0)) as free:
+        server = MailServer(free.getsockname()[1])
+    controller = Controller(server, hostname=host, port=server.port, authenticator=server.authenticate, **settings)
     controller.start()
     try:
-        assert controller.server is not None
-        server.port = controller.server.sockets[0].getsockname()[1]
         yield server
     finally:
         controller.stop()

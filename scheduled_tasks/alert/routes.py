@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,7 @@ class NotifySettings:
         allow_network: what the sender must reach besides the routes: the heartbeat, the Alertmanager, pings.
     """
 
-    routes: Mapping[str, Route] = MappingProxyType({})
+    routes: Mapping[str, Route] = field(default_factory=dict)
     default: tuple[str, ...] = ()
     fallback: str = ""
     heartbeat: Endpoint = Endpoint()

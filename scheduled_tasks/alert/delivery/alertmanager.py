@@ -130,7 +130,7 @@ def alert_of(incident: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "description": incident["reason"],
         "runbook_url": incident["runbook"],
         "incident": str(incident["id"]),
-        "run": incident["run_id"] and str(incident["run_id"]),
+        "run": incident.get("run_id") or (incident.get("run") or {}).get("id"),
     }
     ends_at = incident["closed_at"] or now + KEEPS_FOR
     return _alert(labels, annotations, incident["opened_at"], ends_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import signal
+import ssl
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -35,7 +36,7 @@ class DeliveryError(ScheduledTasksError):
 
 def reason_of(error: OSError) -> str:
     """Why the network failed, in one line; the kernel's EPERM is what IPAddressDeny= of the sender's unit answers."""
-    if error.errno == errno.EPERM:
+    if error.errno == errno.EPERM and not isinstance(error, ssl.SSLError):  # OpenSSL has numbers of its own
         return BLOCKED
     return " ".join(str(error).split()) or type(error).__name__
 

@@ -109,11 +109,12 @@ def _port(url: SplitResult) -> int:
 def _connected(url: SplitResult) -> smtplib.SMTP:
     host, port = str(url.hostname), _port(url)
     name = socket.gethostname()
-    settings = {"local_hostname": name if "." in name else "[127.0.0.1]", "timeout": SOCKET_TIMEOUT}
+    name = name if "." in name else "[127.0.0.1]"  # of itself; socket.getfqdn() may wait for a resolver
+    connection: smtplib.SMTP
     if url.scheme == "smtps":
-        connection: smtplib.SMTP = smtplib.SMTP_SSL(host, port, context=_tls(url), **settings)  # type: ignore[arg-type]
+        connection = smtplib.SMTP_SSL(host, port, name, timeout=SOCKET_TIMEOUT, context=_tls(url))
     else:
-        connection = smtplib.SMTP(host, port, **settings)  # type: ignore[arg-type]
+        connection = smtplib.SMTP(host, port, name, timeout=SOCKET_TIMEOUT)
     try:
         _log_in(connection, url)
     except BaseException:
