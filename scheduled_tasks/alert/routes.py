@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.alert.endpoints import Endpoint, sender_credentials
+from scheduled_tasks.alert.endpoints import NOWHERE, Endpoint, sender_credentials
 from scheduled_tasks.alert.route_keys import KEYS, KINDS, PLAIN_KEYS, ROUTE_KEYS, SECRET, Key
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, what_to_write
@@ -64,11 +63,11 @@ class NotifySettings:
         allow_network: what the sender must reach besides the routes: the heartbeat, the Alertmanager, pings.
     """
 
-    routes: Mapping[str, Route] = MappingProxyType({})
+    routes: Mapping[str, Route] = field(default_factory=dict)
     default: tuple[str, ...] = ()
     fallback: str = ""
-    heartbeat: Endpoint = Endpoint()
-    alertmanager: Endpoint = Endpoint()
+    heartbeat: Endpoint = NOWHERE
+    alertmanager: Endpoint = NOWHERE
     page_url: str = ""
     monitors_url: str = ""
     monitors_credential: str = ""
@@ -151,12 +150,12 @@ class _Reader:
         for key, names in (("default", default), ("fallback", [fallback] if "fallback" in values else [])):
             for name in names:
                 if name not in routes:
-                    instead = f"{what_to_write(name, routes, 'the routes')}, or add [notify.routes.{name}]"
+                    instead = f"{what_to_write(name, routes, 'the routes')}; or add [notify.routes.{name}]"
                     self._fault(f"{NOTIFY}.{key}", name, "is not a route", instead)
         plain = {key: values[key] for key in PLAIN_KEYS if key in values}
         heartbeat, alertmanager = (self._endpoint(values, f"{kind}_", NOTIFY) for kind in ("heartbeat", "alertmanager"))
         return NotifySettings(
-            routes=MappingProxyType(routes),
+            routes=routes,
             default=default,
             fallback=fallback,
             heartbeat=heartbeat,
@@ -194,7 +193,9 @@ class _Reader:
         for key in own.required:
             if key not in table:
                 self._fault(f"{place}.{key}", None, "is missing", f"it is {ROUTE_KEYS[key].meaning}")
-        if "url" in table and (problem := why_no_url(str(table["url"]), own.schemes) if own.schemes else "can have a secret"):
+        if "url" in table and (
+            problem := why_no_url(str(table["url"]), own.schemes) if own.schemes else "can have a secret"
+        ):
             self._fault(f"{place}.url", table["url"], problem, f"write credential = … ({SECRET})")
         elif not {"url", "credential"} & table.keys():
             self._fault(f"{place}.credential", None, "is missing", f"it is {SECRET}")

@@ -1,9 +1,9 @@
 """Golden cases: tests/golden/<case>/clock.py renders to expected/*, or has the faults in expected/faults.txt.
 
 Files beside it change the case: `systemd` has the version of a newer systemd, `user` is for a user's own systemd,
-`ejected` is for `clocks eject`, `clocks` has the command of a host with a database, `credentials` the names of the host's credentials,
-`routes` those of the configured routes and `sender_credentials` those of the credentials of the sender of notices.
-left_out.txt has the options that this systemd doesn't support.
+`ejected` is for `clocks eject`, `clocks` has the command of a host with a database, `credentials` the names of the
+host's credentials, `routes` those of the configured routes and `sender_credentials` those of the credentials of the
+sender of notices. left_out.txt has the options that this systemd doesn't support.
 
 A new case is a new folder; `pytest tests/unit/render/test_golden.py --write-golden` writes what it expects: read that.
 """
