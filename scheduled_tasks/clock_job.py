@@ -23,7 +23,7 @@ from scheduled_tasks.options import (
     shown_value,
     why_unwritable,
 )
-from scheduled_tasks.options.alert_faults import NotifyNames, faults_of_durations, faults_of_names
+from scheduled_tasks.options.alert_faults import NO_NAMES, NotifyNames, faults_of_durations, faults_of_names
 from scheduled_tasks.run.arguments import NAME
 from scheduled_tasks.run.find_task import BUNDLED, is_task
 from scheduled_tasks.schedule.zone import why_no_zone
@@ -69,7 +69,7 @@ class ReadingContext:
     now: datetime
     make_app: Callable[[], object] = lambda: None
     lines: bool = True
-    notify: NotifyNames = NotifyNames()
+    notify: NotifyNames = NO_NAMES
 
 
 def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str | tzinfo, inherited: Options) -> Job:

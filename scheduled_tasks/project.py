@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 # The credential of operators' commands, the watch and the failure service. Jobs get `database_url`.
 OPERATORS_DATABASE_URL = "operators_database_url"
-# The credential of the sender of notices; without it, all connect with one role, by `database_url`.
-SENDERS_DATABASE_URL = "notify.database_url"
 # So that no lock or statement keeps the watch waiting for ever. Our statements take milliseconds; a migration resets
 # both.
 OPERATORS_PATIENCE = "SELECT set_config('lock_timeout', '10s', false), set_config('statement_timeout', '2min', false)"
@@ -186,10 +184,12 @@ def missing_services_database(clocks: Iterable[ClockSpec], places: Places) -> st
 
     A service gets nothing of the shell in which `clocks` runs, and sets up no embedded PostgreSQL.
     """
+    from scheduled_tasks.alert.routes import why_no_database
+
     configuration = settings.load()
-    if problem := _missing_sender_database(configuration):
-        return problem
     named = _named_settings(configuration)
+    if problem := why_no_database(configuration, named):
+        return problem
     without_own = [clock for clock in clocks if f"{clock.name}.database_url" not in named]
     options = (job.options.over(clock.options) for clock in without_own for job in clock.jobs)
     # A run_task of the configuration gets its settings as it likes; a trial of the sandbox finds whether it does.
@@ -224,23 +224,6 @@ def _network(configuration: settings.Settings) -> tuple[str, ...]:
         instead = "list addresses; allow_network='any' is an option of a clock or a job"
         raise ConfigurationError(f"{configuration.path}: allow_network = 'any' is not allowed for all jobs: {instead}")
     return tuple(addresses)
-
-
-def _missing_sender_database(configuration: settings.Settings) -> str:
-    """Why the sender of notices would have no database, and what to write; "" if it has one or isn't needed.
-
-    The jobs' role can't read notices.
-    """
-    from scheduled_tasks.alert.routes import notify_settings
-
-    if not (configuration.get("tasks_role") and notify_settings(configuration).needs_sender):
-        return ""
-    if SENDERS_DATABASE_URL in _named_settings(configuration):
-        return ""
-    return (
-        "[notify]: the sender of notices has no database, because tasks_role is set, so that database_url is for the "
-        f'jobs only: add "{SENDERS_DATABASE_URL}" to credentials, with a URL of the role that notifier_role names'
-    )
 
 
 def _systemd_version(configuration: settings.Settings) -> int:
@@ -284,7 +267,7 @@ def open_database(*, roll_back: bool = False, as_sender: bool = False) -> Iterat
 
     configuration = load_configuration()
     try:
-        own = settings.setting(SENDERS_DATABASE_URL, "") if as_sender else ""
+        own = settings.setting("notify.database_url", "") if as_sender else ""
         url = own or settings.setting(OPERATORS_DATABASE_URL, "")
     except PermissionError as error:
         instead = "run this as root, or set OPERATORS_DATABASE_URL to a URL of your own"

@@ -49,7 +49,12 @@ class Endpoint(NamedTuple):
         try:
             return () if host == "localhost" or ip_address(host).is_loopback else (host,)
         except ValueError:
-            return ("any",)  # a name, for the kernel filters addresses; or a credential, which is not read for a sandbox
+            return (
+                "any",
+            )  # a name, for the kernel filters addresses; or a credential, which is not read for a sandbox
+
+
+NOWHERE = Endpoint()
 
 
 def sender_credentials(settings: Settings) -> tuple[str, ...]:

@@ -7,12 +7,11 @@ see `endpoints`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.alert.endpoints import Endpoint, sender_credentials
+from scheduled_tasks.alert.endpoints import NOWHERE, Endpoint, sender_credentials
 from scheduled_tasks.alert.route_keys import KEYS, KINDS, PLAIN_KEYS, ROUTE_KEYS, SECRET, Key
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import Fault, what_to_write
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.settings import Settings
 
 
+# The sender's own database credential; without tasks_role all connect with one role, by `database_url`.
+SENDERS_DATABASE_URL = f"{NOTIFY}.database_url"
 ALERTMANAGER = "alertmanager"  # the name and the kind of the route to alertmanager_url
 
 
@@ -70,8 +71,8 @@ class NotifySettings:
     routes: Mapping[str, Route] = field(default_factory=dict)
     default: tuple[str, ...] = ()
     fallback: str = ""
-    heartbeat: Endpoint = Endpoint()
-    alertmanager: Endpoint = Endpoint()
+    heartbeat: Endpoint = NOWHERE
+    alertmanager: Endpoint = NOWHERE
     page_url: str = ""
     monitors_url: str = ""
     monitors_credential: str = ""
@@ -113,6 +114,23 @@ def notify_settings(settings: Settings) -> NotifySettings:
     if reader.faults:
         raise ConfigurationError("\n".join(f"{settings.path}: {fault}" for fault in reader.faults))
     return read
+
+
+def why_no_database(settings: Settings, named: Collection[str]) -> str:
+    """Why the sender of notices would have no database, and what to write; "" if it has one or isn't needed.
+
+    Args:
+        settings: the configuration.
+        named: the settings and credentials that it names. The role of `database_url` can't read notices if it is the
+            jobs' own.
+    """
+    if not settings.get("tasks_role") or SENDERS_DATABASE_URL in named or not notify_settings(settings).needs_sender:
+        return ""
+    return (
+        f"{settings.path}: [{NOTIFY}]: the sender of notices has no database, because tasks_role is set, so that "
+        f'database_url is for the jobs only: add "{SENDERS_DATABASE_URL}" to credentials, with a URL of the role that '
+        "notifier_role names"
+    )
 
 
 def notify_names(settings: Settings) -> NotifyNames:
@@ -161,11 +179,11 @@ class _Reader:
         for key, names in (("default", default), ("fallback", [fallback] if "fallback" in values else [])):
             for name in names:
                 if name not in routes:
-                    instead = f"{what_to_write(name, routes, 'the routes')}, or add [notify.routes.{name}]"
+                    instead = f"{what_to_write(name, routes, 'the routes')}; or add [notify.routes.{name}]"
                     self._fault(f"{NOTIFY}.{key}", name, "is not a route", instead)
         plain = {key: values[key] for key in PLAIN_KEYS if key in values}
         return NotifySettings(
-            routes=MappingProxyType(routes),
+            routes=routes,
             default=default,
             fallback=fallback,
             heartbeat=heartbeat,

@@ -40,7 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "prune-runs": ("database", "Delete runs older than a number of days."),
     },
     "Tell": {
-        "notify": ("notify", "Send notices, and test the routes by which they go."),
+        "notify": ("alerts.notify", "Send notices, and test the routes by which they go."),
     },
     "Deploy": {
         "check": ("release", "Check whether this release can be activated on this host."),

@@ -24,12 +24,15 @@ class NotifyNames(NamedTuple):
     credentials: Collection[str] = ()
 
 
+NO_NAMES = NotifyNames()
+
+
 def faults_of_names(options: Options, known: NotifyNames) -> Iterator[Fault]:
     """Unknown routes and credentials; without any route nobody is told anything, and no name is wrong."""
     routes = options.by_name.get("notify", ())
     for name in routes if known.routes else ():
         if name not in known.routes:
-            instead = f"{what_to_write(name, known.routes, 'the routes')}, or add [notify.routes.{name}]"
+            instead = f"{what_to_write(name, known.routes, 'the routes')}; or add [notify.routes.{name}]"
             yield Fault("is not a route of the configuration", instead, "notify", repr(name))
     ping = options.text("ping")
     if known.routes and re.fullmatch(ROUTE, ping, re.ASCII) and ping not in known.credentials:

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scheduled_tasks.options.validators import SECRET_VALUE, SPAN, Value, why_unwritable
+from scheduled_tasks.options.validators import SECRET_VALUE, SPAN, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +32,8 @@ def owner(value: object) -> str:
         raise ValueError("is not a name")
     if len(value) > MAX_OWNER:
         raise ValueError(f"is longer than {MAX_OWNER} characters")
-    if reason := why_unwritable(value):
-        raise ValueError(f"has {reason}")
+    if not value.isprintable():
+        raise ValueError("has a character that can't be printed")
     return value.strip()
 
 

@@ -15,7 +15,9 @@ def _routes(names: list[str] | None) -> str:
 
 
 def _streak(number: int | None) -> str:
-    return "each failed slot is an incident" if (number or 1) == 1 else f"{number} failed slots in a row are an incident"
+    return (
+        "each failed slot is an incident" if (number or 1) == 1 else f"{number} failed slots in a row are an incident"
+    )
 
 
 def _seconds(value: float) -> str:

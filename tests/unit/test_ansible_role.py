@@ -98,7 +98,7 @@ def test_the_role_writes_a_table_that_is_read_again() -> None:
 
 def rendered_config(**variables: object) -> str:
     """The configuration that the role writes: its template, with the filters of Ansible that it uses."""
-    environment = Environment(loader=FileSystemLoader(ROLE / "templates"), trim_blocks=True, autoescape=False)  # noqa: S701
+    environment = Environment(loader=FileSystemLoader(ROLE / "templates"), trim_blocks=True, autoescape=False)
     environment.filters |= {"to_json": json.dumps, "bool": bool}
     names = ("release_path", "current", "credentials_folder", "role")
     values = {f"__scheduled_tasks_{name}": "/opt" for name in names} | read(ROLE / "defaults/main.yml")
