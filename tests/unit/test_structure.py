@@ -25,6 +25,7 @@ ORDER = (
         "project_process",
         "files",
         "instants",
+        "quantities",
         "readable_log",
         "masking",
         "sandbox_advice",
@@ -48,7 +49,7 @@ ORDER = (
         "clock_file",
         "conversion_report",
     ),
-    *("new_project", "render", "deploy", "operate", "project", "testing", "importers", "exporters", "cli"),
+    *("new_project", "render", "deploy", "operate", "alert", "project", "testing", "importers", "exporters", "cli"),
 )
 
 
