@@ -11,10 +11,10 @@ from scheduled_tasks.cli.features import add_missing
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
 from scheduled_tasks.cli.screens.progress import progress_bar, shows_bars
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.project import configured_features, load_configuration, open_database, typed_errors
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:

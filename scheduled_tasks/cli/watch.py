@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -13,16 +14,17 @@ from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now, load_configuration, open_database
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.render.names import Places
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduled_tasks.operate.account import Account
+    from scheduled_tasks.operate.watch.watch_pass import Pass
     from scheduled_tasks.run.database import Connection
 
 
@@ -42,8 +44,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     """
     from scheduled_tasks.operate import host_watch
     from scheduled_tasks.operate.account import account
-    from scheduled_tasks.operate.prune import keep_days
-    from scheduled_tasks.operate.watch.watch_pass import Pass, run_pass
+    from scheduled_tasks.operate.watch.watch_pass import Pass
 
     places = Places()
     _renew_credentials(places)
@@ -53,8 +54,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
         if host_watch.can_report(places):
             if not _check_in(database, places, now):
                 return
-            days = keep_days(load_configuration().get("keep_runs"))
-            done = run_pass(database, places, socket.gethostname(), now, release=__version__, keep_days=days)
+            done = _pass(database, places, now)
         else:
             done = Pass(account(database, None, now))
     if as_json and done.account:
@@ -74,6 +74,23 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     if done.errors:
         problems = (f"can't {what}: {type(error).__name__}: {error}" for what, error in done.errors.items())
         raise WatchError("; ".join(problems)) from ExceptionGroup("the watch's steps", [*done.errors.values()])
+
+
+def _pass(database: Connection, places: Places, now: datetime) -> Pass:
+    from scheduled_tasks.alert.judge import judge
+    from scheduled_tasks.operate.prune import keep_days
+    from scheduled_tasks.operate.watch.watch_pass import run_pass
+
+    configuration = load_configuration()
+    return run_pass(
+        database,
+        places,
+        socket.gethostname(),
+        now,
+        release=__version__,
+        keep_days=keep_days(configuration.get("keep_runs")),
+        judge=partial(judge, database, now, has_routes=bool(configuration.values.get("notify"))),
+    )
 
 
 def _check_in(database: Connection, places: Places, now: datetime) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.documented import commands
 from tests.machine.fleet import CONFIG, ETC, FOLDER, Fleet, two_machines
 from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
@@ -207,6 +208,12 @@ def test_a_test_of_the_routes_is_sent_from_inside_the_senders_sandbox(told: Told
     assert {one["route"]: one["sent"] for one in answer["routes"]} == dict.fromkeys(KINDS, True), answer
     [mail] = told.mail.mails[before:]
     assert f"root has tested the route mail from {HOST}" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+def test_the_guides_command_sends_a_test(told: Told) -> None:
+    [command] = commands("how-to/be-told.md", "told")
+    done = told.fleet.clocks(HOST, *command.removeprefix("clocks ").split())
+    assert [line.partition(" ")[0] for line in done.stdout.splitlines()] == list(KINDS)
 
 
 def test_a_route_that_fails_is_named_and_why(told: Told) -> None:

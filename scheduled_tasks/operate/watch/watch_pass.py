@@ -58,7 +58,14 @@ class Pass:
 
 
 def run_pass(  # noqa: PLR0913 - what a pass needs to know
-    connection: Connection, places: Places, host: str, now: datetime, *, release: str, keep_days: float
+    connection: Connection,
+    places: Places,
+    host: str,
+    now: datetime,
+    *,
+    release: str,
+    keep_days: float,
+    judge: Callable[[], None],
 ) -> Pass:
     """Take all steps.
 
@@ -69,6 +76,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
         now: the database's time.
         release: this program's, recorded for diagnostics.
         keep_days: for how long runs are kept.
+        judge: opens and closes incidents (alert/judge.py), after all results of this pass are recorded.
     """
     done = Pass()
     step = partial(done.step, connection)
@@ -80,6 +88,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     reconcile = partial(host_watch.reconcile_host, connection, places, host)
     reconciled = step("record what runs could not", reconcile) or Reconciled()
     step("mark resolved results", partial(mark_resolved, connection, now))
+    step("judge jobs and hosts", judge)
     step("switch flags back", partial(revert_expired, connection))
     take_over = partial(host_watch.take_over, places, reconciled.to_take_over, host)
     done.started += step("take over slots", take_over) or []
