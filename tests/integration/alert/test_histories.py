@@ -29,7 +29,7 @@ from tests.integration.alert.simulation import MINUTE, Database, Simulation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HISTORIES = int(os.environ.get("SCHEDULED_TASKS_HISTORIES", "60"))
+HISTORIES = int(os.environ.get("SCHEDULED_TASKS_HISTORIES", "25"))
 SEED = int(os.environ.get("SCHEDULED_TASKS_HISTORIES_SEED", "18"))
 EVENTS = 40
 HOSTS = ("app1", "app2")
