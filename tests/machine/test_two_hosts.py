@@ -202,7 +202,7 @@ def test_the_lines_of_any_other_run_are_fetched_from_its_host(fleet: Fleet) -> N
     [run] = fleet.ask("app1", "history", "by_hand/works", "--limit", "1")
     with ThreadPoolExecutor(1) as threads:
         fetched = threads.submit(fleet.clocks, "app2", "show", run["run_id"], "--fetch-log")
-        wait_for("the request", lambda: fleet.query("SELECT FROM run_log WHERE run_id = %s", run["run_id"]))
+        wait_for("the request", lambda: fleet.query("SELECT 1 FROM run_log WHERE run_id = %s", run["run_id"]))
         fleet.machines["app1"].run("systemctl", "start", "--wait", "clock-watch.service")
         assert "worked on by hand" in fetched.result().stdout
 
