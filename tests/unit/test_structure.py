@@ -48,7 +48,7 @@ ORDER = (
         "clock_file",
         "conversion_report",
     ),
-    *("new_project", "render", "deploy", "operate", "project", "testing", "importers", "exporters", "cli"),
+    *("new_project", "render", "deploy", "operate", "alert", "project", "testing", "importers", "exporters", "cli"),
 )
 
 
