@@ -49,7 +49,7 @@ ORDER = (
         "clock_file",
         "conversion_report",
     ),
-    *("render", "deploy", "operate", "project", "testing", "importers", "exporters", "cli"),
+    *("render", "deploy", "operate", "alert", "project", "testing", "importers", "exporters", "cli"),
 )
 
 
