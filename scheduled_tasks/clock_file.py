@@ -33,6 +33,7 @@ from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.features import explain_unknown
 from scheduled_tasks.masking import mask
 from scheduled_tasks.options import OPTIONS, Options, read_options, shown_value
+from scheduled_tasks.options.alert_faults import NOTIFY, NotifyNames, faults_of_clock, faults_of_names
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
 from scheduled_tasks.run.find_task import with_application
 from scheduled_tasks.schedule.zone import why_no_zone
@@ -111,7 +112,10 @@ def _unanswered(error: UnansweredError, path: Path) -> Fault:
 def read_clock(path: Path, name: str, context: ReadingContext) -> ClockSpec:
     """Read one clock file in this process; see `read_clocks`."""
     module, faults = _execute(path, name, context.make_app)
-    if problem := why_no_name(name):
+    if name == NOTIFY:
+        problem = "is reserved: the sender of notices has the credentials notify.NAME"
+        faults.append(Fault(f"{name!r} {problem}", "give the clock file another name", line=1))
+    elif problem := why_no_name(name):
         instead = f"name the clock file with a-z, 0-9 and _ only, at most {MAX_NAME}"
         faults.append(Fault(f"{shown_value(name)} {problem}", instead, line=1))
     clock = getattr(module, "scheduler", None)
@@ -121,7 +125,7 @@ def read_clock(path: Path, name: str, context: ReadingContext) -> ClockSpec:
         elif not faults:
             faults.append(Fault("has no clock", "write scheduler = Clock() at the module's top level", line=1))
         raise FaultsError(_placed(faults, path, name))
-    options, option_faults = _clock_options(clock, context.timezone)
+    options, option_faults = _clock_options(clock, context.timezone, context.notify)
     faults += option_faults
     jobs = []
     for call in clock.calls:
@@ -204,10 +208,11 @@ def _pass_called_tasks(tree: ast.Module) -> list[Fault]:
     return faults
 
 
-def _clock_options(clock: Clock, timezone: str) -> tuple[Options, list[Fault]]:
+def _clock_options(clock: Clock, timezone: str, known: NotifyNames) -> tuple[Options, list[Fault]]:
     options, faults = read_options(
         {name: clock.options[name] for name in clock.options if name in OPTIONS}, of_clock=True
     )
+    faults += [*faults_of_clock(options), *faults_of_names(options, known)]
     names = [*OPTIONS, "timezone", "description"]
     for name in clock.options:
         if name not in OPTIONS:

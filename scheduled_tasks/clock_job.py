@@ -23,6 +23,7 @@ from scheduled_tasks.options import (
     shown_value,
     why_unwritable,
 )
+from scheduled_tasks.options.alert_faults import NO_NAMES, NotifyNames, faults_of_durations, faults_of_names
 from scheduled_tasks.run.arguments import NAME
 from scheduled_tasks.run.find_task import BUNDLED, is_task
 from scheduled_tasks.schedule.zone import why_no_zone
@@ -60,6 +61,7 @@ class ReadingContext:
         now: the start of the horizon for exact times.
         make_app: makes the application, for domains that can't be imported without it.
         lines: whether to compute OnCalendar lines; not needed to know when jobs run.
+        notify: the names that `notify` and `ping` can have.
     """
 
     domains: str
@@ -67,6 +69,7 @@ class ReadingContext:
     now: datetime
     make_app: Callable[[], object] = lambda: None
     lines: bool = True
+    notify: NotifyNames = NO_NAMES
 
 
 def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str | tzinfo, inherited: Options) -> Job:
@@ -81,7 +84,9 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str |
     grace, paused = _apscheduler_options(call, faults)
     given = {name: value for name, value in call.trigger_fields.items() if name in OPTIONS}
     options, option_faults = read_options(given)
-    faults += [*option_faults, *_faults_of_retries(call.function, options.over(inherited))]
+    effective = options.over(inherited)
+    faults += [*option_faults, *_faults_of_retries(call.function, effective), *faults_of_durations(effective)]
+    faults += faults_of_names(options, context.notify)
     fields = {name: value for name, value in call.trigger_fields.items() if name not in OPTIONS}
     trigger = None
     try:  # an unknown zone is a fault of the clock; with UTC the job's other faults are found too

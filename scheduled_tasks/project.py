@@ -54,6 +54,7 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
     Raises:
         FaultsError: every fault of every clock file.
     """
+    from scheduled_tasks.alert.routes import notify_names
     from scheduled_tasks.clock_file import clock_files, read_clocks
     from scheduled_tasks.clock_job import ReadingContext
     from scheduled_tasks.project_process import ask_project, note
@@ -65,6 +66,7 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
         now=datetime.now(UTC),
         make_app=context.application_factory(configuration.get("app")),
         lines=lines,
+        notify=notify_names(configuration),
     )
     package = configuration.require("clocks")
     # A package of the project is imported to find its folder.
@@ -79,11 +81,13 @@ def enabled_clocks(*, lines: bool = True) -> list[ClockSpec]:
         FaultsError: every fault of every clock file.
         ConfigurationError: `enabled_clocks`, `clock_roles` or a credential's name has an unknown clock.
     """
+    from scheduled_tasks.options.alert_faults import NOTIFY
+
     clocks = all_clocks(lines=lines)
     configuration = settings.load()
     for key in ("credentials", "encrypted_credentials"):
-        owners = (str(name).rpartition(".")[0] for name in configuration.values.get(key, ()))
-        _require_known(key, filter(None, owners), clocks)
+        owners = {str(name).rpartition(".")[0] for name in configuration.values.get(key, ())}
+        _require_known(key, sorted(owners - {"", NOTIFY}), clocks)
     if isinstance(roles := configuration.values.get("clock_roles"), dict):
         _require_known("clock_roles", roles, clocks)
     enabled = configuration.values.get("enabled_clocks")
@@ -124,11 +128,17 @@ def _declared_features(path: str) -> list[tuple[str, str, bool]]:
 
 
 def configured_host(places: Places | None = None) -> Host:
-    """Describe this machine, or the user of a user manager, as far as the units depend on it."""
+    """Describe this machine, or the user of a user manager, as far as the units depend on it.
+
+    Raises:
+        ConfigurationError: the configuration has a fault, in `[notify]` all of them.
+    """
+    from scheduled_tasks.alert.routes import notify_settings
     from scheduled_tasks.render.host import Host
 
     home = places.home if places else None
     configuration = settings.load()
+    notify_settings(configuration)
     checkout = configuration.path.parent.resolve() / "bin" / "run-task"
     deployed = configuration.get("run_task")
     run_task = deployed or str(checkout if checkout.exists() else Path(sys.prefix) / "bin" / "run-task")

@@ -82,3 +82,13 @@ def command(page: str, runner: str, *words: str) -> list[str]:
     """The arguments of the shortest of these commands that has all the given words."""
     split = [shlex.split(line.replace("\\\n", " ")) for line in commands(page, runner)]
     return min((arguments for arguments in split if {*words} <= {*arguments}), key=len)
+
+
+def table(page: str, first_column: str) -> dict[str, list[str]]:
+    """The rows of a page's table whose first column has this heading, by their first cell."""
+    rows = {}
+    body = PAGES[page].partition(f"\n| {first_column} |")[2].split("\n\n")[0]
+    for line in body.splitlines()[2:]:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        rows[cells[0].strip("`")] = cells[1:]
+    return rows

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scheduled_tasks.alert.routes import why_nobody_is_told
 from scheduled_tasks.cli.common import (
     report_host,
     require_own_name,
@@ -33,6 +34,7 @@ from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import configured_host, enabled_clocks, has_database
 from scheduled_tasks.quantities import counted
 from scheduled_tasks.render.units import render, unsupported_options
+from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.apply import Applied
@@ -64,7 +66,7 @@ def plan_units(  # noqa: PLR0913 - a command's options
     """
     from scheduled_tasks.deploy.apply import ForeignUnitError
     from scheduled_tasks.deploy.machine_state import read_machine_state
-    from scheduled_tasks.deploy.plan import SLOW_RELOAD, plan, reload_seconds
+    from scheduled_tasks.deploy.plan import SLOW_RELOAD, changed_meanings, plan, reload_seconds
     from scheduled_tasks.deploy.remembered.judgement import judge
 
     places = chosen_places(root, user=user)
@@ -81,17 +83,20 @@ def plan_units(  # noqa: PLR0913 - a command's options
         if not without_database:
             _require_reachable_database(files, host, places)
     timers, reload = _next_runs(todo, state.units, files), reload_seconds(files)
+    options = changed_meanings(state.units, files)
     if as_json:
         differences = {"diff": "\n".join(_diff(todo, state.units, files))} if diff else {}
         kinds = ("created", "changed", "removed", "stop", "restart", "start", "reload")
         steps = {kind: getattr(todo, kind) for kind in kinds}
         changing = [{"timer": timer, "next": before, "new_next": after} for timer, before, after in timers]
-        effects = {"timers": changing, "running": dict(todo.on_running), "left_out": lacking, "reload_seconds": reload}
+        keys = ("job", "option", "meant", "means")
+        effects: dict[str, object] = {"options": [dict(zip(keys, row, strict=True)) for row in options]}
+        effects |= {"timers": changing, "running": dict(todo.on_running), "left_out": lacking, "reload_seconds": reload}
         show_json({"to_do": not todo.is_empty, **steps, **effects, **differences})
     elif todo.is_empty:
         click.echo("nothing to do: the timers match the clock files")
     else:
-        show_plan(todo, timers, LocalTimes.of_command(), details=details)
+        show_plan(todo, timers, options, LocalTimes.of_command(), details=details)
         if reload > SLOW_RELOAD:
             click.echo(
                 f"slow: lines in time zones add about {reload:.0f} s to each daemon-reload; in UTC they add nothing"
@@ -169,7 +174,7 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
-    show_warnings(configured_risks())
+    show_warnings([*configured_risks(), *why_nobody_is_told(clocks, settings.load())])
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:

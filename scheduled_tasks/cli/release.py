@@ -9,6 +9,7 @@ from functools import partial
 
 import click
 
+from scheduled_tasks.alert.routes import notify_settings, why_nobody_is_told
 from scheduled_tasks.cli.common import (
     inspect_services_roles,
     require_own_name,
@@ -50,7 +51,7 @@ def check(*, without_database: bool, as_json: bool) -> None:
     able to rewrite the ledger.
     """
     warnings: list[str] = []
-    faults = list(_faults(warnings, without_database=without_database))
+    faults = list(dict.fromkeys(_faults(warnings, without_database=without_database)))
     warnings += configured_risks()
     if as_json:
         show_json({"sound": not faults, "faults": faults, "warnings": warnings})
@@ -63,6 +64,7 @@ def check(*, without_database: bool, as_json: bool) -> None:
 def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
     configuration = load_configuration()
     connects = not without_database
+    yield from _fault_of(lambda: notify_settings(configuration))
     try:
         clocks = enabled_clocks()
     except ScheduledTasksError as error:
@@ -70,6 +72,7 @@ def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
     else:
         missing = [] if without_database else list(_fault_of(lambda: require_services_database(clocks, Places())))
         yield from missing
+        warnings += why_nobody_is_told(clocks, configuration)
         connects = connects and not missing  # to the jobs' database, and no other
         yield from _clock_faults(clocks, warnings, connects=connects)
     if configuration.get("features"):

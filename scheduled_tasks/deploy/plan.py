@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from scheduled_tasks.deploy.limits import Comparison
+from scheduled_tasks.options.alert_words import changed_words
+from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 
 # systemd evaluates a line in a time zone in a child process. Measured on 252: 1,000 such lines add 2 to 3 s to a
@@ -137,6 +139,19 @@ def reload_seconds(units: UnitSet) -> float:
     timers = (path for path in units if path.endswith(".timer"))
     lines = (line for timer in timers for line in units.file(timer).values("OnCalendar"))
     return LINE_SECONDS * sum(not line.endswith(" UTC") for line in lines)
+
+
+def changed_meanings(old: UnitSet, new: UnitSet) -> list[tuple[str, str, str, str]]:
+    """Changed options of jobs that no unit has: `CLOCK/JOB`, the option, and in words what it meant and means."""
+    if old.get(names.JOBS) == new.get(names.JOBS):
+        return []
+    before = {(job["clock"], job["job"]): job["options"] for job in old.jobs}
+    return [
+        (f"{job['clock']}/{job['job']}", *changed)
+        for job in new.jobs
+        if (known := before.get((job["clock"], job["job"]))) is not None
+        for changed in changed_words(known, job["options"])
+    ]
 
 
 def plan(units: UnitSet, state: MachineState) -> Plan:

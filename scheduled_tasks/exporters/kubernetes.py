@@ -29,6 +29,7 @@ JOBS_KEPT = 3
 CONFIGURATION = "/etc/scheduled-tasks"
 CREDENTIALS = "/run/credentials/scheduled-tasks"
 KEPT_OPTIONS = {"timeout", "memory_max", "cpu_quota", "retries", "environment", "on_database_error"}
+NOBODY_IS_TOLD = "no watch judges the CronJob's runs, so nobody is told of them: alert on its failed Jobs"
 # All other options, with what happens instead; the report names those that are given.
 LEFT_OUT = {
     "memory_high": "there is no soft limit", "cpu_weight": "set requests.cpu instead",
@@ -41,6 +42,9 @@ LEFT_OUT = {
     "log_namespace": "there is no such setting", "relax": "the container stays restricted; change its securityContext",
     "per_host": "each run starts once in the cluster", "overlap": "a run is always skipped while another goes on",
     "catch_up_after_pause": "startingDeadlineSeconds decides what runs when suspend ends",
+    "owner": "it is in the clock file only", "notify": NOBODY_IS_TOLD, "alert_after": NOBODY_IS_TOLD,
+    "expected_duration": NOBODY_IS_TOLD, "expected_at_least": NOBODY_IS_TOLD, "quiet": NOBODY_IS_TOLD,
+    "runbook": "it is in the clock file only", "ping": "call the URL in the task",
     "concurrency": "all of the clock's jobs may run at once",
 }  # fmt: skip
 

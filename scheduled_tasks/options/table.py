@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from scheduled_tasks.faults import Fault
-from scheduled_tasks.options import validators
+from scheduled_tasks.options import alert_validators, validators
+from scheduled_tasks.options.alert_validators import or_none
 from scheduled_tasks.options.validators import SIZE, SPAN, Value, matching, shown_value
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Option(NamedTuple):
         directive: the unit's directive, without `=`; the first if one option needs several.
         validate: checks a value, see `validators`.
         example: what a fault suggests to write.
-        section: the section of its lines; RUN for arguments of run-task.
+        section: the section of its lines; RUN for arguments of run-task, ALERTS for what only the jobs manifest has.
         since: the first systemd version that has it; 252 is the oldest supported.
         if_older: what happens on an older version; shown during deployment.
         adds: whether a job's values are added to its clock's instead of replacing them.
@@ -42,6 +43,7 @@ class Option(NamedTuple):
 
 
 RUN = "run-task"  # not a section: these options are arguments of run-task
+ALERTS = "alerts"  # nor is this: the watch and the sender of notices read them
 
 OPTIONS = {
     "timeout": Option("RuntimeMaxSec", matching(SPAN), "timeout='30min' (a number is seconds)"),
@@ -94,6 +96,35 @@ OPTIONS = {
         validators.boolean,
         "catch_up_after_pause=True: when a pause ends, the last slot that it held back runs",
         section=RUN,
+    ),
+    "owner": Option("", or_none(alert_validators.owner), "owner='data', a team or a person", ALERTS),
+    "notify": Option(
+        "",
+        or_none(alert_validators.routes),
+        "notify='ops', a route of the configuration; notify=['ops', 'pager'] are tried in this order; notify=[] tells "
+        "nobody",
+        ALERTS,
+    ),
+    "alert_after": Option(
+        "", or_none(alert_validators.count), "alert_after=3: somebody is told of the third bad slot in a row", ALERTS
+    ),
+    "expected_duration": Option(
+        "", or_none(alert_validators.span), "expected_duration='20min': a run that takes longer is slow", ALERTS
+    ),
+    "expected_at_least": Option(
+        "", or_none(alert_validators.span), "expected_at_least='10s': a run that ends sooner did too little", ALERTS
+    ),
+    "quiet": Option(
+        "", or_none(alert_validators.quiet), "quiet='22:00-07:00': notices wait for the end of these hours", ALERTS
+    ),
+    "runbook": Option(
+        "", or_none(alert_validators.link()), "runbook='https://wiki.example.org/stocks', a page for people", ALERTS
+    ),
+    "ping": Option(
+        "",
+        or_none(alert_validators.ping),
+        "ping='https://hc-ping.com/…', a URL, or the name of a credential that contains it",
+        ALERTS,
     ),
     "concurrency": Option(
         "ConcurrencySoftMax",

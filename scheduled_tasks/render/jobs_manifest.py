@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.instants import iso8601
-from scheduled_tasks.options import DEFAULT_OPTIONS, RETRY_DELAY, Options, seconds_of
+from scheduled_tasks.options import ALERTS, DEFAULT_OPTIONS, OPTIONS, RETRY_DELAY, Options, seconds_of
 from scheduled_tasks.schedule.zone import is_fixed
 from scheduled_tasks.schedule.zone_rules import rules_here
 
@@ -57,12 +57,36 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
             "per_host": bool(options.text("per_host")),
             "overlap": options.text("overlap") or None,
             "catch_up_after_pause": bool(options.text("catch_up_after_pause")),
+            **_retries(options),
+            **alert_options(options),
         },
     }
 
 
+def alert_options(options: Options) -> dict[str, Any]:
+    """The options that decide who is told of the job; those that are not given have their defaults."""
+    values: dict[str, Any] = {}
+    for name, value in options.in_order():
+        if OPTIONS[name].section != ALERTS or value == "":
+            continue
+        if name.startswith("expected_") and isinstance(value, str):
+            values[name] = seconds_of(value)
+        else:
+            values[name] = int(value) if name == "alert_after" and isinstance(value, str) else value
+    return values
+
+
 def _max_duration(options: Options) -> float:
     """The most seconds that a run can take, with all its attempts and the delays between them."""
+    retries, delay = int(options.text("retries", "0")), _longest_delay(options)
+    return seconds_of(options.timeout) * (retries + 1) + delay * retries
+
+
+def _longest_delay(options: Options) -> float:
+    return seconds_of(options.text("retry_delay_max") or options.text("retry_delay", RETRY_DELAY))
+
+
+def _retries(options: Options) -> dict[str, float]:
+    """How often systemd tries again, and after how many seconds at most: a failed attempt is not yet a bad slot."""
     retries = int(options.text("retries", "0"))
-    delay = options.text("retry_delay_max") or options.text("retry_delay", RETRY_DELAY)
-    return seconds_of(options.timeout) * (retries + 1) + seconds_of(delay) * retries
+    return {"retries": retries, "retry_delay": _longest_delay(options)} if retries else {}

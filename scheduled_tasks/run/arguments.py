@@ -10,12 +10,14 @@ import getopt
 import inspect
 import json
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 OPTIONS = [
     "help", "clock=", "job=", "args=", "kwargs=", "schedule=", "elapses-every=", "grace=", "timeout=", "per-host",
@@ -93,11 +95,14 @@ class Call(NamedTuple):
     make_app: Callable[[], object]
     scheduled_at: Callable[[], object] = lambda: None
 
-    def __call__(self, task: Callable[..., Any]) -> object:
-        """Call the task."""
+    def __call__(
+        self, task: Callable[..., Any], around: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> object:
+        """Call the task in a context, which is entered once the application is made."""
         args = [self._fill_in(value) for value in self.args]
         kwargs = {key: self._fill_in(value) for key, value in self.kwargs.items()}
-        return task(*args, **kwargs)
+        with around():
+            return task(*args, **kwargs)
 
     def _fill_in(self, value: Any) -> Any:
         if value == SCHEDULED_AT:

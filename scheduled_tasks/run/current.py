@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -188,6 +189,11 @@ class CurrentRun(NamedTuple):
     attempt: int
     trigger: str
     host: str
+
+
+def has_sdk() -> bool:
+    """Whether the task or its application has imported an SDK that application/sdks.py tells of the run."""
+    return "sentry_sdk" in sys.modules or "opentelemetry.trace" in sys.modules
 
 
 def current_run() -> CurrentRun | None:

@@ -18,7 +18,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from scheduled_tasks.run.current import Stopped
+from scheduled_tasks.run.current import Stopped, has_sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +44,11 @@ def finish_task(run: Run) -> None:
         if not was_stopped:
             with suppress(Stopped):
                 _interruptible(run, _join_threads)
+    if has_sdk():
+        from scheduled_tasks.run.application import sdks  # most tasks have none
+
+        with suppress(Stopped):
+            _interruptible(run, sdks.flush)
     with suppress(Stopped):
         _interruptible(run, atexit._run_exitfuncs)  # noqa: SLF001 - there is no public name
     _flush_files()

@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 import threading
+from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from scheduled_tasks import masking
@@ -23,6 +25,7 @@ from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import FrameType
 
 MAX_REASON = 1_500  # characters of an error, so that the advice after it is not cut off
@@ -127,7 +130,7 @@ def _outcome(run: Run, task: Callable[..., Any], call: arguments.Call, command_l
             if skip_reason := _record_start(run, task, command_line):
                 return Outcome(RunStatus.SKIPPED, reason=skip_reason)
             run.phase = Phase.RUNNING if run.is_recorded else Phase.RUNNING_UNRECORDED
-            call(task)
+            call(task, partial(_in_sdks, run))
             return Outcome(RunStatus.ENDED)
         finally:
             run.interruptible = False
@@ -139,6 +142,15 @@ def _outcome(run: Run, task: Callable[..., Any], call: arguments.Call, command_l
         return _failed(error, "")
     except BaseException as error:  # noqa: BLE001 - whatever it is, the run gets its end line
         return _failed(error, _with_advice(error, str(error) if isinstance(error, ScheduledTasksError) else ""))
+
+
+def _in_sdks(run: Run) -> AbstractContextManager[object]:
+    """The context in which a task runs: that of the application's own Sentry or OpenTelemetry, if it has any."""
+    if not current.has_sdk():
+        return nullcontext()
+    from scheduled_tasks.run.application import sdks  # most tasks have neither
+
+    return sdks.around_task(run)
 
 
 def _with_advice(error: BaseException, reason: str) -> str:

@@ -18,7 +18,7 @@ import pytest
 from scheduled_tasks.cli import main as clocks
 from scheduled_tasks.options import DEFAULTS, OPTIONS, RELAXATIONS
 from scheduled_tasks.run.settings import KEYS
-from tests.documented import DOCS, PAGES, ROOT, blocks
+from tests.documented import DOCS, PAGES, ROOT, blocks, table
 
 STEPS = {page: [step for block in blocks(page, "clone") for step in block.steps] for page in PAGES}
 
@@ -94,15 +94,6 @@ def test_every_command_of_clocks_is_documented() -> None:
         names += [f"clocks {name} {subcommand}" for subcommand in subcommands] or [f"clocks {name}"]
     written = "\n".join(PAGES.values())
     assert [name for name in names if name not in written] == []
-
-
-def table(page: str, first_column: str) -> dict[str, list[str]]:
-    rows = {}
-    body = PAGES[page].partition(f"\n| {first_column} |")[2].split("\n\n")[0]
-    for line in body.splitlines()[2:]:
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        rows[cells[0].strip("`")] = cells[1:]
-    return rows
 
 
 def test_the_table_of_options_is_the_codes_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -9,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import Environment, FileSystemLoader
 from ruamel.yaml import YAML  # comes with ansible-lint
 
 import scheduled_tasks
+from scheduled_tasks.alert.route_keys import KEYS
+from scheduled_tasks.alert.routes import notify_settings
+from scheduled_tasks.run.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
 ROLE = REPOSITORY / "ansible/roles/scheduled_tasks"
@@ -69,6 +74,37 @@ def test_every_variable_that_the_role_reads_is_specified() -> None:
     text = "\n".join(path.read_text() for path in ROLE.rglob("*") if path.suffix in {".yml", ".j2"})
     variables = set(re.findall(r"(?<![\w-])scheduled_tasks_[a-z_]+\b", text))
     assert variables - set(specs()["main"]["options"]) == set()
+
+
+def test_the_table_of_notify_has_the_configurations_keys() -> None:
+    assert set(specs()["main"]["options"]["scheduled_tasks_notify"]["options"]) == set(KEYS)
+
+
+def test_the_role_writes_a_table_that_is_read_again() -> None:
+    notify = {
+        "default": ["ops"],
+        "fallback": "",
+        "routes": {
+            "ops": {"kind": "mail", "url": "smtp://127.0.0.1", "to": ["é@example.org"], "from": "clocks@example.org"},
+            "pager-2": {"kind": "apprise", "credential": "pager_url", "allow_network": ["any"]},
+        },
+    }
+    written = rendered_config(scheduled_tasks_notify=notify, __scheduled_tasks_all_credentials={"notify.pager_url": ""})
+    read = notify_settings(Settings(Path("config.toml"), tomllib.loads(written), deployed=True))
+    assert (read.default, read.fallback, list(read.routes)) == (("ops",), "ops", ["ops", "pager-2"])
+    assert read.routes["ops"].to == ("é@example.org",)
+    assert "notify" not in tomllib.loads(rendered_config())
+
+
+def rendered_config(**variables: object) -> str:
+    """The configuration that the role writes: its template, with the filters of Ansible that it uses."""
+    environment = Environment(loader=FileSystemLoader(ROLE / "templates"), trim_blocks=True, autoescape=False)
+    environment.filters |= {"to_json": json.dumps, "bool": bool}
+    names = ("release_path", "current", "credentials_folder", "role")
+    values = {f"__scheduled_tasks_{name}": "/opt" for name in names} | read(ROLE / "defaults/main.yml")
+    values |= {"scheduled_tasks_project": {"domains": "shop.tasks"}, "__scheduled_tasks_all_settings": {}}
+    values |= {"__scheduled_tasks_all_credentials": {}}
+    return environment.get_template("config.toml.j2").render(values | variables)
 
 
 def test_the_role_needs_no_other_collection() -> None:

@@ -22,6 +22,7 @@ ORDER = (
     *(
         "errors",
         "terminal",
+        "quantities",
         "project_process",
         "files",
         "instants",

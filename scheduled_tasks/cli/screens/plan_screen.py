@@ -1,4 +1,4 @@
-"""The output of `clocks plan`: the steps of an apply, summed up if they are many, and how the next runs change."""
+"""The output of `clocks plan`: the steps of an apply, summed up if they are many, and what they change for the jobs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,19 @@ VERBS = ("stop", "restart", "start")
 
 
 def show_plan(
-    todo: Plan, timers: Sequence[tuple[str, datetime | None, datetime | None]], times: LocalTimes, *, details: bool
+    todo: Plan,
+    timers: Sequence[tuple[str, datetime | None, datetime | None]],
+    options: Sequence[tuple[str, str, str, str]],
+    times: LocalTimes,
+    *,
+    details: bool,
 ) -> None:
     """Print a plan.
 
     Args:
         todo: the steps.
         timers: each timer whose calendar changes, with its next run before and after.
+        options: each changed option that no unit has: the job, the option, and what it meant and means.
         times: how instants are written on a terminal.
         details: print each step, however many they are.
     """
@@ -42,6 +48,12 @@ def show_plan(
     if timers:
         show("")
         _show_next_runs(timers, times)
+    if options:
+        show("")
+        few = options if details else options[:MAX_STEPS]
+        show_table(("JOB", "BEFORE", "AFTER"), [(job, before, after) for job, _, before, after in few], text=True)
+        if len(few) < len(options):
+            show(f"and {len(options) - len(few)} more; --details lists them")
     for service, effect in todo.on_running.items():
         show(f"{service} is running: it {effect}")
     if todo.unfinished:

@@ -113,3 +113,80 @@ def test_a_database_that_anybody_on_the_way_could_read_is_a_warning(
     assert "warning: database_url connects with TLS only if the server offers it" in done.stderr
     _, checked = check()
     assert "sslmode=verify-full" in str(checked["warnings"])
+
+
+ROUTE = '[notify.routes.ops]\nkind = "webhook"\nurl = "http://127.0.0.1:8080"\n'
+
+
+def of_weekly(project: Path, options: str) -> None:
+    (project / "clocks_of_the_test/weekly.py").write_text(
+        CLOCK + JOB.format("weekly").replace(")\n", f", {options})\n")
+    )
+
+
+def test_an_unknown_route_in_a_clock_file_is_a_fault(project: Path) -> None:
+    of_weekly(project, "notify=['ops', 'opps'], ping='stock'")
+    configure(project, 'credentials = ["notify.other"]\n' + ROUTE)
+    code, checked = check()
+    assert (code, checked["faults"]) == (65, [
+        (f"{project}/clocks_of_the_test/weekly.py:4: job weekly/weekly: notify='opps': is not a route of the "
+        "configuration; write ops; or add [notify.routes.opps]\n"
+        f"{project}/clocks_of_the_test/weekly.py:4: job weekly/weekly: ping='stock': is not a credential of the sender "
+        "of notices; write the URL, or add notify.stock to the credentials")
+    ])  # fmt: skip
+    configure(
+        project, 'credentials = ["notify.stock"]\n' + ROUTE + ROUTE.replace("ops", "opps") + "[notify]\ndefault = 'ops'"
+    )
+    assert "notify" not in str(check()[1])
+
+
+def test_faults_of_the_configuration_and_of_a_clock_file_are_reported_together(project: Path) -> None:
+    of_weekly(project, "notify='opps'")
+    configure(project, ROUTE.replace("webhook", "web") + "colour = 'red'")
+    code, checked = check()
+    faults = "\n".join(map(str, checked["faults"]))  # type: ignore[call-overload]
+    assert code == 65
+    assert all(text in faults for text in ("ops.kind='web'", "ops.colour='red'", "notify='opps'"))
+
+
+def test_without_any_route_nobody_is_told_which_is_a_warning(project: Path) -> None:
+    of_weekly(project, "notify='ops'")
+    checked = check()[1]
+    file = project / "config.toml"
+    warning = f"nobody is told of weekly/weekly: notify= is given, but {file} has no route"
+    assert (checked["warnings"], "notify" in str(checked["faults"])) == ([warning], False)
+
+
+def test_the_list_of_jobs_has_for_programs_who_is_told_and_what_every_host_runs(project: Path) -> None:
+    of_weekly(project, "owner='data', notify='ops', expected_duration='20min', quiet=None, per_host=True")
+    listed = json.loads(CliRunner().invoke(main, ["list", "--json"]).stdout)
+    alerts = {"owner": "data", "notify": ["ops"], "expected_duration": 1200}
+    assert [(job["job"], job["per_host"], job["alerts"]) for job in listed] == [
+        ("nightly", False, {}),
+        ("weekly", True, alerts),
+    ]
+
+
+def test_no_clock_has_the_name_of_the_senders_credentials(project: Path) -> None:
+    (project / "clocks_of_the_test/weekly.py").rename(project / "clocks_of_the_test/notify.py")
+    _, checked = check()
+    assert "'notify' is reserved: the sender of notices has the credentials notify.NAME" in str(checked["faults"])
+
+
+def test_a_plan_says_what_changed_options_mean_that_no_unit_has(project: Path) -> None:
+    root = ("--without-database", "--root", str(project / "image"))
+    assert CliRunner().invoke(main, ["apply", *root]).exit_code == 0
+    of_weekly(project, "alert_after=3, quiet='22:00-07:00', expected_duration=1200, catch_up_after_pause=True")
+    planned = json.loads(CliRunner().invoke(main, ["plan", "--json", *root]).stdout)
+    assert (planned["changed"], planned["restart"]) == (["jobs.json"], [])
+    meanings = [(option["option"], option["meant"], option["means"]) for option in planned["options"]]
+    assert meanings == [
+        ("alert_after", "each failed slot is an incident", "3 failed slots in a row are an incident"),
+        ("expected_duration", "slow by its usual duration", "slow after 20 min"),
+        ("quiet", "no quiet hours", "notices wait from 22:00 to 07:00"),
+        ("catch_up_after_pause", "after a pause no blocked slot runs", "after a pause the last slot runs"),
+    ]
+    shown = CliRunner().invoke(main, ["plan", *root]).stdout
+    assert "weekly/weekly  no quiet hours" in shown
+    assert CliRunner().invoke(main, ["apply", *root]).exit_code == 0
+    assert CliRunner().invoke(main, ["plan", *root]).exit_code == 0

@@ -20,7 +20,9 @@ VALUES = {
     "environment": {"LANG": "C"}, "user": "shop", "working_directory": "/srv/shop", "read_write_paths": ["/srv/shop"],
     "allow_network": ["192.0.2.7"], "after": ["postgresql.service"], "requires": ["srv-exports.mount"],
     "log_namespace": "shop", "relax": ["jit"], "per_host": True, "overlap": "queue", "on_database_error": "run",
-    "catch_up_after_pause": True, "concurrency": 2,
+    "catch_up_after_pause": True, "concurrency": 2, "owner": "data", "notify": ["ops", "pager"], "alert_after": 3,
+    "expected_duration": "1min", "expected_at_least": 10, "quiet": "22:00-07:00", "runbook": "https://wiki.example.org",
+    "ping": "https://hc-ping.com/key/{job}",
 }  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Golden cases: tests/golden/<case>/clock.py renders to expected/*, or has the faults in expected/faults.txt.
 
 Files beside it change the case: `systemd` has the version of a newer systemd, `user` is for a user's own systemd,
-`ejected` is for `clocks eject`, `clocks` has the command of a host with a database, and `credentials` the names of the
-host's credentials. left_out.txt has the options that this systemd doesn't support.
+`ejected` is for `clocks eject`, `clocks` has the command of a host with a database, `credentials` the names of the
+host's credentials, `routes` those of the configured routes and `sender_credentials` those of the credentials of the
+sender of notices. left_out.txt has the options that this systemd doesn't support.
 
 A new case is a new folder; `pytest tests/unit/render/test_golden.py --write-golden` writes what it expects: read that.
 """
@@ -19,6 +20,7 @@ from scheduled_tasks.clock_job import ReadingContext
 from scheduled_tasks.deploy.switch import write_set
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.options import OPTIONS, RELAXATIONS
+from scheduled_tasks.options.alert_faults import NotifyNames
 from scheduled_tasks.render.eject import eject
 from scheduled_tasks.render.host import Host
 from scheduled_tasks.render.units import render, unsupported_options
@@ -41,6 +43,10 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> None:
     import_shop(GOLDEN, monkeypatch)
 
 
+def words_of(path: Path) -> tuple[str, ...]:
+    return tuple(path.read_text().split()) if path.exists() else ()
+
+
 def rendered(case: Path) -> dict[str, str]:
     try:
         version = case / "systemd"
@@ -51,7 +57,9 @@ def rendered(case: Path) -> dict[str, str]:
             host = replace(host, clocks_command=command.read_text().strip())
         if (names := case / "credentials").exists():
             host = replace(host, credentials=tuple(names.read_text().split()))
-        clocks = [read_clock(case / "clock.py", case.name, PROJECT)]
+        routes, credentials = (words_of(case / name) for name in ("routes", "sender_credentials"))
+        project = replace(PROJECT, notify=NotifyNames(routes, credentials))
+        clocks = [read_clock(case / "clock.py", case.name, project)]
         files = eject(clocks, host) if (case / "ejected").exists() else dict(render(clocks, host))
         if sentences := unsupported_options(clocks, host):
             files["left_out.txt"] = "".join(f"{sentence}\n" for sentence in sentences)

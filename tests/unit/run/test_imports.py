@@ -107,6 +107,8 @@ def test_a_run_does_not_import(imported: dict[str, set[str]], library: str) -> N
     assert library not in {module.partition(".")[0] for module in imported["run"]} - imported["floor"]
 
 
-@pytest.mark.parametrize("room", ["clock", "clock_file", "cli", "deploy", "schedule", "operate", "domains", "clocks"])
+@pytest.mark.parametrize(
+    "room", ["clock", "clock_file", "cli", "deploy", "schedule", "operate", "alert", "domains", "clocks"]
+)
 def test_a_run_does_not_enter_the_room(imported: dict[str, set[str]], room: str) -> None:
     assert not {module for module in imported["run"] if module.startswith(f"scheduled_tasks.{room}")}

@@ -1,0 +1,1 @@
+"""The application of a task: what of it a run has to know."""

@@ -1,0 +1,123 @@
+"""A task's own Sentry and OpenTelemetry know which run it is and how it failed, and lose nothing at its end."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.integration.run.support import Project
+
+SLOT = "2026-11-24T01:30:00Z"
+SCHEDULE = '{"kind": "cron", "zone": "UTC", "minutes": [30], "seconds": [0]}'
+JOB = ("--clock=shop", "--job=sell", f"--schedule={SCHEDULE}", f"--at={SLOT}")
+
+
+class Sentry(ThreadingHTTPServer):
+    """What receives a project's envelopes."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.items: list[dict[str, Any]] = []
+
+    @property
+    def dsn(self) -> str:
+        return f"http://key@127.0.0.1:{self.server_port}/42"
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [item for item in self.items if "exception" in item or "message" in item]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Sentry
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        text = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+        self.server.items += map(json.loads, filter(None, text.splitlines()))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def sentry() -> Iterator[Sentry]:
+    with Sentry() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def run_id_of(line: dict[str, Any]) -> str:
+    return str(line["run_id"])
+
+
+def test_what_a_task_sends_to_sentry_has_the_runs_tags(shop: Project, sentry: Sentry) -> None:
+    finished = shop.run("with_sentry.says", *JOB, SENTRY_DSN=sentry.dsn)
+    assert finished.statuses == ["started", "ended"]
+    [event] = sentry.events
+    assert event["message"] == "half of it is done"
+    host = event["tags"].pop("host")
+    assert host
+    assert event["tags"] == {
+        "task": "with_sentry.says",
+        "clock": "shop",
+        "job": "sell",
+        "slot": SLOT,
+        "run_id": run_id_of(finished.end),
+        "attempt": "1",
+    }
+
+
+@pytest.mark.parametrize("task", ["fails", "reports"])
+def test_the_exception_that_ended_a_task_reaches_sentry_once(shop: Project, sentry: Sentry, task: str) -> None:
+    finished = shop.run(f"with_sentry.{task}", *JOB, SENTRY_DSN=sentry.dsn)
+    assert (finished.exit_code, finished.statuses) == (1, ["started", "failed"])
+    [event] = sentry.events
+    assert event["exception"]["values"][-1]["value"] == "no luck today"
+    assert event["tags"]["run_id"] == run_id_of(finished.end)
+
+
+def test_an_sdk_that_raises_changes_nothing_of_the_run(shop: Project, sentry: Sentry) -> None:
+    finished = shop.run("with_sentry.breaks_it", *JOB, SENTRY_DSN=sentry.dsn)
+    assert (finished.exit_code, finished.statuses) == (1, ["started", "failed"])
+    assert finished.end["exception"]["message"] == "no luck today"
+    assert [message.partition(":")[0] for message in finished.messages(level="warning")] == [
+        "Sentry was not told of the failure",
+        "not everything could be flushed",
+    ]
+
+
+def test_a_server_that_is_gone_delays_the_end_for_seconds_only(shop: Project, sentry: Sentry) -> None:
+    finished = shop.run("with_sentry.fails", *JOB, SENTRY_DSN="http://key@127.0.0.1:9/42")
+    assert finished.statuses == ["started", "failed"]
+    assert finished.end["duration"] < 30
+
+
+@pytest.mark.parametrize(("task", "status"), [("works", "UNSET"), ("fails", "ERROR")])
+def test_a_task_runs_in_a_span_with_the_runs_attributes(shop: Project, tmp_path: Path, task: str, status: str) -> None:
+    finished = shop.run(f"with_traces.{task}", *JOB, SPANS=str(tmp_path / "spans"))
+    spans = {span["name"]: span for span in map(json.loads, (tmp_path / "spans").read_text().splitlines())}
+    own = spans[f"with_traces.{task}"]
+    assert own["status"]["status_code"] == status
+    assert own["attributes"]["scheduled_tasks.job"] == "sell"
+    assert own["attributes"]["scheduled_tasks.slot"] == SLOT
+    assert own["attributes"]["scheduled_tasks.run_id"] == run_id_of(finished.end)
+    if task == "works":
+        assert spans["sell"]["parent_id"] == own["context"]["span_id"]
+    else:
+        assert own["events"][0]["attributes"]["exception.message"] == "no luck today"
