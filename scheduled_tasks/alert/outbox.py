@@ -7,7 +7,7 @@ that. Two senders never wait for each other (SKIP LOCKED). What goes into a mess
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,8 +63,14 @@ def drop_all(connection: Connection, why: str) -> int:
     return connection.execute(f"UPDATE notice SET dropped = %s WHERE {_IS_PENDING}", [why]).rowcount  # noqa: S608 - our own text
 
 
-def take(
-    connection: Connection, now: datetime, limit: int = 1, *, default: Sequence[str] = (), fallback: str = ""
+def take(  # noqa: PLR0913 - the configured routes are three of them
+    connection: Connection,
+    now: datetime,
+    limit: int = 1,
+    *,
+    default: Sequence[str] = (),
+    fallback: str = "",
+    known: Collection[str] | None = None,
 ) -> list[Delivery]:
     """Take messages that are due, for TAKEN_FOR; record what is held and what is dropped.
 
@@ -74,10 +80,11 @@ def take(
         limit: how many at most; the caller must have tried them all within TAKEN_FOR.
         default: the routes of jobs that name none, and of hosts.
         fallback: the route that is tried last, and first for the incident `unsent`; "" if there is none.
+        known: the names of the configured routes: others are left out; None if all are known.
     """
     with connection.transaction():
         due = _due(connection, now)
-        pending = _Facts(connection, now, due, default, fallback).pending()
+        pending = _Facts(connection, now, due, _Routes(tuple(default), fallback, known)).pending()
         tried = [one for one in pending if one.notice.tries and one.routes]
         again = _repeated(connection, tried, due, now)
         decisions = noise.decide([one for one in pending if one not in tried], now)
@@ -199,14 +206,28 @@ def _as_due(row: Sequence[Any]) -> _Due:
     )  # fmt: skip
 
 
+class _Routes(NamedTuple):
+    """The configured routes."""
+
+    default: tuple[str, ...]
+    fallback: str
+    known: Collection[str] | None
+
+    def of(self, kind: Kind, named: str | Sequence[str] | None) -> tuple[str, ...]:
+        """The routes of an incident, in order; `named` by its job: None if it names none, empty if nobody is told."""
+        if named is not None and not named:
+            return ()
+        names = [named] if isinstance(named, str) else named or ()
+        of_job = [name for name in names if self.known is None or name in self.known] or self.default
+        routes = [self.fallback, *of_job] if kind is Kind.UNSENT else [*of_job, self.fallback]
+        return tuple(dict.fromkeys(filter(None, routes)))
+
+
 class _Facts:
     """What decides about pending notices, beside their own rows: pauses, silent hosts, routes."""
 
-    def __init__(
-        self, connection: Connection, now: datetime, due: Sequence[_Due], default: Sequence[str], fallback: str
-    ) -> None:
-        self.due = due
-        self.default, self.fallback = default, fallback
+    def __init__(self, connection: Connection, now: datetime, due: Sequence[_Due], routes: _Routes) -> None:
+        self.due, self.routes = due, routes
         self.paused: list[Pause] = pauses.active(connection, now) if due else []
         rows = connection.execute(
             "SELECT host, max(coalesce(closed_at, '2199-12-31Z')) FROM incident WHERE kind = 'silent'"
@@ -226,7 +247,7 @@ class _Facts:
         return noise.Pending(
             one.notice,
             incident,
-            routes=self._routes(incident, one.options.get("notify")),
+            routes=self.routes.of(incident.kind, one.options.get("notify")),
             quiet=one.options.get("quiet") or "",
             zone=one.zone,
             is_paused=bool(one.hosts) and all(self._is_paused(incident, host) for host in one.hosts),
@@ -240,11 +261,6 @@ class _Facts:
 
     def _is_paused(self, incident: Incident, host: str) -> bool:
         return any(pause.covers(incident.clock, incident.job, host) for pause in self.paused)
-
-    def _routes(self, incident: Incident, named: str | Sequence[str] | None) -> tuple[str, ...]:
-        of_job = [named] if isinstance(named, str) else list(named or self.default)
-        routes = [self.fallback, *of_job] if incident.kind is Kind.UNSENT else [*of_job, self.fallback]
-        return tuple(dict.fromkeys(filter(None, routes)))
 
 
 def _repeated(

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Look": {
         "status": ("status", "Show each job's state, last result, next run and pauses."),
-        "incidents": ("incidents", "Show incidents: what is or was wrong, newest first."),
+        "incidents": ("alerts.incidents", "Show incidents: what is or was wrong, newest first."),
         "history": ("status", "Show past slots and runs, newest first, with every attempt."),
-        "show": ("status", "Show one run with its unit, and every attempt at its slot."),
-        "logs": ("logs", "Show the log lines of this host's jobs."),
+        "show": ("status", "Show one run, all attempts at its slot, and its log lines."),
+        "logs": ("logs", "Show the log lines of jobs."),
         "list": ("units", "Show each job: its task, schedule and description."),
         "next": ("time", "Show each job's next run, or the next five of one job."),
         "doctor": ("doctor", "Find what is wrong with this machine's timers."),
@@ -30,8 +30,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Switch": {
         "pause": ("pauses", "Pause a job, a clock or all, on all hosts or on one."),
         "resume": ("pauses", "End the pause of exactly this job, this clock or --all."),
-        "ack": ("incidents", "Acknowledge an incident: no more messages until it is closed."),
-        "snooze": ("incidents", "Send no messages about an incident until a time, except that it is closed."),
+        "ack": ("alerts.incidents", "Say nothing more about an incident until it is closed."),
+        "snooze": ("alerts.incidents", "Say nothing about an incident until a time."),
         "features": ("features", "Show and switch feature flags."),
     },
     "Run": {

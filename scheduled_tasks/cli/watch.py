@@ -14,7 +14,7 @@ from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now, load_configuration, open_database
 from scheduled_tasks.quantities import counted
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.account import Account
     from scheduled_tasks.operate.watch.watch_pass import Pass
     from scheduled_tasks.run.database import Connection
+    from scheduled_tasks.run.settings import Settings
 
 
 class WatchError(ScheduledTasksError):
@@ -78,7 +79,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
 
 def _pass(database: Connection, places: Places, now: datetime) -> Pass:
     from scheduled_tasks.alert.judge import judge
-    from scheduled_tasks.operate.prune import keep_days
+    from scheduled_tasks.operate.prune import KEEP_LOG_DAYS, keep_days
     from scheduled_tasks.operate.watch.watch_pass import run_pass
 
     configuration = load_configuration()
@@ -89,8 +90,20 @@ def _pass(database: Connection, places: Places, now: datetime) -> Pass:
         now,
         release=__version__,
         keep_days=keep_days(configuration.get("keep_runs")),
-        judge=partial(judge, database, now, has_routes=bool(configuration.values.get("notify"))),
+        keep_logs=keep_days(configuration.get("keep_logs"), "keep_logs", KEEP_LOG_DAYS),
+        judge=partial(judge, database, now, has_routes=_has_routes(configuration)),
     )
+
+
+def _has_routes(configuration: Settings) -> bool:
+    """Whether somebody can be told; also of a table with faults, so that no notice is dropped because of them."""
+    from scheduled_tasks.alert.routes import notify_settings
+
+    try:
+        notify = notify_settings(configuration)
+    except ConfigurationError:
+        return True
+    return bool(notify.routes or notify.alertmanager)
 
 
 def _check_in(database: Connection, places: Places, now: datetime) -> bool:
@@ -153,8 +166,8 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
 def reconcile(*, as_json: bool) -> None:
     """Record what this host's runs could not.
 
-    Results spooled to disk, and runs that were killed. Needs root. A job's failure starts it, and the watch does the
-    same every minute.
+    Results spooled to disk, and runs that were killed; and it stores the last log lines of runs that failed. Needs
+    root. A job's failure starts it, and the watch does the same every minute.
     """
     from scheduled_tasks.operate import host_watch
 
@@ -163,8 +176,9 @@ def reconcile(*, as_json: bool) -> None:
         if not _check_in(database, places, database_now(database)):
             return
         done = host_watch.reconcile_host(database, places, host)
+        logs = host_watch.store_run_logs(database, places, host)
     if as_json:
-        show_json(asdict(done) | {"lost": [run._asdict() for run in done.lost]})
+        show_json(asdict(done) | {"lost": [run._asdict() for run in done.lost], "logs": logs})
         return
     for run in done.lost:
         click.echo(f"lost {run.clock}/{run.job} on {run.host}")

@@ -39,12 +39,16 @@ OPERATORS = {
     "maintenance": "SELECT, INSERT, UPDATE, DELETE",
     "incident": "SELECT, INSERT, UPDATE, DELETE",
     "notice": "SELECT, INSERT, UPDATE, DELETE",
+    "run_log": "SELECT, INSERT, UPDATE, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)
 MONITORS = dict.fromkeys(OWN, "SELECT")
 # The sender takes notices and records whether they were sent.
-NOTIFIERS = MONITORS | {"notice": "SELECT, INSERT, UPDATE"}
+NOTIFIERS = MONITORS | {
+    "notice": "SELECT, INSERT, UPDATE",
+    "maintenance": "SELECT, INSERT, UPDATE, DELETE",
+}
 
 
 class Roles(NamedTuple):

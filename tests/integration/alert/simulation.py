@@ -47,8 +47,8 @@ class Simulation:
 
     def close(self) -> None:
         """Close all connections but the owner's."""
-        for connection in self.connections:
-            connection.close()
+        while self.connections:
+            self.connections.pop().close()
 
     def wait(self, step: timedelta) -> datetime:
         """Let time pass."""

@@ -121,7 +121,10 @@ def _notes(row: Incident, times: LocalTimes, columns: int) -> Iterator[str]:
 @click.option("--reason", required=True, help="What you know or do; shown to colleagues.")
 @json_option
 def ack(*, number: int, reason: str, as_json: bool) -> None:
-    """Acknowledge an incident: no more messages until it is closed."""
+    """Say nothing more about an incident until it is closed.
+
+    Somebody has seen it, and colleagues see who: `clocks incidents`.
+    """
     from scheduled_tasks.alert import incident_rows
 
     with open_database() as database:
@@ -144,7 +147,10 @@ def ack(*, number: int, reason: str, as_json: bool) -> None:
 @utc_option
 @json_option
 def snooze(*, number: int, until: datetime, reason: str, as_json: bool) -> None:
-    """Send no messages about an incident until a time, except that it is closed."""
+    """Say nothing about an incident until a time.
+
+    If it is closed before, that is said.
+    """
     from scheduled_tasks.alert import incident_rows
 
     with open_database() as database:
