@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.alert.incidents import OF_RESULTS, Delivery, Incident, Kind, What
 from scheduled_tasks.alert.message import words
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+    from scheduled_tasks.alert.routes import NotifySettings
     from scheduled_tasks.operate.history import RunRow
     from scheduled_tasks.run.database import Connection
 
@@ -34,15 +35,7 @@ FLAPPING = "It changed more than six times in 24 hours. Further changes come in 
 DATA_VERSION = 1
 
 
-class Settings(Protocol):
-    """What a message needs of the configuration."""
-
-    @property
-    def page_url(self) -> str:
-        """Where more is to be seen."""
-
-
-def compose(connection: Connection, delivery: Delivery, settings: Settings, now: datetime) -> Message:
+def compose(connection: Connection, delivery: Delivery, settings: NotifySettings, now: datetime) -> Message:
     """Compose the message of a delivery."""
     incidents = [*{incident.id: incident for incident in delivery.incidents}.values()]
     listed = incidents[-MAX_LISTED:]

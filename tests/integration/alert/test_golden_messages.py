@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,8 +16,10 @@ from uuid import UUID
 
 import pytest
 
-from scheduled_tasks.alert.incidents import Delivery, Incident, Kind, Notice, What
+from scheduled_tasks.alert.incident_rows import INCIDENT, as_incident
+from scheduled_tasks.alert.incidents import Delivery, Kind, Notice, What
 from scheduled_tasks.alert.message.compose import compose
+from scheduled_tasks.alert.routes import NotifySettings
 
 if TYPE_CHECKING:
     from scheduled_tasks.alert.message.message import Message
@@ -32,25 +33,14 @@ ID = UUID("90000000-0000-4000-8000-000000000000")
 VOID = {"meta", "br"}
 
 
-@dataclass
-class Settings:
-    page_url: str = ""
-
-
-def incidents(connection: Database) -> tuple[Incident, ...]:
-    texts = {field.name for field in fields(Incident) if field.type == "str"}
-    columns = [f"coalesce({field.name}, '')" if field.name in texts else field.name for field in fields(Incident)]
-    rows = connection.execute(f"SELECT {', '.join(columns)} FROM incident ORDER BY id")
-    return tuple(Incident(number, Kind(kind), *values) for number, kind, *values in rows)
-
-
 def message(case: str, connection: Database) -> Message:
     for path in (MESSAGES / "ledger.sql", MESSAGES / case / "ledger.sql"):
         connection.execute(path.read_text(encoding="utf-8"))
     delivery = tomllib.loads((MESSAGES / case / "delivery.toml").read_text(encoding="utf-8"))
-    what, about = What(delivery.pop("what")), incidents(connection)
+    what = What(delivery.pop("what"))
+    about = tuple(map(as_incident, connection.execute(f"SELECT {INCIDENT} FROM incident ORDER BY id")))
     notices = tuple(Notice(ID, incident.id, what, NOW, NOW) for incident in about)
-    return compose(connection, Delivery(ID, what, about, notices, ("ops",)), Settings(**delivery), NOW)
+    return compose(connection, Delivery(ID, what, about, notices, ("ops",)), NotifySettings(**delivery), NOW)
 
 
 class Nesting(HTMLParser):
