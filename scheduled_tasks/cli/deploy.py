@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.alert.routes import why_nobody_is_told
+from scheduled_tasks.alert.routes import missing_credentials, why_nobody_is_told
 from scheduled_tasks.cli.common import (
     report_host,
     require_own_name,
@@ -26,13 +26,13 @@ from scheduled_tasks.cli.options import chosen_places, json_option, root_option,
 from scheduled_tasks.cli.output import CHANGES_PENDING, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, current_time, utc_option
 from scheduled_tasks.cli.screens.plan_screen import show_plan
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.styles import on_terminal
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import configured_host, enabled_clocks, has_database
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.render.units import render, unsupported_options
 from scheduled_tasks.run import settings
 
@@ -174,7 +174,8 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
-    show_warnings([*configured_risks(), *why_nobody_is_told(clocks, settings.load())])
+    absent = missing_credentials(settings.load()) if places.is_running else []
+    show_warnings([*configured_risks(), *absent, *why_nobody_is_told(clocks, settings.load())])
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:
