@@ -39,7 +39,7 @@ def test_a_job_without_relaxations_scores_at_most_1_2() -> None:
 
 
 def test_a_job_that_can_reach_one_more_machine_scores_no_more_and_one_that_can_reach_any_1_3() -> None:
-    assert exposure("IPAddressAllow=192.0.2.7").score <= 1.2  # a database; the configuration needs to name no relaxation
+    assert exposure("IPAddressAllow=192.0.2.7").score <= 1.2  # a database, which no relaxation names
     assert exposure("IPAddressDeny=").score <= 1.3
 
 
