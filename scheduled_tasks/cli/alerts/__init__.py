@@ -1,0 +1,1 @@
+"""The commands about alerts: incidents and who has seen them, and how they are told."""
