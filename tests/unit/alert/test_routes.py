@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from scheduled_tasks.alert.endpoints import Endpoint, ping_url, read_credential
 from scheduled_tasks.alert.route_keys import KEYS, KINDS, ROUTE_KEYS
-from scheduled_tasks.alert.routes import NotifySettings, Route, missing_credentials, notify_names, notify_settings
+from scheduled_tasks.alert.routes import (
+    NotifySettings,
+    Route,
+    missing_credentials,
+    notify_names,
+    notify_settings,
+    why_no_database,
+)
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.options import ALERTS, OPTIONS, read_options
 from scheduled_tasks.run.settings import Settings
@@ -86,7 +93,6 @@ def test_a_whole_table_is_read() -> None:
 def test_without_a_table_nobody_is_told() -> None:
     assert notify_settings(settings("")) == NotifySettings()
     assert not NotifySettings().needs_sender
-    assert NotifySettings().routes_of({"notify": ["ops"]}) == ()
 
 
 def test_one_route_is_the_default_and_the_fallback() -> None:
@@ -135,15 +141,6 @@ def test_the_senders_database_is_required_if_the_jobs_have_a_role_of_their_own()
     assert why_no_database(own, {"database_url", "notify.database_url"}) == ""
     assert why_no_database(settings(route), {"database_url"}) == ""
     assert why_no_database(settings('tasks_role = "shop_tasks"'), {"database_url"}) == ""
-
-
-def test_a_job_has_its_own_routes_or_the_default_ones() -> None:
-    read = notify_settings(settings(WHOLE))
-    assert read.routes_of({}) == ("ops", "hook")
-    assert read.routes_of({"notify": ["pager", "ops"]}) == ("pager", "ops")
-    assert read.routes_of({"notify": []}) == ()
-    assert read.routes_of({"notify": ["gone", "pager"]}) == ("pager",)
-    assert read.routes_of({"notify": ["gone"]}) == ("ops", "hook")
 
 
 def test_every_fault_of_a_table_is_named_at_once() -> None:
