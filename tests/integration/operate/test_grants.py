@@ -139,7 +139,8 @@ def test_results_are_judged_with_the_rights_of_a_task_and_of_an_operator(roles: 
     )
     asked = {
         "run_id": str(uuid4()), "task": "shop.sell", "clock": "shop", "job": "sell", "host": "app1", "trigger": "timer",
-        "scheduled_at": "2026-11-24T06:00:00Z", "slot_host": "", "attempt": 1, "is_idempotent": False, "is_exclusive": False,
+        "scheduled_at": "2026-11-24T06:00:00Z", "slot_host": "", "attempt": 1,
+        "is_idempotent": False, "is_exclusive": False,
     }  # fmt: skip
     failed = {"run_id": asked["run_id"], "attempt": 1, "status": "failed", "duration": 1.0}
     with as_role(roles, TASKS) as task:
