@@ -17,6 +17,7 @@ import scheduled_tasks
 from scheduled_tasks.alert.route_keys import KEYS
 from scheduled_tasks.alert.routes import notify_settings
 from scheduled_tasks.run.settings import Settings
+from tests.documented import blocks
 
 REPOSITORY = Path(__file__).parents[2]
 ROLE = REPOSITORY / "ansible/roles/scheduled_tasks"
@@ -57,11 +58,11 @@ def test_every_default_is_specified_with_its_value() -> None:
 
 
 def test_every_entry_point_is_specified_and_every_option_described() -> None:
-    entry_points = {"main", "prepare", "switch", "rollback", "remove"}
+    entry_points = {"main", "prepare", "switch", "rollback", "remove", "notify_test"}
     assert set(specs()) == entry_points
     for entry_point in specs().values():
         assert [name for name, option in entry_point["options"].items() if not option.get("description")] == []
-    used = {role["tasks_from"] for play in ("site", "rollback", "remove") for role in roles_of(play)}
+    used = {role["tasks_from"] for play in ("site", "rollback", "remove", "notify_test") for role in roles_of(play)}
     assert used == entry_points - {"main"}
 
 
@@ -96,6 +97,28 @@ def test_the_role_writes_a_table_that_is_read_again() -> None:
     assert "notify" not in tomllib.loads(rendered_config())
 
 
+def test_the_guides_examples_are_without_fault_and_say_the_same() -> None:
+    guide = blocks("how-to/be-told.md")
+    [variables] = [block.text for block in guide if block.language == "yaml"]
+    first, others = (block.text for block in guide if block.language == "toml")
+    values = YAML(typ="safe").load(variables)
+    credentials = {**values["scheduled_tasks_credentials"], "notify.chat_url": "", "notify.tickets_url": ""}
+    credentials["notify.tickets_secret"] = ""
+    by_role = rendered_config(
+        scheduled_tasks_notify=values["scheduled_tasks_notify"], __scheduled_tasks_all_credentials=credentials
+    )
+    by_hand = tomllib.loads(first)
+    ops, same = (
+        notify_settings(Settings(Path("config.toml"), table, deployed=True))
+        for table in (tomllib.loads(by_role), by_hand)
+    )
+    assert ops == same
+    assert (ops.default, ops.sender_network) == (("ops",), ("192.0.2.25",))
+    both = tomllib.loads(f"{first}\n{others}") | {"credentials": list(credentials)}
+    routes = notify_settings(Settings(Path("config.toml"), both, deployed=True)).routes
+    assert sorted(routes) == ["alertmanager", "chat", "ops", "tickets"]
+
+
 def rendered_config(**variables: object) -> str:
     """The configuration that the role writes: its template, with the filters of Ansible that it uses."""
     environment = Environment(loader=FileSystemLoader(ROLE / "templates"), trim_blocks=True, autoescape=False)
@@ -121,7 +144,7 @@ def test_every_command_reports_whether_it_changed_something() -> None:
 
 def test_exactly_the_tasks_with_secrets_are_not_logged() -> None:
     assert {task["name"] for task in ALL_TASKS if task.get("no_log")} == {
-        "config | Create the password of the tasks' role in the local database",
+        "config | Create the passwords of the roles in the local database",
         "config | Store the credentials",
         "postgresql | Create the database and its roles",
         "check | Write the dry run's credentials",
