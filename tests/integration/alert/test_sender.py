@@ -11,6 +11,7 @@ import pytest
 from scheduled_tasks.alert import sender
 from scheduled_tasks.alert.delivery import DeliveryError, alertmanager
 from scheduled_tasks.alert.endpoints import Endpoint
+from scheduled_tasks.alert.message.compose import compose
 from scheduled_tasks.alert.routes import NotifySettings
 from tests.integration.alert.messages import route
 from tests.sinks import WebServer, web_server
@@ -78,8 +79,6 @@ def test_what_a_route_refuses_for_good_the_next_one_gets(ledger: Simulation, web
 def test_a_message_that_cannot_be_composed_keeps_no_other(
     ledger: Simulation, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compose = sender.compose
-
     def compose_one(connection: Any, delivery: Any, *others: Any) -> Any:
         if delivery.incidents[0].job == "sell":
             raise ValueError("a row that nobody expected")
