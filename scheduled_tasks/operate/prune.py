@@ -21,6 +21,7 @@ BATCH_ROWS = 5_000
 OLD = {
     "task_run": "status <> 'started' AND started_at < now() - make_interval(days => 1) * %(days)s",
     "past_attempt": "started_at < now() - make_interval(days => 1) * %(days)s",
+    "ping": "happened_at < now() - interval '7 days'",
     "deployed_job": "valid_until < now() - make_interval(days => 1) * %(days)s",
 }
 MAX_SECONDS = 60.0  # for which one pass of the watch prunes; the next pass continues

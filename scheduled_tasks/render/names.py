@@ -170,6 +170,11 @@ class Places:
         return self.runtime / "watch-failed"
 
     @property
+    def database_away(self) -> Path:
+        """A file that exists while the watch can't use the database, and says so to the sender of notices."""
+        return self.runtime / "database-away.json"
+
+    @property
     def blocked(self) -> Path:
         """Links named after services; while one's target exists, the service can't start (all-services.conf.j2)."""
         return self.runtime / "blocked"

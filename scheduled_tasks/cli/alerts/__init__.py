@@ -1,0 +1,1 @@
+"""The commands of alerts: incidents, notices and monitors outside."""
