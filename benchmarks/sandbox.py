@@ -24,7 +24,7 @@ UNIT = "[Service]\nType=exec\nSlice=clock.slice\nExecStart=/bin/true\n"
 SECCOMP = {
     "SystemCallFilter", "SystemCallArchitectures", "SystemCallErrorNumber", "RestrictNamespaces", "RestrictRealtime",
     "RestrictSUIDSGID", "RestrictAddressFamilies", "LockPersonality", "MemoryDenyWriteExecute", "ProtectHostname",
-    "ProtectClock", "ProtectKernelModules", "ProtectKernelLogs", "ProtectKernelTunables", "PrivateDevices",
+    "ProtectClock", "ProtectKernelModules", "ProtectKernelLogs", "PrivateDevices",
 }  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def variants() -> list[Variant]:
     text = [f"{name}={value}" for name, value in sandbox]
     every = [Variant("no sandbox", []), Variant("User=", user), Variant("the sandbox", user + text)]
     every.append(Variant("the sandbox with DynamicUser=", ["DynamicUser=yes", *text]))
+    every.append(Variant("the sandbox with ProtectKernelTunables=", [*user, *text, "ProtectKernelTunables=yes"]))
     every += [
         Variant(f"without {one}=", user + [f"{name}={value}" for name, value in sandbox if name != one])
         for one in dict(sandbox)

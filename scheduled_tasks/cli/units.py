@@ -43,24 +43,7 @@ def list_jobs(*, as_json: bool) -> None:
     jobs = [(clock, job) for clock in enabled_clocks(lines=as_json) for job in clock.jobs]
     active_pauses = host_pauses.active(names.Places(), socket.gethostname())
     if as_json:
-        show_json(
-            [
-                {
-                    "clock": clock.name,
-                    "job": job.id,
-                    "task": job.task,
-                    "description": job.description,
-                    "due": due(job, active_pauses),
-                    "on_calendar": list(job.timing.on_calendar),
-                    "exact_until": job.timing.exact_until,
-                    "paused": job.paused,
-                    "timer": names.timer_name(clock.name, job.id),
-                    "file": job.file,
-                    "line": job.line,
-                }
-                for clock, job in jobs
-            ]
-        )
+        show_json([_listed(clock, job, due(job, active_pauses)) for clock, job in jobs])
         return
     if on_terminal():
         _show_on_terminal(jobs, active_pauses)
@@ -69,6 +52,28 @@ def list_jobs(*, as_json: bool) -> None:
         ("JOB", "TASK", "DUE", "DESCRIPTION"),
         ((f"{clock.name}/{job.id}", job.task, due(job, active_pauses), job.description) for clock, job in jobs),
     )
+
+
+def _listed(clock: ClockSpec, job: Job, when: str) -> dict[str, object]:
+    """A job for programs; `alerts` has the options that decide who is told of it, as far as they are given."""
+    from scheduled_tasks.render.jobs_manifest import alert_options
+
+    options = job.options.over(clock.options)
+    return {
+        "clock": clock.name,
+        "job": job.id,
+        "task": job.task,
+        "description": job.description,
+        "due": when,
+        "on_calendar": list(job.timing.on_calendar),
+        "exact_until": job.timing.exact_until,
+        "paused": job.paused,
+        "per_host": bool(options.text("per_host")),
+        "alerts": alert_options(options),
+        "timer": names.timer_name(clock.name, job.id),
+        "file": job.file,
+        "line": job.line,
+    }
 
 
 def _show_on_terminal(jobs: Sequence[tuple[ClockSpec, Job]], active_pauses: Sequence[Pause]) -> None:

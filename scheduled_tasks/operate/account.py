@@ -17,6 +17,7 @@ from scheduled_tasks.operate import deployments, pauses
 from scheduled_tasks.operate.run_intervals import run_intervals
 from scheduled_tasks.operate.slots import DeployedJob, Slot
 from scheduled_tasks.operate.verdicts import Verdict, overdue, verdict
+from scheduled_tasks.run.slot import MAX_QUEUE
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
@@ -26,8 +27,6 @@ HEARTBEAT_GAP = 3 * HEARTBEAT_INTERVAL  # heartbeats further apart than this are
 HOST_TIMEOUT = timedelta(minutes=5)  # without a heartbeat for so long a host is considered dead; other hosts audit it
 # After a gap a host is audited from its second heartbeat on: until then it may be catching up.
 SETTLING_TIME = HEARTBEAT_INTERVAL - timedelta(seconds=5)
-# systemd gives a start as long (TimeoutStartSec= of all-services.conf.j2): until then it may only be queued.
-MAX_QUEUE = timedelta(minutes=15)
 MAX_STEP = timedelta(hours=1)  # a long downtime is audited in steps, to bound memory
 BEGINNING = from_epoch(0)
 

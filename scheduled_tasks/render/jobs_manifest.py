@@ -58,12 +58,12 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
             "overlap": options.text("overlap") or None,
             "catch_up_after_pause": bool(options.text("catch_up_after_pause")),
             **_retries(options),
-            **_alerts(options),
+            **alert_options(options),
         },
     }
 
 
-def _alerts(options: Options) -> dict[str, Any]:
+def alert_options(options: Options) -> dict[str, Any]:
     """The options that decide who is told of the job; those that are not given have their defaults."""
     values: dict[str, Any] = {}
     for name, value in options.in_order():

@@ -34,6 +34,8 @@ TRIGGERS = ("timer", "manual", "backfill", "watch")
 # A start at most this many seconds after a slot counts as the timer's without asking systemd: AccuracySec=1s, and the
 # start of Python.
 PROMPT_SECONDS = 2.0
+# How long a start may wait in systemd's queue; a later one has timed out (TimeoutStartSec= of all-services.conf.j2).
+MAX_QUEUE = timedelta(minutes=15)
 SAVED = ("run_id", "attempt", "trigger", "zone", "is_requested", "is_forced")  # for the next attempt
 
 
@@ -110,8 +112,12 @@ def timers_slot(
         return None
     elapsed_at = cause.elapsed_at if cause and cause.elapsed_at else now
     if elapses_every:
-        # A start can queue for so long that a slot falls due meanwhile, for which the timer does not elapse again.
-        if latest is None or latest <= elapsed_at - timedelta(seconds=elapses_every):
+        # A start can queue for so long that a slot falls due meanwhile, for which the timer does not elapse again. If
+        # nobody knows what was due since the timer elapsed before, the slot may have had its run; its claim decides.
+        before = timedelta(seconds=elapses_every)
+        if cause is None or cause.was_deferred:
+            before = max(before, MAX_QUEUE)
+        if latest is None or latest <= elapsed_at - before:
             raise NotDueError
         return latest
     if cause is None:

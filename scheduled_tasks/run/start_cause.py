@@ -17,6 +17,7 @@ from scheduled_tasks.instants import parse_systemd
 
 PROPERTIES = "LastTriggerUSec,LastTriggerUSecMonotonic,ActiveExitTimestampMonotonic,InactiveEnterTimestampMonotonic"
 ANSWER_TIMEOUT = 10.0  # seconds; systemd is slow while many services start
+DEFERRED_SECONDS = 30.0  # shorter than any timer's interval that run-task has to know, longer than a busy PID 1 takes
 STOP_SECONDS = 100.0  # longer than a service takes to stop
 # systemd's units of time; see systemd.time(7).
 SECONDS = {
@@ -42,6 +43,11 @@ class StartCause(NamedTuple):
     def is_timer(self) -> bool:
         """Whether the timer has elapsed since the previous run ended; while a service runs, that starts nothing."""
         return bool(self.elapsed) and self.elapsed >= self.previous_ended
+
+    @property
+    def was_deferred(self) -> bool:
+        """Whether the timer may have elapsed late, because the previous run had to end first."""
+        return bool(self.previous_ended) and 0 <= self.elapsed - self.previous_ended < DEFERRED_SECONDS
 
 
 def ask_systemd(service: str, timer: str) -> StartCause | None:

@@ -157,6 +157,16 @@ def test_without_any_route_nobody_is_told_which_is_a_warning(project: Path) -> N
     assert (checked["warnings"], "notify" in str(checked["faults"])) == ([warning], False)
 
 
+def test_the_list_of_jobs_has_for_programs_who_is_told_and_what_every_host_runs(project: Path) -> None:
+    of_weekly(project, "owner='data', notify='ops', expected_duration='20min', quiet=None, per_host=True")
+    listed = json.loads(CliRunner().invoke(main, ["list", "--json"]).stdout)
+    alerts = {"owner": "data", "notify": ["ops"], "expected_duration": 1200}
+    assert [(job["job"], job["per_host"], job["alerts"]) for job in listed] == [
+        ("nightly", False, {}),
+        ("weekly", True, alerts),
+    ]
+
+
 def test_no_clock_has_the_name_of_the_senders_credentials(project: Path) -> None:
     (project / "clocks_of_the_test/weekly.py").rename(project / "clocks_of_the_test/notify.py")
     _, checked = check()

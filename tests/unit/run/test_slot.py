@@ -13,14 +13,18 @@ from scheduled_tasks.schedule.trigger import Interval
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EVERY_SEVEN_MINUTES = Interval(zone="UTC", every=420, start=NOON)
+DAILY = Interval(zone="UTC", every=86_460, start=NOON)
 BOOTED = 1000.0  # seconds of CLOCK_MONOTONIC at noon
 
 
-def slot_of(elapsed: float, late: float) -> datetime | None:
-    """The slot of a start: when its timer elapsed, in minutes after noon, and how many seconds later it runs."""
+def slot_of(elapsed: float, late: float, since_previous: float = 59) -> datetime | None:
+    """The slot of a start: when its timer elapsed, in minutes after noon, and how many seconds later it runs.
+
+    The previous run ended `since_previous` seconds before the timer elapsed.
+    """
     at = NOON + timedelta(minutes=elapsed)
     monotonic = BOOTED + elapsed * 60
-    cause = StartCause(monotonic, at, monotonic - 1)
+    cause = StartCause(monotonic, at, monotonic - since_previous)
     return timers_slot(Run("shop.count", "count"), EVERY_SEVEN_MINUTES, at + timedelta(seconds=late), cause, 60)
 
 
@@ -38,6 +42,23 @@ def test_a_start_between_two_slots_runs_none(elapsed: float, late: float) -> Non
 def test_a_start_that_queued_until_a_slot_was_due_runs_it() -> None:
     """While it waits, for a lock for example, its timer does not elapse again."""
     assert slot_of(5, 150) == NOON + timedelta(minutes=7)
+
+
+def test_a_timer_that_had_to_wait_for_the_previous_run_starts_what_fell_due_meanwhile() -> None:
+    assert slot_of(9.5, 1, since_previous=0.2) == NOON + timedelta(minutes=7)
+
+
+@pytest.mark.parametrize("late", [0, 1, 3, 59, 61, 300, 800])
+def test_a_start_for_a_slot_runs_it_however_late_also_if_systemd_does_not_answer(late: float) -> None:
+    """As while hundreds of services start; the run has no unit here, so it asks nobody."""
+    now = NOON + timedelta(seconds=late)
+    run = Run("shop.count", "count")
+    assert timers_slot(run, DAILY, now, None, 60) == NOON
+
+
+def test_a_slot_that_is_older_than_any_start_can_queue_is_not_run() -> None:
+    with pytest.raises(NotDueError):
+        timers_slot(Run("shop.count", "count"), DAILY, NOON + timedelta(minutes=16), None, 60)
 
 
 def test_a_delay_by_jitter_is_the_slots_own() -> None:
