@@ -20,8 +20,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Look": {
         "status": ("status", "Show each job's state, last result, next run and pauses."),
         "history": ("status", "Show past slots and runs, newest first, with every attempt."),
-        "show": ("status", "Show one run with its unit, and every attempt at its slot."),
-        "logs": ("logs", "Show the log lines of this host's jobs."),
+        "show": ("status", "Show one run, all attempts at its slot, and its log lines."),
+        "logs": ("logs", "Show the log lines of jobs."),
         "list": ("units", "Show each job: its task, schedule and description."),
         "next": ("time", "Show each job's next run, or the next five of one job."),
         "doctor": ("doctor", "Find what is wrong with this machine's timers."),

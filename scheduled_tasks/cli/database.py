@@ -11,10 +11,10 @@ from scheduled_tasks.cli.features import add_missing
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
 from scheduled_tasks.cli.screens.progress import progress_bar, shows_bars
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.project import configured_features, load_configuration, open_database, typed_errors
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.run import context, settings
 
 if TYPE_CHECKING:
@@ -74,16 +74,21 @@ def migrate(*, features: bool, check: bool, as_json: bool) -> None:
 @click.option("--keep", type=float, metavar="DAYS", help="Default: keep_runs of the configuration, or 400.")
 @json_option
 def prune_runs(*, keep: float | None, as_json: bool) -> None:
-    """Delete runs older than a number of days."""
-    from scheduled_tasks.operate.prune import KEEP_DAYS, MAX_DAYS, count_old, keep_days, prune
+    """Delete runs older than a number of days.
+
+    And log lines older than keep_logs.
+    """
+    from scheduled_tasks.operate.prune import KEEP_DAYS, KEEP_LOG_DAYS, MAX_DAYS, count_old, keep_days, prune
 
     if keep is not None and not 0 < keep <= MAX_DAYS:
         raise click.BadParameter(f"{keep} is no number of days; write one such as {KEEP_DAYS}", param_hint="--keep")
-    days = keep if keep is not None else keep_days(load_configuration().get("keep_runs"))
+    configured = load_configuration().get
+    days = keep if keep is not None else keep_days(configured("keep_runs"))
+    logs = keep_days(configured("keep_logs"), "keep_logs", KEEP_LOG_DAYS)
     with open_database() as database:
-        old = count_old(database, days) if shows_bars() else 0
+        old = count_old(database, days, keep_logs=logs) if shows_bars() else 0
         with progress_bar("old rows", old) as bar:
-            deleted = prune(database, days, after_batch=bar.advance)
+            deleted = prune(database, days, keep_logs=logs, after_batch=bar.advance)
     if as_json:
         show_json({"changed": bool(deleted), "runs": deleted})
     else:

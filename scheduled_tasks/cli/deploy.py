@@ -26,13 +26,13 @@ from scheduled_tasks.cli.options import chosen_places, json_option, root_option,
 from scheduled_tasks.cli.output import CHANGES_PENDING, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, current_time, utc_option
 from scheduled_tasks.cli.screens.plan_screen import show_plan
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.styles import on_terminal
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import configured_host, enabled_clocks, has_database
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.render.units import render, unsupported_options
 from scheduled_tasks.run import settings
 

@@ -25,10 +25,10 @@ from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import instant, require_known
 from scheduled_tasks.cli.output import SOMETHING_BAD
 from scheduled_tasks.cli.screens.local_times import utc_option
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.options import DEFAULT_OPTIONS, seconds_of
 from scheduled_tasks.project import enabled_clocks
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.run import settings
 from scheduled_tasks.schedule import Trigger, occurrences
 from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence

@@ -9,7 +9,7 @@ import click
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.new_project import detect_project, initial_files
+from scheduled_tasks.importers.new_project import detect_project, initial_files
 from scheduled_tasks.schedule.zone import why_no_zone
 
 

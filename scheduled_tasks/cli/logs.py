@@ -1,4 +1,4 @@
-"""clocks logs: the log lines of jobs on this host, for people on a terminal and as JSON for programs."""
+"""clocks logs: the log lines of jobs, for people on a terminal and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ from scheduled_tasks.cli.options import (
     user_option,
 )
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
+from scheduled_tasks.cli.screens.run_screens import ID_LENGTH
 from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, show
 from scheduled_tasks.deploy import log_entries
-from scheduled_tasks.errors import UsageError
+from scheduled_tasks.errors import NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.operate import host_watch
 from scheduled_tasks.readable_log import ReadableLog
 from scheduled_tasks.render import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from scheduled_tasks.deploy.log_entries import LogEntry
+    from scheduled_tasks.operate.on_call.run_logs import StoredLog
 
 LINES = 100  # shown without --since and --lines
 LINES_BEFORE_FOLLOWING = 10
@@ -73,10 +75,11 @@ def logs(  # noqa: PLR0913 - a command's options
     user: bool,
     as_json: bool,
 ) -> None:
-    """Show the log lines of this host's jobs.
+    """Show the log lines of jobs.
 
-    With what systemd says of a run that went wrong. On a terminal for people; in a pipe and with --json, a line of JSON
-    for each.
+    Those in this host's journals, with what systemd says of a run that went wrong. Before them, the last lines of
+    failed runs on other hosts, from the ledger; not with --follow. On a terminal for people; in a pipe and with --json,
+    a line of JSON for each.
 
     Needs root or the group systemd-journal, except with --user.
     """
@@ -87,7 +90,8 @@ def logs(  # noqa: PLR0913 - a command's options
         for deployed in host_watch.deployed_here(places, socket.gethostname())
         if clock in {"", deployed.clock} and job in {"", deployed.job}
     ]
-    if not jobs and not job:
+    stored = [] if follow or user else _stored_elsewhere(clock, job, since, until)
+    if not jobs and not job and not stored:
         _require_known(places, clock, job)
         raise UsageError("no job is deployed on this host: see 'clocks plan'")
     units = {names.service_name(deployed.clock, deployed.job): (deployed.clock, deployed.job) for deployed in jobs}
@@ -96,7 +100,7 @@ def logs(  # noqa: PLR0913 - a command's options
     if not jobs and follow:
         _require_known(places, clock, job)
     show_entry = printer(as_json=as_json, with_job=not job)
-    count = 0
+    count = _show_stored(stored, show_entry, lines or (LINES if since is None else None), as_json=as_json)
     for entry in log_entries.read(log_entries.of_units(list(units), user=user), *options, names=units):
         show_entry(entry)
         count += 1
@@ -104,6 +108,37 @@ def logs(  # noqa: PLR0913 - a command's options
         _require_known(places, clock, job)
         hint = "" if os.geteuid() == 0 or user else "; root and the group systemd-journal see all"
         click.echo(f"clocks: the journal has no such lines{hint}", err=True)
+
+
+def _stored_elsewhere(clock: str, job: str, since: datetime | None, until: datetime | None) -> list[StoredLog]:
+    """The stored lines of other hosts' runs; none if this host has no database, or this user can't read it."""
+    from scheduled_tasks.operate.on_call import run_logs
+    from scheduled_tasks.project import has_database, open_database
+
+    if not has_database():
+        return []
+    try:
+        with open_database() as database:
+            return run_logs.stored_elsewhere(
+                database, socket.gethostname(), clock=clock, job=job, since=since, until=until
+            )
+    except NotRootError:
+        return []
+    except ScheduledTasksError as error:
+        click.echo(f"clocks: the log lines of other hosts can't be shown: {error}", err=True)
+        return []
+
+
+def _show_stored(
+    stored: Sequence[StoredLog], show_entry: Callable[[LogEntry], None], limit: int | None, *, as_json: bool
+) -> int:
+    """Show the last stored lines; return how many."""
+    listed = [(log, line) for log in stored for line in log.lines][-limit if limit else None :]
+    for number, (log, line) in enumerate(listed):
+        if not as_json and on_terminal() and (not number or listed[number - 1][0] != log):
+            show(Styled(f"run {str(log.run_id)[:ID_LENGTH]} of {log.clock}/{log.job} on {log.host}:", Style.QUIET))
+        show_entry(log_entries.stored_entry(line))
+    return len(listed)
 
 
 def _journal_options(since: datetime | None, until: datetime | None, lines: int | None, *, follow: bool) -> list[str]:

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from scheduled_tasks.cli.help.sections import Group
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.errors import FilesError, NotRootError, ScheduledTasksError, UsageError
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.operate.watch.watch_state import watch_problem
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.terminal import escaping_output
 

@@ -16,7 +16,7 @@ from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
 from scheduled_tasks.cli.output import SOMETHING_BAD, refusal, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
-from scheduled_tasks.cli.screens.run_screens import show_history, show_one_run
+from scheduled_tasks.cli.screens.run_screens import ID_LENGTH, show_history, show_one_run
 from scheduled_tasks.cli.screens.status_screen import failure_sentence, state_notes
 from scheduled_tasks.cli.screens.status_view import StatusView
 from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, painted, show, width
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 
     from scheduled_tasks.deploy.log_entries import LogEntry
     from scheduled_tasks.operate.history import RunRow
+    from scheduled_tasks.operate.on_call.run_logs import StoredLog
     from scheduled_tasks.operate.status import JobStatus
     from scheduled_tasks.run.database import Connection
 
 REFRESH_INTERVAL = 2.0  # seconds, with --watch
+FETCH_TIMEOUT, FETCH_INTERVAL = 150.0, 0.5  # seconds, with --fetch-log; a watch looks every minute
 COLUMNS = ("JOB", "STATE", "SINCE", "LAST", "NEXT")
 HISTORY_COLUMNS = ("RUN", "JOB", "SLOT", "STATUS", "HOST", "STARTED", "TOOK")
 
@@ -179,24 +181,29 @@ def _with_why(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
 
 @click.command("show")
 @click.argument("run", shell_complete=completion.runs)
+@click.option("--fetch-log", is_flag=True, help="Have the run's host store its last 50 log lines, and wait for them.")
 @utc_option
 @json_option
-def show_run(*, run: str, as_json: bool) -> None:
-    """Show one run with its unit, and every attempt at its slot.
+def show_run(*, run: str, fetch_log: bool, as_json: bool) -> None:
+    """Show one run, all attempts at its slot, and its log lines.
 
-    Its log lines are shown if it ran on this host.
+    All lines if it ran on this host. Of a run on another host, the last 50 lines if it failed; of any other run, with
+    --fetch-log: that host stores them within a minute.
     """
     from scheduled_tasks.cli.logs import printer
+    from scheduled_tasks.deploy.log_entries import stored_entry
     from scheduled_tasks.operate import history
+    from scheduled_tasks.operate.on_call import run_logs
     from scheduled_tasks.render import names
 
     with open_database() as database:
         row = history.find_run(database, run)
         attempts = history.attempts(database, row)
         now = database_now(database)
+        stored = _fetch_log(database, row) if fetch_log else run_logs.stored(database, row.run_id)
     unit = names.service_name(row.clock, row.job) if row.clock and row.job else ""
     here = row.host == socket.gethostname()
-    entries = _log_lines(row) if here else []
+    entries = (_log_lines(row) if here else []) or [stored_entry(line) for line in (stored.lines if stored else ())]
     if as_json:
         listed = [attempt._asdict() for attempt in attempts]
         show_json({**row._asdict(), "unit": unit, "log_lines": [entry.json for entry in entries], "attempts": listed})
@@ -208,9 +215,28 @@ def show_run(*, run: str, as_json: bool) -> None:
     if row.invocation_id and not here:
         click.echo(f"its log lines, on {row.host}:")
         click.echo(f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}")
+        click.echo("the last of them:")
+        if not entries:
+            click.echo(f"clocks show {str(row.run_id)[:ID_LENGTH]} --fetch-log")
     say = printer(as_json=False)
     for entry in entries:
         say(entry)
+
+
+def _fetch_log(database: Connection, row: RunRow) -> StoredLog:
+    """Request a run's log lines, and wait until its host has stored them."""
+    from scheduled_tasks.operate.on_call import run_logs
+
+    run_logs.request(database, row)
+    deadline = time.monotonic() + FETCH_TIMEOUT
+    while time.monotonic() < deadline:
+        if (stored := run_logs.stored(database, row.run_id)) and stored.captured_at:
+            return stored
+        time.sleep(FETCH_INTERVAL)
+    raise ServiceUnavailableError(
+        f"{row.host} has not stored the lines within {FETCH_TIMEOUT:g} s, and does so when its watch works again: see "
+        "'clocks status'"
+    )
 
 
 def _show_columns(row: RunRow, unit: str, attempts: Sequence[RunRow]) -> None:

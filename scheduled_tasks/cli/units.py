@@ -12,12 +12,12 @@ from scheduled_tasks import schedule
 from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.options import chosen_places, json_option, user_option
 from scheduled_tasks.cli.output import show_json
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.styles import on_terminal
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.clock import Job
 from scheduled_tasks.operate import host_pauses
 from scheduled_tasks.project import configured_host, enabled_clocks, value_if_configured
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.render import names
 
 if TYPE_CHECKING:

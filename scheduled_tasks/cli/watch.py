@@ -13,10 +13,10 @@ from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now, load_configuration, open_database
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.render.names import Places
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     """
     from scheduled_tasks.operate import host_watch
     from scheduled_tasks.operate.account import account
-    from scheduled_tasks.operate.prune import keep_days
+    from scheduled_tasks.operate.prune import KEEP_LOG_DAYS, keep_days
     from scheduled_tasks.operate.watch.watch_pass import Pass, run_pass
 
     places = Places()
@@ -53,8 +53,11 @@ def watch(*, quiet: bool, as_json: bool) -> None:
         if host_watch.can_report(places):
             if not _check_in(database, places, now):
                 return
-            days = keep_days(load_configuration().get("keep_runs"))
-            done = run_pass(database, places, socket.gethostname(), now, release=__version__, keep_days=days)
+            configured = load_configuration().get
+            days = keep_days(configured("keep_runs"))
+            logs = keep_days(configured("keep_logs"), "keep_logs", KEEP_LOG_DAYS)
+            host = socket.gethostname()
+            done = run_pass(database, places, host, now, release=__version__, keep_days=days, keep_logs=logs)
         else:
             done = Pass(account(database, None, now))
     if as_json and done.account:
@@ -136,8 +139,8 @@ def _show(done: Account, started: list[str], *, quiet: bool) -> None:
 def reconcile(*, as_json: bool) -> None:
     """Record what this host's runs could not.
 
-    Results spooled to disk, and runs that were killed. Needs root. A job's failure starts it, and the watch does the
-    same every minute.
+    Results spooled to disk, and runs that were killed; and it stores the last log lines of runs that failed. Needs
+    root. A job's failure starts it, and the watch does the same every minute.
     """
     from scheduled_tasks.operate import host_watch
 
@@ -146,8 +149,9 @@ def reconcile(*, as_json: bool) -> None:
         if not _check_in(database, places, database_now(database)):
             return
         done = host_watch.reconcile_host(database, places, host)
+        logs = host_watch.store_run_logs(database, places, host)
     if as_json:
-        show_json(asdict(done) | {"lost": [run._asdict() for run in done.lost]})
+        show_json(asdict(done) | {"lost": [run._asdict() for run in done.lost], "logs": logs})
         return
     for run in done.lost:
         click.echo(f"lost {run.clock}/{run.job} on {run.host}")

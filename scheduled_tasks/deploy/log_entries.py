@@ -44,12 +44,14 @@ def of_units(units: Sequence[str], *, user: bool = False) -> tuple[str, ...]:
     return (*lines, me, "+", *about, me, *TOLD_BY_SYSTEMD)
 
 
-def of_invocations(*invocations: str) -> tuple[str, ...]:
-    """The matches for some invocations of services."""
+def of_invocations(*invocations: str, unit: str = "") -> tuple[str, ...]:
+    """The matches for some invocations of services; with `unit`, only if they are of that one."""
     numbers = [invocation.replace("-", "") for invocation in invocations]
     lines, about = (
         [f"{field}={number}" for number in numbers] for field in ("_SYSTEMD_INVOCATION_ID", "INVOCATION_ID")
     )
+    if unit:
+        lines, about = [*lines, f"_SYSTEMD_UNIT={unit}"], [*about, f"UNIT={unit}"]
     return (*lines, "+", *about, "_PID=1", *TOLD_BY_SYSTEMD)
 
 
@@ -88,6 +90,11 @@ def read(
         if os.geteuid() != 0 and "permission" in problem.lower():
             raise NotRootError("the journal can't be read: run this as root, or as a member of systemd-journal")
         raise JournalError(f"journalctl: {problem}")
+
+
+def stored_entry(line: str) -> LogEntry:
+    """The entry of a line that was stored as JSON."""
+    return LogEntry(json.loads(line), line, "")
 
 
 def entry_of(entry: Mapping[str, Any], names: Mapping[str, tuple[str, str]]) -> LogEntry:

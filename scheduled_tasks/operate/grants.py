@@ -31,6 +31,7 @@ OPERATORS = {
     "deployed_job": "SELECT, INSERT, UPDATE, DELETE",
     "host": "SELECT, INSERT, UPDATE, DELETE",
     "maintenance": "SELECT, INSERT, UPDATE, DELETE",
+    "run_log": "SELECT, INSERT, UPDATE, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)

@@ -166,6 +166,30 @@ def find_run(connection: Connection, named: str) -> RunRow:
     return max(runs, key=lambda run: (run.replaced_at is None, run.replaced_at or run.started_at))
 
 
+def get_run(connection: Connection, run_id: UUID) -> RunRow | None:
+    """A run by its ID: its last attempt; None if it is too old."""
+    query = _attempts("{attempts} WHERE run_id = %(run_id)s")
+    runs = [RunRow(*row) for row in connection.execute(query, {"run_id": run_id})]
+    return max(runs, key=lambda run: (run.replaced_at is None, run.replaced_at or run.started_at), default=None)
+
+
+def last_good(connection: Connection, clock: str, job: str, host: str, before: datetime) -> RunRow | None:
+    """The last run of a job that ended well before an instant; with `host`, on this host."""
+    from psycopg import sql
+
+    columns = sql.SQL(", ").join(map(sql.Identifier, RunRow._fields[:-1]))
+    query = sql.SQL(
+        "SELECT {}, NULL::timestamptz FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'ended'"
+        " AND (%(host)s = '' OR coalesce(nullif(slot_host, ''), host) = %(host)s)"
+        " AND CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END"
+        " <= %(before)s"
+        " ORDER BY CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END DESC"
+        " LIMIT 1"
+    ).format(columns)
+    row = connection.execute(query, {"clock": clock, "job": job, "host": host, "before": before}).fetchone()
+    return RunRow(*row) if row else None
+
+
 def find_attempt(connection: Connection, named: str) -> RunRow:
     """An attempt by its run's ID and its number, as in `3f2a8c91.2`; the last attempt without a number.
 

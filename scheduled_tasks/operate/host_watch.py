@@ -26,6 +26,7 @@ from scheduled_tasks.deploy.machine_state import inactive_timers, read_set, read
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.instants import from_epoch
 from scheduled_tasks.operate import deployments, host_pauses, pauses, reconcile
+from scheduled_tasks.operate.on_call import run_logs
 from scheduled_tasks.operate.pending.stuck_files import StuckFiles, stuck
 from scheduled_tasks.operate.slots import DeployedJob, Pause, Scope
 from scheduled_tasks.operate.watch.due_times import DueTimesProblem, due_times_problems
@@ -146,6 +147,11 @@ def reconcile_host(connection: Connection, places: Places, host: str) -> reconci
     return reconcile.reconcile(
         connection, places.state, host=host, jobs=_jobs(places), invocations=_running_invocations
     )
+
+
+def store_run_logs(connection: Connection, places: Places, host: str) -> int:
+    """Store the log lines that runs here, or people, requested; return of how many runs."""
+    return run_logs.store_requested(connection, places.state, host) if places.is_running else 0
 
 
 def check_due_times(connection: Connection, places: Places, host: str, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Delete old runs daily, in small batches, so that nothing else waits for the deletion."""
+"""Delete old runs and log lines daily, in small batches, so that nothing else waits for the deletion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-KEEP_DAYS = 400
+KEEP_DAYS, KEEP_LOG_DAYS = 400, 30
 MAX_DAYS = 36_500
 BATCH_ROWS = 5_000
 # What is old in each table.
@@ -23,26 +23,29 @@ OLD = {
     "past_attempt": "started_at < now() - make_interval(days => 1) * %(days)s",
     "ping": "happened_at < now() - interval '7 days'",
     "deployed_job": "valid_until < now() - make_interval(days => 1) * %(days)s",
+    "run_log": "requested_at < now() - make_interval(days => 1) * least(%(days)s, %(log_days)s)",
 }
 MAX_SECONDS = 60.0  # for which one pass of the watch prunes; the next pass continues
 
 
-def keep_days(configured: str) -> float:
-    """Read `keep_runs` of the configuration: for how many days runs are kept.
+def keep_days(configured: str, key: str = "keep_runs", default: float = KEEP_DAYS) -> float:
+    """Read `keep_runs` or `keep_logs` of the configuration: for how many days runs or log lines are kept.
 
     Raises:
         ConfigurationError: it is not a number of days.
     """
     try:
-        days = float(configured or KEEP_DAYS)
+        days = float(configured or default)
     except ValueError:
         days = nan
     if not 0 < days <= MAX_DAYS:
-        raise ConfigurationError(f"keep_runs = {configured!r}: write a number of days, such as {KEEP_DAYS}")
+        raise ConfigurationError(f"{key} = {configured!r}: write a number of days, such as {default}")
     return days
 
 
-def prune_daily(connection: psycopg.Connection[Any], keep_days: float, now: datetime) -> int:
+def prune_daily(
+    connection: psycopg.Connection[Any], keep_days: float, now: datetime, *, keep_logs: float = KEEP_LOG_DAYS
+) -> int:
     """Prune unless a host has done so in the last day; return how many runs were deleted."""
     due = connection.execute(
         "INSERT INTO maintenance AS last (name, done_at) VALUES ('prune', %s) ON CONFLICT (name) DO UPDATE"
@@ -52,16 +55,16 @@ def prune_daily(connection: psycopg.Connection[Any], keep_days: float, now: date
     if not due:
         return 0
     until = time.monotonic() + MAX_SECONDS
-    pruned = prune(connection, keep_days, until)
+    pruned = prune(connection, keep_days, until, keep_logs=keep_logs)
     if time.monotonic() >= until:
         connection.execute("DELETE FROM maintenance WHERE name = 'prune'")
     return pruned
 
 
-def count_old(connection: psycopg.Connection[Any], keep_days: float) -> int:
+def count_old(connection: psycopg.Connection[Any], keep_days: float, *, keep_logs: float = KEEP_LOG_DAYS) -> int:
     """How many rows `prune` would delete."""
     counts = " + ".join(f"(SELECT count(*) FROM {table} WHERE {is_old})" for table, is_old in OLD.items())  # noqa: S608 - our own text
-    [(number,)] = connection.execute(f"SELECT {counts}", {"days": keep_days}).fetchall()
+    [(number,)] = connection.execute(f"SELECT {counts}", {"days": keep_days, "log_days": keep_logs}).fetchall()
     return int(number)
 
 
@@ -70,12 +73,13 @@ def prune(
     keep_days: float,
     until: float = inf,
     *,
+    keep_logs: float = KEEP_LOG_DAYS,
     after_batch: Callable[[int], None] = lambda _rows: None,
 ) -> int:
     """Delete runs that started, and deployments that ended, more than `keep_days` ago; return how many runs.
 
-    Unfinished runs stay, however old they are. After `until`, in seconds of the monotonic clock, no batch is begun.
-    `after_batch` gets the number of rows that each batch deleted.
+    Log lines older than `keep_logs` days are deleted too. Unfinished runs stay, however old they are. After `until`, in
+    seconds of the monotonic clock, no batch is begun. `after_batch` gets the number of rows that each batch deleted.
     """
     pruned = 0
     for table, is_old in OLD.items():
@@ -84,7 +88,7 @@ def prune(
             # By ctid: a row that is claimed again meanwhile has another one, and stays.
             deleted = connection.execute(
                 f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {is_old} LIMIT %(rows)s))",  # noqa: S608 - our own text
-                {"days": keep_days, "rows": BATCH_ROWS},
+                {"days": keep_days, "log_days": keep_logs, "rows": BATCH_ROWS},
             ).rowcount
             pruned += deleted if table == "task_run" else 0
             after_batch(deleted)

@@ -68,6 +68,12 @@ def fail() -> None:
     raise RuntimeError("no luck today")
 
 
+def spill() -> None:
+    """A job that prints its secrets past the log, and fails."""
+    print("connected to", database_url(), "with password=sw0rdfish", flush=True)
+    raise RuntimeError("no luck today")
+
+
 def die() -> None:
     """A job that is killed."""
     print("last words \\x1b[2J", flush=True)
@@ -119,7 +125,7 @@ class Fleet:
                 path.unlink()
             (folder / "__init__.py").touch()
             for clock, text in clocks.items():
-                imports = "from scheduled_tasks import Clock\nfrom fleet.tasks.jobs import die, fail, last, work\n"
+                imports = "from scheduled_tasks import Clock\nfrom fleet.tasks.jobs import *\n"
                 (folder / f"{clock}.py").write_text(f"{imports}scheduler = Clock(memory_max='200M')\n{text}\n")
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,7 @@ BY_HAND = f"""
 scheduler.add_job(work, "cron", ["by hand"], id="works", year=2100)
 scheduler.add_job(fail, "cron", id="fails", year=2100)
 scheduler.add_job(die, "cron", id="dies", year=2100)
+scheduler.add_job(spill, "cron", id="spills", year=2100, log_namespace="aside")
 scheduler.add_job(work, "cron", ["day"], id="daily", hour={FAR_HOUR})
 scheduler.add_job(work, "cron", ["caught up"], id="caught_up", hour={FAR_HOUR}, catch_up_after_pause=True)
 scheduler.add_job(work, "cron", ["left out"], id="left_out", hour={FAR_HOUR})
@@ -61,7 +63,7 @@ def now(fleet: Fleet) -> Any:
 
 
 def test_an_apply_reports_the_jobs_of_its_host_to_the_database(fleet: Fleet) -> None:
-    assert deployed(fleet) == [("app1", 9), ("app2", 9)]
+    assert deployed(fleet) == [("app1", 10), ("app2", 10)]
 
 
 def test_a_pause_for_the_fleet_applies_on_both_hosts_with_its_reason(fleet: Fleet) -> None:
@@ -166,6 +168,43 @@ def test_logs_show_what_a_killed_run_printed_and_what_systemd_says_of_it(fleet: 
     assert r"info     last words \u001b[2J  logger=run-task" in killed.stdout
     assert "status=9/KILL  logger=systemd" in killed.stdout
     assert "warning  clock-by_hand-dies.service: Failed with result 'signal'." in killed.stdout
+
+
+def stored_lines(fleet: Fleet, job: str) -> tuple[str, list[dict[str, Any]]]:
+    """The last run of a job on app1, and its lines as app2 shows them."""
+    [run] = fleet.ask("app1", "history", f"by_hand/{job}", "--limit", "1")
+    lines: list[str] = wait_for("its lines", lambda: fleet.ask("app2", "show", run["run_id"])["log_lines"])
+    return run["run_id"], [json.loads(line) for line in lines]
+
+
+def test_the_last_lines_of_a_failed_run_are_in_the_ledger_at_once_without_secrets(fleet: Fleet) -> None:
+    fleet.machines["app1"].run("systemctl", "stop", "clock-watch.timer")  # what stores them is the failure service
+    try:
+        assert fleet.clocks("app1", "run", "by_hand/spills", "--wait", check=False).returncode == 1
+        run_id, lines = stored_lines(fleet, "spills")
+        assert [line["status"] for line in lines if "status" in line] == ["started", "failed"]
+        assert "connected to *** with password=***" in [line["message"] for line in lines]
+        assert lines[-1]["message"] == "clock-by_hand-spills.service: Failed with result 'exit-code'."
+        assert "RuntimeError: no luck today" in lines[-3]["exception"]["traceback"]
+        others = fleet.clocks("app2", "logs", "by_hand/spills").stdout.splitlines()
+        assert [json.loads(line) for line in others] == lines
+        fleet.clocks("app1", "run", "by_hand/dies", "--wait", check=False)
+        assert "last words \x1b[2J" in [line["message"] for line in stored_lines(fleet, "dies")[1]]
+    finally:
+        fleet.machines["app1"].run("systemctl", "start", "clock-watch.timer")
+    assert fleet.query("SELECT clock, job, host FROM run_log WHERE run_id = %s", run_id) == [
+        ("by_hand", "spills", "app1")
+    ]
+
+
+def test_the_lines_of_any_other_run_are_fetched_from_its_host(fleet: Fleet) -> None:
+    fleet.clocks("app1", "run", "by_hand/works", "--wait")
+    [run] = fleet.ask("app1", "history", "by_hand/works", "--limit", "1")
+    with ThreadPoolExecutor(1) as threads:
+        fetched = threads.submit(fleet.clocks, "app2", "show", run["run_id"], "--fetch-log")
+        wait_for("the request", lambda: fleet.query("SELECT 1 FROM run_log WHERE run_id = %s", run["run_id"]))
+        fleet.machines["app1"].run("systemctl", "start", "--wait", "clock-watch.service")
+        assert "worked on by hand" in fetched.result().stdout
 
 
 def test_logs_follow_a_job_until_interrupted(fleet: Fleet, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ ORDER = (
     *(
         "errors",
         "terminal",
+        "quantities",
         "project_process",
         "files",
         "instants",
@@ -48,7 +49,7 @@ ORDER = (
         "clock_file",
         "conversion_report",
     ),
-    *("new_project", "render", "deploy", "operate", "alert", "project", "testing", "importers", "exporters", "cli"),
+    *("render", "deploy", "operate", "alert", "project", "testing", "importers", "exporters", "cli"),
 )
 
 

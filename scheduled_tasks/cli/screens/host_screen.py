@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from scheduled_tasks.cli.screens.local_times import LocalTimes
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.status_screen import pause_sentence
 from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, show
 from scheduled_tasks.cli.screens.tables import show_table
@@ -16,6 +15,7 @@ from scheduled_tasks.deploy.systemd import SystemdError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import host_pauses
 from scheduled_tasks.operate.slots import Pause
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.render.names import Places
 
 MISSING = (

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from scheduled_tasks.cli.screens.quantities import distance
 from scheduled_tasks.project import value_if_configured
+from scheduled_tasks.quantities import distance
 
 UTC_WANTED = f"{__name__}.utc"  # the key of a context's meta
 DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}

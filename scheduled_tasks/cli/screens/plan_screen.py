@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.styles import on_terminal, show
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.instants import shown
+from scheduled_tasks.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scheduled_tasks.cli.screens.quantities import duration, size
 from scheduled_tasks.cli.screens.styles import Line, Part, Style, Styled, show
 from scheduled_tasks.cli.screens.tables import shortened, show_table, wrapped
+from scheduled_tasks.quantities import duration, size
 from scheduled_tasks.run.status import BAD, RunStatus
 
 if TYPE_CHECKING:

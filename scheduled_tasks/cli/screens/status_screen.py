@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.cli.screens.local_times import LocalTimes
-from scheduled_tasks.cli.screens.quantities import counted
 from scheduled_tasks.cli.screens.run_screens import ID_LENGTH
 from scheduled_tasks.cli.screens.styles import Line, Part, Style, Styled
 from scheduled_tasks.cli.screens.tables import shortened, table_lines, wrapped
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from scheduled_tasks.deploy import start_requests
 from scheduled_tasks.operate import host_watch
 from scheduled_tasks.operate.account import Account, account, last_heartbeat
 from scheduled_tasks.operate.feature_flags import revert_expired
-from scheduled_tasks.operate.prune import prune_daily
+from scheduled_tasks.operate.prune import KEEP_LOG_DAYS, prune_daily
 from scheduled_tasks.operate.reconcile import Reconciled
 from scheduled_tasks.operate.watch import watch_state
 from scheduled_tasks.operate.watch.resolved_results import mark_resolved
@@ -58,7 +58,14 @@ class Pass:
 
 
 def run_pass(  # noqa: PLR0913 - what a pass needs to know
-    connection: Connection, places: Places, host: str, now: datetime, *, release: str, keep_days: float
+    connection: Connection,
+    places: Places,
+    host: str,
+    now: datetime,
+    *,
+    release: str,
+    keep_days: float,
+    keep_logs: float = KEEP_LOG_DAYS,
 ) -> Pass:
     """Take all steps.
 
@@ -69,6 +76,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
         now: the database's time.
         release: this program's, recorded for diagnostics.
         keep_days: for how long runs are kept.
+        keep_logs: for how many days log lines are kept.
     """
     done = Pass()
     step = partial(done.step, connection)
@@ -79,6 +87,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     done.account = step("account for slots", partial(account, connection, host, now, release, starting))
     reconcile = partial(host_watch.reconcile_host, connection, places, host)
     reconciled = step("record what runs could not", reconcile) or Reconciled()
+    step("store log lines", partial(host_watch.store_run_logs, connection, places, host))
     step("mark resolved results", partial(mark_resolved, connection, now))
     step("switch flags back", partial(revert_expired, connection))
     take_over = partial(host_watch.take_over, places, reconciled.to_take_over, host)
@@ -89,7 +98,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     step("remove old start requests", partial(start_requests.sweep, places))
     step("reset failed reports", partial(host_watch.reset_recorded_failures, places))
     step("check due times", partial(host_watch.check_due_times, connection, places, host, now))
-    step("delete old runs", partial(prune_daily, connection, keep_days, now))
+    step("delete old runs", partial(prune_daily, connection, keep_days, now, keep_logs=keep_logs))
     if not done.errors:
         done.had_failed = bool(step("record its success", partial(watch_state.record_success, places)))
     return done

@@ -19,6 +19,9 @@ from tests.pseudo_terminal import on_a_terminal
 Database = psycopg.Connection[Any]
 
 
+TABLES = ("task_run", "past_attempt", "deployed_job")
+
+
 @pytest.fixture
 def ledger(connection: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     """Seven old and two recent rows in each table, of which one old run is unfinished; batches of three rows."""
@@ -43,7 +46,7 @@ def ledger(connection: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
 
 
 def left(database: Database) -> dict[str, int]:
-    return {table: database.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in prune.OLD}
+    return {table: database.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in TABLES}
 
 
 def test_what_is_old_is_deleted_however_many_batches_it_takes(ledger: Database) -> None:

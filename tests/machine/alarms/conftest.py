@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduled_tasks.new_project import EXAMPLE_TASK, FEATURES
+from scheduled_tasks.importers.new_project import EXAMPLE_TASK, FEATURES
 from tests.machine.alarms.host import AGENT, EXAMPLE, GONE, HOST, MODULE, TASKS, WRAPPER, Host
 from tests.machine.fleet import CONFIG, ETC, FOLDER, two_machines
 from tests.machine.handbook import EDITOR, EDITOR_SCRIPT

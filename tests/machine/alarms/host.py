@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.documented import PAGES
+from scheduled_tasks.operate.on_call import handbook
 from tests.machine.fleet import ETC, FOLDER, Fleet
 from tests.machine.handbook import placed, typed
 from tests.machine.waiting import wait_for
@@ -101,11 +101,7 @@ WRAPPER = "#!/bin/sh\nexport SCHEDULED_TASKS_CONFIG={etc}/config.toml CREDENTIAL
 EXIT_CODES = {"clocks plan": {2}, "clocks doctor": {3}, "systemctl status UNIT": {0, 3}, "clocks status --bad": {0, 3}}
 EXIT_CODES["systemctl status clock-watch.timer"] = {3}
 HOUR = (datetime.now(UTC) - timedelta(hours=3)).hour
-ROWS = {
-    cells[0]: cells[2]
-    for line in re.findall(r"^\| (.+) \|$", PAGES["how-to/operate.md"].split("| you see |")[1], re.MULTILINE)
-    if len(cells := [cell.strip() for cell in line.split("|")]) == 3 and not cells[0].startswith("-")
-}
+ROWS = {alarm.sees: alarm.do for alarm in handbook.ALARMS}  # as the page has them: tests/unit/operate/test_handbook.py
 
 
 class Host:

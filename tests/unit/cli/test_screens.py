@@ -11,9 +11,9 @@ import pytest
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.cli.screens import styles
 from scheduled_tasks.cli.screens.local_times import AmbiguousTimeError, LocalTimes
-from scheduled_tasks.cli.screens.quantities import counted, duration, size
 from scheduled_tasks.cli.screens.styles import Style, Styled, painted, text_of
 from scheduled_tasks.cli.screens.tables import shortened, table_lines
+from scheduled_tasks.quantities import counted, duration, size
 
 NOW = datetime(2026, 11, 24, 2, 10, tzinfo=UTC)  # 03:10 in Paris
 PARIS = LocalTimes(NOW, ZoneInfo("Europe/Paris"), "Europe/Paris")
