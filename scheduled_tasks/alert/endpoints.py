@@ -78,7 +78,8 @@ def read_credential(name: str, settings: Settings, default: str | None = None) -
     file = settings.credentials_folder / f"{NOTIFY}.{name}"
     for path in (*places, file):
         try:
-            return path.read_text(encoding="utf-8").strip()
+            if value := path.read_text(encoding="utf-8").strip():
+                return value
         except (FileNotFoundError, NotADirectoryError):
             continue
         except PermissionError as error:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.alert.endpoints import NOWHERE, Endpoint, sender_credentials
+from scheduled_tasks.alert.endpoints import NOWHERE, Endpoint, read_credential, sender_credentials
 from scheduled_tasks.alert.route_keys import KEYS, KINDS, PLAIN_KEYS, ROUTE_KEYS, SECRET, Key
-from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.errors import ConfigurationError, NotRootError
 from scheduled_tasks.faults import Fault, what_to_write
 from scheduled_tasks.options import shown_value
 from scheduled_tasks.options.alert_faults import NOTIFY, NotifyNames
@@ -116,6 +116,29 @@ def notify_names(settings: Settings) -> NotifyNames:
     table = settings.values.get(NOTIFY)
     routes = table.get("routes") if isinstance(table, dict) else None
     return NotifyNames(tuple(routes) if isinstance(routes, dict) else (), sender_credentials(settings))
+
+
+def missing_credentials(settings: Settings) -> list[str]:
+    """Why the sender would lack a URL or a key on this host, as far as this user can read its credentials.
+
+    Raises:
+        ConfigurationError: see `notify_settings`.
+    """
+    read = notify_settings(settings)
+    endpoints = (*(route.endpoint for route in read.routes.values()), read.heartbeat, read.alertmanager)
+    names = [endpoint.credential for endpoint in endpoints]
+    names += [*(route.signing_credential for route in read.routes.values()), read.monitors_credential]
+    encrypted = settings.values.get("encrypted_credentials", ())
+    problems = []
+    for name in dict.fromkeys(filter(None, names)) if settings.deployed else ():
+        if f"{NOTIFY}.{name}" not in encrypted:
+            try:
+                read_credential(name, settings)
+            except NotRootError:
+                continue
+            except ConfigurationError as error:
+                problems.append(str(error))
+    return problems
 
 
 def why_nobody_is_told(clocks: Iterable[ClockSpec], settings: Settings) -> list[str]:
@@ -227,4 +250,5 @@ class _Reader:
         return values
 
     def _fault(self, field: str, value: object, problem: str, instead: str) -> None:
+        field = field if field.isprintable() else repr(field)  # a quoted key of TOML can have any character
         self.faults.append(Fault(problem, instead, field, "" if value is None else shown_value(value)))

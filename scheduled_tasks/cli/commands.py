@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Look": {
         "status": ("status", "Show each job's state, last result, next run and pauses."),
+        "incidents": ("alerts.incidents", "Show incidents: what is or was wrong, newest first."),
         "history": ("status", "Show past slots and runs, newest first, with every attempt."),
         "show": ("status", "Show one run, all attempts at its slot, and its log lines."),
         "logs": ("logs", "Show the log lines of jobs."),
@@ -29,6 +30,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Switch": {
         "pause": ("pauses", "Pause a job, a clock or all, on all hosts or on one."),
         "resume": ("pauses", "End the pause of exactly this job, this clock or --all."),
+        "ack": ("alerts.incidents", "Say nothing more about an incident until it is closed."),
+        "snooze": ("alerts.incidents", "Say nothing about an incident until a time."),
         "features": ("features", "Show and switch feature flags."),
     },
     "Run": {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.alert.routes import why_nobody_is_told
+from scheduled_tasks.alert.routes import missing_credentials, why_nobody_is_told
 from scheduled_tasks.cli.common import (
     report_host,
     require_own_name,
@@ -174,7 +174,8 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
-    show_warnings([*configured_risks(), *why_nobody_is_told(clocks, settings.load())])
+    absent = missing_credentials(settings.load()) if places.is_running else []
+    show_warnings([*configured_risks(), *absent, *why_nobody_is_told(clocks, settings.load())])
 
 
 def _finish(applied: Applied, places: Places, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.alert.routes import notify_settings, why_nobody_is_told
+from scheduled_tasks.alert.routes import missing_credentials, why_nobody_is_told
 from scheduled_tasks.cli.common import (
     inspect_services_roles,
     require_own_name,
@@ -64,7 +64,10 @@ def check(*, without_database: bool, as_json: bool) -> None:
 def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
     configuration = load_configuration()
     connects = not without_database
-    yield from _fault_of(lambda: notify_settings(configuration))
+    try:
+        yield from missing_credentials(configuration)
+    except ConfigurationError as error:  # the faults of [notify]
+        yield str(error)
     try:
         clocks = enabled_clocks()
     except ScheduledTasksError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
-from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now, load_configuration, open_database
 from scheduled_tasks.quantities import counted
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduled_tasks.operate.account import Account
+    from scheduled_tasks.operate.watch.watch_pass import Pass
     from scheduled_tasks.run.database import Connection
+    from scheduled_tasks.run.settings import Settings
 
 
 class WatchError(ScheduledTasksError):
@@ -42,8 +45,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     """
     from scheduled_tasks.operate import host_watch
     from scheduled_tasks.operate.account import account
-    from scheduled_tasks.operate.prune import KEEP_LOG_DAYS, keep_days
-    from scheduled_tasks.operate.watch.watch_pass import Pass, run_pass
+    from scheduled_tasks.operate.watch.watch_pass import Pass
 
     places = Places()
     _renew_credentials(places)
@@ -53,11 +55,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
         if host_watch.can_report(places):
             if not _check_in(database, places, now):
                 return
-            configured = load_configuration().get
-            days = keep_days(configured("keep_runs"))
-            logs = keep_days(configured("keep_logs"), "keep_logs", KEEP_LOG_DAYS)
-            host = socket.gethostname()
-            done = run_pass(database, places, host, now, release=__version__, keep_days=days, keep_logs=logs)
+            done = _pass(database, places, now)
         else:
             done = Pass(account(database, None, now))
     if as_json and done.account:
@@ -77,6 +75,35 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     if done.errors:
         problems = (f"can't {what}: {type(error).__name__}: {error}" for what, error in done.errors.items())
         raise WatchError("; ".join(problems)) from ExceptionGroup("the watch's steps", [*done.errors.values()])
+
+
+def _pass(database: Connection, places: Places, now: datetime) -> Pass:
+    from scheduled_tasks.alert.judge import judge
+    from scheduled_tasks.operate.prune import KEEP_LOG_DAYS, keep_days
+    from scheduled_tasks.operate.watch.watch_pass import run_pass
+
+    configuration = load_configuration()
+    return run_pass(
+        database,
+        places,
+        socket.gethostname(),
+        now,
+        release=__version__,
+        keep_days=keep_days(configuration.get("keep_runs")),
+        keep_logs=keep_days(configuration.get("keep_logs"), "keep_logs", KEEP_LOG_DAYS),
+        judge=partial(judge, database, now, has_routes=_has_routes(configuration)),
+    )
+
+
+def _has_routes(configuration: Settings) -> bool:
+    """Whether somebody can be told; also of a table with faults, so that no notice is dropped because of them."""
+    from scheduled_tasks.alert.routes import notify_settings
+
+    try:
+        notify = notify_settings(configuration)
+    except ConfigurationError:
+        return True
+    return bool(notify.routes or notify.alertmanager)
 
 
 def _check_in(database: Connection, places: Places, now: datetime) -> bool:

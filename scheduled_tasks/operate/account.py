@@ -95,9 +95,9 @@ def account(
         for name, (after, until) in windows.items():
             # Unless a report of something older has meanwhile set `accounted_until` back.
             connection.execute(
-                "UPDATE host SET accounted_until = %(until)s WHERE name = %(host)s"
+                "UPDATE host SET accounted_until = %(until)s, accounted_at = %(now)s WHERE name = %(host)s"
                 " AND coalesce(accounted_until, %(beginning)s) = %(after)s",
-                {"host": name, "until": until, "after": after, "beginning": BEGINNING},
+                {"host": name, "until": until, "after": after, "beginning": BEGINNING, "now": now},
             )
     dead = tuple(sorted(beat.host for beat in heartbeats if now - beat.at > HOST_TIMEOUT))
     return Account(tuple(recorded), {name: until for name, (_, until) in windows.items()}, dead)

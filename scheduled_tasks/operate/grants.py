@@ -8,6 +8,7 @@ what is wrong with the tasks' role.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import sql
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 # A run writes through these functions only. They have the owner's rights and check their arguments.
 FUNCTIONS = ("open_run(jsonb, timestamptz)", "close_run(jsonb)")
+# What the triggers on results call with the rights of whoever writes the result, and the watch.
+JUDGING = (
+    "alert_time()", "add_notice(bigint, text, timestamptz)", "close_incident(text, text, text, uuid, text)",
+    "judge_job(text, text, text)", "try_to_judge(text, text, text)", "reason_of(task_run)", "judge_run(task_run)",
+)  # fmt: skip
 TASKS = {"feature": "SELECT", "pause": "SELECT"}
 OPERATORS = {
     "feature": "SELECT, INSERT, UPDATE",
@@ -31,11 +37,18 @@ OPERATORS = {
     "deployed_job": "SELECT, INSERT, UPDATE, DELETE",
     "host": "SELECT, INSERT, UPDATE, DELETE",
     "maintenance": "SELECT, INSERT, UPDATE, DELETE",
+    "incident": "SELECT, INSERT, UPDATE, DELETE",
+    "notice": "SELECT, INSERT, UPDATE, DELETE",
     "run_log": "SELECT, INSERT, UPDATE, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)
 MONITORS = dict.fromkeys(OWN, "SELECT")
+# The sender takes notices and records whether they were sent.
+NOTIFIERS = MONITORS | {
+    "notice": "SELECT, INSERT, UPDATE",
+    "maintenance": "SELECT, INSERT, UPDATE, DELETE",
+}
 
 
 class Roles(NamedTuple):
@@ -46,7 +59,8 @@ class Roles(NamedTuple):
         clock_roles: of the services of single clocks, by clock: other roles then can't record runs of that clock, and
             that role none of others.
         tasks_tables: the project's own tables whose rows the services read and write.
-        operators_role, monitors_role: of people and the watch, and of monitoring; "" for none.
+        operators_role, monitors_role, notifier_role: of people and the watch, of monitoring, and of the service that
+            sends notices; "" for none.
     """
 
     tasks_role: str = ""
@@ -54,6 +68,7 @@ class Roles(NamedTuple):
     tasks_tables: Iterable[str] = ()
     operators_role: str = ""
     monitors_role: str = ""
+    notifier_role: str = ""
 
     @classmethod
     def configured(cls, values: Mapping[str, Any]) -> Roles:
@@ -113,9 +128,11 @@ def grant(connection: psycopg.Connection[Any], roles: Roles) -> None:
             _grant(connection, schema, role, TASKS | dict.fromkeys(tables, "SELECT, INSERT, UPDATE, DELETE"))
             _grant_sequences(connection, role, tables)
         if roles.operators_role:
-            _grant(connection, schema, roles.operators_role, OPERATORS)
+            _grant(connection, schema, roles.operators_role, OPERATORS, functions=(*FUNCTIONS, *JUDGING))
         if roles.monitors_role:
-            _grant(connection, schema, roles.monitors_role, MONITORS, records_runs=False)
+            _grant(connection, schema, roles.monitors_role, MONITORS, functions=())
+        if roles.notifier_role:
+            _grant(connection, schema, roles.notifier_role, NOTIFIERS, functions=())
         connection.execute("DELETE FROM role_clock")
         for clock, role in roles.clock_roles.items():
             connection.execute("INSERT INTO role_clock (role, clock) VALUES (%s, %s)", [role, clock])
@@ -123,12 +140,13 @@ def grant(connection: psycopg.Connection[Any], roles: Roles) -> None:
 
 def _check(connection: psycopg.Connection[Any], roles: Roles) -> None:
     """Check that each role exists, and that none has two purposes."""
-    purposes = {"operators_role": roles.operators_role, "monitors_role": roles.monitors_role}
+    purposes = {key: getattr(roles, key) for key in ("operators_role", "monitors_role", "notifier_role")}
     for key, role in purposes.items():
         if role and role in roles.of_services:
             raise ConfigurationError(f"{key} and the tasks' role are both {role!r}: a task could then do the same")
-    if roles.operators_role and roles.operators_role == roles.monitors_role:
-        raise ConfigurationError(f"operators_role and monitors_role are both {roles.operators_role!r}")
+    for one, other in combinations([key for key, role in purposes.items() if role], 2):
+        if purposes[one] == purposes[other]:
+            raise ConfigurationError(f"{one} and {other} are both {purposes[one]!r}")
     for role in filter(None, (*roles.of_services, *purposes.values())):
         if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).rowcount == 0:
             raise ConfigurationError(
@@ -163,15 +181,20 @@ _SEQUENCES = (
 
 
 def _grant(
-    connection: psycopg.Connection[Any], schema: str, role: str, rights: Mapping[str, str], *, records_runs: bool = True
+    connection: psycopg.Connection[Any],
+    schema: str,
+    role: str,
+    rights: Mapping[str, str],
+    *,
+    functions: Iterable[str] = FUNCTIONS,
 ) -> None:
     _run(connection, "GRANT USAGE ON SCHEMA {} TO {}", schema, role)
     for (table,) in connection.execute(_OWNED_TABLES).fetchall():
         _run(connection, "REVOKE ALL ON {} FROM {}", table, role)
         if allowed := rights.get(table):
             _run(connection, f"GRANT {allowed} ON {{}} TO {{}}", table, role)
-    for function in FUNCTIONS:
-        verb = "GRANT EXECUTE ON FUNCTION {} TO" if records_runs else "REVOKE ALL ON FUNCTION {} FROM"
+    for function in (*FUNCTIONS, *JUDGING):
+        verb = "GRANT EXECUTE ON FUNCTION {} TO" if function in functions else "REVOKE ALL ON FUNCTION {} FROM"
         _run(connection, f"{verb.format(function)} {{}}", role)
 
 

@@ -21,6 +21,7 @@ BATCH_ROWS = 5_000
 OLD = {
     "task_run": "status <> 'started' AND started_at < now() - make_interval(days => 1) * %(days)s",
     "past_attempt": "started_at < now() - make_interval(days => 1) * %(days)s",
+    "incident": "closed_at < now() - make_interval(days => 1) * %(days)s",  # and its notices
     "ping": "happened_at < now() - interval '7 days'",
     "deployed_job": "valid_until < now() - make_interval(days => 1) * %(days)s",
     "run_log": "requested_at < now() - make_interval(days => 1) * least(%(days)s, %(log_days)s)",
@@ -76,7 +77,7 @@ def prune(
     keep_logs: float = KEEP_LOG_DAYS,
     after_batch: Callable[[int], None] = lambda _rows: None,
 ) -> int:
-    """Delete runs that started, and deployments that ended, more than `keep_days` ago; return how many runs.
+    """Delete runs, incidents and deployments that ended more than `keep_days` ago; return how many runs.
 
     Log lines older than `keep_logs` days are deleted too. Unfinished runs stay, however old they are. After `until`, in
     seconds of the monotonic clock, no batch is begun. `after_batch` gets the number of rows that each batch deleted.

@@ -26,6 +26,7 @@ ORDER = (
         "project_process",
         "files",
         "instants",
+        "quantities",
         "readable_log",
         "masking",
         "sandbox_advice",

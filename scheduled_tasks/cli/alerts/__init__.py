@@ -1,1 +1,1 @@
-"""The commands of alerts: incidents, notices and monitors outside."""
+"""The commands about alerts: incidents and who has seen them, how they are told, and monitors outside."""

@@ -1,4 +1,4 @@
-"""What the shell offers after TAB: clocks and jobs, flags, runs, hosts and sets. The scripts are click's own.
+"""What the shell offers after TAB: clocks, jobs, flags, runs, incidents, hosts and sets. The scripts are click's own.
 
 A completion shows nothing if it can't be computed: no error may disturb the line that is being typed. It starts no
 database, and reads this host's jobs and the project's files without one.
@@ -87,6 +87,17 @@ def runs() -> Found:
     with open_database() as database:
         rows = history.history(database, limit=MAX_RUNS)
     return [(str(row.run_id)[:8], f"{row.name} {row.status}") for row in rows]
+
+
+@_completion
+def incidents() -> Found:
+    """The open incidents."""
+    from scheduled_tasks.alert import incident_rows
+
+    if not has_database():
+        return []
+    with open_database() as database:
+        return [(str(row.id), f"{row.name} {row.kind}") for row in incident_rows.incidents(database, open_only=True)]
 
 
 @_completion

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # By command; each line is a command line, and can end with a comment. At most 76 characters, so that 80 columns do.
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "status": ("clocks status --bad", "clocks status booking", "clocks status --json | jq .healthy"),
+    "incidents": ("clocks incidents --open", "clocks incidents booking --json | jq '.[].reason'"),
     "history": (
         "clocks history booking/cancel_expired_bookings --since 7d",
         "clocks history --status failed --since 1d",
@@ -31,6 +32,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "clocks pause --all --here --reason 'a disk is changed'",
     ),
     "resume": ("clocks resume booking", "clocks resume --all --here"),
+    "ack": ("clocks ack 17 --reason 'the bank has been called'",),
+    "snooze": ("clocks snooze 17 --until 'tomorrow 08:00' --reason 'the office opens at 8'",),
     "features list": ("clocks features list",),
     "features enable": ("clocks features enable INDEX_OFFERS --reason 'the index is back'",),
     "features disable": ("clocks features disable INDEX_OFFERS --reason overload --until 2h",),

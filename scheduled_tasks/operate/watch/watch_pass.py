@@ -66,6 +66,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     release: str,
     keep_days: float,
     keep_logs: float = KEEP_LOG_DAYS,
+    judge: Callable[[], None],
 ) -> Pass:
     """Take all steps.
 
@@ -77,6 +78,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
         release: this program's, recorded for diagnostics.
         keep_days: for how long runs are kept.
         keep_logs: for how many days log lines are kept.
+        judge: opens and closes incidents (alert/judge.py), after all results of this pass are recorded.
     """
     done = Pass()
     step = partial(done.step, connection)
@@ -89,6 +91,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     reconciled = step("record what runs could not", reconcile) or Reconciled()
     step("store log lines", partial(host_watch.store_run_logs, connection, places, host))
     step("mark resolved results", partial(mark_resolved, connection, now))
+    step("judge jobs and hosts", judge)
     step("switch flags back", partial(revert_expired, connection))
     take_over = partial(host_watch.take_over, places, reconciled.to_take_over, host)
     done.started += step("take over slots", take_over) or []

@@ -6,11 +6,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduled_tasks.alert.endpoints import Endpoint, ping_url, read_credential
 from scheduled_tasks.alert.route_keys import KEYS, KINDS, ROUTE_KEYS
-from scheduled_tasks.alert.routes import NotifySettings, Route, notify_names, notify_settings
+from scheduled_tasks.alert.routes import NotifySettings, Route, missing_credentials, notify_names, notify_settings
 from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.options import ALERTS, OPTIONS, read_options
 from scheduled_tasks.run.settings import Settings
 from tests.documented import PAGES, table
 
@@ -45,6 +48,9 @@ allow_network = ["192.0.2.25", "2001:db8::/32"]
 kind = "apprise"
 credential = "pager_url"
 """
+
+
+NAMES = st.sampled_from([*KEYS, *ROUTE_KEYS, "ops"])
 
 
 def settings(text: str, path: Path = Path("/etc/shop/config.toml")) -> Settings:
@@ -168,6 +174,47 @@ def test_an_encrypted_credential_is_read_only_by_the_service(tmp_path: Path) -> 
     configuration = settings('encrypted_credentials = ["notify.ops_url"]', tmp_path / "config.toml")
     with pytest.raises(ConfigurationError, match="only the service that sends notices can read it"):
         read_credential("ops_url", configuration)
+
+
+def test_a_credential_without_a_value_is_found_on_the_host_that_lacks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    (tmp_path / "credentials").mkdir()
+    for name, value in {"mail_url": "smtp://mail.example", "hook_key": "", "pager_url": "ntfy://topic"}.items():
+        (tmp_path / f"credentials/notify.{name}").write_text(value)
+    deployed = settings(WHOLE, tmp_path / "config.toml")
+    assert [problem.partition(":")[0] for problem in missing_credentials(deployed)] == [
+        f"the credential notify.{name} has no value" for name in ("hook_url", "hook_key", "hc_key")
+    ]
+    assert missing_credentials(deployed._replace(deployed=False)) == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([*KEYS, *KINDS]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=5), inner, max_size=5),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_a_table_with_whatever_in_it_is_read_or_has_faults(table: object) -> None:
+    given_settings = Settings(Path("/etc/shop/config.toml"), {"notify": table}, deployed=True)
+    assert isinstance(notify_names(given_settings).routes, tuple)
+    try:
+        read = notify_settings(given_settings)
+    except ConfigurationError as error:
+        lines = str(error).splitlines()
+        assert [line for line in lines if "notify" not in line] == []
+    else:
+        assert set(read.default) <= set(read.routes)
+        assert read.sender_network in {(), ("any",)} or "any" not in read.sender_network
+
+
+@given(st.sampled_from([name for name, option in OPTIONS.items() if option.section == ALERTS]), JSON)
+def test_an_alert_option_with_whatever_as_its_value_is_read_or_is_a_fault(name: str, value: object) -> None:
+    options, found = read_options({name: value})
+    assert len(options.values) + len(found) == 1
 
 
 def test_a_pings_url_has_the_names_of_clock_and_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,8 @@ def accepted(path: tuple[str, ...]) -> list[str]:
     argv = [*path]
     for parameter in COMMANDS[path].params:
         if parameter.required:
-            value = __file__ if parameter.name == "files" else "2026-11-24"
+            other = "1" if isinstance(parameter.type, click.IntRange) else "2026-11-24"
+            value = __file__ if parameter.name == "files" else other
             argv += [value] if isinstance(parameter, click.Argument) else [parameter.opts[0], value]
     return argv
 
