@@ -9,7 +9,7 @@ Each subclass has an exit code (from sysexits.h if one fits), and its docstring 
     71  SystemdError
     73  UnwritableError
     74  FilesError
-    75  ServiceUnavailableError; AnotherApplyError, PausedError, RestartedError, StartError
+    75  ServiceUnavailableError; AnotherApplyError, DeliveryError, PausedError, RestartedError, StartError
     77  NotRootError
     78  ConfigurationError: OtherMachineError, SchemaMissingError, TaskImportError; DecoratorOrderError
 """

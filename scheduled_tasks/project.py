@@ -138,7 +138,7 @@ def configured_host(places: Places | None = None) -> Host:
 
     home = places.home if places else None
     configuration = settings.load()
-    notify_settings(configuration)
+    notify = notify_settings(configuration)
     checkout = configuration.path.parent.resolve() / "bin" / "run-task"
     deployed = configuration.get("run_task")
     run_task = deployed or str(checkout if checkout.exists() else Path(sys.prefix) / "bin" / "run-task")
@@ -155,6 +155,8 @@ def configured_host(places: Places | None = None) -> Host:
         encrypted_operators_credentials=_names(configuration, "encrypted_credentials", operators=True),
         credentials_folder=configuration.get("credentials_folder"),
         allow_network=_network(configuration),
+        sender_network=notify.sender_network if notify.needs_sender else None,
+        ping_network=notify.allow_network or ("any",),
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
         runtime=str(home.runtime) if home else "/run",
@@ -178,12 +180,16 @@ def _named_settings(configuration: settings.Settings) -> set[str]:
 
 
 def missing_services_database(clocks: Iterable[ClockSpec], places: Places) -> str:
-    """Why the services of these clocks would have no database, and what to write; "" if they have one or need none.
+    """Why the services of these clocks, or the sender of notices, would have no database, and what to write; or "".
 
     A service gets nothing of the shell in which `clocks` runs, and sets up no embedded PostgreSQL.
     """
+    from scheduled_tasks.alert.routes import why_no_database
+
     configuration = settings.load()
     named = _named_settings(configuration)
+    if problem := why_no_database(configuration, named):
+        return problem
     without_own = [clock for clock in clocks if f"{clock.name}.database_url" not in named]
     options = (job.options.over(clock.options) for clock in without_own for job in clock.jobs)
     # A run_task of the configuration gets its settings as it likes; a trial of the sandbox finds whether it does.
@@ -243,13 +249,14 @@ def has_database() -> bool:
 
 
 @contextmanager
-def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
+def open_database(*, roll_back: bool = False, as_sender: bool = False) -> Iterator[Connection]:
     """Connect to the project's database as an operator; a project that is not deployed is set up on first use.
 
     The setting `operators_database_url` says where and as whom. Only if the services have no role of their own do
     operators share their `database_url`, as in a checkout.
 
-    With `roll_back`, everything happens in one transaction that is rolled back at the end, for a dry run.
+    With `roll_back`, everything happens in one transaction that is rolled back at the end, for a dry run. With
+    `as_sender`, the sender of notices connects, with a role of its own if it has one.
 
     Raises:
         ServiceUnavailableError: PostgreSQL is unreachable.
@@ -260,7 +267,8 @@ def open_database(*, roll_back: bool = False) -> Iterator[Connection]:
 
     configuration = load_configuration()
     try:
-        url = settings.setting(OPERATORS_DATABASE_URL, "")
+        own = settings.setting("notify.database_url", "") if as_sender else ""
+        url = own or settings.setting(OPERATORS_DATABASE_URL, "")
     except PermissionError as error:
         instead = "run this as root, or set OPERATORS_DATABASE_URL to a URL of your own"
         raise NotRootError(f"{error.filename}: permission denied: {instead}") from None

@@ -26,6 +26,7 @@ RUNNERS = {
     "controller": "tests/integration/test_controller.py",  # where Ansible is called
     "plays": "tests/machine/controller.py",  # the same, with machines, for tests/machine/deployments
     "machine": "tests/machine/alarms/test_1_commands.py",  # on a booted machine, as root
+    "told": "tests/machine/test_told.py",  # on a booted machine with routes, as root
     "newcomer": "tests/machine/test_newcomer.py",  # at a terminal, with the page's other blocks
     "outside": "tests/machine/test_outside.py",  # on a booted machine, with a Healthchecks
     "deployed": "tests/machine/test_deploy.py",  # on a machine that the worked example is deployed to

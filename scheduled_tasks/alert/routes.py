@@ -7,7 +7,7 @@ see `endpoints`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,11 @@ from scheduled_tasks.options.alert_validators import ROUTE, why_no_url
 if TYPE_CHECKING:
     from scheduled_tasks.clock import ClockSpec
     from scheduled_tasks.run.settings import Settings
+
+
+# The sender's own database credential; without tasks_role all connect with one role, by `database_url`.
+SENDERS_DATABASE_URL = f"{NOTIFY}.database_url"
+ALERTMANAGER = "alertmanager"  # the name and the kind of the route to alertmanager_url
 
 
 @dataclass(frozen=True)
@@ -111,11 +116,32 @@ def notify_settings(settings: Settings) -> NotifySettings:
     return read
 
 
+def why_no_database(settings: Settings, named: Collection[str]) -> str:
+    """Why the sender of notices would have no database, and what to write; "" if it has one or isn't needed.
+
+    Args:
+        settings: the configuration.
+        named: the settings and credentials that it names. The role of `database_url` can't read notices if it is the
+            jobs' own.
+    """
+    if not settings.get("tasks_role") or SENDERS_DATABASE_URL in named or not notify_settings(settings).needs_sender:
+        return ""
+    return (
+        f"{settings.path}: [{NOTIFY}]: the sender of notices has no database, because tasks_role is set, so that "
+        f'database_url is for the jobs only: add "{SENDERS_DATABASE_URL}" to credentials, with a URL of the role that '
+        "notifier_role names"
+    )
+
+
 def notify_names(settings: Settings) -> NotifyNames:
     """What clock files can name; `notify_settings` says what is wrong with the table."""
     table = settings.values.get(NOTIFY)
-    routes = table.get("routes") if isinstance(table, dict) else None
-    return NotifyNames(tuple(routes) if isinstance(routes, dict) else (), sender_credentials(settings))
+    table = table if isinstance(table, dict) else {}
+    routes = table.get("routes")
+    names = tuple(routes) if isinstance(routes, dict) else ()
+    if {f"{ALERTMANAGER}_url", f"{ALERTMANAGER}_credential"} & table.keys():
+        names += (ALERTMANAGER,)
+    return NotifyNames(names, sender_credentials(settings))
 
 
 def missing_credentials(settings: Settings) -> list[str]:
@@ -166,6 +192,9 @@ class _Reader:
         """The settings; of what has a fault, the default."""
         values = self._values(table, KEYS, NOTIFY)
         routes = {name: self._route(name, given) for name, given in values.get("routes", {}).items()}
+        heartbeat, alertmanager = (self._endpoint(values, f"{kind}_", NOTIFY) for kind in ("heartbeat", "alertmanager"))
+        if alertmanager:
+            routes |= self._alertmanager(alertmanager, routes)
         default = values.get("default", tuple(routes) if len(routes) == 1 else ())
         if routes and not default and "default" not in values:
             self._fault(f"{NOTIFY}.default", None, "is missing", f"it is {KEYS['default'].meaning}")
@@ -176,7 +205,6 @@ class _Reader:
                     instead = f"{what_to_write(name, routes, 'the routes')}; or add [notify.routes.{name}]"
                     self._fault(f"{NOTIFY}.{key}", name, "is not a route", instead)
         plain = {key: values[key] for key in PLAIN_KEYS if key in values}
-        heartbeat, alertmanager = (self._endpoint(values, f"{kind}_", NOTIFY) for kind in ("heartbeat", "alertmanager"))
         return NotifySettings(
             routes=routes,
             default=default,
@@ -186,6 +214,13 @@ class _Reader:
             allow_network=values.get("allow_network", (*heartbeat.network, *alertmanager.network)),
             **plain,
         )
+
+    def _alertmanager(self, endpoint: Endpoint, others: Mapping[str, Route]) -> dict[str, Route]:
+        """The route to Alertmanager, which is configured by its URL alone."""
+        if ALERTMANAGER in others:
+            problem = "is the name of the route to alertmanager_url"
+            self._fault(f"{NOTIFY}.routes.{ALERTMANAGER}", None, problem, "give the route another name")
+        return {ALERTMANAGER: Route(ALERTMANAGER, ALERTMANAGER, endpoint)}
 
     def _route(self, name: str, table: dict[str, Any]) -> Route:
         place = f"{NOTIFY}.routes.{name}"

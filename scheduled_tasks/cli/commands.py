@@ -42,6 +42,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "forget-host": ("watch", "Forget a host that no longer exists."),
         "prune-runs": ("database", "Delete runs older than a number of days."),
     },
+    "Tell": {
+        "notify": ("alerts.notify", "Send notices, and test the routes by which they go."),
+    },
     "Deploy": {
         "check": ("release", "Check whether this release can be activated on this host."),
         "plan": ("deploy", "Show what `clocks apply` would do."),

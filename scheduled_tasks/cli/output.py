@@ -54,7 +54,7 @@ def _debug_option(*, hidden: bool) -> click.Option:
 
 
 # Commands without the warning about the watch: they are the watch, or report on it themselves.
-REPORTS_THE_WATCH = {"watch", "reconcile", "doctor"}
+REPORTS_THE_WATCH = {"watch", "reconcile", "doctor", "notify"}
 
 
 class Commands(Group):

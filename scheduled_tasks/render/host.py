@@ -34,6 +34,8 @@ class Host:
         encrypted_operators_credentials: the same, encrypted.
         credentials_folder: where those files are; "" for credentials/ beside the configuration.
         allow_network: the addresses that every job can reach, beyond this machine's own.
+        sender_network: the addresses that the sender of notices can reach besides; None if nobody is to be told.
+        ping_network: those that it can reach if a job has the option `ping`.
         systemd_version: decides which directives are written.
         clocks_command: the command `clocks` of the host's watch; empty on a host without a database.
         release: the directory of the release that services see at `release_mount`; empty if nothing is deployed.
@@ -54,6 +56,8 @@ class Host:
     encrypted_operators_credentials: tuple[str, ...] = ()
     credentials_folder: str = ""
     allow_network: tuple[str, ...] = ()
+    sender_network: tuple[str, ...] | None = None
+    ping_network: tuple[str, ...] = ("any",)
     systemd_version: int = OLDEST_SYSTEMD
     clocks_command: str = ""
     release: str = ""

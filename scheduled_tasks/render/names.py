@@ -30,7 +30,9 @@ SECRETS = "clock-credentials@.service"
 SECRETS_DROP_IN = "clock-credentials@.service.d/30-credentials.conf"
 # Directives of that drop-in which name a credential and its file; systemd doesn't read the first.
 LOADS_CREDENTIAL = ("X-LoadCredential", "LoadCredentialEncrypted")
-OWN_SERVICES = (WATCH, FAILED, ALERT, SECRETS)
+NOTIFY = "clock-notify.service"
+NOTIFY_DROP_IN = "clock-notify.service.d/30-notify.conf"
+OWN_SERVICES = (WATCH, FAILED, ALERT, SECRETS, NOTIFY)
 
 # Each job's own home, below /var/lib, and its cache, below /var/cache; %N is its unit's name.
 JOB_HOME, JOB_CACHE = "scheduled-tasks/home/%N", "scheduled-tasks/cache/%N"
@@ -171,7 +173,7 @@ class Places:
 
     @property
     def database_away(self) -> Path:
-        """A file that exists while the watch can't use the database, and says so to the sender of notices."""
+        """A file that exists while the watch can't reach PostgreSQL: since when, and what it knows itself."""
         return self.runtime / "database-away.json"
 
     @property

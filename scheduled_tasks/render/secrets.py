@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduled_tasks.options.alert_faults import NOTIFY
 from scheduled_tasks.render import escape, names
 from scheduled_tasks.render.escape import UnitText
 from scheduled_tasks.render.host import credentials_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # The names that systemd accepts, with the clock's before a dot.
 CREDENTIAL = r"([A-Za-z0-9_]+\.)?[A-Za-z0-9_][A-Za-z0-9_-]*"
+DATABASE_URL = "database_url"
 UNLOADABLE = " \\"  # systemd 257 loses them on the way to systemd-executor
 
 # Its arguments: NAME=FILE of each plain credential; the variable COPIES: its folder. Each copy is replaced in one step,
@@ -89,6 +91,17 @@ def own_credential_lines(host: Host, secrets: str, clock: str) -> list[UnitText]
     common = credential_lines(host, secrets, host.credentials, host.encrypted_credentials)
     by_target = {line.rpartition(":")[2]: line for line in (*common, *own)}
     return list(by_target.values())
+
+
+def sender_credential_lines(host: Host, secrets: str) -> list[UnitText]:
+    """The lines with which the sender of notices gets its own credentials, `notify.NAME`, and no others.
+
+    Without a database_url of its own it gets the jobs' one: they all connect with one role then.
+    """
+    files = (*host.credentials, *host.encrypted_credentials)
+    own = credentials_of(NOTIFY, files)
+    own |= {DATABASE_URL: DATABASE_URL} if DATABASE_URL in files and DATABASE_URL not in own else {}
+    return [_bound(host, secrets, f"{NOTIFY}.{name}", file) for name, file in own.items()]
 
 
 def _bound(host: Host, secrets: str, name: str, file: str) -> UnitText:

@@ -25,6 +25,7 @@ from scheduled_tasks.render.secrets import (
     credential_lines,
     loaded,
     own_credential_lines,
+    sender_credential_lines,
 )
 from scheduled_tasks.render.shell_wrapper import ConcurrencyLocks, wrap_command
 from scheduled_tasks.render.unit_set import CONFIGURATION, UnitSet
@@ -68,6 +69,8 @@ class Template(StrEnum):
     FAILED_DROP_IN = "failed-service.conf.j2"
     ALERT = "clock-alert.service.j2"
     ALERT_DROP_IN = "alert-service.conf.j2"
+    NOTIFY = "clock-notify.service.j2"
+    NOTIFY_DROP_IN = "notify-service.conf.j2"
     SECRETS = "clock-credentials@.service.j2"
     SECRETS_DROP_IN = "credentials-service.conf.j2"
 
@@ -87,6 +90,7 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
         units |= _clock_units(clock, host, secrets)
     if host.has_watch:
         units |= _watch_units(host, secrets)
+        units |= _sender_units(clocks, host, secrets)
     units |= copying
     if host.is_user:
         units = for_user(units)
@@ -146,6 +150,24 @@ def _watch_units(host: Host, secrets: str) -> dict[str, str]:
         names.ALERT_DROP_IN: _text(Template.ALERT_DROP_IN, places=host.places),
         names.FAILED: _text(Template.FAILED, command=reconcile),
         names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN, **drop_in),
+    }
+
+
+def _sender_units(clocks: Iterable[ClockSpec], host: Host, secrets: str) -> dict[str, str]:
+    """The sender of notices and pings, if there is anything to send."""
+    pings = any(job.options.over(clock.options).text("ping") for clock in clocks for job in clock.jobs)
+    if host.sender_network is None and not pings:
+        return {}
+    network = dict.fromkeys((*(host.sender_network or ()), *(host.ping_network if pings else ())))
+    return {
+        names.NOTIFY: _text(Template.NOTIFY, command=command_line(host.clocks_command, "notify", "send", "--quiet")),
+        names.NOTIFY_DROP_IN: _text(
+            Template.NOTIFY_DROP_IN,
+            places=host.places,
+            release=_release_mount(host),
+            credential_lines=sender_credential_lines(host, secrets),
+            network="any" if "any" in network else " ".join(network),
+        ),
     }
 
 

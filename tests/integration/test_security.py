@@ -6,7 +6,7 @@ import pytest
 
 from scheduled_tasks.deploy.security import ExposedUnitError, Exposure, exposures, gate
 from scheduled_tasks.options import COSTS, RELAXATIONS
-from scheduled_tasks.render.names import OWN_SERVICES, WATCH, WATCH_DROP_IN
+from scheduled_tasks.render.names import NOTIFY, OWN_SERVICES, WATCH, WATCH_DROP_IN
 from scheduled_tasks.render.unit_set import UnitSet
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -81,6 +81,16 @@ def test_the_gate_measures_one_job_of_a_group_and_reports_how_many_there_are() -
         files[f"{name}.d/30-job.conf"] = files[f"{JOB}.d/30-job.conf"]
     with pytest.raises(ExposedUnitError, match=rf"{JOB} and 400 more: exposed to"):
         gate(UnitSet(files))
+
+
+def test_the_sender_of_notices_is_as_confined_as_a_job_and_passes_the_gate_whatever_it_can_reach() -> None:
+    folder = GOLDEN / "sender/expected"
+    units = UnitSet({str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()})
+    anywhere = UnitSet({path: text.replace("=192.0.2.25/32", "=any") for path, text in units.items()})
+    for files, score in ((units, 1.2), (anywhere, 1.2)):
+        gate(files)
+        [sender] = [one for one in exposures(files) if one.unit == NOTIFY]
+        assert sender.score <= score
 
 
 def test_a_set_with_a_watch_passes_the_gate() -> None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL for several machines, by TCP and TLS, with the two roles that docs/how-to/deploy.md asks for.
+"""A PostgreSQL for several machines, by TCP and TLS, with the roles that docs/how-to/deploy.md asks for.
 
 The machines share the host's network, so it is on loopback, under a name that only they know. The embedded server
 listens on a Unix socket and has no TLS; a proxy takes TLS off, as pgbouncer does, and refuses whoever speaks in clear.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NAME = "db.shop.test"
 AUTHORITY = "/etc/ssl/shop-ca.pem"  # in a machine
-TASKS, OPERATORS = "shop_tasks", "shop_operators"
+TASKS, OPERATORS, NOTIFIER = "shop_tasks", "shop_operators", "shop_notifier"
 SSL_REQUEST, GSS_REQUEST = (b"\0\0\0\x08" + code.to_bytes(4) for code in (80877103, 80877104))
 
 
@@ -38,12 +38,14 @@ class Database:
     Attributes:
         tasks: the URL that the jobs get; its role owns nothing.
         operators: the URL of the role that owns the tables.
+        notifier: the URL of the sender of notices.
         administrator: the superuser's, over the socket of the server.
         authority: the certificate of the authority that vouches for the server.
     """
 
     tasks: str
     operators: str
+    notifier: str
     administrator: str
     authority: str
 
@@ -68,7 +70,7 @@ def postgresql(password: str) -> Iterator[Database]:
     with tempfile.TemporaryDirectory() as folder, own_server() as server:
         authority, context = _certificates(Path(folder))
         with psycopg.connect(server.url, autocommit=True) as connection:
-            for role in (TASKS, OPERATORS):
+            for role in (TASKS, OPERATORS, NOTIFIER):
                 create = sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT 50 PASSWORD {}")
                 connection.execute(create.format(sql.Identifier(role), f"{password}-{role}"))
             connection.execute(f"CREATE DATABASE shop OWNER {OPERATORS}".encode())
@@ -77,8 +79,8 @@ def postgresql(password: str) -> Iterator[Database]:
             connection.execute("SELECT pg_reload_conf()")
         with by_tcp(server.socket, context) as port:
             tail = f"@{NAME}:{port}/shop?sslmode=verify-full&sslrootcert={AUTHORITY}"
-            tasks, operators = (f"postgresql://{role}:{password}-{role}{tail}" for role in (TASKS, OPERATORS))
-            yield Database(tasks, operators, str(server.running.get_uri(database="shop")), authority)
+            urls = [f"postgresql://{role}:{password}-{role}{tail}" for role in (TASKS, OPERATORS, NOTIFIER)]
+            yield Database(*urls, str(server.running.get_uri(database="shop")), authority)
 
 
 def _certificates(folder: Path) -> tuple[str, ssl.SSLContext]:

@@ -57,11 +57,11 @@ def test_every_default_is_specified_with_its_value() -> None:
 
 
 def test_every_entry_point_is_specified_and_every_option_described() -> None:
-    entry_points = {"main", "prepare", "switch", "rollback", "remove"}
+    entry_points = {"main", "prepare", "switch", "rollback", "remove", "notify_test"}
     assert set(specs()) == entry_points
     for entry_point in specs().values():
         assert [name for name, option in entry_point["options"].items() if not option.get("description")] == []
-    used = {role["tasks_from"] for play in ("site", "rollback", "remove") for role in roles_of(play)}
+    used = {role["tasks_from"] for play in ("site", "rollback", "remove", "notify_test") for role in roles_of(play)}
     assert used == entry_points - {"main"}
 
 
@@ -121,7 +121,7 @@ def test_every_command_reports_whether_it_changed_something() -> None:
 
 def test_exactly_the_tasks_with_secrets_are_not_logged() -> None:
     assert {task["name"] for task in ALL_TASKS if task.get("no_log")} == {
-        "config | Create the password of the tasks' role in the local database",
+        "config | Create the passwords of the roles in the local database",
         "config | Store the credentials",
         "postgresql | Create the database and its roles",
         "check | Write the dry run's credentials",

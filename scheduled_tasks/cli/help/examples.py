@@ -51,6 +51,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "reconcile": ("clocks reconcile",),
     "forget-host": ("clocks forget-host app3",),
     "prune-runs": ("clocks prune-runs --keep 90",),
+    "notify send": ("clocks notify send",),
+    "notify test": ("clocks notify test ops", "clocks notify test  # all routes"),
     "check": ("clocks check",),
     "plan": ("clocks plan --diff", "clocks plan --root /srv/image"),
     "apply": ("clocks apply", "clocks apply --user  # timers of your own, without root"),

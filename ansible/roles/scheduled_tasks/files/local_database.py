@@ -1,10 +1,10 @@
-"""Create the local database and its roles, and let the tasks' role in by password. Runs on the host, as root.
+"""Create the local database and its roles, and let one of them in by password. Runs on the host, as root.
 
     local_database.py --role=NAME --database=NAME --socket-folder=PATH [--check] [--absent]
 
-The play puts lines before these that set PASSWORD, the tasks' role's, and SQL, local_database.sql. The script prints
-JSON: the statements and the line that it wrote, or with --check would write; with --absent there is no server yet. It
-needs only Python and psql.
+The role is that of the tasks or of the sender of notices. The play puts lines before these that set PASSWORD, the
+role's, and SQL, local_database.sql. The script prints JSON: the statements and the line that it wrote, or with --check
+would write; with --absent there is no server yet. It needs only Python and psql.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-COMMENT = "# Ansible (scheduled_tasks_postgresql_local): jobs have users of their own, so their role has a password."
+COMMENT = "# Ansible (scheduled_tasks_postgresql_local): its user is made for each run, so this role has a password."
 MAX_RELOAD = 30  # seconds until a new line of pg_hba.conf takes effect
 
 
@@ -47,7 +47,7 @@ def as_administrator(options, sql):
 
 
 def login_error(options):
-    """Why the tasks' role can't connect with its password; "" if it can."""
+    """Why the role can't connect with its password; "" if it can."""
     where = "host={} dbname={} user={}".format(options.socket_folder, options.database, options.role)
     environment = {**os.environ, "PGPASSWORD": PASSWORD}  # noqa: F821 - the play sets it
     command = ["psql", "--no-psqlrc", "--no-password", "--command=SELECT 1", where]
@@ -62,7 +62,8 @@ def let_in(options):
     path = os.path.realpath(as_administrator(options, "SHOW hba_file").strip())
     with open(path) as file:
         text = file.read()
-    if not text.startswith(COMMENT):  # before Debian's `local all all peer`: the first line that fits counts
+    if line_for(options) not in text.splitlines():
+        # Before Debian's `local all all peer`: the first line that fits counts.
         write_as_before(path, "{}\n{}\n\n{}".format(COMMENT, line_for(options), text))
     as_administrator(options, "SELECT pg_reload_conf()")
     end = time.monotonic() + MAX_RELOAD

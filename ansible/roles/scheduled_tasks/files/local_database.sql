@@ -1,14 +1,14 @@
 -- Creates only what is missing: each query returns the statement that psql then executes (\gexec), or no row if it is
 -- not needed. psql prints one line for each executed statement, so no output means no change.
 
--- The tasks' role. What an administrator sets later stays: the timeouts are set with the role only.
+-- The role of the tasks, or of the sender of notices. What an administrator sets later stays: the timeouts are set with the role only.
 SELECT format('CREATE ROLE %I LOGIN', :'role'),
     format('ALTER ROLE %I SET idle_in_transaction_session_timeout = ''15min''', :'role'),
     format('ALTER ROLE %I SET lock_timeout = ''5min''', :'role'),
     format('ALTER ROLE %I SET statement_timeout = ''1h''', :'role')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 
--- Tasks can't take the connections that runs by hand, the watch and other databases' users need.
+-- It can't take the connections that runs by hand, the watch and other databases' users need.
 SELECT format('ALTER ROLE %I CONNECTION LIMIT %s', :'role', current_setting('max_connections')::int * 3 / 4)
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role' AND rolconnlimit >= 0) \gexec
 

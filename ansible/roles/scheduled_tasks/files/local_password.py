@@ -1,9 +1,9 @@
-"""Print the password of the tasks' role in the local PostgreSQL; create it if it does not exist. Runs on the host.
+"""Print the password of a role in the local PostgreSQL; create it if it does not exist. Runs on the host.
 
     local_password.py FILE [--check]
 
-Jobs have users of their own, so PostgreSQL can't tell by the user that one of them connects. Prints JSON: the password,
-and whether it is a new one. Needs only Python.
+Jobs, and the sender of notices, have users of their own, so PostgreSQL can't tell by the user that one connects.
+Prints JSON: the password, and whether it is a new one. Needs only Python.
 """
 
 import json

@@ -1,0 +1,64 @@
+"""Why a message was not accepted, and whether it is of use to try the same route again."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import ssl
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from scheduled_tasks.errors import ScheduledTasksError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BLOCKED = (
+    "the sandbox of the sender blocks the address: add it to allow_network of the route, or of [notify], and apply"
+)
+DELIVERY_TIMEOUT = 30.0  # seconds for all of one delivery: a server that sends a byte now and then is no receiver
+
+
+class DeliveryError(ScheduledTasksError):
+    """A message was not accepted.
+
+    Attributes:
+        is_permanent: whether the same route would refuse it again, so that the next one is to be tried at once.
+    """
+
+    exit_code = 75
+
+    def __init__(self, message: str, *, is_permanent: bool = False) -> None:
+        super().__init__(message)
+        self.is_permanent = is_permanent
+
+
+def reason_of(error: OSError) -> str:
+    """Why the network failed, in one line; the kernel's EPERM is what IPAddressDeny= of the sender's unit answers."""
+    if error.errno == errno.EPERM and not isinstance(error, ssl.SSLError):  # OpenSSL has numbers of its own
+        return BLOCKED
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def time_limit(seconds: float = DELIVERY_TIMEOUT) -> Iterator[None]:
+    """Give up after a time: the time-outs of sockets are for each packet, not for all of them.
+
+    Raises:
+        DeliveryError: the time is over.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals arrive there only
+        yield
+        return
+
+    def give_up(_signum: int, _frame: object) -> NoReturn:
+        raise DeliveryError(f"no answer within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
