@@ -38,8 +38,9 @@ def test_a_job_without_relaxations_scores_at_most_1_2() -> None:
     assert job.reasons[0] == ("Service has access to the host's network", 0.5)
 
 
-def test_even_a_job_that_can_reach_any_address_scores_at_most_1_2() -> None:
-    assert exposure("IPAddressDeny=").score <= 1.2
+def test_a_job_that_can_reach_one_more_machine_scores_no_more_and_one_that_can_reach_any_1_3() -> None:
+    assert exposure("IPAddressAllow=192.0.2.7").score <= 1.2  # a database, which no relaxation names
+    assert exposure("IPAddressDeny=").score <= 1.3
 
 
 def test_an_exposure_lists_the_relaxations_that_the_unit_names() -> None:
@@ -69,7 +70,7 @@ def test_the_gate_lets_named_relaxations_pass_and_nothing_else() -> None:
     gate(with_lines("X-Relaxed=allow_network concurrency", "IPAddressDeny=", "Type=notify", "NotifyAccess=all"))
     with pytest.raises(ExposedUnitError) as raised:
         gate(with_lines("X-Relaxed=jit", *RELAXATIONS["namespaces"].lines, "ProtectSystem=no"))
-    assert f"{JOB}: exposed to 1." in str(raised.value)
+    assert f"{JOB}: exposed to 2." in str(raised.value)
     assert "at most 1.3 is allowed: " in str(raised.value)
 
 

@@ -51,7 +51,8 @@ def show_plan(
     if options:
         show("")
         few = options if details else options[:MAX_STEPS]
-        show_table(("JOB", "BEFORE", "AFTER"), [(job, before, after) for job, _, before, after in few], text=True)
+        rows = [(job, f"{after}; before: {before}") for job, _, before, after in few]
+        show_table(("JOB", "FROM THEN ON"), rows, text=True)
         if len(few) < len(options):
             show(f"and {len(options) - len(few)} more; --details lists them")
     for service, effect in todo.on_running.items():

@@ -103,7 +103,7 @@ _KILLED = Alarm(
 )  # fmt: skip
 _MISSED = Alarm(
     "`missed`", ("missed",), "it was due and no host ran it: a host was down, a timer stopped",
-    "read the row's reason; `clocks backfill CLOCK/JOB --from FROM --to TO`",
+    "its reason says which; then `clocks backfill CLOCK/JOB --from FROM --to TO`",
 )  # fmt: skip
 _LOST = Alarm(
     "`lost`", _FAILING,
@@ -162,7 +162,11 @@ ALARMS = (
     _KILLED,
     _MISSED,
     _LOST,
+    _LATE,
+    _SLOW,
+    _SHORT,
     _NOT_RECORDED,
+    _UNSENT,
     _STALE,
     _SILENT,
     Alarm(

@@ -99,7 +99,11 @@ EXAMPLE = 'from fleet.tasks.example import say_hello\nscheduler.add_job(say_hell
 WRAPPER = "#!/bin/sh\nexport SCHEDULED_TASKS_CONFIG={etc}/config.toml CREDENTIALS_DIRECTORY={etc}/credentials\n"
 # The doctor always finds something on a test's machine (its clock, its journal); the others exit non-zero by design.
 EXIT_CODES = {"clocks plan": {2}, "clocks doctor": {3}, "systemctl status UNIT": {0, 3}, "clocks status --bad": {0, 3}}
-EXIT_CODES["systemctl status clock-watch.timer"] = {3}
+EXIT_CODES |= {
+    "systemctl status clock-watch.timer": {3},
+    "clocks status CLOCK": {0, 3},
+    "clocks notify test ROUTE": {75},
+}
 HOUR = (datetime.now(UTC) - timedelta(hours=3)).hour
 ROWS = {alarm.sees: alarm.do for alarm in handbook.ALARMS}  # as the page has them: tests/unit/operate/test_handbook.py
 
@@ -153,6 +157,13 @@ def slots_of(host: Host, job: str) -> list[str]:
     span = f"--from {first:%Y-%m-%d} --to {last:%Y-%m-%d}"
     listed = json.loads(host.shell(f"clocks backfill alarms/{job} --dry-run --json {span}").stdout)
     return [slot.replace(" ", "T") for slot in listed["slots"]]
+
+
+def incidents(host: Host) -> set[tuple[str, str | None]]:
+    """The kind and the job of each open incident, after a look of the watch."""
+    host.query("DELETE FROM maintenance WHERE name = 'judge'")  # another look may have judged a moment ago
+    host.shell("clocks watch")
+    return {(kind, job) for kind, job in host.query("SELECT kind, job FROM incident WHERE closed_at IS NULL")}
 
 
 def end_line(lines: str) -> str:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.machine.alarms.host import HOST, HOUR, Host, another_database, slots_of
+from tests.machine.alarms.host import HOST, HOUR, Host, another_database, incidents, slots_of
+from tests.machine.fleet import ETC
 from tests.machine.waiting import wait_for
 
 
@@ -33,6 +34,27 @@ def the_failure_service_failed(host: Host, row: str) -> None:
         wait_for("its failure", lambda: host.shell(f"systemctl is-failed {service}", check=False).returncode == 0)
     host.do(row)
     assert host.shell(f"systemctl is-failed {service}", check=False).returncode != 0
+
+
+def a_notice_is_not_sent(host: Host, row: str) -> None:
+    configuration = host.shell(f"cat {ETC}/config.toml").stdout
+    route = '[notify.routes.ops]\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+    host.write(f"{ETC}/config.toml", f"{configuration}\n{route}")
+    host.shell("clocks apply")
+    host.query(
+        "WITH open AS (INSERT INTO incident (kind, host, opened_at, first_at, last_at) VALUES ('silent', 'app9', now(),"
+        " now(), now()) RETURNING id) INSERT INTO notice (incident, what, created_at, due_at)"
+        " SELECT id, 'opened', now() - interval '10 minutes', now() - interval '10 minutes' FROM open"
+    )
+    try:
+        assert ("unsent", None) in incidents(host)
+        [shown, _, tested] = host.do(row, ROUTE="ops")
+        assert "notices" in shown
+        assert "ops (webhook): not sent" in tested
+    finally:
+        host.write(f"{ETC}/config.toml", configuration)
+        host.shell("clocks apply")
+        host.query("DELETE FROM incident")
 
 
 def a_deploy_failed(host: Host, row: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.documented import commands
-from tests.machine.alarms.host import GONE, MODULE, TASKS, Host, another_database, end_line, slots_of
+from tests.machine.alarms.host import GONE, HOST, MODULE, TASKS, Host, another_database, end_line, incidents, slots_of
 from tests.machine.handbook import placed
 from tests.machine.waiting import wait_for
 
@@ -133,6 +133,39 @@ def lost(host: Host, row: str) -> None:
     wait_for("its end", lambda: "activ" not in host.shell(idle, check=False).stdout.replace("inactive", ""))
     host.do(row, "lasts", SLOT=slot)
     wait_for("the slot's run", lambda: host.rows("lasts")[0][0] == "ended")
+
+
+def started_late(host: Host, row: str) -> None:
+    host.query(
+        "INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at,"
+        " ended_at, duration, lag) SELECT gen_random_uuid(), 'alarms.takes', 'alarms', 'late',"
+        f" date_trunc('hour', now()) - interval '3 hours', '', '{HOST}', 'timer', 'ended', now(), now(), 1, 10800"
+    )
+    assert ("late", "late") in incidents(host)
+    assert "late" in host.do(row, "late")[0]
+
+
+def takes_longer(host: Host, row: str) -> None:
+    host.write("/srv/stay", "")
+    host.shell(f"clocks run alarms/lasts --at {slots_of(host, 'lasts')[0]}")
+    wait_for("its row", lambda: host.rows("lasts") and host.rows("lasts")[0][0] == "started")
+    host.query("UPDATE task_run SET trigger = 'timer' WHERE job = 'lasts' AND status = 'started'")
+    host.query("UPDATE deployed_job SET options = options || '{\"expected_duration\": 0.1}' WHERE job = 'lasts'")
+    assert ("slow", "lasts") in incidents(host)
+    host.do(row, "lasts")
+    wait_for("its end", lambda: host.rows("lasts")[0][0] == "failed")
+    assert ("slow", "lasts") not in incidents(host)
+    host.shell("rm /srv/stay")
+
+
+def ended_sooner(host: Host, row: str) -> None:
+    host.run("daily", f"--at {slots_of(host, 'daily')[-1]}")
+    host.query("UPDATE task_run SET trigger = 'timer' WHERE job = 'daily' AND status = 'ended'")
+    host.query("UPDATE deployed_job SET options = options || '{\"expected_at_least\": 3600}' WHERE job = 'daily'")
+    assert ("short", "daily") in incidents(host)
+    host.do(row, "daily", RUN=host.rows("daily")[0][3])
+    host.query("UPDATE deployed_job SET options = options - 'expected_at_least' WHERE job = 'daily'")
+    assert ("short", "daily") not in incidents(host)
 
 
 def skipped_paused(host: Host, row: str) -> None:

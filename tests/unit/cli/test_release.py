@@ -187,6 +187,6 @@ def test_a_plan_says_what_changed_options_mean_that_no_unit_has(project: Path) -
         ("catch_up_after_pause", "after a pause no blocked slot runs", "after a pause the last slot runs"),
     ]
     shown = CliRunner().invoke(main, ["plan", *root]).stdout
-    assert "weekly/weekly  no quiet hours" in shown
+    assert "weekly/weekly  notices wait from 22:00 to 07:00; before: no quiet hours" in shown
     assert CliRunner().invoke(main, ["apply", *root]).exit_code == 0
     assert CliRunner().invoke(main, ["plan", *root]).exit_code == 0

@@ -1,0 +1,9 @@
+INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, attempt, started_at,
+    ended_at, duration, lag, exit_code, error_type, error_message, reason, release, invocation_id)
+VALUES
+    ('20000000-0000-4000-8000-000000000000', 'shop.export', 'shop', 'export', '2026-11-24 01:00Z', '', 'app1', 'timer',
+     'started', 1, '2026-11-24 01:00Z', NULL, NULL, 0.4, NULL, NULL, NULL, NULL, '1.4.0', gen_random_uuid());
+
+INSERT INTO incident (kind, clock, job, host, run_host, opened_at, first_at, last_at, bad, missed, run_id, reason)
+VALUES ('slow', 'shop', 'export', '', 'app1', '2026-11-24 01:20:30Z', '2026-11-24 01:00Z',
+    '2026-11-24 01:00Z', 1, 0, '20000000-0000-4000-8000-000000000000', 'it has been running for 20 min 30 s; expected are at most 20 min');
