@@ -56,6 +56,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
             if not _check_in(database, places, now):
                 return
             done = _pass(database, places, now)
+            _start_sender(database, places, now)
         else:
             done = Pass(account(database, None, now))
     if as_json and done.account:
@@ -104,6 +105,18 @@ def _has_routes(configuration: Settings) -> bool:
     except ConfigurationError:
         return True
     return bool(notify.routes or notify.alertmanager)
+
+
+def _start_sender(database: Connection, places: Places, now: datetime) -> None:
+    """Start the sender of notices if there is something to send; if that fails, the next look does it."""
+    from scheduled_tasks.alert import sender
+    from scheduled_tasks.alert.routes import notify_settings
+
+    try:
+        if sender.is_due(database, notify_settings(load_configuration()), now):
+            sender.start(places)
+    except ScheduledTasksError as error:
+        click.echo(f"clocks: can't start the sender of notices: {error}", err=True)
 
 
 def _check_in(database: Connection, places: Places, now: datetime) -> bool:
@@ -177,6 +190,7 @@ def reconcile(*, as_json: bool) -> None:
             return
         done = host_watch.reconcile_host(database, places, host)
         logs = host_watch.store_run_logs(database, places, host)
+        _start_sender(database, places, database_now(database))
     if as_json:
         show_json(asdict(done) | {"lost": [run._asdict() for run in done.lost], "logs": logs})
         return

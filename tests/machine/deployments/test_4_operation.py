@@ -10,7 +10,7 @@ from ruamel.yaml import YAML  # comes with ansible-lint
 
 from tests.documented import commands
 from tests.machine.controller import Controller
-from tests.machine.deployments.steps import FIRST, NIGHTLY, RECOUNT, STAY, rows, timers, wait_for_the_end
+from tests.machine.deployments.steps import NIGHTLY, OTHER, RECOUNT, STAY, rows, timers, wait_for_the_end
 from tests.machine.handbook import EDITOR, EDITOR_SCRIPT, placed, typed
 from tests.machine.postgresql import NOTIFIER, Database
 from tests.machine.waiting import wait_for
@@ -64,7 +64,7 @@ def test_three_releases_are_kept(fleet: Controller) -> None:
 def test_of_a_job_that_fails_after_a_deploy_with_a_route_one_mail_tells_and_one_that_it_is_well(
     fleet: Controller, database: Database
 ) -> None:
-    fleet.replace("shop/clocks/nightly.py", f'id="recount", hour={FIRST}', 'id="recount", second="*/20"')
+    fleet.replace("shop/clocks/nightly.py", f'id="recount", hour={OTHER}', 'id="recount", second="*/20"')
     pry = [machine.root / PRY for machine in fleet.machines.values()]
     for path in pry:
         path.write_text("raise OSError('the disk is full')")
@@ -84,7 +84,7 @@ def test_of_a_job_that_fails_after_a_deploy_with_a_route_one_mail_tells_and_one_
         assert tests == ["Test of the route ops, from app1", "Test of the route ops, from app2"]
     play = fleet.play("test of a route that nobody reaches", "--limit=app1", playbook="notify_test", fails=True)
     assert f"ops: 127.0.0.1:{server.port} can't be reached" in " ".join(play.output.split())
-    fleet.replace("shop/clocks/nightly.py", 'id="recount", second="*/20"', f'id="recount", hour={FIRST}')
+    fleet.replace("shop/clocks/nightly.py", 'id="recount", second="*/20"', f'id="recount", hour={OTHER}')
     fleet.play("without a route")
     for machine in fleet.machines.values():
         assert machine.run("systemctl", "cat", "clock-notify.service", check=False).returncode != 0
