@@ -23,7 +23,7 @@ class MonitorsError(ScheduledTasksError):
 
 @click.group("monitors", cls=Group)
 def group() -> None:
-    """Show and create the checks of jobs at monitoring services."""
+    """Show and create checks of jobs at services outside."""
 
 
 @group.command("list")
