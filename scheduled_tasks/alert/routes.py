@@ -90,18 +90,6 @@ class NotifySettings:
         addresses = tuple(dict.fromkeys((*self.allow_network, *routes)))
         return ("any",) if "any" in addresses else addresses
 
-    def routes_of(self, options: Mapping[str, Any]) -> tuple[str, ...]:
-        """The names of a job's routes, by its options in the jobs manifest, in the order in which they are tried.
-
-        A route that this host's configuration lacks is left out: the job may be another host's. If none is left, the
-        default ones are taken.
-        """
-        named = options.get("notify")
-        if named is None:
-            return self.default
-        known = tuple(name for name in named if name in self.routes)
-        return known if known or not named else self.default
-
 
 def notify_settings(settings: Settings) -> NotifySettings:
     """Check the table `[notify]`; without one nobody is told anything.

@@ -9,10 +9,12 @@ from scheduled_tasks.cli.screens.local_times import LocalTimes
 from scheduled_tasks.cli.screens.status_screen import dead_host, is_blocked, status_lines, totals
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now
+from scheduled_tasks.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from scheduled_tasks.alert.incidents import Incident
     from scheduled_tasks.cli.screens.styles import Line
     from scheduled_tasks.operate.slots import Pause
     from scheduled_tasks.operate.status import HostStatus, JobStatus
@@ -30,6 +32,7 @@ class StatusView:
     def __init__(
         self, database: Connection, which: str | None, faults: Sequence[str] = (), *, bad_only: bool = False
     ) -> None:
+        from scheduled_tasks.alert import incident_rows
         from scheduled_tasks.operate import deployments, pauses, status
 
         clock, job = clock_and_job(which) if which else ("", "")
@@ -43,6 +46,7 @@ class StatusView:
         active = pauses.active(database, self.now)
         # Without a filter even those of jobs that no host has any more: they can be ended.
         self.pauses = [row for row in active if not which or any(row in shown_job.paused for shown_job in self.jobs)]
+        self.incidents: list[Incident] = incident_rows.incidents(database, clock=clock, job=job, open_only=True)
         on_hosts = [f"{host.host}: {problem}" for host in self.hosts for problem in host.problems]
         self.faults = [*faults, *on_hosts, *([] if is_deployed else [NOTHING_DEPLOYED])]
 
@@ -50,6 +54,15 @@ class StatusView:
     def is_bad(self) -> bool:
         """Whether an operator is needed: a job is bad, a host is dead, or nothing can run."""
         return bool(self.faults) or any(job.is_bad for job in self.jobs) or any(host.is_dead for host in self.hosts)
+
+    @property
+    def open_incidents(self) -> str:
+        """How many incidents are open, in a sentence; "" if none is."""
+        if not self.incidents:
+            return ""
+        acked = sum(incident.acked_at is not None for incident in self.incidents)
+        seen = f", {acked} acknowledged" if acked else ""
+        return f"{counted(len(self.incidents), 'open incident')}{seen}: see 'clocks incidents --open'"
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """The table's rows."""
@@ -66,13 +79,15 @@ class StatusView:
         for host in self.hosts:
             if host.is_dead:
                 yield dead_host(host, shown(host.heartbeat_at))
+        if self.open_incidents:
+            yield self.open_incidents
         yield "".join(totals(self.jobs, bad_only=self.bad_only))
 
     def screen(self, columns: int) -> Iterator[Line]:
         """The lines for a terminal."""
         times = LocalTimes.of_command(self.now)
         dead = (dead_host(host, times.both(host.heartbeat_at)) for host in self.hosts if host.is_dead)
-        alerts = [*(f"fault: {fault}" for fault in self.faults), *dead]
+        alerts = [*(f"fault: {fault}" for fault in self.faults), *dead, *filter(None, [self.open_incidents])]
         numbers = totals(self.jobs, bad_only=self.bad_only)
         return status_lines(self.jobs, numbers, alerts=alerts, pauses=self.pauses, times=times, columns=columns)
 
@@ -82,6 +97,7 @@ class StatusView:
             "healthy": not self.is_bad,
             "at": self.now,
             "faults": self.faults,
+            "open_incidents": len(self.incidents),
             "jobs": [_job(job) for job in self.jobs],
             "hosts": [host.__dict__ for host in self.hosts],
             "pauses": [_pause(row) for row in self.pauses],

@@ -13,11 +13,13 @@ from scheduled_tasks.operate.grants import Roles, grant
 
 Database = psycopg.Connection[Any]
 TASKS, OPERATORS, MONITORS, NIGHT = "test_tasks", "test_operators", "test_monitors", "test_night"
+NOTIFIERS = "test_notifiers"
 ALL = Roles(
     tasks_role=TASKS,
     tasks_tables=["venue", "booking"],
     operators_role=OPERATORS,
     monitors_role=MONITORS,
+    notifier_role=NOTIFIERS,
     clock_roles={"night": NIGHT},
 )
 
@@ -25,7 +27,7 @@ ALL = Roles(
 @contextmanager
 def granted(connection: Database, roles: Roles = ALL) -> Iterator[None]:
     """The roles that a configuration names, with their privileges."""
-    names = [*roles.of_services, *filter(None, (roles.operators_role, roles.monitors_role))]
+    names = [*roles.of_services, *filter(None, (roles.operators_role, roles.monitors_role, roles.notifier_role))]
     for name in names:
         connection.execute(f"CREATE ROLE {name} LOGIN".encode())
     try:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 
+from scheduled_tasks.alert import outbox
+from scheduled_tasks.alert.judge import judge
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import feature_flags
 from scheduled_tasks.operate.grants import Roles, grant, inspect_role
@@ -16,7 +20,17 @@ from scheduled_tasks.operate.prune import prune
 from scheduled_tasks.run import database, record
 from scheduled_tasks.run.current import Run
 from scheduled_tasks.run.status import RunStatus
-from tests.integration.operate.roles import ALL, MONITORS, NIGHT, OPERATORS, TASKS, Database, as_role, granted
+from tests.integration.operate.roles import (
+    ALL,
+    MONITORS,
+    NIGHT,
+    NOTIFIERS,
+    OPERATORS,
+    TASKS,
+    Database,
+    as_role,
+    granted,
+)
 
 FORBIDDEN_TO_TASKS = {
     "switch a flag": "UPDATE feature SET is_active = true",
@@ -38,6 +52,11 @@ FORBIDDEN_TO_TASKS = {
     "rewrite earlier attempts": "DELETE FROM past_attempt",
     "take another clock's place": "INSERT INTO role_clock VALUES (session_user, 'night')",
     "change deployments": "DELETE FROM deployed_job",
+    "hide an incident": "UPDATE incident SET closed_at = now()",
+    "read incidents": "SELECT FROM incident",
+    "hide a notice": "UPDATE notice SET sent_at = now()",
+    "say something": "SELECT add_notice(1, 'opened')",
+    "judge a job": "SELECT judge_job('shop', 'sell', '')",
     "change a table": "ALTER TABLE task_run DROP COLUMN host",
     "stop keeping attempts": "ALTER TABLE task_run DISABLE TRIGGER ALL",
     "create a table": "CREATE TABLE mine (id integer)",
@@ -113,6 +132,54 @@ def test_monitoring_reads_the_ledger_and_writes_nothing(roles: Database) -> None
             monitor.execute("SELECT open_run('{}', now())")
 
 
+def test_results_are_judged_with_the_rights_of_a_task_and_of_an_operator(roles: Database) -> None:
+    roles.execute(
+        "INSERT INTO deployed_job (host, clock, job, task, schedule, options, valid_from)"
+        " VALUES ('app1', 'shop', 'sell', 'shop.sell', '{}', '{}', now())"
+    )
+    asked = {
+        "run_id": str(uuid4()), "task": "shop.sell", "clock": "shop", "job": "sell", "host": "app1", "trigger": "timer",
+        "scheduled_at": "2026-11-24T06:00:00Z", "slot_host": "", "attempt": 1,
+        "is_idempotent": False, "is_exclusive": False,
+    }  # fmt: skip
+    failed = {"run_id": asked["run_id"], "attempt": 1, "status": "failed", "duration": 1.0}
+    with as_role(roles, TASKS) as task:
+        task.execute("SELECT open_run(%s, now() + interval '9 s')", [json.dumps(asked)])
+        task.execute("SELECT close_run(%s)", [json.dumps(failed)])
+    assert roles.execute("SELECT kind, bad FROM incident WHERE closed_at IS NULL").fetchall() == [("failing", 1)]
+    with as_role(roles, OPERATORS) as operator:
+        operator.execute("UPDATE task_run SET status = 'lost'")
+        operator.execute("UPDATE task_run SET status = 'ended'")
+        judge(operator, datetime.now(UTC), has_routes=True)
+    assert roles.execute("SELECT kind FROM incident WHERE closed_at IS NULL").fetchall() == []
+    assert roles.execute("SELECT what FROM notice ORDER BY created_at").fetchall() == [("opened",), ("closed",)]
+
+
+def test_the_sender_takes_notices_and_does_nothing_else(roles: Database) -> None:
+    roles.execute(
+        "INSERT INTO incident (kind, host, opened_at, first_at, last_at) VALUES ('silent', 'app2', now(), now(), now())"
+    )
+    roles.execute("SELECT add_notice(id, 'opened', now() - interval '1 min') FROM incident")
+    with as_role(roles, NOTIFIERS) as sender:
+        now = datetime.now(UTC)
+        [delivery] = outbox.take(sender, now, default=["ops"])
+        outbox.failed(sender, delivery, now, "refused")
+        [delivery] = outbox.take(sender, now + timedelta(minutes=1), default=["ops"])
+        outbox.sent(sender, delivery, now)
+        for forbidden in (
+            "UPDATE incident SET closed_at = now()",
+            "DELETE FROM notice",
+            "UPDATE task_run SET status = 'ended'",
+            "SELECT open_run('{}', now())",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                sender.execute(forbidden.encode())
+    assert roles.execute("SELECT what, sent_at IS NULL FROM notice ORDER BY due_at").fetchall() == [
+        ("opened", False),
+        ("still", True),
+    ]
+
+
 def test_a_table_that_is_no_longer_named_is_closed_again_and_a_named_ones_sequence_is_open(roles: Database) -> None:
     grant(roles, ALL._replace(tasks_tables=["own_number"]))
     with as_role(roles, TASKS) as task:
@@ -127,6 +194,8 @@ def test_a_table_that_is_no_longer_named_is_closed_again_and_a_named_ones_sequen
         ({"tasks_role": "app", "operators_role": "app"}, "a task could then do the same"),
         ({"clock_roles": {"night": "app"}, "monitors_role": "app"}, "a task could then do the same"),
         ({"operators_role": "app", "monitors_role": "app"}, "are both 'app'"),
+        ({"monitors_role": "app", "notifier_role": "app"}, "monitors_role and notifier_role are both 'app'"),
+        ({"tasks_role": "app", "notifier_role": "app"}, "a task could then do the same"),
         ({"tasks_role": "nobody_there"}, "no role 'nobody_there'"),
         ({"tasks_tables": ["venues"]}, "tasks_tables: there is no table 'venues' of this owner; write venue"),
         ({"tasks_tables": ["task_run"]}, "task_run is a table of the ledger"),

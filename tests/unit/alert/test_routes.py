@@ -85,7 +85,6 @@ def test_a_whole_table_is_read() -> None:
 def test_without_a_table_nobody_is_told() -> None:
     assert notify_settings(settings("")) == NotifySettings()
     assert not NotifySettings().needs_sender
-    assert NotifySettings().routes_of({"notify": ["ops"]}) == ()
 
 
 def test_one_route_is_the_default_and_the_fallback() -> None:
@@ -114,15 +113,6 @@ def test_the_sender_can_reach_the_dead_mans_switch_and_the_alertmanager() -> Non
     assert notify_settings(settings(text)).sender_network == ("192.0.2.8", "192.0.2.9")
     text += '\nallow_network = ["192.0.2.0/24"]'
     assert notify_settings(settings(text)).sender_network == ("192.0.2.0/24",)
-
-
-def test_a_job_has_its_own_routes_or_the_default_ones() -> None:
-    read = notify_settings(settings(WHOLE))
-    assert read.routes_of({}) == ("ops", "hook")
-    assert read.routes_of({"notify": ["pager", "ops"]}) == ("pager", "ops")
-    assert read.routes_of({"notify": []}) == ()
-    assert read.routes_of({"notify": ["gone", "pager"]}) == ("pager",)
-    assert read.routes_of({"notify": ["gone"]}) == ("ops", "hook")
 
 
 def test_every_fault_of_a_table_is_named_at_once() -> None:
