@@ -54,7 +54,9 @@ def send_due(connection: Connection, settings: NotifySettings, now: Callable[[],
         done.problems.append(f"alertmanager: {error}")
     ends = time.monotonic() + MAX_SECONDS
     while time.monotonic() < ends:
-        taken = outbox.take(connection, now(), 1, default=settings.default, fallback=settings.fallback)
+        taken = outbox.take(
+            connection, now(), 1, default=settings.default, fallback=settings.fallback, known=settings.routes
+        )
         for delivery in taken:
             _send(connection, settings, delivery, now, done)
         if not taken and not _wait_for_next(connection, now()):

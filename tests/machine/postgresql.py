@@ -79,8 +79,10 @@ def postgresql(password: str) -> Iterator[Database]:
             connection.execute("SELECT pg_reload_conf()")
         with by_tcp(server.socket, context) as port:
             tail = f"@{NAME}:{port}/shop?sslmode=verify-full&sslrootcert={AUTHORITY}"
-            urls = [f"postgresql://{role}:{password}-{role}{tail}" for role in (TASKS, OPERATORS, NOTIFIER)]
-            yield Database(*urls, str(server.running.get_uri(database="shop")), authority)
+            roles = (TASKS, OPERATORS, NOTIFIER)
+            tasks, operators, notifier = (f"postgresql://{role}:{password}-{role}{tail}" for role in roles)
+            administrator = str(server.running.get_uri(database="shop"))
+            yield Database(tasks, operators, notifier, administrator, authority)
 
 
 def _certificates(folder: Path) -> tuple[str, ssl.SSLContext]:

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from scheduled_tasks.alert.endpoints import Endpoint, ping_url, read_credential
 from scheduled_tasks.alert.route_keys import KEYS, KINDS, ROUTE_KEYS
-from scheduled_tasks.alert.routes import NotifySettings, Route, missing_credentials, notify_names, notify_settings
+from scheduled_tasks.alert.routes import (
+    NotifySettings,
+    Route,
+    missing_credentials,
+    notify_names,
+    notify_settings,
+    why_no_database,
+)
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.options import ALERTS, OPTIONS, read_options
 from scheduled_tasks.run.settings import Settings
@@ -74,6 +81,7 @@ def test_a_whole_table_is_read() -> None:
             "hook", "webhook", Endpoint(credential="hook_url"), signing_credential="hook_key",
             allow_network=("192.0.2.25", "2001:db8::/32"),
         ),
+        "alertmanager": Route("alertmanager", "alertmanager", Endpoint("http://192.0.2.9:9093")),
         "pager": Route("pager", "apprise", Endpoint(credential="pager_url"), allow_network=("any",)),
     }  # fmt: skip
     assert (read.default, read.fallback, read.heartbeat) == (("ops", "hook"), "pager", Endpoint("", "heartbeat"))
@@ -113,6 +121,26 @@ def test_the_sender_can_reach_the_dead_mans_switch_and_the_alertmanager() -> Non
     assert notify_settings(settings(text)).sender_network == ("192.0.2.8", "192.0.2.9")
     text += '\nallow_network = ["192.0.2.0/24"]'
     assert notify_settings(settings(text)).sender_network == ("192.0.2.0/24",)
+
+
+def test_an_alertmanager_is_a_route_and_the_default_one_if_there_is_no_other() -> None:
+    only = settings('[notify]\nalertmanager_url = "http://192.0.2.9:9093"')
+    read = notify_settings(only)
+    assert (tuple(read.routes), read.default, read.fallback) == (("alertmanager",), ("alertmanager",), "alertmanager")
+    assert notify_names(only).routes == ("alertmanager",)
+    of_the_same_name = '[notify.routes.alertmanager]\nkind = "webhook"\nurl = "http://127.0.0.1"'
+    assert faults(f'[notify]\nalertmanager_url = "http://192.0.2.9:9093"\n{of_the_same_name}') == [
+        "notify.routes.alertmanager: is the name of the route to alertmanager_url; give the route another name"
+    ]
+
+
+def test_the_senders_database_is_required_if_the_jobs_have_a_role_of_their_own() -> None:
+    route = '[notify.routes.ops]\nkind = "webhook"\nurl = "http://127.0.0.1"'
+    own = settings(f'tasks_role = "shop_tasks"\n{route}')
+    assert 'add "notify.database_url" to credentials' in why_no_database(own, {"database_url"})
+    assert why_no_database(own, {"database_url", "notify.database_url"}) == ""
+    assert why_no_database(settings(route), {"database_url"}) == ""
+    assert why_no_database(settings('tasks_role = "shop_tasks"'), {"database_url"}) == ""
 
 
 def test_every_fault_of_a_table_is_named_at_once() -> None:
