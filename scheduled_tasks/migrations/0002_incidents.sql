@@ -231,11 +231,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Nearly every run ends well, and of a job without an incident.
+-- Nearly every run ends well, and of a job that is not bad. A job with an incident has a bad result that no good one has
+-- resolved, or its slot runs again. Asked of task_run, because the statement has read its indexes already: a probe of
+-- another table costs a new connection twice as much.
 CREATE FUNCTION judge_good_result() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM incident
-                WHERE clock = new.clock AND job = new.job AND closed_at IS NULL AND kind IN ('failing', 'missed')) THEN
+    IF new.attempt > 1 OR new.reason IS NOT NULL OR EXISTS (
+        SELECT FROM task_run WHERE clock = new.clock AND job = new.job
+           AND status IN ('failed', 'missed', 'lost') AND NOT is_resolved
+    ) THEN
         PERFORM judge_run(new);
     END IF;
     RETURN NULL;

@@ -254,7 +254,6 @@ def _rename(connection: Connection, old: str, new: str, now: datetime) -> None:
         names,
     )
     connection.execute("UPDATE pause SET host = %(new)s WHERE host = %(old)s AND resumed_at IS NULL", names)
-    connection.execute("UPDATE incident SET host = %(new)s WHERE host = %(old)s AND closed_at IS NULL", names)
     connection.execute("UPDATE host SET name = %(new)s WHERE name = %(old)s", names)
 
 

@@ -66,7 +66,7 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
 def alert_options(options: Options) -> dict[str, Any]:
     """The options that decide who is told of the job; those that are not given have their defaults."""
     values: dict[str, Any] = {}
-    for name, value in options.in_order():
+    for name, value in options.values:
         if OPTIONS[name].section != ALERTS or value == "":
             continue
         if name.startswith("expected_") and isinstance(value, str):

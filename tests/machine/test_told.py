@@ -45,7 +45,7 @@ def work():
 '''
 KINDS = ("mail", "webhook", "apprise", "alertmanager")
 JOBS = "from fleet.tasks.told import work\n" + "".join(
-    f'scheduler.add_job(work, "cron", id="by_{kind}", second="*/10", notify="{kind}")\n' for kind in KINDS
+    f'scheduler.add_job(work, "cron", id="by_{kind}", second="*/30", notify="{kind}")\n' for kind in KINDS
 )
 NOTIFY = """
 notifier_role = "{role}"

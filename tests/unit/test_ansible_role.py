@@ -17,6 +17,7 @@ import scheduled_tasks
 from scheduled_tasks.alert.route_keys import KEYS
 from scheduled_tasks.alert.routes import notify_settings
 from scheduled_tasks.run.settings import Settings
+from tests.documented import blocks
 
 REPOSITORY = Path(__file__).parents[2]
 ROLE = REPOSITORY / "ansible/roles/scheduled_tasks"
@@ -94,6 +95,28 @@ def test_the_role_writes_a_table_that_is_read_again() -> None:
     assert (read.default, read.fallback, list(read.routes)) == (("ops",), "ops", ["ops", "pager-2"])
     assert read.routes["ops"].to == ("é@example.org",)
     assert "notify" not in tomllib.loads(rendered_config())
+
+
+def test_the_guides_examples_are_without_fault_and_say_the_same() -> None:
+    guide = blocks("how-to/be-told.md")
+    [variables] = [block.text for block in guide if block.language == "yaml"]
+    first, others = (block.text for block in guide if block.language == "toml")
+    values = YAML(typ="safe").load(variables)
+    credentials = {**values["scheduled_tasks_credentials"], "notify.chat_url": "", "notify.tickets_url": ""}
+    credentials["notify.tickets_secret"] = ""
+    by_role = rendered_config(
+        scheduled_tasks_notify=values["scheduled_tasks_notify"], __scheduled_tasks_all_credentials=credentials
+    )
+    by_hand = tomllib.loads(first)
+    ops, same = (
+        notify_settings(Settings(Path("config.toml"), table, deployed=True))
+        for table in (tomllib.loads(by_role), by_hand)
+    )
+    assert ops == same
+    assert (ops.default, ops.sender_network) == (("ops",), ("192.0.2.25",))
+    both = tomllib.loads(f"{first}\n{others}") | {"credentials": list(credentials)}
+    routes = notify_settings(Settings(Path("config.toml"), both, deployed=True)).routes
+    assert sorted(routes) == ["alertmanager", "chat", "ops", "tickets"]
 
 
 def rendered_config(**variables: object) -> str:

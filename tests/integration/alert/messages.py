@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from scheduled_tasks.alert.message.message import Message
-
 from scheduled_tasks.alert.endpoints import Endpoint
+from scheduled_tasks.alert.message.message import Message
 from scheduled_tasks.alert.routes import Route
 
 ID = UUID("018f3c6e-1b2a-4c3d-9e4f-5a6b7c8d9e0f")

@@ -108,7 +108,7 @@ def test_a_bad_slot_that_runs_again_stays_open_until_it_ends(ledger: Simulation)
     ledger.wait(MINUTE)
     ledger.owner.execute(
         "UPDATE task_run SET run_id = gen_random_uuid(), attempt = 1, status = 'started', trigger = 'manual',"
-        " started_at = %s, ended_at = NULL",
+        " started_at = %s, ended_at = NULL, reason = 'was missed: app1 did not start it'",
         [ledger.now],
     )
     judge_results(ledger.connect())
