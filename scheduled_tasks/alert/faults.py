@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -75,12 +76,17 @@ def faults(connection: Connection, now: datetime) -> list[Fault]:
 
 # Only what started automatically: who starts a run by hand watches it.
 _AUTOMATIC = "slot_host IS NOT NULL AND trigger IN ('timer', 'watch')"
+# The options of the job on the run's host, or on another one; as two probes of indexes, because sorts are off here.
 _OPTIONS = """
 LATERAL (SELECT options,
                 CASE WHEN options->>'per_host' = 'true' THEN coalesce(nullif(slot_host, ''), run.host) ELSE '' END
                 AS judged
-           FROM deployed_job WHERE clock = run.clock AND job = run.job AND valid_until IS NULL
-          ORDER BY (host = run.host) DESC, valid_from DESC LIMIT 1) AS deployed
+           FROM (SELECT coalesce(
+                    (SELECT options FROM deployed_job
+                      WHERE host = run.host AND clock = run.clock AND job = run.job AND valid_until IS NULL),
+                    (SELECT options FROM deployed_job
+                      WHERE clock = run.clock AND job = run.job AND valid_until IS NULL LIMIT 1)) AS options) AS known
+          WHERE options IS NOT NULL) AS deployed
 """
 # A job without expected_duration is expected to take at most EXPECTED_FACTOR times the median of its last runs.
 _SLOW = f"""
@@ -97,14 +103,14 @@ SELECT run.clock, run.job, judged, run.host, run_id, scheduled_at, extract(epoch
              options->>'expected_duration' IS NOT NULL AS is_given
   ) AS limits
  WHERE status = 'started' AND {_AUTOMATIC} AND started_at + expected * interval '1 s' < %(now)s
- ORDER BY started_at
 """  # noqa: S608 - our own text
 
 
 def slow_runs(connection: Connection, now: datetime) -> Iterator[Fault]:
     """The runs that still run and take longer than expected; of several of a job, the first one."""
     seen = set()
-    for clock, job, host, run_host, run_id, at, seconds, expected, is_given in connection.execute(_SLOW, {"now": now}):
+    rows = sorted(connection.execute(_SLOW, {"now": now}), key=itemgetter(6), reverse=True)
+    for clock, job, host, run_host, run_id, at, seconds, expected, is_given in rows:
         if (clock, job, host) not in seen:
             seen.add((clock, job, host))
             usual = "" if is_given else ", three times its usual duration"

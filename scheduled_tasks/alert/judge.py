@@ -59,17 +59,18 @@ def _done(connection: Connection, name: str, now: datetime, interval: timedelta)
 
 # Each job that has a bad result without a later good one, or an open incident. Its incident is of another subject if
 # its hosts were not judged each for itself then, or are not any more.
+_DEPLOYED = """
+LATERAL (SELECT options->>'per_host' = 'true' AS each_host FROM deployed_job
+          WHERE clock = judged.clock AND job = judged.job AND valid_until IS NULL
+          ORDER BY valid_from DESC LIMIT 1) AS deployed
+"""
 _TO_JUDGE = f"""
-WITH deployed AS (
-    SELECT clock, job, bool_or(options->>'per_host' = 'true') AS each_host FROM deployed_job
-     WHERE valid_until IS NULL GROUP BY clock, job
-)
-SELECT DISTINCT clock, job,
-       CASE WHEN each_host THEN coalesce(nullif(slot_host, ''), host) ELSE '' END AS on_host, false AS is_other
-  FROM task_run JOIN deployed USING (clock, job) WHERE {IS_BAD} AND NOT is_resolved
+SELECT clock, job, CASE WHEN each_host THEN judged.host ELSE '' END AS on_host, false AS is_other
+  FROM (SELECT DISTINCT clock, job, coalesce(nullif(slot_host, ''), host) AS host FROM task_run
+         WHERE {IS_BAD} AND NOT is_resolved) AS judged CROSS JOIN {_DEPLOYED}
 UNION
 SELECT clock, job, host, coalesce(each_host <> (host <> ''), false)
-  FROM incident LEFT JOIN deployed USING (clock, job) WHERE closed_at IS NULL AND kind IN ('failing', 'missed')
+  FROM incident AS judged LEFT JOIN {_DEPLOYED} ON true WHERE closed_at IS NULL AND kind IN ('failing', 'missed')
  ORDER BY clock, job, on_host
 """  # noqa: S608 - our own text
 
