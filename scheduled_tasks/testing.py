@@ -13,7 +13,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -198,10 +198,11 @@ def _run_like_run_task(
     result: object = None
     error: BaseException | None = None
 
-    def call(task_function: Callable[..., Any]) -> None:
+    def call(task_function: Callable[..., Any], around: Callable[[], AbstractContextManager[object]]) -> None:
         nonlocal result, error
         try:
-            result = task_function(*args, **kwargs)
+            with around():
+                result = task_function(*args, **kwargs)
         except BaseException as raised:
             error = raised
             raise

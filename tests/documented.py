@@ -28,6 +28,7 @@ RUNNERS = {
     "machine": "tests/machine/alarms/test_1_commands.py",  # on a booted machine, as root
     "told": "tests/machine/test_told.py",  # on a booted machine with routes, as root
     "newcomer": "tests/machine/test_newcomer.py",  # at a terminal, with the page's other blocks
+    "outside": "tests/machine/test_outside.py",  # on a booted machine, with a Healthchecks
     "deployed": "tests/machine/test_deploy.py",  # on a machine that the worked example is deployed to
 }
 # The default runner of a page's blocks.
@@ -36,6 +37,7 @@ PAGES_RUN_BY = {
     "how-to/deploy.md": "controller",
     "how-to/operate.md": "machine",
     "how-to/pause-and-run.md": "deployed",
+    "how-to/monitor-from-outside.md": "outside",
     "how-to/migrate.md": "guide",
     "explanation/runs.md": "clone",
     "explanation/time.md": "clone",

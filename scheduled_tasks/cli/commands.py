@@ -44,6 +44,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Tell": {
         "notify": ("alerts.notify", "Send notices, and test the routes by which they go."),
+        "monitors": ("alerts.monitors", "Show and create checks of jobs at services outside."),
     },
     "Deploy": {
         "check": ("release", "Check whether this release can be activated on this host."),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,14 +16,14 @@ from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
-from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now, load_configuration, open_database
 from scheduled_tasks.quantities import counted
 from scheduled_tasks.render.names import Places
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator
 
     from scheduled_tasks.operate.account import Account
     from scheduled_tasks.operate.watch.watch_pass import Pass
@@ -50,12 +52,13 @@ def watch(*, quiet: bool, as_json: bool) -> None:
     places = Places()
     _renew_credentials(places)
     finished = _finish_apply(places)  # needs no database
-    with open_database() as database:
+    with _outage_recorded(places), open_database() as database:
         now = database_now(database)
         if host_watch.can_report(places):
             if not _check_in(database, places, now):
                 return
             done = _pass(database, places, now)
+            _record_judged(database, done, now)
             _start_sender(database, places, now)
         else:
             done = Pass(account(database, None, now))
@@ -109,14 +112,47 @@ def _has_routes(configuration: Settings) -> bool:
 
 def _start_sender(database: Connection, places: Places, now: datetime) -> None:
     """Start the sender of notices if there is something to send; if that fails, the next look does it."""
-    from scheduled_tasks.alert import sender
+    from scheduled_tasks.alert import outage, sender
+    from scheduled_tasks.alert.outside import outgoing
     from scheduled_tasks.alert.routes import notify_settings
 
     try:
-        if sender.is_due(database, notify_settings(load_configuration()), now):
+        notify = notify_settings(load_configuration())
+        is_due = sender.is_due(database, notify, now) or outgoing.is_due(database, notify, socket.gethostname(), now)
+        if is_due or outage.is_due(places, datetime.now(UTC)):
             sender.start(places)
     except ScheduledTasksError as error:
         click.echo(f"clocks: can't start the sender of notices: {error}", err=True)
+
+
+def _record_judged(database: Connection, done: Pass, now: datetime) -> None:
+    """Record for the dead man's switch that this look judged."""
+    from scheduled_tasks.alert.outside.dead_man import record_judged
+    from scheduled_tasks.operate.watch.watch_pass import JUDGE
+
+    if done.account and JUDGE not in done.errors:
+        done.step(database, "record that it judged", partial(record_judged, database, socket.gethostname(), now))
+
+
+@contextmanager
+def _outage_recorded(places: Places) -> Iterator[None]:
+    """Record whether the watch can use the ledger; if it can't for long, let the sender of notices tell somebody."""
+    from scheduled_tasks.alert import outage, sender
+    from scheduled_tasks.operate import host_watch
+
+    if not host_watch.can_report(places):
+        yield
+        return
+    now = datetime.now(UTC)
+    try:
+        yield
+    except (ServiceUnavailableError, ConfigurationError) as error:
+        outage.record(places, socket.gethostname(), now, error)
+        if outage.is_due(places, now):
+            with suppress(ScheduledTasksError):  # the watch's own error says more
+                sender.start(places)
+        raise
+    outage.end(places, now)
 
 
 def _check_in(database: Connection, places: Places, now: datetime) -> bool:

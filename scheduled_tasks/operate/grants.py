@@ -40,6 +40,8 @@ OPERATORS = {
     "incident": "SELECT, INSERT, UPDATE, DELETE",
     "notice": "SELECT, INSERT, UPDATE, DELETE",
     "run_log": "SELECT, INSERT, UPDATE, DELETE",
+    "ping": "SELECT, DELETE",
+    "dead_man": "SELECT, INSERT, UPDATE, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)
@@ -48,6 +50,8 @@ MONITORS = dict.fromkeys(OWN, "SELECT")
 NOTIFIERS = MONITORS | {
     "notice": "SELECT, INSERT, UPDATE",
     "maintenance": "SELECT, INSERT, UPDATE, DELETE",
+    "ping": "SELECT, UPDATE",
+    "dead_man": "SELECT, UPDATE",
 }
 
 

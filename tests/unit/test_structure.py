@@ -50,7 +50,7 @@ ORDER = (
         "clock_file",
         "conversion_report",
     ),
-    *("render", "deploy", "operate", "alert", "project", "testing", "importers", "exporters", "cli"),
+    *("render", "exporters", "deploy", "operate", "alert", "project", "testing", "importers", "cli"),
 )
 
 

@@ -1,1 +1,1 @@
-"""The commands about alerts: incidents and who has seen them, and how they are told."""
+"""The commands about alerts: incidents and who has seen them, how they are told, and monitors outside."""

@@ -7,7 +7,9 @@ import os
 import socket
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -42,23 +44,37 @@ def send(*, quiet: bool, as_json: bool) -> None:
     each notice is sent by one of them. Exits 75 if a message was not accepted: it is tried again, by the next route if
     need be.
     """
+    from scheduled_tasks.alert.outside import outgoing
     from scheduled_tasks.alert.routes import notify_settings
     from scheduled_tasks.alert.sender import send_due
 
-    settings = notify_settings(load_configuration())
+    configuration = load_configuration()
+    settings = notify_settings(configuration)
+    _tell_of_outage(settings)
     with open_database(as_sender=True) as database:
         done = send_due(database, settings, partial(database_now, database))
+        now = database_now(database)
+        problems = outgoing.send(database, configuration, settings, socket.gethostname(), now)
     if as_json:
-        show_json(asdict(done))
+        show_json(asdict(done) | {"outside": problems})
     else:
         for line in done.messages:
             click.echo(f"sent by {line}")
         if not (done.messages or done.problems or quiet):
             click.echo("nothing is due")
-    for problem in done.problems:
-        click.echo(f"clocks: not sent by {problem}", err=True)
-    if done.problems:
+    for problem in (*(f"not sent by {problem}" for problem in done.problems), *problems):
+        click.echo(f"clocks: {problem}", err=True)
+    if done.problems or problems:
         sys.exit(ServiceUnavailableError.exit_code)
+
+
+def _tell_of_outage(settings: NotifySettings) -> None:
+    """Tell that this host's watch can't use the ledger, which needs no database; in the sender's unit only."""
+    from scheduled_tasks.alert import fallback
+
+    if folder := os.environ.get("RUNTIME_DIRECTORY"):
+        for problem in fallback.tell(settings, Places(), datetime.now(UTC), Path(folder)):
+            click.echo(f"clocks: {problem}", err=True)
 
 
 @group.command("test")

@@ -49,6 +49,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "watch": ("clocks watch",),
     "reconcile": ("clocks reconcile",),
+    "monitors list": ("clocks monitors list",),
+    "monitors sync": ("clocks monitors sync --check", "clocks monitors sync"),
     "forget-host": ("clocks forget-host app3",),
     "prune-runs": ("clocks prune-runs --keep 90",),
     "notify send": ("clocks notify send",),

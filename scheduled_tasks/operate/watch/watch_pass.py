@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+JUDGE = "judge jobs and hosts"  # the name of that step
+
 
 @dataclass
 class Pass:
@@ -91,7 +93,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     reconciled = step("record what runs could not", reconcile) or Reconciled()
     step("store log lines", partial(host_watch.store_run_logs, connection, places, host))
     step("mark resolved results", partial(mark_resolved, connection, now))
-    step("judge jobs and hosts", judge)
+    step(JUDGE, judge)
     step("switch flags back", partial(revert_expired, connection))
     take_over = partial(host_watch.take_over, places, reconciled.to_take_over, host)
     done.started += step("take over slots", take_over) or []

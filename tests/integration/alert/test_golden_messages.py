@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import jsonschema
 import pytest
 
+from scheduled_tasks.alert import delivery as deliveries
 from scheduled_tasks.alert.incident_rows import INCIDENT, as_incident
 from scheduled_tasks.alert.incidents import Delivery, Kind, Notice, What
 from scheduled_tasks.alert.message.compose import compose
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.alert.message.message import Message
     from tests.integration.operate.shop import Database
 
+SCHEMA = json.loads(Path(deliveries.__file__).with_name("webhook.schema.json").read_text(encoding="utf-8"))
 MESSAGES = Path(__file__).parents[2] / "golden_messages"
 CASES = sorted(path.parent.name for path in MESSAGES.glob("*/delivery.toml"))
 NOW = datetime(2026, 11, 24, 2, 10, tzinfo=UTC)
@@ -70,6 +73,7 @@ def test_a_message_is_as_it_was_kept(case: str, connection: Database, request: p
         if request.config.getoption("--write-golden"):
             kept.write_text(f"{text.rstrip()}\n", encoding="utf-8")
         assert f"{text.rstrip()}\n" == kept.read_text(encoding="utf-8")
+    jsonschema.validate(made.data, SCHEMA)
     assert made.text.startswith(f"{made.subject}\n")
     assert "\n" not in made.subject
     page = Nesting()

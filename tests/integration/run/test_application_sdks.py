@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.outside.http_server import Answer, Request, http_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,45 +21,29 @@ SCHEDULE = '{"kind": "cron", "zone": "UTC", "minutes": [30], "seconds": [0]}'
 JOB = ("--clock=shop", "--job=sell", f"--schedule={SCHEDULE}", f"--at={SLOT}")
 
 
-class Sentry(ThreadingHTTPServer):
+class Sentry:
     """What receives a project's envelopes."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        self.dsn = ""
         self.items: list[dict[str, Any]] = []
-
-    @property
-    def dsn(self) -> str:
-        return f"http://key@127.0.0.1:{self.server_port}/42"
 
     @property
     def events(self) -> list[dict[str, Any]]:
         return [item for item in self.items if "exception" in item or "message" in item]
 
-
-class Handler(BaseHTTPRequestHandler):
-    server: Sentry
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        text = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
-        self.server.items += map(json.loads, filter(None, text.splitlines()))
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None: ...
+    def take(self, request: Request) -> Answer:
+        data = gzip.decompress(request.data) if request.headers.get("Content-Encoding") == "gzip" else request.data
+        self.items += map(json.loads, filter(None, data.splitlines()))
+        return 200, {}
 
 
 @pytest.fixture
 def sentry() -> Iterator[Sentry]:
-    with Sentry() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    service = Sentry()
+    with http_server(service.take) as url:
+        service.dsn = f"{url.replace('http://', 'http://key@')}/42"
+        yield service
 
 
 def run_id_of(line: dict[str, Any]) -> str:

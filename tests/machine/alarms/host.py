@@ -103,6 +103,7 @@ EXIT_CODES |= {
     "systemctl status clock-watch.timer": {3},
     "clocks status CLOCK": {0, 3},
     "clocks notify test ROUTE": {75},
+    "clocks incidents --open": {3},
 }
 HOUR = (datetime.now(UTC) - timedelta(hours=3)).hour
 ROWS = {alarm.sees: alarm.do for alarm in handbook.ALARMS}  # as the page has them: tests/unit/operate/test_handbook.py

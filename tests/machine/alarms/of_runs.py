@@ -135,12 +135,19 @@ def lost(host: Host, row: str) -> None:
     wait_for("the slot's run", lambda: host.rows("lasts")[0][0] == "ended")
 
 
-def started_late(host: Host, row: str) -> None:
+def a_timers_run(host: Host, job: str, *, days: int = 0) -> None:
+    """Insert a run of a second that its timer started three hours late, and so many days."""
     host.query(
         "INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at,"
-        " ended_at, duration, lag) SELECT gen_random_uuid(), 'alarms.takes', 'alarms', 'late',"
-        f" date_trunc('hour', now()) - interval '3 hours', '', '{HOST}', 'timer', 'ended', now(), now(), 1, 10800"
-    )
+        " ended_at, duration, lag) SELECT gen_random_uuid(), 'alarms.takes', 'alarms', %s,"
+        " date_trunc('hour', now()) - interval '3 hours' - %s * interval '1 day', '', %s, 'timer', 'ended',"
+        " now(), now(), 1, 10800",
+        job, days, HOST,
+    )  # fmt: skip
+
+
+def started_late(host: Host, row: str) -> None:
+    a_timers_run(host, "late")
     assert ("late", "late") in incidents(host)
     assert "late" in host.do(row, "late")[0]
 
@@ -159,8 +166,7 @@ def takes_longer(host: Host, row: str) -> None:
 
 
 def ended_sooner(host: Host, row: str) -> None:
-    host.run("daily", f"--at {slots_of(host, 'daily')[-1]}")
-    host.query("UPDATE task_run SET trigger = 'timer' WHERE job = 'daily' AND status = 'ended'")
+    a_timers_run(host, "daily", days=10)  # a slot of no other alarm
     host.query("UPDATE deployed_job SET options = options || '{\"expected_at_least\": 3600}' WHERE job = 'daily'")
     assert ("short", "daily") in incidents(host)
     host.do(row, "daily", RUN=host.rows("daily")[0][3])

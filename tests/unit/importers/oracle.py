@@ -40,7 +40,7 @@ class WouldWait(BaseException):
 
 
 class MockFinder(MetaPathFinder, Loader):
-    """Mock modules of libraries that are not installed."""
+    """Mock modules of libraries, even if one is installed: it may need another one that is mocked."""
 
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
         return ModuleSpec(fullname, self, is_package=True) if fullname.partition(".")[0] in MOCKED else None
@@ -95,7 +95,7 @@ def main() -> None:
 
     asyncio.BaseEventLoop.run_forever = waits  # type: ignore[method-assign]
     asyncio.BaseEventLoop.run_until_complete = until_complete  # type: ignore[method-assign, assignment]
-    sys.meta_path.append(MockFinder())
+    sys.meta_path.insert(0, MockFinder())
     sys.path.insert(0, str(Path(file).parent))
     sys.argv = [file]
     module = types.ModuleType("__main__")

@@ -1,0 +1,1 @@
+"""Services outside, for tests: they run here, and behave as theirs do."""
