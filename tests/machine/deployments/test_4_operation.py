@@ -6,21 +6,17 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ruamel.yaml import YAML  # comes with ansible-lint
 
 from tests.documented import commands
 from tests.machine.controller import Controller
-from tests.machine.deployments.steps import NIGHTLY, OTHER, RECOUNT, STAY, rows, timers, wait_for_the_end
+from tests.machine.deployments.steps import NIGHTLY, RECOUNT, STAY, rows, timers, wait_for_the_end
 from tests.machine.handbook import EDITOR, EDITOR_SCRIPT, placed, typed
-from tests.machine.postgresql import NOTIFIER, Database
-from tests.machine.waiting import wait_for
-from tests.sinks import MailServer, mail_server
+from tests.machine.postgresql import Database
 
 pytestmark = pytest.mark.xdist_group("deployments")  # two machines for all of them
 
 # By design: there are findings and changes in a test's machine.
 CODES = {"clocks status --bad": {0, 3}, "clocks doctor": {3}}
-PRY = "srv/pry.py"  # what a recount executes besides
 # Newest first, without those that run-task did by hand, of which the unit's journal has no lines.
 RUNS = (
     "SELECT run_id::text FROM task_run WHERE job = 'remind' AND host = 'app2' AND scheduled_at IS NOT NULL"
@@ -59,50 +55,6 @@ def test_three_releases_are_kept(fleet: Controller) -> None:
     for machine in fleet.machines.values():
         kept = [path for path in (machine.root / "opt/scheduled-tasks/releases").iterdir() if path.is_dir()]
         assert len(kept) == 3
-
-
-def test_of_a_job_that_fails_after_a_deploy_with_a_route_one_mail_tells_and_one_that_it_is_well(
-    fleet: Controller, database: Database
-) -> None:
-    fleet.replace("shop/clocks/nightly.py", f'id="recount", hour={OTHER}', 'id="recount", second="*/20"')
-    pry = [machine.root / PRY for machine in fleet.machines.values()]
-    for path in pry:
-        path.write_text("raise OSError('the disk is full')")
-    with mail_server(auth_require_tls=False) as server:
-        fleet.play("with a route by mail", "-e", json.dumps(with_a_route(fleet, database, server)))
-        mails = wait_for("a mail", lambda: list(server.mails), seconds=120)
-        assert "nightly/recount" in mails[0]["Subject"]
-        text = mails[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
-        assert "OSError: the disk is full" in text
-        assert "clocks show" in text
-        for path in pry:
-            path.unlink()
-        wait_for("the mail that it is well", lambda: len(server.mails) == 2)
-        done = fleet.play("test of the routes", playbook="notify_test")
-        assert done.output.count("Sent by ops.") == 2
-        tests = sorted(str(mail["Subject"]) for mail in server.mails[2:])
-        assert tests == ["Test of the route ops, from app1", "Test of the route ops, from app2"]
-    play = fleet.play("test of a route that nobody reaches", "--limit=app1", playbook="notify_test", fails=True)
-    assert f"ops: 127.0.0.1:{server.port} can't be reached" in " ".join(play.output.split())
-    fleet.replace("shop/clocks/nightly.py", 'id="recount", second="*/20"', f'id="recount", hour={OTHER}')
-    fleet.play("without a route")
-    for machine in fleet.machines.values():
-        assert machine.run("systemctl", "cat", "clock-notify.service", check=False).returncode != 0
-
-
-def with_a_route(fleet: Controller, database: Database, server: MailServer) -> dict[str, object]:
-    """The variables of a project whose sender of notices has a role of its own, and a mail server."""
-    inventory = YAML(typ="safe").load(fleet.project / "deploy/inventory.yml")
-    project = inventory["scheduled_tasks"]["vars"]["scheduled_tasks_project"]
-    mail = {"kind": "mail", "credential": "mail_url", "from": "clocks@example.org", "to": ["ops@example.org"]}
-    return {
-        "scheduled_tasks_project": {**project, "notifier_role": NOTIFIER},
-        "scheduled_tasks_notify": {"routes": {"ops": mail}},
-        "scheduled_tasks_credentials": {
-            "notify.database_url": database.notifier,
-            "notify.mail_url": f"smtp://127.0.0.1:{server.port}",
-        },
-    }
 
 
 def test_a_removal_waits_for_a_running_job_and_keeps_its_code(fleet: Controller) -> None:
