@@ -1,8 +1,8 @@
 """Post incidents to Prometheus' Alertmanager, which then groups, silences and routes them.
 
-An alert that is not posted again resolves when its `endsAt` comes, so all open incidents are posted once a minute, by
-one host for all: the time of the last post is a row of `maintenance`. A notice is delivered here as by any other route:
-what Alertmanager did not accept goes by the next one.
+An alert that is not posted again resolves when its `endsAt` comes, so all open incidents are posted once a minute, and
+for a while those that were closed, whatever their routes; by one host for all: the time of the last post is a row of
+`maintenance`. A notice is delivered here as by any other route: what Alertmanager did not accept goes by the next one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ POST_INTERVAL = timedelta(seconds=50)  # each host's watch looks once a minute
 KEEPS_FOR = timedelta(minutes=5)
 MAX_POSTED = 5000  # alerts in one post
 
-_OPEN = """
+_OPEN_OR_JUST_CLOSED = """
     SELECT incident.id, incident.kind, incident.clock, incident.job, incident.host, incident.opened_at,
         incident.closed_at, incident.reason, incident.run_id,
         own.options->>'owner' AS owner, own.options->>'runbook' AS runbook
@@ -40,7 +40,7 @@ _OPEN = """
             AND deployed_job.valid_until IS NULL
         ORDER BY deployed_job.host = incident.host DESC LIMIT 1
     ) AS own ON true
-    WHERE incident.closed_at IS NULL ORDER BY incident.id LIMIT %s
+    WHERE incident.closed_at IS NULL OR incident.closed_at > %s ORDER BY incident.id LIMIT %s
 """
 _POSTED = """
     INSERT INTO maintenance AS last (name, done_at) VALUES ('alertmanager', %s)
@@ -60,18 +60,23 @@ def send(route: Route, message: Message) -> None:
 
 
 def is_due(connection: Connection, settings: NotifySettings, now: datetime) -> bool:
-    """Whether open incidents are to be posted again."""
+    """Whether open incidents are to be posted again, or one that was closed since the last post."""
     if not settings.alertmanager:
         return False
-    [(is_open, posted_at)] = connection.execute(
-        "SELECT EXISTS (SELECT FROM incident WHERE closed_at IS NULL),"
-        " (SELECT done_at FROM maintenance WHERE name = 'alertmanager')"
+    row = connection.execute("SELECT done_at FROM maintenance WHERE name = 'alertmanager'").fetchone()
+    posted_at = row[0] if row else now - KEEPS_FOR
+    if posted_at > now - POST_INTERVAL:
+        return False
+    [(is_news,)] = connection.execute(
+        "SELECT EXISTS (SELECT FROM incident WHERE closed_at IS NULL)"
+        " OR EXISTS (SELECT FROM incident WHERE closed_at >= %s)",
+        [posted_at],
     ).fetchall()
-    return bool(is_open) and (posted_at is None or posted_at <= now - POST_INTERVAL)
+    return bool(is_news)
 
 
 def post_open(connection: Connection, settings: NotifySettings, now: datetime) -> int:
-    """Post all open incidents, unless another host has just done so; return how many.
+    """Post all open incidents and those just closed, unless another host has just done so; return how many.
 
     Raises:
         DeliveryError: no Alertmanager accepted them.
@@ -81,7 +86,7 @@ def post_open(connection: Connection, settings: NotifySettings, now: datetime) -
     if connection.execute(_POSTED, [now, POST_INTERVAL]).rowcount == 0:
         return 0
     try:
-        cursor = connection.execute(_OPEN, [MAX_POSTED])
+        cursor = connection.execute(_OPEN_OR_JUST_CLOSED, [now - KEEPS_FOR, MAX_POSTED])
         columns = [column.name for column in cursor.description or ()]
         incidents = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
         if incidents:

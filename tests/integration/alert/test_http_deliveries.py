@@ -16,7 +16,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from scheduled_tasks.alert.delivery import DeliveryError, deliver, error
 from scheduled_tasks.alert.delivery.http import request
-from tests.documented import PAGES, blocks
+from tests.documented import PAGES, ROOT, blocks
 from tests.integration.alert.messages import DATA, ID, MESSAGE, SUBJECT, TEXT, route
 from tests.sinks import WebServer, web_server
 
@@ -210,6 +210,15 @@ def test_a_url_that_apprise_does_not_know_is_refused_without_showing_it() -> Non
 def test_the_page_describes_each_field_of_the_schema() -> None:
     page = PAGES["reference/webhook.md"]
     assert [name for name in SCHEMA["properties"] if f"| `{name}` |" not in page] == []
+
+
+GOLDEN = sorted((ROOT / "tests/golden_messages").glob("*/message.json"))
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=[file.parent.name for file in GOLDEN])
+def test_every_golden_message_fits_the_schema(file: Path) -> None:
+    data = {"text": "in message.txt", **json.loads(file.read_text())}
+    jsonschema.validate(data, SCHEMA, cls=jsonschema.Draft202012Validator)
 
 
 def test_alertmanager_gets_an_alert_with_the_incidents_labels(server: WebServer) -> None:
