@@ -148,6 +148,6 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 def test_whatever_happens_every_slot_has_the_expected_status(
     connection: psycopg.Connection[Any], scenario: Scenario
 ) -> None:
-    connection.execute("TRUNCATE task_run, deployed_job, host, pause")
+    connection.execute("TRUNCATE task_run, deployed_job, host, pause CASCADE")
     live_through(scenario, connection)
     assert_every_slot_has_the_expected_status(connection, scenario)
