@@ -126,10 +126,12 @@ def test_a_timer_starts_a_job_that_changes_rows_and_logs_it_to_the_journal(deplo
     assert summary["cancelled"] == int(query(deployed, CANCELLED))
 
 
-def test_no_job_has_an_exposure_above_1_2(deployed: Machine) -> None:
+def test_no_job_has_an_exposure_above_1_2_and_one_that_can_reach_any_address_1_3(deployed: Machine) -> None:
     scores = {unit["unit"]: unit["score"] for unit in json.loads(deployed.run("clocks", "security", "--json").stdout)}
     assert len(scores) == 11
-    above = {unit for unit, score in scores.items() if score > 1.2}
+    anywhere = {unit for unit in scores if unit.startswith(("clock-algolia-", "clock-titelive-"))}
+    assert all(scores[unit] <= 1.3 for unit in anywhere)
+    above = {unit for unit in scores.keys() - anywhere if scores[unit] > 1.2}
     assert above == {"clock-watch.service", "clock-failed@.service", "clock-credentials@.service"}  # they run as root
     assert all(scores[unit] <= 1.7 for unit in above)
     loaded = deployed.run("systemd-analyze", "security", "--no-pager", SERVICE).stdout
