@@ -1,7 +1,8 @@
 -- Creates only what is missing: each query returns the statement that psql then executes (\gexec), or no row if it is
 -- not needed. psql prints one line for each executed statement, so no output means no change.
 
--- The role of the tasks, or of the sender of notices. What an administrator sets later stays: the timeouts are set with the role only.
+-- The role of the tasks, or of the sender of notices. What an administrator sets later stays: the timeouts are set with
+-- the role only.
 SELECT format('CREATE ROLE %I LOGIN', :'role'),
     format('ALTER ROLE %I SET idle_in_transaction_session_timeout = ''15min''', :'role'),
     format('ALTER ROLE %I SET lock_timeout = ''5min''', :'role'),
