@@ -48,10 +48,8 @@ class Endpoint(NamedTuple):
         host = urlsplit(self.url).hostname or ""
         try:
             return () if host == "localhost" or ip_address(host).is_loopback else (host,)
-        except ValueError:
-            return (
-                "any",
-            )  # a name, for the kernel filters addresses; or a credential, which is not read for a sandbox
+        except ValueError:  # a name, and the kernel filters addresses; or a credential, which is not read for a sandbox
+            return ("any",)
 
 
 NOWHERE = Endpoint()

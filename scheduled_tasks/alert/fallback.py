@@ -18,7 +18,7 @@ from scheduled_tasks import files
 from scheduled_tasks.alert import outage
 from scheduled_tasks.alert.delivery import DeliveryError, deliver
 from scheduled_tasks.alert.message.message import Message
-from scheduled_tasks.instants import from_epoch, in_sentence, rfc3339
+from scheduled_tasks.instants import from_epoch, in_sentence
 from scheduled_tasks.quantities import counted, duration
 
 if TYPE_CHECKING:
@@ -100,12 +100,8 @@ def _message(known: Outage, what: str, now: datetime) -> Message:
     text = "\n\n".join(lines) + "\n"
     identity = uuid5(NAMESPACE_URL, f"scheduled-tasks:{known.host}:{known.since}:{what}")
     severity: Severity = "ok" if known.until else "critical"
-    data = {
-        "version": 1, "id": str(identity), "what": what, "severity": severity, "subject": subject, "text": text,
-        "sent_at": rfc3339(now), "incidents": [],
-    }  # fmt: skip
     paragraphs = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
-    return Message(identity, what, severity, subject, text, f"<html><body>{paragraphs}</body></html>", data)
+    return Message(identity, what, severity, subject, text, f"<html><body>{paragraphs}</body></html>", now)
 
 
 def _names(services: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from scheduled_tasks.alert.incidents import Incident, Kind, Notice, What
+from scheduled_tasks.alert.incidents import Delivery, Incident, Kind, Notice, What
 
 K = TypeVar("K", bound=Hashable)
 
@@ -93,24 +93,11 @@ class Drop:
     why: str
 
 
-@dataclass(frozen=True)
-class Message:
-    """Notices that go out as one message; the first one leads."""
-
-    what: What
-    carries: tuple[Pending, ...]
-
-    @property
-    def leader(self) -> Notice:
-        """The notice whose id the message has."""
-        return self.carries[0].notice
-
-
 @dataclass
 class Decisions:
-    """What becomes of the pending notices; `messages` the most urgent first."""
+    """What becomes of the pending notices; `deliveries` the most urgent first."""
 
-    messages: list[Message] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     drops: list[Drop] = field(default_factory=list)
 
@@ -135,14 +122,18 @@ def decide(pending: Sequence[Pending], now: datetime) -> Decisions:
                 flapping[one.subject].append(one)
             case _:
                 send.append(one)
-    decisions.messages += [Message(What.FLAPPING, tuple(carried)) for carried in flapping.values()]
-    decisions.messages += _digests([one for one in send if one.notice.held])
-    decisions.messages += _groups([one for one in send if not one.notice.held])
-    decisions.messages = [
-        message for message in decisions.messages if any(one.notice.due_at <= now for one in message.carries)
-    ]
-    decisions.messages.sort(key=lambda message: (message.leader.due_at, message.carries[0].incident.id))
+    deliveries = [_delivery(What.FLAPPING, carried) for carried in flapping.values()]
+    deliveries += _digests([one for one in send if one.notice.held])
+    deliveries += _groups([one for one in send if not one.notice.held])
+    due = [delivery for delivery in deliveries if any(notice.due_at <= now for notice in delivery.notices)]
+    decisions.deliveries = sorted(due, key=lambda delivery: (delivery.notices[0].due_at, delivery.incidents[0].id))
     return decisions
+
+
+def _delivery(what: What, carried: Sequence[Pending]) -> Delivery:
+    """One message for some notices, the first of which leads."""
+    notices = tuple(one.notice for one in carried)
+    return Delivery(notices[0].id, what, tuple(one.incident for one in carried), notices, carried[0].routes)
 
 
 def _verdict(one: Pending, now: datetime) -> Hold | Drop | What:
@@ -247,26 +238,25 @@ def cause(incident: Incident) -> str:
     return f"{incident.kind} {_VARYING.sub('#', incident.reason.lower())}"
 
 
-def _digests(held: Iterable[Pending]) -> list[Message]:
+def _digests(held: Iterable[Pending]) -> list[Delivery]:
     """One message for all that was held and goes the same way; a single notice needs no digest."""
     together = _by(held, lambda one: one.routes)
     return [
-        Message(What.DIGEST if len(carried) > 1 else carried[0].notice.what, tuple(carried))
-        for carried in together.values()
+        _delivery(What.DIGEST if len(carried) > 1 else carried[0].notice.what, carried) for carried in together.values()
     ]
 
 
-def _groups(send: Sequence[Pending]) -> list[Message]:
+def _groups(send: Sequence[Pending]) -> list[Delivery]:
     """One message for MIN_GROUP or more incidents of one clock, or else of one host, with one cause; others alone."""
-    messages: list[Message] = []
+    deliveries: list[Delivery] = []
     rest = list(send)
     for of_one in (lambda one: one.incident.clock, lambda one: one.incident.host or one.incident.run_host):
         key = _grouping(of_one)
         groups = [carried for name, carried in _by(rest, key).items() if name[-1] and len(carried) >= MIN_GROUP]
-        messages += [Message(carried[0].notice.what, tuple(carried)) for carried in groups]
+        deliveries += [_delivery(carried[0].notice.what, carried) for carried in groups]
         grouped = {one.notice.id for one in chain.from_iterable(groups)}
         rest = [one for one in rest if one.notice.id not in grouped]
-    return messages + [Message(one.notice.what, (one,)) for one in rest]
+    return deliveries + [_delivery(one.notice.what, [one]) for one in rest]
 
 
 def _grouping(of_one: Callable[[Pending], str]) -> Callable[[Pending], tuple[What, tuple[str, ...], str, str]]:

@@ -29,7 +29,7 @@ ROUND_PAUSE = timedelta(minutes=5)  # after all routes have failed
 MAX_NOTICES = 500  # that one take reads
 MAX_ERROR = 2_000  # characters
 
-_IS_PENDING = "sent_at IS NULL AND dropped IS NULL"
+IS_PENDING = "sent_at IS NULL AND dropped IS NULL"
 _NEXT_TRY = "greatest(due_at, taken_until)"  # PostgreSQL ignores null here
 
 
@@ -41,7 +41,7 @@ def is_due(connection: Connection, now: datetime) -> bool:
 
 def next_due(connection: Connection) -> datetime | None:
     """When the next pending notice is due, or tried again; None if none is pending."""
-    row = connection.execute(f"SELECT min({_NEXT_TRY}) FROM notice WHERE {_IS_PENDING}").fetchone()  # noqa: S608 - our own text
+    row = connection.execute(f"SELECT min({_NEXT_TRY}) FROM notice WHERE {IS_PENDING}").fetchone()  # noqa: S608 - our own text
     return row[0] if row else None
 
 
@@ -52,7 +52,7 @@ def oldest_unsent(connection: Connection, now: datetime, *, of_all: bool = True)
     """
     row = connection.execute(
         "SELECT min(due_at) FROM notice JOIN incident ON incident.id = notice.incident"  # noqa: S608 - our own text
-        f" WHERE {_IS_PENDING} AND (%s OR kind <> 'unsent')",
+        f" WHERE {IS_PENDING} AND (%s OR kind <> 'unsent')",
         [of_all],
     ).fetchone()
     return max(now - row[0], timedelta()) if row and row[0] else timedelta()
@@ -60,7 +60,7 @@ def oldest_unsent(connection: Connection, now: datetime, *, of_all: bool = True)
 
 def drop_all(connection: Connection, why: str) -> int:
     """Drop all pending notices; return how many there were."""
-    return connection.execute(f"UPDATE notice SET dropped = %s WHERE {_IS_PENDING}", [why]).rowcount  # noqa: S608 - our own text
+    return connection.execute(f"UPDATE notice SET dropped = %s WHERE {IS_PENDING}", [why]).rowcount  # noqa: S608 - our own text
 
 
 def take(  # noqa: PLR0913 - the configured routes are three of them
@@ -93,7 +93,7 @@ def take(  # noqa: PLR0913 - the configured routes are three of them
             connection.execute("UPDATE notice SET due_at = %s, held = nullif(%s, '') WHERE id = %s", values)
         for drop in decisions.drops:
             connection.execute("UPDATE notice SET dropped = %s WHERE id = %s", [drop.why, drop.notice])
-        deliveries = sorted([*again, *map(_delivery, decisions.messages)], key=lambda one: one.notices[0].due_at)
+        deliveries = sorted([*again, *decisions.deliveries], key=lambda one: one.notices[0].due_at)
         for delivery in deliveries[:limit]:
             connection.execute(
                 "UPDATE notice SET taken_until = %(until)s, tries = %(attempt)s, sent_as = %(what)s, route = %(route)s,"
@@ -117,7 +117,7 @@ def sent(connection: Connection, delivery: Delivery, now: datetime) -> None:
             connection.execute(
                 "INSERT INTO notice (incident, what, created_at, due_at) SELECT id, 'still', %(now)s, %(due_at)s"  # noqa: S608 - our own text
                 f"  FROM incident WHERE id = %(id)s AND closed_at IS NULL AND acked_at IS NULL"
-                f"   AND NOT EXISTS (SELECT FROM notice WHERE incident = %(id)s AND {_IS_PENDING})",
+                f"   AND NOT EXISTS (SELECT FROM notice WHERE incident = %(id)s AND {IS_PENDING})",
                 {"id": incident.id, "now": now, "due_at": noise.next_still(incident.opened_at, now)},
             )
 
@@ -160,7 +160,7 @@ class _Due(NamedTuple):
 # are those of the host of its last result, if it still has the job.
 _DUE = f"""
 WITH due AS MATERIALIZED (
-    SELECT * FROM notice WHERE {_IS_PENDING} AND {_NEXT_TRY} <= %(now)s + %(grouping)s
+    SELECT * FROM notice WHERE {IS_PENDING} AND {_NEXT_TRY} <= %(now)s + %(grouping)s
      ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 SELECT coalesce(notice.carried_by, notice.id), notice.sent_as, deployed.options, deployed.zone, hosts.names,
@@ -175,7 +175,7 @@ SELECT coalesce(notice.carried_by, notice.id), notice.sent_as, deployed.options,
        WHERE clock = incident.clock AND job = incident.job AND valid_until IS NULL
          AND incident.host IN ('', host)) AS hosts ON true
   LEFT JOIN LATERAL (
-      SELECT {NOTICE} FROM notice WHERE notice.incident = incident.id AND what = 'opened' AND {_IS_PENDING}
+      SELECT {NOTICE} FROM notice WHERE notice.incident = incident.id AND what = 'opened' AND {IS_PENDING}
   ) AS opened ON true
   LEFT JOIN LATERAL (
       SELECT dropped FROM notice WHERE notice.incident = incident.id AND what = 'opened' AND dropped IS NOT NULL
@@ -272,7 +272,7 @@ def _repeated(
     rows = connection.execute(
         f"SELECT coalesce(carried_by, notice.id), sent_as, {NOTICE}, {INCIDENT} FROM notice"  # noqa: S608 - our own text
         " JOIN incident ON incident.id = notice.incident"
-        f" WHERE (notice.id = ANY (%(leaders)s) OR carried_by = ANY (%(leaders)s)) AND {_IS_PENDING}"
+        f" WHERE (notice.id = ANY (%(leaders)s) OR carried_by = ANY (%(leaders)s)) AND {IS_PENDING}"
         f" AND {_NEXT_TRY} <= %(now)s ORDER BY (notice.id = ANY (%(leaders)s)) DESC, due_at, notice.id"
         " FOR UPDATE OF notice",
         {"leaders": list(routes), "now": now},
@@ -288,14 +288,3 @@ def _repeated(
         what = What(carried[0][0])
         deliveries.append(Delivery(leader, what, incidents, notices, routes[leader], notices[0].tries + 1))
     return deliveries
-
-
-def _delivery(message: noise.Message) -> Delivery:
-    carries = message.carries
-    return Delivery(
-        message.leader.id,
-        message.what,
-        tuple(one.incident for one in carries),
-        tuple(one.notice for one in carries),
-        carries[0].routes,
-    )

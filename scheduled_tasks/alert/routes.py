@@ -57,7 +57,7 @@ class NotifySettings:
     """The checked table `[notify]`.
 
     Attributes:
-        routes: by name.
+        routes: by name; with an Alertmanager, the one to it too.
         default: the routes of jobs that name none, in the order in which they are tried.
         fallback: the route on which a host says that it can't reach PostgreSQL; "" if there are no routes.
         heartbeat: what the dead man's switch pings; {host} in it is replaced.
@@ -81,7 +81,7 @@ class NotifySettings:
     @property
     def needs_sender(self) -> bool:
         """Whether there is anything to send to."""
-        return bool(self.routes or self.heartbeat or self.alertmanager)
+        return bool(self.routes or self.heartbeat)
 
     @property
     def sender_network(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.alert import outbox
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.run.database import Connection
 
-WAITS_FOR = timedelta(seconds=15)  # for a notice that is about to be due; what is due later, a later start sends
 MAX_SECONDS = 480.0  # of one start: the unit has ten minutes, and the watch starts it again
 
 
@@ -90,9 +89,9 @@ def _send(
 
 
 def _wait_for_next(connection: Connection, now: datetime) -> bool:
-    """Wait until the next notice is due, if that is soon; whether there is one."""
+    """Wait until the next notice is due, if that is soon; whether there is one. A later start sends later ones."""
     due_at = outbox.next_due(connection)
-    if due_at is None or due_at - now > WAITS_FOR:
+    if due_at is None or due_at - now > outbox.SOON:
         return False
     time.sleep(max(0.0, (due_at - now).total_seconds()))
     return True
@@ -109,7 +108,7 @@ def start(places: Places) -> bool:
     Raises:
         StartError: systemd refused.
     """
-    if not (places.current / names.NOTIFY).exists():
+    if not places.has_sender:
         return False
     start_requests.start([names.NOTIFY])
     return True

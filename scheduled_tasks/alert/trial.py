@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from scheduled_tasks.alert.delivery import DeliveryError, deliver
 from scheduled_tasks.alert.message.message import Message
-from scheduled_tasks.instants import rfc3339
 
 if TYPE_CHECKING:
     from scheduled_tasks.alert.routes import Route
@@ -47,17 +46,6 @@ def try_route(route: Route, host: str, by: str) -> Tried:
 
 def test_message(route: Route, host: str, by: str) -> Message:
     """The message of a test."""
-    identity, now = uuid4(), datetime.now(UTC)
     subject = f"Test of the route {route.name}, from {host}"
     text = f"{by} has tested the route {route.name} from {host}. Notices of jobs will come this way.\n"
-    data: dict[str, Any] = {
-        "version": 1,
-        "id": str(identity),
-        "what": "test",
-        "severity": "ok",
-        "subject": subject,
-        "text": text,
-        "sent_at": rfc3339(now),
-        "incidents": [],
-    }
-    return Message(id=identity, what="test", severity="ok", subject=subject, text=text, html="", data=data)
+    return Message(uuid4(), "test", "ok", subject, text, "", datetime.now(UTC))

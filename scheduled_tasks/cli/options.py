@@ -12,6 +12,7 @@ import click
 
 from scheduled_tasks.cli.screens.local_times import AmbiguousTimeError, LocalTimes
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.render.names import Home, Places
 from scheduled_tasks.run.arguments import NAME
 
@@ -134,6 +135,27 @@ def past_instant(_context: click.Context, parameter: click.Parameter, value: str
 def future_instant(_context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
     """Click callback: an instant in the future, or the time until then (`2h`)."""
     return _read(value, 1, parameter)
+
+
+def require_future(until: datetime, now: datetime) -> None:
+    """Check that `--until` is an instant of the future.
+
+    Raises:
+        UsageError: it is past.
+    """
+    if until <= now:
+        raise UsageError(f"--until {rfc3339(until)} is in the past")
+
+
+def stated_reason(reason: str, what: str) -> str:
+    """The text of `--reason`, for colleagues who find what a person did.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    if not reason.strip():
+        raise UsageError(f"--reason is empty: say why, for colleagues who find the {what}")
+    return reason.strip()
 
 
 def _read(value: str | None, direction: int, parameter: click.Parameter) -> datetime | None:

@@ -9,11 +9,18 @@ import click
 
 from scheduled_tasks.cli.common import actor, report_host, require_root
 from scheduled_tasks.cli.help import completion
-from scheduled_tasks.cli.options import clock_and_job, future_instant, json_option, require_known, require_known_host
+from scheduled_tasks.cli.options import (
+    clock_and_job,
+    future_instant,
+    json_option,
+    require_future,
+    require_known,
+    require_known_host,
+    stated_reason,
+)
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.cli.screens.local_times import utc_option
 from scheduled_tasks.errors import UsageError
-from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.operate import deployments, host_pauses, host_watch, pauses
 from scheduled_tasks.operate.slots import Pause, Scope
 from scheduled_tasks.project import database_now, open_database
@@ -67,20 +74,19 @@ def pause(  # noqa: PLR0913 - a command's options
     not end a pause.
     """
     scope = _scope(which, host, everything=everything, here=here)
-    if until and until <= datetime.now(UTC):
-        raise UsageError(f"--until {rfc3339(until)} is in the past")
-    if not reason.strip():
-        raise UsageError("--reason is empty: say why, for colleagues who find the pause")
+    if until:
+        require_future(until, datetime.now(UTC))
+    reason = stated_reason(reason, "pause")
     if here:
         _require_here(scope)
-        row = Pause(scope, datetime.now(UTC), actor(), reason.strip(), until)
+        row = Pause(scope, datetime.now(UTC), actor(), reason, until)
         changed = host_pauses.write(Places(), row)
         report_host(Places())
     else:
         with open_database() as database:
             require_known(deployments.known_jobs(database), scope.clock, scope.job, nobody="no host has")
             require_known_host(deployments.known_hosts(database), scope.host)
-            row = Pause(scope, database_now(database), actor(), reason.strip(), until)
+            row = Pause(scope, database_now(database), actor(), reason, until)
             changed = pauses.pause(database, row)
     _show(scope, "paused", changed=changed, as_json=as_json)
 

@@ -107,17 +107,20 @@ def _has_routes(configuration: Settings) -> bool:
         notify = notify_settings(configuration)
     except ConfigurationError:
         return True
-    return bool(notify.routes or notify.alertmanager)
+    return bool(notify.routes)
 
 
 def _start_sender(database: Connection, places: Places, now: datetime) -> None:
     """Start the sender of notices if there is something to send; if that fails, the next look does it."""
-    from scheduled_tasks.alert import outage, sender
-    from scheduled_tasks.alert.outside import outgoing
     from scheduled_tasks.alert.routes import notify_settings
 
     try:
         notify = notify_settings(load_configuration())
+        if not places.has_sender:
+            return
+        from scheduled_tasks.alert import outage, sender
+        from scheduled_tasks.alert.outside import outgoing
+
         is_due = sender.is_due(database, notify, now) or outgoing.is_due(database, notify, socket.gethostname(), now)
         if is_due or outage.is_due(places, datetime.now(UTC)):
             sender.start(places)
@@ -137,7 +140,7 @@ def _record_judged(database: Connection, done: Pass, now: datetime) -> None:
 @contextmanager
 def _outage_recorded(places: Places) -> Iterator[None]:
     """Record whether the watch can use the ledger; if it can't for long, let the sender of notices tell somebody."""
-    from scheduled_tasks.alert import outage, sender
+    from scheduled_tasks.alert import outage
     from scheduled_tasks.operate import host_watch
 
     if not host_watch.can_report(places):
@@ -149,6 +152,8 @@ def _outage_recorded(places: Places) -> Iterator[None]:
     except (ServiceUnavailableError, ConfigurationError) as error:
         outage.record(places, socket.gethostname(), now, error)
         if outage.is_due(places, now):
+            from scheduled_tasks.alert import sender
+
             with suppress(ScheduledTasksError):  # the watch's own error says more
                 sender.start(places)
         raise

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.operate.status import RESULT_AT
 
 if TYPE_CHECKING:
     from psycopg import sql
@@ -163,14 +164,19 @@ def find_run(connection: Connection, named: str) -> RunRow:
     runs = [RunRow(*row) for row in connection.execute(query, between)]
     if len({run.run_id for run in runs}) != 1:
         raise UsageError(f"{'several runs begin' if runs else 'no run begins'} with {named}; see 'clocks history'")
-    return max(runs, key=lambda run: (run.replaced_at is None, run.replaced_at or run.started_at))
+    return max(runs, key=_by_attempt)
+
+
+def _by_attempt(run: RunRow) -> tuple[bool, datetime]:
+    """The order of the attempts at a slot."""
+    return run.replaced_at is None, run.replaced_at or run.started_at
 
 
 def get_run(connection: Connection, run_id: UUID) -> RunRow | None:
     """A run by its ID: its last attempt; None if it is too old."""
     query = _attempts("{attempts} WHERE run_id = %(run_id)s")
     runs = [RunRow(*row) for row in connection.execute(query, {"run_id": run_id})]
-    return max(runs, key=lambda run: (run.replaced_at is None, run.replaced_at or run.started_at), default=None)
+    return max(runs, key=_by_attempt, default=None)
 
 
 def last_good(connection: Connection, clock: str, job: str, host: str, before: datetime) -> RunRow | None:
@@ -181,11 +187,8 @@ def last_good(connection: Connection, clock: str, job: str, host: str, before: d
     query = sql.SQL(
         "SELECT {}, NULL::timestamptz FROM task_run WHERE clock = %(clock)s AND job = %(job)s AND status = 'ended'"
         " AND (%(host)s = '' OR coalesce(nullif(slot_host, ''), host) = %(host)s)"
-        " AND CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END"
-        " <= %(before)s"
-        " ORDER BY CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END DESC"
-        " LIMIT 1"
-    ).format(columns)
+        " AND {at} <= %(before)s ORDER BY {at} DESC LIMIT 1"
+    ).format(columns, at=sql.SQL(RESULT_AT))
     row = connection.execute(query, {"clock": clock, "job": job, "host": host, "before": before}).fetchone()
     return RunRow(*row) if row else None
 

@@ -172,6 +172,11 @@ class Places:
         return self.runtime / "watch-failed"
 
     @property
+    def has_sender(self) -> bool:
+        """Whether the current set has the sender of notices."""
+        return (self.current / NOTIFY).exists()
+
+    @property
     def database_away(self) -> Path:
         """A file that exists while the watch can't reach PostgreSQL: since when, and what it knows itself."""
         return self.runtime / "database-away.json"

@@ -191,9 +191,12 @@ class CurrentRun(NamedTuple):
     host: str
 
 
+SENTRY, OPENTELEMETRY = "sentry_sdk", "opentelemetry.trace"  # modules that application/sdks.py tells of the run
+
+
 def has_sdk() -> bool:
-    """Whether the task or its application has imported an SDK that application/sdks.py tells of the run."""
-    return "sentry_sdk" in sys.modules or "opentelemetry.trace" in sys.modules
+    """Whether the task or its application has imported one of them."""
+    return SENTRY in sys.modules or OPENTELEMETRY in sys.modules
 
 
 def current_run() -> CurrentRun | None:

@@ -55,8 +55,8 @@ def send(route: Route, message: Message) -> None:
         DeliveryError: no Alertmanager accepted them.
     """
     now = datetime.now(UTC)
-    incidents = message.data.get("incidents", ())
-    post(url_of(route.endpoint), [alert_of(incident, now) for incident in incidents] or [_alert_of_text(message, now)])
+    alerts = [alert_of(incident, now) for incident in message.incidents]
+    post(url_of(route.endpoint), alerts or [_alert_of_text(message, now)])
 
 
 def is_due(connection: Connection, settings: NotifySettings, now: datetime) -> bool:

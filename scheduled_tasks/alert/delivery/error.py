@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.masking import mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,13 @@ def reason_of(error: OSError) -> str:
     """Why the network failed, in one line; the kernel's EPERM is what IPAddressDeny= of the sender's unit answers."""
     if error.errno == errno.EPERM and not isinstance(error, ssl.SSLError):  # OpenSSL has numbers of its own
         return BLOCKED
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error) or type(error).__name__
+
+
+def one_line(said: object) -> str:
+    """What a server or an error says, in one line and without secrets."""
+    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    return mask(" ".join(text.split()))
 
 
 @contextmanager

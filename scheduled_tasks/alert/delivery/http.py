@@ -15,8 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from scheduled_tasks import __version__
-from scheduled_tasks.alert.delivery.error import DELIVERY_TIMEOUT, DeliveryError, reason_of, time_limit
-from scheduled_tasks.masking import mask
+from scheduled_tasks.alert.delivery.error import DELIVERY_TIMEOUT, DeliveryError, one_line, reason_of, time_limit
 
 USER_AGENT = f"scheduled-tasks/{__version__}"
 MAX_ANSWER, MAX_QUOTED = 1 << 20, 200  # bytes that are read, characters that an error quotes
@@ -62,12 +61,12 @@ def request(
     except urllib.error.HTTPError as error:
         raise _refusal(server, error) from None
     except urllib.error.URLError as error:
-        why = reason_of(error.reason) if isinstance(error.reason, OSError) else error.reason
-        raise DeliveryError(f"{server} can't be reached: {_one_line(why)}") from None
+        why = reason_of(error.reason) if isinstance(error.reason, OSError) else one_line(error.reason)
+        raise DeliveryError(f"{server} can't be reached: {why}") from None
     except OSError as error:
-        raise DeliveryError(f"{server} can't be reached: {_one_line(reason_of(error))}") from None
+        raise DeliveryError(f"{server} can't be reached: {reason_of(error)}") from None
     except http.client.HTTPException as error:
-        raise DeliveryError(f"{server} gave no answer of HTTP: {_one_line(error) or type(error).__name__}") from None
+        raise DeliveryError(f"{server} gave no answer of HTTP: {one_line(error) or type(error).__name__}") from None
     except DeliveryError as error:
         raise DeliveryError(f"{server}: {error}") from None
 
@@ -107,14 +106,10 @@ def _request(
 
 def _refusal(server: str, error: urllib.error.HTTPError) -> DeliveryError:
     with error:
-        quoted = _one_line(error.read(MAX_QUOTED).decode(errors="replace"))
+        quoted = one_line(error.read(MAX_QUOTED))
     if 300 <= error.code < 400:  # noqa: PLR2004 - redirections
         instead = "with a redirection, which is not followed: store the URL that it leads to"
         return DeliveryError(f"{server} answered {error.code}, {instead}", is_permanent=True)
     is_permanent = error.code < SERVER_ERRORS and error.code not in TEMPORARY
     said = f": {quoted}" if quoted else ""
     return DeliveryError(f"{server} answered {error.code} {error.reason}{said}", is_permanent=is_permanent)
-
-
-def _one_line(text: object) -> str:
-    return mask(" ".join(str(text).split()))

@@ -16,9 +16,8 @@ from email.utils import format_datetime, parseaddr
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from scheduled_tasks.alert.delivery.error import DeliveryError, reason_of, time_limit
+from scheduled_tasks.alert.delivery.error import DeliveryError, one_line, reason_of, time_limit
 from scheduled_tasks.alert.delivery.secrets import url_of
-from scheduled_tasks.masking import mask
 
 if TYPE_CHECKING:
     from scheduled_tasks.alert.message.message import Message
@@ -51,15 +50,15 @@ def send(route: Route, message: Message) -> str:
             f"{server} refused {_refused(error.recipients)}", is_permanent=all(code in PERMANENT for code in codes)
         ) from None
     except smtplib.SMTPResponseException as error:
-        said = _text(error.smtp_error)
+        said = one_line(error.smtp_error)
         is_permanent = error.smtp_code in PERMANENT
         raise DeliveryError(f"{server} answered {error.smtp_code} {said}", is_permanent=is_permanent) from None
     except smtplib.SMTPNotSupportedError as error:
-        raise DeliveryError(f"{server}: {_text(error)}", is_permanent=True) from None
+        raise DeliveryError(f"{server}: {one_line(error)}", is_permanent=True) from None
     except smtplib.SMTPException as error:
-        raise DeliveryError(f"{server}: {_text(error) or type(error).__name__}") from None
+        raise DeliveryError(f"{server}: {one_line(error) or type(error).__name__}") from None
     except OSError as error:
-        raise DeliveryError(f"{server} can't be reached: {_text(reason_of(error))}") from None
+        raise DeliveryError(f"{server} can't be reached: {reason_of(error)}") from None
     except DeliveryError as error:
         raise DeliveryError(f"{server}: {error}", is_permanent=error.is_permanent) from None
     return f"{server} refused {_refused(refused)}" if refused else ""
@@ -80,9 +79,8 @@ def mail_of(route: Route, message: Message) -> EmailMessage:
     except (ValueError, IndexError) as error:
         raise DeliveryError(f"its from or to is no address: {error}", is_permanent=True) from None
     mail["Date"] = format_datetime(datetime.now(UTC))
-    incidents = [incident["id"] for incident in message.data.get("incidents", ())]
-    if len(incidents) == 1:
-        mail["References"] = f"<incident-{incidents[0]}@{domain}>"
+    if len(message.incidents) == 1:
+        mail["References"] = f"<incident-{message.incidents[0]['id']}@{domain}>"
     mail["Auto-Submitted"] = "auto-generated"  # no answers of absent people (RFC 3834)
     mail.set_content(_clean(message.text))
     if message.html:
@@ -152,12 +150,7 @@ def _is_this_machine(connection: smtplib.SMTP) -> bool:
 
 
 def _refused(recipients: dict[str, tuple[int, bytes]]) -> str:
-    return "; ".join(f"{address} ({code} {_text(said)})" for address, (code, said) in recipients.items())
-
-
-def _text(said: object) -> str:
-    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-    return mask(" ".join(text.split()))
+    return "; ".join(f"{address} ({code} {one_line(said)})" for address, (code, said) in recipients.items())
 
 
 def _clean(text: str) -> str:

@@ -32,7 +32,6 @@ TEMPLATES = Path(__file__).with_name("templates")
 MAX_LISTED = 20  # incidents of one message that are listed, the last ones
 MAX_LOG_LINES = 60  # as people read them: an error has a line for each of its frames
 FLAPPING = "It changed more than six times in 24 hours. Further changes come in a digest, once a day."
-DATA_VERSION = 1
 
 
 def compose(connection: Connection, delivery: Delivery, settings: NotifySettings, now: datetime) -> Message:
@@ -49,17 +48,8 @@ def compose(connection: Connection, delivery: Delivery, settings: NotifySettings
     }
     text = _environment().get_template("message.txt.j2").render(view)
     html = _environment().get_template("message.html.j2").render(view)
-    data = {
-        "version": DATA_VERSION,
-        "id": str(delivery.id),
-        "what": str(delivery.what),
-        "severity": severity,
-        "subject": subject,
-        "text": text,
-        "sent_at": rfc3339(now),
-        "incidents": [_as_json(facts) for facts in known],
-    }
-    return Message(delivery.id, str(delivery.what), severity, subject, text, html, data)
+    incidents_as_json = [_as_json(facts) for facts in known]
+    return Message(delivery.id, str(delivery.what), severity, subject, text, html, now, incidents_as_json)
 
 
 def _severity(incidents: Sequence[Incident]) -> Severity:

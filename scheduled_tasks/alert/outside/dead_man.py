@@ -1,7 +1,7 @@
 """The dead man's switch: a URL outside that is pinged once a minute, as long as slots are judged and notices are sent.
 
 The watch records that it has judged; the sender of notices, whose sandbox can reach the URL, pings it (decision 0030).
-So silence outside means exactly that slots are no longer judged, or that nobody could be told. docs/how-to/be-told.md.
+So silence outside means exactly that slots are no longer judged, or that nobody could be told.
 """
 
 from __future__ import annotations

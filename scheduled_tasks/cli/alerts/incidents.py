@@ -11,12 +11,18 @@ import click
 
 from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.help import completion
-from scheduled_tasks.cli.options import clock_and_job, future_instant, json_option, require_known
+from scheduled_tasks.cli.options import (
+    clock_and_job,
+    future_instant,
+    json_option,
+    require_future,
+    require_known,
+    stated_reason,
+)
 from scheduled_tasks.cli.output import SOMETHING_BAD, show_json
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
 from scheduled_tasks.cli.screens.styles import Part, Style, Styled, on_terminal, show, width
 from scheduled_tasks.cli.screens.tables import shortened, show_table
-from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import rfc3339, shown
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.quantities import counted, duration
@@ -129,7 +135,7 @@ def ack(*, number: int, reason: str, as_json: bool) -> None:
 
     with open_database() as database:
         changed = incident_rows.acknowledge(
-            database, number, by=actor(), reason=_text(reason), at=database_now(database)
+            database, number, by=actor(), reason=stated_reason(reason, "incident"), at=database_now(database)
         )
         incident = incident_rows.find(database, number)
     if as_json:
@@ -154,20 +160,13 @@ def snooze(*, number: int, until: datetime, reason: str, as_json: bool) -> None:
     from scheduled_tasks.alert import incident_rows
 
     with open_database() as database:
-        if until <= database_now(database):
-            raise UsageError(f"--until {rfc3339(until)} is in the past")
-        incident_rows.snooze(database, number, until, by=actor(), reason=_text(reason))
+        require_future(until, database_now(database))
+        incident_rows.snooze(database, number, until, by=actor(), reason=stated_reason(reason, "incident"))
         incident = incident_rows.find(database, number)
     if as_json:
         show_json({"changed": True, "incident": asdict(incident)})
     else:
         click.echo(f"snoozed {incident.kind} {incident.name} until {rfc3339(until)}")
-
-
-def _text(reason: str) -> str:
-    if not reason.strip():
-        raise UsageError("--reason is empty: say why, for colleagues who find the incident")
-    return reason.strip()
 
 
 COMMANDS = (incidents_command, ack, snooze)

@@ -91,7 +91,7 @@ def test(route: tuple[str, ...], *, as_json: bool) -> None:
     settings = notify_settings(load_configuration())
     chosen = _chosen(settings, route)
     places = Places()
-    has_sender = os.geteuid() == 0 and (places.current / names.NOTIFY).exists()
+    has_sender = os.geteuid() == 0 and places.has_sender
     tried = _try_inside(chosen, places) if has_sender else _try_here(settings, chosen)
     if as_json:
         show_json({"routes": [asdict(one) for one in tried], "inside_sandbox": has_sender})

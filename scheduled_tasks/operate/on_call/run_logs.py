@@ -180,7 +180,7 @@ def request(connection: Connection, run: RunRow) -> None:
     """Request the lines of a run; its host stores them with the next pass of its watch, within a minute.
 
     Raises:
-        UsageError: it is not a run of a job's service, or it has not ended.
+        UsageError: it is not a run of a job's service.
     """
     if not (run.clock and run.job and run.invocation_id):
         raise UsageError(f"the run {run.run_id} was not started by systemd: no journal has its lines")

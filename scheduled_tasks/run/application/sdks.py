@@ -12,12 +12,13 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from scheduled_tasks.run.current import OPENTELEMETRY, SENTRY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scheduled_tasks.run.current import Run
 
-SENTRY, OPENTELEMETRY = "sentry_sdk", "opentelemetry.trace"  # modules; `current.has_sdk` looks for them
 FLUSH_TIMEOUT = 2.0  # seconds of each; what can't be sent by then is lost, and the run ends all the same
 
 logger = logging.getLogger("scheduled_tasks.run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,8 +25,9 @@ DATA: dict[str, Any] = {
     "sent_at": "2026-11-24T06:00:11Z", "incidents": [INCIDENT],
 }  # fmt: skip
 MESSAGE = Message(
-    id=ID, what="opened", severity="critical", subject=SUBJECT, text=TEXT, html="<p>The disk is full ☠</p>", data=DATA
-)
+    id=ID, what="opened", severity="critical", subject=SUBJECT, text=TEXT, html="<p>The disk is full ☠</p>",
+    sent_at=datetime(2026, 11, 24, 6, 0, 11, tzinfo=UTC), incidents=[INCIDENT],
+)  # fmt: skip
 
 
 def route(kind: str, url: str, **more: Any) -> Route:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scheduled_tasks.alert.delivery import DeliveryError, deliver, mail
-from tests.integration.alert.messages import DATA, ID, INCIDENT, MESSAGE, SUBJECT, TEXT, route
+from tests.integration.alert.messages import ID, INCIDENT, MESSAGE, SUBJECT, TEXT, route
 from tests.integration.alert.test_http_deliveries import self_signed
 from tests.sinks import PASSWORD, USER, mail_server
 
@@ -57,7 +57,7 @@ def content(part: Message) -> str:
 
 
 def test_a_digest_belongs_to_no_thread() -> None:
-    several = dataclasses.replace(MESSAGE, data={**DATA, "incidents": [INCIDENT, {**INCIDENT, "id": 43}]})
+    several = dataclasses.replace(MESSAGE, incidents=[INCIDENT, {**INCIDENT, "id": 43}])
     assert mail.mail_of(route("mail", "smtp://h"), several)["References"] is None
 
 

@@ -36,7 +36,8 @@ def outcome(*given: Pending, now: datetime = NOW) -> list[str]:
     done = decide(given, now)
     names = {one.notice.id: one.incident.id for one in given}
     messages = [
-        f"{message.what} {' '.join(str(one.incident.id) for one in message.carries)}" for message in done.messages
+        f"{delivery.what} {' '.join(str(incident.id) for incident in delivery.incidents)}"
+        for delivery in done.deliveries
     ]
     holds = [f"hold {names[hold.notice]} {hold.until - now} {hold.why}".strip() for hold in done.holds]
     return [*messages, *holds, *(f"drop {names[drop.notice]}: {drop.why}" for drop in done.drops)]
