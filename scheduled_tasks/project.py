@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # The credential of operators' commands, the watch and the failure service. Jobs get `database_url`.
 OPERATORS_DATABASE_URL = "operators_database_url"
+PAGE_DATABASE_URL = "page_database_url"  # of the page, whose role can only read and call the functions that act
 # So that no lock or statement keeps the watch waiting for ever. Our statements take milliseconds; a migration resets
 # both.
 OPERATORS_PATIENCE = "SELECT set_config('lock_timeout', '10s', false), set_config('statement_timeout', '2min', false)"
@@ -246,6 +247,23 @@ def has_database() -> bool:
         return bool(settings.setting(OPERATORS_DATABASE_URL, "") or settings.setting("database_url", ""))
     except PermissionError:  # a host's credentials, which root alone can read
         return True
+
+
+def page_database_url() -> str:
+    """The URL with which the page connects: its own, or the operators'; an undeployed project is set up on first use.
+
+    Raises:
+        ServiceUnavailableError, NotRootError, ConfigurationError: as `open_database` does.
+    """
+    from scheduled_tasks.run import database
+
+    try:
+        if own := settings.setting(PAGE_DATABASE_URL, ""):
+            return own
+    except PermissionError as error:
+        raise NotRootError(f"{error.filename}: permission denied: set PAGE_DATABASE_URL to a URL of your own") from None
+    with open_database():  # which says what is missing, and starts the embedded server of a checkout
+        return settings.setting(OPERATORS_DATABASE_URL, "") or database.database_url()
 
 
 @contextmanager
