@@ -42,6 +42,8 @@ OPERATORS = {
     "run_log": "SELECT, INSERT, UPDATE, DELETE",
     "ping": "SELECT, DELETE",
     "dead_man": "SELECT, INSERT, UPDATE, DELETE",
+    "trace_export": "SELECT, INSERT, UPDATE, DELETE",
+    "span_outbox": "SELECT, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)
@@ -52,6 +54,8 @@ NOTIFIERS = MONITORS | {
     "maintenance": "SELECT, INSERT, UPDATE, DELETE",
     "ping": "SELECT, UPDATE",
     "dead_man": "SELECT, UPDATE",
+    "trace_export": "SELECT, UPDATE",
+    "span_outbox": "SELECT, DELETE",
 }
 
 

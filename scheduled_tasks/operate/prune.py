@@ -23,6 +23,7 @@ OLD = {
     "past_attempt": "started_at < now() - make_interval(days => 1) * %(days)s",
     "incident": "closed_at < now() - make_interval(days => 1) * %(days)s",  # and its notices
     "ping": "happened_at < now() - interval '7 days'",
+    "span_outbox": "queued_at < now() - interval '2 days'",  # of hosts that no longer export
     "deployed_job": "valid_until < now() - make_interval(days => 1) * %(days)s",
     "run_log": "requested_at < now() - make_interval(days => 1) * least(%(days)s, %(log_days)s)",
 }

@@ -1,0 +1,1 @@
+"""What other systems read: metrics and traces, from the ledger."""
