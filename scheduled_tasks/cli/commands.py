@@ -68,8 +68,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "lint": ("time", "Warn about surprises in schedules."),
     },
     "Move": {
-        "import": ("move", "Import APScheduler files or crontabs."),
-        "export": ("move", "Export the jobs to Kubernetes or cron."),
+        "import": ("moving.imports", "Import APScheduler files or crontabs."),
+        "export": ("moving.exports", "Export the jobs to Kubernetes or cron."),
         "eject": ("units", "Write plain units that work without clocks into DIRECTORY."),
     },
 }
