@@ -42,6 +42,11 @@ OPERATORS = {
     "run_log": "SELECT, INSERT, UPDATE, DELETE",
     "ping": "SELECT, DELETE",
     "dead_man": "SELECT, INSERT, UPDATE, DELETE",
+    "slot_change": "SELECT, INSERT, DELETE",
+    "slot_hour": "SELECT, INSERT, UPDATE, DELETE",
+    "clock_hour": "SELECT, INSERT, UPDATE, DELETE",
+    "clock_total": "SELECT, INSERT, UPDATE",
+    "clock_duration": "SELECT, INSERT, UPDATE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)
