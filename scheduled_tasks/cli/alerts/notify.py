@@ -39,11 +39,11 @@ def group() -> None:
 @click.option("--quiet", is_flag=True, help="Show only what was sent, and what went wrong.")
 @json_option
 def send(*, quiet: bool, as_json: bool) -> None:
-    """Send the notices that are due, the pings of monitors outside, and the spans of runs.
+    """Send the notices that are due.
 
-    On a deployed host, the watch and a job's failure start it, as clock-notify.service. If there are several hosts,
-    each notice is sent by one of them. Exits 75 if a message was not accepted: it is tried again, by the next route if
-    need be.
+    Then it pings monitors outside, and exports the spans of runs. On a deployed host, the watch and a job's failure
+    start it, as clock-notify.service. If there are several hosts, each notice is sent by one of them. Exits 75 if a
+    message was not accepted: it is tried again, by the next route if need be.
     """
     from scheduled_tasks.alert import sender
     from scheduled_tasks.alert.outside import outgoing

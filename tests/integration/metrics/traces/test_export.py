@@ -22,6 +22,8 @@ from scheduled_tasks.metrics.traces.trace_settings import TraceSettings
 from scheduled_tasks.operate.prune import prune
 from scheduled_tasks.run.settings import Settings
 from tests.integration.alert.outside.shop import Runs, configuration, minutes
+from tests.integration.operate.roles import NOTIFIERS, OPERATORS, as_role, granted
+from tests.integration.operate.shop import clocks
 from tests.outside.otlp import Receiver, attributes, otlp_receiver
 
 Database = psycopg.Connection[Any]
@@ -366,7 +368,8 @@ def test_after_any_history_the_receiver_has_each_attempt_as_the_ledger_does(
                 shop.sell.end(choose.choice(runs), choose.choice(STATUSES), error_type=choose.choice([None, "OSError"]))
             case 3:  # a retry of the same run: the attempt that could not start was its first one
                 shop.connection.execute(
-                    "UPDATE task_run SET attempt = greatest(attempt, 1) + 1, status = 'started', ended_at = NULL WHERE run_id = %s",
+                    "UPDATE task_run SET attempt = greatest(attempt, 1) + 1, status = 'started', ended_at = NULL"
+                    " WHERE run_id = %s",
                     [choose.choice(runs)],
                 )
             case 4:  # another run
@@ -417,3 +420,32 @@ def test_a_request_is_json_of_otlp(shop: Shop) -> None:
     assert {"key": "process.exit.code", "value": {"intValue": "0"}} in span["attributes"]
     assert (len(span["traceId"]), len(span["spanId"]), span["kind"]) == (32, 16, 1)
     assert span["endTimeUnixNano"].isdecimal()
+
+
+def test_the_senders_role_exports_and_the_operators_wants_it(shop: Shop) -> None:
+    with granted(shop.connection):
+        with as_role(shop.connection, OPERATORS) as watch:
+            shop.connection.execute("DELETE FROM trace_export")
+            export.record_wanted(watch, shop.now)
+            Runs(watch, "sell").start(shop.slot, status="missed", attempt=0)
+        with as_role(shop.connection, NOTIFIERS) as sender:
+            assert shop.export(connection=sender) == Exported(1)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                sender.execute("INSERT INTO span_outbox (run_id, attempt) SELECT run_id, 1 FROM task_run")
+
+
+def test_the_command_that_sends_notices_exports(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [(url,)] = shop.connection.execute("SELECT current_setting('unix_socket_directories')").fetchall()
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://postgres@/{shop.connection.info.dbname}?host={url}")
+    file = tmp_path / "pyproject.toml"
+    file.write_text(f'[tool.scheduled_tasks.traces]\nurl = "{shop.receiver.url}"\n')
+    shop.sell.end(shop.sell.start(shop.slot))
+    shop.connection.execute("UPDATE span_outbox SET queued_at = queued_at - interval '11 s'")
+    shop.receiver.answers = [(502, "")]
+    done = clocks("notify", "send", check=False, configuration=file)
+    said = f"clocks: can't export traces: {shop.receiver.url} answered 502 Bad Gateway\n"
+    assert (done.exit_code, done.stderr) == (75, said)
+    shop.connection.execute("UPDATE trace_export SET retry_at = now()")
+    assert clocks("notify", "send", configuration=file).stdout == "exported 1 span\n"
+    assert clocks("notify", "send", configuration=file).stdout == "nothing is due\n"
+    assert next(iter(shop.receiver.resources.values()))["service.name"] == "scheduled-tasks"
