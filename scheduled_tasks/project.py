@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 # The credential of operators' commands, the watch and the failure service. Jobs get `database_url`.
 OPERATORS_DATABASE_URL = "operators_database_url"
-PAGE_DATABASE_URL = "page_database_url"  # of the page, whose role can only read and call the functions that act
 # So that no lock or statement keeps the watch waiting for ever. Our statements take milliseconds; a migration resets
 # both.
 OPERATORS_PATIENCE = "SELECT set_config('lock_timeout', '10s', false), set_config('statement_timeout', '2min', false)"
@@ -132,9 +131,10 @@ def configured_host(places: Places | None = None) -> Host:
     """Describe this machine, or the user of a user manager, as far as the units depend on it.
 
     Raises:
-        ConfigurationError: the configuration has a fault, in `[notify]` all of them.
+        ConfigurationError: the configuration has a fault, in `[notify]` and in `[traces]` all of them.
     """
     from scheduled_tasks.alert.routes import notify_settings
+    from scheduled_tasks.metrics.sender_needs import sender_network
     from scheduled_tasks.render.host import Host
 
     home = places.home if places else None
@@ -156,7 +156,7 @@ def configured_host(places: Places | None = None) -> Host:
         encrypted_operators_credentials=_names(configuration, "encrypted_credentials", operators=True),
         credentials_folder=configuration.get("credentials_folder"),
         allow_network=_network(configuration),
-        sender_network=notify.sender_network if notify.needs_sender else None,
+        sender_network=sender_network(configuration),
         ping_network=notify.allow_network or ("any",),
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
@@ -185,7 +185,7 @@ def missing_services_database(clocks: Iterable[ClockSpec], places: Places) -> st
 
     A service gets nothing of the shell in which `clocks` runs, and sets up no embedded PostgreSQL.
     """
-    from scheduled_tasks.alert.routes import why_no_database
+    from scheduled_tasks.metrics.sender_needs import why_no_database
 
     configuration = settings.load()
     named = _named_settings(configuration)
@@ -247,23 +247,6 @@ def has_database() -> bool:
         return bool(settings.setting(OPERATORS_DATABASE_URL, "") or settings.setting("database_url", ""))
     except PermissionError:  # a host's credentials, which root alone can read
         return True
-
-
-def page_database_url() -> str:
-    """The URL with which the page connects: its own, or the operators'; an undeployed project is set up on first use.
-
-    Raises:
-        ServiceUnavailableError, NotRootError, ConfigurationError: as `open_database` does.
-    """
-    from scheduled_tasks.run import database
-
-    try:
-        if own := settings.setting(PAGE_DATABASE_URL, ""):
-            return own
-    except PermissionError as error:
-        raise NotRootError(f"{error.filename}: permission denied: set PAGE_DATABASE_URL to a URL of your own") from None
-    with open_database():  # which says what is missing, and starts the embedded server of a checkout
-        return settings.setting(OPERATORS_DATABASE_URL, "") or database.database_url()
 
 
 @contextmanager

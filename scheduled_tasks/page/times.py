@@ -15,7 +15,7 @@ from scheduled_tasks.quantities import distance
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-NEVER = "-"
+NEVER = Markup("-")
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,19 @@ class ReaderTimes:
 
     def brief(self, at: datetime | None) -> Markup:
         """As short as it can be: 06:00 today, Tue 06:00 within six days, 24 Nov 06:00, 28 Mar 2027 03:30."""
-        return self._element(at, self._brief(at)) if at else Markup(NEVER)
+        return self._element(at, self._brief(at)) if at else NEVER
 
     def full(self, at: datetime | None) -> Markup:
         """With date and seconds: Tue 24 Nov 2026 06:00:13."""
-        return self._element(at, f"{self._local(at):%a %-d %b %Y %H:%M:%S}{self._offset(at)}") if at else Markup(NEVER)
+        return self._element(at, f"{self._local(at):%a %-d %b %Y %H:%M:%S}{self._offset(at)}") if at else NEVER
 
     def ago(self, at: datetime | None) -> Markup:
         """How far away it is: in 22 h, 6 min ago."""
-        return self._element(at, self.distance(at)) if at else Markup(NEVER)
+        return self._element(at, self.distance(at)) if at else NEVER
 
     def both(self, at: datetime | None) -> Markup:
         """The absolute and the relative: 06:00, in 22 h."""
-        return self._element(at, f"{self._brief(at)}, {self.distance(at)}") if at else Markup(NEVER)
+        return self._element(at, f"{self._brief(at)}, {self.distance(at)}") if at else NEVER
 
     def in_zone(self, at: datetime, zone: str, beside: str = "") -> Markup:
         """The instant in another zone: Tue 24 Nov 06:00; only what differs from its date in the zone `beside`."""

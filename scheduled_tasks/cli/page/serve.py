@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.errors import ConfigurationError
-from scheduled_tasks.project import load_configuration, page_database_url
+from scheduled_tasks.errors import ConfigurationError, NotRootError
+from scheduled_tasks.project import OPERATORS_DATABASE_URL, load_configuration, open_database
+from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PORT = 8765
+PAGE_DATABASE_URL = "page_database_url"  # a setting: with the role that can only read, and call the functions that act
 
 
 @click.command("page")
@@ -21,9 +23,10 @@ PORT = 8765
 )
 @click.option("--demo", is_flag=True, help="Show sample data, from a database of its own; only in a checkout.")
 def page(*, port: int, demo: bool) -> None:
-    """Show what is wrong, what runs and what comes in a browser.
+    """Show all this in a browser.
 
-    Serves a page on a port of this machine until it is stopped. Reads the ledger only.
+    Serves a page on a port of this machine, until it is stopped: what is wrong, what runs, what comes, each job and
+    each run. It reads the ledger only.
     """
     try:
         from scheduled_tasks.page.app import create_app
@@ -33,10 +36,27 @@ def page(*, port: int, demo: bool) -> None:
             f"the page needs the package {error.name}: pip install 'scheduled-tasks[page]'"
         ) from error
     configuration = load_configuration()
-    url = _demo_url(configuration.state_directory) if demo else page_database_url()
+    url = _demo_url(configuration.state_directory) if demo else _database_url()
     app = create_app(url, zone=configuration.get("timezone") or "UTC")
     click.echo(f"http://127.0.0.1:{port}/  (Ctrl-C stops it)")
     serve(app, port)
+
+
+def _database_url() -> str:
+    """The URL with which the page connects: its own, or the operators'; an undeployed project is set up on first use.
+
+    Raises:
+        ServiceUnavailableError, NotRootError, ConfigurationError: as `open_database` does.
+    """
+    from scheduled_tasks.run import database
+
+    try:
+        if own := settings.setting(PAGE_DATABASE_URL, ""):
+            return own
+    except PermissionError as error:
+        raise NotRootError(f"{error.filename}: permission denied: set PAGE_DATABASE_URL to a URL of your own") from None
+    with open_database():  # which says what is missing, and starts the embedded server of a checkout
+        return settings.setting(OPERATORS_DATABASE_URL, "") or database.database_url()
 
 
 def _demo_url(state_directory: Path) -> str:

@@ -21,6 +21,7 @@ from scheduled_tasks.operate.prune import KEEP_LOG_DAYS, prune_daily
 from scheduled_tasks.operate.reconcile import Reconciled
 from scheduled_tasks.operate.watch import watch_state
 from scheduled_tasks.operate.watch.resolved_results import mark_resolved
+from scheduled_tasks.operate.watch.slot_counts import count_slots
 from scheduled_tasks.operate.watch.starting import services_that_start
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     step("store log lines", partial(host_watch.store_run_logs, connection, places, host))
     step("mark resolved results", partial(mark_resolved, connection, now))
     step(JUDGE, judge)
+    step("count slots", partial(count_slots, connection))
     step("switch flags back", partial(revert_expired, connection))
     take_over = partial(host_watch.take_over, places, reconciled.to_take_over, host)
     done.started += step("take over slots", take_over) or []

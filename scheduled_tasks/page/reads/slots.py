@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from scheduled_tasks.operate.status import RESULT_AT
 from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
@@ -72,17 +73,16 @@ def last_slots(connection: Connection, clock: str, job: str, now: datetime, limi
 
 
 # A run that has expired is lost, or another host takes it over: the watch says which.
-_RUNNING = """
+_RUNNING = f"""
 SELECT run_id, clock, job, task, host, started_at, scheduled_at, expires_at,
        (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY duration) FROM (
            SELECT duration FROM task_run AS good
             WHERE good.clock = run.clock AND good.job = run.job AND good.status = 'ended'
-            ORDER BY (CASE WHEN status IN ('ended', 'failed') THEN coalesce(ended_at, started_at) ELSE started_at END) DESC
-            LIMIT %(usual)s) AS last)
+            ORDER BY {RESULT_AT} DESC LIMIT %(usual)s) AS last)
   FROM (SELECT * FROM task_run WHERE status = 'started' AND expires_at >= %(now)s
          ORDER BY expires_at LIMIT %(limit)s) AS run
  ORDER BY started_at
-"""
+"""  # noqa: S608 - our own text
 
 
 def running(connection: Connection, now: datetime) -> list[Running]:

@@ -62,8 +62,10 @@ def jobs(request: Request) -> Response:
         active = pauses.active(view.connection, view.now)
         states = _States(view, active)
         found = [job for key, job in view.catalog.jobs.items() if wanted.matches(job) and states.has(wanted.state, key)]
-        values: dict[str, Any] = {"filter": wanted, "number": len(found), "total": len(view.catalog.jobs), "states": STATES,
-                  "owners": view.catalog.owners, "hosts": view.catalog.hosts, "title": "Jobs"}  # fmt: skip
+        values: dict[str, Any] = {
+            "title": "Jobs", "filter": wanted, "number": len(found), "total": len(view.catalog.jobs), "states": STATES,
+            "owners": view.catalog.owners, "hosts": view.catalog.hosts,
+        }  # fmt: skip
         if any(wanted) or len(view.catalog.jobs) <= OPEN_UP_TO:
             after = request.query_params.get("after", "")
             page = [job for job in found if job.name > after][: PAGE + 1]
