@@ -24,6 +24,7 @@ OLD = {
     "incident": "closed_at < now() - make_interval(days => 1) * %(days)s",  # and its notices
     "ping": "happened_at < now() - interval '7 days'",
     "deployed_job": "valid_until < now() - make_interval(days => 1) * %(days)s",
+    "request": "asked_at < now() - make_interval(days => 1) * %(days)s",
     "run_log": "requested_at < now() - make_interval(days => 1) * least(%(days)s, %(log_days)s)",
 }
 MAX_SECONDS = 60.0  # for which one pass of the watch prunes; the next pass continues

@@ -55,6 +55,7 @@ KEYS = {
     "operators_role": "the PostgreSQL role of operators; `clocks migrate` allows it to switch flags and pause",
     "monitors_role": "the PostgreSQL role of monitoring; `clocks migrate` allows it to read the ledger",
     "notifier_role": "the PostgreSQL role of the service that sends notices; `clocks migrate` allows it to take them",
+    "page_role": "the PostgreSQL role of the page; `clocks migrate` allows it to read the ledger and ask hosts to act",
     "notify": "a table: on which routes somebody is told of bad jobs; docs/reference/configuration.md has its keys",
     "keep_runs": "days for which `clocks prune-runs` keeps runs; default: 400",
     "keep_logs": "days for which the ledger keeps the last log lines of failed runs; default: 30",
