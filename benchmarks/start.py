@@ -137,8 +137,8 @@ def compare(folder: Path, env: dict[str, str], rounds: int) -> None:
             ratio = median(mine / other for mine, other in zip(seconds, bare, strict=True))
             figures = "".join(f"{figure * 1000:7.1f} ms" for figure in (median(seconds), min(seconds), max(seconds)))
             print(f"{name:14}{figures}{ratio:18.3f}{min(seconds) / min(bare):15.3f}")
-        on_and_off = zip(taken["its slot run"], taken["alerts off"], strict=True)
-        print(f"alerts on to off, paired: {median(on[index] / off[index] for on, off in on_and_off):.3f}")
+        both = zip(taken["its slot run"], taken["alerts off"], strict=True)
+        print(f"alerts on to off, paired: {median(on[index] / off[index] for on, off in both):.3f}")
 
 
 def _seconds(command: list[str], env: dict[str, str]) -> tuple[float, float]:

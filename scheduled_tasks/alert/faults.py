@@ -1,7 +1,8 @@
 """What is wrong now, beside results: runs that are slow, late or short, and hosts that are silent or not accounted for.
 
 Input is the ledger and an instant; output are values, nothing is written. Each look reads what is running, what began
-lately and what is open already, not the whole ledger.
+lately and what is open already, not the whole ledger. A run that began and ended between two looks is judged too: it is
+a fault until its incident knows it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_UNSENT = timedelta(minutes=5)  # a notice that is due for longer is overdue
 MAX_ACCOUNT_AGE = timedelta(minutes=5)
-LATE_WINDOW = timedelta(minutes=15)  # a run that began late is found within this time
+FOUND_WITHIN = timedelta(minutes=15)  # of its start, a run that began late, or that the watch never saw running
 EXPECTED_FACTOR, MIN_EXPECTED = 3, 300  # times the median of the last runs; seconds
 MIN_RUNS, LAST_RUNS = 5, 20  # from which the expected duration is computed, if the clock file has none
 
@@ -67,7 +68,7 @@ def faults(connection: Connection, now: datetime) -> list[Fault]:
         return [
             *slow_runs(connection, now),
             *late_runs(connection, now),
-            *short_runs(connection),
+            *short_runs(connection, now),
             *silent_hosts(connection, now),
             *stale_hosts(connection, now),
             *overdue_notices(connection, now),
@@ -107,7 +108,7 @@ SELECT run.clock, run.job, judged, run.host, run_id, scheduled_at, extract(epoch
 
 
 def slow_runs(connection: Connection, now: datetime) -> Iterator[Fault]:
-    """The runs that still run and take longer than expected; of several of a job, the first one."""
+    """The runs that take longer than expected, or took longer before a look saw them; of several of a job, one."""
     seen = set()
     rows = sorted(connection.execute(_SLOW, {"now": now}), key=itemgetter(6), reverse=True)
     for clock, job, host, run_host, run_id, at, seconds, expected, is_given in rows:
@@ -118,6 +119,44 @@ def slow_runs(connection: Connection, now: datetime) -> Iterator[Fault]:
                 f"it has been running for {duration(float(seconds))}; expected are at most {duration(expected)}{usual}"
             )
             yield Fault(Kind.SLOW, at, reason, clock, job, host, run_host, run_id)
+    for fault in _unseen(connection, Kind.SLOW, now):
+        if fault.subject[1:] not in seen:
+            yield fault
+
+
+# The runs that ended before a look could judge them, and of which no incident has told: of each job that has the
+# option, those that began lately.
+_UNSEEN = """
+SELECT DISTINCT ON (run.clock, run.job, judged) run.clock, run.job, judged, run.host, run_id, scheduled_at, duration,
+       (options->>'{option}')::float
+  FROM (SELECT DISTINCT clock, job FROM deployed_job
+         WHERE valid_until IS NULL AND options->>'{option}' IS NOT NULL) AS wanted
+  JOIN task_run AS run USING (clock, job) CROSS JOIN {options}
+ WHERE started_at BETWEEN %(now)s - %(window)s AND %(now)s AND status = ANY (%(ended)s) AND {automatic}
+   AND duration {exceeds} (options->>'{option}')::float
+   AND NOT EXISTS (SELECT FROM incident WHERE last_at >= scheduled_at
+                      AND subject = %(kind)s || ' ' || run.clock || '/' || run.job || ' ' || judged)
+ ORDER BY run.clock, run.job, judged, scheduled_at DESC
+"""
+_UNSEEN_BY_KIND = {
+    kind: _UNSEEN.format(option=option, exceeds=exceeds, options=_OPTIONS, automatic=_AUTOMATIC)
+    for kind, option, exceeds in ((Kind.SLOW, "expected_duration", ">"), (Kind.SHORT, "expected_at_least", "<"))
+}
+_ENDED = {Kind.SLOW: ["ended", "failed"], Kind.SHORT: ["ended"]}
+
+
+def _unseen(connection: Connection, kind: Kind, now: datetime) -> Iterator[Fault]:
+    """The last run of each job that was slow or short, and that no incident knows."""
+    values = {"now": now, "window": FOUND_WITHIN, "kind": kind, "ended": _ENDED[kind]}
+    for clock, job, host, run_host, run_id, at, seconds, limit in connection.execute(_UNSEEN_BY_KIND[kind], values):
+        yield Fault(kind, at, _took(kind, seconds, limit), clock, job, host, run_host, run_id)
+
+
+def _took(kind: Kind, seconds: float, limit: float) -> str:
+    """The reason of a run that ended."""
+    if kind is Kind.SHORT:
+        return f"it ended well after {duration(seconds)}; expected are at least {duration(limit)}"
+    return f"it took {duration(seconds)}; expected are at most {duration(limit)}"
 
 
 # The last run of each job of which one began late in this time, or of which it was late before. A run that makes up for
@@ -141,7 +180,7 @@ SELECT clock, job, judged, last.* FROM judged CROSS JOIN LATERAL (
 
 def late_runs(connection: Connection, now: datetime) -> Iterator[Fault]:
     """The last runs that began after their slot was overdue, unless the next slot was due by then."""
-    values = {"now": now, "window": LATE_WINDOW, "least": MIN_LAG}
+    values = {"now": now, "window": FOUND_WITHIN, "least": MIN_LAG}
     rows = connection.execute(_LATE, values).fetchall()
     jobs = sorted({(clock, job) for clock, job, *_ in rows})
     deployed = {(job.clock, job.job): job for job in deployments.deployed_now(connection, among=jobs)} if rows else {}
@@ -171,11 +210,11 @@ SELECT deployed.clock, deployed.job, judged, last.host, run_id, scheduled_at, du
 """  # noqa: S608 - our own text
 
 
-def short_runs(connection: Connection) -> Iterator[Fault]:
-    """The last good runs that took less time than their jobs can take (`expected_at_least`)."""
+def short_runs(connection: Connection, now: datetime) -> Iterator[Fault]:
+    """The last good runs that took less time than their jobs can take (`expected_at_least`), and others unseen."""
     for clock, job, host, run_host, run_id, at, seconds, at_least in connection.execute(_SHORT):
-        reason = f"it ended well after {duration(seconds)}; expected are at least {duration(at_least)}"
-        yield Fault(Kind.SHORT, at, reason, clock, job, host, run_host, run_id)
+        yield Fault(Kind.SHORT, at, _took(Kind.SHORT, seconds, at_least), clock, job, host, run_host, run_id)
+    yield from _unseen(connection, Kind.SHORT, now)
 
 
 def silent_hosts(connection: Connection, now: datetime) -> Iterator[Fault]:

@@ -21,7 +21,7 @@ class Kind(StrEnum):
     MISSED = "missed"  # the last slots of a job were due, and no host ran them
     LATE = "late"  # the last run began long after its nominal time
     SHORT = "short"  # the last run ended well sooner than it can have done its work (expected_at_least)
-    SLOW = "slow"  # a run takes longer than expected (expected_duration), and still runs
+    SLOW = "slow"  # a run takes longer than expected (expected_duration), or took longer before anybody saw it
     SILENT = "silent"  # a host without a heartbeat
     STALE = "stale"  # a host whose slots are not accounted for, although it has heartbeats
     UNSENT = "unsent"  # a notice is overdue

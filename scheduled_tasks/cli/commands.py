@@ -48,6 +48,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "notify": ("alerts.notify", "Send notices, and test the routes by which they go."),
         "monitors": ("alerts.monitors", "Show and create checks of jobs at services outside."),
     },
+    "Measure": {
+        "metrics": ("measure.metrics", "Print the state of all jobs as metrics for Prometheus."),
+    },
     "Deploy": {
         "check": ("release", "Check whether this release can be activated on this host."),
         "plan": ("deploy", "Show what `clocks apply` would do."),
@@ -70,8 +73,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "lint": ("time", "Warn about surprises in schedules."),
     },
     "Move": {
-        "import": ("move", "Import APScheduler files or crontabs."),
-        "export": ("move", "Export the jobs to Kubernetes or cron."),
+        "import": ("moving.imports", "Import APScheduler files or crontabs."),
+        "export": ("moving.exports", "Export the jobs to Kubernetes or cron."),
         "eject": ("units", "Write plain units that work without clocks into DIRECTORY."),
     },
 }

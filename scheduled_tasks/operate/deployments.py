@@ -107,8 +107,11 @@ def reopen(
     """
     what = "status = 'skipped' AND trigger = 'watch' AND reason LIKE 'paused: %%'" if paused else "status = 'missed'"
     deleted = connection.execute(
-        f"DELETE FROM task_run WHERE {what} AND started_at > %(since)s AND scheduled_at > %(since)s"  # noqa: S608
-        " AND (%(clock)s::text IS NULL OR clock = %(clock)s) AND (%(job)s::text IS NULL OR job = %(job)s)",
+        f"WITH deleted AS (DELETE FROM task_run WHERE {what} AND started_at > %(since)s AND scheduled_at > %(since)s"  # noqa: S608
+        " AND (%(clock)s::text IS NULL OR clock = %(clock)s) AND (%(job)s::text IS NULL OR job = %(job)s)"
+        " RETURNING clock, job, scheduled_at, status)"
+        " INSERT INTO slot_change (clock, job, scheduled_at, was)"
+        " SELECT clock, job, scheduled_at, status FROM deleted WHERE clock IS NOT NULL AND job IS NOT NULL",
         {"clock": clock, "job": job, "since": since},
     ).rowcount
     if deleted:

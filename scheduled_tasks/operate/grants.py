@@ -54,6 +54,13 @@ OPERATORS = {
     "request": "SELECT, UPDATE, DELETE",
     "ping": "SELECT, DELETE",
     "dead_man": "SELECT, INSERT, UPDATE, DELETE",
+    "slot_change": "SELECT, INSERT, DELETE",
+    "slot_hour": "SELECT, INSERT, UPDATE, DELETE",
+    "clock_hour": "SELECT, INSERT, UPDATE, DELETE",
+    "clock_total": "SELECT, INSERT, UPDATE",
+    "clock_duration": "SELECT, INSERT, UPDATE",
+    "trace_export": "SELECT, INSERT, UPDATE, DELETE",
+    "span_outbox": "SELECT, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)
@@ -65,6 +72,8 @@ NOTIFIERS = MONITORS | {
     "maintenance": "SELECT, INSERT, UPDATE, DELETE",
     "ping": "SELECT, UPDATE",
     "dead_man": "SELECT, UPDATE",
+    "trace_export": "SELECT, UPDATE",
+    "span_outbox": "SELECT, DELETE",
 }
 
 

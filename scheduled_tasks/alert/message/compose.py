@@ -190,16 +190,30 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["code"] = _code
+    environment.filters |= {"code": _code, "with_code": _with_code}
     return environment
 
 
-def _code(text: str, style: str) -> Markup:
-    """What is in backticks, as code."""
+def _with_code(text: str) -> Markup:
+    """A text in which what is in backticks is code."""
     from markupsafe import Markup
 
-    parts = (
-        Markup('<code style="{}">{}</code>').format(style, part) if number % 2 else Markup.escape(part)
-        for number, part in enumerate(text.split("`"))
-    )
+    parts = (_code(part) if number % 2 else Markup.escape(part) for number, part in enumerate(text.split("`")))
     return Markup("").join(parts)
+
+
+# One click selects the whole command. A line is broken between words, not at their hyphens, unless a word is longer.
+CODE = (
+    "font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 13px; user-select: all; -webkit-user-select: all"
+)
+WORD = "display: inline-block; max-width: 100%; overflow-wrap: anywhere"
+
+
+def _code(text: str) -> Markup:
+    """A command, as code."""
+    from markupsafe import Markup
+
+    words = (
+        Markup('<span style="{}">{}</span>').format(WORD, word) if "-" in word else word for word in text.split(" ")
+    )
+    return Markup('<code style="{}">{}</code>').format(CODE, Markup(" ").join(words))

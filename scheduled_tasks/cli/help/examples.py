@@ -58,6 +58,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "prune-runs": ("clocks prune-runs --keep 90",),
     "notify send": ("clocks notify send",),
     "notify test": ("clocks notify test ops", "clocks notify test  # all routes"),
+    "metrics": ("clocks metrics", "clocks metrics | grep job_last_slot_bad"),
     "check": ("clocks check",),
     "plan": ("clocks plan --diff", "clocks plan --root /srv/image"),
     "apply": ("clocks apply", "clocks apply --user  # timers of your own, without root"),

@@ -134,7 +134,7 @@ _LATE = Alarm(
     "`clocks history CLOCK/JOB --limit 10`; `clocks status CLOCK`",
 )  # fmt: skip
 _SLOW = Alarm(
-    "a run takes longer than expected", ("slow",), "it still runs, until its time limit at most",
+    "a run takes longer than expected", ("slow",), "it runs, until its time limit at most, or has just ended",
     "`clocks logs CLOCK/JOB --lines 20` shows what it does; to end it, `systemctl stop UNIT`",
 )  # fmt: skip
 _SHORT = Alarm(
@@ -143,7 +143,7 @@ _SHORT = Alarm(
 )  # fmt: skip
 _UNSENT = Alarm(
     "a notice is not sent", ("unsent",), "no route takes it: its service is down, or its credential is wrong",
-    "`clocks incidents --open`; `journalctl -u clock-notify -n 50`; then `clocks notify test ROUTE`",
+    "`clocks incidents --open`; `journalctl -u clock-notify -n 50`; then `clocks notify test`",
 )  # fmt: skip
 
 ALARMS = (

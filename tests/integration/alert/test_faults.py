@@ -52,6 +52,26 @@ def test_a_run_is_slow_while_it_runs_longer_than_the_clock_file_says(ledger: Sim
     assert ledger.notices() == [("slow", "sell", "opened"), ("slow", "sell", "closed")]
 
 
+def test_a_run_that_took_too_long_between_two_looks_is_told_once(ledger: Simulation) -> None:
+    ledger.deploy("sell", expected_duration=10)
+    assert judged(ledger) == []
+    ledger.result("sell", "ended", scheduled_at=ledger.now - timedelta(seconds=30), duration=30.0)
+    ledger.result("sell", "ended", duration=2.0)  # one more run since, which took no time
+    assert judged(ledger) == ["slow shop/sell: it took 30 s; expected are at most 10 s"]
+    assert judged(ledger) == ["slow shop/sell: closed, the run is over"]
+    assert judged(ledger) == []
+    assert ledger.notices() == [("slow", "sell", "opened"), ("slow", "sell", "closed")]
+
+
+def test_a_run_that_was_slow_while_it_ran_is_not_told_again_when_it_has_ended(ledger: Simulation) -> None:
+    ledger.deploy("sell", expected_duration=30)
+    started(ledger)
+    assert judged(ledger) == ["slow shop/sell: it has been running for 1 min; expected are at most 30 s"]
+    ledger.owner.execute("UPDATE task_run SET status = 'ended', duration = 90, ended_at = %s", [ledger.now])
+    assert judged(ledger) == ["slow shop/sell: closed, the run is over"]
+    assert judged(ledger) == []
+
+
 def test_without_an_expected_duration_three_times_the_usual_one_is_slow(ledger: Simulation) -> None:
     for number in range(5):
         if number == 4:
@@ -115,6 +135,15 @@ def test_a_run_that_ends_too_soon_is_short_until_one_takes_long_enough(ledger: S
     assert [row.bad for row in incidents(ledger.owner)] == [2]
     ledger.result("sell", "ended", duration=61.0)
     assert judged(ledger) == ["short shop/sell: closed, a run took long enough"]
+
+
+def test_a_run_that_was_too_short_is_told_even_if_the_next_one_was_not(ledger: Simulation) -> None:
+    ledger.deploy("sell", expected_at_least=10)
+    ledger.result("sell", "ended", scheduled_at=ledger.now - timedelta(seconds=40), duration=2.0)
+    ledger.result("sell", "ended", duration=30.0)
+    assert judged(ledger) == ["short shop/sell: it ended well after 2.0 s; expected are at least 10 s"]
+    assert judged(ledger) == ["short shop/sell: closed, a run took long enough"]
+    assert judged(ledger) == []
 
 
 def test_a_host_is_silent_after_five_minutes_if_another_one_is_alive(ledger: Simulation) -> None:

@@ -102,7 +102,7 @@ EXIT_CODES = {"clocks plan": {2}, "clocks doctor": {3}, "systemctl status UNIT":
 EXIT_CODES |= {
     "systemctl status clock-watch.timer": {3},
     "clocks status CLOCK": {0, 3},
-    "clocks notify test ROUTE": {75},
+    "clocks notify test": {75},
     "clocks incidents --open": {3},
 }
 HOUR = (datetime.now(UTC) - timedelta(hours=3)).hour

@@ -48,7 +48,7 @@ def a_notice_is_not_sent(host: Host, row: str) -> None:
     )
     try:
         assert ("unsent", None) in incidents(host)
-        [shown, _, tested] = host.do(row, ROUTE="ops")
+        [shown, _, tested] = host.do(row)
         assert "notices" in shown
         assert "ops (webhook): not sent" in tested
     finally:
