@@ -40,6 +40,7 @@ class Host:
         clocks_command: the command `clocks` of the host's watch; empty on a host without a database.
         release: the directory of the release that services see at `release_mount`; empty if nothing is deployed.
         log_namespace: the journal namespace of every job; empty for the machine's own journal.
+        metrics_folder: where the watch writes metrics for node_exporter; empty for none.
         installed_at: where this release is installed.
         stable_path: the path that leads there and stays the same from release to release.
         is_user: whether the units are for a user's own systemd (`systemctl --user`), which has fewer rights.
@@ -62,6 +63,7 @@ class Host:
     clocks_command: str = ""
     release: str = ""
     log_namespace: str = ""
+    metrics_folder: str = ""
     installed_at: str = ""
     stable_path: str = ""
     is_user: bool = False
