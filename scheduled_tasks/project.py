@@ -134,7 +134,7 @@ def configured_host(places: Places | None = None) -> Host:
         ConfigurationError: the configuration has a fault, in `[notify]` all of them.
     """
     from scheduled_tasks.alert.routes import notify_settings
-    from scheduled_tasks.render.host import Host
+    from scheduled_tasks.render.host import Host, absolute
 
     home = places.home if places else None
     configuration = settings.load()
@@ -164,7 +164,7 @@ def configured_host(places: Places | None = None) -> Host:
         clocks_command="" if home else _clocks_command(configuration, run_task),
         release=configuration.get("release"),
         log_namespace=configuration.get("log_namespace"),
-        metrics_folder=_metrics_folder(configuration),
+        metrics_folder=absolute("metrics_textfile_folder", configuration.get("metrics_textfile_folder")),
     )
 
 
@@ -172,15 +172,6 @@ def _clocks_command(configuration: settings.Settings, run_task: str) -> str:
     """The path of `clocks`, beside run-task; "" if a service on this host would not find the database's URL."""
     is_named = _named_settings(configuration) & {"database_url", OPERATORS_DATABASE_URL}
     return str(Path(run_task).with_name("clocks")) if is_named else ""
-
-
-def _metrics_folder(configuration: settings.Settings) -> str:
-    """The folder of node_exporter's textfile collector, which the watch can write."""
-    folder = configuration.get("metrics_textfile_folder")
-    if folder and not Path(folder).is_absolute():
-        instead = 'write an absolute path, such as "/var/lib/prometheus/node-exporter"'
-        raise ConfigurationError(f"{configuration.path}: metrics_textfile_folder = {folder!r}: {instead}")
-    return folder
 
 
 def _named_settings(configuration: settings.Settings) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.render import names
 
 OLDEST_SYSTEMD = 252  # Debian 12 has it
@@ -18,6 +19,17 @@ def credentials_of(clock: str, files: Iterable[str]) -> dict[str, str]:
     """
     owned = (file.rpartition(".") for file in files)
     return {name: f"{owner}{dot}{name}" for owner, dot, name in owned if owner == clock}
+
+
+def absolute(key: str, path: str) -> str:
+    """Return a path of the configuration, which must be absolute or empty.
+
+    Raises:
+        ConfigurationError: it is relative.
+    """
+    if path and not Path(path).is_absolute():
+        raise ConfigurationError(f"{key} = {path!r}: write an absolute path")
+    return path
 
 
 @dataclass(frozen=True)
