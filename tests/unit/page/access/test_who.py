@@ -11,7 +11,8 @@ import pytest
 
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.page.access import Actor, configured, require_safe_address
-from scheduled_tasks.page.access.settings import hash_of
+from scheduled_tasks.page.access.settings import KEYS, hash_of
+from tests.documented import table
 from tests.unit.page.access.gate import SECRET, TABLE, TOKEN, Gate, settings
 
 WWW_DATA, NOBODY = pwd.getpwnam("www-data").pw_uid, pwd.getpwnam("nobody").pw_uid
@@ -172,3 +173,8 @@ def test_a_faulty_table_is_refused(changed: dict[str, Any], problem: str) -> Non
 def test_addresses_of_a_proxy_need_a_secret() -> None:
     with pytest.raises(ConfigurationError, match=r"needs the credential page\.proxy_secret"):
         configured(TABLE, SECRET)
+
+
+def test_the_keys_are_documented() -> None:
+    documented = {key.partition(".")[0] for key in table("reference/configuration.md", "key of page")}
+    assert documented == set(KEYS) - {"oidc"}
