@@ -55,6 +55,8 @@ KEYS = {
     "operators_role": "the PostgreSQL role of operators; `clocks migrate` allows it to switch flags and pause",
     "monitors_role": "the PostgreSQL role of monitoring; `clocks migrate` allows it to read the ledger",
     "notifier_role": "the PostgreSQL role of the service that sends notices; `clocks migrate` allows it to take them",
+    "page_role": "the PostgreSQL role of the page; `clocks migrate` allows it to read the ledger and ask hosts to act",
+    "page": "a table: who may act on the page; docs/reference/configuration.md has its keys",
     "notify": "a table: on which routes somebody is told of bad jobs; docs/reference/configuration.md has its keys",
     "metrics_jobs": 'of which jobs `clocks metrics` has series: "all", "bad", or a list of clocks; default: all',
     "metrics_textfile_folder": "the folder of node_exporter's textfile collector, in which the watch writes metrics",
