@@ -94,6 +94,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "crontab -l >mine; clocks import crontab mine --timezone Europe/Paris",
     ),
     "export kubernetes": ("clocks export kubernetes manifests --image registry/shop:1.4",),
+    "export prometheus": (
+        "clocks export prometheus monitoring",
+        "clocks export prometheus monitoring --fleet-label env",
+    ),
     "export crontab": ("clocks export crontab --report REPORT.md >/etc/cron.d/shop",),
     "eject": ("clocks eject plain-units",),
 }
