@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,7 @@ from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
-from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now, load_configuration, open_database
 from scheduled_tasks.quantities import counted
@@ -37,18 +38,34 @@ class WatchError(ScheduledTasksError):
 
 @click.command("watch")
 @click.option("--quiet", is_flag=True, help="Show only what was recorded.")
+@click.option("--host", metavar="CLUSTER/NAMESPACE", default="", help="Watch the CronJobs of a Kubernetes namespace.")
+@click.option(
+    "--jobs", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="With --host: the manifests of these jobs, which the export wrote.",
+)  # fmt: skip
+@click.option(
+    "--every", metavar="SECONDS", type=click.FloatRange(min=1), default=None,
+    help="With --host: look again every so many seconds, until it is stopped.",
+)  # fmt: skip
 @json_option
-def watch(*, quiet: bool, as_json: bool) -> None:
+def watch(*, quiet: bool, as_json: bool, host: str, jobs: Path | None, every: float | None) -> None:
     """Record overdue slots as missed or skipped.
 
     Runs once; on a deployed host, a timer starts it every minute. As root on such a host, it also records what is
     deployed and paused there, ends expired pauses, starts the jobs that they blocked, and finishes an apply that was
-    killed.
+    killed. A Deployment runs it with --host in a Kubernetes cluster, where no timer can.
     """
     from scheduled_tasks.operate import host_watch
     from scheduled_tasks.operate.account import account
     from scheduled_tasks.operate.watch.watch_pass import Pass
 
+    if bool(host) != bool(jobs) or (every and not host):
+        raise UsageError("--host and --jobs belong together, and --every to both: as in the Deployment of an export")
+    if jobs:
+        from scheduled_tasks.cli.clusters.watching import watch_cluster
+
+        watch_cluster(host, jobs, every or 0.0, partial(_report, quiet=quiet, as_json=as_json), _has_routes)
+        return
     places = Places()
     _renew_credentials(places)
     finished = _finish_apply(places)  # needs no database
@@ -62,6 +79,15 @@ def watch(*, quiet: bool, as_json: bool) -> None:
             _start_sender(database, places, now)
         else:
             done = Pass(account(database, None, now))
+    _report(done, quiet=quiet, as_json=as_json, finished=finished)
+
+
+def _report(done: Pass, *, quiet: bool, as_json: bool, finished: bool = False) -> None:
+    """Show what a pass did.
+
+    Raises:
+        WatchError: steps of it failed.
+    """
     if as_json and done.account:
         show_json(
             {

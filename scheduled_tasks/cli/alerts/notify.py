@@ -23,6 +23,7 @@ from scheduled_tasks.faults import what_to_write
 from scheduled_tasks.project import configured_host, database_now, load_configuration, open_database
 from scheduled_tasks.render import names
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.run.current import host_name
 
 if TYPE_CHECKING:
     from scheduled_tasks.alert.routes import NotifySettings
@@ -54,7 +55,7 @@ def send(*, quiet: bool, as_json: bool) -> None:
     with open_database(as_sender=True) as database:
         done = send_due(database, settings, partial(database_now, database))
         now = database_now(database)
-        problems = outgoing.send(database, configuration, settings, socket.gethostname(), now)
+        problems = outgoing.send(database, configuration, settings, host_name(), now)
     if as_json:
         show_json(asdict(done) | {"outside": problems})
     else:
