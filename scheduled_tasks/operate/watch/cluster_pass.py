@@ -22,6 +22,7 @@ from scheduled_tasks.operate.feature_flags import revert_expired
 from scheduled_tasks.operate.prune import prune_daily
 from scheduled_tasks.operate.reconcile import close_expired_runs
 from scheduled_tasks.operate.watch.resolved_results import mark_resolved
+from scheduled_tasks.operate.watch.slot_counts import count_slots
 from scheduled_tasks.operate.watch.watch_pass import JUDGE, Pass
 from scheduled_tasks.schedule.trigger import Trigger
 
@@ -73,6 +74,7 @@ def run_cluster_pass(  # noqa: PLR0913 - what a pass needs to know
     step("close runs that have expired", partial(_close_expired, connection, host))
     step("mark resolved results", partial(mark_resolved, connection, now))
     step(JUDGE, judge)
+    step("count slots", partial(count_slots, connection))
     step("switch flags back", partial(revert_expired, connection))
     step("delete old runs", partial(prune_daily, connection, keep_days, now, keep_logs=keep_logs))
     return done
