@@ -139,19 +139,29 @@ def _has_routes(configuration: Settings) -> bool:
 def _start_sender(database: Connection, places: Places, now: datetime) -> None:
     """Start the sender of notices if there is something to send; if that fails, the next look does it."""
     from scheduled_tasks.alert.routes import notify_settings
+    from scheduled_tasks.metrics.traces.trace_settings import trace_settings
 
     try:
-        notify = notify_settings(load_configuration())
+        notify, traces = notify_settings(load_configuration()), trace_settings(load_configuration())
         if not places.has_sender:
             return
         from scheduled_tasks.alert import outage, sender
         from scheduled_tasks.alert.outside import outgoing
 
         is_due = sender.is_due(database, notify, now) or outgoing.is_due(database, notify, socket.gethostname(), now)
+        is_due = is_due or (bool(traces) and _has_spans(database, now))
         if is_due or outage.is_due(places, datetime.now(UTC)):
             sender.start(places)
     except ScheduledTasksError as error:
         click.echo(f"clocks: can't start the sender of notices: {error}", err=True)
+
+
+def _has_spans(database: Connection, now: datetime) -> bool:
+    """Whether the sender has spans to export, as this host's configuration wants."""
+    from scheduled_tasks.metrics.traces import export
+
+    export.record_wanted(database, now)
+    return export.is_due(database, now)
 
 
 def _record_judged(database: Connection, done: Pass, now: datetime) -> None:

@@ -7,14 +7,14 @@ earliest slot that has no row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from scheduled_tasks.instants import LATEST
 from scheduled_tasks.operate.slots import DeployedJob
 from scheduled_tasks.schedule.evaluator import TICK
 
-Key = tuple[str, str, str]  # clock, job, the slot's host
+Subject = tuple[str, str, str]  # clock, job, and with per_host the host, otherwise ""
 
 
 def first_open(job: DeployedJob, accounted_until: datetime | None) -> datetime:
@@ -49,9 +49,6 @@ def next_due(job: DeployedJob, after: datetime) -> datetime | None:
     return next(job.due(after, LATEST - TICK), None)
 
 
-def of_slots(job: DeployedJob) -> Key:
-    """Of whom the slots of a deployment are."""
+def subject(job: DeployedJob) -> Subject:
+    """What the slots of a deployment are of."""
     return job.clock, job.job, job.host if job.options.get("per_host") else ""
-
-
-Recorded = Mapping[Key, Collection[datetime]]

@@ -19,7 +19,7 @@ class Sample(NamedTuple):
     """A value of a metric.
 
     Attributes:
-        labels: the values of its family's labels, in their order.
+        labels: the values of its family's labels, in their order; one that is empty is left out.
         value: a number, or an instant, which is written in seconds since 1970.
         suffix: of a histogram's series: `_bucket`, `_sum`, `_count`.
         le: of a bucket, its upper bound.
@@ -42,13 +42,12 @@ def text(samples: Samples) -> str:
 def _lines(family: Family, samples: Iterable[Sample]) -> Iterable[str]:
     yield f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n"
     for sample in samples:
-        pairs = [
-            f'{name}="{value.translate(_ESCAPES)}"' for name, value in zip(family.labels, sample.labels, strict=True)
-        ]
+        labels = zip(family.labels, sample.labels, strict=True)
+        pairs = [f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels if value]
         if sample.le:
             pairs.append(f'le="{sample.le}"')
-        labels = f"{{{','.join(pairs)}}}" if pairs else ""
-        yield f"{family.name}{sample.suffix}{labels} {number(sample.value)}\n"
+        braces = f"{{{','.join(pairs)}}}" if pairs else ""
+        yield f"{family.name}{sample.suffix}{braces} {number(sample.value)}\n"
 
 
 def number(value: float | datetime) -> str:

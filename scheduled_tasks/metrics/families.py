@@ -36,7 +36,9 @@ class Family(NamedTuple):
     help: str
 
 
-_JOB = ("clock", "job")
+# Not `job`: Prometheus gives each sample a label of that name, of its scrape. `host` only if each host has its own
+# slots (per_host); a label without a value is left out.
+_JOB = ("clock", "job_name", "host")
 
 
 def _gauge(name: str, labels: tuple[str, ...], meaning: str) -> Family:
@@ -55,7 +57,7 @@ RUN_DURATION = Family(
 LAST_SUCCESS = _gauge(
     "job_last_success_timestamp_seconds",
     _JOB,
-    "When a run of the job last ended well; with per_host, on the host on which that is longest ago.",
+    "When a run of the job last ended well.",
 )
 LAST_SLOT_BAD = _gauge(
     "job_last_slot_bad", _JOB, "1 from a slot that failed, was missed or was lost until a run ends well, otherwise 0."
@@ -65,12 +67,18 @@ BAD_IN_A_ROW = _gauge(
     _JOB,
     "Bad slots since the last good run, as alerts count them: not while systemd retries, and none started by hand.",
 )
-MISSED_IN_A_ROW = _gauge("job_missed_slots_in_a_row", _JOB, "How many of the bad slots in a row no host began.")
+MISSED_IN_A_ROW = _gauge(
+    "job_missed_slots_in_a_row", _JOB, "How many of the bad slots in a row no host began; only while there are some."
+)
+LOST_IN_A_ROW = _gauge(
+    "job_lost_slots_in_a_row", _JOB, "Of how many of the bad slots in a row the end is unknown; only if there are some."
+)
 ALERT_AFTER = _gauge("job_alert_after", _JOB, "From how many bad slots in a row the clock file asks for an alert.")
 NEXT_DEADLINE = _gauge(
     "job_next_deadline_timestamp_seconds",
     _JOB,
-    "When the earliest slot without a row is overdue: its nominal time, jitter, grace and a minute.",
+    "When the earliest slot without a row is overdue: its nominal time, jitter, grace and a minute. None while the job"
+    " is paused or its feature flag is off.",
 )
 RUNNING_SINCE = _gauge(
     "job_running_since_timestamp_seconds",
@@ -83,7 +91,11 @@ EXPECTED_DURATION = _gauge(
     "How long a run may take: expected_duration, or while one runs three times the usual, at least 300.",
 )
 PAUSED = _gauge("job_paused", _JOB, "1 while the job is paused on all of its hosts, otherwise 0.")
-INFO = _gauge("job_info", (*_JOB, "owner", "flag", "zone", "every"), "Always 1; its labels describe the job.")
+INFO = _gauge(
+    "job_info",
+    (*_JOB, "owner", "flag", "zone", "every", "runbook", "told"),
+    'Always 1; its labels describe the job. told="no": its clock file asks for no alert.',
+)
 HEARTBEAT = _gauge("host_heartbeat_timestamp_seconds", ("host",), "When the host's watch last reported to the ledger.")
 PENDING_RESULTS = _gauge(
     "host_pending_results", ("host",), "Results and reports on the host's disk that the ledger does not have yet."
@@ -91,7 +103,7 @@ PENDING_RESULTS = _gauge(
 ACCOUNTED_UNTIL = _gauge(
     "accounted_until_timestamp_seconds", (), "Until when all slots are accounted for, of the host that waits longest."
 )
-UNSENT_NOTICES = _gauge("unsent_notices", (), "Notices that are due and not sent yet.")
+UNSENT_NOTICES = _gauge("unsent_notices", (), "Notices that have been due for five minutes and are not sent yet.")
 FEATURE_ACTIVE = _gauge("feature_active", ("name",), "1 if the feature flag is active, otherwise 0.")
 BUILD_INFO = _gauge("build_info", ("version",), "Always 1; the version of scheduled_tasks that wrote this.")
 LEDGER_UP = _gauge("ledger_up", (), "1 if the ledger could be read for this, otherwise 0 and nothing of it is here.")
@@ -99,8 +111,8 @@ READ_AT = _gauge("read_timestamp_seconds", (), "When this was read from the ledg
 
 OF_CLOCKS = (SLOTS, RUN_DURATION)
 OF_JOBS = (
-    LAST_SUCCESS, LAST_SLOT_BAD, BAD_IN_A_ROW, MISSED_IN_A_ROW, ALERT_AFTER, NEXT_DEADLINE, RUNNING_SINCE,
-    EXPECTED_DURATION, PAUSED, INFO,
+    LAST_SUCCESS, LAST_SLOT_BAD, BAD_IN_A_ROW, MISSED_IN_A_ROW, LOST_IN_A_ROW, ALERT_AFTER, NEXT_DEADLINE,
+    RUNNING_SINCE, EXPECTED_DURATION, PAUSED, INFO,
 )  # fmt: skip
 OF_HOSTS = (HEARTBEAT, PENDING_RESULTS)
 OF_FLEET = (ACCOUNTED_UNTIL, UNSENT_NOTICES, FEATURE_ACTIVE, BUILD_INFO, LEDGER_UP, READ_AT)

@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from scheduled_tasks.alert.faults import account_age
+from scheduled_tasks.alert.faults import MAX_UNSENT, account_age
 from scheduled_tasks.alert.outbox import IS_PENDING
 from scheduled_tasks.metrics import job_rows
+from scheduled_tasks.metrics.deadlines import subject
 from scheduled_tasks.operate import deployments, pauses
 from scheduled_tasks.operate.watch.slot_counts import BOUNDS, RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scheduled_tasks.metrics.job_rows import Job, JobRows
+    from scheduled_tasks.metrics.deadlines import Subject
+    from scheduled_tasks.metrics.job_rows import JobRows
     from scheduled_tasks.operate.slots import DeployedJob, Pause
     from scheduled_tasks.run.database import Connection
 
@@ -46,15 +48,15 @@ class Reading:
     """The state of the ledger.
 
     Attributes:
-        deployed: the current deployments of each job, on all hosts.
-        rows: what the ledger says of these jobs.
+        deployed: the current deployments of each job; with `per_host`, of each job on each host.
+        rows: what the ledger says of these.
         paused: the active pauses.
         clocks: what was counted for each clock.
         features: whether each flag is active.
         good_until: until when all of it holds if nothing is written; None: for good.
     """
 
-    deployed: Mapping[Job, Sequence[DeployedJob]]
+    deployed: Mapping[Subject, Sequence[DeployedJob]]
     rows: JobRows
     paused: Sequence[Pause]
     clocks: Mapping[str, Totals]
@@ -81,10 +83,9 @@ def one_state(connection: Connection) -> Iterator[None]:
 def read(connection: Connection, now: datetime) -> Reading:
     """Read the jobs, in the caller's transaction."""
     hosts: dict[str, datetime | None] = dict(connection.execute("SELECT name, accounted_until FROM host").fetchall())
-    on_hosts: dict[Job, list[DeployedJob]] = defaultdict(list)
-    deployed = deployments.deployed_now(connection)
-    for job in deployed:
-        on_hosts[job.clock, job.job].append(job)
+    deployed: dict[Subject, list[DeployedJob]] = defaultdict(list)
+    for job in deployments.deployed_now(connection):
+        deployed[subject(job)].append(job)
     rows = job_rows.read(connection, deployed, hosts, now)
     active = pauses.active(connection, now)
     flags = connection.execute("SELECT name, is_active, reverts_at FROM feature ORDER BY name").fetchall()
@@ -94,7 +95,7 @@ def read(connection: Connection, now: datetime) -> Reading:
         *(streak.counts_from for streak in rows.bad.values() if streak.counts_from),
     ]
     return Reading(
-        on_hosts,
+        deployed,
         rows,
         active,
         totals(connection),
@@ -138,7 +139,7 @@ def totals(connection: Connection) -> dict[str, Totals]:
 
 
 def read_fleet(connection: Connection, now: datetime) -> FleetReading:
-    """Read the hosts that have jobs, and the notices: a few rows."""
+    """Read the hosts that have jobs, and the notices that are overdue, as alerts see them: a few rows."""
     beats: dict[str, datetime] = dict(
         connection.execute(
             "SELECT name, heartbeat_at FROM host"
@@ -146,7 +147,7 @@ def read_fleet(connection: Connection, now: datetime) -> FleetReading:
         ).fetchall()
     )
     [(unsent,)] = connection.execute(
-        f"SELECT count(*) FROM notice WHERE {IS_PENDING} AND due_at <= %s",  # noqa: S608 - our own text
-        [now],
+        f"SELECT count(*) FROM notice WHERE {IS_PENDING} AND due_at < %s",  # noqa: S608 - our own text
+        [now - MAX_UNSENT],
     ).fetchall()
     return FleetReading(beats, now - account_age(connection, now) if beats else None, unsent)

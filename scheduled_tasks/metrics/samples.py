@@ -17,16 +17,18 @@ from scheduled_tasks import __version__
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.metrics import families
 from scheduled_tasks.metrics.exposition import Sample, histogram
+from scheduled_tasks.metrics.job_rows import Streak
 from scheduled_tasks.operate.watch.slot_counts import BOUNDS, RESULTS
 from scheduled_tasks.schedule.description import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from scheduled_tasks.metrics.deadlines import Subject
     from scheduled_tasks.metrics.families import Family
-    from scheduled_tasks.metrics.job_rows import Job
+    from scheduled_tasks.metrics.job_rows import JobRows
     from scheduled_tasks.metrics.reading import FleetReading, Reading
-    from scheduled_tasks.operate.slots import DeployedJob
+    from scheduled_tasks.operate.slots import DeployedJob, Pause
 
 describe_once = cache(describe)
 
@@ -57,62 +59,75 @@ def which_jobs(configured: object) -> Which:
 
 
 def of_jobs(reading: Reading, which: Which, host: str | None = None) -> dict[Family, list[Sample]]:
-    """The series of clocks, jobs and flags; with `host`, only of what is deployed there."""
+    """The series of clocks, jobs and flags; with `host`, only of the jobs that are deployed there."""
     samples: dict[Family, list[Sample]] = defaultdict(list)
-    jobs = {
-        job: on_hosts
-        for job, on_hosts in reading.deployed.items()
-        if host is None or any(deployed.host == host for deployed in on_hosts)
-    }
-    _add_clocks(samples, reading, {clock for clock, _ in jobs})
-    for job, on_hosts in jobs.items():
-        if _is_wanted(reading, which, job):
-            for family, value in _values(reading, job, on_hosts):
-                samples[family].append(Sample(job, value))
-            samples[families.INFO].append(Sample((*job, *_info(on_hosts[0])), 1))
+    clocks = set()
+    for subject, on_hosts in reading.deployed.items():
+        if host is not None and all(deployed.host != host for deployed in on_hosts):
+            continue
+        clocks.add(subject[0])
+        is_paused = _is_paused(reading.paused, on_hosts)
+        if _is_wanted(reading.rows, which, subject, is_paused=is_paused):
+            for family, value in _values(reading, subject, on_hosts, is_paused=is_paused):
+                samples[family].append(Sample(subject, value))
+            samples[families.INFO].append(Sample((*subject, *_info(_newest(on_hosts))), 1))
+    _add_clocks(samples, reading, clocks)
     for name, is_active in reading.features.items():
         samples[families.FEATURE_ACTIVE].append(Sample((name,), is_active))
     return samples
 
 
-def _is_wanted(reading: Reading, which: Which, job: Job) -> bool:
+def _is_wanted(rows: JobRows, which: Which, subject: Subject, *, is_paused: bool) -> bool:
     if isinstance(which, frozenset):
-        return job[0] in which
-    rows = reading.rows
-    return which is Some.ALL or job in rows.bad or job in rows.running or _is_paused(reading, job)
+        return subject[0] in which
+    return which is Some.ALL or subject in rows.bad or subject in rows.running or is_paused
 
 
-def _is_paused(reading: Reading, job: Job) -> bool:
+def _is_paused(pauses: Iterable[Pause], on_hosts: Iterable[DeployedJob]) -> bool:
     """Whether it is paused on each of its hosts, in its clock file or by somebody."""
     return all(
-        deployed.options.get("paused") or any(pause.covers(*job, deployed.host) for pause in reading.paused)
-        for deployed in reading.deployed[job]
+        job.options.get("paused") or any(pause.covers(job.clock, job.job, job.host) for pause in pauses)
+        for job in on_hosts
     )
 
 
-def _values(reading: Reading, job: Job, on_hosts: Sequence[DeployedJob]) -> Iterable[tuple[Family, float | datetime]]:
-    rows, options = reading.rows, on_hosts[0].options
-    if at := rows.last_success.get(job):
+def _values(
+    reading: Reading, subject: Subject, on_hosts: Sequence[DeployedJob], *, is_paused: bool
+) -> Iterator[tuple[Family, float | datetime]]:
+    rows, options = reading.rows, _newest(on_hosts).options
+    is_off = not reading.features.get(rows.off.get(subject, ""), True)
+    if at := rows.last_success.get(subject):
         yield families.LAST_SUCCESS, at
-    streak = rows.bad.get(job)
-    yield families.LAST_SLOT_BAD, streak is not None
-    yield families.BAD_IN_A_ROW, streak.slots if streak else 0
-    yield families.MISSED_IN_A_ROW, streak.missed if streak else 0
+    streak = rows.bad.get(subject, Streak(0, 0, 0))
+    if is_off and streak.missed == streak.slots:  # that nobody began a slot is of no importance while its flag is off
+        streak = Streak(0, 0, 0)
+    yield families.LAST_SLOT_BAD, subject in rows.bad
+    yield families.BAD_IN_A_ROW, streak.slots
+    if streak.missed:
+        yield families.MISSED_IN_A_ROW, streak.missed
+    if streak.lost:
+        yield families.LOST_IN_A_ROW, streak.lost
     yield families.ALERT_AFTER, options.get("alert_after") or 1
-    if at := rows.deadlines.get(job):
+    if (at := rows.deadlines.get(subject)) and not (is_paused or is_off):
         yield families.NEXT_DEADLINE, at
-    running = rows.running.get(job)
+    running = rows.running.get(subject)
     if running:
         yield families.RUNNING_SINCE, running.since
-    expected = options.get("expected_duration") or (running.usual_limit if running else None)
-    if expected:
+    if expected := options.get("expected_duration") or (running and running.usual_limit):
         yield families.EXPECTED_DURATION, float(expected)
-    yield families.PAUSED, _is_paused(reading, job)
+    yield families.PAUSED, is_paused
 
 
-def _info(deployed: DeployedJob) -> tuple[str, str, str, str]:
-    options, trigger = deployed.options, deployed.trigger
-    return options.get("owner") or "", options.get("flag") or "", trigger.zone, describe_once(trigger)
+def _newest(on_hosts: Sequence[DeployedJob]) -> DeployedJob:
+    """The deployment whose options count while hosts have different ones."""
+    return max(on_hosts, key=lambda job: job.valid_from)
+
+
+def _info(job: DeployedJob) -> tuple[str, ...]:
+    """The labels of `job_info` after those that name the job."""
+    owner, flag, runbook = (str(job.options.get(name) or "") for name in ("owner", "flag", "runbook"))
+    told = "no" if job.options.get("notify") == [] else ""
+    return owner, flag, job.trigger.zone, describe_once(job.trigger), runbook, told
 
 
 def _add_clocks(samples: dict[Family, list[Sample]], reading: Reading, clocks: Collection[str]) -> None:

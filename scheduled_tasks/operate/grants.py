@@ -47,6 +47,8 @@ OPERATORS = {
     "clock_hour": "SELECT, INSERT, UPDATE, DELETE",
     "clock_total": "SELECT, INSERT, UPDATE",
     "clock_duration": "SELECT, INSERT, UPDATE",
+    "trace_export": "SELECT, INSERT, UPDATE, DELETE",
+    "span_outbox": "SELECT, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)
@@ -57,6 +59,8 @@ NOTIFIERS = MONITORS | {
     "maintenance": "SELECT, INSERT, UPDATE, DELETE",
     "ping": "SELECT, UPDATE",
     "dead_man": "SELECT, UPDATE",
+    "trace_export": "SELECT, UPDATE",
+    "span_outbox": "SELECT, DELETE",
 }
 
 

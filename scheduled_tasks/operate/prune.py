@@ -25,6 +25,7 @@ OLD = {
     "slot_hour": "hour < now() - interval '35 days'",
     "clock_hour": "hour < now() - interval '400 days'",
     "ping": "happened_at < now() - interval '7 days'",
+    "span_outbox": "queued_at < now() - interval '2 days'",  # of hosts that no longer export
     "deployed_job": "valid_until < now() - make_interval(days => 1) * %(days)s",
     "run_log": "requested_at < now() - make_interval(days => 1) * least(%(days)s, %(log_days)s)",
 }

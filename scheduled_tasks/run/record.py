@@ -73,6 +73,7 @@ def open_run(run: Run, terms: ClaimTerms, release: str) -> ClaimResult:
         from scheduled_tasks.run.kubernetes import pod
 
         run.attempt = _with_retries(lambda: pod.next_attempt(run))
+        run.enter_trace()
     asked = {
         **start_values(run, release),
         "expires_in": (terms.timeout or DEFAULT_TIMEOUT) + STOP_SECONDS,
@@ -119,6 +120,7 @@ def start_values(run: Run, release: str) -> dict[str, Any]:
         "release": release or None,
         "invocation_id": run.invocation_id or None,
         "lag": run.lag,
+        "traceparent": run.traceparent or None,
     }
 
 

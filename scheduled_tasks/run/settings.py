@@ -57,6 +57,7 @@ KEYS = {
     "notifier_role": "the PostgreSQL role of the service that sends notices; `clocks migrate` allows it to take them",
     "notify": "a table: on which routes somebody is told of bad jobs; docs/reference/configuration.md has its keys",
     "metrics_jobs": 'of which jobs `clocks metrics` has series: "all", "bad", or a list of clocks; default: all',
+    "traces": "a table: where the spans of runs are exported; docs/reference/configuration.md has its keys",
     "keep_runs": "days for which `clocks prune-runs` keeps runs; default: 400",
     "keep_logs": "days for which the ledger keeps the last log lines of failed runs; default: 30",
     "settings": "a table of settings for the tasks, which setting() reads",

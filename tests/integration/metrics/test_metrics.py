@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduled_tasks.metrics.families import FAMILIES
-from scheduled_tasks.operate import deployments
 from scheduled_tasks.operate.watch.slot_counts import count_slots
+from tests.integration.metrics.filled import fill
 from tests.integration.metrics.scrape import scrape
-from tests.integration.operate.shop import HOURLY, Database, clocks, hours_before, ran
+from tests.integration.operate.shop import Database, clocks, hours_before, ran
 from tests.roots import lacking, require
 
 PROMTOOL = {"promtool": "prometheus"}
@@ -21,34 +21,16 @@ def seconds(at: datetime) -> float:
     return at.timestamp()
 
 
-def fill(connection: Database, hour: datetime) -> None:
-    """A ledger in which each metric has a value."""
-    now = datetime.now(UTC)
-    options = {"owner": "data", "alert_after": 3, "expected_duration": 90.0, "grace": 300, "jitter": 30}
-    jobs = [
-        {"clock": clock, "job": job, "task": f"sales.{job}", "schedule": HOURLY, "options": {"timeout": 600, **extra}}
-        for clock, job, extra in (("shop", "count", options), ("shop", "sell", {}), ("till", "close", {"paused": True}))
-    ]
-    deployments.report(connection, "app1", deployments.JobsReport(jobs, "two", now, now))
-    for number in (4, 3):
-        ran(connection, "count", hours_before(hour, number), "ended", duration=5.0)
-    ran(connection, "count", hours_before(hour, 2), "failed", duration=0.2)
-    ran(connection, "count", hours_before(hour, 1), "missed")
-    ran(connection, "count", hour, "started", ended_at=None)
-    ran(connection, "sell", hour, "ended", duration=7200.0)
-    connection.execute(
-        "INSERT INTO feature (name, is_active, updated_by) VALUES ('COUNT', true, 'x'), ('SELL', false, 'x')"
-    )
-    count_slots(connection)
-
-
 def test_each_metric_says_what_the_ledger_says(connection: Database, hour: datetime) -> None:
     fill(connection, hour)
     found = scrape()
-    count, sell, close = ({"clock": c, "job": j} for c, j in (("shop", "count"), ("shop", "sell"), ("till", "close")))
+    count, sell, close = (
+        {"clock": clock, "job_name": job} for clock, job in (("shop", "count"), ("shop", "sell"), ("till", "close"))
+    )
+    clean = {"clock": "shop", "job_name": "clean", "host": "app1"}
     assert found.of("slots_total") == {
-        **{("shop", status): number for status, number in (("ended", 3), ("failed", 1), ("missed", 1))},
-        **{("shop", status): 0 for status in ("skipped", "lost")},
+        **{("shop", status): number for status, number in (("ended", 3), ("failed", 1), ("missed", 1), ("lost", 1))},
+        ("shop", "skipped"): 0,
         **{("till", status): 0 for status in ("ended", "failed", "missed", "skipped", "lost")},
     }
     assert found("run_duration_seconds_count", clock="shop") == 4
@@ -61,7 +43,8 @@ def test_each_metric_says_what_the_ledger_says(connection: Database, hour: datet
     assert found("job_last_success_timestamp_seconds", **close) is None
     assert (found("job_last_slot_bad", **count), found("job_last_slot_bad", **sell)) == (1, 0)
     assert (found("job_bad_slots_in_a_row", **count), found("job_bad_slots_in_a_row", **sell)) == (2, 0)
-    assert found("job_missed_slots_in_a_row", **count) == 1
+    assert (found("job_missed_slots_in_a_row", **count), found("job_missed_slots_in_a_row", **sell)) == (1, None)
+    assert (found("job_lost_slots_in_a_row", **clean), found("job_lost_slots_in_a_row", **count)) == (1, None)
     assert (found("job_alert_after", **count), found("job_alert_after", **sell)) == (3, 1)
     next_hour = seconds(hour) + 3600
     assert found("job_next_deadline_timestamp_seconds", **count) == next_hour + 30 + 300 + 60
@@ -75,7 +58,9 @@ def test_each_metric_says_what_the_ledger_says(connection: Database, hour: datet
     )
     assert (found("job_paused", **count), found("job_paused", **close)) == (0, 1)
     every = "at minute 0 of every hour, UTC time"
-    assert ("shop", every, "", "count", "data", "UTC") in found.of("job_info")
+    described = {"zone": "UTC", "every": every}
+    assert found("job_info", **count, **described, owner="data", flag="COUNT", runbook="https://wiki/count") == 1
+    assert found("job_info", **clean, **described, told="no") == 1
     [heartbeat] = connection.execute("SELECT heartbeat_at FROM host").fetchall()
     assert found("host_heartbeat_timestamp_seconds", host="app1") == seconds(heartbeat[0])
     assert abs((found("accounted_until_timestamp_seconds") or 0) - seconds(datetime.now(UTC))) < 60
@@ -102,7 +87,7 @@ def test_what_the_watch_has_not_added_up_yet_counts_too(connection: Database, ho
         "UPDATE task_run SET status = 'ended', ended_at = now(), duration = 0.1 WHERE status = 'started'"
     )
     before = scrape()
-    assert before("slots_total", clock="shop", status="lost") == 1
+    assert before("slots_total", clock="shop", status="lost") == 2
     assert before("slots_total", clock="shop", status="ended") == 4
     assert before("run_duration_seconds_bucket", clock="shop", le="0.1") == 1
     count_slots(connection)
