@@ -40,7 +40,7 @@ class WatchError(ScheduledTasksError):
 @click.option("--quiet", is_flag=True, help="Show only what was recorded.")
 @click.option("--host", metavar="CLUSTER/NAMESPACE", default="", help="Watch the CronJobs of a Kubernetes namespace.")
 @click.option(
-    "--jobs", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False),
+    "--jobs", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
     help="With --host: the manifests of these jobs, which the export wrote.",
 )  # fmt: skip
 @click.option(

@@ -84,9 +84,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "clocks import crontab /etc/crontab --timezone Europe/Paris",
         "crontab -l >mine; clocks import crontab mine --timezone Europe/Paris",
     ),
-    "export kubernetes": (
-        "clocks export kubernetes manifests --image registry/shop:1.4 --cluster prod --namespace shop",
-    ),
+    "export kubernetes": ("clocks export kubernetes k8s --image registry/shop:1.4 --cluster prod",),
     "export helm": ("clocks export helm charts/shop --image registry/shop:1.4 --cluster prod",),
     "export crontab": ("clocks export crontab --report REPORT.md >/etc/cron.d/shop",),
     "eject": ("clocks eject plain-units",),

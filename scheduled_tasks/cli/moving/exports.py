@@ -139,7 +139,7 @@ def _cluster(names: dict[str, Any]) -> Cluster:
             "pull_policy": names["pull_policy"] or "",
             "node_selector": {key: value for key, _, value in labels},
         },
-        credentials=tuple(name for name in keys if name not in of_watch),
+        credentials=tuple(dict.fromkeys([*(name for name in keys if name not in of_watch), "database_url"])),
         watch_credentials=(*(operators or ["database_url"]), *of_watch),
     )
 

@@ -117,7 +117,7 @@ def _template(plain: Object, jobs: dict[str, Any]) -> Object:
     elif CLOCK in plain["metadata"]["labels"]:
         plain["data"] = {name: _manifest(text) for name, text in plain["data"].items()}
     else:
-        plain["metadata"]["name"] = _marked(".Values.configMap")
+        plain["metadata"]["name"] = _marked(".Values.configMap | quote")
         plain["data"] = {"config.toml": _marked(".Values.configuration | toJson")}
     return plain
 
@@ -127,7 +127,7 @@ def _label(value: Any) -> None:
     if isinstance(value, dict):
         if value.get("app.kubernetes.io/managed-by") == MANAGED_BY:
             value["app.kubernetes.io/managed-by"] = _marked(".Release.Service")
-            value["app.kubernetes.io/instance"] = _marked(".Release.Name")
+            value["app.kubernetes.io/instance"] = _marked(".Release.Name | quote")
             value["helm.sh/chart"] = f"{_marked('.Chart.Name')}-{_marked('.Chart.Version')}"
         for inner in value.values():
             _label(inner)
@@ -165,9 +165,9 @@ def _pod(pod: Object, secret: str) -> None:
             variable["value"] = f"{_marked('.Values.cluster')}/$({NAMESPACE})"
     for volume in pod["volumes"]:
         if volume["name"] == "configuration":
-            volume["configMap"]["name"] = _marked(".Values.configMap")
+            volume["configMap"]["name"] = _marked(".Values.configMap | quote")
         elif volume["name"] == "credentials":
-            volume["secret"]["secretName"] = _marked(secret)
+            volume["secret"]["secretName"] = _marked(f"{secret} | quote")
     pod["serviceAccountName"] = _marked(".Values.serviceAccountName | quote")
     pod["imagePullSecrets"] = _marked(".Values.imagePullSecrets | toJson")
     pod["nodeSelector"] = _marked(".Values.nodeSelector | toJson")

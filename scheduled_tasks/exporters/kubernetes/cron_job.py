@@ -104,6 +104,7 @@ def _job(job: Job, options: Options, cluster: Cluster, labelled: dict[str, str])
         "backoffLimit": retries,
         "ttlSecondsAfterFinished": cluster.keep_finished,
         "podFailurePolicy": {"rules": [final]},
+        "podReplacementPolicy": "Failed",  # the next attempt starts when the last one is gone
         "template": {"metadata": {"labels": labelled}, "spec": pod},
     }
 
