@@ -35,8 +35,10 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "features": ("features", "Show and switch feature flags."),
     },
     "Run": {
-        "run": ("run", "Start a job's unit now on this host."),
-        "backfill": ("run", "Run a job for past slots, in order."),
+        "run": ("running.run", "Start a job's unit now, here or with --host elsewhere."),
+        "backfill": ("running.run", "Run a job for past slots, in order."),
+        "stop": ("running.requests", "Stop a run, on whichever host it runs."),
+        "requests": ("running.requests", "Show what hosts were asked to do, and what became of it."),
         "watch": ("watch", "Record overdue slots as missed or skipped."),
         "reconcile": ("watch", "Record what this host's runs could not."),
         "forget-host": ("watch", "Forget a host that no longer exists."),

@@ -26,7 +26,6 @@ from scheduled_tasks.render.names import Places
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scheduled_tasks.operate.account import Account
     from scheduled_tasks.operate.watch.watch_pass import Pass
     from scheduled_tasks.run.database import Connection
     from scheduled_tasks.run.settings import Settings
@@ -95,11 +94,12 @@ def _report(done: Pass, *, quiet: bool, as_json: bool, finished: bool = False) -
                 "accounted_until": done.account.accounted_until,
                 "dead_hosts": done.account.dead_hosts,
                 "started": done.started,
+                "requests": done.requests,
                 "finished_apply": finished,
             }
         )
     elif done.account:
-        _show(done.account, done.started, quiet=quiet)
+        _show(done, quiet=quiet)
     if done.had_failed:
         click.echo("clocks: the watch succeeds again", err=True)
     if done.errors:
@@ -236,18 +236,21 @@ def _finish_apply(places: Places) -> bool:
     return done is not None
 
 
-def _show(done: Account, started: list[str], *, quiet: bool) -> None:
-    for verdict in done.recorded:
+def _show(done: Pass, *, quiet: bool) -> None:
+    recorded, dead_hosts = (done.account.recorded, done.account.dead_hosts) if done.account else ([], [])
+    for verdict in recorded:
         slot = verdict.slot
         on = f" on {slot.host}" if slot.host else ""
         click.echo(f"{verdict.status} {slot.clock}/{slot.job} {shown(slot.at)}{on}: {verdict.reason}")
-    for unit in started:
+    for unit in done.started:
         click.echo(f"started {unit}, to catch up after a pause or to take over from a dead host")
+    for line in done.requests:
+        click.echo(line)
     if quiet:
         return
-    for host in done.dead_hosts:
+    for host in dead_hosts:
         click.echo(f"no heartbeat from {host}")
-    if not (done.recorded or started):
+    if not (recorded or done.started):
         click.echo("every overdue slot is accounted for")
 
 

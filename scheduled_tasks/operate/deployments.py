@@ -77,7 +77,8 @@ def report(connection: Connection, host: str, new: JobsReport) -> int:
             {"host": host, "digest": new.digest, "at": new.at, "changes": bool(closed or changed)},
         )
         for clock, job in closed:
-            reopen(connection, clock, job, new.at)
+            for paused in (False, True):
+                reopen(connection, clock, job, new.at, paused=paused)
     return len(closed) + sum(key not in known for key in changed)
 
 

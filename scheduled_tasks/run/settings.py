@@ -55,6 +55,7 @@ KEYS = {
     "operators_role": "the PostgreSQL role of operators; `clocks migrate` allows it to switch flags and pause",
     "monitors_role": "the PostgreSQL role of monitoring; `clocks migrate` allows it to read the ledger",
     "notifier_role": "the PostgreSQL role of the service that sends notices; `clocks migrate` allows it to take them",
+    "page_role": "the PostgreSQL role of the page; `clocks migrate` allows it to read the ledger and ask hosts to act",
     "notify": "a table: on which routes somebody is told of bad jobs; docs/reference/configuration.md has its keys",
     "metrics_jobs": 'of which jobs `clocks metrics` has series: "all", "bad", or a list of clocks; default: all',
     "traces": "a table: where the spans of runs are exported; docs/reference/configuration.md has its keys",

@@ -42,7 +42,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "run": (
         "clocks run booking/cancel_expired_bookings --wait",
         "clocks run booking/cancel_expired_bookings --at 2026-11-24T01:00Z",
+        "clocks run booking/cancel_expired_bookings --host app2 --reason 'bank is up'",
     ),
+    "requests": ("clocks requests", "clocks requests booking --json | jq '.[].state'"),
+    "stop": ("clocks stop 3f2a8c91 --reason 'it loops'  # a RUN of `clocks history`",),
     "backfill": (
         "clocks backfill booking/cancel_expired_bookings --from 7d --to 1d --dry-run",
         "clocks backfill booking/cancel_expired_bookings --from 7d --to 1d",

@@ -106,7 +106,7 @@ def completed(line: str, *, environment: dict[str, str] | None = None) -> list[s
 
 
 def test_the_shell_completes_commands_options_clocks_jobs_and_flags() -> None:
-    assert completed("clocks st") == ["status"]
+    assert completed("clocks sta") == ["status"]
     assert completed("clocks features en") == ["enable"]
     assert completed("clocks history --sta") == ["--status"]
     assert completed("clocks history --status fa") == ["failed"]
