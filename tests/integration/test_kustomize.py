@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,22 @@ import yaml
 from click.testing import CliRunner
 
 from scheduled_tasks.cli import main
+from scheduled_tasks.run import settings
 from tests.roots import lacking, require
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     require(lacking("rendering a kustomization", {"kubectl": "kubernetes-client"}, root=False))
     monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(PYPROJECT))
+    settings.load.cache_clear()
     options = ["--image", "registry.example.org/shop:1", "--cluster", "prod", "--namespace", "shop"]
     done = CliRunner().invoke(main, ["export", "kubernetes", str(tmp_path / "k8s"), *options])
     assert done.exit_code == 0, done.output
-    return tmp_path / "k8s"
+    yield tmp_path / "k8s"
+    settings.load.cache_clear()
 
 
 def kustomized(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:

@@ -164,8 +164,8 @@ def test_braces_of_a_command_stay_as_they_are(tmp_path: Path) -> None:
     assert '--args=[["echo", "{{ .Values.image }} {{\\"a\\": 1}}"]]' in command
 
 
-def test_the_command_writes_a_chart_that_helm_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(Path(__file__).parents[3] / "pyproject.toml"))
+@pytest.mark.usefixtures("example")
+def test_the_command_writes_a_chart_that_helm_packs(tmp_path: Path) -> None:
     command = ["export", "helm", str(tmp_path / "chart"), "--image", "shop:1", "--chart-version", "3.1.4"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output

@@ -306,10 +306,8 @@ def test_the_report_names_what_each_job_loses(exported: Exported) -> None:
     assert kinds["at_second_thirty"]["seconds"] == "different"
 
 
-def test_the_command_writes_valid_yaml_a_kustomization_and_a_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(PYPROJECT))
+@pytest.mark.usefixtures("example")
+def test_the_command_writes_valid_yaml_a_kustomization_and_a_report(tmp_path: Path) -> None:
     command = ["export", "kubernetes", str(tmp_path / "k8s"), "--image", "shop:1", "--cluster", "prod"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
@@ -333,10 +331,8 @@ def test_the_command_writes_valid_yaml_a_kustomization_and_a_report(
         ("--node-selector", "pool", "--node-selector pool: expected KEY=VALUE"),
     ],
 )
-def test_an_option_with_a_wrong_value_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: str, problem: str
-) -> None:
-    monkeypatch.setenv("SCHEDULED_TASKS_CONFIG", str(PYPROJECT))
+@pytest.mark.usefixtures("example")
+def test_an_option_with_a_wrong_value_is_refused(tmp_path: Path, option: str, value: str, problem: str) -> None:
     done = CliRunner().invoke(main, ["export", "kubernetes", str(tmp_path / "k8s"), "--image", "shop:1", option, value])
     assert (done.exit_code, problem in done.output) == (64, True)
     assert not (tmp_path / "k8s").exists()
