@@ -29,6 +29,7 @@ RUNNERS = {
     "told": "tests/machine/test_told.py",  # on a booted machine with routes, as root
     "newcomer": "tests/machine/test_newcomer.py",  # at a terminal, with the page's other blocks
     "outside": "tests/machine/test_outside.py",  # on a booted machine, with a Healthchecks
+    "plugin": "tests/integration/operate/test_status_check.py",  # in a shop with two bad jobs
     "deployed": "tests/machine/test_deploy.py",  # on a machine that the worked example is deployed to
 }
 # The default runner of a page's blocks.
@@ -39,6 +40,7 @@ PAGES_RUN_BY = {
     "how-to/pause-and-run.md": "deployed",
     "how-to/monitor-from-outside.md": "outside",
     "how-to/kubernetes.md": "clone",
+    "how-to/check-with-a-plugin.md": "plugin",
     "how-to/migrate.md": "guide",
     "explanation/runs.md": "clone",
     "explanation/time.md": "clone",
