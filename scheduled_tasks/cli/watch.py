@@ -17,7 +17,7 @@ from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
-from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError, UsageError
+from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, ServiceUnavailableError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now, load_configuration, open_database
 from scheduled_tasks.quantities import counted
@@ -58,12 +58,10 @@ def watch(*, quiet: bool, as_json: bool, host: str, jobs: Path | None, every: fl
     from scheduled_tasks.operate.account import account
     from scheduled_tasks.operate.watch.watch_pass import Pass
 
-    if bool(host) != bool(jobs) or (every and not host):
-        raise UsageError("--host and --jobs belong together, and --every to both: as in the Deployment of an export")
-    if jobs:
+    if host or jobs or every:
         from scheduled_tasks.cli.clusters.watching import watch_cluster
 
-        watch_cluster(host, jobs, every or 0.0, partial(_report, quiet=quiet, as_json=as_json), _has_routes)
+        watch_cluster(host, jobs, every, partial(_report, quiet=quiet, as_json=as_json), _has_routes)
         return
     places = Places()
     _renew_credentials(places)
@@ -83,11 +81,7 @@ def watch(*, quiet: bool, as_json: bool, host: str, jobs: Path | None, every: fl
 
 
 def _report(done: Pass, *, quiet: bool, as_json: bool, finished: bool = False) -> None:
-    """Show what a pass did.
-
-    Raises:
-        WatchError: steps of it failed.
-    """
+    """Show what a pass did, and raise WatchError if steps of it failed."""
     if as_json and done.account:
         show_json(
             {

@@ -33,24 +33,30 @@ SEND = (sys.executable, "-P", "-m", "scheduled_tasks.cli", "notify", "send", "--
 
 
 def watch_cluster(
-    host: str, folder: Path, every: float, show: Callable[[Pass], None], has_routes: Callable[[Settings], bool]
+    host: str,
+    folder: Path | None,
+    every: float | None,
+    show: Callable[[Pass], None],
+    has_routes: Callable[[Settings], bool],
 ) -> None:
     """Look once, or every so many seconds until a signal comes; after a look that fails, the next one follows.
 
     Args:
         host: CLUSTER/NAMESPACE.
         folder: has the manifests of the jobs.
-        every: seconds between two looks; 0 for one look.
+        every: seconds between two looks; None for one look.
         show: prints what a pass has done.
         has_routes: whether the configuration has a route for notices.
 
     Raises:
-        UsageError: the name is not that of a namespace of a cluster.
+        UsageError: an option is missing, or the name is not that of a namespace of a cluster.
         ConfigurationError: the manifests are wrong.
         ScheduledTasksError: the only look failed.
     """
     from scheduled_tasks.operate.watch.cluster_pass import read_jobs
 
+    if not (host and folder):
+        raise UsageError("--host and --jobs belong together, and --every to both: as in the Deployment of an export")
     if host.count("/") != 1 or not all(host.split("/")):
         raise UsageError(f"--host {host}: expected CLUSTER/NAMESPACE, the name that the export gave it")
     jobs = read_jobs(folder)

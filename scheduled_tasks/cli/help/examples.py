@@ -94,6 +94,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "export kubernetes": ("clocks export kubernetes k8s --image registry/shop:1.4 --cluster prod",),
     "export helm": ("clocks export helm charts/shop --image registry/shop:1.4 --cluster prod",),
+    "export prometheus": (
+        "clocks export prometheus monitoring",
+        "clocks export prometheus monitoring --fleet-label env",
+    ),
     "export crontab": ("clocks export crontab --report REPORT.md >/etc/cron.d/shop",),
     "eject": ("clocks eject plain-units",),
 }

@@ -10,6 +10,7 @@ import click
 
 from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.help.sections import Group
+from scheduled_tasks.cli.moving.prometheus import export_prometheus
 from scheduled_tasks.cli.options import json_option, start_option
 from scheduled_tasks.cli.screens.local_times import utc_option
 from scheduled_tasks.errors import UsageError
@@ -77,7 +78,10 @@ def _cluster_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group("export", cls=Group)
 def export() -> None:
-    """Export the jobs to Kubernetes, Helm or cron."""
+    """Export the jobs to Kubernetes, Helm, cron or Prometheus."""
+
+
+export.add_command(export_prometheus)
 
 
 @export.command("kubernetes")
