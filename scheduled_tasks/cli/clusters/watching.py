@@ -67,10 +67,15 @@ def watch_cluster(
             subprocess.run(SEND, check=False)
         show(done)
         return
+    click.echo(f"watching {len(jobs)} jobs on {host}")
+    _look_until_stopped(look, show, every)
+
+
+def _look_until_stopped(look: Callable[[], tuple[Pass, bool]], show: Callable[[Pass], None], every: float) -> None:
+    """Look every so many seconds; the sender of notices runs beside it, in a process of its own."""
     stopped = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stopped.set())
-    click.echo(f"watching {len(jobs)} jobs on {host}")
     sender: subprocess.Popen[bytes] | None = None
     while not stopped.is_set():
         began = time.monotonic()
