@@ -73,6 +73,8 @@ def watch_cluster(
 
 def _look_until_stopped(look: Callable[[], tuple[Pass, bool]], show: Callable[[Pass], None], every: float) -> None:
     """Look every so many seconds; the sender of notices runs beside it, in a process of its own."""
+    import psycopg
+
     stopped = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stopped.set())
@@ -84,7 +86,7 @@ def _look_until_stopped(look: Callable[[], tuple[Pass, bool]], show: Callable[[P
             if has_notices and (sender is None or sender.poll() is not None):
                 sender = subprocess.Popen(SEND)
             show(done)
-        except ScheduledTasksError as error:
+        except (ScheduledTasksError, psycopg.Error) as error:  # the latter when the database goes away during a look
             click.echo(f"clocks: {error}", err=True)
         stopped.wait(max(0.0, began + every - time.monotonic()))
     if sender is not None:
