@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "list": ("units", "Show each job: its task, schedule and description."),
         "next": ("time", "Show each job's next run, or the next five of one job."),
         "doctor": ("doctor", "Find what is wrong with this machine's timers."),
+        "page": ("page.serve", "Show all this in a browser."),
     },
     "Switch": {
         "pause": ("pauses", "Pause a job, a clock or all, on all hosts or on one."),
