@@ -160,6 +160,7 @@ def configured_host(places: Places | None = None) -> Host:
         ping_network=notify.allow_network or ("any",),
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
+        listens=configuration.values.get("listen") is True,
         runtime=str(home.runtime) if home else "/run",
         # A developer's own timers have no watch.
         clocks_command="" if home else _clocks_command(configuration, run_task),

@@ -71,6 +71,8 @@ class Template(StrEnum):
     ALERT_DROP_IN = "alert-service.conf.j2"
     NOTIFY = "clock-notify.service.j2"
     NOTIFY_DROP_IN = "notify-service.conf.j2"
+    LISTEN = "clock-listen.service.j2"
+    LISTEN_DROP_IN = "listen-service.conf.j2"
     SECRETS = "clock-credentials@.service.j2"
     SECRETS_DROP_IN = "credentials-service.conf.j2"
 
@@ -142,7 +144,7 @@ def _watch_units(host: Host, secrets: str) -> dict[str, str]:
     reconcile = command_line("/bin/sh", "-ec", FAILURE_SCRIPT, "sh", host.clocks_command, "reconcile")
     copies = copies_folder(host.places, secrets) if secrets else None
     drop_in = {"places": host.places, "release": _release_mount(host), "copies": copies}
-    return {
+    units = {
         names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
         names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in),
         names.WATCH_TIMER: _text(Template.WATCH_TIMER),
@@ -151,6 +153,10 @@ def _watch_units(host: Host, secrets: str) -> dict[str, str]:
         names.FAILED: _text(Template.FAILED, command=reconcile),
         names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN, **drop_in),
     }
+    if host.listens:
+        units[names.LISTEN] = _text(Template.LISTEN, command=command_line(host.clocks_command, "listen"))
+        units[names.LISTEN_DROP_IN] = _text(Template.LISTEN_DROP_IN, **drop_in)
+    return units
 
 
 def _sender_units(clocks: Iterable[ClockSpec], host: Host, secrets: str) -> dict[str, str]:
