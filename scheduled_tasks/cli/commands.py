@@ -75,7 +75,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Move": {
         "import": ("moving.imports", "Import APScheduler files or crontabs."),
-        "export": ("moving.exports", "Export the jobs to Kubernetes or cron."),
+        "export": ("moving.exports", "Export the jobs to Kubernetes, cron or Prometheus."),
         "eject": ("units", "Write plain units that work without clocks into DIRECTORY."),
     },
 }

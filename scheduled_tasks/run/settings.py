@@ -60,6 +60,7 @@ KEYS = {
     "page": "a table: who may act on the page; docs/reference/configuration.md has its keys",
     "notify": "a table: on which routes somebody is told of bad jobs; docs/reference/configuration.md has its keys",
     "metrics_jobs": 'of which jobs `clocks metrics` has series: "all", "bad", or a list of clocks; default: all',
+    "metrics_textfile_folder": "the folder of node_exporter's textfile collector, in which the watch writes metrics",
     "traces": "a table: where the spans of runs are exported; docs/reference/configuration.md has its keys",
     "keep_runs": "days for which `clocks prune-runs` keeps runs; default: 400",
     "keep_logs": "days for which the ledger keeps the last log lines of failed runs; default: 30",
