@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "list": ("units", "Show each job: its task, schedule and description."),
         "next": ("time", "Show each job's next run, or the next five of one job."),
         "doctor": ("doctor", "Find what is wrong with this machine's timers."),
+        "page": ("page.serve", "Show all this in a browser."),
     },
     "Switch": {
         "pause": ("pauses", "Pause a job, a clock or all, on all hosts or on one."),
@@ -40,7 +41,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "stop": ("running.requests", "Stop a run, on whichever host it runs."),
         "requests": ("running.requests", "Show what hosts were asked to do, and what became of it."),
         "watch": ("watch", "Record overdue slots as missed or skipped."),
-        "listen": ("watch", "Start the watch when this host is asked for something."),
+        "listen": ("running.listen", "Start the watch when this host is asked for something."),
         "reconcile": ("watch", "Record what this host's runs could not."),
         "forget-host": ("watch", "Forget a host that no longer exists."),
         "prune-runs": ("database", "Delete runs older than a number of days."),

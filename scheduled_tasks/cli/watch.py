@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks import __version__
-from scheduled_tasks.cli.common import actor, require_root
+from scheduled_tasks.cli.common import actor
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import json_option
 from scheduled_tasks.cli.output import show_json
@@ -21,7 +20,7 @@ from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError, Serv
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now, load_configuration, open_database
 from scheduled_tasks.quantities import counted
-from scheduled_tasks.render.names import LISTEN, Places
+from scheduled_tasks.render.names import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -297,36 +296,4 @@ def forget_host(*, name: str, yes: bool, as_json: bool) -> None:
         click.echo("forgot {}: {} closed, {} lost, {} accounted for".format(name, *counts))
 
 
-@click.command("listen")
-def listen() -> None:
-    """Start the watch when this host is asked for something.
-
-    Needs root; clock-listen.service runs it on hosts with `listen = true` in the configuration. Ends when another set
-    of units becomes current; the watch starts the service again.
-    """
-    from scheduled_tasks.operate.requests.listen import CHECK_INTERVAL, start_watch
-    from scheduled_tasks.operate.requests.listen import listen as listen_for_requests
-
-    require_root("starting the watch needs root")
-    current = Places().current
-    began_with = current.resolve()
-
-    def goes_on() -> bool:
-        return current.resolve() == began_with and (current / LISTEN).exists()
-
-    was_away = False
-    while goes_on():
-        try:
-            with open_database() as database:
-                if was_away:
-                    click.echo("clocks: listening again", err=True)
-                was_away = False
-                listen_for_requests(database, socket.gethostname(), start_watch, goes_on)
-        except ServiceUnavailableError as error:
-            if not was_away:
-                click.echo(f"clocks: not listening, the watch still looks each minute: {error}", err=True)
-            was_away = True
-            time.sleep(CHECK_INTERVAL)
-
-
-COMMANDS = (watch, reconcile, forget_host, listen)
+COMMANDS = (watch, reconcile, forget_host)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from scheduled_tasks.metrics import deadlines
 from scheduled_tasks.metrics.prometheus.alerting_rules import MAX_AGE
 from scheduled_tasks.operate.slots import DeployedJob
 from scheduled_tasks.render.jobs_manifest import jobs_json
@@ -79,14 +80,8 @@ def observed_jobs(clocks: Iterable[ClockSpec], since: datetime) -> list[Observed
 
 
 def next_deadline(job: DeployedJob, recorded_until: datetime) -> datetime | None:
-    """The deadline of the first slot after an instant, by the ledger's formula."""
-    at = next_due(job, recorded_until)
-    return at and at + job.overdue_after
-
-
-def next_due(job: DeployedJob, after: datetime) -> datetime | None:
-    """The first nominal time after an instant, however far away."""
-    return next(job.due(after, after.replace(year=after.year + 30, day=1)), None)
+    """The deadline that the exporter shows when the slots up to an instant have their rows."""
+    return deadlines.deadline(job, recorded_until, (), deadlines.next_due)
 
 
 def shown_deadlines(

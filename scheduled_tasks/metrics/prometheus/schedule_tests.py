@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from scheduled_tasks.metrics.deadlines import next_due
 from scheduled_tasks.metrics.prometheus.alerting_rules import DEADLINE, MAX_AGE, PER_JOB, PREFIX
 from scheduled_tasks.metrics.prometheus.observed import (
     AGE,
@@ -18,7 +19,6 @@ from scheduled_tasks.metrics.prometheus.observed import (
     Shown,
     first_alert,
     next_deadline,
-    next_due,
     shown_deadlines,
 )
 from scheduled_tasks.metrics.prometheus.promtool_tests import TARGET, RuleTest, Series, constant, labels_of

@@ -8,7 +8,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,9 @@ from typing import Any
 from tests.machine.waiting import wait_for
 
 CONFIGURATION = """\
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
-rule_files: [{rules}]
+global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: [rules.yml]
 scrape_configs:
-- job_name: scheduled_tasks
-  static_configs:
-  - targets: ['{target}']
 """
 
 
@@ -73,20 +70,41 @@ def free_port() -> int:
 
 
 @contextmanager
-def prometheus(folder: Path, target: str, rules: str) -> Iterator[Prometheus]:
-    """Run one until the block ends."""
+def prometheus(folder: Path, ports: Mapping[str, int], rules: str) -> Iterator[Prometheus]:
+    """Run one until the block ends; `ports` are those to scrape, by the name of the scrape."""
+    scrapes = [
+        f"- {{job_name: {name}, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n" for name, port in ports.items()
+    ]
     (folder / "rules.yml").write_text(rules)
-    (folder / "prometheus.yml").write_text(CONFIGURATION.format(rules="rules.yml", target=target))
+    (folder / "prometheus.yml").write_text(CONFIGURATION + "".join(scrapes))
     port = free_port()
     command = [
         "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address=127.0.0.1:{port}",
     ]  # fmt: skip
-    with (folder / "prometheus.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+    server = Prometheus(port)
+    with _running(command, folder / "prometheus.log"):
+        wait_for("Prometheus to answer", server.answers)
+        yield server
+
+
+@contextmanager
+def node_exporter(folder: Path) -> Iterator[int]:
+    """Run Debian's node_exporter with the textfiles of a folder until the block ends; yield its port."""
+    port = free_port()
+    command = [
+        "prometheus-node-exporter", "--collector.disable-defaults", "--collector.textfile",
+        f"--collector.textfile.directory={folder}", f"--web.listen-address=127.0.0.1:{port}",
+    ]  # fmt: skip
+    with _running(command, folder / "node_exporter.log"):
+        yield port
+
+
+@contextmanager
+def _running(command: list[str], log: Path) -> Iterator[None]:
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
-            server = Prometheus(port)
-            wait_for("Prometheus to answer", server.answers)
-            yield server
+            yield
         finally:
             process.terminate()
             process.wait()
