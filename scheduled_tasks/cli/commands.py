@@ -76,7 +76,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Move": {
         "import": ("moving.imports", "Import APScheduler files or crontabs."),
-        "export": ("moving.exports", "Export the jobs to Kubernetes, cron or Prometheus."),
+        "export": ("moving.exports", "Export the jobs to Kubernetes, Helm, cron or Prometheus."),
         "eject": ("units", "Write plain units that work without clocks into DIRECTORY."),
     },
 }

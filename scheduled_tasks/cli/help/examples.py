@@ -56,7 +56,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "clocks backfill booking/cancel_expired_bookings --from 7d --to 1d --dry-run",
         "clocks backfill booking/cancel_expired_bookings --from 7d --to 1d",
     ),
-    "watch": ("clocks watch",),
+    "watch": ("clocks watch", "clocks watch --host prod/shop --jobs manifests --every 60"),
     "listen": ("clocks listen",),
     "reconcile": ("clocks reconcile",),
     "monitors list": ("clocks monitors list",),
@@ -94,7 +94,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "clocks import crontab /etc/crontab --timezone Europe/Paris",
         "crontab -l >mine; clocks import crontab mine --timezone Europe/Paris",
     ),
-    "export kubernetes": ("clocks export kubernetes manifests --image registry/shop:1.4",),
+    "export kubernetes": ("clocks export kubernetes k8s --image registry/shop:1.4 --cluster prod",),
+    "export helm": ("clocks export helm charts/shop --image registry/shop:1.4 --cluster prod",),
     "export prometheus": (
         "clocks export prometheus monitoring",
         "clocks export prometheus monitoring --fleet-label env",
