@@ -131,9 +131,10 @@ def configured_host(places: Places | None = None) -> Host:
     """Describe this machine, or the user of a user manager, as far as the units depend on it.
 
     Raises:
-        ConfigurationError: the configuration has a fault, in `[notify]` all of them.
+        ConfigurationError: the configuration has a fault, in `[notify]` and in `[traces]` all of them.
     """
     from scheduled_tasks.alert.routes import notify_settings
+    from scheduled_tasks.metrics.sender_needs import sender_network
     from scheduled_tasks.render.host import Host
 
     home = places.home if places else None
@@ -155,7 +156,7 @@ def configured_host(places: Places | None = None) -> Host:
         encrypted_operators_credentials=_names(configuration, "encrypted_credentials", operators=True),
         credentials_folder=configuration.get("credentials_folder"),
         allow_network=_network(configuration),
-        sender_network=notify.sender_network if notify.needs_sender else None,
+        sender_network=sender_network(configuration),
         ping_network=notify.allow_network or ("any",),
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
@@ -184,7 +185,7 @@ def missing_services_database(clocks: Iterable[ClockSpec], places: Places) -> st
 
     A service gets nothing of the shell in which `clocks` runs, and sets up no embedded PostgreSQL.
     """
-    from scheduled_tasks.alert.routes import why_no_database
+    from scheduled_tasks.metrics.sender_needs import why_no_database
 
     configuration = settings.load()
     named = _named_settings(configuration)

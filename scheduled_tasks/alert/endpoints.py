@@ -18,7 +18,7 @@ from scheduled_tasks.options.alert_faults import NOTIFY
 from scheduled_tasks.options.alert_validators import ROUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from scheduled_tasks.run.settings import Settings
 
@@ -87,6 +87,21 @@ def read_credential(name: str, settings: Settings, default: str | None = None) -
     if f"{NOTIFY}.{name}" in settings.values.get("encrypted_credentials", ()):
         raise ConfigurationError(f"{file}.cred is encrypted: only the service that sends notices can read it")
     raise ConfigurationError(f"the credential {NOTIFY}.{name} has no value: write it into {file}, for root alone")
+
+
+def why_unreadable(names: Iterable[str], settings: Settings) -> list[str]:
+    """Why the sender would lack one of its credentials on this host, as far as this user can read them."""
+    encrypted = settings.values.get("encrypted_credentials", ())
+    problems = []
+    for name in dict.fromkeys(filter(None, names)) if settings.deployed else ():
+        if f"{NOTIFY}.{name}" not in encrypted:
+            try:
+                read_credential(name, settings)
+            except NotRootError:
+                continue
+            except ConfigurationError as error:
+                problems.append(str(error))
+    return problems
 
 
 def ping_url(options: Mapping[str, Any], clock: str, job: str, host: str, settings: Settings) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.alert.incidents import Incident, Kind, Notice, What
 from scheduled_tasks.errors import UsageError
+from scheduled_tasks.operate.requests.acting import act
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
@@ -62,13 +63,7 @@ def acknowledge(connection: Connection, number: int, *, by: str, reason: str, at
         UsageError: there is none with this number, or it is closed.
     """
     _require_open(find(connection, number))
-    return bool(
-        connection.execute(
-            "UPDATE incident SET acked_at = %s, acked_by = %s, ack_reason = %s"
-            " WHERE id = %s AND closed_at IS NULL AND acked_at IS NULL",
-            [at, by, reason, number],
-        ).rowcount
-    )
+    return bool(act(connection, "acknowledge_incident", number, at, by, reason))
 
 
 def snooze(connection: Connection, number: int, until: datetime, *, by: str, reason: str) -> None:
@@ -78,11 +73,7 @@ def snooze(connection: Connection, number: int, until: datetime, *, by: str, rea
         UsageError: there is none with this number, or it is closed.
     """
     _require_open(find(connection, number))
-    connection.execute(
-        "UPDATE incident SET snoozed_until = %s, snoozed_by = %s, snooze_reason = %s"
-        " WHERE id = %s AND closed_at IS NULL",
-        [until, by, reason, number],
-    )
+    act(connection, "snooze_incident", number, until, by, reason)
 
 
 def _require_open(incident: Incident) -> None:

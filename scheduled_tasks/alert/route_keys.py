@@ -19,7 +19,8 @@ class Key(NamedTuple):
     meaning: str
 
 
-def _name(value: object) -> str:
+def name(value: object) -> str:
+    """The name of a credential or a route."""
     if not isinstance(value, str) or not re.fullmatch(ROUTE, value, re.ASCII):
         raise ValueError("is not a name (letters, digits, _ and -)")
     return value
@@ -50,29 +51,29 @@ def _tables(value: object) -> dict[str, dict[str, Any]]:
 
 
 SECRET = "the name of a credential, whose value is in the file credentials/notify.NAME"  # noqa: S105 - says where
-_NETWORK = Key(_network, 'addresses, allow_network = ["192.0.2.7"], or ["any"] for a service known only by its name')
+NETWORK = Key(_network, 'addresses, allow_network = ["192.0.2.7"], or ["any"] for a service known only by its name')
 KEYS = {
     "routes": Key(_tables, "a table for each route, [notify.routes.NAME]"),
     "default": Key(alert_validators.routes, 'the routes of jobs without notify=, default = ["ops", "pager"]'),
-    "fallback": Key(_name, "the route on which a host says that it can't reach PostgreSQL"),
+    "fallback": Key(name, "the route on which a host says that it can't reach PostgreSQL"),
     "heartbeat_url": Key(link("host"), "the URL of a dead man's switch outside"),
-    "heartbeat_credential": Key(_name, SECRET),
+    "heartbeat_credential": Key(name, SECRET),
     "alertmanager_url": Key(link(), "the URL of an Alertmanager, http://192.0.2.9:9093"),
-    "alertmanager_credential": Key(_name, SECRET),
+    "alertmanager_credential": Key(name, SECRET),
     "page_url": Key(link("clock", "job", "host", "run"), "the URL of the page, for links in messages"),
     "monitors_url": Key(link(), "the URL of the Healthchecks whose checks `clocks monitors sync` creates"),
-    "monitors_credential": Key(_name, "the name of a credential with the key of its Management API"),
-    "allow_network": _NETWORK,
+    "monitors_credential": Key(name, "the name of a credential with the key of its Management API"),
+    "allow_network": NETWORK,
 }
 PLAIN_KEYS = ("page_url", "monitors_url", "monitors_credential")
 ROUTE_KEYS = {
     "kind": Key(str, "mail, webhook or apprise"),
-    "credential": Key(_name, SECRET),
+    "credential": Key(name, SECRET),
     "url": Key(str, "a URL without secrets, in place of a credential"),
     "to": Key(_addresses, 'the recipients of a mail, to = ["ops@example.org"]'),
     "from": Key(_address, 'the sender of a mail, from = "clocks@example.org"'),
-    "signing_credential": Key(_name, "the name of a credential with the key that signs a webhook's body"),
-    "allow_network": _NETWORK,
+    "signing_credential": Key(name, "the name of a credential with the key that signs a webhook's body"),
+    "allow_network": NETWORK,
 }
 
 

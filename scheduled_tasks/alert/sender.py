@@ -34,6 +34,11 @@ class Sent:
     messages: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
+    def add(self, later: Sent) -> None:
+        """Add what was sent later."""
+        self.messages += later.messages
+        self.problems += later.problems
+
 
 def send_due(connection: Connection, settings: NotifySettings, now: Callable[[], datetime]) -> Sent:
     """Send all messages that are due, and post open incidents to Alertmanager.

@@ -35,8 +35,10 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "features": ("features", "Show and switch feature flags."),
     },
     "Run": {
-        "run": ("run", "Start a job's unit now on this host."),
-        "backfill": ("run", "Run a job for past slots, in order."),
+        "run": ("running.run", "Start a job's unit now, here or with --host elsewhere."),
+        "backfill": ("running.run", "Run a job for past slots, in order."),
+        "stop": ("running.requests", "Stop a run, on whichever host it runs."),
+        "requests": ("running.requests", "Show what hosts were asked to do, and what became of it."),
         "watch": ("watch", "Record overdue slots as missed or skipped."),
         "reconcile": ("watch", "Record what this host's runs could not."),
         "forget-host": ("watch", "Forget a host that no longer exists."),
@@ -45,6 +47,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Tell": {
         "notify": ("alerts.notify", "Send notices, and test the routes by which they go."),
         "monitors": ("alerts.monitors", "Show and create checks of jobs at services outside."),
+    },
+    "Measure": {
+        "metrics": ("measure.metrics", "Print the state of all jobs as metrics for Prometheus."),
     },
     "Deploy": {
         "check": ("release", "Check whether this release can be activated on this host."),
@@ -68,8 +73,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "lint": ("time", "Warn about surprises in schedules."),
     },
     "Move": {
-        "import": ("move", "Import APScheduler files or crontabs."),
-        "export": ("move", "Export the jobs to Kubernetes or cron."),
+        "import": ("moving.imports", "Import APScheduler files or crontabs."),
+        "export": ("moving.exports", "Export the jobs to Kubernetes or cron."),
         "eject": ("units", "Write plain units that work without clocks into DIRECTORY."),
     },
 }

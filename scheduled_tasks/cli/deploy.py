@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduled_tasks.alert.routes import missing_credentials, why_nobody_is_told
+from scheduled_tasks.alert.routes import why_nobody_is_told
 from scheduled_tasks.cli.common import (
     report_host,
     require_own_name,
@@ -30,6 +30,7 @@ from scheduled_tasks.cli.screens.styles import on_terminal
 from scheduled_tasks.cli.screens.tables import show_table
 from scheduled_tasks.errors import ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import shown
+from scheduled_tasks.metrics.sender_needs import missing_credentials
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import configured_host, enabled_clocks, has_database
 from scheduled_tasks.quantities import counted

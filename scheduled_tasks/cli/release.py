@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from scheduled_tasks.alert.routes import missing_credentials, why_nobody_is_told
+from scheduled_tasks.alert.routes import why_nobody_is_told
 from scheduled_tasks.cli.common import (
     inspect_services_roles,
     require_own_name,
@@ -21,6 +21,7 @@ from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
+from scheduled_tasks.metrics.sender_needs import missing_credentials
 from scheduled_tasks.operate.transport import configured_risks
 from scheduled_tasks.project import (
     configured_features,
@@ -66,7 +67,7 @@ def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
     connects = not without_database
     try:
         yield from missing_credentials(configuration)
-    except ConfigurationError as error:  # the faults of [notify]
+    except ConfigurationError as error:  # the faults of [notify] or [traces]
         yield str(error)
     try:
         clocks = enabled_clocks()

@@ -25,7 +25,6 @@ from scheduled_tasks.render.names import Places
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scheduled_tasks.operate.account import Account
     from scheduled_tasks.operate.watch.watch_pass import Pass
     from scheduled_tasks.run.database import Connection
     from scheduled_tasks.run.settings import Settings
@@ -69,11 +68,12 @@ def watch(*, quiet: bool, as_json: bool) -> None:
                 "accounted_until": done.account.accounted_until,
                 "dead_hosts": done.account.dead_hosts,
                 "started": done.started,
+                "requests": done.requests,
                 "finished_apply": finished,
             }
         )
     elif done.account:
-        _show(done.account, done.started, quiet=quiet)
+        _show(done, quiet=quiet)
     if done.had_failed:
         click.echo("clocks: the watch succeeds again", err=True)
     if done.errors:
@@ -113,19 +113,29 @@ def _has_routes(configuration: Settings) -> bool:
 def _start_sender(database: Connection, places: Places, now: datetime) -> None:
     """Start the sender of notices if there is something to send; if that fails, the next look does it."""
     from scheduled_tasks.alert.routes import notify_settings
+    from scheduled_tasks.metrics.traces.trace_settings import trace_settings
 
     try:
-        notify = notify_settings(load_configuration())
+        notify, traces = notify_settings(load_configuration()), trace_settings(load_configuration())
         if not places.has_sender:
             return
         from scheduled_tasks.alert import outage, sender
         from scheduled_tasks.alert.outside import outgoing
 
         is_due = sender.is_due(database, notify, now) or outgoing.is_due(database, notify, socket.gethostname(), now)
+        is_due = is_due or (bool(traces) and _has_spans(database, now))
         if is_due or outage.is_due(places, datetime.now(UTC)):
             sender.start(places)
     except ScheduledTasksError as error:
         click.echo(f"clocks: can't start the sender of notices: {error}", err=True)
+
+
+def _has_spans(database: Connection, now: datetime) -> bool:
+    """Whether the sender has spans to export, as this host's configuration wants."""
+    from scheduled_tasks.metrics.traces import export
+
+    export.record_wanted(database, now)
+    return export.is_due(database, now)
 
 
 def _record_judged(database: Connection, done: Pass, now: datetime) -> None:
@@ -200,18 +210,21 @@ def _finish_apply(places: Places) -> bool:
     return done is not None
 
 
-def _show(done: Account, started: list[str], *, quiet: bool) -> None:
-    for verdict in done.recorded:
+def _show(done: Pass, *, quiet: bool) -> None:
+    recorded, dead_hosts = (done.account.recorded, done.account.dead_hosts) if done.account else ([], [])
+    for verdict in recorded:
         slot = verdict.slot
         on = f" on {slot.host}" if slot.host else ""
         click.echo(f"{verdict.status} {slot.clock}/{slot.job} {shown(slot.at)}{on}: {verdict.reason}")
-    for unit in started:
+    for unit in done.started:
         click.echo(f"started {unit}, to catch up after a pause or to take over from a dead host")
+    for line in done.requests:
+        click.echo(line)
     if quiet:
         return
-    for host in done.dead_hosts:
+    for host in dead_hosts:
         click.echo(f"no heartbeat from {host}")
-    if not (done.recorded or started):
+    if not (recorded or done.started):
         click.echo("every overdue slot is accounted for")
 
 

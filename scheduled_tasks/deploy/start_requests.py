@@ -36,6 +36,7 @@ def write(  # noqa: PLR0913 - all that a request says
     at: datetime | None,
     trigger: str,
     force: bool = False,
+    run_id: str = "",
     effects: Effects | None = None,
 ) -> None:
     """Write the request for a service's next start.
@@ -46,6 +47,7 @@ def write(  # noqa: PLR0913 - all that a request says
         at: the slot to run; None for the one that its timer would run now, or no slot for a start by hand.
         trigger: `timer`, `manual`, `backfill` or `watch`, as in the ledger.
         force: run even while the job is paused.
+        run_id: the ID of the run; by default run-task chooses one.
         effects: through which the machine is changed.
     """
     effects = effects or Effects()
@@ -56,6 +58,7 @@ def write(  # noqa: PLR0913 - all that a request says
     ]
     lines += [f"{slot.AT}={rfc3339(at, 'auto')}"] if at else []
     lines += [f"{slot.FORCE}=1"] if force else []
+    lines += [f"{slot.RUN_ID}={run_id}"] if run_id else []
     name = unit.removesuffix(".service")
     effects.folder(places.start_requests)
     effects.replace(places.start_requests / name, "\n".join(lines) + "\n")
@@ -68,6 +71,15 @@ def remove(places: Places, unit: str, effects: Effects | None = None) -> None:
     name = unit.removesuffix(".service")
     for suffix in ("", FORCED):
         (effects or Effects()).remove(places.start_requests / f"{name}{suffix}")
+
+
+def requested_run(places: Places, unit: str) -> str:
+    """The run for which a service's request is; "" if it has none, or it names no run."""
+    try:
+        lines = (places.start_requests / unit.removesuffix(".service")).read_text().splitlines()
+    except FileNotFoundError:
+        return ""
+    return next((line.partition("=")[2] for line in lines if line.startswith(f"{slot.RUN_ID}=")), "")
 
 
 def start(units: Iterable[str], *, wait: bool = False, effects: Effects | None = None) -> None:

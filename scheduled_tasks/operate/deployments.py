@@ -77,7 +77,8 @@ def report(connection: Connection, host: str, new: JobsReport) -> int:
             {"host": host, "digest": new.digest, "at": new.at, "changes": bool(closed or changed)},
         )
         for clock, job in closed:
-            reopen(connection, clock, job, new.at)
+            for paused in (False, True):
+                reopen(connection, clock, job, new.at, paused=paused)
     return len(closed) + sum(key not in known for key in changed)
 
 
@@ -106,8 +107,11 @@ def reopen(
     """
     what = "status = 'skipped' AND trigger = 'watch' AND reason LIKE 'paused: %%'" if paused else "status = 'missed'"
     deleted = connection.execute(
-        f"DELETE FROM task_run WHERE {what} AND started_at > %(since)s AND scheduled_at > %(since)s"  # noqa: S608
-        " AND (%(clock)s::text IS NULL OR clock = %(clock)s) AND (%(job)s::text IS NULL OR job = %(job)s)",
+        f"WITH deleted AS (DELETE FROM task_run WHERE {what} AND started_at > %(since)s AND scheduled_at > %(since)s"  # noqa: S608
+        " AND (%(clock)s::text IS NULL OR clock = %(clock)s) AND (%(job)s::text IS NULL OR job = %(job)s)"
+        " RETURNING clock, job, scheduled_at, status)"
+        " INSERT INTO slot_change (clock, job, scheduled_at, was)"
+        " SELECT clock, job, scheduled_at, status FROM deleted WHERE clock IS NOT NULL AND job IS NOT NULL",
         {"clock": clock, "job": job, "since": since},
     ).rowcount
     if deleted:

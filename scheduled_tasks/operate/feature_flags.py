@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import rfc3339
+from scheduled_tasks.operate.requests.acting import act
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,7 +58,7 @@ class Synchronized(NamedTuple):
 
 
 ADDED = "added with its default"  # the reason of a flag's first row in its history
-EXPIRED = "the temporary switch expired"  # the reason of the row that reverts one
+EXPIRED = "the temporary switch expired"  # the reason of the row that reverts one; migrations/0007 has it too
 
 
 class UnknownFeatureError(UsageError):
@@ -81,7 +82,10 @@ def synchronize(connection: Connection[Any], declared: type[Enum], *, actor: str
             ).fetchone()
             if row is not None:
                 added.append(member.name)
-                _write_change(connection, member.name, was=None, active=feature.default, actor=actor, reason=ADDED)
+                connection.execute(
+                    "INSERT INTO feature_change (name, changed_by, is_active, reason) VALUES (%s, %s, %s, %s)",
+                    [member.name, actor, feature.default, ADDED],
+                )
                 continue
             if connection.execute(
                 "UPDATE feature SET description = %s WHERE name = %s AND description <> %s",
@@ -113,15 +117,7 @@ def list_flags(connection: Connection[Any], declared: type[Enum]) -> list[FlagSt
 
 def revert_expired(connection: Connection[Any]) -> list[str]:
     """Record that temporary switches have reverted, and return the flags. Runs already see them reverted."""
-    rows = connection.execute(
-        "WITH reverted AS (UPDATE feature"
-        " SET is_active = NOT is_active, updated_at = reverts_at, reason = %(reason)s, reverts_at = NULL"
-        " WHERE reverts_at <= clock_timestamp() RETURNING name, updated_at, updated_by, is_active, reason)"
-        " INSERT INTO feature_change (name, changed_at, changed_by, was_active, is_active, reason)"
-        " SELECT name, updated_at, updated_by, NOT is_active, is_active, reason FROM reverted RETURNING name",
-        {"reason": EXPIRED},
-    ).fetchall()
-    return [name for (name,) in rows]
+    return [name for (name,) in connection.execute("SELECT revert_expired_flags()")]
 
 
 def history(connection: Connection[Any], name: str | None = None, *, limit: int = 50) -> list[FlagChange]:
@@ -166,45 +162,24 @@ def set_active(  # noqa: PLR0913 - the facts of a switch
         UnknownFeatureError: the table has no such flag; the message has the nearest names.
         UsageError: a temporary switch to the opposite state is active: a flag has only one end.
     """
-    with connection.transaction():
-        revert_expired(connection)
-        row = connection.execute(
-            "SELECT is_active, reverts_at FROM feature WHERE name = %s FOR UPDATE", [name]
-        ).fetchone()
-        if row is None:
-            known = [known_name for (known_name,) in connection.execute("SELECT name FROM feature ORDER BY name")]
-            near = get_close_matches(name.upper(), known, n=3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
-            raise UnknownFeatureError(f"unknown feature {name!r}: {hint}")
-        if row[0] == active and (row[1] is None or row[1] == until):
-            return False
-        if until and row[1] and row[0] != active:
-            state = "active" if row[0] else "inactive"
-            raise UsageError(
-                f"{name} is {state} until {rfc3339(row[1])} and reverts then: switch it without --until, or give that"
-                " switch another end"
-            )
-        connection.execute(
-            "UPDATE feature SET is_active = %s, updated_at = now(), updated_by = %s, reason = %s, reverts_at = %s"
-            " WHERE name = %s",
-            [active, actor, reason, until, name],
-        )
-        _write_change(connection, name, was=row[0], active=active, actor=actor, reason=reason, until=until)
-    return True
+    from psycopg import errors
+
+    try:
+        with connection.transaction():
+            return bool(act(connection, "switch_flag", name, active, until, actor, reason))
+    except errors.UndefinedObject:
+        raise _unknown(connection, name) from None
+    except errors.ObjectNotInPrerequisiteState:
+        state = "inactive" if active else "active"
+        end = reverts_at(connection, name)
+        raise UsageError(
+            f"{name} is {state} until {rfc3339(end) if end else 'now'} and reverts then: switch it without --until, or"
+            " give that switch another end"
+        ) from None
 
 
-def _write_change(  # noqa: PLR0913 - a row of the audit table has these columns
-    connection: Connection[Any],
-    name: str,
-    *,
-    was: bool | None,
-    active: bool,
-    actor: str,
-    reason: str | None,
-    until: datetime | None = None,
-) -> None:
-    connection.execute(
-        "INSERT INTO feature_change (name, changed_by, was_active, is_active, reason, reverts_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
-        [name, actor, was, active, reason, until],
-    )
+def _unknown(connection: Connection[Any], name: str) -> UnknownFeatureError:
+    known = [known_name for (known_name,) in connection.execute("SELECT name FROM feature ORDER BY name")]
+    near = get_close_matches(name.upper(), known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
+    return UnknownFeatureError(f"unknown feature {name!r}: {hint}")

@@ -26,6 +26,17 @@ JUDGING = (
     "alert_time()", "add_notice(bigint, text, timestamptz)", "close_incident(text, text, text, uuid, text)",
     "judge_job(text, text, text)", "try_to_judge(text, text, text)", "reason_of(task_run)", "judge_run(task_run)",
 )  # fmt: skip
+# Through which people act (migrations/0007). The page's role can call them and write nothing else.
+ACTING = (
+    "ask_request(text, text, text, text, timestamptz, timestamptz, uuid, boolean, text, text)",
+    "add_pause(text, text, text, timestamptz, timestamptz, text, text)",
+    "end_pause(text, text, text, timestamptz, text, text)",
+    "switch_flag(text, boolean, timestamptz, text, text)",
+    "acknowledge_incident(bigint, timestamptz, text, text)",
+    "snooze_incident(bigint, timestamptz, text, text)",
+)
+REVERTING = "revert_expired_flags()"  # the watch's part of a switch
+ALL_FUNCTIONS = (*FUNCTIONS, *JUDGING, *ACTING, REVERTING)
 TASKS = {"feature": "SELECT", "pause": "SELECT"}
 OPERATORS = {
     "feature": "SELECT, INSERT, UPDATE",
@@ -40,19 +51,33 @@ OPERATORS = {
     "incident": "SELECT, INSERT, UPDATE, DELETE",
     "notice": "SELECT, INSERT, UPDATE, DELETE",
     "run_log": "SELECT, INSERT, UPDATE, DELETE",
+    "request": "SELECT, UPDATE, DELETE",
     "ping": "SELECT, DELETE",
     "dead_man": "SELECT, INSERT, UPDATE, DELETE",
+    "slot_change": "SELECT, INSERT, DELETE",
+    "slot_hour": "SELECT, INSERT, UPDATE, DELETE",
+    "clock_hour": "SELECT, INSERT, UPDATE, DELETE",
+    "clock_total": "SELECT, INSERT, UPDATE",
+    "clock_duration": "SELECT, INSERT, UPDATE",
+    "trace_export": "SELECT, INSERT, UPDATE, DELETE",
+    "span_outbox": "SELECT, DELETE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)
 MONITORS = dict.fromkeys(OWN, "SELECT")
+PAGE = MONITORS  # what it shows; it acts through ACTING
 # The sender takes notices and records whether they were sent.
 NOTIFIERS = MONITORS | {
     "notice": "SELECT, INSERT, UPDATE",
     "maintenance": "SELECT, INSERT, UPDATE, DELETE",
     "ping": "SELECT, UPDATE",
     "dead_man": "SELECT, UPDATE",
+    "trace_export": "SELECT, UPDATE",
+    "span_outbox": "SELECT, DELETE",
 }
+
+
+PURPOSES = ("operators_role", "monitors_role", "notifier_role", "page_role")
 
 
 class Roles(NamedTuple):
@@ -63,8 +88,8 @@ class Roles(NamedTuple):
         clock_roles: of the services of single clocks, by clock: other roles then can't record runs of that clock, and
             that role none of others.
         tasks_tables: the project's own tables whose rows the services read and write.
-        operators_role, monitors_role, notifier_role: of people and the watch, of monitoring, and of the service that
-            sends notices; "" for none.
+        operators_role, monitors_role, notifier_role, page_role: of people and the watch, of monitoring, of the service
+            that sends notices, and of the page; "" for none.
     """
 
     tasks_role: str = ""
@@ -73,6 +98,7 @@ class Roles(NamedTuple):
     operators_role: str = ""
     monitors_role: str = ""
     notifier_role: str = ""
+    page_role: str = ""
 
     @classmethod
     def configured(cls, values: Mapping[str, Any]) -> Roles:
@@ -132,11 +158,13 @@ def grant(connection: psycopg.Connection[Any], roles: Roles) -> None:
             _grant(connection, schema, role, TASKS | dict.fromkeys(tables, "SELECT, INSERT, UPDATE, DELETE"))
             _grant_sequences(connection, role, tables)
         if roles.operators_role:
-            _grant(connection, schema, roles.operators_role, OPERATORS, functions=(*FUNCTIONS, *JUDGING))
+            _grant(connection, schema, roles.operators_role, OPERATORS, functions=ALL_FUNCTIONS)
         if roles.monitors_role:
             _grant(connection, schema, roles.monitors_role, MONITORS, functions=())
         if roles.notifier_role:
             _grant(connection, schema, roles.notifier_role, NOTIFIERS, functions=())
+        if roles.page_role:
+            _grant(connection, schema, roles.page_role, PAGE, functions=ACTING)
         connection.execute("DELETE FROM role_clock")
         for clock, role in roles.clock_roles.items():
             connection.execute("INSERT INTO role_clock (role, clock) VALUES (%s, %s)", [role, clock])
@@ -144,7 +172,7 @@ def grant(connection: psycopg.Connection[Any], roles: Roles) -> None:
 
 def _check(connection: psycopg.Connection[Any], roles: Roles) -> None:
     """Check that each role exists, and that none has two purposes."""
-    purposes = {key: getattr(roles, key) for key in ("operators_role", "monitors_role", "notifier_role")}
+    purposes = {key: getattr(roles, key) for key in PURPOSES}
     for key, role in purposes.items():
         if role and role in roles.of_services:
             raise ConfigurationError(f"{key} and the tasks' role are both {role!r}: a task could then do the same")
@@ -197,7 +225,7 @@ def _grant(
         _run(connection, "REVOKE ALL ON {} FROM {}", table, role)
         if allowed := rights.get(table):
             _run(connection, f"GRANT {allowed} ON {{}} TO {{}}", table, role)
-    for function in (*FUNCTIONS, *JUDGING):
+    for function in ALL_FUNCTIONS:
         verb = "GRANT EXECUTE ON FUNCTION {} TO" if function in functions else "REVOKE ALL ON FUNCTION {} FROM"
         _run(connection, f"{verb.format(function)} {{}}", role)
 

@@ -54,6 +54,7 @@ class RunRow(NamedTuple):
     memory_peak: int | None
     cpu_seconds: float | None
     expires_at: datetime | None
+    traceparent: str | None
     replaced_at: datetime | None
 
     @property

@@ -22,6 +22,7 @@ from scheduled_tasks.deploy import systemd
 from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import from_epoch, shown
 from scheduled_tasks.operate import account, deployments, host_pauses
+from scheduled_tasks.operate.requests import request_rows
 from scheduled_tasks.operate.slots import Pause, Scope
 
 if TYPE_CHECKING:
@@ -235,6 +236,7 @@ def _rename(connection: Connection, old: str, new: str, now: datetime) -> None:
     account.account_for_one(connection, old, now)
     longest = max((job.overdue_after for job in deployments.jobs_of(connection, old)), default=timedelta())
     names = {"old": old, "new": new, "since": now - longest}
+    request_rows.rename_host(connection, old, new)
     connection.execute(
         "UPDATE task_run SET slot_host = %(new)s FROM deployed_job AS deployed WHERE deployed.host = %(old)s"
         " AND deployed.valid_until IS NULL AND task_run.clock = deployed.clock AND task_run.job = deployed.job"
@@ -303,8 +305,7 @@ def _close_open_runs(connection: Connection, row: _Row, by: str) -> int:
         "is_idempotent AND slot_host = '' AND EXISTS (SELECT FROM deployed_job AS other WHERE other.host <> %(name)s"
         " AND other.valid_until IS NULL AND other.clock = task_run.clock AND other.job = task_run.job)"
     )
-    values = {
-        **row._asdict(),
+    values = row._asdict() | {
         "reason": f"its host was forgotten (clocks forget-host, {by}), and how it ended is unknown",
     }
     connection.execute(

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.operate import deployments
+from scheduled_tasks.operate.requests.acting import act
 from scheduled_tasks.operate.slots import Pause, Scope
 
 if TYPE_CHECKING:
@@ -21,32 +22,19 @@ STOPPED = "systemctl"  # `paused_by` of a job whose timer was stopped by hand
 _END = "CASE WHEN local_id IS NULL THEN least(resumed_at, until) ELSE coalesce(resumed_at, until) END"
 _COLUMNS = "clock, job, host, paused_at, paused_by, reason, until, resumed_at, resumed_by, local_id"
 _SELECT = f"SELECT {_COLUMNS} FROM pause WHERE "  # noqa: S608 - our own text
-_SAME = (
-    "clock IS NOT DISTINCT FROM %(clock)s AND job IS NOT DISTINCT FROM %(job)s AND host IS NOT DISTINCT FROM %(host)s"
-)
 
 
 def pause(connection: Connection, new: Pause) -> bool:
-    """Record a pause; False if the same scope is already paused, which stays as it is."""
-    with connection.transaction():
-        # Without a lock, two commands at the same time could both record it.
-        connection.execute("LOCK TABLE pause IN SHARE ROW EXCLUSIVE MODE")
-        if connection.execute(
-            f"SELECT FROM pause WHERE {_SAME} AND resumed_at IS NULL AND (until IS NULL OR until > %(at)s)",
-            {**new.scope._asdict(), "at": new.at},
-        ).rowcount:
-            return False
-        _insert(connection, new)
-    return True
+    """Record a pause; False if the same scope is already paused, which stays as it is.
+
+    Only who can write the table, which the page's role can't, can say another time than the present.
+    """
+    return bool(act(connection, "add_pause", *new.scope, new.at, new.until, new.by, new.reason))
 
 
-def resume(connection: Connection, scope: Scope, *, by: str, at: datetime) -> int:
+def resume(connection: Connection, scope: Scope, *, by: str, at: datetime, reason: str | None = None) -> int:
     """End the pauses of exactly this scope; return how many there were."""
-    return connection.execute(
-        f"UPDATE pause SET resumed_at = greatest(paused_at, %(at)s), resumed_by = %(by)s WHERE {_SAME}"  # noqa: S608 - our own text
-        " AND resumed_at IS NULL AND (until IS NULL OR until > %(at)s)",
-        {**scope._asdict(), "at": at, "by": by},
-    ).rowcount
+    return int(act(connection, "end_pause", *scope, at, by, reason))
 
 
 def report(connection: Connection, pauses: Iterable[Pause]) -> None:

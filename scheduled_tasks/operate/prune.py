@@ -22,8 +22,12 @@ OLD = {
     "task_run": "status <> 'started' AND started_at < now() - make_interval(days => 1) * %(days)s",
     "past_attempt": "started_at < now() - make_interval(days => 1) * %(days)s",
     "incident": "closed_at < now() - make_interval(days => 1) * %(days)s",  # and its notices
+    "slot_hour": "hour < now() - interval '35 days'",
+    "clock_hour": "hour < now() - interval '400 days'",
     "ping": "happened_at < now() - interval '7 days'",
+    "span_outbox": "queued_at < now() - interval '2 days'",  # of hosts that no longer export
     "deployed_job": "valid_until < now() - make_interval(days => 1) * %(days)s",
+    "request": "asked_at < now() - make_interval(days => 1) * %(days)s",
     "run_log": "requested_at < now() - make_interval(days => 1) * least(%(days)s, %(log_days)s)",
 }
 MAX_SECONDS = 60.0  # for which one pass of the watch prunes; the next pass continues

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from scheduled_tasks.instants import rfc3339
-from scheduled_tasks.schedule.evaluator import TICK, occurrences
+from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence, occurrences
 from scheduled_tasks.schedule.trigger import Trigger
 
 # From the due time to the run's row: the timer's AccuracySec=1s, a start on a busy machine, and hosts whose clocks
@@ -69,6 +69,15 @@ class DeployedJob:
         if low < high:
             for occurrence in occurrences(self.trigger, after=low, until=high):
                 yield occurrence.at
+
+    def why_not_due(self, at: datetime) -> str:
+        """Why an instant is not a nominal time of the job, with the nearest ones; "" if it is one."""
+        before = latest_occurrence(self.trigger, at_or_before=at)
+        if before and before.at == at:
+            return ""
+        after = next(occurrences(self.trigger, after=at), None)
+        near = " and ".join(rfc3339(slot.at) for slot in (before, after) if slot)
+        return f"{self.clock}/{self.job} is not due at {rfc3339(at)}; the nearest slots are {near or 'none'}"
 
     def is_due(self, slot: Slot) -> bool:
         """Whether a slot belongs to this deployment."""

@@ -14,6 +14,7 @@ SLOT = {"clock": "text", "job": "text", "scheduled_at": "timestamptz", "slot_hos
 START = {
     "run_id": "uuid", "task": "text", **SLOT, "host": "text", "trigger": "text", "attempt": "integer",
     "release": "text", "invocation_id": "uuid", "lag": "double precision",
+    "traceparent": "text",
 }  # fmt: skip
 # The terms of its claim. PostgreSQL adds `expires_at`.
 TERMS = {"is_idempotent": "boolean", "is_exclusive": "boolean"}

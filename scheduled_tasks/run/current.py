@@ -47,6 +47,36 @@ def random_uuid() -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
+TRACEPARENT = (
+    "TRACEPARENT"  # the variable that OpenTelemetry's specification of environment variables as carriers names
+)
+
+
+def trace_id(run_id: str) -> str:
+    """The id of a run's trace: its own (W3C Trace Context, trace-id). All attempts of a run have one trace."""
+    return run_id.replace("-", "")
+
+
+def span_id(run_id: str, attempt: int) -> str:
+    """The id of an attempt's span (parent-id): the first eight bytes of the run's id, changed for each retry.
+
+    Attempt 0, which could not start, is the same process as attempt 1. The version of a UUID keeps it from being zero.
+    """
+    octets = trace_id(run_id)[:16]
+    return f"{int(octets[:8], 16) ^ max(attempt - 1, 0):08x}{octets[8:]}"
+
+
+def parse_traceparent(text: str) -> tuple[str, str] | None:
+    """The trace id and the span id of a `traceparent` (W3C Trace Context); None if it is not one."""
+    parts = text.split("-")
+    if [len(part) for part in parts] != [2, 32, 16, 2] or not _HEX.issuperset("".join(parts)) or parts[0] == "ff":
+        return None
+    return (parts[1], parts[2]) if parts[1].strip("0") and parts[2].strip("0") else None
+
+
+_HEX = frozenset("0123456789abcdef")
+
+
 class Run:
     """One run of one task.
 
@@ -68,6 +98,7 @@ class Run:
         lasted: its duration, once its task has ended.
         is_requested: whether its slot was requested explicitly, not derived from its timer.
         is_forced: whether it runs even if it is paused or has run before.
+        traceparent: the trace context in which it was started, for a link to it; empty without one.
     """
 
     def __init__(self, task: str, name: str, *, clock: str = "", job: str = "") -> None:
@@ -91,6 +122,16 @@ class Run:
         self.lag: float | None = None
         self.attempt = 1
         self.is_requested = self.is_forced = False
+        started_in = os.environ.get(TRACEPARENT, "")
+        self.traceparent = started_in if parse_traceparent(started_in) else ""
+
+    def enter_trace(self) -> None:
+        """Make the run's span the parent of what its task traces, in this process and in those that it starts.
+
+        The span itself is exported later, from the ledger (metrics/traces). It counts as sampled.
+        """
+        os.environ[TRACEPARENT] = f"00-{trace_id(self.run_id)}-{span_id(self.run_id, self.attempt)}-01"
+        os.environ.pop("TRACESTATE", None)  # of the trace in which it was started
 
     @property
     def is_recorded(self) -> bool:

@@ -64,6 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     current.current = run
     try:
         slot.find_slot(run, command_line)
+        run.enter_trace()
         configuration = settings.load()
         configuration.make_importable()
         factory = application_factory(configuration.get("app"))
@@ -192,6 +193,7 @@ def _record_start(run: Run, task: Callable[..., Any], command_line: arguments.Co
         return claim.skip_reason
     if claim.attempt != run.attempt:
         run.attempt = claim.attempt
+        run.enter_trace()
         slot.save_for_retry(run)
     run.phase = Phase.RECORDED
     if feature is not None:

@@ -115,6 +115,7 @@ def start_values(run: Run, release: str) -> dict[str, Any]:
         "release": release or None,
         "invocation_id": run.invocation_id or None,
         "lag": run.lag,
+        "traceparent": run.traceparent or None,
     }
 
 

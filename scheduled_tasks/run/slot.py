@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 AT = "SCHEDULED_TASKS_AT"  # the slot to run, RFC 3339
 TRIGGER = "SCHEDULED_TASKS_TRIGGER"  # one of TRIGGERS
 FORCE = "SCHEDULED_TASKS_FORCE"  # 1: run it even if it is paused or has run
+RUN_ID = "SCHEDULED_TASKS_RUN_ID"  # of the run, if who requested it has chosen it
 REQUESTED_AT = "SCHEDULED_TASKS_REQUESTED_AT"  # in seconds of CLOCK_MONOTONIC
 VALID_UNTIL = "SCHEDULED_TASKS_REQUEST_VALID_UNTIL"  # in seconds since the epoch
 TRIGGERS = ("timer", "manual", "backfill", "watch")
@@ -89,6 +90,7 @@ def _apply_request(run: Run) -> str:
     """Apply the start request to the run; return the slot that it names, "" if it names none."""
     run.trigger = os.environ.get(TRIGGER) or "manual"
     run.is_forced = run.is_forced or os.environ.get(FORCE) == "1"
+    run.run_id = os.environ.get(RUN_ID) or run.run_id
     if run.trigger not in TRIGGERS:
         raise UsageError(f"{TRIGGER} {run.trigger}: expected one of {', '.join(TRIGGERS)}")
     return os.environ.get(AT, "")

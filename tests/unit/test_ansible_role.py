@@ -16,6 +16,8 @@ from ruamel.yaml import YAML  # comes with ansible-lint
 import scheduled_tasks
 from scheduled_tasks.alert.route_keys import KEYS
 from scheduled_tasks.alert.routes import notify_settings
+from scheduled_tasks.metrics.traces.trace_settings import KEYS as TRACE_KEYS
+from scheduled_tasks.metrics.traces.trace_settings import trace_settings
 from scheduled_tasks.run.settings import Settings
 from tests.documented import blocks
 
@@ -95,6 +97,22 @@ def test_the_role_writes_a_table_that_is_read_again() -> None:
     assert (read.default, read.fallback, list(read.routes)) == (("ops",), "ops", ["ops", "pager-2"])
     assert read.routes["ops"].to == ("é@example.org",)
     assert "notify" not in tomllib.loads(rendered_config())
+
+
+def test_the_table_of_traces_has_the_configurations_keys() -> None:
+    assert set(specs()["main"]["options"]["scheduled_tasks_traces"]["options"]) == set(TRACE_KEYS)
+
+
+def test_the_role_writes_a_table_of_traces_that_is_read_again() -> None:
+    traces = {
+        "url": "http://192.0.2.4:4318", "headers_credential": "", "service": "Boutique d'été",
+        "resource": {"deployment.environment.name": "production"}, "allow_network": ["192.0.2.4"],
+    }  # fmt: skip
+    written = tomllib.loads(rendered_config(scheduled_tasks_traces=traces))
+    read = trace_settings(Settings(Path("config.toml"), written, deployed=True))
+    assert (read.endpoint.url, read.service) == ("http://192.0.2.4:4318", "Boutique d'été")
+    assert (read.resource, read.network) == ({"deployment.environment.name": "production"}, ("192.0.2.4",))
+    assert "traces" not in tomllib.loads(rendered_config())
 
 
 def test_the_guides_examples_are_without_fault_and_say_the_same() -> None:

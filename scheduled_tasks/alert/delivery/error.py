@@ -26,13 +26,15 @@ class DeliveryError(ScheduledTasksError):
 
     Attributes:
         is_permanent: whether the same route would refuse it again, so that the next one is to be tried at once.
+        status: of the answer, if there was one of HTTP; otherwise 0.
     """
 
     exit_code = 75
 
-    def __init__(self, message: str, *, is_permanent: bool = False) -> None:
+    def __init__(self, message: str, *, is_permanent: bool = False, status: int = 0) -> None:
         super().__init__(message)
         self.is_permanent = is_permanent
+        self.status = status
 
 
 def reason_of(error: OSError) -> str:

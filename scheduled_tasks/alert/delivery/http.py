@@ -109,7 +109,8 @@ def _refusal(server: str, error: urllib.error.HTTPError) -> DeliveryError:
         quoted = one_line(error.read(MAX_QUOTED))
     if 300 <= error.code < 400:  # noqa: PLR2004 - redirections
         instead = "with a redirection, which is not followed: store the URL that it leads to"
-        return DeliveryError(f"{server} answered {error.code}, {instead}", is_permanent=True)
+        return DeliveryError(f"{server} answered {error.code}, {instead}", is_permanent=True, status=error.code)
     is_permanent = error.code < SERVER_ERRORS and error.code not in TEMPORARY
     said = f": {quoted}" if quoted else ""
-    return DeliveryError(f"{server} answered {error.code} {error.reason}{said}", is_permanent=is_permanent)
+    answer = f"{server} answered {error.code} {error.reason}{said}"
+    return DeliveryError(answer, is_permanent=is_permanent, status=error.code)

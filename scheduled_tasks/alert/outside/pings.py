@@ -7,15 +7,15 @@ start waits for no service. One sender at a time sends them, each monitor's in t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from scheduled_tasks.alert.delivery.error import DeliveryError
 from scheduled_tasks.alert.delivery.http import request, server_of
 from scheduled_tasks.alert.endpoints import ping_url
+from scheduled_tasks.alert.one_at_a_time import one_at_a_time
 from scheduled_tasks.alert.outside.monitor import Request, RunPing, is_sentry, request_of
 from scheduled_tasks.alert.outside.ping_plan import LastSent, Ping, plan
 from scheduled_tasks.alert.outside.run_text import RunFacts, facts_of
@@ -83,7 +83,7 @@ def send_pings(connection: Connection, settings: Settings, now: datetime) -> lis
     Returns:
         A line for each monitor whose pings could not be sent.
     """
-    with _only_sender(connection) as is_ours:
+    with one_at_a_time(connection, "ping") as is_ours:
         if not is_ours:
             return []
         connection.execute(
@@ -98,18 +98,6 @@ def send_pings(connection: Connection, settings: Settings, now: datetime) -> lis
                 errors = [_record(connection, answer) for answer in done.result()]
                 problems += [f"can't ping for {sending[done]}: {error}" for error in filter(None, errors)]
     return problems
-
-
-@contextmanager
-def _only_sender(connection: Connection) -> Iterator[bool]:
-    """Whether no other sender sends pings; none can until the block ends, or this session does."""
-    lock = "('ping'::regclass::oid::bigint)"
-    [(is_ours,)] = connection.execute(f"SELECT pg_try_advisory_lock{lock}").fetchall()
-    try:
-        yield is_ours
-    finally:
-        if is_ours:
-            connection.execute(f"SELECT pg_advisory_unlock{lock}")
 
 
 def _prepare(connection: Connection, settings: Settings, now: datetime) -> tuple[list[Stream], list[str]]:

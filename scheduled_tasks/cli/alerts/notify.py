@@ -21,6 +21,7 @@ from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.errors import ConfigurationError, ServiceUnavailableError, UsageError
 from scheduled_tasks.faults import what_to_write
 from scheduled_tasks.project import configured_host, database_now, load_configuration, open_database
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.render import names
 from scheduled_tasks.render.names import Places
 
@@ -40,27 +41,38 @@ def group() -> None:
 def send(*, quiet: bool, as_json: bool) -> None:
     """Send the notices that are due.
 
-    On a deployed host, the watch and a job's failure start it, as clock-notify.service. If there are several hosts,
-    each notice is sent by one of them. Exits 75 if a message was not accepted: it is tried again, by the next route if
-    need be.
+    Then it pings monitors outside, and exports the spans of runs. On a deployed host, the watch and a job's failure
+    start it, as clock-notify.service. If there are several hosts, each notice is sent by one of them. Exits 75 if a
+    message was not accepted: it is tried again, by the next route if need be.
     """
+    from scheduled_tasks.alert import sender
     from scheduled_tasks.alert.outside import outgoing
     from scheduled_tasks.alert.routes import notify_settings
-    from scheduled_tasks.alert.sender import send_due
+    from scheduled_tasks.metrics.traces.export import export_spans
+    from scheduled_tasks.metrics.traces.trace_settings import trace_settings
 
     configuration = load_configuration()
-    settings = notify_settings(configuration)
+    settings, traces = notify_settings(configuration), trace_settings(configuration)
     _tell_of_outage(settings)
     with open_database(as_sender=True) as database:
-        done = send_due(database, settings, partial(database_now, database))
+        done = sender.send_due(database, settings, partial(database_now, database))
+
+        def send_what_came_since() -> None:
+            if sender.is_due(database, settings, database_now(database)):
+                done.add(sender.send_due(database, settings, partial(database_now, database)))
+
         now = database_now(database)
         problems = outgoing.send(database, configuration, settings, socket.gethostname(), now)
+        exported = export_spans(database, configuration, traces, database_now(database), send_what_came_since)
+    problems += exported.problems
     if as_json:
-        show_json(asdict(done) | {"outside": problems})
+        show_json(asdict(done) | {"outside": problems, "spans": exported.spans})
     else:
         for line in done.messages:
             click.echo(f"sent by {line}")
-        if not (done.messages or done.problems or quiet):
+        if exported.spans and not quiet:
+            click.echo(f"exported {counted(exported.spans, 'span')}")
+        if not (done.messages or done.problems or exported.spans or quiet):
             click.echo("nothing is due")
     for problem in (*(f"not sent by {problem}" for problem in done.problems), *problems):
         click.echo(f"clocks: {problem}", err=True)

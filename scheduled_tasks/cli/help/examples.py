@@ -42,7 +42,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "run": (
         "clocks run booking/cancel_expired_bookings --wait",
         "clocks run booking/cancel_expired_bookings --at 2026-11-24T01:00Z",
+        "clocks run booking/cancel_expired_bookings --host app2 --reason 'bank is up'",
     ),
+    "requests": ("clocks requests", "clocks requests booking --json | jq '.[].state'"),
+    "stop": ("clocks stop 3f2a8c91 --reason 'it loops'  # a RUN of `clocks history`",),
     "backfill": (
         "clocks backfill booking/cancel_expired_bookings --from 7d --to 1d --dry-run",
         "clocks backfill booking/cancel_expired_bookings --from 7d --to 1d",
@@ -55,6 +58,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "prune-runs": ("clocks prune-runs --keep 90",),
     "notify send": ("clocks notify send",),
     "notify test": ("clocks notify test ops", "clocks notify test  # all routes"),
+    "metrics": ("clocks metrics", "clocks metrics | grep job_last_slot_bad"),
     "check": ("clocks check",),
     "plan": ("clocks plan --diff", "clocks plan --root /srv/image"),
     "apply": ("clocks apply", "clocks apply --user  # timers of your own, without root"),

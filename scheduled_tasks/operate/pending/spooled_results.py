@@ -20,6 +20,7 @@ from typing import Any
 
 from scheduled_tasks.instants import EARLIEST, iso8601, parse
 from scheduled_tasks.run.columns import END, START
+from scheduled_tasks.run.current import parse_traceparent
 from scheduled_tasks.run.slot import TRIGGERS
 from scheduled_tasks.run.status import RunStatus
 
@@ -107,6 +108,8 @@ def _checked(column: str, kind: str, result: Mapping[str, Any]) -> Any:
         checked = _READERS[kind](column, value)
     except (ValueError, TypeError, ArithmeticError) as error:
         raise ValueError(f"{column}: {error}") from None
+    if column == "traceparent" and not parse_traceparent(checked):
+        raise ValueError(f"{column}: it is not one of W3C Trace Context")
     if column in CHOICES and checked not in CHOICES[column]:
         raise ValueError(f"{column}: it is not one of {', '.join(sorted(CHOICES[column]))}")
     return checked

@@ -19,8 +19,11 @@ from scheduled_tasks.operate.account import Account, account, last_heartbeat
 from scheduled_tasks.operate.feature_flags import revert_expired
 from scheduled_tasks.operate.prune import KEEP_LOG_DAYS, prune_daily
 from scheduled_tasks.operate.reconcile import Reconciled
+from scheduled_tasks.operate.requests.carry_out import carry_out
+from scheduled_tasks.operate.requests.services import SystemdServices
 from scheduled_tasks.operate.watch import watch_state
 from scheduled_tasks.operate.watch.resolved_results import mark_resolved
+from scheduled_tasks.operate.watch.slot_counts import count_slots
 from scheduled_tasks.operate.watch.starting import services_that_start
 
 if TYPE_CHECKING:
@@ -39,12 +42,14 @@ class Pass:
     Attributes:
         account: the account; None if that step failed.
         started: the services that were started, to catch up or to take over.
+        requests: a line for each request that is finished now.
         errors: of each step that failed, its error.
         had_failed: whether the pass before failed, and this one succeeded.
     """
 
     account: Account | None = None
     started: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     errors: dict[str, Exception] = field(default_factory=dict)
     had_failed: bool = False
 
@@ -94,6 +99,7 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     step("store log lines", partial(host_watch.store_run_logs, connection, places, host))
     step("mark resolved results", partial(mark_resolved, connection, now))
     step(JUDGE, judge)
+    step("count slots", partial(count_slots, connection))
     step("switch flags back", partial(revert_expired, connection))
     take_over = partial(host_watch.take_over, places, reconciled.to_take_over, host)
     done.started += step("take over slots", take_over) or []
@@ -104,6 +110,13 @@ def run_pass(  # noqa: PLR0913 - what a pass needs to know
     step("reset failed reports", partial(host_watch.reset_recorded_failures, places))
     step("check due times", partial(host_watch.check_due_times, connection, places, host, now))
     step("delete old runs", partial(prune_daily, connection, keep_days, now, keep_logs=keep_logs))
+    done.requests += step("carry out requests", partial(_carry_out, connection, places, host, now)) or []
     if not done.errors:
         done.had_failed = bool(step("record its success", partial(watch_state.record_success, places)))
     return done
+
+
+def _carry_out(connection: Connection, places: Places, host: str, now: datetime) -> list[str]:
+    """Work on this host's requests: the last step, because a backfill waits for its runs."""
+    jobs = {(job.clock, job.job): job for job in host_watch.deployed_here(places, host)}
+    return carry_out(connection, host, jobs, SystemdServices(places, host), now)

@@ -12,10 +12,11 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.run.current import OPENTELEMETRY, SENTRY
+from scheduled_tasks.run.current import OPENTELEMETRY, SENTRY, parse_traceparent, span_id, trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from scheduled_tasks.run.current import Run
 
@@ -42,9 +43,7 @@ def around_task(run: Run) -> Iterator[None]:
                 for name, value in tags_of(run).items():
                     sentry.set_tag(name, value)
             if trace := sys.modules.get(OPENTELEMETRY):
-                attributes = {f"scheduled_tasks.{name}": value for name, value in tags_of(run).items()}
-                tracer = trace.get_tracer("scheduled_tasks")
-                stack.enter_context(tracer.start_as_current_span(run.task, attributes=attributes))
+                stack.enter_context(_task_span(trace, run))
         except Exception as problem:  # noqa: BLE001 - another library's; the task is to run
             logger.warning("this run has no tags: %s: %s", type(problem).__name__, problem)
         try:
@@ -52,6 +51,25 @@ def around_task(run: Run) -> Iterator[None]:
         except Exception as error:
             _report(error)
             raise
+
+
+def _task_span(trace: Any, run: Run) -> AbstractContextManager[object]:
+    """A span for the task, below the run's own, which is exported from the ledger (metrics/traces)."""
+    attributes = {f"scheduled_tasks.{name}": value for name, value in tags_of(run).items()}
+    parent = trace.NonRecordingSpan(_span_context(trace, trace_id(run.run_id), span_id(run.run_id, run.attempt)))
+    started_in = parse_traceparent(run.traceparent)
+    span: AbstractContextManager[object] = trace.get_tracer("scheduled_tasks").start_as_current_span(
+        run.task,
+        context=trace.set_span_in_context(parent),
+        attributes=attributes | {"scheduled_tasks.attempt": run.attempt},
+        links=[trace.Link(_span_context(trace, *started_in))] if started_in else [],
+    )
+    return span
+
+
+def _span_context(trace: Any, trace_id: str, span_id: str) -> Any:
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    return trace.SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=flags)
 
 
 def _report(error: Exception) -> None:

@@ -9,17 +9,18 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from scheduled_tasks.operate.grants import Roles, grant
+from scheduled_tasks.operate.grants import PURPOSES, Roles, grant
 
 Database = psycopg.Connection[Any]
 TASKS, OPERATORS, MONITORS, NIGHT = "test_tasks", "test_operators", "test_monitors", "test_night"
-NOTIFIERS = "test_notifiers"
+NOTIFIERS, PAGE = "test_notifiers", "test_page"
 ALL = Roles(
     tasks_role=TASKS,
     tasks_tables=["venue", "booking"],
     operators_role=OPERATORS,
     monitors_role=MONITORS,
     notifier_role=NOTIFIERS,
+    page_role=PAGE,
     clock_roles={"night": NIGHT},
 )
 
@@ -27,7 +28,7 @@ ALL = Roles(
 @contextmanager
 def granted(connection: Database, roles: Roles = ALL) -> Iterator[None]:
     """The roles that a configuration names, with their privileges."""
-    names = [*roles.of_services, *filter(None, (roles.operators_role, roles.monitors_role, roles.notifier_role))]
+    names = [*roles.of_services, *filter(None, (getattr(roles, key) for key in PURPOSES))]
     for name in names:
         connection.execute(f"CREATE ROLE {name} LOGIN".encode())
     try:

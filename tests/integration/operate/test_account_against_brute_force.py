@@ -151,3 +151,22 @@ def test_whatever_happens_every_slot_has_the_expected_status(
     connection.execute("TRUNCATE task_run, deployed_job, host, pause CASCADE")
     live_through(scenario, connection)
     assert_every_slot_has_the_expected_status(connection, scenario)
+
+
+def test_a_removal_that_is_reported_late_takes_back_slots_that_were_recorded_as_paused(
+    connection: psycopg.Connection[Any],
+) -> None:
+    def at(minutes: int) -> datetime:
+        return FIRST + timedelta(minutes=minutes, seconds=30)
+
+    # app2 goes down right after a deployment without jobs, before it has reported it; app1 judges its slots meanwhile.
+    scenario = Scenario(
+        start=FIRST,
+        end=FIRST + timedelta(hours=HOURS),
+        deploys=[Deploy(at(0), "app1", ()), Deploy(at(0), "app2", (HOURLY,)), Deploy(at(311), "app2", ())],
+        down={"app1": [], "app2": [Span(at(313), at(610))]},
+        pauses=[PlannedPause(Span(at(0), at(360)), None, None)],
+        watch_interval=timedelta(hours=5),
+    )
+    live_through(scenario, connection)
+    assert_every_slot_has_the_expected_status(connection, scenario)

@@ -33,6 +33,7 @@ REFUSED: dict[str, list[object]] = {
     "error_type": ["x" * 256],
     "error_message": ["x" * 4001],
     "reason": ["x" * 200_000],
+    "traceparent": ["x" * 55, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n", ""],
     "status": ["done"],
     "trigger": ["cron"],
 }

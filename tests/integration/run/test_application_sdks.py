@@ -6,6 +6,7 @@ import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from tests.outside.http_server import Answer, Request, http_server
@@ -105,3 +106,37 @@ def test_a_task_runs_in_a_span_with_the_runs_attributes(shop: Project, tmp_path:
         assert spans["sell"]["parent_id"] == own["context"]["span_id"]
     else:
         assert own["events"][0]["attributes"]["exception.message"] == "no luck today"
+
+
+def spans_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """The spans that a task has written, by their names."""
+    return {span["name"]: span for span in map(json.loads, (folder / "spans").read_text().splitlines())}
+
+
+@pytest.mark.parametrize("task", ["works", "asks_its_environment", "starts_another"])
+def test_what_a_task_traces_is_below_the_runs_own_span(shop: Project, tmp_path: Path, task: str) -> None:
+    finished = shop.run(f"with_traces.{task}", *JOB, SPANS=str(tmp_path / "spans"))
+    spans = spans_of(tmp_path)
+    run_id = run_id_of(finished.end).replace("-", "")
+    assert {span["context"]["trace_id"] for span in spans.values()} == {f"0x{run_id}"}
+    topmost = {"works": f"with_traces.{task}", "asks_its_environment": "sell", "starts_another": "pack"}[task]
+    assert spans[topmost]["parent_id"] == f"0x{run_id[:16]}"
+
+
+def test_the_trace_in_which_a_run_was_started_is_kept_as_a_link(
+    shop: Project, tmp_path: Path, connection: psycopg.Connection[Any]
+) -> None:
+    started_in = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    finished = shop.run("with_traces.works", *JOB, SPANS=str(tmp_path / "spans"), TRACEPARENT=started_in)
+    own = spans_of(tmp_path)["with_traces.works"]
+    assert own["context"]["trace_id"] == f"0x{run_id_of(finished.end).replace('-', '')}"
+    [link] = own["links"]
+    assert link["context"]["trace_id"] == "0x0af7651916cd43dd8448eb211c80319c"
+    assert link["context"]["span_id"] == "0xb7ad6b7169203331"
+    assert connection.execute("SELECT traceparent FROM task_run").fetchall() == [(started_in,)]
+
+
+def test_what_is_no_trace_context_is_not_kept(shop: Project, connection: psycopg.Connection[Any]) -> None:
+    finished = shop.run("ends.well", *JOB, TRACEPARENT="00-0af7651916cd43dd8448eb211c80319c")
+    assert finished.statuses == ["started", "ended"]
+    assert connection.execute("SELECT traceparent FROM task_run").fetchall() == [(None,)]

@@ -17,9 +17,9 @@ from scheduled_tasks.alert.routes import (
     missing_credentials,
     notify_names,
     notify_settings,
-    why_no_database,
 )
 from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.metrics.sender_needs import why_no_database
 from scheduled_tasks.options import ALERTS, OPTIONS, read_options
 from scheduled_tasks.run.settings import Settings
 from tests.documented import PAGES, table

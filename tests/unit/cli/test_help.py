@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 CLOCKS = (sys.executable, "-P", "-m", "scheduled_tasks.cli")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "SCHEDULED_TASKS_CONFIG": str(ROOT / "pyproject.toml")}
-# `dev` passes its jobs' log lines on; `setup` shows the progress of what it does.
-WITHOUT_FACTS = {"dev", "setup"}
+# `dev` passes its jobs' log lines on; `setup` shows the progress of what it does; `metrics` has its own format.
+WITHOUT_FACTS = {"dev", "metrics", "setup"}
 
 
 def leaves(command: click.Command, context: click.Context, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -106,7 +106,7 @@ def completed(line: str, *, environment: dict[str, str] | None = None) -> list[s
 
 
 def test_the_shell_completes_commands_options_clocks_jobs_and_flags() -> None:
-    assert completed("clocks st") == ["status"]
+    assert completed("clocks sta") == ["status"]
     assert completed("clocks features en") == ["enable"]
     assert completed("clocks history --sta") == ["--status"]
     assert completed("clocks history --status fa") == ["failed"]

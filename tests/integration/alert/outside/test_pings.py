@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from scheduled_tasks.alert.one_at_a_time import one_at_a_time
 from scheduled_tasks.alert.outside import pings
 from scheduled_tasks.alert.outside.told import told
 from tests.integration.alert.outside.shop import Runs, configuration, deploy, minutes, old_enough
@@ -202,7 +203,7 @@ def test_each_host_has_its_own_check(shop: Shop) -> None:
 
 def test_only_one_sender_sends(shop: Shop, database_url: str) -> None:
     shop.sell.end(shop.sell.start(shop.now))
-    with psycopg.connect(database_url, autocommit=True) as other, pings._only_sender(other) as is_ours:
+    with psycopg.connect(database_url, autocommit=True) as other, one_at_a_time(other, "ping") as is_ours:
         assert is_ours
         assert shop.look() == []
         assert shop.outside.checks == []

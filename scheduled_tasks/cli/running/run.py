@@ -1,4 +1,4 @@
-"""clocks run, backfill: start a job's unit now, for one slot or for many."""
+"""clocks run, backfill: start a job's unit now, for one slot or for many, here or by a request on another host."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import click
 from scheduled_tasks.cli.common import require_root
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.logs import printer
-from scheduled_tasks.cli.options import json_option, one_job, past_instant, require_known
+from scheduled_tasks.cli.options import json_option, one_job, past_instant, require_known, stated_reason
 from scheduled_tasks.cli.output import show_json
 from scheduled_tasks.cli.screens.local_times import utc_option
 from scheduled_tasks.cli.screens.progress import Bar, progress_bar
 from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
-from scheduled_tasks.instants import rfc3339, shown
+from scheduled_tasks.instants import shown
 from scheduled_tasks.operate import deployments, history, host_pauses, host_watch, pauses
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.render import names
 from scheduled_tasks.run.status import RunStatus
-from scheduled_tasks.schedule.evaluator import TICK, latest_occurrence, occurrences
+from scheduled_tasks.schedule.evaluator import TICK, occurrences
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.log_entries import LogEntry
@@ -47,7 +47,14 @@ def _deployed(which: str) -> DeployedJob:
     with open_database() as database:
         require_known(deployments.known_jobs(database), clock, job, nobody="no host has")
         hosts = ", ".join(host_job.host for host_job in deployments.deployed_now(database, clock, job))
-    raise UsageError(f"{which} is not deployed on this host; it is on {hosts}: run it there")
+    raise UsageError(f"{which} is not deployed on this host; it is on {hosts}: run it there, or with --host")
+
+
+def _deployed_on(which: str, host: str) -> DeployedJob:
+    from scheduled_tasks.cli.running import on_host
+
+    with open_database() as database:
+        return on_host.deployed_on(database, which, host)
 
 
 def _pauses_of(job: DeployedJob) -> list[Pause]:
@@ -67,14 +74,21 @@ def _require_runnable(job: DeployedJob, *, force: bool) -> None:
         raise PausedError(f"{job.clock}/{job.job} is paused; --force runs it anyway\n  {active[0]}")
 
 
-def _must_be_slot(job: DeployedJob, at: datetime) -> None:
-    """Raise UsageError for an instant at which the job is not due, with the nearest slots."""
-    before = latest_occurrence(job.trigger, at_or_before=at)
-    if before and before.at == at:
-        return
-    after = next(occurrences(job.trigger, after=at), None)
-    near = " and ".join(rfc3339(slot.at) for slot in (before, after) if slot)
-    raise UsageError(f"{job.clock}/{job.job} is not due at {rfc3339(at)}; the nearest slots are {near or 'none'}")
+host_option = click.option(
+    "--host", metavar="HOST", shell_complete=completion.hosts,
+    help="On this host, which is asked by a request in the database; needs no root.",
+)  # fmt: skip
+reason_option = click.option("--reason", help="With --host: why; shown to colleagues.")
+
+
+def _require_reason(host: str | None, reason: str | None) -> str:
+    if host is None:
+        if reason is not None:
+            raise UsageError("--reason is for a request: give --host, too")
+        return ""
+    if reason is None:
+        raise UsageError("--host needs --reason: say why, for colleagues who find the request")
+    return stated_reason(reason, "request")
 
 
 @click.command("run")
@@ -82,19 +96,29 @@ def _must_be_slot(job: DeployedJob, at: datetime) -> None:
 @click.option("--wait", is_flag=True, help="Show its log lines while it runs, and exit with its exit code.")
 @click.option("--at", callback=past_instant, metavar="SLOT", help="Run it for this nominal time.")
 @click.option("--force", is_flag=True, help="Run even if it is paused.")
+@host_option
+@reason_option
 @utc_option
 @json_option
-def run(*, which: str, wait: bool, at: datetime | None, force: bool, as_json: bool) -> None:
-    """Start a job's unit now on this host.
+def run(  # noqa: PLR0913 - a command's options
+    *, which: str, wait: bool, at: datetime | None, force: bool, host: str | None, reason: str | None, as_json: bool
+) -> None:
+    """Start a job's unit now, here or with --host elsewhere.
 
-    Needs root.
+    On this host it needs root. Another host is asked by a request, which its watch takes within a minute; this command
+    waits for it, and any machine that reaches the database can ask.
     """
     from scheduled_tasks.operate import run_now
 
+    why = _require_reason(host, reason)
+    if host is not None:
+        from scheduled_tasks.cli.running import on_host
+
+        sys.exit(on_host.run(which, host, why, at=at, force=force, wait=wait, as_json=as_json))
     job = _deployed(which)
     _require_runnable(job, force=force)
-    if at:
-        _must_be_slot(job, at)
+    if at and (problem := job.why_not_due(at)):
+        raise UsageError(problem)
     unit = names.service_name(job.clock, job.job)
     say = printer(as_json=as_json)
     code = run_now.run(names.Places(), unit, at=at, force=force, wait=wait, say=say)
@@ -111,17 +135,33 @@ def run(*, which: str, wait: bool, at: datetime | None, force: bool, as_json: bo
 @click.option("--to", "last", callback=past_instant, metavar="T", required=True, help="Last slot, inclusive.")
 @click.option("--dry-run", is_flag=True, help="Show the slots, and run nothing.")
 @click.option("--force", is_flag=True, help="Run even if it is paused.")
+@host_option
+@reason_option
 @utc_option
 @json_option
 def backfill(  # noqa: PLR0913 - a command's options
-    *, which: str, first: datetime, last: datetime, dry_run: bool, force: bool, as_json: bool
+    *,
+    which: str,
+    first: datetime,
+    last: datetime,
+    dry_run: bool,
+    force: bool,
+    host: str | None,
+    reason: str | None,
+    as_json: bool,
 ) -> None:
     """Run a job for past slots, in order.
 
-    Needs root. Skips slots that already ended. Each is a run of the job's unit, recorded in the ledger. Stops at the
-    first failure; run it again to continue there.
+    Skips slots that already ended. Each is a run of the job's unit, recorded in the ledger. Stops at the first failure;
+    run it again to continue there. On this host it needs root; with --host, the host is asked by a request, and goes on
+    even if this command is interrupted.
     """
-    job = _deployed(which)
+    if host is not None and not dry_run:
+        from scheduled_tasks.cli.running import on_host
+
+        why = _require_reason(host, reason)
+        sys.exit(on_host.backfill(which, host, why, first=first, last=last, force=force, as_json=as_json))
+    job = _deployed_on(which, host) if host is not None else _deployed(which)
     slots = _slots(job, first, last)
     done = code = 0
     if dry_run:

@@ -1,0 +1,1 @@
+"""The commands that hand figures of the ledger to other programs."""

@@ -1,0 +1,1 @@
+"""Moving in and out: clocks import, and clocks export."""

@@ -1,0 +1,1 @@
+"""Start jobs: on this host, or by a request on another one."""
