@@ -12,7 +12,7 @@ import yaml
 
 from tests.documented import blocks
 from tests.machine.controller import SECRET, Controller
-from tests.machine.deployments.steps import NIGHTLY, rows, timers
+from tests.machine.deployments.steps import rows, timers
 from tests.machine.postgresql import NOTIFIER, Database
 from tests.machine.waiting import wait_for
 from tests.sinks import PASSWORD, USER, MailServer, mail_server
@@ -121,7 +121,7 @@ def test_a_job_that_is_removed_is_told_as_over(fleet: Controller, database: Data
     subjects = [str(sent["Subject"]) for sent in mail.mails]
     assert (subjects.count("labels/send failed"), subjects.count(over)) == (1, 1)
     for machine in fleet.machines.values():
-        assert timers(machine) == [*NIGHTLY, "clock-watch.timer"]
+        assert "clock-labels-send.timer" not in timers(machine)
     assert rows(
         database, "SELECT count(*) FROM notice WHERE sent_at IS NULL AND dropped IS NULL AND what <> 'still'"
     ) == [(0,)]
