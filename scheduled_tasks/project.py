@@ -135,7 +135,7 @@ def configured_host(places: Places | None = None) -> Host:
     """
     from scheduled_tasks.alert.routes import notify_settings
     from scheduled_tasks.metrics.sender_needs import sender_network
-    from scheduled_tasks.render.host import Host
+    from scheduled_tasks.render.host import Host, absolute
 
     home = places.home if places else None
     configuration = settings.load()
@@ -165,6 +165,7 @@ def configured_host(places: Places | None = None) -> Host:
         clocks_command="" if home else _clocks_command(configuration, run_task),
         release=configuration.get("release"),
         log_namespace=configuration.get("log_namespace"),
+        metrics_folder=absolute("metrics_textfile_folder", configuration.get("metrics_textfile_folder")),
     )
 
 

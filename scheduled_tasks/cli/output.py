@@ -118,12 +118,12 @@ def exit_codes(meta: Mapping[str, Any]) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         if meta.get(DEBUG):
             click.echo("".join(traceback.format_exception(error)), err=True)
-        known = _as_ours(error)
+        known = as_ours(error)
         _show_refusal(known, meta)
         _fail(known)
 
 
-def _as_ours(error: Exception) -> ScheduledTasksError:
+def as_ours(error: Exception) -> ScheduledTasksError:
     """The error as one of ours; one that nobody expected has exit code 1."""
     if isinstance(error, ScheduledTasksError):
         return error

@@ -15,13 +15,14 @@ from scheduled_tasks.cli.common import clock_file_faults
 from scheduled_tasks.cli.help import completion
 from scheduled_tasks.cli.options import clock_and_job, json_option, past_instant, require_known
 from scheduled_tasks.cli.output import SOMETHING_BAD, refusal, show_json
+from scheduled_tasks.cli.screens import status_check
 from scheduled_tasks.cli.screens.local_times import LocalTimes, utc_option
 from scheduled_tasks.cli.screens.run_screens import ID_LENGTH, show_history, show_one_run
 from scheduled_tasks.cli.screens.status_screen import failure_sentence, state_notes
 from scheduled_tasks.cli.screens.status_view import StatusView
 from scheduled_tasks.cli.screens.styles import Style, Styled, on_terminal, painted, show, width
 from scheduled_tasks.cli.screens.tables import show_table
-from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError
+from scheduled_tasks.errors import ScheduledTasksError, ServiceUnavailableError, UsageError
 from scheduled_tasks.instants import shown
 from scheduled_tasks.project import database_now, open_database
 from scheduled_tasks.run.status import RunStatus
@@ -49,13 +50,26 @@ def _notes(job: JobStatus) -> list[str]:
     return [*map(failure_sentence, job.failures), *state_notes(job), *paused]
 
 
-@click.command("status")
+@click.command("status", cls=status_check.PluginCommand)
 @click.argument("which", required=False, metavar="[CLOCK[/JOB]]", shell_complete=completion.clocks_and_jobs)
 @click.option("--bad", "bad_only", is_flag=True, help="Only jobs that are bad; asks the database for no others.")
+@click.option("--owner", default="", metavar="NAME", help="Only jobs of this owner.")
 @click.option("--watch", "live", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
+@status_check.plugin_options
 @utc_option
 @json_option
-def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bool) -> None:
+def status_command(  # noqa: PLR0913 - a command's options
+    *,
+    which: str | None,
+    bad_only: bool,
+    owner: str,
+    live: bool,
+    check: bool,
+    warning: status_check.Range,
+    critical: status_check.Range,
+    timeout: float,  # noqa: ARG001 - PluginCommand keeps it
+    as_json: bool,
+) -> None:
     """Show each job's state, last result, next run and pauses.
 
     A job is bad from its first slot or run that failed, was missed or was lost until one of its runs ends well; a pause
@@ -63,13 +77,22 @@ def status_command(*, which: str | None, bad_only: bool, live: bool, as_json: bo
     wrong, no job is deployed, or a clock file has a fault.
 
     While PostgreSQL is unreachable, it shows what systemd knows of this host's jobs, and exits 75.
+
+    With --check it is a monitoring plugin: CRITICAL (2) if it would exit 3 otherwise, WARNING (1) if incidents are open
+    that nobody has acknowledged, UNKNOWN (3) if the ledger can't be read.
     """
+    if check and (live or as_json):
+        raise UsageError(f"--check has its own form: leave {'--watch' if live else '--json'} out")
     faults = clock_file_faults()
+    if check:
+        with open_database() as database:
+            view = StatusView(database, which, faults, owner=owner, bad_only=True)
+            status_check.end(view, view.number_of_jobs(database), warning, critical)
     try:
         with open_database() as database:
-            view = StatusView(database, which, faults, bad_only=bad_only)
+            view = StatusView(database, which, faults, owner=owner, bad_only=bad_only)
             if live and not as_json:
-                _live(database, which, faults, bad_only=bad_only)
+                _live(database, which, faults, owner=owner, bad_only=bad_only)
     except ServiceUnavailableError as error:
         _show_host(which, error, bad_only=bad_only, as_json=as_json)
         raise
@@ -104,7 +127,7 @@ def _show(view: StatusView) -> None:
         show(sentence)
 
 
-def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad_only: bool) -> None:
+def _live(database: Connection, which: str | None, faults: Sequence[str], *, owner: str = "", bad_only: bool) -> None:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -112,7 +135,7 @@ def _live(database: Connection, which: str | None, faults: Sequence[str], *, bad
     terminal = Console(highlight=False, file=getattr(sys.stdout, "unescaped", sys.stdout))
 
     def view_now() -> Text:
-        lines = StatusView(database, which, faults, bad_only=bad_only).screen(terminal.width)
+        lines = StatusView(database, which, faults, owner=owner, bad_only=bad_only).screen(terminal.width)
         return Text("\n").join(Text.from_ansi(painted(*line)) for line in lines)
 
     with Live(view_now(), console=terminal, auto_refresh=False, screen=terminal.is_terminal) as live:

@@ -58,6 +58,7 @@ def watch(*, quiet: bool, as_json: bool) -> None:
                 return
             done = _pass(database, places, now)
             _record_judged(database, done, now)
+            _write_metrics(database, done, places, now)
             _start_sender(database, places, now)
         else:
             done = Pass(account(database, None, now))
@@ -147,6 +148,24 @@ def _record_judged(database: Connection, done: Pass, now: datetime) -> None:
         done.step(database, "record that it judged", partial(record_judged, database, socket.gethostname(), now))
 
 
+def _write_metrics(database: Connection, done: Pass, places: Places, now: datetime) -> None:
+    """Write this host's metrics for node_exporter, if the configuration says where."""
+    if load_configuration().get("metrics_textfile_folder"):
+        from scheduled_tasks.metrics import textfile
+
+        write = partial(textfile.write, database, places, socket.gethostname(), now, load_configuration())
+        done.step(database, "write metrics", write)
+
+
+def _write_metrics_of_outage(places: Places, now: datetime) -> None:
+    """Leave no older metrics for node_exporter while the ledger can't be read."""
+    if load_configuration().get("metrics_textfile_folder"):
+        from scheduled_tasks.metrics import textfile
+
+        with suppress(OSError, ConfigurationError):  # the watch's own error says more
+            textfile.write_without_ledger(places, socket.gethostname(), now, load_configuration())
+
+
 @contextmanager
 def _outage_recorded(places: Places) -> Iterator[None]:
     """Record whether the watch can use the ledger; if it can't for long, let the sender of notices tell somebody."""
@@ -161,6 +180,7 @@ def _outage_recorded(places: Places) -> Iterator[None]:
         yield
     except (ServiceUnavailableError, ConfigurationError) as error:
         outage.record(places, socket.gethostname(), now, error)
+        _write_metrics_of_outage(places, now)
         if outage.is_due(places, now):
             from scheduled_tasks.alert import sender
 

@@ -49,7 +49,7 @@ def which_jobs(configured: object) -> Which:
     Raises:
         ConfigurationError: it is something else.
     """
-    if configured in {"", None}:
+    if configured is None or configured == "":
         return Some.ALL
     if isinstance(configured, str) and configured in {some.value for some in Some}:
         return Some(configured)

@@ -12,6 +12,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scheduled_tasks.errors import UsageError
+from scheduled_tasks.faults import what_to_write
 from scheduled_tasks.operate.slots import DeployedJob
 from scheduled_tasks.schedule.trigger import Trigger
 
@@ -145,17 +147,26 @@ def deployed_of(connection: Connection, jobs: Iterable[tuple[str, str]], since: 
 
 
 def deployed_now(
-    connection: Connection, clock: str = "", job: str = "", *, among: Sequence[tuple[str, str]] | None = None
+    connection: Connection,
+    clock: str = "",
+    job: str = "",
+    *,
+    owner: str = "",
+    among: Sequence[tuple[str, str]] | None = None,
 ) -> list[DeployedJob]:
-    """The current jobs of all hosts, or those of a clock, or one, by clock and job; with `among`, only some of them."""
+    """The current jobs of all hosts, or those of a clock, or one, by clock and job.
+
+    With `owner`, only those of an owner; with `among`, only some of them.
+    """
     wanted = "JOIN unnest(%(clocks)s::text[], %(jobs)s::text[]) AS wanted (clock, job) USING (clock, job) "
     rows = connection.execute(
         f"{_DEPLOYED} {wanted if among is not None else ''} WHERE valid_until IS NULL"
         " AND (%(clock)s::text = '' OR clock = %(clock)s) AND (%(job)s::text = '' OR job = %(job)s)"
-        " ORDER BY clock, job, host",
+        " AND (%(owner)s::text = '' OR options->>'owner' = %(owner)s) ORDER BY clock, job, host",
         {
             "clock": clock,
             "job": job,
+            "owner": owner,
             "clocks": [pair[0] for pair in among or ()],
             "jobs": [pair[1] for pair in among or ()],
         },
@@ -180,6 +191,31 @@ def known_jobs(connection: Connection) -> set[tuple[str, str]]:
     """(clock, job) of every current job of any host."""
     rows = connection.execute("SELECT DISTINCT clock, job FROM deployed_job WHERE valid_until IS NULL")
     return {(clock, job) for clock, job in rows}
+
+
+def count_deployed(connection: Connection, clock: str = "", job: str = "", *, owner: str = "") -> int:
+    """How many jobs are deployed; of a clock, one, or of an owner."""
+    [(number,)] = connection.execute(
+        "SELECT count(DISTINCT (clock, job)) FROM deployed_job WHERE valid_until IS NULL"
+        " AND (%(clock)s::text = '' OR clock = %(clock)s) AND (%(job)s::text = '' OR job = %(job)s)"
+        " AND (%(owner)s::text = '' OR options->>'owner' = %(owner)s)",
+        {"clock": clock, "job": job, "owner": owner},
+    ).fetchall()
+    return int(number)
+
+
+def of_owner(connection: Connection, owner: str) -> set[tuple[str, str]]:
+    """(clock, job) of every current job of an owner.
+
+    Raises:
+        UsageError: nobody of this name has one.
+    """
+    query = "SELECT DISTINCT options->>'owner', clock, job FROM deployed_job WHERE valid_until IS NULL"
+    rows = [row for row in connection.execute(query) if row[0]]
+    if not (found := {(clock, job) for name, clock, job in rows if name == owner}):
+        owners = sorted({name for name, _, _ in rows})
+        raise UsageError(f"no job has the owner {owner!r}; {what_to_write(owner, owners, 'the owners')}")
+    return found
 
 
 def known_hosts(connection: Connection) -> set[str]:

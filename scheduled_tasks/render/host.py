@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.render import names
 
 OLDEST_SYSTEMD = 252  # Debian 12 has it
@@ -18,6 +19,17 @@ def credentials_of(clock: str, files: Iterable[str]) -> dict[str, str]:
     """
     owned = (file.rpartition(".") for file in files)
     return {name: f"{owner}{dot}{name}" for owner, dot, name in owned if owner == clock}
+
+
+def absolute(key: str, path: str) -> str:
+    """Return a path of the configuration, which must be absolute or empty.
+
+    Raises:
+        ConfigurationError: it is relative.
+    """
+    if path and not Path(path).is_absolute():
+        raise ConfigurationError(f"{key} = {path!r}: write an absolute path")
+    return path
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class Host:
         clocks_command: the command `clocks` of the host's watch; empty on a host without a database.
         release: the directory of the release that services see at `release_mount`; empty if nothing is deployed.
         log_namespace: the journal namespace of every job; empty for the machine's own journal.
+        metrics_folder: where the watch writes metrics for node_exporter; empty for none.
         installed_at: where this release is installed.
         stable_path: the path that leads there and stays the same from release to release.
         is_user: whether the units are for a user's own systemd (`systemctl --user`), which has fewer rights.
@@ -62,6 +75,7 @@ class Host:
     clocks_command: str = ""
     release: str = ""
     log_namespace: str = ""
+    metrics_folder: str = ""
     installed_at: str = ""
     stable_path: str = ""
     is_user: bool = False

@@ -144,13 +144,18 @@ def _watch_units(host: Host, secrets: str) -> dict[str, str]:
     drop_in = {"places": host.places, "release": _release_mount(host), "copies": copies}
     return {
         names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
-        names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in),
+        names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in, metrics=_metrics_path(host)),
         names.WATCH_TIMER: _text(Template.WATCH_TIMER),
         names.ALERT: _text(Template.ALERT, places=host.places, command=command_line("/bin/sh", "-ec", ALERT_SCRIPT)),
         names.ALERT_DROP_IN: _text(Template.ALERT_DROP_IN, places=host.places),
         names.FAILED: _text(Template.FAILED, command=reconcile),
         names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN, **drop_in),
     }
+
+
+def _metrics_path(host: Host) -> UnitText | None:
+    """The folder for metrics, which need not exist when the watch starts."""
+    return escape.quote_word(f"-{host.metrics_folder}") if host.metrics_folder else None
 
 
 def _sender_units(clocks: Iterable[ClockSpec], host: Host, secrets: str) -> dict[str, str]:

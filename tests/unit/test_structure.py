@@ -50,7 +50,7 @@ ORDER = (
         "clock_file",
         "conversion_report",
     ),
-    *("render", "exporters", "deploy", "operate", "alert", "metrics", "project", "testing", "importers", "cli"),
+    *("render", "exporters", "deploy", "operate", "alert", "metrics", "page", "project", "testing", "importers", "cli"),
 )
 
 

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 # By command; each line is a command line, and can end with a comment. At most 76 characters, so that 80 columns do.
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
-    "status": ("clocks status --bad", "clocks status booking", "clocks status --json | jq .healthy"),
+    "status": (
+        "clocks status --bad",
+        "clocks status booking",
+        "clocks status --json | jq .healthy",
+        "clocks status --check --owner data",
+    ),
     "incidents": ("clocks incidents --open", "clocks incidents booking --json | jq '.[].reason'"),
     "history": (
         "clocks history booking/cancel_expired_bookings --since 7d",
@@ -27,6 +32,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "list": ("clocks list", "clocks list --json | jq '.[].timer'"),
     "next": ("clocks next", "clocks next booking --from 2027-03-28 --until 2027-03-29T00:00Z"),
     "doctor": ("clocks doctor",),
+    "page": ("clocks page", "clocks page --demo  # sample data, in a checkout"),
     "pause": (
         "clocks pause booking --reason 'stock is being recounted' --until 2h",
         "clocks pause --all --here --reason 'a disk is changed'",
@@ -88,6 +94,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "crontab -l >mine; clocks import crontab mine --timezone Europe/Paris",
     ),
     "export kubernetes": ("clocks export kubernetes manifests --image registry/shop:1.4",),
+    "export prometheus": (
+        "clocks export prometheus monitoring",
+        "clocks export prometheus monitoring --fleet-label env",
+    ),
     "export crontab": ("clocks export crontab --report REPORT.md >/etc/cron.d/shop",),
     "eject": ("clocks eject plain-units",),
 }

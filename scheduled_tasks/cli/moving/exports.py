@@ -9,6 +9,7 @@ import click
 
 from scheduled_tasks.cli.common import require_empty
 from scheduled_tasks.cli.help.sections import Group
+from scheduled_tasks.cli.moving.prometheus import export_prometheus
 from scheduled_tasks.cli.options import json_option, start_option
 from scheduled_tasks.cli.screens.local_times import utc_option
 from scheduled_tasks.errors import ConfigurationError
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 @click.group("export", cls=Group)
 def export() -> None:
-    """Export the jobs to Kubernetes or cron."""
+    """Export the jobs to Kubernetes, cron or Prometheus."""
+
+
+export.add_command(export_prometheus)
 
 
 @export.command("kubernetes")

@@ -30,23 +30,36 @@ class StatusView:
     """
 
     def __init__(
-        self, database: Connection, which: str | None, faults: Sequence[str] = (), *, bad_only: bool = False
+        self,
+        database: Connection,
+        which: str | None,
+        faults: Sequence[str] = (),
+        *,
+        owner: str = "",
+        bad_only: bool = False,
     ) -> None:
         from scheduled_tasks.alert import incident_rows
         from scheduled_tasks.operate import deployments, pauses, status
 
-        clock, job = clock_and_job(which) if which else ("", "")
+        self.clock, self.job = clock, job = clock_and_job(which) if which else ("", "")
+        self.owner = owner
         self.now = database_now(database)
         self.bad_only = bad_only
-        self.jobs: list[JobStatus] = status.jobs(database, self.now, clock, job, bad_only=bad_only)
+        owned = deployments.of_owner(database, owner) if owner else set()
+        self.jobs: list[JobStatus] = status.jobs(database, self.now, clock, job, owner=owner, bad_only=bad_only)
         is_deployed = bool(self.jobs) or deployments.is_deployed(database, clock, job)
         if not is_deployed:
             require_known(deployments.known_jobs(database), clock, job, nobody="no host has")
         self.hosts: list[HostStatus] = status.hosts(database, self.now)
         active = pauses.active(database, self.now)
         # Without a filter even those of jobs that no host has any more: they can be ended.
-        self.pauses = [row for row in active if not which or any(row in shown_job.paused for shown_job in self.jobs)]
-        self.incidents: list[Incident] = incident_rows.incidents(database, clock=clock, job=job, open_only=True)
+        self.pauses = [
+            row for row in active if not (which or owner) or any(row in shown_job.paused for shown_job in self.jobs)
+        ]
+        incidents = incident_rows.incidents(database, clock=clock, job=job, open_only=True)
+        self.incidents: list[Incident] = [
+            incident for incident in incidents if not owner or (incident.clock, incident.job) in owned
+        ]
         on_hosts = [f"{host.host}: {problem}" for host in self.hosts for problem in host.problems]
         self.faults = [*faults, *on_hosts, *([] if is_deployed else [NOTHING_DEPLOYED])]
 
@@ -54,6 +67,21 @@ class StatusView:
     def is_bad(self) -> bool:
         """Whether an operator is needed: a job is bad, a host is dead, or nothing can run."""
         return bool(self.faults) or any(job.is_bad for job in self.jobs) or any(host.is_dead for host in self.hosts)
+
+    def number_of_jobs(self, database: Connection) -> int:
+        """How many jobs are deployed, also of those that are not shown because they are not bad."""
+        from scheduled_tasks.operate import deployments
+
+        return deployments.count_deployed(database, self.clock, self.job, owner=self.owner)
+
+    @property
+    def unseen_incidents(self) -> list[Incident]:
+        """The open incidents that nobody has acknowledged or snoozed."""
+        return [
+            incident
+            for incident in self.incidents
+            if not incident.acked_at and not (incident.snoozed_until and incident.snoozed_until > self.now)
+        ]
 
     @property
     def open_incidents(self) -> str:

@@ -121,10 +121,12 @@ def ask(connection: Connection, wanted: Ask, *, by: str) -> int:
     """Ask for something; return the request's number. What waits already with the same words is not asked twice.
 
     Raises:
-        UsageError: it can't be asked: no host has the job, or its slot is not due yet.
+        UsageError: it can't be asked: no host has the job, the host is a cluster, or its slot is not due yet.
     """
     from psycopg import errors
 
+    if "/" in (wanted.host or ""):  # CLUSTER/NAMESPACE
+        raise UsageError(f"{wanted.host} is a cluster, where nothing can start a unit: use kubectl")
     try:
         number = act(
             connection, "ask_request", wanted.kind, wanted.clock, wanted.job, wanted.host, wanted.slot,

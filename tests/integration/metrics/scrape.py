@@ -21,7 +21,7 @@ class Scrape:
             for sample in family.samples
         }
 
-    def __call__(self, name: str, **labels: str) -> float | None:
+    def __call__(self, name: str, /, **labels: str) -> float | None:
         """The value of one series; None if there is none."""
         return self.series.get((PREFIX + name, frozenset(labels.items())))
 

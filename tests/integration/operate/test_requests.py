@@ -105,6 +105,7 @@ def test_a_job_that_has_left_the_hosts_set_is_refused(connection: Database, app2
     [
         ({"job": "sel"}, "shop/sel is not deployed anywhere"),
         ({"host": "app9"}, "shop/sell is not deployed on app9"),
+        ({"host": "prod/shop"}, "prod/shop is a cluster, where nothing can start a unit: use kubectl"),
         ({"slot": datetime(2099, 1, 1, tzinfo=UTC)}, "the slot 2099-01-01T00:00:00Z is not due yet"),
         ({"reason": " "}, "who does it and why must be said"),
         ({"kind": "backfill", "slot": SIX}, "a request to backfill needs other arguments"),

@@ -3,8 +3,8 @@
 Files beside it change the case: `systemd` has the version of a newer systemd, `user` is for a user's own systemd,
 `ejected` is for `clocks eject`, `clocks` has the command of a host with a database, `credentials` the names of the
 host's credentials, `routes` those of the configured routes, `sender_credentials` those of the credentials of the sender
-of notices, and `sender_network` the addresses that it can reach. left_out.txt has the options that this systemd doesn't
-support.
+of notices, `sender_network` the addresses that it can reach, and `metrics_folder` where the watch writes metrics.
+left_out.txt has the options that this systemd doesn't support.
 
 A new case is a new folder; `pytest tests/unit/render/test_golden.py --write-golden` writes what it expects: read that.
 """
@@ -60,6 +60,8 @@ def rendered(case: Path) -> dict[str, str]:
             host = replace(host, credentials=tuple(names.read_text().split()))
         if (network := case / "sender_network").exists():
             host = replace(host, sender_network=words_of(network))
+        if (folder := case / "metrics_folder").exists():
+            host = replace(host, metrics_folder=folder.read_text().strip())
         routes, credentials = (words_of(case / name) for name in ("routes", "sender_credentials"))
         project = replace(PROJECT, notify=NotifyNames(routes, credentials))
         clocks = [read_clock(case / "clock.py", case.name, project)]

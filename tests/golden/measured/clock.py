@@ -1,0 +1,8 @@
+"""A host whose watch writes metrics for node_exporter."""
+
+from shop.tasks.booking import count
+
+from scheduled_tasks import Clock
+
+scheduler = Clock(timezone="Europe/Paris")
+scheduler.add_job(count, "cron", id="hourly", minute=0)
