@@ -41,6 +41,7 @@ PAGES_RUN_BY = {
     "how-to/operate.md": "machine",
     "how-to/pause-and-run.md": "deployed",
     "how-to/monitor-from-outside.md": "outside",
+    "how-to/kubernetes.md": "clone",
     "how-to/check-with-a-plugin.md": "plugin",
     "how-to/migrate.md": "guide",
     "explanation/runs.md": "clone",
