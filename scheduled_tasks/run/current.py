@@ -74,6 +74,11 @@ def parse_traceparent(text: str) -> tuple[str, str] | None:
     return (parts[1], parts[2]) if parts[1].strip("0") and parts[2].strip("0") else None
 
 
+def valid_traceparent(text: str) -> str:
+    """The text if it is a `traceparent`, otherwise ""."""
+    return text if parse_traceparent(text) else ""
+
+
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -122,8 +127,7 @@ class Run:
         self.lag: float | None = None
         self.attempt = 1
         self.is_requested = self.is_forced = False
-        started_in = os.environ.get(TRACEPARENT, "")
-        self.traceparent = started_in if parse_traceparent(started_in) else ""
+        self.traceparent = valid_traceparent(os.environ.get(TRACEPARENT, ""))
 
     def enter_trace(self) -> None:
         """Make the run's span the parent of what its task traces, in this process and in those that it starts.

@@ -20,6 +20,7 @@ from tests.machine.project import FAR_HOUR
 from tests.machine.waiting import wait_for
 from tests.outside.healthchecks import API_KEY, PING_KEY, Healthchecks, healthchecks
 from tests.outside.http_server import Webhook, webhook
+from tests.outside.otlp import Receiver, attributes, otlp_receiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ WATCH, TIMER, SENDER = "clock-watch.service", "clock-watch.timer", "clock-notify
 AWAY = "/run/scheduled-tasks/database-away.json"
 SLUG = "watch-app1"
 CONFIGURATION = """
-credentials = ["database_url", "notify.healthchecks_api_key"]
+credentials = ["database_url", "notify.healthchecks_api_key", "notify.otlp_headers"]
 
 [notify]
 heartbeat_url = "{outside}/ping/{key}/watch-{{host}}?create=1"
@@ -41,6 +42,10 @@ heartbeat_url = "{outside}/ping/{key}/watch-{{host}}?create=1"
 [notify.routes.sink]
 kind = "webhook"
 url = "{sink}"
+
+[traces]
+url = "{traces}"
+headers_credential = "otlp_headers"
 """
 
 
@@ -58,17 +63,25 @@ def sink() -> Iterator[Webhook]:
 
 
 @pytest.fixture(scope="module")
-def fleet(outside: Healthchecks, sink: Webhook) -> Iterator[Fleet]:
+def traces() -> Iterator[Receiver]:
+    with otlp_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def fleet(outside: Healthchecks, sink: Webhook, traces: Receiver) -> Iterator[Fleet]:
     with two_machines("app1") as one:
         machine = one.machines["app1"]
         path = machine.root / f"{ETC}/config.toml".lstrip("/")
-        urls = {"outside": outside.url, "key": PING_KEY, "sink": sink.url}
+        urls = {"outside": outside.url, "key": PING_KEY, "sink": sink.url, "traces": traces.url}
         text = path.read_text().replace('credentials = ["database_url"]\n', "")
         path.write_text(text + CONFIGURATION.format(**urls))
         (path.parent / "credentials/notify.healthchecks_api_key").write_text(API_KEY)
+        (path.parent / "credentials/notify.otlp_headers").write_text("X-API-Key: s3cret\n")
         ping = f"{outside.url}/ping/{PING_KEY}/{{clock}}-{{job}}"
         fields = f"hour={FAR_HOUR}, ping='{ping}'"
-        one.write(shop=f"scheduler.add_job(work, 'cron', ['a'], id='work', {fields})")
+        killed = f"scheduler.add_job(die, 'cron', hour={FAR_HOUR})"
+        one.write(shop=f"scheduler.add_job(work, 'cron', ['a'], id='work', {fields})\n{killed}")
         assert one.ask("app1", "apply")["changed"]
         machine.run("systemctl", "stop", TIMER)
         look(machine)
@@ -130,6 +143,28 @@ def test_the_pages_commands_make_a_jobs_check_and_show_what_it_was_told(
     assert (row["monitor"], row["what"], row["waiting"], row["error"]) == ("shop/work", "success", 0, "")
 
 
+def test_a_killed_run_and_a_slot_that_nobody_ran_have_spans(
+    fleet: Fleet, machine: Machine, traces: Receiver, healthy: int
+) -> None:
+    machine.run("systemctl", "start", "--wait", "clock-shop-die.service", check=False)
+    # As if the host had been down for a day: the job was due once.
+    fleet.query("UPDATE deployed_job SET valid_from = now() - interval '25 hours' WHERE job = 'die'")
+    fleet.query("UPDATE host SET accounted_until = now() - interval '25 hours'")
+    outcomes = {"failed", "missed"}
+    wait_for("the spans", lambda: look(machine) and outcomes <= {*traces.attribute("scheduled_tasks.outcome")})
+    rows = fleet.query("SELECT replace(run_id::text, '-', ''), status, error_type FROM task_run WHERE job = 'die'")
+    assert {status for _, status, _ in rows} >= outcomes
+    for run_id, status, error_type in rows:
+        if status in outcomes:
+            span = traces.spans[run_id, run_id[:16]]
+            assert (span.name, span.status.code) == ("jobs.die", span.status.STATUS_CODE_ERROR)
+            assert attributes(span.attributes)["error.type"] == (error_type or status)
+    assert traces.requests[-1].headers["X-API-Key"] == "s3cret"
+    sent = len(traces.spans)
+    look(machine)
+    assert len(traces.spans) == sent
+
+
 @contextmanager
 def changed(machine: Machine, unit: str, *lines: str) -> Iterator[None]:
     """A unit with other directives."""
@@ -188,6 +223,7 @@ def test_with_its_timer_stopped_systemd_starts_no_watch(machine: Machine, outsid
 def test_a_host_whose_database_is_away_says_so_itself_once_and_when_it_is_back(
     fleet: Fleet, machine: Machine, sink: Webhook, healthy: int
 ) -> None:
+    before = len(subjects(sink))
     with without_postgresql(fleet):
         assert look(machine) != "success"
         known = json.loads(machine.run("cat", AWAY).stdout)
@@ -196,10 +232,11 @@ def test_a_host_whose_database_is_away_says_so_itself_once_and_when_it_is_back(
         machine.run("sh", "-c", f"echo '{json.dumps(known)}' >{AWAY}")
         for _ in range(3):
             look(machine)
-        assert subjects(sink) == ["[app1] the ledger is out of reach"]
+        assert subjects(sink)[before:] == ["[app1] the ledger is out of reach"]
     for _ in range(2):
         look(machine)
-    assert subjects(sink) == ["[app1] the ledger is out of reach", "[app1] the ledger can be used again"]
+    told = ["[app1] the ledger is out of reach", "[app1] the ledger can be used again"]
+    assert subjects(sink)[before:] == told
 
 
 def test_a_dead_host_is_known_outside_within_six_minutes(fleet: Fleet, outside: Healthchecks, healthy: int) -> None:
