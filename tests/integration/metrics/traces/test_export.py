@@ -23,7 +23,7 @@ from scheduled_tasks.operate.prune import prune
 from scheduled_tasks.run.settings import Settings
 from tests.integration.alert.outside.shop import Runs, configuration, minutes
 from tests.integration.operate.roles import NOTIFIERS, OPERATORS, as_role, granted
-from tests.integration.operate.shop import clocks
+from tests.integration.operate.shop import ask, clocks
 from tests.outside.otlp import Receiver, attributes, otlp_receiver
 
 Database = psycopg.Connection[Any]
@@ -420,6 +420,31 @@ def test_a_request_is_json_of_otlp(shop: Shop) -> None:
     assert {"key": "process.exit.code", "value": {"intValue": "0"}} in span["attributes"]
     assert (len(span["traceId"]), len(span["spanId"]), span["kind"]) == (32, 16, 1)
     assert span["endTimeUnixNano"].isdecimal()
+
+
+def test_how_the_export_goes_is_shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    [(folder,)] = shop.connection.execute("SELECT current_setting('unix_socket_directories')").fetchall()
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://postgres@/{shop.connection.info.dbname}?host={folder}")
+    for number in range(3):
+        shop.sell.end(shop.sell.start(shop.slot + minutes(number)))
+    shop.connection.execute("UPDATE span_outbox SET queued_at = '2026-01-01' WHERE id = 1")
+    shop.receiver.answers = [(503, "later")]
+    shop.export()
+    done = clocks("traces")
+    assert done.exit_code == 3
+    exported, waiting, dropped, error = done.stdout.splitlines()
+    assert exported == "exported  0 spans"
+    assert waiting.startswith("waiting   2 spans, the oldest since 20")
+    assert dropped.startswith("dropped   1 span, the last at 20")
+    assert error.startswith(
+        f"error     {shop.receiver.url} answered 503 Service Unavailable: later (1 try in a row failed"
+    )
+    assert shop.export(minutes(2)).spans == 2
+    done = clocks("traces")
+    assert (done.exit_code, done.stdout.splitlines()[1:2]) == (0, ["waiting   0 spans"])
+    assert ask("traces")["exported"] == 2
+    shop.connection.execute("DELETE FROM trace_export")
+    assert clocks("traces").stdout == "no host exports traces: write [traces] into the configuration, and apply\n"
 
 
 def test_the_senders_role_exports_and_the_operators_wants_it(shop: Shop) -> None:
