@@ -23,6 +23,7 @@ PAGES = {"README.md": (ROOT / "README.md").read_text(encoding="utf-8")} | {
 RUNNERS = {
     "clone": "tests/integration/test_documentation.py",  # in a clone of the repository
     "guide": "tests/integration/test_guides.py",  # in a stranger's project, with an installed wheel
+    "promtool": "tests/integration/metrics/test_guide.py",  # in this checkout, with Debian's promtool
     "controller": "tests/integration/test_controller.py",  # where Ansible is called
     "plays": "tests/machine/controller.py",  # the same, with machines, for tests/machine/deployments
     "machine": "tests/machine/alarms/test_1_commands.py",  # on a booted machine, as root
@@ -35,10 +36,12 @@ RUNNERS = {
 # The default runner of a page's blocks.
 PAGES_RUN_BY = {
     "README.md": "clone",
+    "how-to/alert-with-prometheus.md": "clone",
     "how-to/deploy.md": "controller",
     "how-to/operate.md": "machine",
     "how-to/pause-and-run.md": "deployed",
     "how-to/monitor-from-outside.md": "outside",
+    "how-to/kubernetes.md": "clone",
     "how-to/check-with-a-plugin.md": "plugin",
     "how-to/migrate.md": "guide",
     "explanation/runs.md": "clone",

@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "list": ("units", "Show each job: its task, schedule and description."),
         "next": ("time", "Show each job's next run, or the next five of one job."),
         "doctor": ("doctor", "Find what is wrong with this machine's timers."),
+        "page": ("page.serve", "Show all this in a browser."),
     },
     "Switch": {
         "pause": ("pauses", "Pause a job, a clock or all, on all hosts or on one."),
@@ -75,7 +76,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Move": {
         "import": ("moving.imports", "Import APScheduler files or crontabs."),
-        "export": ("moving.exports", "Export the jobs to Kubernetes or cron."),
+        "export": ("moving.exports", "Export the jobs to Kubernetes, Helm, cron or Prometheus."),
         "eject": ("units", "Write plain units that work without clocks into DIRECTORY."),
     },
 }

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -36,18 +37,32 @@ class WatchError(ScheduledTasksError):
 
 @click.command("watch")
 @click.option("--quiet", is_flag=True, help="Show only what was recorded.")
+@click.option("--host", metavar="CLUSTER/NAMESPACE", default="", help="Watch the CronJobs of a Kubernetes namespace.")
+@click.option(
+    "--jobs", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+    help="With --host: the manifests of these jobs, which the export wrote.",
+)  # fmt: skip
+@click.option(
+    "--every", metavar="SECONDS", type=click.FloatRange(min=1), default=None,
+    help="With --host: look again every so many seconds, until it is stopped.",
+)  # fmt: skip
 @json_option
-def watch(*, quiet: bool, as_json: bool) -> None:
+def watch(*, quiet: bool, as_json: bool, host: str, jobs: Path | None, every: float | None) -> None:
     """Record overdue slots as missed or skipped.
 
     Runs once; on a deployed host, a timer starts it every minute. As root on such a host, it also records what is
     deployed and paused there, ends expired pauses, starts the jobs that they blocked, and finishes an apply that was
-    killed.
+    killed. A Deployment runs it with --host in a Kubernetes cluster, where no timer can.
     """
     from scheduled_tasks.operate import host_watch
     from scheduled_tasks.operate.account import account
     from scheduled_tasks.operate.watch.watch_pass import Pass
 
+    if host or jobs or every:
+        from scheduled_tasks.cli.clusters.watching import watch_cluster
+
+        watch_cluster(host, jobs, every, partial(_report, quiet=quiet, as_json=as_json), _has_routes)
+        return
     places = Places()
     _renew_credentials(places)
     finished = _finish_apply(places)  # needs no database
@@ -62,6 +77,11 @@ def watch(*, quiet: bool, as_json: bool) -> None:
             _start_sender(database, places, now)
         else:
             done = Pass(account(database, None, now))
+    _report(done, quiet=quiet, as_json=as_json, finished=finished)
+
+
+def _report(done: Pass, *, quiet: bool, as_json: bool, finished: bool = False) -> None:
+    """Show what a pass did, and raise WatchError if steps of it failed."""
     if as_json and done.account:
         show_json(
             {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import psycopg
 
 # A run writes through these functions only. They have the owner's rights and check their arguments.
-FUNCTIONS = ("open_run(jsonb, timestamptz)", "close_run(jsonb)")
+FUNCTIONS = ("open_run(jsonb, timestamptz)", "close_run(jsonb)", "next_attempt(uuid, uuid)")
 # What the triggers on results call with the rights of whoever writes the result, and the watch.
 JUDGING = (
     "alert_time()", "add_notice(bigint, text, timestamptz)", "close_incident(text, text, text, uuid, text)",

@@ -84,7 +84,7 @@ def reconcile(
                 if failure := stuck.read(path, read_failure):
                     failures += stuck.record(path, partial(_record_failure, connection, failure, host, by_name)) or 0
     lost = _close_dead_runs(connection, host, invocations) if invocations else ()
-    lost += _close_expired_runs(connection)
+    lost += close_expired_runs(connection)
     return Reconciled(results, failures, lost, tuple(_to_take_over(connection)))
 
 
@@ -240,7 +240,7 @@ def _close_dead_runs(
     return tuple(lost)
 
 
-def _close_expired_runs(connection: Connection) -> tuple[LostRun, ...]:
+def close_expired_runs(connection: Connection) -> tuple[LostRun, ...]:
     """Record runs of any host that have expired as lost, except those that can be taken over."""
     rows = connection.execute(
         "UPDATE task_run SET status = 'lost', ended_at = clock_timestamp(),"

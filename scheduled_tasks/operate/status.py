@@ -219,15 +219,17 @@ def jobs(  # noqa: PLR0913 - the filters
     job: str = "",
     *,
     owner: str = "",
+    among: Sequence[tuple[str, str]] | None = None,
     bad_only: bool = False,
 ) -> list[JobStatus]:
-    """All deployed jobs, or those of a clock, or one, by clock and job.
+    """All deployed jobs, or those of a clock, or one, or those `among` some, by clock and job.
 
-    With `owner`, those of an owner; with `bad_only`, those that are bad.
+    With `owner`, those of an owner; with `bad_only`, those that are bad: then `among` has no effect.
     """
     deployed: dict[tuple[str, str], list[DeployedJob]] = defaultdict(list)
-    maybe_bad = connection.execute(_MAYBE_BAD, {"now": now}).fetchall() if bad_only else None
-    for host_job in deployments.deployed_now(connection, clock, job, owner=owner, among=maybe_bad):
+    if bad_only:
+        among = connection.execute(_MAYBE_BAD, {"now": now}).fetchall()
+    for host_job in deployments.deployed_now(connection, clock, job, owner=owner, among=among):
         deployed[host_job.clock, host_job.job].append(host_job)
     wanted = [
         (*key, host)

@@ -25,7 +25,7 @@ UNIT = r"[A-Za-z0-9:_.\\@-]+\.(service|socket|target|mount|path|device|swap|auto
 
 # systemd and the deployment set these; another value would break what relies on them.
 RESERVED = re.compile(
-    r"SCHEDULED_TASKS_CONFIG|(CREDENTIALS|RUNTIME)_DIRECTORY|JOURNAL_STREAM|NOTIFY_SOCKET|INVOCATION_ID"
+    r"SCHEDULED_TASKS_(CONFIG|HOST|KUBERNETES_.*)|(CREDENTIALS|RUNTIME)_DIRECTORY|JOURNAL_STREAM|NOTIFY_SOCKET|INVOCATION_ID"
 )
 SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|SECRET|TOKEN|(API|PRIVATE|ACCESS)_?KEY|(^|_)DSN$|DATABASE_URL", re.IGNORECASE

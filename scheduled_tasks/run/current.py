@@ -28,6 +28,18 @@ class Stopped(KeyboardInterrupt):
     """
 
 
+# The variables of a pod, which a CronJob of `clocks export kubernetes` sets.
+HOST = "SCHEDULED_TASKS_HOST"  # the name of the host in the ledger: CLUSTER/NAMESPACE
+KUBERNETES_JOB = "SCHEDULED_TASKS_KUBERNETES_JOB"  # the Job's name
+KUBERNETES_JOB_UID = "SCHEDULED_TASKS_KUBERNETES_JOB_UID"
+KUBERNETES_POD_UID = "SCHEDULED_TASKS_KUBERNETES_POD_UID"
+
+
+def host_name() -> str:
+    """The name of this host in the ledger: a machine's is its hostname, a pod's that of its cluster and namespace."""
+    return os.environ.get(HOST) or socket.gethostname()
+
+
 class Phase(Enum):
     """How far a run has come with its row in `task_run` and its task."""
 
@@ -103,6 +115,7 @@ class Run:
         lasted: its duration, once its task has ended.
         is_requested: whether its slot was requested explicitly, not derived from its timer.
         is_forced: whether it runs even if it is paused or has run before.
+        is_retried_by_pods: whether its next attempt is another pod, so that only the ledger knows how many there were.
         traceparent: the trace context in which it was started, for a link to it; empty without one.
     """
 
@@ -111,7 +124,7 @@ class Run:
         self.trigger = "timer" if "TRIGGER_UNIT" in os.environ else "manual"
         self.invocation_id = os.environ.get("INVOCATION_ID", "")
         self.run_id = random_uuid()
-        self.host = socket.gethostname()
+        self.host = host_name()
         self.pid = os.getpid()
         self.began = time.monotonic()
         self.lasted: float | None = None
@@ -126,7 +139,7 @@ class Run:
         self.slot_host: str | None = None
         self.lag: float | None = None
         self.attempt = 1
-        self.is_requested = self.is_forced = False
+        self.is_requested = self.is_forced = self.is_retried_by_pods = False
         self.traceparent = valid_traceparent(os.environ.get(TRACEPARENT, ""))
 
     def enter_trace(self) -> None:

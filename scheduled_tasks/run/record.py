@@ -69,6 +69,11 @@ def open_run(run: Run, terms: ClaimTerms, release: str) -> ClaimResult:
         ServiceUnavailableError: PostgreSQL is unreachable.
         ConfigurationError: no database is configured, or it lacks our tables.
     """
+    if run.is_retried_by_pods:
+        from scheduled_tasks.run.kubernetes import pod
+
+        run.attempt = _with_retries(lambda: pod.next_attempt(run))
+        run.enter_trace()
     asked = {
         **start_values(run, release),
         "expires_in": (terms.timeout or DEFAULT_TIMEOUT) + STOP_SECONDS,

@@ -1,7 +1,8 @@
 """Work out which slot this process is running: the timer's, an explicitly requested one, or none.
 
 Reads the command line, systemd's environment and, if those don't decide it, systemd's records of the start (decision
-0007). Sets the run's `trigger`, `scheduled_at`, `slot_host` and `lag`; a retry takes over the first try's identity.
+0007); in a Kubernetes pod, what that knows of its Job. Sets the run's `trigger`, `scheduled_at`, `slot_host` and `lag`;
+a retry takes over the first try's identity.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from scheduled_tasks.errors import UsageError
 from scheduled_tasks.instants import iso8601, parse
-from scheduled_tasks.run import nominal
-from scheduled_tasks.run.current import valid_traceparent
+from scheduled_tasks.run import current, nominal
 
 if TYPE_CHECKING:
     from scheduled_tasks.run.arguments import CommandLine
@@ -54,7 +54,9 @@ def find_slot(run: Run, command_line: CommandLine) -> None:
         NotDueError: there is no slot to run, and nobody asked for a run.
     """
     now = datetime.now(UTC)
-    if not _resume(run):
+    if current.KUBERNETES_JOB in os.environ:
+        _find_pods_slot(run, command_line, now)
+    elif not _resume(run):
         trigger = nominal.read_schedule(command_line.schedule) if command_line.schedule is not None else None
         run.zone = trigger.zone if trigger else ""
         run.is_forced = command_line.force
@@ -79,6 +81,17 @@ def find_slot(run: Run, command_line: CommandLine) -> None:
         run.slot_host = run.host if command_line.per_host else ""
 
 
+def _find_pods_slot(run: Run, command_line: CommandLine, now: datetime) -> None:
+    """Set the slot of a run in a Kubernetes pod."""
+    from scheduled_tasks.run.kubernetes import pod
+
+    trigger = nominal.read_schedule(command_line.schedule) if command_line.schedule is not None else None
+    run.zone, run.is_forced = trigger.zone if trigger else "", command_line.force
+    if not pod.find_slot(run, trigger, now):
+        raise NotDueError
+    run.is_retried_by_pods = run.scheduled_at is not None
+
+
 def _is_for_this_start(cause: StartCause | None) -> bool:
     """Whether the environment has a start request (deploy/start_requests.py) for this start, not an earlier one."""
     if not any(os.environ.get(name) for name in (AT, TRIGGER, FORCE)):
@@ -93,7 +106,7 @@ def _apply_request(run: Run) -> str:
     run.trigger = os.environ.get(TRIGGER) or "manual"
     run.is_forced = run.is_forced or os.environ.get(FORCE) == "1"
     run.run_id = os.environ.get(RUN_ID) or run.run_id
-    run.traceparent = valid_traceparent(os.environ.get(STARTED_IN, "")) or run.traceparent
+    run.traceparent = current.valid_traceparent(os.environ.get(STARTED_IN, "")) or run.traceparent
     if run.trigger not in TRIGGERS:
         raise UsageError(f"{TRIGGER} {run.trigger}: expected one of {', '.join(TRIGGERS)}")
     return os.environ.get(AT, "")

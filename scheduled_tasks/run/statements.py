@@ -23,3 +23,6 @@ CLOSE = "SELECT close_run(%(result)s::jsonb)"
 FLAG = """
 SELECT is_active <> coalesce(reverts_at <= clock_timestamp(), false) FROM feature WHERE name = %(feature)s
 """
+
+# Of a run in a pod: which attempt of its Job it is (migrations/0010_pods.sql).
+NEXT_ATTEMPT = "SELECT next_attempt(%(run_id)s::uuid, %(pod)s::uuid)"

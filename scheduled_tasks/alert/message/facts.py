@@ -92,8 +92,8 @@ def _gather(connection: Connection, incident: Incident, now: datetime, page_url:
     known: dict[str, Any] = {**job, "run": run, "reason": _clean(incident.reason), "page": _page(page_url, incident)}
     if not incident.is_open:
         return Facts(incident, **known)
-    alarm = _alarm(incident, run)
-    names = _names(incident, run)
+    alarm = alarm_of(incident, run)
+    names = names_of(incident, run)
     known |= {"means": handbook.placed(alarm.means, names), "do": handbook.placed(alarm.do, names)}
     if run and (stored := run_logs.stored(connection, run.run_id)):
         known["log_lines"] = tuple(map(mask, stored.lines[-LOG_LINES:]))
@@ -131,7 +131,8 @@ def _job(connection: Connection, incident: Incident, now: datetime) -> dict[str,
     }
 
 
-def _alarm(incident: Incident, run: RunRow | None) -> handbook.Alarm:
+def alarm_of(incident: Incident, run: RunRow | None) -> handbook.Alarm:
+    """The row of the handbook that an incident belongs to."""
     if incident.kind not in OF_RESULTS:
         return handbook.of_kind(incident.kind)
     if run is None:
@@ -140,8 +141,8 @@ def _alarm(incident: Incident, run: RunRow | None) -> handbook.Alarm:
     return handbook.of_run(handbook.Failed(run.status, run.exit_code, run.error_type or "", text))
 
 
-def _names(incident: Incident, run: RunRow | None) -> dict[str, str]:
-    """What stands in place of the handbook's placeholders."""
+def names_of(incident: Incident, run: RunRow | None) -> dict[str, str]:
+    """What stands in place of the handbook's placeholders, for an incident."""
     names = {"HOST": incident.host or incident.run_host}
     if incident.job:
         names |= {

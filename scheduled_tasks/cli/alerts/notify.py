@@ -24,6 +24,7 @@ from scheduled_tasks.project import configured_host, database_now, load_configur
 from scheduled_tasks.quantities import counted
 from scheduled_tasks.render import names
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.run.current import host_name
 
 if TYPE_CHECKING:
     from scheduled_tasks.alert.routes import NotifySettings
@@ -62,7 +63,7 @@ def send(*, quiet: bool, as_json: bool) -> None:
                 done.add(sender.send_due(database, settings, partial(database_now, database)))
 
         now = database_now(database)
-        problems = outgoing.send(database, configuration, settings, socket.gethostname(), now)
+        problems = outgoing.send(database, configuration, settings, host_name(), now)
         exported = export_spans(database, configuration, traces, database_now(database), send_what_came_since)
     problems += exported.problems
     if as_json:

@@ -32,6 +32,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "list": ("clocks list", "clocks list --json | jq '.[].timer'"),
     "next": ("clocks next", "clocks next booking --from 2027-03-28 --until 2027-03-29T00:00Z"),
     "doctor": ("clocks doctor",),
+    "page": ("clocks page", "clocks page --demo  # sample data, in a checkout"),
     "pause": (
         "clocks pause booking --reason 'stock is being recounted' --until 2h",
         "clocks pause --all --here --reason 'a disk is changed'",
@@ -55,7 +56,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "clocks backfill booking/cancel_expired_bookings --from 7d --to 1d --dry-run",
         "clocks backfill booking/cancel_expired_bookings --from 7d --to 1d",
     ),
-    "watch": ("clocks watch",),
+    "watch": ("clocks watch", "clocks watch --host prod/shop --jobs manifests --every 60"),
     "reconcile": ("clocks reconcile",),
     "traces": ("clocks traces", "clocks traces --json | jq .waiting"),
     "monitors list": ("clocks monitors list",),
@@ -93,7 +94,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "clocks import crontab /etc/crontab --timezone Europe/Paris",
         "crontab -l >mine; clocks import crontab mine --timezone Europe/Paris",
     ),
-    "export kubernetes": ("clocks export kubernetes manifests --image registry/shop:1.4",),
+    "export kubernetes": ("clocks export kubernetes k8s --image registry/shop:1.4 --cluster prod",),
+    "export helm": ("clocks export helm charts/shop --image registry/shop:1.4 --cluster prod",),
+    "export prometheus": (
+        "clocks export prometheus monitoring",
+        "clocks export prometheus monitoring --fleet-label env",
+    ),
     "export crontab": ("clocks export crontab --report REPORT.md >/etc/cron.d/shop",),
     "eject": ("clocks eject plain-units",),
 }

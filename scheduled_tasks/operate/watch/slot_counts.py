@@ -9,11 +9,14 @@ change is added and deleted by one statement.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scheduled_tasks.run.database import Connection
 
 # From a query of a tenth of a second to a batch of half a day: about three buckets for each factor of ten.
@@ -107,15 +110,15 @@ def count_slots(connection: Connection, max_seconds: float = MAX_SECONDS) -> int
     """Add up the changes since the last time; return how many clocks had some. 0 if another watch is doing it."""
     import psycopg  # loaded with the connection
 
-    until = time.monotonic() + max_seconds
+    until, clocks, changed = time.monotonic() + max_seconds, 0, 1
     try:
-        uncounted = [clock for (clock,) in connection.execute(_UNCOUNTED).fetchall()]
-        for clock in uncounted:
+        for (clock,) in connection.execute(_UNCOUNTED).fetchall():
+            clocks += _count_clock(connection, clock)
             if time.monotonic() > until:
                 break
-            _locked(connection, _COUNT_CLOCK, {"clock": clock, "bounds": list(BOUNDS)})
-        clocks = len(uncounted)
-        while changed := _locked(connection, _DRAIN, {"rows": BATCH_ROWS, "bounds": list(BOUNDS)}):
+        while changed:
+            with _locked(connection):
+                changed = connection.execute(_DRAIN, {"rows": BATCH_ROWS, "bounds": list(BOUNDS)}).rowcount
             clocks += changed
             if time.monotonic() > until:
                 break
@@ -124,8 +127,17 @@ def count_slots(connection: Connection, max_seconds: float = MAX_SECONDS) -> int
     return clocks
 
 
-def _locked(connection: Connection, statement: str, values: dict[str, object]) -> int:
-    """Execute a statement that no other watch executes at the same time; return how many clocks it changed."""
+def _count_clock(connection: Connection, clock: str) -> int:
+    """Count a clock for the first time, unless another watch has done so since it was found."""
+    with _locked(connection):
+        if connection.execute("SELECT FROM clock_total WHERE clock = %s", [clock]).rowcount:
+            return 0
+        return connection.execute(_COUNT_CLOCK, {"clock": clock, "bounds": list(BOUNDS)}).rowcount
+
+
+@contextmanager
+def _locked(connection: Connection) -> Iterator[None]:
+    """A transaction in which no other watch counts. Each statement in it sees what was committed before it."""
     with connection.transaction():
         connection.execute("LOCK TABLE clock_total IN SHARE ROW EXCLUSIVE MODE NOWAIT")
-        return connection.execute(statement, values).rowcount
+        yield

@@ -68,13 +68,10 @@ def test_an_exported_line_is_parsed_back_unchanged(tmp_path: Path) -> None:
     lines = [line for line in read_lines(text, "system") if line.kind == "entry"]
     assert not [line for line in read_lines(text, "system") if line.kind == "wrong"]
     assert len(lines) == report.count("exact") + report.count("different") - 1  # the paused one is a comment
-    daily = next(line for line in lines if "--job=daily" in line.command)
-    assert (daily.when, daily.user) == ("0 6 * * *", "shop")
-    assert daily.command == (
-        '/opt/shop/bin/run-task command.run --clock=to_export --job=daily \'--args=[["/bin/true", "$(date)"]]\''
-    )
-    guarded = next(line for line in lines if "--job=third_friday" in line.command)
-    assert guarded.command.startswith("if TZ=Europe/Paris; export TZ; ")
+    daily = next(line for line in lines if line.when == "0 6 * * *")
+    assert (daily.user, daily.command, daily.stdin) == ("shop", "/bin/true '$(date)'", "")
+    guarded = next(line for line in lines if line.command.startswith("(TZ=Europe/Paris; export TZ; "))
+    assert guarded.command.endswith(") || exit 0; /bin/true '$(date)'")
     assert "%-d" in guarded.command
     assert guarded.stdin == ""
 
@@ -89,7 +86,8 @@ def test_another_zone_is_set_by_cron_tz_and_reset_after_its_lines(tmp_path: Path
         if line.name == "CRON_TZ":
             zone = line.value
         elif line.kind == "entry":
-            zones[line.command.partition("--job=")[2].split()[0]] = zone
-    assert (zones["abroad"], zones["every_week"], zones["jittered"]) == ("America/New_York", "UTC", "Europe/Paris")
+            zones[line.when] = zone
+    abroad, every_week, jittered = "0 7 * * *", "0 0 * * 1", "0 5 * * *"
+    assert (zones[abroad], zones[every_week], zones[jittered]) == ("America/New_York", "UTC", "Europe/Paris")
     [entry] = [entry for entry in report.entries if entry.job == "to_export/abroad"]
     assert [difference.kind for difference in entry.differences] == ["options", "zone"]

@@ -10,6 +10,7 @@ from scheduled_tasks.bundled import command
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.clock_file import read_clock
 from scheduled_tasks.clock_job import ReadingContext
+from scheduled_tasks.domains import algolia
 from scheduled_tasks.exporters import crontab, kubernetes
 from scheduled_tasks.options import OPTIONS
 from tests.unit.exporters.clock_for_export import NOW
@@ -29,44 +30,72 @@ VALUES = {
 @pytest.fixture(autouse=True)
 def _idempotent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only an idempotent task may have retries."""
-    monkeypatch.setattr(command.run, "__cron_idempotent__", True, raising=False)
+    for task in (command.run, algolia.index_offers):
+        monkeypatch.setattr(task, "__cron_idempotent__", True, raising=False)
 
 
-def clock(folder: Path, *, of_clock: str = "", of_job: str = "") -> ClockSpec:
+COMMAND = ("scheduled_tasks.bundled", "command.run", '[["/bin/true"]]')
+TASK = ("scheduled_tasks.domains", "algolia.index_offers", "[app]")
+
+
+def clock(folder: Path, task: tuple[str, str, str], *, of_clock: str = "", of_job: str = "") -> ClockSpec:
+    package, function, arguments = task
+    module = function.partition(".")[0]
     path = folder / "clock.py"
     path.write_text(
-        '"""A clock."""\n\nfrom scheduled_tasks import Clock\nfrom scheduled_tasks.bundled import command\n\n'
+        f'"""A clock."""\n\nfrom scheduled_tasks import Clock, app\nfrom {package} import {module}\n\n'
         f'scheduler = Clock(timezone="UTC", {of_clock})\n'
-        f'scheduler.add_job(command.run, "cron", [["/bin/true"]], id="job", hour=5, {of_job})\n'
+        f'scheduler.add_job({function}, "cron", {arguments}, id="job", hour=5, {of_job})\n'
     )
     return read_clock(path, "clock", ReadingContext("scheduled_tasks.domains", "", NOW, lines=False))
 
 
 def kubernetes_export(folder: Path, **options: str) -> tuple[object, str]:
     cluster = kubernetes.Cluster("shop:1")
-    exported = kubernetes.export([clock(folder, **options)], cluster, base=folder, now=NOW)
+    exported = kubernetes.export([clock(folder, COMMAND, **options)], cluster, base=folder, now=NOW)
     return exported.objects, exported.report.to_markdown()
 
 
-def crontab_export(folder: Path, **options: str) -> tuple[object, str]:
+def crontab_export(folder: Path, task: tuple[str, str, str], **options: str) -> tuple[object, str]:
     text, report = crontab.export(
-        [clock(folder, **options)], run_task="run-task", configuration="c.toml", user="shop", timezone="UTC",
+        [clock(folder, task, **options)], run_task="run-task", configuration="c.toml", user="www-data", timezone="UTC",
         base=folder, now=NOW,
     )  # fmt: skip
     return text, report.to_markdown()
 
 
+def command_export(folder: Path, **options: str) -> tuple[object, str]:
+    return crontab_export(folder, COMMAND, **options)
+
+
+def task_export(folder: Path, **options: str) -> tuple[object, str]:
+    return crontab_export(folder, TASK, **options)
+
+
+KEPT = {
+    kubernetes_export: kubernetes.KEPT_OPTIONS,
+    command_export: crontab.KEPT_OPTIONS,
+    task_export: crontab.KEPT_OPTIONS | crontab.KEPT_OF_TASKS,
+}
+
+
 @pytest.mark.parametrize("place", ["of_clock", "of_job"])
-@pytest.mark.parametrize("export", [kubernetes_export, crontab_export])
+@pytest.mark.parametrize("export", KEPT)
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_is_kept_or_named_as_left_out(tmp_path: Path, option: str, export: object, place: str) -> None:
     assert callable(export)
     if place == "of_job" and OPTIONS[option].of_clock:
         return
-    kept = {kubernetes_export: kubernetes.KEPT_OPTIONS, crontab_export: crontab.KEPT_OPTIONS}[export]
     plain, _ = export(tmp_path)
     exported, report = export(tmp_path, **{place: f"{option}={VALUES[option]!r}"})
-    assert (exported != plain, option in report) == (option in kept, option not in kept)
+    kept = KEPT[export]
+    assert (exported != plain, _is_named(option, report)) == (option in kept, option not in kept)
+
+
+def _is_named(option: str, report: str) -> bool:
+    """Whether a difference names an option; `image: the image lacks …` is none of options."""
+    differences = [line for line in report.splitlines() if line.startswith("  - ") and "image:" not in line]
+    return any(option in line for line in differences)
 
 
 def test_the_kubernetes_exporter_explains_each_option_that_it_leaves_out() -> None:
@@ -74,6 +103,16 @@ def test_the_kubernetes_exporter_explains_each_option_that_it_leaves_out() -> No
     assert kubernetes.KEPT_OPTIONS.isdisjoint(kubernetes.LEFT_OUT)
 
 
-def test_skipping_an_overlapping_run_is_what_a_cron_job_does(tmp_path: Path) -> None:
-    _, report = kubernetes_export(tmp_path, of_job="overlap='skip'")
-    assert "overlap" not in report
+@pytest.mark.parametrize(("overlap", "policy"), [("skip", "Forbid"), ("queue", "Allow")])
+def test_run_task_claims_the_slot_of_a_job_that_overlaps_as_on_a_host(
+    tmp_path: Path, overlap: str, policy: str
+) -> None:
+    exported = kubernetes.export(
+        [clock(tmp_path, COMMAND, of_job=f"overlap={overlap!r}, timeout='1min'")], kubernetes.Cluster("shop:1"),
+        base=tmp_path, now=NOW,
+    )  # fmt: skip
+    spec = exported.objects["clock-clock.yaml"][1]["spec"]
+    pod = spec["jobTemplate"]["spec"]["template"]["spec"]
+    assert spec["concurrencyPolicy"] == policy
+    assert f"--overlap={overlap}" in pod["containers"][0]["command"]
+    assert pod["activeDeadlineSeconds"] == {"skip": 60, "queue": 120}[overlap]  # it waits, too

@@ -1,0 +1,73 @@
+"""clocks page: the page in the foreground."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from scheduled_tasks.errors import ConfigurationError, NotRootError
+from scheduled_tasks.project import OPERATORS_DATABASE_URL, load_configuration, open_database
+from scheduled_tasks.run import settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PORT = 8765
+PAGE_DATABASE_URL = "page_database_url"  # a setting: with the role that can only read, and call the functions that act
+
+
+@click.command("page")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="The port, on this machine only."
+)
+@click.option("--demo", is_flag=True, help="Show sample data, from a database of its own; only in a checkout.")
+def page(*, port: int, demo: bool) -> None:
+    """Show all this in a browser.
+
+    Serves a page on a port of this machine, until it is stopped: what is wrong, what runs, what comes, each job and
+    each run. It reads the ledger only.
+    """
+    try:
+        from scheduled_tasks.page.app import create_app
+        from scheduled_tasks.page.serve import serve
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"the page needs the package {error.name}: pip install 'scheduled-tasks[page]'"
+        ) from error
+    configuration = load_configuration()
+    url = _demo_url(configuration.state_directory) if demo else _database_url()
+    app = create_app(url, zone=configuration.get("timezone") or "UTC")
+    click.echo(f"http://127.0.0.1:{port}/  (Ctrl-C stops it)")
+    serve(app, port)
+
+
+def _database_url() -> str:
+    """The URL with which the page connects: its own, or the operators'; an undeployed project is set up on first use.
+
+    Raises:
+        ServiceUnavailableError, NotRootError, ConfigurationError: as `open_database` does.
+    """
+    from scheduled_tasks.run import database
+
+    try:
+        if own := settings.setting(PAGE_DATABASE_URL, ""):
+            return own
+    except PermissionError as error:
+        raise NotRootError(f"{error.filename}: permission denied: set PAGE_DATABASE_URL to a URL of your own") from None
+    with open_database():  # which says what is missing, and starts the embedded server of a checkout
+        return settings.setting(OPERATORS_DATABASE_URL, "") or database.database_url()
+
+
+def _demo_url(state_directory: Path) -> str:
+    """The URL of the sample's database, filled anew: its times are relative to now."""
+    from scheduled_tasks.operate import embedded
+    from scheduled_tasks.page.demo import make
+
+    if not load_configuration().sets_up:
+        raise ConfigurationError("--demo needs the embedded PostgreSQL of a checkout; this project is deployed here")
+    with embedded.only_one(state_directory):
+        return make(embedded.start(state_directory))
+
+
+COMMANDS = (page,)

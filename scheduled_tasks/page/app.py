@@ -1,0 +1,115 @@
+"""The application: its routes, the headers of every answer, and what it says when PostgreSQL does not answer.
+
+Endpoints are plain functions, which Starlette calls in threads: they wait for PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.page.pool import Database
+from scheduled_tasks.page.reads.catalog import CatalogCache
+from scheduled_tasks.page.screens import job, jobs, now, run
+from scheduled_tasks.page.view import TEMPLATES, Site
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Nothing is loaded from elsewhere, no script or style stands in a page, and no other site can frame it.
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = (
+    (b"content-security-policy", CONTENT_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+STATIC = {
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "htmx.min.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+KEEP_STATIC = "public, max-age=3600"  # seconds: a new release's files are seen within the hour
+
+
+class SecurityHeaders:
+    """Adds the headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def create_app(database_url: str, *, zone: str) -> Starlette:
+    """The page of one database; `zone` is what readers see until they choose another."""
+    database = Database(database_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        database.open()
+        try:
+            yield
+        finally:
+            database.close()
+
+    app = Starlette(
+        routes=[
+            Route("/", now.now),
+            Route("/jobs", jobs.jobs),
+            Route("/jobs/{clock}", jobs.clock_jobs),
+            Route("/job/{clock}/{job}", job.job),
+            Route("/run/{run_id}", run.run),
+            Route("/static/{name}", static),
+            Route("/favicon.ico", static, name="icon"),
+        ],
+        middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=500, compresslevel=5)],
+        exception_handlers={ScheduledTasksError: _unavailable, 404: _not_found},
+        lifespan=lifespan,
+    )
+    app.state.site = Site(database, zone, CatalogCache())
+    return app
+
+
+def static(request: Request) -> Response:
+    """A file of the page itself."""
+    name = request.path_params.get("name", "icon.svg")
+    if name not in STATIC:
+        return Response("not found", 404, media_type="text/plain")
+    content = files("scheduled_tasks.page").joinpath("static", name).read_bytes()
+    return Response(content, media_type=STATIC[name], headers={"Cache-Control": KEEP_STATIC})
+
+
+def _unavailable(_request: Request, error: Exception) -> HTMLResponse:
+    """What a reader sees when the ledger can't be read: why, and that the jobs don't depend on the page."""
+    html = TEMPLATES.get_template("unavailable.html.j2").render(error=str(error))
+    return HTMLResponse(html, 503, headers={"Retry-After": "5", "Cache-Control": "no-store"})
+
+
+def _not_found(_request: Request, _error: Any) -> HTMLResponse:
+    return HTMLResponse(TEMPLATES.get_template("not_found.html.j2").render(), 404)

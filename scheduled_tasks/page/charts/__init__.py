@@ -1,0 +1,1 @@
+"""Charts as values of SVG elements, which templates draw. Pure."""

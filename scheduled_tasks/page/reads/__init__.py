@@ -1,0 +1,1 @@
+"""What the screens read of the ledger, beyond what `operate` reads: each query is bounded and walks an index."""

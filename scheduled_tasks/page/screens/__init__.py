@@ -1,0 +1,1 @@
+"""The screens: each module reads what its screen shows and names its template."""

@@ -1,0 +1,126 @@
+"""Every screen in a real browser: light and dark, wide and narrow, with and without JavaScript.
+
+Nothing may be logged or thrown, axe finds nothing that a keyboard or a screen reader can't use, nothing scrolls
+sideways, and no request leaves the origin.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+SCREENS = (
+    "/", "/jobs", "/jobs?state=bad", "/jobs/booking", "/job/billing/export_invoices",
+    "/job/booking/archive_past_events", "the failed run", "the missed slot", "/job/no/such", "/nothing",
+)  # fmt: skip
+
+
+class Reader(NamedTuple):
+    """How a person reads the page."""
+
+    theme: str
+    width: int
+    script: bool
+
+
+READERS = [Reader(*reader) for reader in product(("light", "dark"), (1280, 390), (True, False))]
+
+
+@pytest.fixture(scope="module", params=READERS, ids=lambda reader: f"{reader.theme}-{reader.width}-{reader.script}")
+def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
+    """A browser of a reader. Without a script, the page's two files are empty; the policy allows no other.
+
+    axe itself is a script, so JavaScript is off only in `test_a_browser_without_javascript_shows_every_screen`.
+    """
+    reader: Reader = request.param
+    context = browser.new_context(
+        color_scheme=reader.theme,  # type: ignore[arg-type] # one of its literals
+        viewport={"width": reader.width, "height": 844},
+    )
+    if not reader.script:
+        context.route("**/*.js?*", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def reader(context: BrowserContext) -> Iterator[Page]:
+    """A page of the browser that fails the test if anything is logged, thrown, or asked of another origin."""
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: problems.append(f"error: {error}"))
+    page.on("request", lambda request: problems.append(request.url) if "//127.0.0.1:" not in request.url else None)
+    yield page
+    page.close()
+    # Chromium logs each document that is not found.
+    assert [problem for problem in problems if "404 (Not Found)" not in problem] == []
+
+
+def path_of(reader: Page, page_url: str, screen: str) -> str:
+    """The path of a screen; of a run, the one that a job's screen links to."""
+    if screen.startswith("/"):
+        return screen
+    job = "/job/billing/export_invoices" if screen == "the failed run" else "/job/reports/sum_up_the_day"
+    reader.goto(page_url + job)
+    link = reader.locator(".trouble .links a").first.get_attribute("href")
+    assert link is not None
+    return link
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screen_is_for_everybody(reader: Page, page_url: str, screen: str) -> None:
+    reader.goto(page_url + path_of(reader, page_url, screen))
+    violations = Axe().run(reader).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
+    assert reader.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_browser_without_javascript_shows_every_screen(browser: Browser, page_url: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    for screen in SCREENS:
+        page.goto(page_url + path_of(page, page_url, screen))
+        expect(page.locator("h1")).to_be_visible()
+        expect(page.locator("[data-copy]:visible")).to_have_count(0)
+    context.close()
+
+
+def test_now_shows_what_is_wrong_with_its_reason_its_last_lines_and_what_to_do(reader: Page, page_url: str) -> None:
+    reader.goto(page_url)
+    expect(reader.locator("h1")).to_have_text("3 things are wrong")
+    failed = reader.locator(".trouble", has_text="export_invoices")
+    expect(failed).to_contain_text("3 in a row")
+    expect(failed).to_contain_text("Server error '503 Service Unavailable'")
+    expect(failed.locator("pre")).to_contain_text("the bank refused the batch")
+    expect(failed.locator("code", has_text="clocks show")).to_have_text(re.compile("^clocks show [0-9a-f]{8}$"))
+    expect(reader.locator(".trouble", has_text="sum_up_the_day")).to_contain_text("missed")
+    expect(reader.locator(".trouble", has_text="app3").first).to_contain_text("silent")
+
+
+def test_a_filter_finds_jobs_and_its_url_can_be_shared(reader: Page, page_url: str) -> None:
+    reader.goto(page_url + "/jobs")
+    reader.get_by_label("Find").fill("invoices")
+    reader.get_by_role("button", name="Show").click()
+    expect(reader.locator("tbody th")).to_have_text(["export_invoices"])
+    expect(reader).to_have_url(re.compile(r"/jobs\?q=invoices"))
+    reader.goto(reader.url)
+    expect(reader.locator("tbody th")).to_have_text(["export_invoices"])
+
+
+def test_a_jobs_chart_has_a_bar_for_each_slot_and_a_hole_for_a_missed_one(reader: Page, page_url: str) -> None:
+    reader.goto(page_url + "/job/billing/export_invoices")
+    rows = reader.locator("table:has(caption:text('Last slots')) tbody tr")
+    expect(reader.locator("svg.strip a")).to_have_count(rows.count())
+    expect(reader.locator("svg.strip .s-failed")).to_have_count(3)
+    expect(reader.locator("svg.strip .s-missed")).to_have_count(1)
