@@ -59,9 +59,8 @@ def random_uuid() -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-TRACEPARENT = (
-    "TRACEPARENT"  # the variable that OpenTelemetry's specification of environment variables as carriers names
-)
+# The variable that OpenTelemetry's specification of environment variables as carriers names.
+TRACEPARENT = "TRACEPARENT"
 
 
 def trace_id(run_id: str) -> str:
