@@ -290,7 +290,27 @@ def test_a_backlog_goes_out_in_batches_and_what_is_urgent_between_them(
     assert (done, urgent) == (Exported(5), [2, 4, 5])
 
 
-def test_what_the_receiver_refuses_is_dropped_and_that_is_said(shop: Shop) -> None:
+def test_of_a_batch_that_is_refused_only_the_span_is_dropped_that_the_receiver_refuses(shop: Shop) -> None:
+    runs = [shop.sell.start(shop.slot + timedelta(seconds=number)) for number in range(100)]
+    for number, run in enumerate(runs):
+        shop.sell.end(run, reason="bad" if number == 70 else None)
+    shop.receiver.refuses = '"bad"'
+    done = shop.export()
+    assert (done.spans, [problem[:15] for problem in done.problems]) == (99, ["dropped 1 span:"])
+    assert set(shop.receiver.spans) == {ids(run) for number, run in enumerate(runs) if number != 70}
+    assert shop.row()[:2] == (99, 1)
+
+
+@pytest.mark.parametrize(("run_id", "attempt"), [("0" * 32, 1), ("00000001-0000-0000-8000-000000000000", 2)])
+def test_a_run_whose_id_makes_no_span_spoils_no_request(shop: Shop, run_id: str, attempt: int) -> None:
+    shop.sell.start(shop.slot, run_id=run_id, attempt=attempt, status="missed")
+    run = shop.sell.start(shop.slot + minutes(1), status="missed")
+    assert shop.export() == Exported(1)
+    assert (list(shop.receiver.spans), shop.queued()) == ([ids(run)], 0)
+
+
+def test_what_the_receiver_refuses_is_dropped_and_that_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "BATCH", 1)
     shop.sell.end(shop.sell.start(shop.slot))
     shop.receiver.answers = [(400, "a span of 1970")]
     said = f"{shop.receiver.url} answered 400 Bad Request: a span of 1970"
