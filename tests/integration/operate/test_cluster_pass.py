@@ -1,4 +1,4 @@
-"""A namespace of a cluster in the ledger: its jobs come from manifests, and it is one host beside those with systemd."""
+"""A namespace of a cluster in the ledger: its jobs come from manifests, and it is a host beside those with systemd."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.operate import deployments
 from scheduled_tasks.operate.account import account
+from scheduled_tasks.operate.verdicts import Verdict
 from scheduled_tasks.operate.watch.cluster_pass import read_jobs, report_deployed, run_cluster_pass
 from tests.integration.operate.shop import HOURLY, NOON, Database, clocks, minutes, ran
 
@@ -83,7 +84,7 @@ def test_a_cluster_whose_watch_is_dead_is_judged_by_other_hosts(connection: Data
     jobs = manifest("count")
     look(connection, minutes(0), jobs)
     look(connection, minutes(1), jobs)
-    recorded = []
+    recorded: list[Verdict] = []
     for at in range(60, 70):
         recorded += account(connection, "app1", minutes(at)).recorded
     [verdict] = recorded
@@ -125,7 +126,7 @@ def test_the_jobs_of_all_manifests_are_read_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", '{"jobs": [{}]}', '{"jobs": [{"schedule": {"kind": "other"}}]}'])
 def test_a_file_that_is_no_manifest_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "shop.json").write_text(text)
-    with pytest.raises(ConfigurationError, match="shop.json is not a manifest of jobs"):
+    with pytest.raises(ConfigurationError, match=r"shop\.json is not a manifest of jobs"):
         read_jobs(tmp_path)
 
 
