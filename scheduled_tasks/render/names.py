@@ -32,7 +32,9 @@ SECRETS_DROP_IN = "clock-credentials@.service.d/30-credentials.conf"
 LOADS_CREDENTIAL = ("X-LoadCredential", "LoadCredentialEncrypted")
 NOTIFY = "clock-notify.service"
 NOTIFY_DROP_IN = "clock-notify.service.d/30-notify.conf"
-OWN_SERVICES = (WATCH, FAILED, ALERT, SECRETS, NOTIFY)
+LISTEN = "clock-listen.service"
+LISTEN_DROP_IN = "clock-listen.service.d/30-listen.conf"
+OWN_SERVICES = (WATCH, FAILED, ALERT, SECRETS, NOTIFY, LISTEN)
 
 # Each job's own home, below /var/lib, and its cache, below /var/cache; %N is its unit's name.
 JOB_HOME, JOB_CACHE = "scheduled-tasks/home/%N", "scheduled-tasks/cache/%N"
@@ -170,6 +172,11 @@ class Places:
     def watch_failed(self) -> Path:
         """A file that exists while the watch fails, so that the journal has one alert of it."""
         return self.runtime / "watch-failed"
+
+    @property
+    def sender_state(self) -> Path:
+        """A folder of the sender of notices: what it has said while PostgreSQL is away."""
+        return self.runtime.with_name("scheduled-tasks-notify")
 
     @property
     def has_sender(self) -> bool:
