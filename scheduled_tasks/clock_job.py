@@ -101,8 +101,7 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str |
         instead = f"write an id with a-z, 0-9 and _ only, at most {MAX_NAME}"
         faults.append(Fault(problem, instead, "id", shown_value(identity)))
     documented = (getattr(call.function, "__doc__", None) or task).strip().partition("\n")[0].rstrip(".")
-    description = call.name or documented
-    if problem := why_no_description(description):
+    if problem := why_no_description(description := call.name or documented):
         faults.append(Fault(problem, "write name='a line for people'", "name", shown_value(description)))
     if faults or trigger is None:
         raise FaultsError(faults)
@@ -123,6 +122,7 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str |
         options=options,
         file=call.file,
         line=call.line,
+        flag=str(getattr(getattr(call.function, "__cron_feature__", None), "name", "")),
     )
 
 
