@@ -136,7 +136,7 @@ class Rules:
 
     def _notices_unsent(self) -> Alert:
         expr = f"{self._newest('scheduled_tasks_unsent_notices')} > 0"
-        return _of_row("NoticesUnsent", expr, Kind.UNSENT, "{{ $value }} notices are not sent", pending="5m")
+        return _of_row("NoticesUnsent", expr, Kind.UNSENT, "{{ $value }} notices are not sent")
 
     def _metrics_missing(self) -> Alert:
         expr = (
@@ -193,14 +193,10 @@ _RUNBOOK = (
 )
 
 
-def _of_row(name: str, expr: str, kind: Kind, summary: str, *, pending: str = "") -> Alert:
+def _of_row(name: str, expr: str, kind: Kind, summary: str) -> Alert:
     row = handbook.of_kind(kind)
-    names = {"HOST": "{{ $labels.host }}"}
-    command = handbook.commands(row.do)[0]
-    return Alert(
-        PREFIX + name, expr, severity_of(kind), summary, _description(row, names), command,
-        pending=pending,
-    )  # fmt: skip
+    description = _description(row, {"HOST": "{{ $labels.host }}"})
+    return Alert(PREFIX + name, expr, severity_of(kind), summary, description, handbook.commands(row.do)[0])
 
 
 def _description(row: Alarm, names: Mapping[str, str]) -> str:

@@ -194,8 +194,8 @@ def _ledger_away() -> RuleTest:
 def _notices() -> RuleTest:
     unsent = [0.0 if n < 5 else 2.0 for n in range(21)]  # noqa: PLR2004 - five minutes
     series = [*_exporter(20), Series("scheduled_tasks_unsent_notices", TARGET, unsent)]
-    name = "notices that are not sent for five minutes alert"
-    return RuleTest(name, 20, series, {f"{PREFIX}NoticesUnsent": {(): 600}}, is_pending_first=True)
+    name = "notices that have been due for five minutes alert"
+    return RuleTest(name, 20, series, {f"{PREFIX}NoticesUnsent": {(): 300}})
 
 
 def _target_down() -> RuleTest:
