@@ -95,7 +95,8 @@ def _values(
     reading: Reading, subject: Subject, on_hosts: Sequence[DeployedJob], *, is_paused: bool
 ) -> Iterator[tuple[Family, float | datetime]]:
     rows, options = reading.rows, _newest(on_hosts).options
-    is_off = not reading.features.get(rows.off.get(subject, ""), True)
+    flags = {rows.off.get(subject, ""), options.get("flag") or ""}
+    is_off = not all(reading.features.get(flag, True) for flag in flags)
     if at := rows.last_success.get(subject):
         yield families.LAST_SUCCESS, at
     streak = rows.bad.get(subject, Streak(0, 0, 0))
