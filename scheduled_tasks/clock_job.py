@@ -61,6 +61,7 @@ class ReadingContext:
         now: the start of the horizon for exact times.
         make_app: makes the application, for domains that can't be imported without it.
         lines: whether to compute OnCalendar lines; not needed to know when jobs run.
+        has_application: whether `app` of the configuration names one; a clock can't pass what isn't there.
         notify: the names that `notify` and `ping` can have.
     """
 
@@ -69,6 +70,7 @@ class ReadingContext:
     now: datetime
     make_app: Callable[[], object] = lambda: None
     lines: bool = True
+    has_application: bool = True
     notify: NotifyNames = NO_NAMES
 
 
@@ -80,7 +82,7 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str |
     """
     faults: list[Fault] = []
     task = _task_name(call.function, context.domains, faults)
-    args, kwargs = read_arguments(call, faults) if task else (None, {})
+    args, kwargs = read_arguments(call, faults, has_application=context.has_application) if task else (None, {})
     grace, paused = _apscheduler_options(call, faults)
     given = {name: value for name, value in call.trigger_fields.items() if name in OPTIONS}
     options, option_faults = read_options(given)

@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scheduled_tasks.importers.apscheduler.functions import Target, absolute, decorator_name
-from scheduled_tasks.importers.apscheduler.model import ClockSource
+from scheduled_tasks.importers.apscheduler.source import ClockSource
 from scheduled_tasks.importers.codegen import import_lines
 from scheduled_tasks.importers.dependencies import DEFINITIONS, Dependencies, schedules
 
 
-def tasks_module(source: ClockSource, path: Path, targets: Iterable[Target], opening: str) -> str:
+def tasks_module(  # noqa: C901 - the parts of a module, in their order
+    source: ClockSource, path: Path, targets: Iterable[Target], opening: str
+) -> str:
     """The module's text; "" if no function has to move."""
     targets = list(targets)
     if not targets:
@@ -30,6 +32,8 @@ def tasks_module(source: ClockSource, path: Path, targets: Iterable[Target], ope
     for node in source.tree.body:
         if isinstance(node, ast.ImportFrom | ast.Import):
             _take_import(node, needed.names, path, imports, plain)
+    for name, module in needed.from_stars().items():
+        imports.setdefault(module, set()).add(name)
     body: list[str] = []
     for node in needed.statements():
         blank = ["", ""] if isinstance(node, DEFINITIONS) else [""]
@@ -69,6 +73,8 @@ def _take_import(
     node: ast.ImportFrom | ast.Import, needed: set[str], path: Path, imports: dict[str, set[str]], plain: list[str]
 ) -> None:
     for alias in node.names:
+        if alias.name == "*":
+            continue
         bound = alias.asname or alias.name.partition(".")[0]
         if bound not in needed and not (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
             continue

@@ -16,9 +16,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.page import actions
+from scheduled_tasks.page.access import AccessMiddleware
 from scheduled_tasks.page.pool import Database
 from scheduled_tasks.page.reads.catalog import CatalogCache
-from scheduled_tasks.page.screens import job, jobs, now, run
+from scheduled_tasks.page.screens import forecast, job, jobs, lists, now, request, run, timeline
 from scheduled_tasks.page.view import TEMPLATES, Site
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from scheduled_tasks.page.access import AccessSettings
 
 # Nothing is loaded from elsewhere, no script or style stands in a page, and no other site can frame it.
 CONTENT_POLICY = (
@@ -66,8 +70,8 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-def create_app(database_url: str, *, zone: str) -> Starlette:
-    """The page of one database; `zone` is what readers see until they choose another."""
+def create_app(database_url: str, *, zone: str, access: AccessSettings) -> Starlette:
+    """The page of one database; `zone` is what readers see until they choose another, `access` who may what."""
     database = Database(database_url)
 
     @asynccontextmanager
@@ -85,10 +89,23 @@ def create_app(database_url: str, *, zone: str) -> Starlette:
             Route("/jobs/{clock}", jobs.clock_jobs),
             Route("/job/{clock}/{job}", job.job),
             Route("/run/{run_id}", run.run),
+            Route("/timeline", timeline.timeline),
+            Route("/forecast", forecast.forecast),
+            Route("/incidents", lists.incidents),
+            Route("/flags", lists.flags),
+            Route("/pauses", lists.pauses_screen),
+            Route("/hosts", lists.hosts),
+            Route("/changes", lists.changes),
+            Route("/request/{number:int}", request.request),
+            Route("/act/{kind}", actions.act, methods=["POST"]),
             Route("/static/{name}", static),
             Route("/favicon.ico", static, name="icon"),
         ],
-        middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=500, compresslevel=5)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(AccessMiddleware, settings=access),
+            Middleware(GZipMiddleware, minimum_size=500, compresslevel=5),
+        ],
         exception_handlers={ScheduledTasksError: _unavailable, 404: _not_found},
         lifespan=lifespan,
     )

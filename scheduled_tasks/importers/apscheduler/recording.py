@@ -1,7 +1,8 @@
 """Run a clock file under a recording scheduler: the process that `clocks import apscheduler --execute` starts.
 
-`python -P recording.py FILE` runs FILE as its owner does, with each scheduler's `start` doing nothing, and prints
-what was added as one JSON object. Whatever would wait forever (a blocking start, a sleep, an event loop) ends the run.
+`python -P recording.py FILE [FUNCTION…]` runs FILE as its owner does, then calls its FUNCTIONs, with each scheduler's
+`start` doing nothing, and prints what was added as one JSON object. Whatever would wait forever (a blocking start, a
+sleep, an event loop) ends the run.
 It runs with the project's own interpreter and modules, so it imports nothing of scheduled_tasks.
 """
 
@@ -183,6 +184,13 @@ def run_coroutines_until_they_wait() -> None:
     asyncio.BaseEventLoop.run_until_complete = running  # type: ignore[method-assign, assignment]
 
 
+def call(function: Any) -> None:
+    """Call a function that adds jobs, as whoever calls it does; a coroutine is run."""
+    result = function()
+    if asyncio.iscoroutine(result):
+        asyncio.run(result)
+
+
 def main() -> None:
     """Run the file and print the recording on standard output, which the file itself doesn't get."""
     global FILE  # noqa: PLW0603 - one process records one file
@@ -194,10 +202,12 @@ def main() -> None:
     module = types.ModuleType("__main__")
     module.__file__ = FILE
     sys.modules["__main__"] = module
-    sys.argv = sys.argv[1:]
+    called, sys.argv = sys.argv[2:], sys.argv[1:2]
     error = ""
     try:
         exec(compile(Path(FILE).read_bytes(), FILE, "exec"), module.__dict__)  # noqa: S102 - its owner asked for it
+        for name in called:
+            call(module.__dict__[name])
     except (Over, SystemExit, KeyboardInterrupt):
         pass
     except BaseException as raised:  # noqa: BLE001 - the file's own error is part of the answer
