@@ -90,32 +90,7 @@ def create_app(database_url: str, *, zone: str, access: AccessSettings, metrics_
             database.close()
 
     app = Starlette(
-        routes=[
-            Route("/", now.now),
-            Route("/jobs", jobs.jobs),
-            Route("/jobs/{clock}", jobs.clock_jobs),
-            Route("/job/{clock}/{job}", job.job),
-            Route("/run/{run_id}", run.run),
-            Route("/timeline", timeline.timeline),
-            Route("/forecast", forecast.forecast),
-            Route("/incidents", lists.incidents),
-            Route("/flags", lists.flags),
-            Route("/pauses", lists.pauses_screen),
-            Route("/hosts", lists.hosts),
-            Route("/changes", lists.changes),
-            Route("/zone", screen_zone.zone),
-            Route("/zone", screen_zone.choose, methods=["POST"]),
-            Route("/live", live.stream),
-            Route("/metrics", api.metrics),
-            Route("/api/status", api.api_status),
-            Route("/api/incidents", api.api_incidents),
-            Route("/api/history", api.api_history),
-            Route("/api/run/{run_id:uuid}", api.api_run),
-            Route("/request/{number:int}", request.request),
-            Route("/act/{kind}", actions.act, methods=["POST"]),
-            Route("/static/{name}", static),
-            Route("/favicon.ico", static, name="icon"),
-        ],
+        routes=[*_routes(), Route("/live", live.stream)],
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(AccessMiddleware, settings=access),
@@ -126,6 +101,34 @@ def create_app(database_url: str, *, zone: str, access: AccessSettings, metrics_
     )
     app.state.site = Site(database, zone, CatalogCache(), Exporter(which_jobs(metrics_jobs)))
     return app
+
+
+def _routes() -> list[Route]:
+    return [
+        Route("/", now.now),
+        Route("/jobs", jobs.jobs),
+        Route("/jobs/{clock}", jobs.clock_jobs),
+        Route("/job/{clock}/{job}", job.job),
+        Route("/run/{run_id}", run.run),
+        Route("/timeline", timeline.timeline),
+        Route("/forecast", forecast.forecast),
+        Route("/incidents", lists.incidents),
+        Route("/flags", lists.flags),
+        Route("/pauses", lists.pauses_screen),
+        Route("/hosts", lists.hosts),
+        Route("/changes", lists.changes),
+        Route("/zone", screen_zone.zone),
+        Route("/zone", screen_zone.choose, methods=["POST"]),
+        Route("/metrics", api.metrics),
+        Route("/api/status", api.api_status),
+        Route("/api/incidents", api.api_incidents),
+        Route("/api/history", api.api_history),
+        Route("/api/run/{run_id:uuid}", api.api_run),
+        Route("/request/{number:int}", request.request),
+        Route("/act/{kind}", actions.act, methods=["POST"]),
+        Route("/static/{name}", static),
+        Route("/favicon.ico", static, name="icon"),
+    ]
 
 
 def static(request: Request) -> Response:
