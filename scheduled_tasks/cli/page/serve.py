@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
-from scheduled_tasks.cli.common import actor
+from scheduled_tasks.cli.common import actor, require_empty
 from scheduled_tasks.errors import ConfigurationError, NotRootError
 from scheduled_tasks.project import OPERATORS_DATABASE_URL, load_configuration, open_database
+from scheduled_tasks.quantities import counted
 from scheduled_tasks.run import settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PORT = 8765
 PAGE_DATABASE_URL = "page_database_url"  # a setting: with the role that can only read, and call the functions that act
@@ -24,14 +22,22 @@ PAGE_DATABASE_URL = "page_database_url"  # a setting: with the role that can onl
     "--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="The port, on this machine only."
 )
 @click.option("--demo", is_flag=True, help="Show sample data, from a database of its own; only in a checkout.")
-def page(*, port: int, demo: bool) -> None:
+@click.option(
+    "--once",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write all screens into DIR as files, without buttons, and exit.",
+)
+def page(*, port: int, demo: bool, once: Path | None) -> None:
     """Show all this in a browser.
 
     Serves a page on a port of this machine, until it is stopped: what is wrong, what runs, what comes, each job and
     each run. You act as yourself, on everything.
     """
     try:
+        from scheduled_tasks.page import snapshot
         from scheduled_tasks.page.access import configured
+        from scheduled_tasks.page.access.actor import Authority
         from scheduled_tasks.page.app import create_app
         from scheduled_tasks.page.serve import serve
     except ModuleNotFoundError as error:
@@ -44,6 +50,11 @@ def page(*, port: int, demo: bool) -> None:
     mine = replace(access, authority=replace(access.authority, admins=access.authority.admins | {actor()}))
     zone, which = configuration.get("timezone") or "UTC", configuration.values.get("metrics_jobs")
     app = create_app(url, zone=zone, access=mine, metrics_jobs=which)
+    if once:
+        require_empty(once)
+        reader = create_app(url, zone=zone, access=replace(access, authority=Authority()), metrics_jobs=which)
+        click.echo(f"{counted(snapshot.write(reader, once), 'screen')} in {once}: open {once / snapshot.FIRST}")
+        return
     click.echo(f"http://127.0.0.1:{port}/  (Ctrl-C stops it)")
     serve(app, port)
 
