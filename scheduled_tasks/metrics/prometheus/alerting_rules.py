@@ -27,6 +27,8 @@ HEADER = "# Written by `clocks export prometheus`: write it again instead of cha
 MAX_AGE = 180
 FORGET_AFTER = 300  # seconds: what was read longer ago, as by a watch that died, says nothing of the present
 EVALUATION_INTERVAL = 60  # seconds
+# Five samples, one a minute. Of a range of whole minutes, Prometheus 3 leaves out the first one, which 2 counts.
+FIVE_SAMPLES = "290s"
 KEEP_FIRING_FOR = "5m"  # so that a scrape that fails resolves nothing
 
 INSTANCE = ("instance", "job")  # the labels that Prometheus gives to all series of one scrape
@@ -129,7 +131,7 @@ class Rules:
         age = MAX_ACCOUNT_AGE.total_seconds() + MAX_AGE
         expr = (
             f"time() - {self._newest('scheduled_tasks_accounted_until_timestamp_seconds')} > {age:.0f}\nor\n"
-            f"max by ({self._by(('instance',))}) (max_over_time(scheduled_tasks_ledger_up[5m])) == 0"
+            f"max by ({self._by(('instance',))}) (max_over_time(scheduled_tasks_ledger_up[{FIVE_SAMPLES}])) == 0"
         )
         summary = "{{ with $labels.instance }}{{ . }} does not reach the ledger{{ else }}slots are not accounted for"
         return _of_row("AccountStale", expr, Kind.STALE, f"{summary}{{{{ end }}}}")
@@ -140,7 +142,7 @@ class Rules:
 
     def _metrics_missing(self) -> Alert:
         expr = (
-            f"max_over_time(up[5m]) == 0\nand on ({', '.join(INSTANCE)})\n"
+            f"max_over_time(up[{FIVE_SAMPLES}]) == 0\nand on ({', '.join(INSTANCE)})\n"
             "last_over_time(scheduled_tasks_build_info[1d])\nor\nabsent_over_time(scheduled_tasks_build_info[10m])"
         )
         return Alert(
