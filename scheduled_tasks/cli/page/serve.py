@@ -42,7 +42,8 @@ def page(*, port: int, demo: bool) -> None:
     url = _demo_url(configuration.state_directory) if demo else _database_url()
     access = configured(configuration.values.get("page", {}), url, local_user=actor())
     mine = replace(access, authority=replace(access.authority, admins=access.authority.admins | {actor()}))
-    app = create_app(url, zone=configuration.get("timezone") or "UTC", access=mine)
+    zone, which = configuration.get("timezone") or "UTC", configuration.values.get("metrics_jobs")
+    app = create_app(url, zone=zone, access=mine, metrics_jobs=which)
     click.echo(f"http://127.0.0.1:{port}/  (Ctrl-C stops it)")
     serve(app, port)
 

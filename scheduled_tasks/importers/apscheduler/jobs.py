@@ -275,9 +275,14 @@ def _function_code(target: Target, clock: ClockContext) -> str:
             return alias
         clock.imports.setdefault(target.module, set()).add(target.name)
         return target.name
-    key = target.task
-    while key in clock.targets and (clock.targets[key].module, clock.targets[key].name) != (target.module, target.name):
-        key += "_2"
+    same = (key for key, other in clock.targets.items() if _is_same(other, target))
+    key = next(same, None) or unique(target.task, clock.targets)
     clock.targets[key] = replace(target, alias=key)
     clock.imports.setdefault(clock.tasks_module, set()).add(key)
     return key
+
+
+def _is_same(target: Target, other: Target) -> bool:
+    """Whether two targets are one function; several functions of a file can have the same name."""
+    same_name = (target.module, target.name) == (other.module, other.name)
+    return same_name and (bool(target.module) or target.node is other.node)

@@ -17,7 +17,7 @@ class Aside:
     text: str
 
 
-@dataclass
+@dataclass(eq=False)
 class ClockSource:
     """A parsed clock file.
 

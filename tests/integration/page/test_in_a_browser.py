@@ -23,7 +23,7 @@ SCREENS = (
     "/", "/jobs", "/jobs?state=bad", "/jobs/booking", "/job/billing/export_invoices",
     "/job/booking/archive_past_events", "the failed run", "the missed slot", "/job/no/such", "/nothing",
     "/timeline", "/timeline?by=owner&span=3d", "/timeline?by=host", "/timeline?clock=booking", "/forecast",
-    "/incidents", "/flags", "/pauses", "/hosts", "/changes",
+    "/incidents", "/flags", "/pauses", "/hosts", "/changes", "/zone",
 )  # fmt: skip
 
 
