@@ -59,6 +59,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "watch": ("clocks watch", "clocks watch --host prod/shop --jobs manifests --every 60"),
     "listen": ("clocks listen",),
     "reconcile": ("clocks reconcile",),
+    "traces": ("clocks traces", "clocks traces --json | jq .waiting"),
     "monitors list": ("clocks monitors list",),
     "monitors sync": ("clocks monitors sync --check", "clocks monitors sync"),
     "forget-host": ("clocks forget-host app3",),
