@@ -1,0 +1,69 @@
+"""The page on a unix socket of systemd: no process before the first reader, and none when nobody reads any more."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import pwd
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scheduled_tasks.errors import ConfigurationError
+from scheduled_tasks.page.serve_socket import new_socket, passed_socket
+from tests.machine.waiting import wait_for
+from tests.roots import lacking, require
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(self.path))
+
+
+def test_the_first_reader_starts_the_page_and_the_page_leaves_after_the_last_one(tmp_path: Path) -> None:
+    require(lacking("socket activation", {"systemd-socket-activate": "systemd"}, root=False))
+    path = tmp_path / "page.sock"
+    command = ["systemd-socket-activate", f"--listen={path}", sys.executable, "-m", "tests.integration.page.activated"]
+    page = subprocess.Popen([*command, "0.5"], stderr=subprocess.DEVNULL)
+    try:
+        wait_for("the socket", path.exists)
+        assert _program_of(page.pid) == "systemd-socket-activate"  # no Python before the first reader
+        connection = UnixConnection(path)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read().decode()) == (200, pwd.getpwuid(os.getuid()).pw_name)
+        assert "python" in _program_of(page.pid)
+        connection.close()
+        assert page.wait(60) == 0
+    finally:
+        page.kill()
+        page.wait()
+
+
+def _program_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0].rpartition("/")[2]
+
+
+def test_a_socket_of_its_own_is_for_its_user_and_group_and_replaces_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "page.sock"
+    for _ in range(2):
+        with new_socket(path):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    path.unlink()
+    path.write_text("something else")
+    with pytest.raises(ConfigurationError, match="is no socket"):
+        new_socket(path)
+
+
+def test_a_page_without_a_passed_socket_says_what_to_start() -> None:
+    with pytest.raises(ConfigurationError, match=r"start clocks-page\.socket, or name a path"):
+        passed_socket()
