@@ -89,6 +89,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "lint": ("clocks lint --days 31",),
     "import apscheduler": (
         "clocks import apscheduler Procfile --timezone Europe/Paris",
+        "clocks import apscheduler clock.py --into . --timezone Europe/Paris",
         "clocks import apscheduler clock.py --output new --execute",
     ),
     "import crontab": (

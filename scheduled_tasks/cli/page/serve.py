@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
+from scheduled_tasks.cli.common import actor
 from scheduled_tasks.errors import ConfigurationError, NotRootError
 from scheduled_tasks.project import OPERATORS_DATABASE_URL, load_configuration, open_database
 from scheduled_tasks.run import settings
@@ -26,9 +28,10 @@ def page(*, port: int, demo: bool) -> None:
     """Show all this in a browser.
 
     Serves a page on a port of this machine, until it is stopped: what is wrong, what runs, what comes, each job and
-    each run. It reads the ledger only.
+    each run. You act as yourself, on everything.
     """
     try:
+        from scheduled_tasks.page.access import configured
         from scheduled_tasks.page.app import create_app
         from scheduled_tasks.page.serve import serve
     except ModuleNotFoundError as error:
@@ -37,7 +40,10 @@ def page(*, port: int, demo: bool) -> None:
         ) from error
     configuration = load_configuration()
     url = _demo_url(configuration.state_directory) if demo else _database_url()
-    app = create_app(url, zone=configuration.get("timezone") or "UTC")
+    access = configured(configuration.values.get("page", {}), url, local_user=actor())
+    mine = replace(access, authority=replace(access.authority, admins=access.authority.admins | {actor()}))
+    zone, which = configuration.get("timezone") or "UTC", configuration.values.get("metrics_jobs")
+    app = create_app(url, zone=zone, access=mine, metrics_jobs=which)
     click.echo(f"http://127.0.0.1:{port}/  (Ctrl-C stops it)")
     serve(app, port)
 
@@ -62,12 +68,14 @@ def _database_url() -> str:
 def _demo_url(state_directory: Path) -> str:
     """The URL of the sample's database, filled anew: its times are relative to now."""
     from scheduled_tasks.operate import embedded
-    from scheduled_tasks.page.demo import make
+    from scheduled_tasks.page.demo import keep_alive, make
 
     if not load_configuration().sets_up:
         raise ConfigurationError("--demo needs the embedded PostgreSQL of a checkout; this project is deployed here")
     with embedded.only_one(state_directory):
-        return make(embedded.start(state_directory))
+        url = make(embedded.start(state_directory))
+    keep_alive(url)
+    return url
 
 
 COMMANDS = (page,)

@@ -60,10 +60,11 @@ def export(
         if cron_jobs:
             manifests.append(manifest_object(cluster, clock, jobs))
             objects[f"clock-{clock.name.replace('_', '-')}.yaml"] = [manifests[-1], *cron_jobs]
-    if configuration:
-        objects["configuration.yaml"] = [skeletons.configuration(cluster, configuration)]
+    configured = [skeletons.configuration(cluster, configuration)] if configuration else []
+    if configured:
+        objects["configuration.yaml"] = configured
     if manifests:
-        objects["watch.yaml"] = [watch(cluster, manifests)]
+        objects["watch.yaml"] = [watch(cluster, manifests, configured)]
     objects[KUSTOMIZATION] = [skeletons.kustomization(cluster, list(objects))]
     objects[SECRETS] = skeletons.secrets(cluster)
     return Exported(objects, Report("Kubernetes", tuple(entries), _general(cluster), tuple(objects), verb="exported"))

@@ -132,6 +132,7 @@ def _count_clock(connection: Connection, clock: str) -> int:
     with _locked(connection):
         if connection.execute("SELECT FROM clock_total WHERE clock = %s", [clock]).rowcount:
             return 0
+        connection.execute("SELECT set_config('statement_timeout', '8min', true)")  # the watch has ten minutes
         return connection.execute(_COUNT_CLOCK, {"clock": clock, "bounds": list(BOUNDS)}).rowcount
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SCREENS = (
     "/", "/jobs", "/jobs?state=bad", "/jobs/booking", "/job/billing/export_invoices",
     "/job/booking/archive_past_events", "the failed run", "the missed slot", "/job/no/such", "/nothing",
+    "/timeline", "/timeline?by=owner&span=3d", "/timeline?by=host", "/timeline?clock=booking", "/forecast",
+    "/incidents", "/flags", "/pauses", "/hosts", "/changes", "/zone",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 from kubernetes_validate.utils import all_versions
 
 from scheduled_tasks.cli import main
+from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.exporters.kubernetes import Cluster, Exported, export
 from scheduled_tasks.exporters.kubernetes.skeletons import configuration_text
 from scheduled_tasks.operate.watch.cluster_pass import read_jobs
@@ -263,15 +265,16 @@ def test_the_manifest_has_each_cron_job_as_it_is_deployed(exported: Exported, tm
     assert [name for name, job in by_name.items() if job["options"]["paused"]] == ["paused"]
 
 
-def test_the_watch_is_replaced_when_a_manifest_changes(tmp_path: Path) -> None:
+def test_the_watch_is_replaced_when_a_manifest_or_the_configuration_changes(tmp_path: Path) -> None:
+    def digest(clock: ClockSpec, configuration: str) -> str:
+        exported = export([clock], CLUSTER, base=tmp_path, now=NOW, configuration=configuration)
+        annotations = one(exported, "watch.yaml")["spec"]["template"]["metadata"]["annotations"]
+        return str(annotations["scheduled-tasks/jobs"])
+
     clock = read(tmp_path)
-    digests = {
-        one(export([changed], CLUSTER, base=tmp_path, now=NOW), "watch.yaml")["spec"]["template"]["metadata"][
-            "annotations"
-        ]["scheduled-tasks/jobs"]
-        for changed in (clock, clock, clock.__class__(**{**vars(clock), "jobs": clock.jobs[1:]}))
-    }
-    assert len(digests) == 2
+    first = digest(clock, "a = 1\n")
+    assert digest(clock, "a = 1\n") == first
+    assert len({first, digest(replace(clock, jobs=clock.jobs[1:]), "a = 1\n"), digest(clock, "a = 2\n")}) == 3
 
 
 def test_the_configuration_is_the_projects_own_table(exported: Exported) -> None:

@@ -101,6 +101,7 @@ def test_a_run_imports_only_what_is_named_here(imported: dict[str, set[str]]) ->
         "pkgutil",
         "uuid",
         "platform",
+        "prometheus_client",
     ],
 )
 def test_a_run_does_not_import(imported: dict[str, set[str]], library: str) -> None:
