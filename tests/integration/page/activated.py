@@ -1,4 +1,4 @@
-"""A page on a socket that systemd passes, for test_serve_socket.py; its argument is after how many idle seconds it ends."""
+"""A page on a socket that systemd passes, for test_serve_socket.py; its argument is its idle time in seconds."""
 
 from __future__ import annotations
 
