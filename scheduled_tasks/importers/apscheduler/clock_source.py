@@ -42,7 +42,9 @@ def read_source(text: str, path: Path, roots: list[Path]) -> ClockSource:
     """Read a file whose own modules are below the roots. Raises SyntaxError if it isn't Python."""
     source = ClockSource(ast.parse(text, str(path)), text)
     own = OwnModules(roots, lambda tree, text, path, module: _module_names(tree, text, path, module, own))
-    scope = Scope(Reading(source, make_call, path, own), {"__name__": "__main__", "__file__": "clock.py"})
+    scope = Scope(
+        Reading(source, make_call, path, own, is_clock=True), {"__name__": "__main__", "__file__": "clock.py"}
+    )
     ending_of(source.tree.body, scope)
     for method, instance in scope.reading.django:
         if method not in scope.reading.entered:
@@ -58,7 +60,7 @@ def read_source(text: str, path: Path, roots: list[Path]) -> ClockSource:
 
 def _module_names(tree: ast.Module, text: str, path: Path, module: str, own: OwnModules) -> dict[str, Value]:
     """What a module beside the file binds to its names."""
-    scope = Scope(Reading(ClockSource(tree, text), make_call, path, own), {"__name__": module})
+    scope = Scope(Reading(ClockSource(tree, text), make_call, path, own, is_clock=False), {"__name__": module})
     ending_of(tree.body, scope)
     return scope.names
 

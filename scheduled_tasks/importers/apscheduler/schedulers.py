@@ -93,7 +93,8 @@ def add_job(
     job = model.AddJobCall(
         node.lineno, line, arguments, above, undecided, problem, doubt=scope.doubt, uncalled=scope.uncalled
     )
-    scheduler.calls.append(job)
+    if reading.is_clock:
+        scheduler.calls.append(job)
     return model.JobHandle(job, scheduler)
 
 

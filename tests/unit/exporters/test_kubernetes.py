@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from kubernetes_validate.utils import all_versions
 from scheduled_tasks.cli import main
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.exporters.kubernetes import Cluster, Exported, export
+from scheduled_tasks.exporters.kubernetes.cluster import literal
 from scheduled_tasks.exporters.kubernetes.skeletons import configuration_text
 from scheduled_tasks.operate.watch.cluster_pass import read_jobs
 from tests.unit.exporters.clock_for_export import NOT_EXPRESSIBLE, NOW, read
@@ -161,6 +163,19 @@ def test_without_a_namespace_kubectl_chooses_it(tmp_path: Path) -> None:
     exported = export([read(tmp_path)], Cluster("shop:1"), base=tmp_path, now=NOW)
     assert "namespace" not in jobs(exported)["daily"]["metadata"]
     assert "namespace" not in one(exported, "kustomization.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("plain", "plain"), ("$HOME", "$HOME"), ("$(date)", "$$(date)"), ("echo $$", "echo $$$$"), ("5$", "5$"),
+        ("$$(x) $y", "$$$$(x) $$y"), ("$(A)$", "$$(A)$$"),
+    ],
+)  # fmt: skip
+def test_kubernetes_reads_a_text_as_it_is(text: str, written: str) -> None:
+    assert literal(text) == written
+    # The rule of its expansion: $$ is a dollar, $(NAME) the variable, any other dollar itself.
+    assert re.sub(r"\$\$|\$\(\w+\)", lambda match: "$" if match[0] == "$$" else "expanded", written) == text
 
 
 def test_requests_are_never_above_the_limits(tmp_path: Path) -> None:
