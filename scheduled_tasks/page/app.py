@@ -20,7 +20,7 @@ from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.metrics.exporter import Exporter
 from scheduled_tasks.metrics.samples import which_jobs
 from scheduled_tasks.page import actions, api
-from scheduled_tasks.page.access import AccessMiddleware
+from scheduled_tasks.page.access import gate
 from scheduled_tasks.page.live import Live
 from scheduled_tasks.page.pool import Database
 from scheduled_tasks.page.reads.catalog import CatalogCache
@@ -93,7 +93,7 @@ def create_app(database_url: str, *, zone: str, access: AccessSettings, metrics_
         routes=[*_routes(), Route("/live", live.stream)],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(AccessMiddleware, settings=access),
+            Middleware(gate, settings=access),
             Middleware(GZipMiddleware, minimum_size=500, compresslevel=5),
         ],
         exception_handlers={ScheduledTasksError: _unavailable, psycopg.Error: _unavailable, 404: _not_found},

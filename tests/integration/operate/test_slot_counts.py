@@ -150,8 +150,8 @@ def test_a_ledger_from_before_is_counted_once(connection: Database) -> None:
 
 def test_a_clock_that_another_watch_has_counted_meanwhile_is_not_counted_again(connection: Database) -> None:
     ran(connection, "sell", HOUR, "ended")
-    assert slot_counts._count_clock(connection, "shop") == 1
-    assert slot_counts._count_clock(connection, "shop") == 0
+    assert slot_counts._count_clocks(connection, ["shop"]) == 1
+    assert slot_counts._count_clocks(connection, ["shop"]) == 0
     assert (total(connection), hours(connection)) == ((1, 0, 0, 0, 0), {("shop", "sell", HOUR): (1, 0, 0, 0, 0)})
 
 
@@ -192,7 +192,7 @@ def test_two_watches_count_a_random_history_exactly_while_it_happens(
     rng = random.Random(seed)
     if not is_new:
         for clock in ("shop", "till"):
-            slot_counts._count_clock(connection, clock)
+            slot_counts._count_clocks(connection, [clock])
     is_over = threading.Event()
     problems: list[BaseException] = []
 
