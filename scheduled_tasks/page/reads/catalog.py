@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.slots import DeployedJob
     from scheduled_tasks.run.database import Connection
     from scheduled_tasks.schedule.trigger import Trigger
+
+
+NOBODY = "nobody"  # the owner of a job whose clock file names none
 
 
 class Due(NamedTuple):
@@ -95,6 +98,17 @@ class Catalog:
         for job in self.jobs.values():
             clocks[job.clock].append(job)
         return dict(clocks)
+
+    @cached_property
+    def starts(self) -> dict[str, dict[str, Counter[Trigger]]]:
+        """By clock and by owner, the names of each, and how many runs each schedule of theirs starts at once."""
+        found: dict[str, dict[str, Counter[Trigger]]] = {"clock": defaultdict(Counter), "owner": defaultdict(Counter)}
+        for job in self.jobs.values():
+            if job.is_timed:
+                number = len(job.deployed) if job.deployed[0].options.get("per_host") else 1
+                found["clock"][job.clock][job.trigger] += number
+                found["owner"][job.owner or NOBODY][job.trigger] += number
+        return found
 
     @cached_property
     def owners(self) -> list[str]:

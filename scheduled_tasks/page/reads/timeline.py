@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from scheduled_tasks.page.reads.catalog import NOBODY
 from scheduled_tasks.schedule.evaluator import occurrences
 
 if TYPE_CHECKING:
-    from scheduled_tasks.page.reads.catalog import Catalog, CatalogJob
+    from scheduled_tasks.page.reads.catalog import Catalog
     from scheduled_tasks.run.database import Connection
     from scheduled_tasks.schedule.trigger import Trigger
 
@@ -85,28 +86,24 @@ def lanes(connection: Connection, catalog: Catalog, by: str, first: datetime, la
     if by == "owner":
         jobs = list(catalog.jobs.values())
         values |= {"clocks": [job.clock for job in jobs], "jobs": [job.job for job in jobs],
-                   "owners": [job.owner or "nobody" for job in jobs]}  # fmt: skip
+                   "owners": [job.owner or NOBODY for job in jobs]}  # fmt: skip
     found: Lanes = defaultdict(dict)
     for name, hour, *numbers in connection.execute(query, values):
         found[name or "no host"][hour] = Cell(*numbers)
     return found
 
 
-def due_by_hour(jobs: Mapping[str, Sequence[CatalogJob]], now: datetime, end: datetime) -> Lanes:
-    """How many slots of each lane are due in each hour from now on."""
+def due_by_hour(starts: Mapping[str, Mapping[Trigger, int]], now: datetime, end: datetime) -> Lanes:
+    """How many slots of each lane are due in each hour from now on; `starts` has the schedules of each lane."""
     by_trigger: dict[Trigger, Counter[datetime]] = {}
     found: Lanes = {}
-    for name, of_lane in jobs.items():
+    for name, of_lane in starts.items():
         hours: Counter[datetime] = Counter()
-        for job in of_lane:
-            if not job.is_timed:
-                continue
-            if job.trigger not in by_trigger:
-                due = occurrences(job.trigger, after=now, until=end)
-                by_trigger[job.trigger] = Counter(_hour(one.at) for one in due)
-            times = len(job.deployed) if job.deployed[0].options.get("per_host") else 1
-            for hour, number in by_trigger[job.trigger].items():
-                hours[hour] += number * times
+        for trigger, number in of_lane.items():
+            if trigger not in by_trigger:
+                by_trigger[trigger] = Counter(_hour(one.at) for one in occurrences(trigger, after=now, until=end))
+            for hour, times in by_trigger[trigger].items():
+                hours[hour] += times * number
         found[name] = {hour: Cell(due=number) for hour, number in hours.items()}
     return found
 
