@@ -62,11 +62,18 @@ _OF_CLOCKS = """
 SELECT clock, hour, sum(ended)::int, sum(failed)::int, sum(skipped)::int, sum(missed)::int, sum(lost)::int
   FROM clock_hour WHERE hour BETWEEN %(first)s AND %(last)s GROUP BY clock, hour
 """
+# Most clocks have one owner, and a row for each hour; of the others, each job is read.
 _OF_OWNERS = """
 SELECT owner, hour, sum(ended)::int, sum(failed)::int, sum(skipped)::int, sum(missed)::int, sum(lost)::int
-  FROM slot_hour JOIN unnest(%(clocks)s::text[], %(jobs)s::text[], %(owners)s::text[]) AS known (clock, job, owner)
-       USING (clock, job)
- WHERE hour BETWEEN %(first)s AND %(last)s GROUP BY owner, hour
+  FROM (
+    SELECT known.owner, counts.* FROM unnest(%(single)s::text[], %(single_owners)s::text[]) AS known (clock, owner)
+      JOIN (SELECT clock, hour, ended, failed, skipped, missed, lost FROM clock_hour
+             WHERE hour BETWEEN %(first)s AND %(last)s) AS counts USING (clock)
+    UNION ALL
+    SELECT known.owner, counts.clock, counts.hour, ended, failed, skipped, missed, lost
+      FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(owners)s::text[]) AS known (clock, job, owner)
+      JOIN slot_hour AS counts USING (clock, job) WHERE counts.hour BETWEEN %(first)s AND %(last)s
+  ) AS counted GROUP BY owner, hour
 """
 # A host is in no roll-up. Its slots that did not end well are few, and a partial index has them.
 _OF_HOSTS = """
@@ -84,8 +91,11 @@ def lanes(connection: Connection, catalog: Catalog, by: str, first: datetime, la
     values: dict[str, object] = {"first": first, "last": last, "end": last + HOUR}
     query = {"owner": _OF_OWNERS, "host": _OF_HOSTS}.get(by, _OF_CLOCKS)
     if by == "owner":
-        jobs = list(catalog.jobs.values())
-        values |= {"clocks": [job.clock for job in jobs], "jobs": [job.job for job in jobs],
+        owners = {clock: {job.owner or NOBODY for job in jobs} for clock, jobs in catalog.clocks.items()}
+        single = [clock for clock, names in owners.items() if len(names) == 1]
+        jobs = [job for clock, names in owners.items() if len(names) > 1 for job in catalog.clocks[clock]]
+        values |= {"single": single, "single_owners": [next(iter(owners[clock])) for clock in single],
+                   "clocks": [job.clock for job in jobs], "jobs": [job.job for job in jobs],
                    "owners": [job.owner or NOBODY for job in jobs]}  # fmt: skip
     found: Lanes = defaultdict(dict)
     for name, hour, *numbers in connection.execute(query, values):

@@ -58,3 +58,25 @@ def test_a_slot_that_nobody_ran_is_a_frame_at_its_place(browser: Browser, page_u
     expect(page.locator("h1")).to_contain_text("sum_up_the_day, due")
     expect(page.locator(".title .status")).to_have_text("missed")
     page.close()
+
+
+def test_owners_have_together_what_clocks_have_and_each_its_own(browser: Browser, page_url: str) -> None:
+    def numbers(by: str) -> dict[str, list[int]]:
+        page.goto(f"{page_url}/timeline?span=3d&by={by}")
+        page.get_by_text("As a table").click()
+        rows = page.locator("details tbody tr").all()
+        return {
+            row.locator("th").inner_text(): [int(cell or 0) for cell in row.locator("td").all_inner_texts()]
+            for row in rows
+        }
+
+    page = browser.new_page()
+    clocks, owners = numbers("clock"), numbers("owner")
+    page.close()
+    assert set(owners) == {"data", "finance", "marketing", "ops", "search", "shop"}
+    assert [sum(column) for column in zip(*owners.values(), strict=True)] == [
+        sum(column) for column in zip(*clocks.values(), strict=True)
+    ]
+    assert owners["search"] == clocks["algolia"]  # it has one owner
+    shop, marketing = owners["shop"], owners["marketing"]
+    assert [sum(pair) for pair in zip(shop, marketing, strict=True)] == clocks["booking"]  # it has two
