@@ -150,7 +150,7 @@ def _ask(kind: request_rows.Kind) -> Callable[[View, Connection, Fields], str]:
 
     def ask(view: View, connection: Connection, fields: Fields) -> str:
         clock, job = _job(view, fields)
-        values: dict[str, Any] = {"host": fields.get("host") or None}
+        values: dict[str, Any] = {"host": fields.get("host") or None, "is_forced": fields.get("force") == "yes"}
         for name in ("slot", "until_slot"):
             if fields.get(name):
                 values[name] = parse(fields[name], zone=view.times.zone)

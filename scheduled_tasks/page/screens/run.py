@@ -8,7 +8,7 @@ from uuid import UUID
 from scheduled_tasks.alert.message.changes import changes
 from scheduled_tasks.alert.message.words import Times
 from scheduled_tasks.masking import mask
-from scheduled_tasks.operate import history
+from scheduled_tasks.operate import history, pauses
 from scheduled_tasks.operate.on_call import run_logs
 from scheduled_tasks.page.reads.slots import neighbours
 from scheduled_tasks.page.reads.troubles import what_to_do
@@ -43,6 +43,9 @@ def run(request: Request) -> Response:
             reason=mask(row.reason or ""),
             attempts=attempts,
             unit=unit,
+            is_paused=any(
+                pause.covers(row.clock or "", row.job or "") for pause in pauses.active(view.connection, view.now)
+            ),
             means=means,
             commands=commands,
             log=run_logs.readable(stored.lines, view.times.zone_name) if stored else [],
