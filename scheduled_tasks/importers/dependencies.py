@@ -8,6 +8,7 @@ import symtable
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -46,11 +47,15 @@ class _Statement:
 class Dependencies:
     """The names that some functions of a file need, and the top-level statements that belong to them."""
 
-    def __init__(self, source: ClockSource, functions: set[str]) -> None:
+    def __init__(self, source: ClockSource, functions: Iterable[Target]) -> None:
         self._source = source
-        self._statements = [_statement(node, source) for node in source.tree.body]
+        self._statements = _statements(source)
         self._bound = {name for statement in self._statements for name in statement.binds}
-        self.names = set(functions)
+        functions = [function for function in functions if not function.module]
+        # Several functions can have one name, as in `async def _():` again and again: each is known by its definition.
+        self._nodes = {id(function.node) for function in functions}
+        named = {function.name for function in functions if function.name not in repeated_names(source)}
+        self.names = named | {function.name for function in functions if function.node not in source.tree.body}
         before: set[str] = set()
         while before != self.names:
             before = set(self.names)
@@ -60,7 +65,7 @@ class Dependencies:
         return [statement for statement in self._statements if self._is_needed(statement)]
 
     def _is_needed(self, statement: _Statement) -> bool:
-        if statement.binds & self.names:
+        if id(statement.node) in self._nodes or statement.binds & self.names:
             return True
         return bool(statement.changes & self.names & self._bound) and not self._touches_scheduler(statement)
 
@@ -111,9 +116,21 @@ def adds_jobs(value: object) -> bool:
     return node is not None and any(isinstance(call, ast.Call) and bool(adds(call.func)) for call in ast.walk(node))
 
 
+@lru_cache(maxsize=8)
+def _statements(source: ClockSource) -> list[_Statement]:
+    return [_statement(node, source) for node in source.tree.body]
+
+
+@lru_cache(maxsize=8)
+def repeated_names(source: ClockSource) -> frozenset[str]:
+    """The names that several functions or classes of the module have."""
+    names = [node.name for node in source.tree.body if isinstance(node, DEFINITIONS)]
+    return frozenset(name for name in names if names.count(name) > 1)
+
+
 def used_scheduler(source: ClockSource, target: Target) -> str:
     """The name of the scheduler that a function uses, directly or through other statements of the file; or ""."""
-    names = Dependencies(source, {target.name}).names if target.node is not None else set()
+    names = Dependencies(source, [target]).names if target.node is not None else set()
     return next((name for name in sorted(names) if isinstance(source.names.get(name), Scheduler)), "")
 
 
@@ -121,7 +138,7 @@ def unset_names(source: ClockSource, target: Target) -> list[str]:
     """The names that a function of the file needs and the module doesn't set, such as those that `main()` sets."""
     if target.module or target.node is None:
         return []
-    return sorted(Dependencies(source, {target.name}).unset())
+    return sorted(Dependencies(source, [target]).unset())
 
 
 def assumed_imports(source: ClockSource, target: Target) -> dict[str, str]:
@@ -129,9 +146,7 @@ def assumed_imports(source: ClockSource, target: Target) -> dict[str, str]:
     if target.module or target.node is None:
         return {}
     unread = source.unread_stars
-    return {
-        name: module for name, module in Dependencies(source, {target.name}).from_stars().items() if module in unread
-    }
+    return {name: module for name, module in Dependencies(source, [target]).from_stars().items() if module in unread}
 
 
 def lacking_modules(tree: ast.Module, *folders: Path) -> set[str]:
@@ -149,12 +164,12 @@ def kept_names(source: ClockSource, target: Target) -> list[str]:
     """The names of the module that a run of a function of the file changes for later runs."""
     if target.module or target.node is None:
         return []
-    return sorted(Dependencies(source, {target.name}).kept())
+    return sorted(Dependencies(source, [target]).kept())
 
 
 def calls_left_out(source: ClockSource, targets: Iterable[Target]) -> list[ast.Expr]:
     """Top-level calls that neither a moved function nor a job needs: the report lists them for a person to place."""
-    return Dependencies(source, {target.name for target in targets if not target.module}).calls_left_out()
+    return Dependencies(source, targets).calls_left_out()
 
 
 def schedules(decorator: ast.expr, source: ClockSource) -> bool:
@@ -188,6 +203,11 @@ def _without_schedule(node: ast.stmt, source: ClockSource) -> ast.stmt:
     if kept == node.decorator_list:
         return node
     return type(node)(**{**dict(ast.iter_fields(node)), "decorator_list": kept}, lineno=1, col_offset=0)
+
+
+def uses(node: ast.stmt) -> set[str]:
+    """The names of the module that a statement uses, functions inside it included."""
+    return _scopes(node)[0]
 
 
 def _scopes(node: ast.stmt) -> tuple[set[str], set[str]]:

@@ -58,13 +58,11 @@ def which_jobs(configured: object) -> Which:
     raise ConfigurationError(f'metrics_jobs = {configured!r}: write "all", "bad", or a list of clocks, ["booking"]')
 
 
-def of_jobs(reading: Reading, which: Which, host: str | None = None) -> dict[Family, list[Sample]]:
-    """The series of clocks, jobs and flags; with `host`, only of the jobs that are deployed there."""
+def of_jobs(reading: Reading, which: Which) -> dict[Family, list[Sample]]:
+    """The series of clocks, jobs and flags."""
     samples: dict[Family, list[Sample]] = defaultdict(list)
     clocks = set()
     for subject, on_hosts in reading.deployed.items():
-        if host is not None and all(deployed.host != host for deployed in on_hosts):
-            continue
         clocks.add(subject[0])
         is_paused = _is_paused(reading.paused, on_hosts)
         if _is_wanted(reading.rows, which, subject, is_paused=is_paused):

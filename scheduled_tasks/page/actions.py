@@ -104,7 +104,7 @@ def _pause(view: View, connection: Connection, fields: Fields) -> str:
 def _resume(view: View, connection: Connection, fields: Fields) -> str:
     clock, job = _job(view, fields)
     scope = Scope(clock or None, job or None, fields.get("host") or None)
-    if not pauses.resume(connection, scope, by=view.actor.name, at=view.now):
+    if not pauses.resume(connection, scope, by=view.actor.name, at=view.now, reason=_reason(fields)):
         raise UsageError(f"{scope} is not paused by a pause of the database: it may have been resumed")
     return ""
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from scheduled_tasks.metrics.exporter import Exporter
     from scheduled_tasks.page.access import Actor
     from scheduled_tasks.run.database import Connection
 
@@ -49,12 +50,12 @@ SCREENS = (
 
 @dataclass(frozen=True)
 class Site:
-    """What the process has: its database, the project's zone, the catalog and the templates."""
+    """What the process has: its database, the project's zone, the catalog and the metrics."""
 
     database: Database
     zone: str
     catalog: CatalogCache
-    title: str = "Clocks"
+    exporter: Exporter
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from scheduled_tasks.domains import algolia, booking
 
 scheduler = Clock(timezone="Europe/Paris", owner="shop")
 scheduler.add_job(booking.cancel_expired_bookings, "cron", [app], id="cancel", minute="*")
-SHELL = ["/bin/sh", "-c", "echo $((6 * 7)), $(id -u); touch /x"]
+SHELL = ["/bin/sh", "-c", "test $$ -gt 0 && echo $((6 * 7)), $(id -u); touch /x"]
 scheduler.add_job(command.run, "cron", [SHELL], id="shell", minute="*", notify=[])
 scheduler.add_job(command.run, "cron", [["/bin/true"]], id="off", minute="*", next_run_time=None)
 '''

@@ -32,7 +32,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "list": ("clocks list", "clocks list --json | jq '.[].timer'"),
     "next": ("clocks next", "clocks next booking --from 2027-03-28 --until 2027-03-29T00:00Z"),
     "doctor": ("clocks doctor",),
-    "page": ("clocks page", "clocks page --demo  # sample data, in a checkout"),
+    "page": ("clocks page", "clocks page --demo  # sample data, in a checkout", "clocks page --once /tmp/page"),
     "pause": (
         "clocks pause booking --reason 'stock is being recounted' --until 2h",
         "clocks pause --all --here --reason 'a disk is changed'",

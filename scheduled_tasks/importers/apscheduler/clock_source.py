@@ -34,6 +34,7 @@ from scheduled_tasks.importers.apscheduler.vocabulary import (
 )
 
 NOT_WRAPPERS = {"isinstance", "print", "partial", "reschedule", "reschedule_job", "modify", "modify_job"}
+SETTING_UP = ("__init__", "configure", "_configure", "add_job")  # methods with which a scheduler's class sets it up
 MAX_DEPTH = 5  # of calls that are entered
 NOT_REACHED = "reading doesn't reach it: it is in a class, a handler, or a function called elsewhere"
 
@@ -42,7 +43,9 @@ def read_source(text: str, path: Path, roots: list[Path]) -> ClockSource:
     """Read a file whose own modules are below the roots. Raises SyntaxError if it isn't Python."""
     source = ClockSource(ast.parse(text, str(path)), text)
     own = OwnModules(roots, lambda tree, text, path, module: _module_names(tree, text, path, module, own))
-    scope = Scope(Reading(source, make_call, path, own), {"__name__": "__main__", "__file__": "clock.py"})
+    scope = Scope(
+        Reading(source, make_call, path, own, is_clock=True), {"__name__": "__main__", "__file__": "clock.py"}
+    )
     ending_of(source.tree.body, scope)
     for method, instance in scope.reading.django:
         if method not in scope.reading.entered:
@@ -58,7 +61,7 @@ def read_source(text: str, path: Path, roots: list[Path]) -> ClockSource:
 
 def _module_names(tree: ast.Module, text: str, path: Path, module: str, own: OwnModules) -> dict[str, Value]:
     """What a module beside the file binds to its names."""
-    scope = Scope(Reading(ClockSource(tree, text), make_call, path, own), {"__name__": module})
+    scope = Scope(Reading(ClockSource(tree, text), make_call, path, own, is_clock=False), {"__name__": module})
     ending_of(tree.body, scope)
     return scope.names
 
@@ -212,7 +215,11 @@ def _instance(call: Call, kind: model.LocalClass, scope: Scope) -> Value:
             name = kind.node.name
             text = f"{name} is the file's own scheduler class: what it adds to APScheduler's is not imported"
             reading.source.asides.append(Aside(kind.node.lineno, f"class {name}", text))
-            return schedulers.make_scheduler(base, call, scope)
+            scheduler = schedulers.make_scheduler(base, call, scope)
+            own = next((method for method in SETTING_UP if kind.method(method)), "")
+            if own:
+                schedulers.leave_unread(scheduler, model.UnknownValue(name, f"its own {own}()"))
+            return scheduler
     instance = model.Instance(kind)
     if kind.fields:
         instance.attributes |= dict(zip(kind.fields, call.args, strict=False)) | call.kwargs

@@ -6,6 +6,7 @@ is the program that runs it, in a process of its own.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -87,6 +88,7 @@ def _call(recorded: dict[str, Any], source: ClockSource) -> model.AddJobCall:
     positional = [recorded["func"], recorded["trigger"], *recorded["args"]]
     arguments = {name: _value(value, source) for name, value in zip(ADD_JOB, positional, strict=False)}
     arguments |= {key: _value(value, source) for key, value in recorded["more"].items()}
+    arguments = {name: value for name, value in arguments.items() if value is not model.UNKNOWN}
     if arguments["trigger"] is None:
         del arguments["trigger"]
     if "rescheduled" in recorded:
@@ -105,9 +107,21 @@ def _call(recorded: dict[str, Any], source: ClockSource) -> model.AddJobCall:
     return replace(call, refused=recorded["refused"])
 
 
-def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C901, PLR0911 - a table of cases
+def _function_of(source: ClockSource, name: str, line: int) -> model.LocalFunction:
+    """A function of the file, by its name and the first line of its definition: several can have one name."""
+    functions = [node for node in source.tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    for node in functions:
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        if (node.name, first) == (name, line):
+            return model.LocalFunction(name, node)
+    return source.functions.get(name, model.LocalFunction(name))
+
+
+def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C901, PLR0911, PLR0912 - a table of cases
     if "plain" in recorded:
         return recorded["plain"]
+    if "undefined" in recorded:
+        return model.UNKNOWN
     if "list" in recorded:
         return [_value(value, source) for value in recorded["list"]]
     if "dict" in recorded:
@@ -133,5 +147,5 @@ def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C90
             return model.LocalFunction(recorded["function"].rpartition(".")[2], nested=True)
         if module != "__main__":
             return model.Reference(f"{module}.{name}")
-        return source.functions.get(name, model.LocalFunction(name))
+        return _function_of(source, name, recorded["line"])
     return model.UnknownValue(recorded["unknown"], "an object that exists only in a running process")

@@ -63,6 +63,8 @@ def init_app(scheduler: model.Scheduler, application: Value, call: Call, scope: 
             scheduler.settings[setting] = config.values[name]
     jobs = config.values.get("JOBS", [])
     line, source = call.node.lineno, scope.reading.source.line(call.node.lineno)
+    if not scope.reading.is_clock:
+        return
     for job in jobs if isinstance(jobs, list | tuple) else [jobs]:
         scheduler.calls.append(_listed_job(job, line, source))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference, Entry
 from scheduled_tasks.importers.apscheduler import model, triggers
-from scheduled_tasks.importers.apscheduler.evidence import Evidence, Fact, Zones, settle
+from scheduled_tasks.importers.apscheduler.evidence import Evidence, Fact, Zones, settle, stand_in
 from scheduled_tasks.importers.apscheduler.functions import Target, definition_differences, resolve
 from scheduled_tasks.importers.apscheduler.model import Value, why_unknown, written
 from scheduled_tasks.importers.apscheduler.source import ClockSource
@@ -146,7 +146,7 @@ def _unmet_needs(target: Target, source: ClockSource) -> list[Difference]:
 
 def _defaults(scheduler: model.Scheduler) -> dict[str, Value]:
     """The scheduler's job_defaults; APScheduler accepts text for them, as in a configuration file."""
-    given = scheduler.settings.get("job_defaults")
+    given = stand_in(scheduler.settings.get("job_defaults"))
     defaults: dict[str, Value] = {}
     for name, value in given.items() if isinstance(given, dict) else ():
         if isinstance(value, str) and name == "coalesce":
@@ -275,9 +275,14 @@ def _function_code(target: Target, clock: ClockContext) -> str:
             return alias
         clock.imports.setdefault(target.module, set()).add(target.name)
         return target.name
-    key = target.task
-    while key in clock.targets and (clock.targets[key].module, clock.targets[key].name) != (target.module, target.name):
-        key += "_2"
+    same = (key for key, other in clock.targets.items() if _is_same(other, target))
+    key = next(same, None) or unique(target.task, clock.targets)
     clock.targets[key] = replace(target, alias=key)
     clock.imports.setdefault(clock.tasks_module, set()).add(key)
     return key
+
+
+def _is_same(target: Target, other: Target) -> bool:
+    """Whether two targets are one function; several functions of a file can have the same name."""
+    same_name = (target.module, target.name) == (other.module, other.name)
+    return same_name and (bool(target.module) or target.node is other.node)

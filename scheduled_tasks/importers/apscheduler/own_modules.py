@@ -63,17 +63,22 @@ class OwnModules:
         public = [name for name in names if not name.startswith("_")] if not isinstance(listed, list) else listed
         return {name: names[name] for name in public if name in names}
 
-    def _bound(self, dotted: str) -> Value:
+    def _bound(self, dotted: str, before: frozenset[str] = frozenset()) -> Value:
+        """The value of a dotted name; `before` are the names that led to it, each handing another's on."""
+        if dotted in before:
+            return UNKNOWN
         parts = dotted.split(".")
         for length in range(len(parts) - 1, 0, -1):
             if path := self._path(".".join(parts[:length])):
                 names, rest = self._read(path, ".".join(parts[:length])), parts[length:]
-                return self._attribute(names.get(rest[0], UNKNOWN), rest[1:])
+                return self._attribute(names.get(rest[0], UNKNOWN), rest[1:], before | {dotted})
         return UNKNOWN
 
-    def _attribute(self, value: Value, rest: list[str]) -> Value:
+    def _attribute(self, value: Value, rest: list[str], before: frozenset[str]) -> Value:
         if isinstance(value, model.Reference):
-            return self._bound(".".join([value.dotted, *rest]))
+            dotted = ".".join([value.dotted, *rest])
+            bound = self._bound(dotted, before)
+            return model.Reference(dotted) if bound is UNKNOWN and not self._path(dotted.partition(".")[0]) else bound
         for name in rest:
             if not isinstance(value, model.LocalClass | model.Instance):
                 return UNKNOWN
@@ -116,5 +121,6 @@ class OwnModules:
 
 def _is_told(value: Value) -> bool:
     """Whether the value of an own module says something that its name in the importing file doesn't."""
-    told = is_plain(value) or isinstance(value, model.UnknownValue | model.TriggerObject | list | tuple | dict)
-    return value is not UNKNOWN and told
+    if value is UNKNOWN or is_plain(value):
+        return value is not UNKNOWN
+    return isinstance(value, (model.UnknownValue, model.TriggerObject, model.Reference, list, tuple, dict))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import json
 import os
 import signal
@@ -52,6 +53,8 @@ def line_in_file() -> int:
 
 def described(value: Any) -> Any:  # noqa: C901, PLR0911 - a table of cases
     """A value as JSON: {"plain": …}, or a description of an object."""
+    if repr(value) == "<undefined>":  # APScheduler's own, for what a call doesn't give
+        return {"undefined": True}
     if value is None or isinstance(value, bool | int | float | str):
         return {"plain": value}
     if isinstance(value, list | tuple):
@@ -74,7 +77,9 @@ def described(value: Any) -> Any:  # noqa: C901, PLR0911 - a table of cases
     if hasattr(value, "app_context"):
         return {"application": kind}
     if callable(value) and hasattr(value, "__qualname__") and getattr(value, "__self__", None) is None:
-        return {"function": f"{value.__module__}.{value.__qualname__}"}
+        code = getattr(inspect.unwrap(value), "__code__", None)
+        line = code.co_firstlineno if code is not None else 0
+        return {"function": f"{value.__module__}.{value.__qualname__}", "line": line}
     return {"unknown": repr(value)[:120]}
 
 
@@ -114,10 +119,9 @@ def record_into(base: Any) -> None:
         configure(self, gconfig or {}, prefix, **options)
 
     def recording_add_job(self: Any, func: Any, trigger: Any = None, *args: Any, **more: Any) -> Any:
-        given = {key: value for key, value in more.items() if type(value).__name__ not in {"undefined", "Undefined"}}
         job = {
             "line": line_in_file(), "func": described(func), "trigger": described(trigger),
-            "args": [described(arg) for arg in args], "more": {key: described(value) for key, value in given.items()},
+            "args": [described(arg) for arg in args], "more": {key: described(value) for key, value in more.items()},
         }  # fmt: skip
         recorded(self)["jobs"].append(job)
         try:
@@ -184,9 +188,11 @@ def run_coroutines_until_they_wait() -> None:
     asyncio.BaseEventLoop.run_until_complete = running  # type: ignore[method-assign, assignment]
 
 
-def call(function: Any) -> None:
+def call(name: str, names: dict[str, Any]) -> None:
     """Call a function that adds jobs, as whoever calls it does; a coroutine is run."""
-    result = function()
+    if name not in names:
+        raise LookupError(f"there is no function {name}")
+    result = names[name]()
     if asyncio.iscoroutine(result):
         asyncio.run(result)
 
@@ -207,7 +213,7 @@ def main() -> None:
     try:
         exec(compile(Path(FILE).read_bytes(), FILE, "exec"), module.__dict__)  # noqa: S102 - its owner asked for it
         for name in called:
-            call(module.__dict__[name])
+            call(name, module.__dict__)
     except (Over, SystemExit, KeyboardInterrupt):
         pass
     except BaseException as raised:  # noqa: BLE001 - the file's own error is part of the answer

@@ -93,7 +93,8 @@ def add_job(
     job = model.AddJobCall(
         node.lineno, line, arguments, above, undecided, problem, doubt=scope.doubt, uncalled=scope.uncalled
     )
-    scheduler.calls.append(job)
+    if reading.is_clock:
+        scheduler.calls.append(job)
     return model.JobHandle(job, scheduler)
 
 
@@ -155,6 +156,13 @@ def call_scheduler(call: Call, scheduler: model.Scheduler, scope: Scope) -> Valu
     if text:
         scope.reading.source.asides.append(Aside(call.node.lineno, ast.unparse(call.node), text))
     return unknown(call.node, "the scheduler")
+
+
+def leave_unread(scheduler: model.Scheduler, why: model.UnknownValue) -> None:
+    """Record that a scheduler's settings could not be read; those that were can have been changed."""
+    for name, value in scheduler.settings.items():
+        scheduler.settings[name] = model.UnknownValue(why.text, why.why, value)
+    scheduler.settings[UNREAD] = why
 
 
 def _configure(scheduler: model.Scheduler, settings: dict[str, Value], scope: Scope) -> None:

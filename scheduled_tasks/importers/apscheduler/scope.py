@@ -65,6 +65,7 @@ class Reading:
         star_imports: the modules that aren't here and of which everything is imported.
         path: the file.
         own: the user's own modules beside it.
+        is_clock: whether this is the file to import: jobs that a module beside it adds are its own.
         overridden: attributes of imported modules that the file sets, by their dotted names.
         reached: line and column of the calls that add a job and were reached.
         foreign: schedulers that the file doesn't make, by how it writes them.
@@ -76,6 +77,7 @@ class Reading:
     make_call: Callable[[Call, Scope], Value]
     path: Path
     own: OwnModules
+    is_clock: bool
     star_imports: list[str] = field(default_factory=list)
     overridden: dict[str, Value] = field(default_factory=dict)
     reached: set[tuple[int, int]] = field(default_factory=set)

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from scheduled_tasks.page.reads.catalog import NOBODY
 from scheduled_tasks.schedule.evaluator import occurrences
 
 if TYPE_CHECKING:
-    from scheduled_tasks.page.reads.catalog import Catalog, CatalogJob
+    from scheduled_tasks.page.reads.catalog import Catalog
     from scheduled_tasks.run.database import Connection
     from scheduled_tasks.schedule.trigger import Trigger
 
@@ -61,11 +62,18 @@ _OF_CLOCKS = """
 SELECT clock, hour, sum(ended)::int, sum(failed)::int, sum(skipped)::int, sum(missed)::int, sum(lost)::int
   FROM clock_hour WHERE hour BETWEEN %(first)s AND %(last)s GROUP BY clock, hour
 """
+# Most clocks have one owner, and a row for each hour; of the others, each job is read.
 _OF_OWNERS = """
 SELECT owner, hour, sum(ended)::int, sum(failed)::int, sum(skipped)::int, sum(missed)::int, sum(lost)::int
-  FROM slot_hour JOIN unnest(%(clocks)s::text[], %(jobs)s::text[], %(owners)s::text[]) AS known (clock, job, owner)
-       USING (clock, job)
- WHERE hour BETWEEN %(first)s AND %(last)s GROUP BY owner, hour
+  FROM (
+    SELECT known.owner, counts.* FROM unnest(%(single)s::text[], %(single_owners)s::text[]) AS known (clock, owner)
+      JOIN (SELECT clock, hour, ended, failed, skipped, missed, lost FROM clock_hour
+             WHERE hour BETWEEN %(first)s AND %(last)s) AS counts USING (clock)
+    UNION ALL
+    SELECT known.owner, counts.clock, counts.hour, ended, failed, skipped, missed, lost
+      FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(owners)s::text[]) AS known (clock, job, owner)
+      JOIN slot_hour AS counts USING (clock, job) WHERE counts.hour BETWEEN %(first)s AND %(last)s
+  ) AS counted GROUP BY owner, hour
 """
 # A host is in no roll-up. Its slots that did not end well are few, and a partial index has them.
 _OF_HOSTS = """
@@ -83,30 +91,29 @@ def lanes(connection: Connection, catalog: Catalog, by: str, first: datetime, la
     values: dict[str, object] = {"first": first, "last": last, "end": last + HOUR}
     query = {"owner": _OF_OWNERS, "host": _OF_HOSTS}.get(by, _OF_CLOCKS)
     if by == "owner":
-        jobs = list(catalog.jobs.values())
-        values |= {"clocks": [job.clock for job in jobs], "jobs": [job.job for job in jobs],
-                   "owners": [job.owner or "nobody" for job in jobs]}  # fmt: skip
+        owners = {clock: {job.owner or NOBODY for job in jobs} for clock, jobs in catalog.clocks.items()}
+        single = [clock for clock, names in owners.items() if len(names) == 1]
+        jobs = [job for clock, names in owners.items() if len(names) > 1 for job in catalog.clocks[clock]]
+        values |= {"single": single, "single_owners": [next(iter(owners[clock])) for clock in single],
+                   "clocks": [job.clock for job in jobs], "jobs": [job.job for job in jobs],
+                   "owners": [job.owner or NOBODY for job in jobs]}  # fmt: skip
     found: Lanes = defaultdict(dict)
     for name, hour, *numbers in connection.execute(query, values):
         found[name or "no host"][hour] = Cell(*numbers)
     return found
 
 
-def due_by_hour(jobs: Mapping[str, Sequence[CatalogJob]], now: datetime, end: datetime) -> Lanes:
-    """How many slots of each lane are due in each hour from now on."""
+def due_by_hour(starts: Mapping[str, Mapping[Trigger, int]], now: datetime, end: datetime) -> Lanes:
+    """How many slots of each lane are due in each hour from now on; `starts` has the schedules of each lane."""
     by_trigger: dict[Trigger, Counter[datetime]] = {}
     found: Lanes = {}
-    for name, of_lane in jobs.items():
+    for name, of_lane in starts.items():
         hours: Counter[datetime] = Counter()
-        for job in of_lane:
-            if not job.is_timed:
-                continue
-            if job.trigger not in by_trigger:
-                due = occurrences(job.trigger, after=now, until=end)
-                by_trigger[job.trigger] = Counter(_hour(one.at) for one in due)
-            times = len(job.deployed) if job.deployed[0].options.get("per_host") else 1
-            for hour, number in by_trigger[job.trigger].items():
-                hours[hour] += number * times
+        for trigger, number in of_lane.items():
+            if trigger not in by_trigger:
+                by_trigger[trigger] = Counter(_hour(one.at) for one in occurrences(trigger, after=now, until=end))
+            for hour, times in by_trigger[trigger].items():
+                hours[hour] += times * number
         found[name] = {hour: Cell(due=number) for hour, number in hours.items()}
     return found
 

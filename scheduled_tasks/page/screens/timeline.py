@@ -84,13 +84,10 @@ def _hour(at: datetime) -> datetime:
 
 def _many(view: View, by: str, span: Span) -> list[Lane]:
     """A lane for each clock, host or owner; those with bad slots first."""
-    groups: dict[str, list[CatalogJob]] = defaultdict(list)
-    if by != "host":
-        for job in view.catalog.jobs.values():
-            groups[job.clock if by == "clock" else job.owner or "nobody"].append(job)
+    starts = view.catalog.starts.get(by, {})
     past = lanes(view.connection, view.catalog, by, span.first, min(span.end, view.now))
-    future = due_by_hour(groups, view.now, span.end) if span.end > view.now else {}
-    names = sorted({*past, *groups, *(view.catalog.hosts if by == "host" else ())})
+    future = due_by_hour(starts, view.now, span.end) if span.end > view.now else {}
+    names = sorted({*past, *starts, *(view.catalog.hosts if by == "host" else ())})
     merged = {
         name: {
             hour: past.get(name, {}).get(hour, Cell()).plus(future.get(name, {}).get(hour, Cell()))

@@ -34,7 +34,9 @@ BEN = replace(ANNA, local_user="ben")
 def serving(app: Starlette) -> Iterator[str]:
     """Serve an application on a free port of the loopback interface; gives its URL."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, http="h11"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, http="h11", timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     while not server.started and thread.is_alive():
