@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.machine.fleet import ETC, FOLDER, Fleet, two_machines
+from tests.machine.inside import Done
 from tests.machine.machine import Machine
 from tests.machine.project import FAR_HOUR
 from tests.machine.waiting import wait_for
@@ -270,6 +271,46 @@ def test_a_slot_that_a_pause_blocked_runs_once_if_the_job_catches_up(fleet: Flee
     assert effects == [("caught up", 1)]
     [(status, _, _, trigger)] = rows(fleet, "by_hand", "caught_up", "status = 'ended'")
     assert (status, trigger) == ("ended", "watch")
+
+
+def ask_from_app1(fleet: Fleet, *arguments: str, check: bool = True) -> Done:
+    """Run a command on app1 that asks app2, whose watch does not wait for the minute."""
+    [(last,)] = fleet.query("SELECT coalesce(max(id), 0) FROM request")
+    with ThreadPoolExecutor(1) as threads:
+        done = threads.submit(fleet.clocks, "app1", *arguments, check=False)
+        asked = "SELECT 1 FROM request WHERE id > %s"
+        wait_for("the request", lambda: done.done() or fleet.query(asked, last))
+        still_open = "SELECT 1 FROM request WHERE id > %s AND outcome IS NULL"
+        while fleet.query(still_open, last):
+            fleet.machines["app2"].run("systemctl", "start", "--wait", "clock-watch.service", check=False)
+        result = done.result()
+    assert result.returncode == 0 or not check, result
+    return result
+
+
+def test_another_machine_runs_stops_and_backfills_a_job_by_requests(fleet: Fleet) -> None:
+    by = ("--host", "app2", "--reason", "the till was broken")
+    ran = ask_from_app1(fleet, "run", "by_hand/works", *by, "--wait")
+    [run] = fleet.ask("app1", "history", "by_hand/works", "--limit", "1")
+    assert (run["host"], run["status"], run["trigger"]) == ("app2", "ended", "manual")
+    assert ran.stdout.startswith(f"run {run['run_id'][:8]} ended on app2 after ")
+    [request] = fleet.ask("app2", "requests", "by_hand/works", "--limit", "1")
+    assert (request["run_id"], request["state"], request["reason"]) == (run["run_id"], "done", "the till was broken")
+    failed = ask_from_app1(fleet, "run", "by_hand/fails", *by, "--wait", check=False)
+    assert (failed.returncode, "RuntimeError: no luck today" in failed.stdout) == (1, True)
+    slot = f"2026-10-02T{FAR_HOUR:02}:00Z"
+    span = ("--from", "2026-10-01T00:00Z", "--to", "2026-10-03T23:00Z")
+    ask_from_app1(fleet, "run", "by_hand/daily", *by, "--at", slot, "--wait")
+    assert ask_from_app1(fleet, "backfill", "by_hand/daily", *by, *span).stdout == "2 slots done on app2\n"
+    october = "scheduled_at < '2026-11-01Z'"
+    assert [(status, host, trigger) for status, host, _, trigger in rows(fleet, "by_hand", "daily", october)] == [
+        ("ended", "app2", "backfill"), ("ended", "app2", "manual"), ("ended", "app2", "backfill"),
+    ]  # fmt: skip
+    ask_from_app1(fleet, "run", "each/lasts", *by)
+    [lasts] = fleet.ask("app1", "history", "each/lasts", "--limit", "1")
+    ask_from_app1(fleet, "stop", lasts["run_id"], "--reason", "it loops")
+    ended = "SELECT status FROM task_run WHERE run_id = %s AND status <> 'started'"
+    assert wait_for("its end", lambda: fleet.query(ended, lasts["run_id"])) == [("failed",)]
 
 
 def test_every_host_runs_its_watch_every_minute(fleet: Fleet) -> None:

@@ -81,7 +81,7 @@ def windows_of(case: Case, job: ObservedJob, days: Sequence[datetime]) -> Iterat
     margin = timedelta(days=case.longest_interval)
     spans = [(day, day + timedelta(days=1)) for day in days] or [(FIRST, LAST)]
     for start, end in spans:
-        yield from windows_between(case, job, start, end, case.slots(start - margin, end))
+        yield from windows_between(case, job, start, end, case.slots(start - margin, end + timedelta(hours=1)))
 
 
 def windows_between(
@@ -156,6 +156,7 @@ def test_no_alert_of_a_year_is_false_or_late(jobs: dict[str, ObservedJob], case:
 
 @pytest.mark.parametrize("case", [*FREQUENT, *EXAMPLE_FREQUENT], ids=lambda case: case.job)
 def test_no_alert_of_a_frequent_job_is_false_or_late(jobs: dict[str, ObservedJob], case: Case, tmp_path: Path) -> None:
-    found, slots = check(tmp_path, windows_of(case, jobs[case.job], () if WHOLE_YEAR else DAYS))
+    days = DAYS[:2] if case.job == "every_minute" else DAYS
+    found, slots = check(tmp_path, windows_of(case, jobs[case.job], () if WHOLE_YEAR else days))
     assert found == ""
     assert slots >= (365 if WHOLE_YEAR else 16) * 24
