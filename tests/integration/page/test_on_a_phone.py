@@ -40,7 +40,8 @@ def test_a_person_reads_pauses_runs_again_and_sees_it_end(server: Callable[[str]
         run = {"id": run_id, "slot": slot}
         connection.execute("UPDATE request SET taken_by = 'app2', taken_at = now() WHERE id = %s", [number])
         connection.execute("UPDATE task_run SET run_id = %(id)s, status = 'started', host = 'app2', attempt = 2,"
-                           " started_at = now(), expires_at = now() + interval '1 hour', ended_at = NULL, duration = NULL"
+                           " started_at = now(), expires_at = now() + interval '1 hour', ended_at = NULL,"
+                           " duration = NULL"
                            " WHERE job = 'export_invoices' AND scheduled_at = %(slot)s", run)  # fmt: skip
         expect(page.get_by_role("status")).to_contain_text("It runs on app2", timeout=15_000)
         connection.execute(
