@@ -53,13 +53,13 @@ class Span(NamedTuple):
         return round(100 * ((at - self.first) / (self.end - self.first)), 3)
 
 
-def bars(span: Span, cells: Mapping[datetime, Cell], largest: int) -> list[Rect]:
-    """The bars of a lane, one for each hour, as high as the root of its slots; each result is a part of it."""
+def bars(span: Span, cells: Mapping[datetime, Cell], largest: int, step: timedelta = HOUR) -> list[Rect]:
+    """The bars of a lane, one for each hour or longer step, as high as the root of its slots; each result is a part."""
     found = []
     for hour, cell in sorted(cells.items()):
         if not cell.total or not span.first <= hour < span.end:
             continue
-        x, width = span.x(hour), span.x(hour + HOUR) - span.x(hour)
+        x, width = span.x(hour), span.x(hour + step) - span.x(hour)
         height = max(LEAST * sum(number > 0 for number in cell), HEIGHT * math.sqrt(cell.total / max(largest, 1)))
         parts = [(status, getattr(cell, status)) for status in ORDER if getattr(cell, status)]
         y = float(HEIGHT)

@@ -27,6 +27,7 @@ DEFAULT_SPAN = "24h"
 SLOTS_UP_TO = 24  # hours in which each slot of a clock's jobs is drawn
 MAX_LANES = 100
 MAX_DUE = 300  # of one job
+HOURLY, COARSE = 80 * HOUR, 4 * HOUR  # up to which a bar is an hour, and what it is otherwise
 WAYS = ("clock", "host", "owner")
 
 
@@ -95,18 +96,30 @@ def _many(view: View, by: str, span: Span) -> list[Lane]:
         }
         for name in names
     }
+    step = HOUR if span.end - span.first <= HOURLY else COARSE
+    if step > HOUR:
+        merged = {name: _coarser(cells, span.first) for name, cells in merged.items()}
     links = {"clock": "/timeline?clock={}", "owner": "/jobs?owner={}", "host": "/jobs?host={}"}
     drawn = [
         Lane(
             name,
             links[by].format(name),
-            bars(span, cells, max((cell.total for cell in cells.values()), default=1)),
+            bars(span, cells, max((cell.total for cell in cells.values()), default=1), step),
             _sum(cells.values()),
         )
         for name, cells in merged.items()
     ]
     drawn.sort(key=lambda lane: not (lane.numbers.failed or lane.numbers.missed or lane.numbers.lost))
     return drawn[:MAX_LANES]
+
+
+def _coarser(cells: dict[datetime, Cell], first: datetime) -> dict[datetime, Cell]:
+    """The cells of some hours as one."""
+    found: dict[datetime, Cell] = {}
+    for hour, cell in cells.items():
+        at = first + (hour - first) // COARSE * COARSE
+        found[at] = found.get(at, Cell()).plus(cell)
+    return found
 
 
 def _sum(cells: object) -> Cell:
