@@ -144,11 +144,11 @@ class ProjectProcess:
         self._read_output()
         return bytes(reply)
 
-    def _read_output(self) -> bool:
-        """Take what was printed, without waiting; False at its end."""
-        for _ in range(_MAX_CHUNKS):
+    def _read_output(self, most: int = _CHUNK * _MAX_CHUNKS) -> bool:
+        """Take what was printed, without waiting, at most so many bytes; False at its end."""
+        for _ in range(0, most, _CHUNK):
             try:
-                data = os.read(self._printed, _CHUNK)
+                data = os.read(self._printed, min(most, _CHUNK))
             except BlockingIOError:
                 break
             if not data:
@@ -166,9 +166,10 @@ class ProjectProcess:
         os.kill(self._pid, signal.SIGUSR1)
         with selectors.DefaultSelector() as selector:
             selector.register(self._printed, selectors.EVENT_READ)
-            # Its last frames are ours; "..." is at the end of one that is too long.
+            # Its last frames are ours; "..." is at the end of one that is too long. Read in small parts, because what a
+            # child prints after its stack would push it out of what is kept.
             while not re.search(rb'project_process\.py", line|^  \.\.\.$', self._kept, re.MULTILINE):
-                if not selector.select(END_TIMEOUT) or not self._read_output():
+                if not selector.select(END_TIMEOUT) or not self._read_output(MAX_OUTPUT // 4):
                     break
         return self._output()
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 import pytest
 
-from tests.machine import hostile_tasks
+from tests.machine import hostile_tasks, vm_python
 from tests.machine.fleet import FOLDER, furnish, postgresql
 from tests.machine.rendered import write_below
 from tests.machine.test_ledger import DEATHS, TASKS, Death, check, rows_of
@@ -96,8 +96,28 @@ until [ $applied = 0 ] && [ $(date +%s) -lt $first ]; do
 done
 echo "first: $first" >{REPORT}
 """
+# A server of the machine's own, which answers whoever the kernel lets through.
+OTHER = "http://10.99.0.1:8099"
+SERVE = f"""
+import http.server, threading, urllib.request
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+server = http.server.ThreadingHTTPServer(("10.99.0.1", 8099), Answer)
+threading.Thread(target=server.serve_forever).start()
+answer = urllib.request.urlopen("{OTHER}/", data=b"{{}}")
+open("/srv/answered", "w").write(f"outside the sandbox: {{answer.status}}")
+"""
 AFTER_THE_CUT = f"""#!/bin/sh
 systemctl start clock-watch.service  # its timer would do so within a minute
+ip address add 10.99.0.1/32 dev lo
+PYTHONHOME={vm_python.FOLDER} {vm_python.INTERPRETER} /srv/serve.py &
+until [ -s /srv/answered ]; do sleep 1; done
+cat /srv/answered >{REPORT}
 cat >>/etc/scheduled-tasks/config.toml <<END
 
 [notify]
@@ -110,7 +130,7 @@ allow_network = ["{POSTGRESQL}/32"]
 
 [notify.routes.far]
 kind = "webhook"
-url = "http://{FORBIDDEN}/"
+url = "{OTHER}/"
 allow_network = ["{POSTGRESQL}/32"]
 END
 {FOLDER}/bin/clocks apply >{REPORT} 2>&1
@@ -152,6 +172,7 @@ def put_in(root: Path, url: str, port: int) -> None:
     write_below(root, "/srv/no-python", "#!/usr/bin/python-that-is-gone\n", mode=0o755)
     write_below(root, "/srv/at-boot.sh", AT_BOOT, mode=0o755)
     write_below(root, "/srv/after-the-cut.sh", AFTER_THE_CUT.format(port=port), mode=0o755)
+    write_below(root, "/srv/serve.py", SERVE)
     write_below(root, "/etc/systemd/system/at-boot.service", AT_BOOT_SERVICE)
     wants = root / "etc/systemd/system/multi-user.target.wants"
     wants.mkdir(exist_ok=True)
@@ -228,9 +249,10 @@ def test_a_trial_finds_the_kernels_address_filter_before_anything_is_in_force(ha
 def test_the_sender_reaches_the_addresses_of_its_routes_and_no_others(happened: Happened) -> None:
     """`clocks notify test` sends from inside the sandbox of clock-notify.service."""
     assert "near (webhook): sent in " in happened.tested, happened.tested
+    assert "outside the sandbox: 200" in happened.tested, happened.tested
     blocked = (
-        f"far (webhook): not sent: http://{FORBIDDEN} can't be reached: the sandbox of the sender blocks the address:"
-        " add it to allow_network of the route, or of [notify], and apply\n"
+        f"far (webhook): not sent: {OTHER}: no answer within 30 s: the server is down, or the"
+        " sandbox of the sender blocks the address: add it to allow_network of the route, or of [notify], and apply\n"
     )
     assert blocked in happened.tested
     assert "tested: 75\n" in happened.tested

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 BLOCKED = (
     "the sandbox of the sender blocks the address: add it to allow_network of the route, or of [notify], and apply"
 )
+# A packet of TCP that the filter drops is one without an answer.
+SILENT = f"the server is down, or {BLOCKED}"
 DELIVERY_TIMEOUT = 30.0  # seconds for all of one delivery: a server that sends a byte now and then is no receiver
 
 
@@ -41,6 +43,8 @@ def reason_of(error: OSError) -> str:
     """Why the network failed, in one line; the kernel's EPERM is what IPAddressDeny= of the sender's unit answers."""
     if error.errno == errno.EPERM and not isinstance(error, ssl.SSLError):  # OpenSSL has numbers of its own
         return BLOCKED
+    if isinstance(error, TimeoutError):
+        return f"no answer: {SILENT}"
     return one_line(error) or type(error).__name__
 
 
@@ -62,7 +66,7 @@ def time_limit(seconds: float = DELIVERY_TIMEOUT) -> Iterator[None]:
         return
 
     def give_up(_signum: int, _frame: object) -> NoReturn:
-        raise DeliveryError(f"no answer within {seconds:g} s")
+        raise DeliveryError(f"no answer within {seconds:g} s: {SILENT}")
 
     before = signal.signal(signal.SIGALRM, give_up)
     signal.setitimer(signal.ITIMER_REAL, seconds)
