@@ -160,9 +160,9 @@ def configured_host(places: Places | None = None) -> Host:
         ping_network=notify.allow_network or ("any",),
         systemd_version=_systemd_version(configuration),
         is_user=home is not None,
+        listens=configuration.values.get("listen") is True,
         runtime=str(home.runtime) if home else "/run",
-        # A developer's own timers have no watch.
-        clocks_command="" if home else _clocks_command(configuration, run_task),
+        clocks_command="" if home else _clocks_command(configuration, run_task),  # a developer's own have no watch
         release=configuration.get("release"),
         log_namespace=configuration.get("log_namespace"),
         metrics_folder=absolute("metrics_textfile_folder", configuration.get("metrics_textfile_folder")),

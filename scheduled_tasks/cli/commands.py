@@ -41,6 +41,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "stop": ("running.requests", "Stop a run, on whichever host it runs."),
         "requests": ("running.requests", "Show what hosts were asked to do, and what became of it."),
         "watch": ("watch", "Record overdue slots as missed or skipped."),
+        "listen": ("running.listen", "Start the watch when this host is asked for something."),
         "reconcile": ("watch", "Record what this host's runs could not."),
         "forget-host": ("watch", "Forget a host that no longer exists."),
         "prune-runs": ("database", "Delete runs older than a number of days."),

@@ -75,6 +75,7 @@ def watch(*, quiet: bool, as_json: bool, host: str, jobs: Path | None, every: fl
             _record_judged(database, done, now)
             _write_metrics(database, done, places, now)
             _start_sender(database, places, now)
+            done.step(database, "start the listener", partial(host_watch.start_listener, places))
         else:
             done = Pass(account(database, None, now))
     _report(done, quiet=quiet, as_json=as_json, finished=finished)

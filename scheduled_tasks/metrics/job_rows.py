@@ -107,6 +107,8 @@ CROSS JOIN LATERAL (
               WHERE task_run.clock = wanted.clock AND task_run.job = wanted.job AND task_run.status = 'started'
                 AND past.{IS_BAD}
                 AND (wanted.host = '' OR coalesce(nullif(task_run.slot_host, ''), task_run.host) = wanted.host)
+                AND CASE past.status WHEN 'failed' THEN coalesce(past.ended_at, past.started_at)
+                                     ELSE past.started_at END > coalesce(good.at, '-infinity')
               ORDER BY past.scheduled_at, past.slot_host, past.replaced_at DESC)
         ) AS result
     ) AS bad

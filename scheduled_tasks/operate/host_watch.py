@@ -149,6 +149,12 @@ def reconcile_host(connection: Connection, places: Places, host: str) -> reconci
     )
 
 
+def start_listener(places: Places) -> None:
+    """Start the listener, if the current set has one and it does not run."""
+    if places.is_running and (places.current / names.LISTEN).exists() and not start_requests.busy([names.LISTEN]):
+        start_requests.start([names.LISTEN])
+
+
 def store_run_logs(connection: Connection, places: Places, host: str) -> int:
     """Store the log lines that runs here, or people, requested; return of how many runs."""
     return run_logs.store_requested(connection, places.state, host) if places.is_running else 0
@@ -296,7 +302,7 @@ def remove_state(places: Places, *, has_database: bool) -> None:
     if places.home or not places.is_running:
         return
     deadline = time.monotonic() + WATCH_ENDS_WITHIN
-    while names.WATCH in running(places) and time.monotonic() < deadline:
+    while {names.WATCH, names.LISTEN} & running(places) and time.monotonic() < deadline:
         time.sleep(0.1)
     if has_database and any(path for pattern in PENDING for path in state.glob(pattern)):
         return

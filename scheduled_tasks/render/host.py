@@ -56,6 +56,7 @@ class Host:
         installed_at: where this release is installed.
         stable_path: the path that leads there and stays the same from release to release.
         is_user: whether the units are for a user's own systemd (`systemctl --user`), which has fewer rights.
+        listens: whether a listener starts its watch as soon as somebody asks the host for something.
         runtime: the directory that lasts until the machine is switched off.
         standalone: whether the units are to live on without this project's deployment.
     """
@@ -79,6 +80,7 @@ class Host:
     installed_at: str = ""
     stable_path: str = ""
     is_user: bool = False
+    listens: bool = False
     runtime: str = "/run"
     standalone: bool = False
 

@@ -32,7 +32,9 @@ SECRETS_DROP_IN = "clock-credentials@.service.d/30-credentials.conf"
 LOADS_CREDENTIAL = ("X-LoadCredential", "LoadCredentialEncrypted")
 NOTIFY = "clock-notify.service"
 NOTIFY_DROP_IN = "clock-notify.service.d/30-notify.conf"
-OWN_SERVICES = (WATCH, FAILED, ALERT, SECRETS, NOTIFY)
+LISTEN = "clock-listen.service"
+LISTEN_DROP_IN = "clock-listen.service.d/30-listen.conf"
+OWN_SERVICES = (WATCH, FAILED, ALERT, SECRETS, NOTIFY, LISTEN)
 
 # Each job's own home, below /var/lib, and its cache, below /var/cache; %N is its unit's name.
 JOB_HOME, JOB_CACHE = "scheduled-tasks/home/%N", "scheduled-tasks/cache/%N"

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from enum import StrEnum
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -28,6 +25,7 @@ from scheduled_tasks.render.secrets import (
     sender_credential_lines,
 )
 from scheduled_tasks.render.shell_wrapper import ConcurrencyLocks, wrap_command
+from scheduled_tasks.render.templates import Template, text_of
 from scheduled_tasks.render.unit_set import CONFIGURATION, UnitSet
 from scheduled_tasks.render.user_manager import dropped_directives, for_user
 from scheduled_tasks.schedule import describe
@@ -35,44 +33,15 @@ from scheduled_tasks.schedule import describe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from jinja2 import Environment
-    from jinja2 import Template as LoadedTemplate
-
     from scheduled_tasks.clock import ClockSpec, Job
     from scheduled_tasks.render.host import Host
 
 # The names that systemd accepts (systemd.syntax(7), systemd.exec(5)).
 USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}"
 NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
-# A wheel has them in the package; a checkout has them at its top, where an operator looks for them.
-TEMPLATES = tuple(folder / "units" for folder in Path(__file__).parents[1:3])
 MAX_LINE = 1 << 20  # bytes; systemd ignores a unit with a longer line (LONG_LINE_MAX)
 # systemd 257 reads these characters and then loses them on the way to systemd-executor, so that the service fails.
 UNMOUNTABLE = "\"'"
-
-
-class Template(StrEnum):
-    """The templates, by the names of their files."""
-
-    PARENT_SLICE = "clock.slice.j2"
-    ALL_SERVICES = "all-services.conf.j2"
-    SLICE = "clock-CLOCK.slice.j2"
-    TARGET = "clock-CLOCK.target.j2"
-    CLOCK_SERVICES = "clock-services.conf.j2"
-    SERVICE = "clock-CLOCK-JOB.service.j2"
-    JOB_SERVICE = "job-service.conf.j2"
-    TIMER = "clock-CLOCK-JOB.timer.j2"
-    WATCH = "clock-watch.service.j2"
-    WATCH_DROP_IN = "watch-service.conf.j2"
-    WATCH_TIMER = "clock-watch.timer.j2"
-    FAILED = "clock-failed.service.j2"
-    FAILED_DROP_IN = "failed-service.conf.j2"
-    ALERT = "clock-alert.service.j2"
-    ALERT_DROP_IN = "alert-service.conf.j2"
-    NOTIFY = "clock-notify.service.j2"
-    NOTIFY_DROP_IN = "notify-service.conf.j2"
-    SECRETS = "clock-credentials@.service.j2"
-    SECRETS_DROP_IN = "credentials-service.conf.j2"
 
 
 def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
@@ -123,8 +92,8 @@ def unsupported_options(clocks: Iterable[ClockSpec], host: Host) -> list[str]:
 def _shared_units(host: Host, secrets: str) -> dict[str, str]:
     namespace = host.log_namespace
     return {
-        names.PARENT_SLICE: _text(Template.PARENT_SLICE),
-        names.ALL_SERVICES: _text(
+        names.PARENT_SLICE: text_of(Template.PARENT_SLICE),
+        names.ALL_SERVICES: text_of(
             Template.ALL_SERVICES,
             host=host,
             places=host.places,
@@ -142,15 +111,19 @@ def _watch_units(host: Host, secrets: str) -> dict[str, str]:
     reconcile = command_line("/bin/sh", "-ec", FAILURE_SCRIPT, "sh", host.clocks_command, "reconcile")
     copies = copies_folder(host.places, secrets) if secrets else None
     drop_in = {"places": host.places, "release": _release_mount(host), "copies": copies}
-    return {
-        names.WATCH: _text(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
-        names.WATCH_DROP_IN: _text(Template.WATCH_DROP_IN, **drop_in, metrics=_metrics_path(host)),
-        names.WATCH_TIMER: _text(Template.WATCH_TIMER),
-        names.ALERT: _text(Template.ALERT, places=host.places, command=command_line("/bin/sh", "-ec", ALERT_SCRIPT)),
-        names.ALERT_DROP_IN: _text(Template.ALERT_DROP_IN, places=host.places),
-        names.FAILED: _text(Template.FAILED, command=reconcile),
-        names.FAILED_DROP_IN: _text(Template.FAILED_DROP_IN, **drop_in),
+    units = {
+        names.WATCH: text_of(Template.WATCH, command=command_line(host.clocks_command, "watch", "--quiet")),
+        names.WATCH_DROP_IN: text_of(Template.WATCH_DROP_IN, **drop_in, metrics=_metrics_path(host)),
+        names.WATCH_TIMER: text_of(Template.WATCH_TIMER),
+        names.ALERT: text_of(Template.ALERT, places=host.places, command=command_line("/bin/sh", "-ec", ALERT_SCRIPT)),
+        names.ALERT_DROP_IN: text_of(Template.ALERT_DROP_IN, places=host.places),
+        names.FAILED: text_of(Template.FAILED, command=reconcile),
+        names.FAILED_DROP_IN: text_of(Template.FAILED_DROP_IN, **drop_in),
     }
+    if host.listens:
+        units[names.LISTEN] = text_of(Template.LISTEN, command=command_line(host.clocks_command, "listen"))
+        units[names.LISTEN_DROP_IN] = text_of(Template.LISTEN_DROP_IN, **drop_in)
+    return units
 
 
 def _metrics_path(host: Host) -> UnitText | None:
@@ -165,8 +138,8 @@ def _sender_units(clocks: Iterable[ClockSpec], host: Host, secrets: str) -> dict
         return {}
     network = dict.fromkeys((*(host.sender_network or ()), *(host.ping_network if pings else ())))
     return {
-        names.NOTIFY: _text(Template.NOTIFY, command=command_line(host.clocks_command, "notify", "send", "--quiet")),
-        names.NOTIFY_DROP_IN: _text(
+        names.NOTIFY: text_of(Template.NOTIFY, command=command_line(host.clocks_command, "notify", "send", "--quiet")),
+        names.NOTIFY_DROP_IN: text_of(
             Template.NOTIFY_DROP_IN,
             places=host.places,
             release=_release_mount(host),
@@ -181,11 +154,11 @@ def _clock_units(clock: ClockSpec, host: Host, secrets: str) -> dict[str, str]:
     inherited = clock.options.over(DEFAULT_OPTIONS)
     locks = _concurrency_locks(clock, host)
     units = {
-        names.slice_name(clock.name): _text(
+        names.slice_name(clock.name): text_of(
             Template.SLICE, clock=clock, lines=directives.lines(clock.options, inherited, "Slice", host)
         ),
-        names.target_name(clock.name): _text(Template.TARGET, clock=clock, timers=timers, host=host, secrets=secrets),
-        names.clock_drop_in(clock.name): _text(
+        names.target_name(clock.name): text_of(Template.TARGET, clock=clock, timers=timers, host=host, secrets=secrets),
+        names.clock_drop_in(clock.name): text_of(
             Template.CLOCK_SERVICES,
             clock=clock,
             host=host,
@@ -213,7 +186,7 @@ def _job_units(job: Job, clock: ClockSpec, inherited: Options, locks: Concurrenc
     directives.require_limits(effective, f"job {clock.name}/{job.id}")
     retries = int(effective.text("retries", "0"))
     units = {
-        names.service_name(clock.name, job.id): _text(
+        names.service_name(clock.name, job.id): text_of(
             Template.SERVICE,
             **source,
             documentation=f"file:{quote(host.stable(job.file))}",
@@ -224,12 +197,12 @@ def _job_units(job: Job, clock: ClockSpec, inherited: Options, locks: Concurrenc
     unit_lines = directives.lines(job.options, effective, "Unit", host)
     service_lines = directives.lines(job.options, effective, "Service", host)
     if unit_lines or service_lines:
-        units[names.job_drop_in(clock.name, job.id)] = _text(
+        units[names.job_drop_in(clock.name, job.id)] = text_of(
             Template.JOB_SERVICE, **source, unit_lines=unit_lines, lines=service_lines
         )
     if not job.paused:
         due = {"target": names.target_name(clock.name), "due": describe(job.trigger)}
-        units[names.timer_name(clock.name, job.id)] = _text(Template.TIMER, **source, **due)
+        units[names.timer_name(clock.name, job.id)] = text_of(Template.TIMER, **source, **due)
     return units
 
 
@@ -279,39 +252,14 @@ def _copying_units(host: Host) -> dict[str, str]:
     encrypted = (*host.encrypted_credentials, *host.encrypted_operators_credentials)
     files = [f"{name}={host.credentials_path}/{name}" for name in plain]
     return {
-        names.SECRETS: _text(
+        names.SECRETS: text_of(
             Template.SECRETS,
             command=command_line("/bin/sh", "-ec", SECRETS_SCRIPT, "sh", *files),
         ),
-        names.SECRETS_DROP_IN: _text(
+        names.SECRETS_DROP_IN: text_of(
             Template.SECRETS_DROP_IN,
             places=host.places,
             plain=[loaded(host, name, name) for name in plain],
             encrypted=[loaded(host, name, f"{name}.cred") for name in encrypted],
         ),
     }
-
-
-def _text(template: Template, **values: object) -> str:
-    return _template(template).render(**values)
-
-
-@cache
-def _template(template: Template) -> LoadedTemplate:
-    return _environment().get_template(template.value)
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # `clocks list` needs no templates
-
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        finalize=escape.escape,
-        auto_reload=False,
-        autoescape=False,  # noqa: S701 - units aren't HTML: `finalize` escapes every value for systemd
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )

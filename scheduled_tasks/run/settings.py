@@ -56,6 +56,7 @@ KEYS = {
     "monitors_role": "the PostgreSQL role of monitoring; `clocks migrate` allows it to read the ledger",
     "notifier_role": "the PostgreSQL role of the service that sends notices; `clocks migrate` allows it to take them",
     "page_role": "the PostgreSQL role of the page; `clocks migrate` allows it to read the ledger and ask hosts to act",
+    "listen": "true: a listener starts the watch as soon as somebody asks this host for something; default: false",
     "page": "a table: who may act on the page; docs/reference/configuration.md has its keys",
     "notify": "a table: on which routes somebody is told of bad jobs; docs/reference/configuration.md has its keys",
     "metrics_jobs": 'of which jobs `clocks metrics` has series: "all", "bad", or a list of clocks; default: all',

@@ -94,16 +94,16 @@ def _load() -> None:
 
     import scheduled_tasks
     from scheduled_tasks.cli.screens import tables
-    from scheduled_tasks.render import units
+    from scheduled_tasks.render import templates
 
     prefix = "scheduled_tasks."
-    not_needed = tuple(prefix + name for name in ("cli.__main__", "clocks", "domains", "testing"))
+    not_needed = tuple(prefix + name for name in ("cli.__main__", "clocks", "domains", "page", "testing"))
     for module in pkgutil.walk_packages(scheduled_tasks.__path__, prefix):
         if not module.name.startswith(not_needed):
             importlib.import_module(module.name)
     zoneinfo.ZoneInfo("Europe/Paris")
-    for template in units.Template:
-        units._environment().get_template(template.value)
+    for template in templates.Template:
+        templates._environment().get_template(template.value)
     with contextlib.redirect_stdout(io.StringIO()):
         tables.show_table(("A",), [("table",)])
     datetime.strptime("2026", "%Y")  # noqa: DTZ007 - imports a module

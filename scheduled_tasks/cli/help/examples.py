@@ -57,6 +57,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "clocks backfill booking/cancel_expired_bookings --from 7d --to 1d",
     ),
     "watch": ("clocks watch", "clocks watch --host prod/shop --jobs manifests --every 60"),
+    "listen": ("clocks listen",),
     "reconcile": ("clocks reconcile",),
     "monitors list": ("clocks monitors list",),
     "monitors sync": ("clocks monitors sync --check", "clocks monitors sync"),

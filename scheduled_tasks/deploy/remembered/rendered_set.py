@@ -18,7 +18,8 @@ from scheduled_tasks.clock_data import to_data
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import read_set
 from scheduled_tasks.render.jobs_manifest import zone_rules
-from scheduled_tasks.render.units import TEMPLATES, render
+from scheduled_tasks.render.templates import TEMPLATES
+from scheduled_tasks.render.units import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

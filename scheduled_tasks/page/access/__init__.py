@@ -4,8 +4,34 @@ Headers, a socket's peer and the configuration come in; an `Actor` goes out, as 
 `peer_protocol.py` and `oidc.py` need more than the standard library. docs/decisions/0039-who-may.md has the reasons.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.page.access.actor import Actor
 from scheduled_tasks.page.access.middleware import AccessMiddleware
 from scheduled_tasks.page.access.settings import AccessSettings, configured, require_safe_address
 
-__all__ = ["AccessMiddleware", "AccessSettings", "Actor", "configured", "require_safe_address"]
+if TYPE_CHECKING:
+    from scheduled_tasks.page.access.middleware import App
+
+__all__ = ["AccessMiddleware", "AccessSettings", "Actor", "configured", "gate", "require_safe_address"]
+
+
+def gate(app: App, settings: AccessSettings) -> AccessMiddleware:
+    """An application behind the page's gate; in Starlette `Middleware(gate, settings=…)`.
+
+    Raises:
+        ConfigurationError: it needs an extra that is not installed.
+    """
+    if settings.oidc is None:
+        return AccessMiddleware(app, settings)
+    try:
+        from scheduled_tasks.page.access.oidc import OidcMiddleware
+    except ModuleNotFoundError as error:
+        problem = (
+            f"[page.oidc] needs {error.name}: install the extra page-oidc, 'pip install scheduled-tasks[page-oidc]'"
+        )
+        raise ConfigurationError(problem) from None
+    return OidcMiddleware(app, settings, settings.oidc)

@@ -63,7 +63,7 @@ class AccessMiddleware:
         try:
             receive = await self._admit(scope, receive)
         except Refused as refused:
-            await _answer(send, refused)
+            await self.refuse(scope, send, refused)
             return
         await self.app(scope, receive, send)
 
@@ -91,6 +91,10 @@ class AccessMiddleware:
         if seconds := rate.wait(identity.name, time.monotonic()):
             raise TooOften(seconds)
         return await self._checked(identity, csrf, headers, receive) if is_action else receive
+
+    async def refuse(self, scope: Scope, send: Send, refused: Refused) -> None:  # noqa: ARG002 - a subclass needs it
+        """Say why a request is not answered."""
+        await _answer(send, refused)
 
     def identify(self, came: Came) -> Identity | None:
         """Whose a request is."""

@@ -19,7 +19,7 @@ HEX_DIGITS = 64  # of a SHA-256
 KEYS = ("admins", "clock_operators", "owner_operators", "proxy", "tokens", "oidc")
 PROXY_KEYS = ("user_header", "groups_header", "users", "addresses")
 TOKEN_KEYS = ("sha256", "groups", "until")
-OIDC_KEYS = ("issuer", "client_id", "public_url", "name_claim", "groups_claim", "ca_file")
+OIDC_KEYS = ("issuer", "client_id", "public_url", "name_claim", "groups_claim")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CLOCKS = (sys.executable, "-P", "-m", "scheduled_tasks.cli")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "SCHEDULED_TASKS_CONFIG": str(ROOT / "pyproject.toml")}
 # `dev` passes its jobs' log lines on; `setup` shows the progress of what it does; `metrics` has its own format.
-WITHOUT_FACTS = {"dev", "metrics", "page", "setup"}
+WITHOUT_FACTS = {"dev", "listen", "metrics", "page", "setup"}
 
 
 def leaves(command: click.Command, context: click.Context, path: str = "") -> Iterator[tuple[str, click.Command]]:

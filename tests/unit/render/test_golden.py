@@ -1,10 +1,11 @@
 """Golden cases: tests/golden/<case>/clock.py renders to expected/*, or has the faults in expected/faults.txt.
 
 Files beside it change the case: `systemd` has the version of a newer systemd, `user` is for a user's own systemd,
-`ejected` is for `clocks eject`, `clocks` has the command of a host with a database, `credentials` the names of the
-host's credentials, `routes` those of the configured routes, `sender_credentials` those of the credentials of the sender
-of notices, `sender_network` the addresses that it can reach, and `metrics_folder` where the watch writes metrics.
-left_out.txt has the options that this systemd doesn't support.
+`ejected` is for `clocks eject`, `listens` for a host with a listener, `clocks` has the command of a host with a
+database, `credentials` the names of the host's credentials, `routes` those of the configured routes,
+`sender_credentials` those of the credentials of the sender of notices, `sender_network` the addresses that it can
+reach, and `metrics_folder` where the watch writes metrics. left_out.txt has the options that this systemd doesn't
+support.
 
 A new case is a new folder; `pytest tests/unit/render/test_golden.py --write-golden` writes what it expects: read that.
 """
@@ -54,6 +55,8 @@ def rendered(case: Path) -> dict[str, str]:
         host = replace(HOST, systemd_version=int(version.read_text())) if version.exists() else HOST
         if (case / "user").exists():
             host = replace(host, is_user=True, runtime="/run/user/1000")
+        if (case / "listens").exists():
+            host = replace(host, listens=True)
         if (command := case / "clocks").exists():
             host = replace(host, clocks_command=command.read_text().strip())
         if (names := case / "credentials").exists():

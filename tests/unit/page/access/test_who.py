@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from scheduled_tasks.errors import ConfigurationError
-from scheduled_tasks.page.access import Actor, configured, require_safe_address
+from scheduled_tasks.page.access import AccessMiddleware, Actor, configured, gate, require_safe_address
 from scheduled_tasks.page.access.settings import KEYS, hash_of
 from tests.documented import table
 from tests.unit.page.access.gate import SECRET, TABLE, TOKEN, Gate, settings
@@ -177,4 +178,14 @@ def test_addresses_of_a_proxy_need_a_secret() -> None:
 
 def test_the_keys_are_documented() -> None:
     documented = {key.partition(".")[0] for key in table("reference/configuration.md", "key of page")}
-    assert documented == set(KEYS) - {"oidc"}
+    assert documented == set(KEYS)
+
+
+def test_only_a_page_with_a_provider_imports_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: Any) -> None: ...
+
+    assert type(gate(nothing, settings())) is AccessMiddleware
+    oidc = {"issuer": "https://id.example", "client_id": "clocks", "public_url": "https://page.example"}
+    monkeypatch.setitem(sys.modules, "scheduled_tasks.page.access.oidc", None)
+    with pytest.raises(ConfigurationError, match="install the extra page-oidc"):
+        gate(nothing, settings(oidc=oidc))
