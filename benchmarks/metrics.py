@@ -10,17 +10,20 @@ would cost without an exporter of its own; that of the text is prometheus-client
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from psycopg.conninfo import make_conninfo
 
 from benchmarks.questions import open_ledger, timed
 from scheduled_tasks.metrics import exposition, samples
@@ -30,11 +33,15 @@ from scheduled_tasks.metrics.reading import one_state, read
 from scheduled_tasks.metrics.samples import Some
 from scheduled_tasks.operate import migrations, status
 from scheduled_tasks.operate.watch.slot_counts import count_slots
+from scheduled_tasks.run import database, record
+from scheduled_tasks.run.current import Run
+from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
     from scheduled_tasks.metrics.exposition import Samples
 
 Database = psycopg.Connection[Any]
+_COUNTED = "SELECT count(*), (SELECT count(DISTINCT clock) FROM deployed_job) FROM clock_total"
 IMPORTS = {
     "python -c pass": "pass",
     "import scheduled_tasks.metrics.exposition": "import scheduled_tasks.metrics.exposition",
@@ -46,7 +53,9 @@ def main(millions: float, jobs: int, folder: Path | None) -> None:
     """Print what a scrape costs, at first and when nothing has changed, and how large it is."""
     with open_ledger(millions, jobs, folder) as connection:
         migrations.migrate(connection, [migrations.OWN])
-        timed(connection, "the watch counts all slots, at first", lambda: count_slots(connection, 600), times=1)
+        timed(connection, "the watch counts slots at first, one pass", lambda: count_slots(connection), times=1)
+        [(counted, of)] = connection.execute(_COUNTED).fetchall()
+        print(f"{counted} of {of} clocks are counted")
         connection.execute("VACUUM ANALYZE")
         now = datetime.now(UTC)
         timed(connection, "clocks status of all jobs", lambda: status.jobs(connection, now))
@@ -72,6 +81,7 @@ def main(millions: float, jobs: int, folder: Path | None) -> None:
         _own("the text of all samples", lambda: exposition.text(found))
         _own("the same by prometheus-client", lambda: generate_latest(_registry(found)))
         _drain(connection, jobs)
+        _results(connection)
     for what, code in IMPORTS.items():
         taken = min(_cpu([sys.executable, "-c", code]) for _ in range(6))  # the first ones compile
         print(f"{what:44} {taken * 1000:8.0f} ms")
@@ -89,6 +99,38 @@ def _drain(connection: Database, jobs: int) -> None:
             {"at": at, "jobs": jobs},
         )
         timed(connection, f"the watch counts {jobs} results", lambda: count_slots(connection), times=1)
+
+
+def _results(connection: Database) -> None:
+    """What the server takes for a run's two statements on a new connection, with the change noted and without."""
+    connection.execute("DROP DATABASE IF EXISTS results")
+    connection.execute("CREATE DATABASE results")
+    url = make_conninfo(connection.info.dsn, dbname="results")
+    os.environ["DATABASE_URL"] = url
+    taken: dict[str, list[float]] = {"ENABLE": [], "DISABLE": []}
+    with psycopg.connect(url, autocommit=True) as owner:
+        migrations.migrate(owner, [migrations.OWN])
+        for number in range(400):
+            state = ("ENABLE", "DISABLE")[number % 2]
+            for trigger in ("note_slot_change", "note_slot_change_of_row"):
+                owner.execute(f"ALTER TABLE task_run {state} TRIGGER {trigger}".encode())
+            taken[state].append(_record_run(datetime.now(UTC) + timedelta(seconds=number)))
+    connection.execute("DROP DATABASE results WITH (FORCE)")
+    noted, not_noted = (median(seconds) * 1000 for seconds in taken.values())
+    print(f"{'a run records itself, results noted':44} {noted:8.2f} ms in the database")
+    print(f"{'the same, not noted':44} {not_noted:8.2f} ms in the database")
+
+
+def _record_run(at: datetime) -> float:
+    """Record a run that ends well on a connection of its own; return the CPU seconds of the server's process."""
+    run = Run("shop.work", "work", clock="shop", job="work")
+    run.slot_host, run.scheduled_at = "", at
+    record.open_run(run, record.ClaimTerms(timeout=60, overlap="skip"), "1")
+    record.close_run(run, record.Result(run.run_id, 1, RunStatus.ENDED, 0, 0.25))
+    [(pid,)] = database.execute("SELECT pg_backend_pid()", {})
+    seconds = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    database.close()
+    return seconds
 
 
 class _Collector:

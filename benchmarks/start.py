@@ -34,8 +34,11 @@ SLOT = [
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The triggers of task_run that alerts, stored logs and pings need (migrations 0002 to 0004).
-ALERT_TRIGGERS = ("judge_bad_result", "judge_good_result", "request_log", "queue_ping", "queue_ping_of_change")
+# The triggers of task_run that alerts, stored logs, pings, metrics and traces need (migrations 0002 to 0006).
+ALERT_TRIGGERS = (
+    *("judge_bad_result", "judge_good_result", "request_log", "queue_ping", "queue_ping_of_change"),
+    *("note_slot_change", "note_slot_change_of_row", "queue_span", "queue_span_of_change"),
+)
 
 WITHOUT_ALERTS = 'domains = "tiny.tasks"\nfeatures = "tiny.features:FeatureToggle"\n'
 FILES = {

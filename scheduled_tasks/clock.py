@@ -79,6 +79,7 @@ class Job:
         grace: how many seconds late such a run can start; None means any number.
         options: the job's own, without those inherited from its clock.
         file, line: where its `add_job` call is.
+        flag: the feature flag of its task; "" if it has none.
     """
 
     clock: str
@@ -95,6 +96,7 @@ class Job:
     options: Options
     file: str
     line: int
+    flag: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def read_arguments(call: JobCall, faults: list[Fault]) -> tuple[list[Any] | None, dict[str, Any]]:
+def read_arguments(
+    call: JobCall, faults: list[Fault], *, has_application: bool
+) -> tuple[list[Any] | None, dict[str, Any]]:
     """The arguments of a call; None and {} for run-task's default. Adds what is wrong with them to the faults."""
     args, kwargs = call.args if call.args is not None else [], call.kwargs if call.kwargs is not None else {}
     if not isinstance(args, list | tuple):
@@ -30,6 +32,10 @@ def read_arguments(call: JobCall, faults: list[Fault]) -> tuple[list[Any] | None
     if not isinstance(kwargs, dict):
         faults.append(Fault("is not a dict", "write {'name': value}", "kwargs", shown_value(kwargs)))
         kwargs = {}
+    if not has_application and any(isinstance(value, ApplicationPlaceholder) for value in (*args, *kwargs.values())):
+        problem = "passes app, and the configuration names no application: the task would get None"
+        instead = "write app = 'module:factory' in the configuration, or leave app out"
+        faults.append(Fault(problem, instead, "args", "app"))
     function: Callable[..., Any] = call.function  # type: ignore[assignment]  # the caller checked that it is callable
     try:
         _signature(function).bind(*args, **with_scheduled_at(_signature(function), args, kwargs))

@@ -36,7 +36,7 @@ from scheduled_tasks.options import OPTIONS, Options, read_options, shown_value
 from scheduled_tasks.options.alert_faults import NOTIFY, NotifyNames, faults_of_clock, faults_of_names
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
 from scheduled_tasks.run.find_task import with_application
-from scheduled_tasks.schedule.zone import why_no_zone
+from scheduled_tasks.schedule.zone import same_zone, why_no_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -224,7 +224,7 @@ def _clock_options(clock: Clock, timezone: str, known: NotifyNames) -> tuple[Opt
         instead = "write timezone='Europe/Paris' (or the like) in Clock() or in the configuration"
         faults.append(Fault("is missing: the host's own zone is never used", instead, "timezone"))
     elif problem := why_no_zone(zone):
-        faults.append(Fault(problem, "write a name of the tz database", "timezone", repr(zone)))
+        faults.append(Fault(problem, same_zone(zone) or "write a name of the tz database", "timezone", repr(zone)))
     return options, [replace(fault, line=clock.line) for fault in faults]
 
 

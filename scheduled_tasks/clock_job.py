@@ -61,6 +61,7 @@ class ReadingContext:
         now: the start of the horizon for exact times.
         make_app: makes the application, for domains that can't be imported without it.
         lines: whether to compute OnCalendar lines; not needed to know when jobs run.
+        has_application: whether `app` of the configuration names one; a clock can't pass what isn't there.
         notify: the names that `notify` and `ping` can have.
     """
 
@@ -69,6 +70,7 @@ class ReadingContext:
     now: datetime
     make_app: Callable[[], object] = lambda: None
     lines: bool = True
+    has_application: bool = True
     notify: NotifyNames = NO_NAMES
 
 
@@ -80,7 +82,7 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str |
     """
     faults: list[Fault] = []
     task = _task_name(call.function, context.domains, faults)
-    args, kwargs = read_arguments(call, faults) if task else (None, {})
+    args, kwargs = read_arguments(call, faults, has_application=context.has_application) if task else (None, {})
     grace, paused = _apscheduler_options(call, faults)
     given = {name: value for name, value in call.trigger_fields.items() if name in OPTIONS}
     options, option_faults = read_options(given)
@@ -99,8 +101,7 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str |
         instead = f"write an id with a-z, 0-9 and _ only, at most {MAX_NAME}"
         faults.append(Fault(problem, instead, "id", shown_value(identity)))
     documented = (getattr(call.function, "__doc__", None) or task).strip().partition("\n")[0].rstrip(".")
-    description = call.name or documented
-    if problem := why_no_description(description):
+    if problem := why_no_description(description := call.name or documented):
         faults.append(Fault(problem, "write name='a line for people'", "name", shown_value(description)))
     if faults or trigger is None:
         raise FaultsError(faults)
@@ -121,6 +122,7 @@ def read_job(call: JobCall, clock: str, context: ReadingContext, timezone: str |
         options=options,
         file=call.file,
         line=call.line,
+        flag=str(getattr(getattr(call.function, "__cron_feature__", None), "name", "")),
     )
 
 

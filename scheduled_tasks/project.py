@@ -61,13 +61,10 @@ def all_clocks(*, lines: bool = True) -> list[ClockSpec]:
 
     configuration = load_configuration()
     reading = ReadingContext(
-        domains=configuration.require("domains"),
-        timezone=configuration.get("timezone"),
-        now=datetime.now(UTC),
-        make_app=context.application_factory(configuration.get("app")),
-        lines=lines,
-        notify=notify_names(configuration),
-    )
+        domains=configuration.require("domains"), timezone=configuration.get("timezone"), now=datetime.now(UTC),
+        make_app=context.application_factory(configuration.get("app")), lines=lines,
+        has_application=bool(configuration.get("app")), notify=notify_names(configuration),
+    )  # fmt: skip
     package = configuration.require("clocks")
     # A package of the project is imported to find its folder.
     files = ask_project(lambda: [(name, str(path)) for name, path in clock_files(package)], f"clocks = {package!r}")

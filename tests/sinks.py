@@ -115,7 +115,7 @@ class WebServer:
 
 @contextmanager
 def web_server(
-    *, on_request: Callable[[Posted], None] = lambda _: None, tls: ssl.SSLContext | None = None
+    *, on_request: Callable[[Posted], object] = lambda _: None, tls: ssl.SSLContext | None = None
 ) -> Iterator[WebServer]:
     """A web server until the end of the block; `on_request` is called before each answer."""
     server = WebServer()

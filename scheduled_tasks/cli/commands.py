@@ -52,6 +52,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Measure": {
         "metrics": ("measure.metrics", "Print the state of all jobs as metrics for Prometheus."),
+        "traces": ("measure.traces", "Show how the export of traces goes."),
     },
     "Deploy": {
         "check": ("release", "Check whether this release can be activated on this host."),

@@ -202,6 +202,23 @@ def _with_why(rows: Sequence[RunRow]) -> Iterator[tuple[str, ...]]:
         yield *cells, _why(row)
 
 
+def _show_where(row: RunRow, *, has_stored: bool) -> None:
+    """Say where the log lines of another host's run are; a Job's UID is its run's id (run/kubernetes/pod.py)."""
+    from scheduled_tasks.operate.slots import is_cluster
+
+    click.echo(f"its log lines, on {row.host}:")
+    if is_cluster(row.host):
+        namespace = row.host.partition("/")[2]
+        click.echo(f"kubectl logs --namespace {namespace} --selector batch.kubernetes.io/controller-uid={row.run_id}")
+        return
+    click.echo(
+        f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex if row.invocation_id else ''}"
+    )
+    click.echo("the last of them:")
+    if not has_stored:
+        click.echo(f"clocks show {str(row.run_id)[:ID_LENGTH]} --fetch-log")
+
+
 @click.command("show")
 @click.argument("run", shell_complete=completion.runs)
 @click.option("--fetch-log", is_flag=True, help="Have the run's host store its last 50 log lines, and wait for them.")
@@ -236,11 +253,7 @@ def show_run(*, run: str, fetch_log: bool, as_json: bool) -> None:
     else:
         _show_columns(row, unit, attempts)
     if row.invocation_id and not here:
-        click.echo(f"its log lines, on {row.host}:")
-        click.echo(f"journalctl --namespace='*' _SYSTEMD_INVOCATION_ID={row.invocation_id.hex}")
-        click.echo("the last of them:")
-        if not entries:
-            click.echo(f"clocks show {str(row.run_id)[:ID_LENGTH]} --fetch-log")
+        _show_where(row, has_stored=bool(entries))
     say = printer(as_json=False)
     for entry in entries:
         say(entry)

@@ -18,6 +18,7 @@ from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import read_machine_state
 from scheduled_tasks.deploy.plan import Conflict, plan
 from scheduled_tasks.deploy.remembered.judgement import judge, remember
+from scheduled_tasks.deploy.sandboxes import transient
 from scheduled_tasks.deploy.switch import Switch
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.instants import shown
@@ -80,6 +81,8 @@ def apply(
     places = places or Places()
     effects = effects or Effects(places.manager)
     with locked(places, effects):
+        if places.is_running:
+            transient.remove_abandoned(places, effects)
         state = read_machine_state(places, units, whole=False)
         todo = plan(units, state)
         if state.conflicts:

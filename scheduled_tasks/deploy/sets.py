@@ -11,6 +11,7 @@ from scheduled_tasks.deploy.apply import Applied, ForeignUnitError, apply, locke
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import edited, read_machine_state, read_set
 from scheduled_tasks.deploy.plan import plan
+from scheduled_tasks.deploy.sandboxes import transient
 from scheduled_tasks.deploy.set_folders import applied_at, sets
 from scheduled_tasks.deploy.switch import Switch
 from scheduled_tasks.errors import UsageError
@@ -119,6 +120,10 @@ def _remove_the_rest(units: set[str], places: Places, effects: Effects) -> None:
         return
     failed = [unit for unit in machine_state.failed_units(places) if unit in units or unit.startswith(FAILED_INSTANCES)]
     effects.systemctl("reset-failed", sorted(failed))
+    transient.remove_abandoned(places, effects)
+    if places.sender_state.is_symlink():  # DynamicUser= keeps it in /run/private
+        effects.remove_folder(places.sender_state.resolve())
+    effects.remove(places.sender_state)
     if not machine_state.running(places):
         effects.remove_folder(places.runtime)
         return
@@ -131,5 +136,6 @@ def _remove_the_rest(units: set[str], places: Places, effects: Effects) -> None:
         places.rendered_set,
         places.watch_succeeded,
         places.watch_failed,
+        places.database_away,
     ):
         effects.remove(path)

@@ -37,6 +37,7 @@ def write(  # noqa: PLR0913 - all that a request says
     trigger: str,
     force: bool = False,
     run_id: str = "",
+    traceparent: str = "",
     effects: Effects | None = None,
 ) -> None:
     """Write the request for a service's next start.
@@ -48,6 +49,7 @@ def write(  # noqa: PLR0913 - all that a request says
         trigger: `timer`, `manual`, `backfill` or `watch`, as in the ledger.
         force: run even while the job is paused.
         run_id: the ID of the run; by default run-task chooses one.
+        traceparent: the trace context of who requests it, to which the run's span links.
         effects: through which the machine is changed.
     """
     effects = effects or Effects()
@@ -59,6 +61,7 @@ def write(  # noqa: PLR0913 - all that a request says
     lines += [f"{slot.AT}={rfc3339(at, 'auto')}"] if at else []
     lines += [f"{slot.FORCE}=1"] if force else []
     lines += [f"{slot.RUN_ID}={run_id}"] if run_id else []
+    lines += [f"{slot.STARTED_IN}={traceparent}"] if traceparent else []
     name = unit.removesuffix(".service")
     effects.folder(places.start_requests)
     effects.replace(places.start_requests / name, "\n".join(lines) + "\n")

@@ -150,8 +150,8 @@ def _package(folder: Path) -> str:
     )
 
 
-def initial_files(folder: Path, project: DetectedProject, timezone: str) -> InitialFiles:
-    """Compose the files of a new configuration.
+def initial_files(folder: Path, project: DetectedProject, timezone: str, *, example: bool = True) -> InitialFiles:
+    """Compose the files of a new configuration; without `example` no job is among them.
 
     Raises:
         ConfigurationError: there is already a configuration, or pyproject.toml is not TOML.
@@ -172,6 +172,8 @@ def initial_files(folder: Path, project: DetectedProject, timezone: str) -> Init
         f"{name}/clocks/__init__.py": (CLOCKS, "the package of the clock files"),
         f"{name}/clocks/example.py": (EXAMPLE_CLOCK.format(package=name), "a first clock: when the task runs"),
     }
+    if not example:
+        files = {path: content for path, content in files.items() if not path.endswith("/example.py")}
     if project.framework == "Django":
         factory = DJANGO_FACTORY.format(settings=project.settings)
         files[f"{name}/scheduled.py"] = (factory, "sets Django up before a task runs")

@@ -91,8 +91,8 @@ class Exporter:
 def text_once(connection: Connection, now: datetime, which: Which, host: str | None = None) -> str:
     """All metrics as text, read now; with `host`, those of this host and of the jobs that are deployed there."""
     with one_state(connection):
-        reading, fleet = read(connection, now), read_fleet(connection, now)
-    return exposition.text({**samples.of_jobs(reading, which, host), **samples.of_fleet(fleet, now, host)})
+        reading, fleet = read(connection, now, host), read_fleet(connection, now)
+    return exposition.text({**samples.of_jobs(reading, which), **samples.of_fleet(fleet, now, host)})
 
 
 def text_without_ledger(now: datetime) -> str:

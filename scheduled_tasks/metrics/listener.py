@@ -53,7 +53,7 @@ def read_address(text: str) -> Address:
         is_loopback = ipaddress.ip_address(host).is_loopback
         number = int(port)
     except ValueError:
-        raise UsageError(f"--listen {text}: write ADDRESS:PORT, such as 127.0.0.1:9464") from None
+        raise UsageError(f"--listen {text}: write ADDRESS:PORT, such as 127.0.0.1:9411") from None
     if not is_loopback:
         raise UsageError(
             f"--listen {text}: anybody who reaches this address could read it: write 127.0.0.1:{port}, and let a proxy"

@@ -80,12 +80,14 @@ def one_state(connection: Connection) -> Iterator[None]:
         yield
 
 
-def read(connection: Connection, now: datetime) -> Reading:
-    """Read the jobs, in the caller's transaction."""
+def read(connection: Connection, now: datetime, host: str | None = None) -> Reading:
+    """Read all jobs, or those that a host has, in the caller's transaction."""
     hosts: dict[str, datetime | None] = dict(connection.execute("SELECT name, accounted_until FROM host").fetchall())
     deployed: dict[Subject, list[DeployedJob]] = defaultdict(list)
     for job in deployments.deployed_now(connection):
         deployed[subject(job)].append(job)
+    if host is not None:
+        deployed = {key: jobs for key, jobs in deployed.items() if any(job.host == host for job in jobs)}
     rows = job_rows.read(connection, deployed, hosts, now)
     active = pauses.active(connection, now)
     flags = connection.execute("SELECT name, is_active, reverts_at FROM feature ORDER BY name").fetchall()

@@ -58,13 +58,11 @@ def which_jobs(configured: object) -> Which:
     raise ConfigurationError(f'metrics_jobs = {configured!r}: write "all", "bad", or a list of clocks, ["booking"]')
 
 
-def of_jobs(reading: Reading, which: Which, host: str | None = None) -> dict[Family, list[Sample]]:
-    """The series of clocks, jobs and flags; with `host`, only of the jobs that are deployed there."""
+def of_jobs(reading: Reading, which: Which) -> dict[Family, list[Sample]]:
+    """The series of clocks, jobs and flags."""
     samples: dict[Family, list[Sample]] = defaultdict(list)
     clocks = set()
     for subject, on_hosts in reading.deployed.items():
-        if host is not None and all(deployed.host != host for deployed in on_hosts):
-            continue
         clocks.add(subject[0])
         is_paused = _is_paused(reading.paused, on_hosts)
         if _is_wanted(reading.rows, which, subject, is_paused=is_paused):
@@ -95,7 +93,8 @@ def _values(
     reading: Reading, subject: Subject, on_hosts: Sequence[DeployedJob], *, is_paused: bool
 ) -> Iterator[tuple[Family, float | datetime]]:
     rows, options = reading.rows, _newest(on_hosts).options
-    is_off = not reading.features.get(rows.off.get(subject, ""), True)
+    flags = {rows.off.get(subject, ""), options.get("flag") or ""}
+    is_off = not all(reading.features.get(flag, True) for flag in flags)
     if at := rows.last_success.get(subject):
         yield families.LAST_SUCCESS, at
     streak = rows.bad.get(subject, Streak(0, 0, 0))

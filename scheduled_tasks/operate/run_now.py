@@ -6,6 +6,7 @@ report. Needs root, as every start of a service does.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from scheduled_tasks.deploy import credentials, log_entries, start_requests, sys
 from scheduled_tasks.deploy.log_entries import LogEntry
 from scheduled_tasks.deploy.start_requests import StartError
 from scheduled_tasks.render.names import Places
+from scheduled_tasks.run.current import TRACEPARENT, valid_traceparent
 
 POLL_INTERVAL = 0.2  # seconds
 PROPERTIES = "LogNamespace,Id,ActiveState,Job,Result,ExecMainCode,ExecMainStatus,InvocationID,ConditionResult,LoadState"
@@ -44,7 +46,8 @@ def run(  # noqa: PLR0913 - the facts of a start
     if systemd.is_busy(before):
         raise StartError(f"{unit} is already running, and a service never runs twice: wait, or 'systemctl stop {unit}'")
     credentials.renew(places)
-    start_requests.write(places, unit, at=at, trigger=trigger, force=force)
+    started_in = valid_traceparent(os.environ.get(TRACEPARENT, ""))
+    start_requests.write(places, unit, at=at, trigger=trigger, force=force, traceparent=started_in)
     try:
         start_requests.start([unit], wait=True)
         [started] = systemd.show(PROPERTIES, unit)

@@ -17,6 +17,11 @@ MAX_START_DELAY = timedelta(seconds=60)
 DEFAULT_TIMEOUT = 3600  # seconds
 
 
+def is_cluster(host: str) -> bool:
+    """Whether a host is a namespace of a Kubernetes cluster, CLUSTER/NAMESPACE: no hostname has a slash."""
+    return "/" in host
+
+
 class Slot(NamedTuple):
     """A nominal time of a job; `host` is '' if one run serves all hosts."""
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -16,9 +17,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from scheduled_tasks.errors import ScheduledTasksError
+from scheduled_tasks.metrics.exporter import Exporter
+from scheduled_tasks.metrics.samples import which_jobs
+from scheduled_tasks.page import actions, api
+from scheduled_tasks.page.access import gate
+from scheduled_tasks.page.live import Live
 from scheduled_tasks.page.pool import Database
 from scheduled_tasks.page.reads.catalog import CatalogCache
-from scheduled_tasks.page.screens import job, jobs, now, run
+from scheduled_tasks.page.screens import forecast, job, jobs, lists, now, request, run, timeline
+from scheduled_tasks.page.screens import zone as screen_zone
 from scheduled_tasks.page.view import TEMPLATES, Site
 
 if TYPE_CHECKING:
@@ -26,6 +33,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from scheduled_tasks.page.access import AccessSettings
 
 # Nothing is loaded from elsewhere, no script or style stands in a page, and no other site can frame it.
 CONTENT_POLICY = (
@@ -66,9 +75,10 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-def create_app(database_url: str, *, zone: str) -> Starlette:
-    """The page of one database; `zone` is what readers see until they choose another."""
+def create_app(database_url: str, *, zone: str, access: AccessSettings, metrics_jobs: object = None) -> Starlette:
+    """The page of one database; `zone` is what readers see until they choose another, `access` who may what."""
     database = Database(database_url)
+    live = Live(database)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -76,24 +86,49 @@ def create_app(database_url: str, *, zone: str) -> Starlette:
         try:
             yield
         finally:
+            live.stop()
             database.close()
 
     app = Starlette(
-        routes=[
-            Route("/", now.now),
-            Route("/jobs", jobs.jobs),
-            Route("/jobs/{clock}", jobs.clock_jobs),
-            Route("/job/{clock}/{job}", job.job),
-            Route("/run/{run_id}", run.run),
-            Route("/static/{name}", static),
-            Route("/favicon.ico", static, name="icon"),
+        routes=[*_routes(), Route("/live", live.stream)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(gate, settings=access),
+            Middleware(GZipMiddleware, minimum_size=500, compresslevel=5),
         ],
-        middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=500, compresslevel=5)],
-        exception_handlers={ScheduledTasksError: _unavailable, 404: _not_found},
+        exception_handlers={ScheduledTasksError: _unavailable, psycopg.Error: _unavailable, 404: _not_found},
         lifespan=lifespan,
     )
-    app.state.site = Site(database, zone, CatalogCache())
+    app.state.site = Site(database, zone, CatalogCache(), Exporter(which_jobs(metrics_jobs)))
     return app
+
+
+def _routes() -> list[Route]:
+    return [
+        Route("/", now.now),
+        Route("/jobs", jobs.jobs),
+        Route("/jobs/{clock}", jobs.clock_jobs),
+        Route("/job/{clock}/{job}", job.job),
+        Route("/run/{run_id}", run.run),
+        Route("/timeline", timeline.timeline),
+        Route("/forecast", forecast.forecast),
+        Route("/incidents", lists.incidents),
+        Route("/flags", lists.flags),
+        Route("/pauses", lists.pauses_screen),
+        Route("/hosts", lists.hosts),
+        Route("/changes", lists.changes),
+        Route("/zone", screen_zone.zone),
+        Route("/zone", screen_zone.choose, methods=["POST"]),
+        Route("/metrics", api.metrics),
+        Route("/api/status", api.api_status),
+        Route("/api/incidents", api.api_incidents),
+        Route("/api/history", api.api_history),
+        Route("/api/run/{run_id:uuid}", api.api_run),
+        Route("/request/{number:int}", request.request),
+        Route("/act/{kind}", actions.act, methods=["POST"]),
+        Route("/static/{name}", static),
+        Route("/favicon.ico", static, name="icon"),
+    ]
 
 
 def static(request: Request) -> Response:

@@ -29,4 +29,5 @@ def serve(app: Starlette, port: int) -> None:
         h11_max_incomplete_event_size=16_384,
         http="h11",
         timeout_graceful_shutdown=2,
+        proxy_headers=False,
     )

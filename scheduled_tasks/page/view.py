@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from scheduled_tasks import __version__
+from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.operate.status import MAX_STREAK
 from scheduled_tasks.page.charts.icons import icon
 from scheduled_tasks.page.pool import Database
@@ -28,21 +29,33 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from scheduled_tasks.metrics.exporter import Exporter
+    from scheduled_tasks.page.access import Actor
     from scheduled_tasks.run.database import Connection
 
 ZONE_COOKIE = "zone"
 # The screens in the order of the navigation: path, name, and whether a narrow screen shows it without opening "More".
-SCREENS = (("/", "Now", True), ("/jobs", "Jobs", True))
+SCREENS = (
+    ("/", "Now", True),
+    ("/jobs", "Jobs", True),
+    ("/timeline", "Timeline", True),
+    ("/forecast", "Forecast", False),
+    ("/incidents", "Incidents", False),
+    ("/flags", "Flags", False),
+    ("/pauses", "Pauses", False),
+    ("/hosts", "Hosts", False),
+    ("/changes", "Changes", False),
+)
 
 
 @dataclass(frozen=True)
 class Site:
-    """What the process has: its database, the project's zone, the catalog and the templates."""
+    """What the process has: its database, the project's zone, the catalog and the metrics."""
 
     database: Database
     zone: str
     catalog: CatalogCache
-    title: str = "Clocks"
+    exporter: Exporter
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,7 @@ class View:
         now: the database's time.
         times: the reader's.
         catalog: all deployed jobs.
+        site: what the process has.
     """
 
     request: Request
@@ -62,6 +76,19 @@ class View:
     now: datetime
     times: ReaderTimes
     catalog: Catalog
+    site: Site
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks."""
+        return self.request.state.actor  # type: ignore[no-any-return] # the middleware has set it
+
+    def may(self, clock: str, job: str = "") -> bool:
+        """Whether the actor may act on a job, or on a whole clock; "" for all clocks."""
+        if not clock:
+            return self.actor.is_admin
+        known = self.catalog.jobs.get((clock, job))
+        return self.actor.may_act_on(clock, known.owner if known else "")
 
     def render(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """An answer of a template."""
@@ -73,7 +100,11 @@ class View:
             "query": self.request.query_params,
             "screens": SCREENS,
             "release": __version__,
-            "is_part": self.request.headers.get("HX-Request") == "true",
+            "actor": self.actor,
+            "csrf": self.actor.csrf,
+            "may": self.may,
+            "back": self.request.url.path,
+            "refresh": 0,
         }
         html = TEMPLATES.get_template(f"{template}.html.j2").render({**common, **values})
         return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
@@ -86,7 +117,7 @@ def viewing(request: Request) -> Iterator[View]:
     with site.database.reading() as connection:
         [(now,)] = connection.execute("SELECT clock_timestamp()").fetchall()
         times = ReaderTimes(now, readers_zone(request, site.zone))
-        yield View(request, connection, now, times, site.catalog.current(connection))
+        yield View(request, connection, now, times, site.catalog.current(connection), site)
 
 
 def readers_zone(request: Request, default: str) -> str:
@@ -132,6 +163,7 @@ def _templates() -> jinja2.Environment:
     environment.globals |= {
         "counted": counted,
         "icon": icon,
+        "rfc3339": rfc3339,
         "job_path": _job_path,
         "with_query": _with_query,
         "MAX_STREAK": MAX_STREAK,

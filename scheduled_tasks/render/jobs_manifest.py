@@ -58,6 +58,7 @@ def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
             "overlap": options.text("overlap") or None,
             "catch_up_after_pause": bool(options.text("catch_up_after_pause")),
             **_retries(options),
+            **({"flag": job.flag} if job.flag else {}),
             **alert_options(options),
         },
     }

@@ -174,6 +174,11 @@ class Places:
         return self.runtime / "watch-failed"
 
     @property
+    def sender_state(self) -> Path:
+        """A folder of the sender of notices: what it has said while PostgreSQL is away."""
+        return self.runtime.with_name("scheduled-tasks-notify")
+
+    @property
     def has_sender(self) -> bool:
         """Whether the current set has the sender of notices."""
         return (self.current / NOTIFY).exists()

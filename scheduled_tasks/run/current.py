@@ -59,9 +59,8 @@ def random_uuid() -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-TRACEPARENT = (
-    "TRACEPARENT"  # the variable that OpenTelemetry's specification of environment variables as carriers names
-)
+# The variable that OpenTelemetry's specification of environment variables as carriers names.
+TRACEPARENT = "TRACEPARENT"
 
 
 def trace_id(run_id: str) -> str:
@@ -84,6 +83,11 @@ def parse_traceparent(text: str) -> tuple[str, str] | None:
     if [len(part) for part in parts] != [2, 32, 16, 2] or not _HEX.issuperset("".join(parts)) or parts[0] == "ff":
         return None
     return (parts[1], parts[2]) if parts[1].strip("0") and parts[2].strip("0") else None
+
+
+def valid_traceparent(text: str) -> str:
+    """The text if it is a `traceparent`, otherwise ""."""
+    return text if parse_traceparent(text) else ""
 
 
 _HEX = frozenset("0123456789abcdef")
@@ -135,8 +139,7 @@ class Run:
         self.lag: float | None = None
         self.attempt = 1
         self.is_requested = self.is_forced = self.is_retried_by_pods = False
-        started_in = os.environ.get(TRACEPARENT, "")
-        self.traceparent = started_in if parse_traceparent(started_in) else ""
+        self.traceparent = valid_traceparent(os.environ.get(TRACEPARENT, ""))
 
     def enter_trace(self) -> None:
         """Make the run's span the parent of what its task traces, in this process and in those that it starts.

@@ -29,6 +29,7 @@ AT = "SCHEDULED_TASKS_AT"  # the slot to run, RFC 3339
 TRIGGER = "SCHEDULED_TASKS_TRIGGER"  # one of TRIGGERS
 FORCE = "SCHEDULED_TASKS_FORCE"  # 1: run it even if it is paused or has run
 RUN_ID = "SCHEDULED_TASKS_RUN_ID"  # of the run, if who requested it has chosen it
+STARTED_IN = "SCHEDULED_TASKS_TRACEPARENT"  # the trace context of who requested it
 REQUESTED_AT = "SCHEDULED_TASKS_REQUESTED_AT"  # in seconds of CLOCK_MONOTONIC
 VALID_UNTIL = "SCHEDULED_TASKS_REQUEST_VALID_UNTIL"  # in seconds since the epoch
 TRIGGERS = ("timer", "manual", "backfill", "watch")
@@ -38,7 +39,7 @@ TRIGGERS = ("timer", "manual", "backfill", "watch")
 PROMPT_SECONDS = 2.0
 # How long a start may wait in systemd's queue; a later one has timed out (TimeoutStartSec= of all-services.conf.j2).
 MAX_QUEUE = timedelta(minutes=15)
-SAVED = ("run_id", "attempt", "trigger", "zone", "is_requested", "is_forced")  # for the next attempt
+SAVED = ("run_id", "attempt", "trigger", "zone", "is_requested", "is_forced", "traceparent")  # for the next attempt
 
 
 class NotDueError(Exception):
@@ -105,6 +106,7 @@ def _apply_request(run: Run) -> str:
     run.trigger = os.environ.get(TRIGGER) or "manual"
     run.is_forced = run.is_forced or os.environ.get(FORCE) == "1"
     run.run_id = os.environ.get(RUN_ID) or run.run_id
+    run.traceparent = current.valid_traceparent(os.environ.get(STARTED_IN, "")) or run.traceparent
     if run.trigger not in TRIGGERS:
         raise UsageError(f"{TRIGGER} {run.trigger}: expected one of {', '.join(TRIGGERS)}")
     return os.environ.get(AT, "")
@@ -161,7 +163,7 @@ def _resume(run: Run) -> bool:
     except (OSError, ValueError):
         return False
     for name in SAVED:
-        setattr(run, name, saved[name])
+        setattr(run, name, saved.get(name, getattr(run, name)))  # another release may have saved fewer
     run.attempt += 1
     run.scheduled_at = parse(saved["scheduled_at"]) if saved["scheduled_at"] else None
     return True

@@ -15,7 +15,7 @@ from apscheduler.util import convert_to_datetime
 from scheduled_tasks.faults import Fault, FaultsError
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.schedule.trigger import FIRST_YEAR, LAST_YEAR
-from scheduled_tasks.schedule.zone import why_no_zone, zone_info, zone_name
+from scheduled_tasks.schedule.zone import same_zone, why_no_zone, zone_info, zone_name
 
 WALL = timezone(timedelta(0), "wall")  # marks a date that was written without a zone
 MAX_JITTER = 604800  # seconds; systemd would take any number, and delay a run by years
@@ -37,7 +37,7 @@ class TriggerReader:
     def read_zone(self, value: object) -> None:
         """Take the zone of this value, or add its fault and keep the present one."""
         if problem := why_no_zone(value):
-            self.fault("timezone", value, problem, "write for example timezone='Europe/Paris'")
+            self.fault("timezone", value, problem, same_zone(value) or "write for example timezone='Europe/Paris'")
         else:
             self.zone = zone_name(value) or self.zone
 

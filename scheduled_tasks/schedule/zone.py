@@ -10,7 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property, lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -106,6 +106,13 @@ def why_no_zone(value: object) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return "unknown time zone"
     return ""
+
+
+def same_zone(value: object) -> str:
+    """What to write in place of a zone that is spelt otherwise in tz data; "" if that has no such name."""
+    name = str(zone_name(value) or "").lower()
+    same = [zone for zone in available_timezones() if zone.lower() == name and not why_no_zone(zone)] if name else []
+    return f"write timezone={min(same)!r}" if same else ""
 
 
 def offset_at(zone: str, at: datetime) -> timedelta:

@@ -64,7 +64,7 @@ def python_for_everybody() -> str:
     raise AssertionError
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def image() -> Iterator[Path]:
     """The content of the image's /opt/app."""
     folder = Path(tempfile.mkdtemp(prefix="image-"))

@@ -38,7 +38,7 @@ class Database:
     Attributes:
         tasks: the URL that the jobs get; its role owns nothing.
         operators: the URL of the role that owns the tables.
-        notifier: the URL of the sender of notices.
+        notifier: the URL of the sender of notices, whose role a test creates as docs/how-to/be-told.md says.
         administrator: the superuser's, over the socket of the server.
         authority: the certificate of the authority that vouches for the server.
     """
@@ -70,7 +70,7 @@ def postgresql(password: str) -> Iterator[Database]:
     with tempfile.TemporaryDirectory() as folder, own_server() as server:
         authority, context = _certificates(Path(folder))
         with psycopg.connect(server.url, autocommit=True) as connection:
-            for role in (TASKS, OPERATORS, NOTIFIER):
+            for role in (TASKS, OPERATORS):
                 create = sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT 50 PASSWORD {}")
                 connection.execute(create.format(sql.Identifier(role), f"{password}-{role}"))
             connection.execute(f"CREATE DATABASE shop OWNER {OPERATORS}".encode())

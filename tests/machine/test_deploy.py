@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from tests.documented import commands
 from tests.machine.controller import listed_files, read_play
 from tests.machine.rendered import OUT, Jobs, host, start, values
 from tests.machine.waiting import wait_for
+from tests.sinks import mail_server
 
 if TYPE_CHECKING:
     from tests.machine.machine import Machine
@@ -40,6 +42,27 @@ with psycopg.connect(open(os.environ["CREDENTIALS_DIRECTORY"] + "/database_url")
     [user] = connection.execute("SELECT current_user").fetchone()
 open("{OUT}/connected", "w").write(f"{{httpx.get('http://localhost:8097/').status_code}} {{user}}")
 """
+# A job that fails each minute, once somebody is to be told.
+FAILING_TASK = """
+from scheduled_tasks import log_cron
+
+
+@log_cron
+def fail():
+    raise OSError("the printer is out of paper")
+"""
+FAILING_CLOCK = """
+from scheduled_tasks import Clock
+from scheduled_tasks.domains.failing import fail
+
+scheduler = Clock()
+scheduler.add_job(fail, "cron", id="fail", minute="*")
+"""
+ROUTE = {
+    "kind": "mail", "from": "clocks@example.org", "to": ["ops@example.org"], "credential": "mail_url",
+    "allow_network": ["127.0.0.1"],
+}  # fmt: skip
+SENDER = "scheduled-tasks-notify"  # the role of the sender of notices
 SERVICE = "clock-often-cancel.service"
 CANCELLED = "SELECT count(*) FROM booking WHERE status = 'cancelled' AND cancellation_reason = 'expired'"
 
@@ -227,3 +250,29 @@ def test_the_role_of_the_jobs_has_a_password_that_only_root_can_read_and_a_limit
 def test_each_job_has_a_user_of_its_own(deployed: Machine) -> None:
     assert values(deployed, SERVICE, "DynamicUser", "User") == ["yes", "clock-often-cancel"]
     assert deployed.run("id", "scheduled-tasks", check=False).returncode == 1
+
+
+def test_the_play_gives_the_sender_of_notices_a_role_of_its_own_in_the_local_database(deployed: Machine) -> None:
+    package = deployed.root / PROJECT.lstrip("/") / "scheduled_tasks"
+    (package / "domains/failing.py").write_text(FAILING_TASK)
+    (package / "clocks/failing.py").write_text(FAILING_CLOCK)
+    with mail_server(auth_require_tls=False) as mail:
+        variables = {
+            "scheduled_tasks_notify": {"routes": {"ops": ROUTE}},
+            "scheduled_tasks_credentials": {"notify.mail_url": f"smtp://127.0.0.1:{mail.port}"},
+        }
+        options = ("-e", shlex.quote(json.dumps(variables)))
+        predicted = play(deployed, "--check", *options)
+        assert play(deployed, *options) == predicted
+        assert "postgresql | Create the database and its roles" in predicted
+        wait_for("a mail", lambda: "failing/fail failed" in [mail["Subject"] for mail in mail.mails])
+        assert play(deployed, *options) == []
+    url = deployed.run("cat", "/etc/scheduled-tasks/credentials/current/notify.database_url").stdout
+    password = (deployed.root / "etc/scheduled-tasks/postgresql-notify-password").read_text()
+    assert url == f"postgresql://{SENDER}:{password}@/scheduled_tasks?host=/run/postgresql"
+    assert deployed.run("psql", "-XAt", "--command=SELECT current_user", url).stdout == f"{SENDER}\n"
+    for statement in ("UPDATE incident SET closed_at = now()", "DELETE FROM task_run", "SELECT * FROM booking"):
+        done = deployed.run("psql", "--no-psqlrc", f"--command={statement}", url, check=False)
+        assert (done.returncode, "permission denied" in done.stderr) == (1, True), (statement, done)
+    owned = f"SELECT count(*) FROM pg_class JOIN pg_roles ON relowner = pg_roles.oid WHERE rolname = '{SENDER}'"
+    assert query(deployed, owned) == "0"

@@ -131,10 +131,10 @@ def test_the_pages_commands_make_a_jobs_check_and_show_what_it_was_told(
 
 
 @contextmanager
-def changed(machine: Machine, unit: str, *lines: str) -> Iterator[None]:
+def changed(machine: Machine, unit: str, *lines: str, section: str = "Service") -> Iterator[None]:
     """A unit with other directives."""
     folder = f"/run/systemd/system/{unit}.d"
-    text = "\n".join(["[Service]", *lines, ""])
+    text = "\n".join([f"[{section}]", *lines, ""])
     machine.run("mkdir", "-p", folder)
     machine.run("sh", "-c", f"cat >{folder}/99-test.conf <<'END'\n{text}END")
     machine.run("systemctl", "daemon-reload")
@@ -178,11 +178,26 @@ def test_what_is_stopped_is_known_outside_within_six_minutes(
     assert pings(outside) == healthy + 1
 
 
-def test_with_its_timer_stopped_systemd_starts_no_watch(machine: Machine, outside: Healthchecks, healthy: int) -> None:
-    """All passes before this one were started by these tests, and each had exactly one ping."""
-    timer = machine.run("systemctl", "show", "--value", "--property=ActiveState", TIMER).stdout.strip()
-    assert timer == "inactive"
-    assert outside.by_slug(SLUG).status_at(datetime.now(UTC) + timedelta(minutes=6)) == "down"
+SPEED = 10  # of the clock outside: six seconds of this machine are its minute
+EACH_MINUTE = ("OnCalendar=", "OnCalendar=*-*-* *:*:0/6", "RandomizedDelaySec=0")
+
+
+def test_a_stopped_timer_is_known_outside_within_six_minutes(
+    machine: Machine, outside: Healthchecks, healthy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On compressed time: the timer elapses each minute of the clock outside, and nobody else starts the watch."""
+    began, check = datetime.now(UTC), outside.by_slug(SLUG)
+    monkeypatch.setattr(outside, "now", lambda: began + SPEED * (datetime.now(UTC) - began))
+    with changed(machine, TIMER, *EACH_MINUTE, section="Timer"):
+        machine.run("systemctl", "start", TIMER)
+        wait_for("the timer's pings", lambda: pings(outside) >= healthy + 3)
+        assert check.status_at(outside.now()) == "up"
+        machine.run("systemctl", "stop", TIMER)
+        running = ("systemctl", "list-units", "--plain", "--no-legend", "--state=activating,active", WATCH, SENDER)
+        wait_for("the end of the last pass", lambda: not machine.run(*running).stdout)
+        stopped_at = outside.now()
+        wait_for("silence", lambda: check.status_at(outside.now()) == "down")
+        assert outside.now() - stopped_at <= timedelta(minutes=6)
 
 
 def test_a_host_whose_database_is_away_says_so_itself_once_and_when_it_is_back(

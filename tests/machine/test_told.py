@@ -10,6 +10,7 @@ import json
 import shutil
 import socket
 import subprocess
+import threading
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.documented import commands
-from tests.machine.fleet import CONFIG, ETC, FOLDER, Fleet, two_machines
+from tests.machine.fleet import CONFIG, ENVIRONMENT, ETC, FOLDER, Fleet, two_machines
 from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
 from tests.sinks import MailServer, WebServer, mail_server, web_server
@@ -25,6 +26,8 @@ from tests.sinks import MailServer, WebServer, mail_server, web_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.machine.machine import Machine
 
 pytestmark = pytest.mark.xdist_group("told")
 
@@ -82,6 +85,7 @@ class Told:
     webhook: WebServer
     apprise: WebServer
     alertmanager: str
+    webhook_answers: threading.Event
 
     def alerts(self) -> list[dict[str, Any]]:
         """The alerts that amtool lists."""
@@ -139,9 +143,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """A host that was deployed once, with all four kinds of routes."""
     with ExitStack() as stack:
         alerts = stack.enter_context(alertmanager(tmp_path_factory.mktemp("alertmanager")))
-        mail, webhook, apprise = (
-            stack.enter_context(server) for server in (mail_server(auth_require_tls=False), web_server(), web_server())
-        )
+        answers = threading.Event()
+        answers.set()
+        servers = mail_server(auth_require_tls=False), web_server(on_request=lambda _: answers.wait(60)), web_server()
+        mail, webhook, apprise = (stack.enter_context(server) for server in servers)
         assert isinstance(mail, MailServer)
         assert isinstance(webhook, WebServer)
         assert isinstance(apprise, WebServer)
@@ -165,7 +170,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         fleet.write(night=JOBS)
         fleet.clocks(HOST, "migrate")
         fleet.clocks(HOST, "apply")
-        yield Told(fleet, mail, webhook, apprise, alerts)
+        yield Told(fleet, mail, webhook, apprise, alerts, answers)
 
 
 def test_people_are_told_by_each_kind_of_route(told: Told) -> None:
@@ -234,3 +239,38 @@ def test_no_job_and_nobody_else_sees_the_senders_credentials(told: Told) -> None
     assert (
         machine.run("systemctl", "show", "--property=DynamicUser", "clock-notify.service").stdout == "DynamicUser=yes\n"
     )
+
+
+def in_run(machine: Machine, *patterns: str) -> list[str]:
+    """The files and folders in /run with names like these."""
+    names = " -o ".join(f"-name '{pattern}'" for pattern in patterns)
+    return machine.run("sh", "-c", rf"find /run -path /run/systemd/units -prune -o \( {names} \) -print").stdout.split()
+
+
+def test_a_test_that_is_killed_leaves_nothing_once_something_is_applied(told: Told) -> None:
+    machine = told.fleet.machines[HOST]
+    left = ("scheduled-tasks-inside-*", "inside-*")
+    told.webhook_answers.clear()
+    variables = " ".join(f"{name}={value}" for name, value in ENVIRONMENT.items())
+    command = f"{variables} {FOLDER}/bin/clocks notify test webhook >/dev/null 2>&1 & echo $!"
+    process = machine.run("sh", "-c", command).stdout.strip()
+    running = ("systemctl", "list-units", "--plain", "--no-legend", "--state=activating", "scheduled-tasks-inside-*")
+    wait_for("the test's unit", lambda: machine.run(*running).stdout)
+    machine.run("kill", "-KILL", process)
+    assert in_run(machine, *left) != []
+    told.webhook_answers.set()
+    wait_for("the unit's end", lambda: not machine.run(*running).stdout)
+    told.fleet.clocks(HOST, "apply")
+    assert in_run(machine, *left) == []
+    assert machine.run("systemctl", "list-units", "--all", "--no-legend", "scheduled-tasks-inside-*").stdout == ""
+
+
+def test_a_removal_leaves_nothing_of_the_sender(told: Told) -> None:
+    machine = told.fleet.machines[HOST]
+    assert "/run/scheduled-tasks-notify" in in_run(machine, "scheduled-tasks-notify")
+    told.fleet.clocks(HOST, "remove", "--all")
+    wait_for(
+        "the jobs' end", lambda: not machine.run("systemctl", "list-units", "--no-legend", "clock-*.service").stdout
+    )
+    told.fleet.clocks(HOST, "remove", "--all")
+    assert in_run(machine, "*scheduled-tasks*", "clock-*") == []

@@ -46,6 +46,7 @@ class Receiver:
     Attributes:
         url: without a path.
         answers: what to answer next instead of taking a request: a status, and a text or what becomes JSON.
+        refuses: the text of which a request with it is refused.
         requests: all requests.
         spans: the spans that it took, by trace id and span id in hexadecimal; the last one of each.
         resources: the attributes of the resource of each of them.
@@ -58,6 +59,7 @@ class Receiver:
         self.requests: list[Request] = []
         self.spans: dict[tuple[str, str], Span] = {}
         self.resources: dict[tuple[str, str], dict[str, Any]] = {}
+        self.refuses = ""
         self.on_request: Callable[[], None] = lambda: None
 
     def take(self, http: Request) -> Answer:
@@ -66,6 +68,8 @@ class Receiver:
         self.on_request()
         if self.answers:
             return self.answers.pop(0)
+        if self.refuses and self.refuses in http.body:
+            return 400, "one of them is refused"
         if http.path != "/v1/traces" or http.headers["Content-Type"] != "application/json":
             return 404, "not here"
         try:

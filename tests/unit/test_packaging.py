@@ -36,3 +36,11 @@ def test_a_wheel_brings_both_commands(wheel: Path) -> None:
     assert archive.read(entry_points).decode() == (
         "[console_scripts]\nclocks = scheduled_tasks.cli.__main__:clocks\nrun-task = scheduled_tasks.run.main:entry\n"
     )
+
+
+def test_a_plain_installation_brings_what_the_documented_exports_import(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    [metadata] = [name for name in archive.namelist() if name.endswith("METADATA")]
+    required = [line for line in archive.read(metadata).decode().splitlines() if line.startswith("Requires-Dist:")]
+    assert "Requires-Dist: pyyaml>=6" in required
+    assert "scheduled_tasks/exporters/kubernetes/image_programs.txt" in archive.namelist()

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -240,3 +241,19 @@ def test_a_project_that_prints_does_not_spoil_json(tmp_path: Path) -> None:
         )  # fmt: skip
         json.loads(done.stdout)
         assert "one.py printed while it was read:\n    clock\n    hello" in done.stderr
+
+
+def test_a_clock_that_passes_app_has_a_fault_if_no_application_is_configured(tmp_path: Path) -> None:
+    text = "from scheduled_tasks import Clock, app\nfrom shop.tasks.booking import remind\nscheduler = Clock()\n"
+    text += "scheduler.add_job(remind, 'cron', [app, 'mail'], id='remind', hour=3)\n"
+    (tmp_path / "clock.py").write_text(text)
+    assert read_clock(tmp_path / "clock.py", "clock", PROJECT).jobs[0].args == [{"@": "app"}, "mail"]
+    with pytest.raises(FaultsError) as error:
+        read_clock(tmp_path / "clock.py", "clock", replace(PROJECT, has_application=False))
+    assert [(fault.line, fault.problem, fault.instead) for fault in error.value.faults] == [
+        (
+            4,
+            "passes app, and the configuration names no application: the task would get None",
+            "write app = 'module:factory' in the configuration, or leave app out",
+        )
+    ]

@@ -32,7 +32,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "list": ("clocks list", "clocks list --json | jq '.[].timer'"),
     "next": ("clocks next", "clocks next booking --from 2027-03-28 --until 2027-03-29T00:00Z"),
     "doctor": ("clocks doctor",),
-    "page": ("clocks page", "clocks page --demo  # sample data, in a checkout"),
+    "page": ("clocks page", "clocks page --demo  # sample data, in a checkout", "clocks page --once /tmp/page"),
     "pause": (
         "clocks pause booking --reason 'stock is being recounted' --until 2h",
         "clocks pause --all --here --reason 'a disk is changed'",
@@ -59,6 +59,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "watch": ("clocks watch", "clocks watch --host prod/shop --jobs manifests --every 60"),
     "listen": ("clocks listen",),
     "reconcile": ("clocks reconcile",),
+    "traces": ("clocks traces", "clocks traces --json | jq .waiting"),
     "monitors list": ("clocks monitors list",),
     "monitors sync": ("clocks monitors sync --check", "clocks monitors sync"),
     "forget-host": ("clocks forget-host app3",),
@@ -88,6 +89,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "lint": ("clocks lint --days 31",),
     "import apscheduler": (
         "clocks import apscheduler Procfile --timezone Europe/Paris",
+        "clocks import apscheduler clock.py --into . --timezone Europe/Paris",
         "clocks import apscheduler clock.py --output new --execute",
     ),
     "import crontab": (

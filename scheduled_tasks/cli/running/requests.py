@@ -60,7 +60,9 @@ def requests(*, which: str | None, limit: int, as_json: bool) -> None:
 
 
 def _run(row: Request) -> str:
-    return str(row.run_id)[:ID_LENGTH] if row.run_id else "-"
+    """The run that it is about, or that it has become."""
+    is_run = row.kind in {"stop", "log"} or row.started_at or row.outcome == "done"
+    return str(row.run_id)[:ID_LENGTH] if row.run_id and is_run else "-"
 
 
 def _cells(row: Request) -> tuple[str, ...]:

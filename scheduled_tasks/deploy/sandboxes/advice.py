@@ -13,12 +13,12 @@ from scheduled_tasks.deploy.sandboxes.sandbox import Sandbox
 RESOLVER = Path("/etc/resolv.conf")
 # systemd.exec(5), "Process Exit Codes".
 STATUS = {
-    "200": "its working_directory can't be entered",
-    "203": "its command can't be executed",
-    "216": "its group doesn't exist",
-    "217": "its user doesn't exist",
-    "226": "its file system can't be set up",
-    "243": "its credentials can't be loaded",
+    200: "its working_directory can't be entered",
+    203: "its command can't be executed",
+    216: "its group doesn't exist",
+    217: "its user doesn't exist",
+    226: "its file system can't be set up",
+    243: "its credentials can't be loaded",
 }
 
 
@@ -35,14 +35,14 @@ def _advice(sandbox: Sandbox, answer: Mapping[str, str], problem: str, command: 
         yield "write credentials = ['database_url'] in the configuration (Ansible: scheduled_tasks_database_url)"
     elif failed == "database":
         yield from _network_advice(sandbox, problem, answer.get("addresses", "").split())
-    elif problem == STATUS["243"]:
+    elif problem == STATUS[243]:
         missing = ", ".join(path for path in sandbox.credential_files if not Path(path).exists())
         yield f"these files must exist: {missing}" if missing else "see 'systemd-creds' for the encrypted ones"
-    elif problem == STATUS["226"]:
+    elif problem == STATUS[226]:
         paths = [path for value in sandbox.values.get("ReadWritePaths", ()) for path in shlex.split(value)]
         gone = [path for path in paths if not path.startswith("-") and not Path(path).exists()]
         yield f"create {', '.join(gone)}, or correct read_write_paths" if gone else "see the journal of the trial"
-    elif problem == STATUS["203"] or "Permission denied" in problem or not failed:
+    elif problem == STATUS[203] or "Permission denied" in problem or not failed:
         words = [word.strip("'\":;,") for word in (*problem.split(), command)]
         closed = {folder for word in words if word.startswith("/") for folder in _closed_folders(Path(word))}
         for folder in sorted(closed):

@@ -12,26 +12,21 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from scheduled_tasks.deploy import systemd
 from scheduled_tasks.deploy.effects import Effects
+from scheduled_tasks.deploy.sandboxes import transient
 from scheduled_tasks.deploy.sandboxes.advice import STATUS, allow, problem_of
 from scheduled_tasks.deploy.sandboxes.sandbox import Sandbox, sandboxes
-from scheduled_tasks.deploy.systemd import SystemdError
+from scheduled_tasks.deploy.sandboxes.transient import Service
 from scheduled_tasks.errors import ScheduledTasksError
 from scheduled_tasks.render import names
 from scheduled_tasks.render.escape import command_line
 from scheduled_tasks.render.names import Places
-from scheduled_tasks.render.unit_file import section_text
 from scheduled_tasks.render.unit_set import UnitSet
 
-TRIAL_SECONDS = 180  # a busy machine can take a minute to import a large project
 MAX_OUTPUT, MAX_TEXT = 1 << 20, 4000  # bytes that a trial can write, characters of a line that are read
 MAX_TRIALS = 32  # at once, and in all: a project has a handful of sandboxes
-UNIT = "scheduled-tasks-trial"
 _JOBS_FOLDERS = re.compile(f"%S/{names.JOB_HOME}|%C/{names.JOB_CACHE}")  # a trial has them in /run
 
 
@@ -115,54 +110,25 @@ def _run(
     """Run the trials at once; return the answer of each, and why it has none ({} and the reason)."""
     if not chosen:
         return {}
-    folder = places.runtime / f"trials-{os.getpid()}"
-    units = {digest: f"{UNIT}-{os.getpid()}-{number}.service" for number, digest in enumerate(chosen)}
-    _remove_abandoned(places, effects)
-    effects.folder(folder)
-    try:
-        for digest, unit in units.items():
-            output = folder / f"{unit}.json"
-            effects.write(places.transient / unit, _unit(chosen[digest], command, output))
-        with suppress(SystemdError):  # the state of each says whether it failed
-            effects.systemctl("start", list(units.values()))
-        shown = {unit["Id"]: unit for unit in systemd.show("Id,Result,ExecMainStatus", *units.values())}
-        failed = [unit for unit in shown if shown[unit]["Result"] != "success"]
-        answers = {}
-        for digest, unit in units.items():
-            answer = _read_answer(_last_line(folder / f"{unit}.json"))
-            error = _last_line(folder / f"{unit}.err")
-            result = shown[unit]["Result"]
-            status = STATUS.get(shown[unit]["ExecMainStatus"]) or error or f"it ended without an answer ({result})"
-            answers[digest] = ({}, status) if answer is None else (answer, "")
-        effects.systemctl("reset-failed", failed)
-        return answers
-    finally:
-        for unit in units.values():
-            effects.remove(places.transient / unit)
-        effects.remove_folder(folder)
+    services = {digest: _service(sandbox, command) for digest, sandbox in chosen.items()}
+    answers = {}
+    for digest, ended in transient.run("trial", services, places, effects).items():
+        answer = _read_answer(_last_line(ended.output))
+        status = STATUS.get(ended.status) or _last_line(ended.error) or f"it ended without an answer ({ended.result})"
+        answers[digest] = ({}, status) if answer is None else (answer, "")
+    return answers
 
 
-def _unit(sandbox: Sandbox, command: str, output: Path) -> str:
-    """The text of the service that tries a sandbox."""
-    own = {
-        "Type": "oneshot",
-        "RuntimeDirectory": "%N",
-        "ExecStart": command_line(command, "--probe", *sandbox.tasks),
-        "TimeoutStartSec": str(TRIAL_SECONDS),
-        "LimitFSIZE": str(MAX_OUTPUT),
-        "StandardOutput": f"file:{output}",
-        "StandardError": f"file:{output.with_suffix('.err')}",
-    }
-    text = section_text("Unit", [("Description", f"Trial of the sandbox of {sandbox.named}")])
+def _service(sandbox: Sandbox, command: str) -> Service:
+    """The service that tries a sandbox."""
     lines = [(name, _JOBS_FOLDERS.sub("%t/%N", value)) for name, value in sandbox.directives]
-    return text + section_text("Service", [*lines, *own.items()])
+    own = [("RuntimeDirectory", "%N"), ("LimitFSIZE", str(MAX_OUTPUT))]
+    probe = command_line(command, "--probe", *sandbox.tasks)
+    return Service(f"Trial of the sandbox of {sandbox.named}", probe, [*lines, *own])
 
 
-def _last_line(path: Path) -> str:
-    try:
-        return (path.read_text(errors="replace").strip().splitlines() or [""])[-1][:MAX_TEXT]
-    except FileNotFoundError:
-        return ""
+def _last_line(text: str) -> str:
+    return (text.splitlines() or [""])[-1][:MAX_TEXT]
 
 
 def _read_answer(line: str) -> dict[str, str] | None:
@@ -174,10 +140,3 @@ def _read_answer(line: str) -> dict[str, str] | None:
     except (ValueError, AttributeError):
         return None
     return answer
-
-
-def _remove_abandoned(places: Places, effects: Effects) -> None:
-    """Remove what is left of trials whose process was killed."""
-    for left in (*places.transient.glob(f"{UNIT}-*.service"), *places.runtime.glob("trials-*")):
-        if not Path("/proc", left.name.removeprefix(f"{UNIT}-").removeprefix("trials-").partition("-")[0]).exists():
-            effects.remove_folder(left) if left.is_dir() else effects.remove(left)

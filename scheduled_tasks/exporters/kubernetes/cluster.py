@@ -135,8 +135,8 @@ def from_pod(name: str, path: str) -> Object:
 
 
 def literal(text: str) -> str:
-    """A text as Kubernetes reads it in commands and variables: it expands $(NAME), and $$ is a dollar."""
-    return text.replace("$(", "$$(")
+    """A text as Kubernetes has to read it in commands and variables: it expands $(NAME), and takes $$ for a dollar."""
+    return text.replace("$", "$$") if "$(" in text or "$$" in text else text
 
 
 def mounts() -> list[Object]:

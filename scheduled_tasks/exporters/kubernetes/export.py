@@ -60,10 +60,11 @@ def export(
         if cron_jobs:
             manifests.append(manifest_object(cluster, clock, jobs))
             objects[f"clock-{clock.name.replace('_', '-')}.yaml"] = [manifests[-1], *cron_jobs]
-    if configuration:
-        objects["configuration.yaml"] = [skeletons.configuration(cluster, configuration)]
+    configured = [skeletons.configuration(cluster, configuration)] if configuration else []
+    if configured:
+        objects["configuration.yaml"] = configured
     if manifests:
-        objects["watch.yaml"] = [watch(cluster, manifests)]
+        objects["watch.yaml"] = [watch(cluster, manifests, configured)]
     objects[KUSTOMIZATION] = [skeletons.kustomization(cluster, list(objects))]
     objects[SECRETS] = skeletons.secrets(cluster)
     return Exported(objects, Report("Kubernetes", tuple(entries), _general(cluster), tuple(objects), verb="exported"))
@@ -91,6 +92,7 @@ def _general(cluster: Cluster) -> tuple[str, ...]:
         f"the ledger's host is {cluster.name}/NAMESPACE: give each cluster a name of its own (--cluster)",
         "a run that is killed (out of memory, a lost node) is lost when its time limit is over, or its next pod starts",
         "a start may come up to five minutes late, for its pod to be scheduled, before it counts as missed",
+        "after a change of its schedule, Kubernetes starts at once what the new one had since the job's last start",
         f"the ConfigMap {cluster.config_map} has config.toml; keys of a host (user, allow_network, …) have no effect",
         f"fill in the Secrets, but not in git: {cluster.secret} ({keys}) and {cluster.watch_secret} ({watch_keys})",
         "no cluster has checked this: the objects are valid by Kubernetes' schemas",

@@ -1,7 +1,7 @@
 """The programs that the image of an export has.
 
-Those of Debian's required packages and of Python's slim image, by dpkg-query of Debian 12. What is of no interest to a
-job is left out: mounting, partitions, terminals, logins.
+Those of the packages that Debian 12 and 13 require, of ca-certificates, and of Python's slim image. What is of no
+interest to a job is left out: mounting, partitions, terminals, logins.
 """
 
 from pathlib import Path

@@ -23,9 +23,9 @@ MANIFESTS_DIGEST = "scheduled-tasks/jobs"  # the annotation with which the pod i
 RESOURCES = {"requests": {"memory": "96Mi", "cpu": "10m"}, "limits": {"memory": "512Mi"}}
 
 
-def watch(cluster: Cluster, manifests: Iterable[Object]) -> Object:
-    """The Deployment; `manifests` are the ConfigMaps with the jobs."""
-    manifests = list(manifests)
+def watch(cluster: Cluster, manifests: Iterable[Object], configuration: Iterable[Object] = ()) -> Object:
+    """The Deployment; `manifests` are the ConfigMaps with the jobs, `configuration` that with config.toml."""
+    manifests, others = list(manifests), list(configuration)
     labelled = labels("watch")
     selected = {name: labelled[f"app.kubernetes.io/{name}"] for name in ("name", "component")}
     selector = {f"app.kubernetes.io/{name}": value for name, value in selected.items()}
@@ -49,7 +49,7 @@ def watch(cluster: Cluster, manifests: Iterable[Object]) -> Object:
             "strategy": {"type": "Recreate"},  # never two, of which the older one would report the older jobs
             "selector": {"matchLabels": selector},
             "template": {
-                "metadata": {"labels": labelled, "annotations": {MANIFESTS_DIGEST: digest(manifests)}},
+                "metadata": {"labels": labelled, "annotations": {MANIFESTS_DIGEST: digest([*manifests, *others])}},
                 "spec": pod_spec(cluster, container, [*volumes(cluster, cluster.watch_secret, keys), jobs]),
             },
         },
@@ -57,6 +57,6 @@ def watch(cluster: Cluster, manifests: Iterable[Object]) -> Object:
 
 
 def digest(manifests: Iterable[Mapping[str, Mapping[str, str]]]) -> str:
-    """A hash of all manifests."""
+    """A hash of what the watch reads when it starts."""
     texts = [text for config_map in manifests for _, text in sorted(config_map["data"].items())]
     return sha256("\0".join(texts).encode()).hexdigest()[:16]

@@ -10,23 +10,41 @@ from __future__ import annotations
 
 import ast
 from contextlib import suppress
+from pathlib import Path
 
 from scheduled_tasks.importers.apscheduler import model, schedulers
 from scheduled_tasks.importers.apscheduler.expressions import arguments_of, evaluate
+from scheduled_tasks.importers.apscheduler.flask import config_call
 from scheduled_tasks.importers.apscheduler.library_calls import library_call
 from scheduled_tasks.importers.apscheduler.model import Value, is_plain, unknown
+from scheduled_tasks.importers.apscheduler.operations import one_of
+from scheduled_tasks.importers.apscheduler.own_modules import OwnModules
 from scheduled_tasks.importers.apscheduler.scope import Call, Ended, Ending, Reading, Scope
+from scheduled_tasks.importers.apscheduler.source import Aside, ClockSource
 from scheduled_tasks.importers.apscheduler.statements import ending_of
-from scheduled_tasks.importers.apscheduler.vocabulary import ADDS, APPLICATION_NAMES, FLASK, OTHER_VERSIONS, adds
+from scheduled_tasks.importers.apscheduler.vocabulary import (
+    ADDS,
+    APPLICATION_NAMES,
+    COMBINED,
+    FLASK,
+    OTHER_VERSIONS,
+    PYTHON_FUNCTIONS,
+    TRIGGERS,
+    adds,
+)
 
+NOT_WRAPPERS = {"isinstance", "print", "partial", "reschedule", "reschedule_job", "modify", "modify_job"}
 MAX_DEPTH = 5  # of calls that are entered
 NOT_REACHED = "reading doesn't reach it: it is in a class, a handler, or a function called elsewhere"
 
 
-def read_source(text: str, filename: str) -> model.ClockSource:
-    """Read a file. Raises SyntaxError if it isn't Python."""
-    source = model.ClockSource(ast.parse(text, filename), text)
-    scope = Scope(Reading(source, make_call), {"__name__": "__main__", "__file__": "clock.py"})
+def read_source(text: str, path: Path, roots: list[Path]) -> ClockSource:
+    """Read a file whose own modules are below the roots. Raises SyntaxError if it isn't Python."""
+    source = ClockSource(ast.parse(text, str(path)), text)
+    own = OwnModules(roots, lambda tree, text, path, module: _module_names(tree, text, path, module, own))
+    scope = Scope(
+        Reading(source, make_call, path, own, is_clock=True), {"__name__": "__main__", "__file__": "clock.py"}
+    )
     ending_of(source.tree.body, scope)
     for method, instance in scope.reading.django:
         if method not in scope.reading.entered:
@@ -38,6 +56,13 @@ def read_source(text: str, filename: str) -> model.ClockSource:
             value.name = name
     _add_unreached_jobs(scope)
     return source
+
+
+def _module_names(tree: ast.Module, text: str, path: Path, module: str, own: OwnModules) -> dict[str, Value]:
+    """What a module beside the file binds to its names."""
+    scope = Scope(Reading(ClockSource(tree, text), make_call, path, own, is_clock=False), {"__name__": module})
+    ending_of(tree.body, scope)
+    return scope.names
 
 
 def _enter_alone(function: model.LocalFunction, args: list[Value], scope: Scope) -> None:
@@ -52,12 +77,10 @@ def _enter_functions_called_elsewhere(scope: Scope) -> None:
     for function in sorted(source.functions.values(), key=lambda function: function.name in called_here):
         if function in scope.reading.entered or function.node is None or not _adds_unreached(function.node, scope):
             continue
-        positional = [*function.node.args.posonlyargs, *function.node.args.args]
-        required = positional[: len(positional) - len(function.node.args.defaults)]
         uncalled = f"{function.name}() adds it, and this file doesn't call that function"
-        scope.doubt = f"{uncalled}: it is imported as if called once"
-        _enter_alone(function, [_argument(parameter.arg, function.name) for parameter in required], scope)
-        scope.doubt = ""
+        scope.doubt, scope.uncalled = f"{uncalled}: it is imported as if called once", function.name
+        _enter_alone(function, [_argument(name, function.name) for name in function.required()], scope)
+        scope.doubt = scope.uncalled = ""
 
 
 def _adds_unreached(function: ast.AST, scope: Scope) -> bool:
@@ -67,7 +90,8 @@ def _adds_unreached(function: ast.AST, scope: Scope) -> bool:
 
 def _argument(name: str, function: str) -> Value:
     if name in APPLICATION_NAMES:
-        return model.WebApplication(name)
+        assumed = f"{name}, a parameter of {function}(), is taken to be the application that the configuration names"
+        return model.WebApplication(name, assumed=assumed)
     return model.UnknownValue(name, f"the arguments of {function}()")
 
 
@@ -77,19 +101,52 @@ def _add_unreached_jobs(scope: Scope) -> None:
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.Call) or (node.lineno, node.col_offset) in scope.reading.reached:
             continue
-        if not isinstance(node.func, ast.Attribute):
-            continue
-        method, line = node.func.attr, source.line(node.lineno)
-        if method in OTHER_VERSIONS:
+        line = source.line(node.lineno)
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if method in OTHER_VERSIONS and isinstance(node.func, ast.Attribute):
             function = evaluate(node.args[0], scope) if node.args else None
             refused = f"{method} belongs to APScheduler {OTHER_VERSIONS[method]}, and only APScheduler 3 is imported"
             job = model.AddJobCall(node.lineno, line, {"func": function}, refused=refused)
             _named_scheduler(node.func.value, scope).calls.append(job)
-        elif adds(node.func):
+        elif adds(node.func) and isinstance(node.func, ast.Attribute):
             (args, kwargs), scheduler = arguments_of(node, scope), _named_scheduler(node.func.value, scope)
             arguments = dict(zip(schedulers.argument_names(scheduler, method), args, strict=False)) | kwargs
             arguments.pop("**", None)
             scheduler.calls.append(model.AddJobCall(node.lineno, line, arguments, undecided=NOT_REACHED))
+        elif _is_given_a_trigger(node, scope):
+            name = ast.unparse(node.func)
+            function = evaluate(node.args[0], scope) if node.args and isinstance(node.args[0], ast.Name) else None
+            wrapper = f"{name}() is given a trigger, and how it adds a job can't be read"
+            job = model.AddJobCall(node.lineno, line, {"func": function}, undecided=wrapper)
+            _named_scheduler(node.func, scope).calls.append(job)
+
+
+def _is_given_a_trigger(node: ast.Call, scope: Scope) -> bool:
+    """Whether a call of something that isn't in the file looks as if it adds a job: it gets a trigger."""
+    if node.lineno in scope.reading.source.applied:
+        return False
+    root = node.func
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if isinstance(root, ast.Name) and isinstance(scope.names.get(root.id), model.LocalFunction | model.LocalClass):
+        return False
+    if _last_name(node.func) in {*TRIGGERS, *COMBINED, *PYTHON_FUNCTIONS, *NOT_WRAPPERS}:
+        return False
+    kinds = [keyword.value for keyword in node.keywords if keyword.arg == "trigger"]
+    kinds += node.args[:2] if "schedule" in ast.unparse(node.func) else []
+    if any(isinstance(kind, ast.Constant) and kind.value in TRIGGERS.values() for kind in kinds):
+        return True
+    return any(_is_trigger(value, scope) for value in [*node.args, *(keyword.value for keyword in node.keywords)])
+
+
+def _is_trigger(node: ast.expr, scope: Scope) -> bool:
+    if isinstance(node, ast.Name):
+        return isinstance(scope.names.get(node.id), model.TriggerObject)
+    return isinstance(node, ast.Call) and _last_name(node.func) in {*TRIGGERS, *COMBINED, "from_crontab"}
+
+
+def _last_name(node: ast.expr) -> str:
+    return ast.unparse(node).rpartition(".")[2]
 
 
 def _named_scheduler(node: ast.expr, scope: Scope) -> model.Scheduler:
@@ -108,10 +165,12 @@ def make_call(call: Call, scope: Scope) -> Value:  # noqa: C901, PLR0911 - a tab
         return schedulers.add_job(call, scope)
     if isinstance(owner, model.JobHandle) and method in schedulers.JOB_CHANGES:
         return schedulers.change_job(owner, method, call.args, call, scope)
+    if isinstance(owner, model.AppConfig):
+        return config_call(call, owner, scope)
     if isinstance(owner, model.Scheduler):
         return schedulers.call_scheduler(call, owner, scope)
     if _is_scheduler_class(function):
-        return schedulers.make_scheduler(function, call, scope.reading)
+        return schedulers.make_scheduler(function, call, scope)
     if isinstance(function, model.Method) and scope.depth < MAX_DEPTH:
         return enter(function.function, [function.instance, *call.args], call.kwargs, scope)
     if isinstance(function, model.LocalClass):
@@ -154,8 +213,8 @@ def _instance(call: Call, kind: model.LocalClass, scope: Scope) -> Value:
             reading.reached |= {(node.lineno, node.col_offset) for node in inside}
             name = kind.node.name
             text = f"{name} is the file's own scheduler class: what it adds to APScheduler's is not imported"
-            reading.source.asides.append(model.Aside(kind.node.lineno, f"class {name}", text))
-            return schedulers.make_scheduler(base, call, reading)
+            reading.source.asides.append(Aside(kind.node.lineno, f"class {name}", text))
+            return schedulers.make_scheduler(base, call, scope)
     instance = model.Instance(kind)
     if kind.fields:
         instance.attributes |= dict(zip(kind.fields, call.args, strict=False)) | call.kwargs
@@ -173,7 +232,8 @@ def enter(function: model.LocalFunction, args: list[Value], kwargs: dict[str, Va
     node = function.node
     assert node is not None  # noqa: S101 - the caller has checked
     scope.reading.entered.add(function)
-    inner = scope.inner(depth=scope.depth + 1, loop_names=frozenset(), returned=None, changed_globals={})
+    inner = scope.inner(depth=scope.depth + 1, loop_names=frozenset(), returned=[], changed_globals={})
+    inner.names |= function.around
     inner.names |= _parameters(node.args, args, kwargs, scope)
     ending = ending_of(node.body, inner)
     declared = {name for statement in ast.walk(node) if isinstance(statement, ast.Global) for name in statement.names}
@@ -182,7 +242,12 @@ def enter(function: model.LocalFunction, args: list[Value], kwargs: dict[str, Va
     scope.names |= inner.changed_globals
     if ending is Ending.EXIT:
         raise Ended(ending)
-    return inner.returned if inner.returned is not None else model.UnknownValue(function.name, "its result")
+    result = one_of(f"{function.name}()", [value for value, _ in inner.returned] or [None], _dependency(inner.returned))
+    return result if result is not None else model.UnknownValue(function.name, "its result")
+
+
+def _dependency(returned: list[tuple[Value, str]]) -> str:
+    return next((on for _, on in returned if on), "which of its return statements runs")
 
 
 def _parameters(

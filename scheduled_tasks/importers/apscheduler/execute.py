@@ -6,6 +6,7 @@ is the program that runs it, in a process of its own.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -18,18 +19,21 @@ from typing import Any
 from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.importers.apscheduler import model
 from scheduled_tasks.importers.apscheduler.model import Value
+from scheduled_tasks.importers.apscheduler.source import Aside, ClockSource
 from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB, settings_of
 
 TIMEOUT = 60  # seconds; a file that takes longer waits for something
 
 
-def record(path: Path, source: model.ClockSource, timezone: str) -> list[model.Scheduler]:
-    """Run the file, as on a host in that zone, and return the schedulers that it made.
+def record(path: Path, source: ClockSource, timezone: str, calls: tuple[str, ...]) -> list[model.Scheduler]:
+    """Run the file, as on a host in that zone, call some of its functions, and return the schedulers that it made.
+
+    What reading found and the run didn't add is kept: a function that nobody called is imported as read.
 
     Raises:
         ConfigurationError: the file raises, or doesn't end.
     """
-    command = [sys.executable, "-P", str(Path(__file__).with_name("recording.py")), str(path)]
+    command = [sys.executable, "-P", str(Path(__file__).with_name("recording.py")), str(path), *calls]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT,
                               env=os.environ | ({"TZ": timezone} if timezone else {}))  # fmt: skip
@@ -42,21 +46,49 @@ def record(path: Path, source: model.ClockSource, timezone: str) -> list[model.S
         raise ConfigurationError(f"{path}: run with --execute, {problem}") from None
     if recorded["error"]:
         raise ConfigurationError(f"{path}: run with --execute, it raises {recorded['error']}")
-    return [_scheduler(scheduler, source) for scheduler in recorded["schedulers"]]
+    schedulers = [_scheduler(scheduler, source) for scheduler in recorded["schedulers"]]
+    added = {job["line"] for scheduler in recorded["schedulers"] for job in scheduler["jobs"]}
+    return [*schedulers, *_not_added(source, added, [scheduler for scheduler in schedulers if scheduler.calls])]
 
 
-def _scheduler(recorded: dict[str, Any], source: model.ClockSource) -> model.Scheduler:
+def _not_added(source: ClockSource, added: set[int], recorded: list[model.Scheduler]) -> list[model.Scheduler]:
+    """What reading found on lines that added nothing in the run: jobs of functions that nobody called, as read.
+
+    What the run decided against is mentioned.
+    """
+    left = []
+    for scheduler in source.schedulers:
+        calls = [call for call in scheduler.calls if call.line not in added]
+        for call in calls:
+            if not call.uncalled:
+                text = f"the run didn't add it: {call.undecided or call.doubt or 'its line did not run'}"
+                source.asides.append(Aside(call.line, call.source, text))
+        if uncalled := [call for call in calls if call.uncalled]:
+            same = next((other for other in recorded if other.line == scheduler.line), None)
+            if same is not None:
+                same.calls += uncalled
+            else:
+                left.append(replace(scheduler, calls=uncalled))
+    return left
+
+
+def _scheduler(recorded: dict[str, Any], source: ClockSource) -> model.Scheduler:
     settings = settings_of([], {key: _value(value, source) for key, value in recorded["settings"].items()})
+    read = next((scheduler for scheduler in source.schedulers if scheduler.line == recorded["line"]), None)
+    zone = read.settings.get("timezone") if read else None
+    if isinstance(zone, model.UnknownValue):  # this run's environment is not that of the hosts
+        settings["timezone"] = replace(zone, stand_in=settings.get("timezone", model.UNKNOWN))
     return model.Scheduler(
         recorded["kind"], recorded["line"], name=recorded.get("name", "scheduler"), settings=settings,
         calls=[_call(job, source) for job in recorded["jobs"] if "removed" not in job],
     )  # fmt: skip
 
 
-def _call(recorded: dict[str, Any], source: model.ClockSource) -> model.AddJobCall:
+def _call(recorded: dict[str, Any], source: ClockSource) -> model.AddJobCall:
     positional = [recorded["func"], recorded["trigger"], *recorded["args"]]
     arguments = {name: _value(value, source) for name, value in zip(ADD_JOB, positional, strict=False)}
     arguments |= {key: _value(value, source) for key, value in recorded["more"].items()}
+    arguments = {name: value for name, value in arguments.items() if value is not model.UNKNOWN}
     if arguments["trigger"] is None:
         del arguments["trigger"]
     if "rescheduled" in recorded:
@@ -75,9 +107,21 @@ def _call(recorded: dict[str, Any], source: model.ClockSource) -> model.AddJobCa
     return replace(call, refused=recorded["refused"])
 
 
-def _value(recorded: dict[str, Any], source: model.ClockSource) -> Value:  # noqa: C901, PLR0911 - a table of cases
+def _function_of(source: ClockSource, name: str, line: int) -> model.LocalFunction:
+    """A function of the file, by its name and the first line of its definition: several can have one name."""
+    functions = [node for node in source.tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    for node in functions:
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        if (node.name, first) == (name, line):
+            return model.LocalFunction(name, node)
+    return source.functions.get(name, model.LocalFunction(name))
+
+
+def _value(recorded: dict[str, Any], source: ClockSource) -> Value:  # noqa: C901, PLR0911, PLR0912 - a table of cases
     if "plain" in recorded:
         return recorded["plain"]
+    if "undefined" in recorded:
+        return model.UNKNOWN
     if "list" in recorded:
         return [_value(value, source) for value in recorded["list"]]
     if "dict" in recorded:
@@ -103,5 +147,5 @@ def _value(recorded: dict[str, Any], source: model.ClockSource) -> Value:  # noq
             return model.LocalFunction(recorded["function"].rpartition(".")[2], nested=True)
         if module != "__main__":
             return model.Reference(f"{module}.{name}")
-        return source.functions.get(name, model.LocalFunction(name))
+        return _function_of(source, name, recorded["line"])
     return model.UnknownValue(recorded["unknown"], "an object that exists only in a running process")

@@ -12,7 +12,8 @@ from dataclasses import replace
 from functools import singledispatch
 
 from scheduled_tasks.importers.apscheduler import model, operations
-from scheduled_tasks.importers.apscheduler.model import ONLY_A_RUN, Value, is_plain, reason, unknown
+from scheduled_tasks.importers.apscheduler.evidence import stand_in
+from scheduled_tasks.importers.apscheduler.model import ONLY_A_RUN, UNKNOWN, Value, is_plain, reason, unknown
 from scheduled_tasks.importers.apscheduler.scope import Call, Scope
 from scheduled_tasks.importers.apscheduler.vocabulary import ADDS, ENDS, OPERATORS, PYTHON_FUNCTIONS, ZONES
 
@@ -40,7 +41,7 @@ def _name(node: ast.Name, scope: Scope) -> Value:
         return model.Reference(f"{of_apscheduler[-1]}.{node.id}")
     others = [module for module in stars if module not in of_apscheduler]
     if len(others) == 1 and not hasattr(builtins, node.id):
-        return model.Reference(f"{others[0]}.{node.id}")
+        return model.Reference(f"{others[0]}.{node.id}", star=others[0])
     return unknown(node, f"{node.id}, which is not set in this file")
 
 
@@ -98,7 +99,9 @@ def attribute(owner: Value, node: ast.Attribute, scope: Scope) -> Value:  # noqa
         case model.Reference(dotted) if name == "__name__":
             return dotted.rpartition(".")[2]
         case model.Reference(dotted):
-            return ZONES.get(f"{dotted}.{name}") or model.Reference(f"{dotted}.{name}")
+            return imported(f"{dotted}.{name}", scope)
+        case model.WebApplication(config=model.AppConfig() as config) if name == "config":
+            return config
         case model.LocalFunction() if name == "__name__":
             return owner.name
         case model.Scheduler() if name in ADDS:
@@ -106,8 +109,7 @@ def attribute(owner: Value, node: ast.Attribute, scope: Scope) -> Value:  # noqa
         case model.JobHandle() if name == "id":
             return owner.call.arguments.get("id", owner)
         case model.Instance(kind) | (model.LocalClass() as kind):
-            known = kind.all_attributes() | owner.attributes
-            if name in known:
+            if name in (known := owner.known()):
                 return known[name]
             if isinstance(owner, model.Instance) and (method := kind.method(name)):
                 return model.Method(owner, method)
@@ -117,6 +119,16 @@ def attribute(owner: Value, node: ast.Attribute, scope: Scope) -> Value:  # noqa
         if isinstance(enum, model.LocalClass) and any("Enum" in str(base) for base in enum.bases):
             return owner if name == "value" else node.value.attr
     return unknown(node, reason(owner, f"the attribute {name}"))
+
+
+def imported(dotted: str, scope: Scope) -> Value:
+    """What the file imports by a dotted name: the value, if one of the user's own modules tells it, or a reference."""
+    if dotted in scope.reading.overridden:
+        return scope.reading.overridden[dotted]
+    if dotted in ZONES:
+        return ZONES[dotted]
+    value = scope.reading.own.find(dotted)
+    return model.Reference(dotted) if value is UNKNOWN else value
 
 
 @evaluate.register(ast.Subscript)
@@ -143,19 +155,28 @@ def _comparison(node: ast.Compare, scope: Scope) -> Value:
 
 @evaluate.register(ast.BoolOp)
 def _and_or(node: ast.BoolOp, scope: Scope) -> Value:
-    for operand in node.values[:-1]:
+    first: model.UnknownValue | None = None
+    value: Value = None
+    for operand in node.values:
         value = evaluate(operand, scope)
-        if not is_plain(value):
-            return unknown(node, reason(value))
-        if bool(value) is isinstance(node.op, ast.Or):
-            return value
-    return evaluate(node.values[-1], scope)
+        if isinstance(value, model.UnknownValue) and operand is not node.values[-1]:
+            first = first or value
+        known = stand_in(value)
+        if known is UNKNOWN and operand is not node.values[-1]:
+            return unknown(node, (first or value).why if isinstance(first or value, model.UnknownValue) else ONLY_A_RUN)
+        if known is not UNKNOWN and bool(known) is isinstance(node.op, ast.Or):
+            break
+    return value if first is None else unknown(node, first.why, stand_in(value))
 
 
 @evaluate.register(ast.IfExp)
 def _conditional(node: ast.IfExp, scope: Scope) -> Value:
     test = evaluate(node.test, scope)
-    return evaluate(node.body if test else node.orelse, scope) if is_plain(test) else unknown(node, reason(test))
+    if is_plain(test):
+        return evaluate(node.body if test else node.orelse, scope)
+    known = stand_in(test)
+    likely = UNKNOWN if known is UNKNOWN else stand_in(evaluate(node.body if known else node.orelse, scope))
+    return unknown(node, reason(test), likely)
 
 
 @evaluate.register(ast.ListComp)
@@ -262,7 +283,7 @@ def arguments_of(node: ast.Call, scope: Scope) -> tuple[list[Value], dict[str, V
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
         else:
-            kwargs |= value if isinstance(value, dict) else {"**": unknown(keyword.value, ONLY_A_RUN)}
+            kwargs |= value if isinstance(value, dict) else {"**": unknown(keyword.value, reason(value))}
     return args, kwargs
 
 
@@ -273,8 +294,16 @@ def bind(target: ast.expr, value: Value, scope: Scope) -> None:
             scope.names[target.id] = value
         case ast.Attribute():
             owner = evaluate(target.value, scope)
-            if isinstance(owner, model.Instance):
-                owner.attributes[target.attr] = value
+            text = ast.unparse(target)
+            if isinstance(owner, model.Instance | model.LocalClass):
+                before = owner.known().get(target.attr)
+                owner.attributes[target.attr] = operations.if_it_runs(text, before, value, scope)
+            elif isinstance(owner, model.Reference):
+                dotted = f"{owner.dotted}.{target.attr}"
+                scope.reading.overridden[dotted] = operations.if_it_runs(text, imported(dotted, scope), value, scope)
+            elif isinstance(owner, model.Scheduler):
+                before = owner.settings.get(target.attr)
+                owner.settings[target.attr] = operations.if_it_runs(text, before, value, scope)
         case ast.Tuple() | ast.List():
             if isinstance(value, model.Instance) and value.kind.fields:
                 value = [(value.kind.all_attributes() | value.attributes).get(name) for name in value.kind.fields]

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference
 from scheduled_tasks.importers.apscheduler import model
+from scheduled_tasks.importers.apscheduler.evidence import Evidence, Fact
 from scheduled_tasks.importers.apscheduler.model import Value, written
 
+RECIPE = "make it a function of a module: docs/how-to/migrate.md, What a unit can't name"
 ORDER = ("log_cron", "cron_context", "cron_required", "cron_require_feature")
 UNDERSTOOD = {*ORDER, "cron_idempotent", "scheduled_job"}
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -51,25 +53,31 @@ class Resolved:
     differences: tuple[Difference, ...] = ()
 
 
-def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:
+def resolve(function: Value, path: Path, roots: list[Path]) -> Resolved:  # noqa: PLR0911 - a table of cases
     """The target of a job's function."""
     if isinstance(function, model.LocalFunction):
         if function.nested or function.name == "<lambda>":
             text = f"{function.name} is defined inside another function, so a unit can't name it"
-            return _refused("nested", text, "move it to the top level of a module")
+            return _refused("nested", text, RECIPE)
         return Resolved(Target("", function.name, function.node))
     if isinstance(function, str) and ":" in function:
         module, _, name = function.partition(":")
+        if any(source_of(module, root) == path for root in roots):
+            return Resolved(Target("", name, _definition(module, name, roots)))
         return _named(module, name, roots)
     if isinstance(function, model.Reference) and "." in function.dotted.lstrip("."):
-        return _named(*_module_and_name(absolute(function.dotted, path), roots), roots)
+        named = _named(*_module_and_name(absolute(function.dotted, path), roots), roots)
+        if function.star:
+            text = f"{function.dotted} is taken for it: {function.star} isn't here, and everything of it is imported"
+            return replace(named, differences=Fact(None, Evidence.ASSUMED, text).differences())
+        return named
     if isinstance(function, model.Partial):
         inner = resolve(function.function, path, roots)
         return replace(inner, args=(*function.args, *inner.args), kwargs=(*function.kwargs, *inner.kwargs))
     return _no_function(function)
 
 
-def _no_function(function: Value) -> Resolved:
+def _no_function(function: Value) -> Resolved:  # noqa: PLR0911 - a table of cases
     """What is wrong with a `func` that doesn't name a function."""
     if isinstance(function, model.CallResult):
         called = function.function
@@ -87,6 +95,8 @@ def _no_function(function: Value) -> Resolved:
     if isinstance(function, model.UnknownValue):
         return _refused("function", f"{function.text[:80]} depends on {function.why}", "make it a function of a module")
     what = written(function)
+    if isinstance(function, model.Method):
+        return _refused("function", f"{what} is a method, so a unit can't name it", RECIPE)
     return _refused("function", f"{what[:60]} is not a function that a unit can name", "make it a function of a module")
 
 
@@ -109,14 +119,15 @@ def _module_and_name(dotted: str, roots: list[Path]) -> tuple[str, str]:
     """Split a dotted name at the files that exist, otherwise before the first class, otherwise before the last name."""
     parts = dotted.split(".")
     for length in range(len(parts) - 1, 0, -1):
-        if any(_source_of(".".join(parts[:length]), root) for root in roots):
+        if any(source_of(".".join(parts[:length]), root) for root in roots):
             return ".".join(parts[:length]), ".".join(parts[length:])
     classes = [index for index, part in enumerate(parts[:-1]) if index and part[:1].isupper()]
     length = classes[0] if classes else len(parts) - 1
     return ".".join(parts[:length]), ".".join(parts[length:])
 
 
-def _source_of(module: str, root: Path) -> Path | None:
+def source_of(module: str, root: Path) -> Path | None:
+    """The file of a module below a folder, if there is one."""
     base = root.joinpath(*module.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
@@ -142,7 +153,7 @@ def absolute(dotted: str, path: Path) -> str:
 def _definition(module: str, name: str, roots: list[Path]) -> Definition | None:
     """The definition of a module's function, if its source is below one of the roots."""
     for root in roots:
-        if source := _source_of(module, root):
+        if source := source_of(module, root):
             try:
                 tree = ast.parse(source.read_text())
             except (SyntaxError, ValueError):

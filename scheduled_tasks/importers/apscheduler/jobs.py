@@ -9,35 +9,43 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from scheduled_tasks.conversion_report import Difference, Entry
 from scheduled_tasks.importers.apscheduler import model, triggers
+from scheduled_tasks.importers.apscheduler.evidence import Evidence, Fact, Zones, settle
 from scheduled_tasks.importers.apscheduler.functions import Target, definition_differences, resolve
-from scheduled_tasks.importers.apscheduler.model import Value, why_unknown
-from scheduled_tasks.importers.apscheduler.triggers import ReadTrigger, Zones
+from scheduled_tasks.importers.apscheduler.model import Value, why_unknown, written
+from scheduled_tasks.importers.apscheduler.source import ClockSource
+from scheduled_tasks.importers.apscheduler.triggers import ReadTrigger
 from scheduled_tasks.importers.codegen import call_lines, literal
-from scheduled_tasks.importers.dependencies import unset_names, used_scheduler
+from scheduled_tasks.importers.dependencies import assumed_imports, kept_names, unset_names, used_scheduler
 from scheduled_tasks.importers.request import identifier, unique
-from scheduled_tasks.schedule import describe
+from scheduled_tasks.schedule import Trigger, describe
 
 TRUE = {"true", "yes", "on", "y", "t", "1"}  # apscheduler.util.astobool
+CREATE = "create it in the task: docs/how-to/migrate.md, What a unit can't name"
 LEFT_OUT = {"jobstore": "there is no job store", "executor": "each run is a process of its own"}
 
 
 @dataclass
 class ClockContext:
-    """The clock that jobs are imported for; `ids`, `targets` and `imports` grow with them."""
+    """The clock that jobs are imported for; `ids`, `targets` and `imports` grow with them.
+
+    `assumed` is what each of its jobs depends on and could not be read; with `assume_defaults` what can stand in for an
+    unknown value does.
+    """
 
     name: str
     path: Path
     shown_path: str
-    source: model.ClockSource
+    source: ClockSource
     scheduler: model.Scheduler
     zones: Zones
     domains: str
     roots: list[Path]
     now: datetime
+    assume_defaults: bool = False
+    assumed: tuple[Fact, ...] = ()
     ids: set[str] = field(default_factory=set)
     targets: dict[str, Target] = field(default_factory=dict)
     imports: dict[str, set[str]] = field(default_factory=dict)
@@ -51,22 +59,37 @@ class ClockContext:
 
 @dataclass(frozen=True)
 class ImportedJob:
-    """A job's code (empty if it is refused) and its entry; `original` is APScheduler's own trigger."""
+    """A job's code (empty if it is refused), its entry, and the trigger that it must have."""
 
     code: tuple[str, ...]
     entry: Entry
-    original: Any = None
+    trigger: Trigger | None = None
+
+    def refused(self, problem: str) -> ImportedJob:
+        """The job without its code, because what was written for it can't be used."""
+        difference = Difference("generated", f"what was written for it is not a job: {problem}", "refused")
+        entry = replace(self.entry, differences=(*self.entry.differences, difference)).with_outcome()
+        return ImportedJob((), entry)
 
 
 def import_call(call: model.AddJobCall, clock: ClockContext) -> list[ImportedJob]:
     """Convert one call that adds a job; an OrTrigger gives one job for each of its parts."""
-    arguments = _defaults(clock.scheduler) | call.arguments
-    differences = _call_differences(call)
+    arguments, assumed = _defaults(clock.scheduler) | call.arguments, list(clock.assumed)
+    if clock.assume_defaults:
+        arguments, facts = settle("", arguments)
+        assumed += facts
+    differences = [
+        *_call_differences(call, clock.source),
+        *(difference for fact in assumed for difference in fact.differences()),
+    ]
     resolved = resolve(arguments.get("func"), clock.path, clock.roots)
     target = resolved.target
     differences += resolved.differences
     args, kwargs = _arguments(arguments, differences)
     args, kwargs = [*resolved.args, *args], dict(resolved.kwargs) | kwargs
+    for value in [*args, *kwargs.values()]:
+        if isinstance(value, model.WebApplication) and value.assumed:
+            differences += Fact(value, Evidence.ASSUMED, value.assumed, "app").differences()
     if target is not None:
         differences += [*definition_differences(target, args, kwargs), *_unmet_needs(target, clock.source)]
     if call.above:
@@ -85,7 +108,7 @@ def import_call(call: model.AddJobCall, clock: ClockContext) -> list[ImportedJob
     return jobs
 
 
-def _call_differences(call: model.AddJobCall) -> list[Difference]:
+def _call_differences(call: model.AddJobCall, source: ClockSource) -> list[Difference]:
     """What is uncertain or wrong about the call itself."""
     differences = []
     if call.undecided:
@@ -95,11 +118,13 @@ def _call_differences(call: model.AddJobCall) -> list[Difference]:
     if call.refused:
         differences.append(Difference("apscheduler", f"APScheduler refuses it: {call.refused}", "refused"))
     if call.doubt:
-        differences.append(Difference("scheduler", call.doubt))
+        can_call = call.uncalled in source.functions and not source.functions[call.uncalled].required()
+        instead = f"import with --execute --call {call.uncalled} to run it" if can_call else ""
+        differences.append(Difference("scheduler", call.doubt, instead=instead))
     return differences
 
 
-def _unmet_needs(target: Target, source: model.ClockSource) -> list[Difference]:
+def _unmet_needs(target: Target, source: ClockSource) -> list[Difference]:
     """What a function of the file uses but can't have as a task."""
     if target.module:
         return []
@@ -109,7 +134,14 @@ def _unmet_needs(target: Target, source: model.ClockSource) -> list[Difference]:
     if names := unset_names(source, target):
         text = f"{target.name} uses {', '.join(names)}: set only when the file runs as a program"
         return [Difference("needs", text, "refused", instead="set it in the module, or pass it as an argument")]
-    return []
+    differences = []
+    if names := kept_names(source, target):
+        text = f"{target.name} keeps {', '.join(names)} from run to run; here each run starts anew"
+        differences.append(Difference("state", text, instead="keep it in a file or the database, if a run needs it"))
+    for name, module in assumed_imports(source, target).items():
+        text = f"{name} is taken from {module}, which isn't here and of which everything is imported"
+        differences += Fact(None, Evidence.ASSUMED, text).differences()
+    return differences
 
 
 def _defaults(scheduler: model.Scheduler) -> dict[str, Value]:
@@ -142,7 +174,7 @@ def _plain_values(args: list[Value], kwargs: dict[str, Value]) -> list[Differenc
     for value in [*args, *kwargs.values()]:
         if not isinstance(value, model.WebApplication) and not _is_json(value):
             reason = why_unknown(value) or f"{value!r} is not a number, a text, a list or a dictionary"
-            instead = triggers.EXECUTE if isinstance(value, model.UnknownValue) else "create it in the task"
+            instead = triggers.EXECUTE if isinstance(value, model.UnknownValue) else CREATE
             text = f"a unit can't pass this argument: {reason}"
             differences.append(Difference("arguments", text, "refused", instead=instead))
     return differences
@@ -164,12 +196,14 @@ def _options(arguments: dict[str, Value]) -> tuple[list[str], list[Difference]]:
         if grace is None or (isinstance(grace, int) and grace > 0):
             kept.append(f"misfire_grace_time={grace}")
         else:
-            text = f"misfire_grace_time={grace!r} is not a number of seconds above 0: APScheduler refuses it"
+            text = f"misfire_grace_time={written(grace)} is not a number of seconds above 0: APScheduler refuses it"
             differences.append(Difference("grace", text))
     if arguments.get("coalesce", True) is not True:
         differences.append(Difference("coalesce", "several missed runs are caught up by one run, not one by one"))
     if (instances := arguments.get("max_instances", 1)) != 1:
-        text = f"max_instances={instances!r}: no second run starts while one runs; one that becomes due is not run"
+        text = (
+            f"max_instances={written(instances)}: no second run starts while one runs; one that becomes due is not run"
+        )
         differences.append(Difference("instances", text))
     if "next_run_time" in arguments:
         if arguments["next_run_time"] is None:
@@ -212,7 +246,7 @@ def _imported_job(  # noqa: PLR0913, PLR0917 - the parts of one call
         words.append(f"name={literal(arguments['name'])}")
     words += [*read.words, *kept]
     clock.uses_app |= any(isinstance(value, model.WebApplication) for value in [*args, *kwargs.values()])
-    return ImportedJob(tuple(call_lines("scheduler.add_job", words)), entry, read.original)
+    return ImportedJob(tuple(call_lines("scheduler.add_job", words)), entry, read.trigger)
 
 
 def _id(given: Value, target: Target | None, clock: ClockContext) -> tuple[str, list[Difference]]:
@@ -241,9 +275,14 @@ def _function_code(target: Target, clock: ClockContext) -> str:
             return alias
         clock.imports.setdefault(target.module, set()).add(target.name)
         return target.name
-    key = target.task
-    while key in clock.targets and (clock.targets[key].module, clock.targets[key].name) != (target.module, target.name):
-        key += "_2"
+    same = (key for key, other in clock.targets.items() if _is_same(other, target))
+    key = next(same, None) or unique(target.task, clock.targets)
     clock.targets[key] = replace(target, alias=key)
     clock.imports.setdefault(clock.tasks_module, set()).add(key)
     return key
+
+
+def _is_same(target: Target, other: Target) -> bool:
+    """Whether two targets are one function; several functions of a file can have the same name."""
+    same_name = (target.module, target.name) == (other.module, other.name)
+    return same_name and (bool(target.module) or target.node is other.node)

@@ -9,18 +9,29 @@ import ast
 from dataclasses import replace
 
 from scheduled_tasks.importers.apscheduler import model, vocabulary
+from scheduled_tasks.importers.apscheduler.evidence import stand_in
 from scheduled_tasks.importers.apscheduler.expressions import attribute
-from scheduled_tasks.importers.apscheduler.model import ONLY_A_RUN, Value, is_plain, reason, unknown
+from scheduled_tasks.importers.apscheduler.model import (
+    ONLY_A_RUN,
+    UNKNOWN,
+    Value,
+    is_plain,
+    reason,
+    unknown,
+    why_unknown,
+)
 from scheduled_tasks.importers.apscheduler.operations import attempt, computed
 from scheduled_tasks.importers.apscheduler.scope import Call, Scope
 
 
-def library_call(call: Call, scope: Scope) -> Value:
+def library_call(call: Call, scope: Scope) -> Value:  # noqa: PLR0911 - a table of cases, in their order
     """The result of a call."""
     node, owner = call.node, call.owner
     if call.method in vocabulary.CHANGING_METHODS and isinstance(owner, list | dict):
         return _mutate(call, scope)
-    if call.method in vocabulary.READING_METHODS and not call.kwargs and all(map(is_plain, call.args)):  # noqa: SIM102
+    if call.method in vocabulary.READING_METHODS and not call.kwargs and all(map(is_plain, call.args)):
+        if isinstance(owner, model.UnknownValue) and isinstance(owner.stand_in, str):
+            return computed(node, lambda text: getattr(text, call.method)(*call.args), [owner])
         if isinstance(owner, dict | list | tuple | str):
             result = attempt(node, getattr(owner, call.method), *call.args)
             if call.method == "items" and not isinstance(result, model.UnknownValue):
@@ -40,6 +51,10 @@ def _mutate(call: Call, scope: Scope) -> Value:
     if scope.undecided or any(isinstance(arg, model.UnknownValue) and name in {"extend", "update"} for arg in args):
         result = unknown(call.node, scope.undecided.on if scope.undecided else ONLY_A_RUN)
         scope.names |= {key: result for key, value in scope.names.items() if value is call.owner}
+        if isinstance(call.owner, list):  # it may have other names, in a class or a dictionary
+            call.owner.append(result)
+        else:
+            call.owner[ast.unparse(call.node)] = result
         return result
     scope.reading.source.applied.add(call.node.lineno)
     if name == "add":  # of a set, which is a list here
@@ -47,25 +62,39 @@ def _mutate(call: Call, scope: Scope) -> Value:
     return attempt(call.node, lambda: getattr(call.owner, name)(*args, **call.kwargs))
 
 
-def _imported(call: Call, dotted: str, scope: Scope) -> Value:  # noqa: PLR0911 - a table of cases, in their order
+def _imported(call: Call, dotted: str, scope: Scope) -> Value:  # noqa: C901, PLR0911 - a table of cases, in their order
     node, args, kwargs = call.node, call.args, call.kwargs
     module, _, last = dotted.rpartition(".")
     if dotted in vocabulary.ENVIRONMENT or dotted.startswith(("os.environ.", "environ.")):
-        return unknown(node, f"the environment variable {args[0] if args else '?'}")
-    if dotted in vocabulary.ZONE_MAKERS and isinstance(zone := args[0] if args else kwargs.get("key"), str):
-        return zone
+        return unknown(node, f"the environment variable {args[0] if args else '?'}", _default(call, dotted))
+    if dotted == "tzlocal.get_localzone":
+        return None  # as a scheduler that is given no zone
+    if dotted in vocabulary.ZONE_MAKERS:
+        zone = args[0] if args else kwargs.get("key")
+        if isinstance(zone, str | model.UnknownValue):
+            return zone
     if (special := _special(call, dotted, scope)) is not None:
         return special
     if (trigger := _trigger(dotted, args, kwargs)) is not None:
         return trigger
     if last in vocabulary.FACTORIES:
         is_factory = module and last not in {"Flask", "FastAPI"}
-        return model.WebApplication(f"{module}:{last}" if is_factory else ast.unparse(node))
+        if not is_factory:
+            return model.WebApplication(ast.unparse(node), model.AppConfig())
+        return model.WebApplication(f"{module}:{last}")
     if dotted in vocabulary.PYTHON_FUNCTIONS:
         return _python_function(call, dotted)
     if last in {"now", "today", "utcnow"}:
         return unknown(node, "the time at which the clock starts")
     return model.CallResult(model.Reference(dotted), tuple(args), ast.unparse(node))
+
+
+def _default(call: Call, dotted: str) -> Value:
+    """What a function gives for an environment variable that isn't set."""
+    given = [*call.args[1:2], *(value for key, value in call.kwargs.items() if key == "default")]
+    if given:
+        return stand_in(given[0])
+    return None if dotted in {"os.getenv", "os.environ.get", "environ.get"} else UNKNOWN
 
 
 def _special(call: Call, dotted: str, scope: Scope) -> Value | None:  # noqa: PLR0911 - a table of cases
@@ -75,6 +104,8 @@ def _special(call: Call, dotted: str, scope: Scope) -> Value | None:  # noqa: PL
         if isinstance(args[1], model.UnknownValue):
             return unknown(call.node, args[1].why)
         return attribute(args[0], ast.Attribute(call.node.args[0], args[1], ast.Load()), scope)
+    if dotted == "nonebot.require" and args and isinstance(args[0], str):
+        return model.Reference(args[0])
     if dotted == "globals":
         return dict(scope.names)
     if dotted.endswith("namedtuple") and len(args) > 1:
@@ -106,9 +137,14 @@ def _trigger(dotted: str, args: list[Value], kwargs: dict[str, Value]) -> model.
     if not dotted.startswith("apscheduler.triggers."):
         return None
     last = dotted.rpartition(".")[2]
-    if last == "from_crontab" and args:
+    if last == "from_crontab" and (args or "expr" in kwargs):
         zone = kwargs.get("timezone", args[1] if len(args) > 1 else None)
-        return model.TriggerObject("cron", {"timezone": zone} if zone else {}, crontab=str(args[0]))
+        expression = args[0] if args else kwargs.get("expr")
+        unread = (
+            "" if isinstance(expression, str) else why_unknown(expression) or f"{expression!r} is not a crontab's time"
+        )
+        fields = {"timezone": zone} if zone else {}
+        return model.TriggerObject("cron", fields, crontab=str(expression), unread=unread)
     if last in vocabulary.COMBINED and (args or "triggers" in kwargs):
         parts = args[0] if args else kwargs["triggers"]
         parts = tuple(parts) if isinstance(parts, list | tuple) else (parts,)

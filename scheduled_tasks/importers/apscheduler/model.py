@@ -12,38 +12,73 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 Value = Any  # a plain Python value, or one of the classes below
+# Bases and decorators of classes that set no attribute of their objects.
+HARMLESS_BASES = {
+    "object", "ABC", "Enum", "IntEnum", "StrEnum", "NamedTuple", "Protocol", "Generic", "Exception",
+    "Cog", "AppConfig", "BaseCommand", "Thread",
+}  # fmt: skip
+HARMLESS_DECORATORS = {"dataclass", "final", "total_ordering", "unique"}
 ONLY_A_RUN = "a value known only at run time"
+UNKNOWN = object()  # in place of a value, of which None is one
 
 
 @dataclass(frozen=True)
 class UnknownValue:
-    """A value that can't be known without a run: `text` is its code, `why` completes "it depends on …"."""
+    """A value that can't be known without a run: `text` is its code, `why` completes "it depends on …".
+
+    `stand_in` is what it would be if nothing but the file decided: the default of an environment variable.
+    """
 
     text: str
     why: str
+    stand_in: Value = field(default=UNKNOWN, compare=False)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Something imported, by its dotted name."""
+    """Something imported, by its dotted name; `star` is the module if only `from module import *` can have given it."""
 
     dotted: str
+    star: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class LocalFunction:
-    """A function of the file; `node` is None if a run of the file named it and reading didn't find it."""
+    """A function of the file; `node` is None if a run of the file named it and reading didn't find it.
+
+    `around` are the names of the function in which a nested one is defined.
+    """
 
     name: str
     node: ast.FunctionDef | ast.AsyncFunctionDef | None = None
     nested: bool = False
+    around: dict[str, Value] = field(default_factory=dict, compare=False, repr=False)
+
+    def required(self) -> list[str]:
+        """Its parameters that have no default."""
+        arguments = self.node.args if self.node else ast.arguments([], [], None, [], [], None, [])
+        positional = [parameter.arg for parameter in [*arguments.posonlyargs, *arguments.args]]
+        return positional[: len(positional) - len(arguments.defaults)]
+
+
+@dataclass
+class AppConfig:
+    """`app.config` of an application that the file makes; `unread` is the call that reading doesn't understand."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+    unread: str = ""
 
 
 @dataclass(frozen=True)
 class WebApplication:
-    """The web application, however it is made."""
+    """The web application, however it is made.
+
+    `config` is its configuration if the file makes it, `assumed` why a value is taken for the application.
+    """
 
     text: str
+    config: AppConfig | None = field(default=None, compare=False)
+    assumed: str = field(default="", compare=False)
 
 
 @dataclass(eq=False)
@@ -74,6 +109,21 @@ class LocalClass:
                 attributes |= base.all_attributes()
         return attributes | self.attributes
 
+    def known(self) -> dict[str, Value]:
+        """What is known of its attributes."""
+        return self.all_attributes()
+
+    def foreign_base(self) -> str:
+        """A class that it inherits from or a decorator that can set attributes of its objects; "" if none can."""
+        for base in self.bases:
+            if isinstance(base, LocalClass):
+                if foreign := base.foreign_base():
+                    return foreign
+            elif written(base).rpartition(".")[2] not in HARMLESS_BASES:
+                return written(base)
+        decorators = [ast.unparse(decorator).partition("(")[0] for decorator in self.node.decorator_list]
+        return next((name for name in decorators if name.rpartition(".")[2] not in HARMLESS_DECORATORS), "")
+
 
 @dataclass(eq=False)
 class Instance:
@@ -81,6 +131,17 @@ class Instance:
 
     kind: LocalClass
     attributes: dict[str, Value] = field(default_factory=dict)
+
+    def known(self) -> dict[str, Value]:
+        """What is known of its attributes; those of a class from a library can be anything that the library sets."""
+        of_class = self.kind.all_attributes()
+        if foreign := self.kind.foreign_base():
+            why = f"{foreign}, from which {self.kind.node.name} is made"
+            of_class = {
+                name: UnknownValue(f"{self.kind.node.name}.{name}", why, value) if is_plain(value) else value
+                for name, value in of_class.items()
+            }
+        return of_class | self.attributes
 
 
 @dataclass(frozen=True)
@@ -129,18 +190,23 @@ class CallResult:
 class TriggerObject:
     """A trigger object made in the file: 'cron', 'interval', 'date', 'or', 'and'.
 
-    `fields` are its arguments by name, `parts` the triggers of a combined one, `crontab` the argument of from_crontab.
+    `fields` are its arguments by name, `parts` the triggers of a combined one, `crontab` the argument of from_crontab,
+    `unread` says why that isn't known.
     """
 
     kind: str
     fields: dict[str, Value] = field(default_factory=dict)
     parts: tuple[Value, ...] = ()
     crontab: str = ""
+    unread: str = ""
 
 
 @dataclass
 class Scheduler:
-    """A scheduler that the file makes, or that it imports (`made` is False)."""
+    """A scheduler that the file makes, or that it imports (`made` is False).
+
+    `unread` says why its settings aren't known, if they aren't.
+    """
 
     kind: str
     line: int
@@ -148,6 +214,7 @@ class Scheduler:
     name: str = ""
     settings: dict[str, Value] = field(default_factory=dict)
     calls: list[AddJobCall] = field(default_factory=list)
+    unread: str = ""
 
 
 @dataclass
@@ -162,6 +229,7 @@ class AddJobCall:
         problem: why the call can't be read.
         refused: APScheduler's error message.
         doubt: what has to hold for the job to be added; it is imported with this difference.
+        uncalled: the function that adds it and that the file doesn't call.
     """
 
     line: int
@@ -172,32 +240,7 @@ class AddJobCall:
     problem: str = ""
     refused: str = ""
     doubt: str = ""
-
-
-@dataclass(frozen=True)
-class Aside:
-    """Something in the file that is not a job and that the report mentions."""
-
-    line: int
-    source: str
-    text: str
-
-
-@dataclass
-class ClockSource:
-    """A parsed clock file. `applied` are the lines of calls that add or change jobs or values."""
-
-    tree: ast.Module
-    text: str
-    schedulers: list[Scheduler] = field(default_factory=list)
-    asides: list[Aside] = field(default_factory=list)
-    functions: dict[str, LocalFunction] = field(default_factory=dict)
-    names: dict[str, Value] = field(default_factory=dict)
-    applied: set[int] = field(default_factory=set)
-
-    def line(self, number: int) -> str:
-        """One line of the file, stripped."""
-        return self.text.splitlines()[number - 1].strip()
+    uncalled: str = ""
 
 
 def is_plain(value: Value) -> bool:
@@ -209,9 +252,9 @@ def is_plain(value: Value) -> bool:
     return value is None or isinstance(value, bool | int | float | str | bytes | date | datetime | timedelta)
 
 
-def unknown(node: ast.AST, why: str) -> UnknownValue:
+def unknown(node: ast.AST, why: str, stand_in: Value = UNKNOWN) -> UnknownValue:
     """An expression whose value isn't known."""
-    return UnknownValue(ast.unparse(node), why)
+    return UnknownValue(ast.unparse(node), why, stand_in)
 
 
 def reason(value: Value, otherwise: str = ONLY_A_RUN) -> str:
@@ -227,6 +270,10 @@ def why_unknown(value: Value) -> str:
         return next(filter(None, map(why_unknown, value.values())), "")
     if isinstance(value, list | tuple | set):
         return next(filter(None, map(why_unknown, value)), "")
+    if isinstance(value, TriggerObject):
+        return value.unread or why_unknown(value.fields) or why_unknown(value.parts)
+    if isinstance(value, Reference):
+        return f"{value.dotted} is not in a module that could be read"
     return "" if is_plain(value) else f"{written(value)} exists only in a running process"
 
 
@@ -237,6 +284,10 @@ def written(value: Value) -> str:  # noqa: PLR0911 - a table of cases
             return value.text
         case Reference(dotted):
             return dotted
+        case Scheduler():
+            return value.name or "a scheduler"
+        case JobHandle() | Adder() | TriggerObject():
+            return "an object of APScheduler"
         case LocalFunction():
             return value.name
         case Method(instance, function):

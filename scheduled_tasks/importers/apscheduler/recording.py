@@ -1,7 +1,8 @@
 """Run a clock file under a recording scheduler: the process that `clocks import apscheduler --execute` starts.
 
-`python -P recording.py FILE` runs FILE as its owner does, with each scheduler's `start` doing nothing, and prints
-what was added as one JSON object. Whatever would wait forever (a blocking start, a sleep, an event loop) ends the run.
+`python -P recording.py FILE [FUNCTION…]` runs FILE as its owner does, then calls its FUNCTIONs, with each scheduler's
+`start` doing nothing, and prints what was added as one JSON object. Whatever would wait forever (a blocking start, a
+sleep, an event loop) ends the run.
 It runs with the project's own interpreter and modules, so it imports nothing of scheduled_tasks.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import json
 import os
 import signal
@@ -51,6 +53,8 @@ def line_in_file() -> int:
 
 def described(value: Any) -> Any:  # noqa: C901, PLR0911 - a table of cases
     """A value as JSON: {"plain": …}, or a description of an object."""
+    if repr(value) == "<undefined>":  # APScheduler's own, for what a call doesn't give
+        return {"undefined": True}
     if value is None or isinstance(value, bool | int | float | str):
         return {"plain": value}
     if isinstance(value, list | tuple):
@@ -73,7 +77,9 @@ def described(value: Any) -> Any:  # noqa: C901, PLR0911 - a table of cases
     if hasattr(value, "app_context"):
         return {"application": kind}
     if callable(value) and hasattr(value, "__qualname__") and getattr(value, "__self__", None) is None:
-        return {"function": f"{value.__module__}.{value.__qualname__}"}
+        code = getattr(inspect.unwrap(value), "__code__", None)
+        line = code.co_firstlineno if code is not None else 0
+        return {"function": f"{value.__module__}.{value.__qualname__}", "line": line}
     return {"unknown": repr(value)[:120]}
 
 
@@ -113,10 +119,9 @@ def record_into(base: Any) -> None:
         configure(self, gconfig or {}, prefix, **options)
 
     def recording_add_job(self: Any, func: Any, trigger: Any = None, *args: Any, **more: Any) -> Any:
-        given = {key: value for key, value in more.items() if type(value).__name__ not in {"undefined", "Undefined"}}
         job = {
             "line": line_in_file(), "func": described(func), "trigger": described(trigger),
-            "args": [described(arg) for arg in args], "more": {key: described(value) for key, value in given.items()},
+            "args": [described(arg) for arg in args], "more": {key: described(value) for key, value in more.items()},
         }  # fmt: skip
         recorded(self)["jobs"].append(job)
         try:
@@ -183,6 +188,13 @@ def run_coroutines_until_they_wait() -> None:
     asyncio.BaseEventLoop.run_until_complete = running  # type: ignore[method-assign, assignment]
 
 
+def call(function: Any) -> None:
+    """Call a function that adds jobs, as whoever calls it does; a coroutine is run."""
+    result = function()
+    if asyncio.iscoroutine(result):
+        asyncio.run(result)
+
+
 def main() -> None:
     """Run the file and print the recording on standard output, which the file itself doesn't get."""
     global FILE  # noqa: PLW0603 - one process records one file
@@ -194,10 +206,12 @@ def main() -> None:
     module = types.ModuleType("__main__")
     module.__file__ = FILE
     sys.modules["__main__"] = module
-    sys.argv = sys.argv[1:]
+    called, sys.argv = sys.argv[2:], sys.argv[1:2]
     error = ""
     try:
         exec(compile(Path(FILE).read_bytes(), FILE, "exec"), module.__dict__)  # noqa: S102 - its owner asked for it
+        for name in called:
+            call(module.__dict__[name])
     except (Over, SystemExit, KeyboardInterrupt):
         pass
     except BaseException as raised:  # noqa: BLE001 - the file's own error is part of the answer

@@ -7,18 +7,38 @@ import copy
 
 from scheduled_tasks.importers.apscheduler import model, vocabulary
 from scheduled_tasks.importers.apscheduler.expressions import evaluate, evaluated_call
+from scheduled_tasks.importers.apscheduler.flask import init_app
 from scheduled_tasks.importers.apscheduler.model import Value, is_plain, unknown, why_unknown
+from scheduled_tasks.importers.apscheduler.operations import if_it_runs
 from scheduled_tasks.importers.apscheduler.scope import Call, Reading, Scope
-from scheduled_tasks.importers.apscheduler.vocabulary import adds, settings_of
+from scheduled_tasks.importers.apscheduler.source import Aside
+from scheduled_tasks.importers.apscheduler.vocabulary import UNREAD, adds, settings_of
 
+NO_APPLICATION = "the scheduler gets its settings from an application's configuration, and the file passes it none"
 JOB_CHANGES = {"modify", "reschedule", "pause", "resume", "remove"}  # methods of a job
 
 
-def make_scheduler(kind: model.Reference, call: Call, reading: Reading) -> model.Scheduler:
+def make_scheduler(kind: model.Reference, call: Call, scope: Scope) -> model.Scheduler:
     """A scheduler that the file makes."""
     name = vocabulary.FLASK if kind.dotted == vocabulary.FLASK else kind.dotted.rpartition(".")[2]
+    if name == vocabulary.FLASK:
+        return _make_flask_scheduler(call, scope)
     scheduler = model.Scheduler(name, call.node.lineno, settings=settings_of(call.args, call.kwargs))
-    reading.source.schedulers.append(scheduler)
+    scope.reading.source.schedulers.append(scheduler)
+    return scheduler
+
+
+def _make_flask_scheduler(call: Call, scope: Scope) -> model.Scheduler:
+    """Flask-APScheduler's: `APScheduler(scheduler=None, app=None)`."""
+    given = dict(zip(("scheduler", "app"), call.args, strict=False)) | call.kwargs
+    scheduler = model.Scheduler(vocabulary.FLASK, call.node.lineno, unread=NO_APPLICATION)
+    inner = given.get("scheduler")
+    if isinstance(inner, model.Scheduler):
+        scheduler.settings |= inner.settings
+        scope.reading.source.schedulers = [other for other in scope.reading.source.schedulers if other is not inner]
+    scope.reading.source.schedulers.append(scheduler)
+    if given.get("app") is not None:
+        init_app(scheduler, given["app"], call, scope)
     return scheduler
 
 
@@ -53,7 +73,7 @@ def add_job(
     reading.reached.add((node.lineno, node.col_offset))
     reading.source.applied.add(node.lineno)
     if isinstance(call.function, model.Adder):
-        scheduler, method = call.function.scheduler, call.function.method
+        scheduler, method = owner_of(call.function.scheduler, node, reading), call.function.method
     else:
         assert isinstance(node.func, ast.Attribute)  # noqa: S101 - the caller has checked
         scheduler, method = owner_of(call.owner, node.func.value, reading), call.method
@@ -70,8 +90,11 @@ def add_job(
     if isinstance(node.func, ast.Attribute) and isinstance(_first_name(node.func.value, scope), model.CallResult):
         undecided = undecided or f"{ast.unparse(node.func.value)} is not a scheduler that this file makes or imports"
     line = reading.source.line(node.lineno)
-    job = model.AddJobCall(node.lineno, line, arguments, above, undecided, problem, doubt=scope.doubt)
-    scheduler.calls.append(job)
+    job = model.AddJobCall(
+        node.lineno, line, arguments, above, undecided, problem, doubt=scope.doubt, uncalled=scope.uncalled
+    )
+    if reading.is_clock:
+        scheduler.calls.append(job)
     return model.JobHandle(job, scheduler)
 
 
@@ -83,12 +106,19 @@ def argument_names(scheduler: model.Scheduler, method: str) -> tuple[str, ...]:
 def owner_of(owner: Value, node: ast.expr, reading: Reading) -> model.Scheduler:
     """The scheduler that an expression stands for; one that the file doesn't make is identified by the expression."""
     if isinstance(owner, model.Scheduler):
+        if not any(owner is known for known in reading.source.schedulers):
+            reading.source.schedulers.append(owner)  # of another module of the user's
         return owner
     text = owner.dotted if isinstance(owner, model.Reference) else ast.unparse(node)
     if text not in reading.foreign:
         name = text.rpartition(".")[2]
-        reading.foreign[text] = model.Scheduler("Scheduler", node.lineno, made=False, name=name)
-        reading.source.schedulers.append(reading.foreign[text])
+        unread = f"{text} is a scheduler that could not be read"
+        scheduler = model.Scheduler("Scheduler", node.lineno, made=False, name=name, unread=unread)
+        if text in vocabulary.LIBRARY_ZONES:
+            zone = vocabulary.LIBRARY_ZONES[text]
+            scheduler.settings["timezone"] = model.UnknownValue(text, "its configuration, whose default it is", zone)
+        reading.foreign[text] = scheduler
+        reading.source.schedulers.append(scheduler)
     return reading.foreign[text]
 
 
@@ -118,12 +148,26 @@ def call_scheduler(call: Call, scheduler: model.Scheduler, scope: Scope) -> Valu
         return job
     if job and change in JOB_CHANGES and method != change:
         return change_job(job, change, call.args[1:], call, scope)
+    if method == "init_app" and scheduler.kind == vocabulary.FLASK:
+        init_app(scheduler, call.args[0] if call.args else call.kwargs.get("app"), call, scope)
     if method == "configure":
-        scheduler.settings |= settings_of(call.args, call.kwargs)
+        _configure(scheduler, settings_of(call.args, call.kwargs), scope)
     text = vocabulary.SCHEDULER_METHODS.get(method, f"{method}() works on a running scheduler, and none runs here")
     if text:
-        scope.reading.source.asides.append(model.Aside(call.node.lineno, ast.unparse(call.node), text))
+        scope.reading.source.asides.append(Aside(call.node.lineno, ast.unparse(call.node), text))
     return unknown(call.node, "the scheduler")
+
+
+def _configure(scheduler: model.Scheduler, settings: dict[str, Value], scope: Scope) -> None:
+    """Change a scheduler's settings; those that may have been changed become unknown."""
+    for name in {*scheduler.settings, *settings} - {UNREAD}:
+        before = scheduler.settings.get(name)
+        if name in settings:
+            settings[name] = if_it_runs(f"its {name}", before, settings[name], scope)
+        elif UNREAD in settings:
+            unread = settings[UNREAD]
+            settings[name] = model.UnknownValue(unread.text, unread.why, before)
+    scheduler.settings |= settings
 
 
 def _job_by_id(call: Call, scheduler: model.Scheduler) -> model.JobHandle | None:

@@ -10,9 +10,14 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from scheduled_tasks.importers.apscheduler.model import ClockSource, Instance, LocalFunction, Scheduler, Value
+from scheduled_tasks.importers.apscheduler.model import Instance, LocalFunction, Scheduler, Value
+from scheduled_tasks.importers.apscheduler.source import ClockSource
+
+if TYPE_CHECKING:
+    from scheduled_tasks.importers.apscheduler.own_modules import OwnModules
 
 Ending = Enum("Ending", ["BREAK", "CONTINUE", "RETURN", "EXIT"])
 
@@ -57,7 +62,11 @@ class Reading:
         source: the result.
         make_call: gives the result of a call. Expressions contain calls and calls run statements, so that expressions
             get it here instead of importing it.
-        star_imports: the modules of which everything is imported.
+        star_imports: the modules that aren't here and of which everything is imported.
+        path: the file.
+        own: the user's own modules beside it.
+        is_clock: whether this is the file to import: jobs that a module beside it adds are its own.
+        overridden: attributes of imported modules that the file sets, by their dotted names.
         reached: line and column of the calls that add a job and were reached.
         foreign: schedulers that the file doesn't make, by how it writes them.
         django: methods that Django calls, each with its object.
@@ -66,7 +75,11 @@ class Reading:
 
     source: ClockSource
     make_call: Callable[[Call, Scope], Value]
+    path: Path
+    own: OwnModules
+    is_clock: bool
     star_imports: list[str] = field(default_factory=list)
+    overridden: dict[str, Value] = field(default_factory=dict)
     reached: set[tuple[int, int]] = field(default_factory=set)
     foreign: dict[str, Scheduler] = field(default_factory=dict)
     django: list[tuple[LocalFunction, Instance]] = field(default_factory=list)
@@ -83,8 +96,9 @@ class Scope:
         depth: how many function calls were entered; 0 in the module.
         undecided: why it is uncertain that this statement runs.
         doubt: the condition for statements after a possible early end.
+        uncalled: the function that the file doesn't call and that is entered as if it were called.
         loop_names: the names that the loops around this statement rebind.
-        returned: what the function returns.
+        returned: what the function returns, in the order of its statements, each with what decides whether it does.
         changed_globals: what the function, and those that it called, set by `global`.
     """
 
@@ -93,8 +107,9 @@ class Scope:
     depth: int = 0
     undecided: Condition | None = None
     doubt: str = ""
+    uncalled: str = ""
     loop_names: frozenset[str] = frozenset()
-    returned: Value = None
+    returned: list[tuple[Value, str]] = field(default_factory=list)
     changed_globals: dict[str, Value] = field(default_factory=dict)
 
     def inner(self, **changes: Any) -> Scope:

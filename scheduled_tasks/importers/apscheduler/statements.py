@@ -10,10 +10,12 @@ import ast
 from functools import singledispatch
 
 from scheduled_tasks.importers.apscheduler import model
-from scheduled_tasks.importers.apscheduler.expressions import bind, evaluate
+from scheduled_tasks.importers.apscheduler.expressions import bind, evaluate, imported
+from scheduled_tasks.importers.apscheduler.functions import absolute
 from scheduled_tasks.importers.apscheduler.model import ONLY_A_RUN, Value, is_plain, reason, written
+from scheduled_tasks.importers.apscheduler.operations import if_it_runs, one_of
 from scheduled_tasks.importers.apscheduler.schedulers import add_decorated
-from scheduled_tasks.importers.apscheduler.scope import Condition, Ended, Ending, Scope
+from scheduled_tasks.importers.apscheduler.scope import Call, Condition, Ended, Ending, Scope
 from scheduled_tasks.importers.apscheduler.vocabulary import APPLICATION_NAMES, ENDS
 
 MAX_TURNS = 5000  # of a loop that is unrolled
@@ -57,15 +59,30 @@ def _import(node: ast.Import, scope: Scope) -> None:
 
 @follow.register(ast.ImportFrom)
 def _import_from(node: ast.ImportFrom, scope: Scope) -> None:
-    module = "." * node.level + (node.module or "")
+    module = absolute("." * node.level + (node.module or ""), scope.reading.path).rstrip(".")
     for alias in node.names:
         name, dotted = alias.asname or alias.name, f"{module}.{alias.name}" if module else alias.name
         if name == "*":
-            scope.reading.star_imports.append(module)
+            _import_all(module, scope)
         elif alias.name in APPLICATION_NAMES and not dotted.startswith("apscheduler"):
             scope.names[name] = model.WebApplication(f"{module}:{alias.name}")
         else:
-            scope.names[name] = "UTC" if dotted in {"pytz.utc", "datetime.UTC"} else model.Reference(dotted)
+            scope.names[name] = imported(dotted, scope)
+
+
+def _import_all(module: str, scope: Scope) -> None:
+    names = scope.reading.own.module_names(module)
+    if names is None:
+        scope.reading.star_imports.append(module)
+        if not module.startswith("apscheduler"):
+            scope.reading.source.unread_stars.append(module)
+        for name, value in scope.names.items():  # it may replace any name that is set before it
+            if is_plain(value) and not name.startswith("_"):
+                scope.names[name] = model.UnknownValue(name, f"{module}, of which everything is imported")
+        return
+    for name in names:
+        scope.names[name] = imported(f"{module}.{name}", scope)
+        scope.reading.source.stars[name] = module
 
 
 @follow.register(ast.Assign)
@@ -93,18 +110,37 @@ def _assign_to(target: ast.expr, value: Value, scope: Scope) -> None:
         value.name = target.id
     if isinstance(target, ast.Subscript):
         owner, key = evaluate(target.value, scope), evaluate(target.slice, scope)
+        if isinstance(owner, model.AppConfig) and is_plain(key):
+            owner = owner.values
         if isinstance(owner, dict) and is_plain(key):
-            owner[key] = value
+            owner[key] = if_it_runs(ast.unparse(target), owner.get(key), value, scope)
 
 
 @follow.register(ast.FunctionDef)
 @follow.register(ast.AsyncFunctionDef)
 def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-    function = model.LocalFunction(node.name, node, nested=scope.depth > 0)
+    around = scope.names if scope.depth else {}
+    function = model.LocalFunction(node.name, node, nested=scope.depth > 0, around=around)
     if not scope.depth:
         scope.reading.source.functions[node.name] = function
     add_decorated(function, scope)
+    _decorate(function, node, scope)
     scope.names[node.name] = function
+
+
+def _decorate(function: model.LocalFunction, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
+    """Call the file's own decorators that add the function as a job."""
+    for decorator in reversed(node.decorator_list):
+        name = decorator.func if isinstance(decorator, ast.Call) else decorator
+        maker = scope.names.get(name.id) if isinstance(name, ast.Name) else None
+        if not isinstance(maker, model.LocalFunction) or maker.node is None or "add_job" not in ast.unparse(maker.node):
+            continue
+        value = evaluate(decorator, scope)
+        call = ast.copy_location(ast.Call(decorator, [ast.Name(node.name, ast.Load())], []), decorator)
+        doubt, left_out = scope.doubt, f"@{ast.unparse(name)} adds the job and is left out, with whatever else it does"
+        scope.doubt = doubt or left_out
+        scope.reading.make_call(Call(call, None, value, [function], {}), scope)
+        scope.doubt = doubt
 
 
 @follow.register(ast.ClassDef)
@@ -159,26 +195,24 @@ def _branches(blocks: list[list[ast.stmt]], condition: Condition, scope: Scope) 
 
 
 def _joined(before: dict[str, Value], after: list[dict[str, Value]], condition: Condition) -> dict[str, Value]:
-    """Bind names after branches of which one runs: objects stay as they were made, other values become unknown."""
+    """Bind names after branches of which one runs: what differs becomes unknown.
+
+    An object stays if the other branches bind nothing to its name, or None: only with the object can the file go on.
+    """
     joined = dict(before)
     for name in dict.fromkeys(name for names in after for name in names):
         values = [names[name] for names in after if name in names]
-        changed = [value for value in values if value is not before.get(name)]
-        if not changed:
-            joined[name] = values[0]
-        elif len(after) > 1 and len(changed) == len(after) and all(value == changed[0] for value in changed):
-            joined[name] = changed[0]
-        elif is_plain(changed[-1]) and changed[-1] is not None:
-            joined[name] = model.UnknownValue(name, condition.on)
-        else:
-            joined[name] = changed[-1]
+        if len(after) == 1:
+            values.insert(0, before.get(name))
+        joined[name] = one_of(name, values, condition.on)
     return joined
 
 
 @follow.register(ast.Match)
 def _match(node: ast.Match, scope: Scope) -> None:
     condition = Condition(f"in a match of {ast.unparse(node.subject)}", ONLY_A_RUN)
-    _branches([case.body for case in node.cases], condition, scope)
+    is_certain = any(isinstance(case.pattern, ast.MatchAs) and case.pattern.name is None for case in node.cases)
+    _branches([*(case.body for case in node.cases), *([] if is_certain else [[]])], condition, scope)
 
 
 @follow.register(ast.For)
@@ -218,10 +252,25 @@ def _while(node: ast.While, scope: Scope) -> None:
 
 @follow.register(ast.Try)
 def _try(node: ast.Try, scope: Scope) -> None:
+    before = dict(scope.names)
     try:
         follow_all([*node.body, *node.orelse], scope)
+        for handler in node.handlers:
+            _handle(handler, before, scope)
     finally:
         follow_all(node.finalbody, scope)
+
+
+def _handle(handler: ast.ExceptHandler, before: dict[str, Value], scope: Scope) -> None:
+    """A constant that a handler binds may be the value after the `try`; other values are a way out of its failing."""
+    assigned = [node for node in handler.body if isinstance(node, ast.Assign)]
+    for node in assigned:
+        value = evaluate(node.value, scope)
+        for target in node.targets:
+            if isinstance(target, ast.Name) and is_plain(value) and value is not None:
+                now = scope.names.get(target.id, before.get(target.id))
+                on = f"whether {ast.unparse(handler.type) if handler.type else 'an exception'} is raised"
+                scope.names[target.id] = one_of(target.id, [now, value], on)
 
 
 @follow.register(ast.With)
@@ -244,9 +293,7 @@ def _expression(node: ast.Expr, scope: Scope) -> None:
 
 @follow.register(ast.Return)
 def _return(node: ast.Return, scope: Scope) -> None:
-    value = evaluate(node.value, scope)
-    if not scope.undecided or scope.returned is None:
-        scope.returned = value
+    scope.returned.append((evaluate(node.value, scope), scope.undecided.on if scope.undecided else ""))
     raise Ended(Ending.RETURN)
 
 

@@ -18,10 +18,11 @@ from apscheduler.triggers.interval import IntervalTrigger
 from scheduled_tasks.conversion_report import Difference
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.importers.apscheduler import model
-from scheduled_tasks.importers.apscheduler.differences import find_differences
-from scheduled_tasks.importers.apscheduler.model import Value, is_plain, why_unknown, written
+from scheduled_tasks.importers.apscheduler.evidence import Zones
+from scheduled_tasks.importers.apscheduler.model import UNKNOWN, Value, is_plain, why_unknown, written
 from scheduled_tasks.importers.apscheduler.vocabulary import ADD_JOB
 from scheduled_tasks.importers.codegen import literal
+from scheduled_tasks.importers.differences import find_differences
 from scheduled_tasks.instants import rfc3339
 from scheduled_tasks.schedule import Trigger, read_trigger
 from scheduled_tasks.schedule.trigger import Date, Interval
@@ -30,14 +31,7 @@ TRIGGER_CLASSES = {"cron": CronTrigger, "interval": IntervalTrigger, "date": Dat
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = 86400  # seconds
 EXECUTE = "give the value, or import with --execute where it is set"
-
-
-@dataclass(frozen=True)
-class Zones:
-    """The zone of the clock, and the one of the hosts that it ran on."""
-
-    clock: str
-    host: str
+ASSUME = "import with --assume-defaults to take its default, or with --execute where it is set"
 
 
 @dataclass(frozen=True)
@@ -57,6 +51,8 @@ def read(arguments: Mapping[str, Value], zones: Zones, now: datetime) -> list[Re
     fields = {name: value for name, value in arguments.items() if name not in ADD_JOB}
     if isinstance(trigger, model.UnknownValue):
         return [_refused("undecided", why_unknown(trigger), EXECUTE)]
+    if isinstance(trigger, model.TriggerObject) and trigger.unread:
+        return [_refused("undecided", trigger.unread, EXECUTE)]
     if isinstance(trigger, model.TriggerObject):
         return _read_object(trigger, zones, now)
     if trigger is None:
@@ -65,7 +61,9 @@ def read(arguments: Mapping[str, Value], zones: Zones, now: datetime) -> list[Re
     if trigger not in TRIGGER_CLASSES:
         text = f"{written(trigger)} is not a trigger that a timer supports"
         return [_refused("trigger", text, "write 'cron', 'interval' or 'date'")]
-    return [_read(str(trigger), fields, zones.clock, zones, now)]
+    read = _read(str(trigger), fields, zones.clock.value, now)
+    unread = zones.clock.differences() if fields.get("timezone") is None else ()
+    return [replace(read, differences=(*unread, *read.differences))]
 
 
 def _refused(kind: str, text: str, instead: str) -> ReadTrigger:
@@ -104,11 +102,14 @@ def _read_object(trigger: model.TriggerObject, zones: Zones, now: datetime) -> l
             text = "in APScheduler day and weekday must both match, in a crontab one of them; both must still match"
             more = (*more, Difference("either", text, "remark"))
         fields = given | fields
-    zone = fields.pop("timezone", None) or zones.host
-    single = _read(trigger.kind, fields | {"timezone": zone}, zones.clock, zones, now)
-    if "timezone" not in trigger.fields and zones.clock != zones.host:
-        text = f"a trigger object without a zone uses the host's ({zones.host}), not the scheduler's ({zones.clock})"
-        more = (*more, Difference("zone", text, "remark"))
+    zone = fields.pop("timezone", None)
+    single = _read(trigger.kind, fields | {"timezone": zone or zones.host.value}, zones.clock.value, now)
+    if zone is None:
+        more = (*more, *zones.host.differences())
+        if zones.clock.value != zones.host.value:
+            clock, host = zones.clock.value, zones.host.value
+            text = f"a trigger object without a zone uses the host's ({host}), not the scheduler's ({clock})"
+            more = (*more, Difference("zone", text, "remark"))
     return [replace(single, differences=(*single.differences, *more))]
 
 
@@ -123,14 +124,17 @@ def _named_days(text: str, first: int = 0) -> str:
     return re.sub(r"(?<![/\w])\d", name, text)
 
 
-def _read(kind: str, given: dict[str, Value], clock_zone: str, zones: Zones, now: datetime) -> ReadTrigger:
+def _read(kind: str, given: dict[str, Value], clock_zone: str, now: datetime) -> ReadTrigger:
     fields = {name: value for name, value in given.items() if value is not None}
     for name, value in fields.items():
         if not is_plain(value):
             reason = why_unknown(value)
-            difference = Difference("undecided", f"{name}={written(value)}: {reason}", "refused", instead=EXECUTE)
+            instead = (
+                ASSUME if isinstance(value, model.UnknownValue) and value.stand_in not in {UNKNOWN, None} else EXECUTE
+            )
+            difference = Difference("undecided", f"{name}={written(value)}: {reason}", "refused", instead=instead)
             return ReadTrigger(kind, differences=(difference,))
-    if fields.get("timezone") == zones.clock:
+    if fields.get("timezone") == clock_zone:
         del fields["timezone"]
     try:
         trigger = read_trigger(kind, fields, timezone=clock_zone)

@@ -8,7 +8,16 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from scheduled_tasks.importers.apscheduler.model import Value
+from scheduled_tasks.importers.apscheduler.model import (
+    ONLY_A_RUN,
+    Scheduler,
+    UnknownValue,
+    Value,
+    WebApplication,
+    written,
+)
+
+UNREAD = "**"  # among the keywords of a call: those that could not be read
 
 ADD_JOB = (
     "func", "trigger", "args", "kwargs", "id", "name", "misfire_grace_time", "coalesce", "max_instances",
@@ -31,6 +40,8 @@ OTHER_VERSIONS = {
     "add_cron_job": 2, "add_interval_job": 2, "add_date_job": 2, "cron_schedule": 2, "interval_schedule": 2,
     "unschedule_job": 2, "unschedule_func": 2, "add_schedule": 4, "configure_task": 4,
 }  # fmt: skip
+# Schedulers of libraries, with the zone that they have unless the application's configuration gives another.
+LIBRARY_ZONES = {"nonebot_plugin_apscheduler.scheduler": "Asia/Shanghai"}
 ENDS = {"sys.exit", "exit", "quit", "os._exit"}
 ENVIRONMENT = ("os.environ", "os.getenv", "environ", "decouple.config", "env")
 APPLICATION_NAMES = {"app", "application", "flask_app", "current_app"}
@@ -72,12 +83,19 @@ CONTAINERS = {"list", "tuple", "dict", "enumerate", "zip", "len"}  # keep unknow
 
 
 def settings_of(args: list[Value], kwargs: dict[str, Value]) -> dict[str, Value]:
-    """A scheduler's settings by name, without the prefix of 'apscheduler.timezone'; job_defaults as one dictionary."""
+    """A scheduler's settings by name, without the prefix of 'apscheduler.timezone'; job_defaults as one dictionary.
+
+    UNREAD is a setting if some of them could not be read: an unknown value, with the reason.
+    """
     settings: dict[str, Value] = {}
-    for options in (*args, kwargs.get("gconfig")):
+    for options in (*args, kwargs.get("gconfig"), kwargs.get(UNREAD)):
         if isinstance(options, dict):
             settings |= {str(key).removeprefix("apscheduler."): value for key, value in options.items()}
-    settings |= {key: value for key, value in kwargs.items() if key != "gconfig"}
+        elif options is not None and not isinstance(options, WebApplication | Scheduler):
+            settings[UNREAD] = (
+                options if isinstance(options, UnknownValue) else UnknownValue(written(options), ONLY_A_RUN)
+            )
+    settings |= {key: value for key, value in kwargs.items() if key not in {"gconfig", UNREAD}}
     defaults = {key.partition(".")[2]: settings.pop(key) for key in list(settings) if key.startswith("job_defaults.")}
     if defaults:
         settings["job_defaults"] = defaults

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference, Entry, Report
 from scheduled_tasks.importers.codegen import LINE_LENGTH, call_lines, literal
+from scheduled_tasks.importers.crontab.assumptions import assumptions
 from scheduled_tasks.importers.crontab.lines import ANACRON, Line, format_of, read_lines
 from scheduled_tasks.importers.crontab.triggers import LineTrigger, anacron_triggers, triggers_of
-from scheduled_tasks.importers.request import ImportRequest, ImportResult, identifier, unique
+from scheduled_tasks.importers.read_back import faults_of
+from scheduled_tasks.importers.request import ImportRequest, ImportResult, identifier, module_name, unique
 from scheduled_tasks.options.validators import SECRET_NAME, SECRET_VALUE
-from scheduled_tasks.schedule import describe
-from scheduled_tasks.schedule.zone import zone_name
+from scheduled_tasks.schedule import Trigger, describe
+from scheduled_tasks.schedule.zone import why_no_zone, zone_name
 
 # A command with any of these needs a shell.
 SHELL_CHARACTERS = re.compile(r"[|&;<>()$`*?\[\]#~={}!\n\\]")
@@ -29,7 +31,6 @@ CRON_VARIABLES = {
     "MAILFROM": "no mail is sent",
     "CONTENT_TYPE": "no mail is sent",
     "CONTENT_TRANSFER_ENCODING": "no mail is sent",
-    "RANDOM_DELAY": "anacron's random delay is left out; set jitter= for one",
     "LOGNAME": "it names the user that the job runs as",
 }
 ASSIGNMENTS = re.compile(r"""^(\w+=("[^"]*"|'[^']*'|\S*)\s+)+""")
@@ -38,7 +39,11 @@ COMMENTED_OUT_JOB = re.compile(r"#?\s*(@\w+|([-0-9*,/~]+\s+){2}\S+\s+\S+\s+\S+)\
 
 @dataclass
 class _File:
-    """A crontab while it is read: its variables so far, and the code and entries made from it."""
+    """A crontab while it is read: its variables so far, and the code and entries made from it.
+
+    `code` are its lines for each job, `triggers` those that the jobs must have. `doubts` are what was assumed about the
+    file or left out of it so far: each line below has these differences.
+    """
 
     shown_path: str
     form: str
@@ -50,10 +55,13 @@ class _File:
     shell: str = "/bin/sh"
     home: str = ""
     start_hour: int = 3
+    last_line_ends: bool = True
+    doubts: dict[str, Difference] = field(default_factory=dict)
     comments: list[str] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     constants: list[dict[str, str]] = field(default_factory=list)
-    code: list[str] = field(default_factory=list)
+    code: list[tuple[str, list[str]]] = field(default_factory=list)
+    triggers: dict[str, Trigger | None] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -69,19 +77,43 @@ def import_files(paths: Iterable[Path], request: ImportRequest) -> ImportResult:
             text = f"cron skips files of cron.d whose names have anything but {allowed}: nothing is imported"
             entries.append(Entry(shown_path, 1, "", "note", differences=(Difference("name", text, "remark"),)))
             continue
-        name = identifier(path.name) or "crontab"
+        name = module_name(path.name, "crontab")
         name = name if f"clocks/{name}.py" not in files else f"{name}_{len(files) + 1}"
         file = _File(shown_path, request.form or format_of(path), request.timezone, request, name)
-        for line in read_lines(path.read_text(errors="replace"), file.form):
+        text = path.read_bytes().decode(errors="replace")
+        if not request.is_zone_given:
+            assumed = f"it has the zone of the host that it ran on, taken to be the configured one, {request.timezone}"
+            file.doubts["zone"] = Difference(
+                "zone", assumed, instead="import with --timezone and the zone of that host"
+            )
+        for line in read_lines(text, file.form):
+            file.last_line_ends = text.endswith("\n") or line.number < text.count("\n") + 1
             if line.kind == "empty":
                 empty += 1
                 file.comments.clear()
             else:
                 _READERS[line.kind](line, file)
+        _read_back(file)
         entries += file.entries
-        if file.ids:
+        if file.triggers:
             files[f"clocks/{name}.py"] = _clock_text(file)
     return ImportResult(files, Report("crontab", tuple(entries), tuple(_general_remarks(empty)), tuple(files)))
+
+
+def _read_back(file: _File) -> None:
+    """Refuse the jobs whose code this project doesn't read as it was meant."""
+    if not file.triggers:
+        return
+    faults = faults_of(_clock_text(file), file.clock, "", file.request.now, file.triggers)
+    for index, entry in enumerate(file.entries):
+        name = entry.job.partition("/")[2]
+        problem = faults.get(name, faults.get("", "")) if name in file.triggers else ""
+        if problem:
+            text = f"what was written for it is not a job: {problem}"
+            differences = (*entry.differences, Difference("generated", text, "refused"))
+            file.entries[index] = replace(entry, differences=differences).with_outcome()
+            file.code = [(job, lines) for job, lines in file.code if job != name]
+            del file.triggers[name]
 
 
 def _general_remarks(empty: int) -> list[str]:
@@ -116,15 +148,13 @@ def _read_wrong(line: Line, file: _File) -> None:
     _note(line, file, "refused", "line", line.problem, "refused")
 
 
-def _read_variable(line: Line, file: _File) -> None:
+def _read_variable(line: Line, file: _File) -> None:  # noqa: C901 - a table of variables
     name, value = line.name, line.value
     if name == "MAILTO":
         text = f"no mail goes to {value}" if value else "no mail is sent, as here"
         _note(line, file, "kept", "mail", f"{text}: an alarm reports failed runs")
     elif name == "CRON_TZ":
-        file.zone = zone_name(value) or file.zone
-        text = f"the times below are in {value}, as in cronie; Debian's cron 3.0 ignores CRON_TZ"
-        _note(line, file, "kept", "zone", text)
+        _read_zone(line, file)
     elif name == "SHELL":
         file.shell = value
         _note(line, file, "kept", "shell", f"commands that need a shell run in {value}")
@@ -132,6 +162,12 @@ def _read_variable(line: Line, file: _File) -> None:
         file.home = value
         file.variables[name] = value
         _note(line, file, "kept", "home", "commands run in this directory")
+        if not value.startswith("/"):
+            file.doubts["home"] = Difference("home", f"HOME={value} is no absolute path: cron starts it elsewhere")
+    elif name == "RANDOM_DELAY":
+        text = f"RANDOM_DELAY={value}: the random delay of up to {value} minutes is left out; set jitter= for one"
+        _note(line, file, "kept", "variable", text)
+        file.doubts["delay"] = Difference("delay", text)
     elif name == "START_HOURS_RANGE" and (match := re.match(r"[0-9]+", value)):
         file.start_hour = int(match[0])
         _note(line, file, "kept", "anacron", f"jobs run from {file.start_hour}:00 on")
@@ -139,6 +175,8 @@ def _read_variable(line: Line, file: _File) -> None:
         _note(line, file, "kept", "variable", CRON_VARIABLES[name])
     elif SECRET_NAME.search(name) or SECRET_VALUE.search(value):
         file.secrets.add(name)
+        text = f"it doesn't get {', '.join(sorted(file.secrets))}"
+        file.doubts["secret"] = Difference("secret", text)
         text = f"{name} looks like a secret, and everybody can read a unit: left out; use a credential for it"
         _note(replace(line, text=f"{name}=…"), file, "refused", "secret", text, "refused")
     else:
@@ -149,11 +187,29 @@ def _read_variable(line: Line, file: _File) -> None:
         _note(line, file, "kept", "variable", text)
 
 
+def _read_zone(line: Line, file: _File) -> None:
+    """CRON_TZ: cronie's zone of the lines below, if cronie ran them."""
+    zone = None if why_no_zone(line.value) else zone_name(line.value)
+    text = f"the times below are in {line.value}, as in cronie; Debian's cron 3.0 ignores CRON_TZ"
+    _note(line, file, "kept", "zone", text if zone else f"{line.value} is not a zone")
+    file.doubts.pop("zone", None)
+    if zone is None:
+        text = f"its zone isn't known: CRON_TZ={line.value} is not a zone"
+        file.doubts["zone"] = Difference("zone", text, "refused", instead="write for example CRON_TZ=Europe/Paris")
+    elif zone != file.request.timezone:
+        text = f"the zone is taken to be {zone}, CRON_TZ, as in cronie; Debian's cron 3.0 ignores that line"
+        file.doubts["zone"] = Difference("zone", text)
+    file.zone = zone or file.zone
+
+
 def _read_entry(line: Line, file: _File) -> None:
     anacron = file.form == ANACRON
     zone, now = file.zone, file.request.now
     triggers = anacron_triggers(line, file.start_hour, zone, now) if anacron else triggers_of(line, zone, now)
-    differences = []
+    differences = [*file.doubts.values(), *assumptions(line, file.form, is_given=bool(file.request.form))]
+    if not file.last_line_ends:
+        text = "no line end after it: Debian's cron doesn't run such a line; it is taken for one that runs"
+        differences.append(Difference("line", text))
     if len(triggers) > 1:
         text = "cron runs it when day or weekday matches: two jobs, which never run on the same day"
         differences.append(Difference("or", text, "remark"))
@@ -163,8 +219,6 @@ def _read_entry(line: Line, file: _File) -> None:
     if line.stdin:
         text = "a % without \\ before it ends the command: what follows is its standard input, as in cron"
         differences.append(Difference("stdin", text, "remark"))
-    if file.secrets:
-        differences.append(Difference("secret", f"it doesn't get {', '.join(sorted(file.secrets))}"))
     name = _name(line)
     for trigger in triggers:
         _add(line, file, trigger, name, (*differences, *trigger.differences))
@@ -177,19 +231,22 @@ def _add(line: Line, file: _File, trigger: LineTrigger, name: str, differences: 
     entry = Entry(file.shown_path, line.number, line.text.strip(), "", job, due, differences).with_outcome()
     file.entries.append(entry)
     if entry.outcome == "refused":
-        file.code.append(f"# Not imported, see the report: {file.shown_path}:{line.number} {line.when} {line.command}")
+        text = f"# Not imported, see the report: {file.shown_path}:{line.number} {line.when} {line.command}"
+        file.code.append(("", [text]))
         return
     file.ids.add(wanted)
     words = ["command.run", literal(trigger.kind), f"[{_argv(line, file)}]"]
     if kwargs := _kwargs(line, file):
         words.append(f"kwargs={{{', '.join(kwargs)}}}")
-    words += [f"id={literal(wanted)}", f"name={literal(line.command[:120])}"]
+    words += [f"id={literal(wanted)}", f"name={literal(_in_one_line(line.command))}"]
     words += [f"{key}={literal(value)}" for key, value in trigger.fields]
     if file.zone != file.request.timezone:
         words.append(f"timezone={literal(file.zone)}")
     if line.user and line.user != "root":
         words.append(f"user={literal(line.user)}")
-    file.code += [*(f"# {text}".rstrip() for text in file.comments), *call_lines("scheduler.add_job", words)]
+    lines = [*(f"# {text}".rstrip() for text in file.comments), *call_lines("scheduler.add_job", words)]
+    file.code.append((wanted, lines))
+    file.triggers[wanted] = trigger.trigger
     file.comments.clear()
 
 
@@ -201,6 +258,11 @@ def _argv(line: Line, file: _File) -> str:
         except ValueError:
             pass
     return literal([file.shell, "-c", line.command])
+
+
+def _in_one_line(command: str) -> str:
+    """A command as the description of a unit, which has no control characters."""
+    return " ".join(command.split())[:120]
 
 
 def _kwargs(line: Line, file: _File) -> list[str]:
@@ -240,7 +302,7 @@ def _clock_text(file: _File) -> str:
         entries = [f"{literal(key)}: {literal(value)}" for key, value in variables.items()]
         line = f"{name} = {{{', '.join(entries)}}}"
         lines += [line] if len(line) <= LINE_LENGTH else [f"{name} = {{", *(f"    {entry}," for entry in entries), "}"]
-    return "\n".join([*lines, *file.code]) + "\n"
+    return "\n".join([*lines, *(line for _, code in file.code for line in code)]) + "\n"
 
 
 def _constant(number: int) -> str:

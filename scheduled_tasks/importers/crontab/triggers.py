@@ -12,8 +12,8 @@ from zlib import crc32
 
 from scheduled_tasks.conversion_report import Difference, shifts_to_compare
 from scheduled_tasks.faults import FaultsError
-from scheduled_tasks.importers.apscheduler.differences import AROUND, merge_equal, night_difference
 from scheduled_tasks.importers.crontab.lines import Line
+from scheduled_tasks.importers.differences import AROUND, merge_equal, night_difference
 from scheduled_tasks.schedule import Trigger, occurrences, read_trigger
 from scheduled_tasks.schedule.calendar_lines import ranges
 from scheduled_tasks.schedule.crontab import MACROS, NAMES, REBOOT, crontab_time, macro_fault

@@ -27,6 +27,8 @@ HEADER = "# Written by `clocks export prometheus`: write it again instead of cha
 MAX_AGE = 180
 FORGET_AFTER = 300  # seconds: what was read longer ago, as by a watch that died, says nothing of the present
 EVALUATION_INTERVAL = 60  # seconds
+# Five samples, one a minute. Of a range of whole minutes, Prometheus 3 leaves out the first one, which 2 counts.
+FIVE_SAMPLES = "290s"
 KEEP_FIRING_FOR = "5m"  # so that a scrape that fails resolves nothing
 
 INSTANCE = ("instance", "job")  # the labels that Prometheus gives to all series of one scrape
@@ -129,18 +131,18 @@ class Rules:
         age = MAX_ACCOUNT_AGE.total_seconds() + MAX_AGE
         expr = (
             f"time() - {self._newest('scheduled_tasks_accounted_until_timestamp_seconds')} > {age:.0f}\nor\n"
-            f"max by ({self._by(('instance',))}) (max_over_time(scheduled_tasks_ledger_up[5m])) == 0"
+            f"max by ({self._by(('instance',))}) (max_over_time(scheduled_tasks_ledger_up[{FIVE_SAMPLES}])) == 0"
         )
         summary = "{{ with $labels.instance }}{{ . }} does not reach the ledger{{ else }}slots are not accounted for"
         return _of_row("AccountStale", expr, Kind.STALE, f"{summary}{{{{ end }}}}")
 
     def _notices_unsent(self) -> Alert:
         expr = f"{self._newest('scheduled_tasks_unsent_notices')} > 0"
-        return _of_row("NoticesUnsent", expr, Kind.UNSENT, "{{ $value }} notices are not sent", pending="5m")
+        return _of_row("NoticesUnsent", expr, Kind.UNSENT, "{{ $value }} notices are not sent")
 
     def _metrics_missing(self) -> Alert:
         expr = (
-            f"max_over_time(up[5m]) == 0\nand on ({', '.join(INSTANCE)})\n"
+            f"max_over_time(up[{FIVE_SAMPLES}]) == 0\nand on ({', '.join(INSTANCE)})\n"
             "last_over_time(scheduled_tasks_build_info[1d])\nor\nabsent_over_time(scheduled_tasks_build_info[10m])"
         )
         return Alert(
@@ -193,14 +195,10 @@ _RUNBOOK = (
 )
 
 
-def _of_row(name: str, expr: str, kind: Kind, summary: str, *, pending: str = "") -> Alert:
+def _of_row(name: str, expr: str, kind: Kind, summary: str) -> Alert:
     row = handbook.of_kind(kind)
-    names = {"HOST": "{{ $labels.host }}"}
-    command = handbook.commands(row.do)[0]
-    return Alert(
-        PREFIX + name, expr, severity_of(kind), summary, _description(row, names), command,
-        pending=pending,
-    )  # fmt: skip
+    description = _description(row, {"HOST": "{{ $labels.host }}"})
+    return Alert(PREFIX + name, expr, severity_of(kind), summary, description, handbook.commands(row.do)[0])
 
 
 def _description(row: Alarm, names: Mapping[str, str]) -> str:

@@ -44,8 +44,9 @@ class RuleTest:
         name: the property that it checks.
         minutes: how long it is.
         series: what Prometheus scrapes.
-        first: of each alert that fires, its labels and the second in which it does so first; no other alert fires.
+        first: of each alert that fires at the end, its labels and the second since which it does; no other alert fires.
         starts_at: the instant at which it begins, if its times are real.
+        is_pending_first: whether these alerts are pending before they fire.
     """
 
     name: str
@@ -53,6 +54,7 @@ class RuleTest:
     series: Sequence[Series]
     first: Mapping[str, Mapping[Labels, int]] = field(default_factory=dict)
     starts_at: datetime | None = None
+    is_pending_first: bool = False
 
 
 def labels_of(labels: Mapping[str, str]) -> Labels:
@@ -89,14 +91,20 @@ def _yaml(test: RuleTest, by: Sequence[str]) -> Iterator[str]:
         yield f"  - series: {_single_quoted(f'{series.name}{{{labels}}}')}"
         yield f"    values: {' '.join(_steps(series.values))}"
     yield "  promql_expr_test:"
-    window = f"[{test.minutes + 1}m:1m]"
     for alert, first in test.first.items():
-        firing = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
-        yield f"  - expr: min by ({', '.join(by)}) (min_over_time(timestamp({firing}){window}))"
+        yield f"  - expr: min by ({', '.join(by)}) ({_firing_since(alert, test)})"
         yield from _expected(test.minutes, first)
     others = f',alertname!~"{"|".join(test.first)}"' if test.first else ""
     yield f'  - expr: max_over_time(ALERTS{{alertstate="firing"{others}}}[{test.minutes + 1}m])'
     yield from _expected(test.minutes, {})
+
+
+def _firing_since(alert: str, test: RuleTest) -> str:
+    """Since when an alert fires. Prometheus keeps that, unless it was pending first: then a range of samples tells."""
+    if not test.is_pending_first:
+        return f'ALERTS_FOR_STATE{{alertname="{alert}"}}'
+    firing = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
+    return f"min_over_time(timestamp({firing})[{test.minutes + 1}m:1m])"
 
 
 def _expected(minutes: int, samples: Mapping[Labels, int]) -> Iterator[str]:

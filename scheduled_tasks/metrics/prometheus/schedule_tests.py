@@ -25,10 +25,11 @@ from scheduled_tasks.metrics.prometheus.promtool_tests import TARGET, RuleTest, 
 from scheduled_tasks.schedule.zone import Shift, shifts
 
 BEFORE, AFTER = timedelta(minutes=2), timedelta(seconds=MAX_AGE) + 3 * MINUTE  # around a slot and its deadline
-LONGEST = timedelta(hours=6)  # of a window
+# Slots near each other share a window, until it is so long. Of a job with a longer grace, its end is tested.
+LONGEST, GRACE_TESTED = timedelta(minutes=30), timedelta(hours=3)
 # Around the instant of a shift: what it skips or repeats, and the hours beside it. Silence begins with the repeated
 # hour, so that a job that is due in it is tested.
-NIGHT_BEFORE, NIGHT_AFTER, SILENT_BEFORE = timedelta(hours=2), timedelta(hours=4), timedelta(hours=1)
+NIGHT_BEFORE, NIGHT_AFTER, SILENT_BEFORE = timedelta(minutes=90), timedelta(minutes=150), timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def windows(jobs: Sequence[ObservedJob], start: datetime) -> list[Window]:
 def _next_slots(jobs: Iterable[ObservedJob], start: datetime) -> Iterator[Window]:
     """The time from each job's next slot to its deadline; of jobs with a long grace, the last hours of it."""
     spans = sorted(
-        (max(slot - BEFORE, slot + job.deployed.overdue_after - LONGEST / 2), slot, n, job)
+        (max(slot - BEFORE, slot + job.deployed.overdue_after - GRACE_TESTED), slot, n, job)
         for n, job in enumerate(jobs)
         if (slot := next_due(job.deployed, start))
     )

@@ -19,7 +19,7 @@ from scheduled_tasks.alert.delivery.error import DeliveryError
 from scheduled_tasks.alert.delivery.http import request
 from scheduled_tasks.alert.one_at_a_time import one_at_a_time
 from scheduled_tasks.errors import ScheduledTasksError
-from scheduled_tasks.metrics.traces.spans import export_request
+from scheduled_tasks.metrics.traces.spans import export_request, has_ids
 from scheduled_tasks.operate.history import RunRow
 from scheduled_tasks.quantities import counted
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.settings import Settings
 
 BATCH = 512  # rows of the outbox in a request: about 400 kB
+SPLIT = 8  # into how many parts a batch is split that was refused
 TIMEOUT = 10.0  # seconds of a request
 MAX_SECONDS = 20.0  # of all requests of one sender; the next one goes on
 # The failure service corrects how a run that was killed ended, a moment after the run itself has recorded it.
@@ -48,7 +49,10 @@ class Exported(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """Rows of the outbox, and the attempts that they are about: none of a row that was pruned, or is running again."""
+    """Rows of the outbox, and the attempts that they are about: none of a row that was pruned, or is running again.
+
+    Nor of a run whose id a task has chosen so that its span has none.
+    """
 
     ids: Sequence[int]
     attempts: Sequence[RunRow]
@@ -97,17 +101,21 @@ def export_spans(
         if not is_ours:
             return Exported()
         spans, problems = 0, _drop_old(connection, now)
-        ends = time.monotonic() + MAX_SECONDS
-        while (batch := _next_batch(connection, now)).ids and time.monotonic() < ends:
+        ends, size = time.monotonic() + MAX_SECONDS, BATCH
+        while (batch := _next_batch(connection, now, size)).ids and time.monotonic() < ends:
             try:
                 problem = _post(connection, settings, traces, batch)
             except ScheduledTasksError as error:
+                if _is_refused(error) and size > 1:  # perhaps because of one of them
+                    size = max(1, size // SPLIT)
+                    continue
                 if not _is_refused(error):
                     problems.append(f"can't export traces: {error}")
                     _pause(connection, now, str(error))
                     break
                 problems.append(_drop(connection, batch.ids, len(batch.attempts), str(error)))
             else:
+                size = min(BATCH, size * SPLIT)
                 spans += len(batch.attempts)
                 problems += filter(None, [problem])
             between()
@@ -133,9 +141,10 @@ SELECT batch.ids, found.* FROM batch LEFT JOIN LATERAL (
 """).format(columns=_COLUMNS)
 
 
-def _next_batch(connection: Connection, now: datetime) -> _Batch:
-    rows = connection.execute(_NEXT, [now - SETTLE, BATCH]).fetchall()
-    return _Batch([id_ for ids, *_ in rows for id_ in ids], [RunRow(*run) for _, *run in rows if run[0] is not None])
+def _next_batch(connection: Connection, now: datetime, size: int) -> _Batch:
+    rows = connection.execute(_NEXT, [now - SETTLE, size]).fetchall()
+    runs = [RunRow(*run) for _, *run in rows if run[0] is not None]
+    return _Batch([id_ for ids, *_ in rows for id_ in ids], list(filter(has_ids, runs)))
 
 
 def _post(connection: Connection, settings: Settings, traces: TraceSettings, batch: _Batch) -> str:

@@ -53,6 +53,11 @@ def _resource(host: str, release: str, settings: TraceSettings) -> Mapping[str, 
     return {**own, **settings.resource}
 
 
+def has_ids(row: RunRow) -> bool:
+    """Whether the ids of an attempt's span are valid: they must not be zero."""
+    return bool(row.run_id.int and span_id(str(row.run_id), row.attempt).strip("0"))
+
+
 def span(row: RunRow) -> dict[str, Any]:
     """The span of an attempt. One that was replaced before anybody had recorded its end was lost."""
     is_replaced = row.status == RunStatus.STARTED

@@ -21,6 +21,7 @@ from scheduled_tasks.operate.account import account
 from scheduled_tasks.operate.feature_flags import revert_expired
 from scheduled_tasks.operate.prune import prune_daily
 from scheduled_tasks.operate.reconcile import close_expired_runs
+from scheduled_tasks.operate.requests import request_rows
 from scheduled_tasks.operate.watch.resolved_results import mark_resolved
 from scheduled_tasks.operate.watch.slot_counts import count_slots
 from scheduled_tasks.operate.watch.watch_pass import JUDGE, Pass
@@ -76,6 +77,7 @@ def run_cluster_pass(  # noqa: PLR0913 - what a pass needs to know
     step(JUDGE, judge)
     step("count slots", partial(count_slots, connection))
     step("switch flags back", partial(revert_expired, connection))
+    step("give up requests that nobody took", partial(request_rows.expire, connection))
     step("delete old runs", partial(prune_daily, connection, keep_days, now, keep_logs=keep_logs))
     return done
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.schedule.trigger import Trigger
 
 DATABASE = "page_demo"
+HEARTBEAT = 30  # seconds
 DEPLOYED = timedelta(days=40)  # before now
 _COLUMNS = (
     "run_id", "task", "clock", "job", "scheduled_at", "slot_host", "host", "trigger", "status", "attempt", "started_at",
@@ -51,6 +52,22 @@ def make(server_url: str, name: str = DATABASE) -> str:
         fill(connection, now)
         connection.execute("ANALYZE")
     return url
+
+
+def keep_alive(url: str) -> None:
+    """Give the sample's living hosts a heartbeat twice a minute, for as long as the process lives."""
+    import threading
+    import time
+
+    from scheduled_tasks.run import database
+
+    def beat() -> None:
+        with database.connect(url, name="clocks page --demo") as connection:
+            while True:
+                time.sleep(HEARTBEAT)
+                connection.execute("UPDATE host SET heartbeat_at = now(), accounted_until = now() WHERE name <> 'app3'")
+
+    threading.Thread(target=beat, daemon=True).start()
 
 
 def fill(connection: Connection, now: datetime) -> int:

@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from scheduled_tasks.operate.slots import DeployedJob
     from scheduled_tasks.run.database import Connection
     from scheduled_tasks.schedule.trigger import Trigger
-
-AHEAD = timedelta(hours=24)  # how far the due times are kept
 
 
 class Due(NamedTuple):
@@ -88,9 +86,7 @@ class Catalog:
             by_name[host_job.clock, host_job.job].append(host_job)
         self.jobs: dict[tuple[str, str], CatalogJob] = {key: CatalogJob(tuple(by_name[key])) for key in sorted(by_name)}
         self._lock = threading.Lock()
-        self._times: dict[Trigger, list[datetime]] = {}
-        self._times_until: datetime | None = None
-        self._times_from: datetime | None = None
+        self._next: list[Due] = []
 
     @cached_property
     def clocks(self) -> dict[str, list[CatalogJob]]:
@@ -111,32 +107,20 @@ class Catalog:
         return sorted({host for job in self.jobs.values() for host in job.hosts})
 
     def coming(self, now: datetime, limit: int) -> list[Due]:
-        """The next slots of all jobs."""
-        return heapq.nsmallest(limit, self._next(now), key=lambda due: (due.at, due.job.name))
+        """The next slot of each job, of the jobs that are due first. They are kept until the first one is due."""
+        with self._lock:
+            if len(self._next) < limit or self._next[0].at <= now:
+                self._next = heapq.nsmallest(limit, self._following(now), key=lambda due: (due.at, due.job.name))
+            return self._next[:limit]
 
-    def _next(self, now: datetime) -> Iterator[Due]:
-        """The next slots of each job, as many as matter for the next slots of all."""
+    def _following(self, now: datetime) -> Iterator[Due]:
         following: dict[Trigger, datetime | None] = {}
         for job in self.jobs.values():
-            if not job.is_timed:
-                continue
             trigger = job.trigger
             if trigger not in following:
-                following[trigger] = self._first_after(trigger, now)
-            if at := following[trigger]:
+                following[trigger] = next((one.at for one in occurrences(trigger, after=now)), None)
+            if job.is_timed and (at := following[trigger]):
                 yield Due(at, job)
-
-    def _first_after(self, trigger: Trigger, now: datetime) -> datetime | None:
-        """The next due time of a trigger, from the last answer if it is still in the future."""
-        with self._lock:
-            known = self._times.get(trigger)
-            if known and known[0] <= now < known[1]:
-                return known[1]
-        at = next((occurrence.at for occurrence in occurrences(trigger, after=now)), None)
-        if at is not None:
-            with self._lock:
-                self._times[trigger] = [now, at]
-        return at
 
 
 class CatalogCache:

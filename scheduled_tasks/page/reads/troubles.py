@@ -45,6 +45,8 @@ class Trouble:
         incident: the open incident that says so, if somebody was told.
         lines: the last lines of its log, for people.
         means, commands: what the handbook says of it.
+        pauses: the active ones of its job.
+        slot: the nominal time of the last bad slot; None of a run without one.
     """
 
     kind: str
@@ -61,6 +63,7 @@ class Trouble:
     means: str = ""
     commands: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
+    slot: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -123,7 +126,8 @@ def _detailed(connection: Connection, trouble: Trouble, zone: str) -> Trouble:
         means, commands = what_to_do(run, since=trouble.since)
     stored = run_logs.stored(connection, trouble.run_id) if trouble.run_id else None
     lines = run_logs.readable(stored.lines, zone) if stored else []
-    return replace(trouble, lines=tuple(lines[-LINES_SHOWN:]), means=means, commands=commands)
+    slot = run.scheduled_at if run and run.slot_host is not None else None
+    return replace(trouble, slot=slot, lines=tuple(lines[-LINES_SHOWN:]), means=means, commands=commands)
 
 
 def what_to_do(run: RunRow, since: datetime | None = None) -> tuple[str, tuple[str, ...]]:

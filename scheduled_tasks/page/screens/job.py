@@ -29,6 +29,7 @@ NEXT_RUNS = 10
 DEPLOYMENTS = 20
 # Options of the jobs manifest, as clock files call them, in the order of the screen.
 OPTIONS = {
+    "flag": "feature flag",
     "timeout": "time limit", "grace": "may start late by", "jitter": "random delay", "overlap": "if still running",
     "catch_up": "catches up", "catch_up_after_pause": "catches up after a pause", "per_host": "runs on each host",
     "retries": "retries", "retry_delay": "delay before a retry", "alert_after": "alert after",

@@ -1,5 +1,6 @@
 "use strict";
-// What the page can do only with a script: copy a command. Everything can be read without.
+// What the page can do only with a script: copy a command, offer the browser's own time zone, and follow the ledger.
+// Everything can be read and done without.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -10,3 +11,29 @@ document.addEventListener("click", async (event) => {
 const reveal = (root) => root.querySelectorAll("[data-copy][hidden]").forEach((button) => (button.hidden = !navigator.clipboard));
 reveal(document);
 document.addEventListener("htmx:load", (event) => reveal(event.detail.elt));
+
+const own = document.querySelector("[data-browser-zone]");
+if (own) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const button = own.querySelector("button");
+  button.value = zone;
+  button.textContent = `This browser's: ${zone}`;
+  own.hidden = !zone;
+}
+
+// A screen with #live is loaded again when the ledger changes, but never under a form that somebody fills in.
+if (document.getElementById("live") && window.EventSource) {
+  const busy = () => document.querySelector("#live .act[open]") || getSelection().type === "Range";
+  let waits = false;
+  const load = () => {
+    waits = busy();
+    if (!waits) htmx.ajax("GET", location.href, { target: "#live", select: "#live", swap: "outerHTML" });
+  };
+  document.body.addEventListener("htmx:afterSettle", () => {
+    const said = document.getElementById("said");
+    const heading = document.querySelector("#live h1");
+    if (said && heading && said.textContent !== heading.textContent.trim()) said.textContent = heading.textContent.trim();
+  });
+  new EventSource("/live").addEventListener("changed", load);
+  setInterval(() => waits && load(), 5000);
+}

@@ -22,6 +22,7 @@ from scheduled_tasks.alert.incident_rows import INCIDENT, as_incident
 from scheduled_tasks.alert.incidents import Delivery, Kind, Notice, What
 from scheduled_tasks.alert.message.compose import compose
 from scheduled_tasks.alert.routes import NotifySettings
+from tests.documented import blocks
 
 if TYPE_CHECKING:
     from scheduled_tasks.alert.message.message import Message
@@ -82,6 +83,11 @@ def test_a_message_is_as_it_was_kept(case: str, connection: Database, request: p
     assert page.open == []
     assert not page.tags & {"script", "b"}
     assert "sw0rdfish" not in made.text + made.html + json.dumps(made.data)
+
+
+def test_the_guide_shows_a_message_as_it_is() -> None:
+    [shown] = [block.text for block in blocks("how-to/be-told.md") if block.language == "text"]
+    assert shown == (MESSAGES / "failed/message.txt").read_text(encoding="utf-8")
 
 
 def test_each_kind_of_incident_and_each_kind_of_message_has_a_case(connection: Database) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from scheduled_tasks.metrics.families import FAMILIES
 from scheduled_tasks.metrics.prometheus.alerting_rules import Rules, rules_yaml
-from tests.documented import ROOT, blocks, table
+from tests.documented import DOCS, ROOT, blocks, table
 from tests.integration.metrics.promtool import RULES, require_promtool
 from tests.roots import lacking, require
 
@@ -51,3 +54,17 @@ def test_the_reference_has_each_alert_with_its_severity() -> None:
     assert {alert: severity for alert, (severity, *_) in rows.items()} == {
         alert.alert: alert.severity for alert in Rules().alerts()
     }
+
+
+def test_the_reference_has_each_metric_as_it_is_exported(pytestconfig: pytest.Config) -> None:
+    rows = [
+        f"| `{family.name}` | {family.kind} | {', '.join(f'`{label}`' for label in family.labels)} | {family.help} |"
+        for family in FAMILIES
+    ]
+    heading = "| metric | type | labels | meaning |\n|---|---|---|---|\n"
+    page = DOCS / "reference/prometheus.md"
+    before, _, _ = page.read_text().partition(heading)
+    expected = before + heading + "".join(f"{row}\n" for row in rows).replace("|  |", "| |")
+    if pytestconfig.getoption("--write-golden"):
+        page.write_text(expected)
+    assert page.read_text() == expected

@@ -119,7 +119,7 @@ WRONG_RULES = {
     "never slow": (f"{EXPECTED} + 180", f"{EXPECTED} + 1e9"),
     "hosts may be silent": ("heartbeat_timestamp_seconds) > 300", "heartbeat_timestamp_seconds) > 3e9"),
     "the account may be old": ("until_timestamp_seconds) > 480", "until_timestamp_seconds) > 3e9"),
-    "the ledger may be away": ("ledger_up[5m])) == 0", "ledger_up[5m])) == 2"),
+    "the ledger may be away": ("ledger_up[290s])) == 0", "ledger_up[290s])) == 2"),
     "notices may wait": ("unsent_notices) > 0", "unsent_notices) > 9"),
     "any target counts": ("last_over_time(scheduled_tasks_build_info[1d])", "up"),
     "no exporter is fine": ("absent_over_time(scheduled_tasks_build_info[10m])", "vector(0) > 1"),

@@ -7,12 +7,15 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
 
 from scheduled_tasks.page import demo
+from scheduled_tasks.page.access import AccessSettings
+from scheduled_tasks.page.access.actor import Authority
 from scheduled_tasks.page.app import create_app
 from tests.roots import lacking, require
 
@@ -22,13 +25,18 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 CHROMIUM = "chromium"
+# A page in the foreground: whoever asks from this machine is anna, who may act on everything; or ben, who may look.
+ANNA = AccessSettings(b"a secret of this page", Authority(admins=frozenset({"anna"})), local_user="anna")
+BEN = replace(ANNA, local_user="ben")
 
 
 @contextmanager
 def serving(app: Starlette) -> Iterator[str]:
     """Serve an application on a free port of the loopback interface; gives its URL."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, http="h11"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, http="h11", timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     while not server.started and thread.is_alive():
@@ -50,7 +58,7 @@ def demo_url(server: Callable[[str], str]) -> str:
 @pytest.fixture(scope="session")
 def page_url(demo_url: str) -> Iterator[str]:
     """The URL of the page over the sample data."""
-    with serving(create_app(demo_url, zone="Europe/Paris")) as url:
+    with serving(create_app(demo_url, zone="Europe/Paris", access=ANNA)) as url:
         yield url
 
 

@@ -11,7 +11,7 @@ import pytest
 from scheduled_tasks.errors import ServiceUnavailableError
 from scheduled_tasks.page.app import create_app
 from scheduled_tasks.page.pool import Database
-from tests.integration.page.conftest import serving
+from tests.integration.page.conftest import ANNA, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,13 +48,13 @@ def test_no_other_file_is_served(page_url: str) -> None:
 
 
 def test_an_empty_ledger_says_that_nothing_is_deployed(database_url: str) -> None:
-    with serving(create_app(database_url, zone="UTC")) as url:
+    with serving(create_app(database_url, zone="UTC", access=ANNA)) as url:
         assert "No job is deployed" in httpx.get(url).text
         assert "No job is deployed on any host" in httpx.get(f"{url}/jobs").text
 
 
 def test_a_ledger_that_does_not_answer_is_said_with_the_reason(database_url: str) -> None:
-    app = create_app(f"{database_url}&dbname=no_such_database", zone="UTC")
+    app = create_app(f"{database_url}&dbname=no_such_database", zone="UTC", access=ANNA)
     app.state.site.database._pool.timeout = 0.2
     with serving(app) as url:
         answer = httpx.get(url)

@@ -14,14 +14,19 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.documented import DOCS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
 SCREENS = (
     "/", "/jobs", "/jobs?state=bad", "/jobs/booking", "/job/billing/export_invoices",
     "/job/booking/archive_past_events", "the failed run", "the missed slot", "/job/no/such", "/nothing",
+    "/timeline", "/timeline?by=owner&span=3d", "/timeline?by=host", "/timeline?clock=booking", "/forecast",
+    "/incidents", "/flags", "/pauses", "/hosts", "/changes", "/zone",
 )  # fmt: skip
 
 
@@ -124,3 +129,29 @@ def test_a_jobs_chart_has_a_bar_for_each_slot_and_a_hole_for_a_missed_one(reader
     expect(reader.locator("svg.strip a")).to_have_count(rows.count())
     expect(reader.locator("svg.strip .s-failed")).to_have_count(3)
     expect(reader.locator("svg.strip .s-missed")).to_have_count(1)
+
+
+SHOWN = {
+    "now": "/",
+    "jobs": "/jobs",
+    "job": "/job/billing/export_invoices",
+    "timeline": "/timeline",
+    "forecast": "/forecast",
+}
+
+
+@pytest.mark.parametrize("screen", SHOWN)
+def test_a_screen_can_be_photographed_for_the_documentation(
+    browser: Browser, page_url: str, screen: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """With --write-golden, docs/screenshots gets the pictures; they are no oracle."""
+    folder = DOCS / "screenshots" if request.config.getoption("--write-golden") else tmp_path
+    for name, width, theme in ((screen, 1280, "light"), (f"{screen}-phone", 390, "dark")):
+        context = browser.new_context(color_scheme=theme, viewport={"width": width, "height": 844})  # type: ignore[arg-type] # a literal
+        page = context.new_page()
+        page.goto(page_url + SHOWN[screen])
+        expect(page.locator("h1")).to_be_visible()
+        file = folder / f"{name}.png"
+        page.screenshot(path=file)
+        assert file.stat().st_size > 10_000
+        context.close()

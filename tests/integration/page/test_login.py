@@ -8,6 +8,7 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from io import BytesIO
@@ -102,7 +103,8 @@ class Browser:
             else:
                 answer.text += message["body"].decode()
 
-        asyncio.run(self.gate(scope, receive, send))
+        with ThreadPoolExecutor(1) as thread:  # playwright, of other tests, keeps a loop in this one
+            thread.submit(asyncio.run, self.gate(scope, receive, send)).result()
         for name, value in answer.headers:
             if name == "set-cookie":
                 [(cookie, morsel)] = SimpleCookie(value).items()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from scheduled_tasks.deploy import start_requests
+from scheduled_tasks.render.names import Places
 from tests.outside.http_server import Answer, Request, http_server
 
 if TYPE_CHECKING:
@@ -140,3 +142,34 @@ def test_what_is_no_trace_context_is_not_kept(shop: Project, connection: psycopg
     finished = shop.run("ends.well", *JOB, TRACEPARENT="00-0af7651916cd43dd8448eb211c80319c")
     assert finished.statuses == ["started", "ended"]
     assert connection.execute("SELECT traceparent FROM task_run").fetchall() == [(None,)]
+
+
+def test_a_start_request_carries_the_trace_of_who_requested_it(
+    shop: Project, tmp_path: Path, connection: psycopg.Connection[Any]
+) -> None:
+    started_in = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    places = Places(root=tmp_path)
+    unit = "clock-shop-sell.service"
+    start_requests.write(places, unit, at=None, trigger="manual", traceparent=started_in)
+    lines = (places.start_requests / "clock-shop-sell").read_text().splitlines()
+    request = dict(line.split("=", 1) for line in lines)
+    del request["SCHEDULED_TASKS_REQUESTED_AT"]  # for which it would ask systemd
+    assert shop.run("ends.well", *JOB[:2], **request).statuses == ["started", "ended"]
+    assert connection.execute("SELECT trigger, traceparent FROM task_run").fetchall() == [("manual", started_in)]
+
+
+def test_a_retry_keeps_the_trace_of_who_requested_it_and_is_in_the_same_trace(
+    shop: Project, tmp_path: Path, connection: psycopg.Connection[Any]
+) -> None:
+    started_in = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    (tmp_path / "attempts").touch()
+    with_retries = {"RUNTIME_DIRECTORY": str(tmp_path), "SPANS": str(tmp_path / "spans")}
+    shop.run("with_traces.fails", *JOB, TRACEPARENT=started_in, **with_retries)
+    finished = shop.run("with_traces.asks_its_environment", *JOB, **with_retries)
+    columns = "run_id::text, attempt, traceparent"
+    [(run_id, attempt, kept)] = connection.execute(f"SELECT {columns} FROM task_run").fetchall()
+    assert (run_id, attempt, kept) == (run_id_of(finished.end), 2, started_in)
+    sell = spans_of(tmp_path)["sell"]
+    assert sell["context"]["trace_id"] == f"0x{run_id.replace('-', '')}"
+    first_half = int(run_id[:8], 16) ^ 1
+    assert sell["parent_id"] == f"0x{first_half:08x}{run_id.replace('-', '')[8:16]}"

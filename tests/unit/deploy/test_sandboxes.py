@@ -10,7 +10,8 @@ import pytest
 
 from scheduled_tasks.deploy.sandboxes.advice import _advice
 from scheduled_tasks.deploy.sandboxes.sandbox import Sandbox, sandboxes
-from scheduled_tasks.deploy.sandboxes.trial import _read_answer, _unit
+from scheduled_tasks.deploy.sandboxes.transient import unit_text
+from scheduled_tasks.deploy.sandboxes.trial import _read_answer, _service
 from scheduled_tasks.render import names
 from scheduled_tasks.render.unit_set import UnitSet
 
@@ -44,7 +45,7 @@ def test_jobs_that_differ_only_in_limits_share_a_trial_that_imports_each_module(
 
 def test_the_trial_runs_only_the_probe_with_a_time_limit() -> None:
     [one] = sandboxes(units(a=""))
-    text = _unit(one, str(RUN_TASK), Path("/run/out"))
+    text = unit_text(_service(one, str(RUN_TASK)), Path("/run/out"))
     assert "ExecStart=/opt/bin/run-task --probe a.task\n" in text
     assert text.count("ExecStart=") == 1
     assert "TimeoutStartSec=180\n" in text

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from click.testing import CliRunner
 from kubernetes_validate.utils import all_versions
 
 from scheduled_tasks.cli import main
+from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.exporters.kubernetes import Cluster, Exported, export
+from scheduled_tasks.exporters.kubernetes.cluster import literal
 from scheduled_tasks.exporters.kubernetes.skeletons import configuration_text
 from scheduled_tasks.operate.watch.cluster_pass import read_jobs
 from tests.unit.exporters.clock_for_export import NOT_EXPRESSIBLE, NOW, read
@@ -161,6 +165,19 @@ def test_without_a_namespace_kubectl_chooses_it(tmp_path: Path) -> None:
     assert "namespace" not in one(exported, "kustomization.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("plain", "plain"), ("$HOME", "$HOME"), ("$(date)", "$$(date)"), ("echo $$", "echo $$$$"), ("5$", "5$"),
+        ("$$(x) $y", "$$$$(x) $$y"), ("$(A)$", "$$(A)$$"),
+    ],
+)  # fmt: skip
+def test_kubernetes_reads_a_text_as_it_is(text: str, written: str) -> None:
+    assert literal(text) == written
+    # The rule of its expansion: $$ is a dollar, $(NAME) the variable, any other dollar itself.
+    assert re.sub(r"\$\$|\$\(\w+\)", lambda match: "$" if match[0] == "$$" else "expanded", written) == text
+
+
 def test_requests_are_never_above_the_limits(tmp_path: Path) -> None:
     cluster = Cluster("shop:1", request_cpu="2", request_memory="2Gi")
     [container] = pod(jobs(export([read(tmp_path)], cluster, base=tmp_path, now=NOW))["often"])["containers"]
@@ -263,15 +280,16 @@ def test_the_manifest_has_each_cron_job_as_it_is_deployed(exported: Exported, tm
     assert [name for name, job in by_name.items() if job["options"]["paused"]] == ["paused"]
 
 
-def test_the_watch_is_replaced_when_a_manifest_changes(tmp_path: Path) -> None:
+def test_the_watch_is_replaced_when_a_manifest_or_the_configuration_changes(tmp_path: Path) -> None:
+    def digest(clock: ClockSpec, configuration: str) -> str:
+        exported = export([clock], CLUSTER, base=tmp_path, now=NOW, configuration=configuration)
+        annotations = one(exported, "watch.yaml")["spec"]["template"]["metadata"]["annotations"]
+        return str(annotations["scheduled-tasks/jobs"])
+
     clock = read(tmp_path)
-    digests = {
-        one(export([changed], CLUSTER, base=tmp_path, now=NOW), "watch.yaml")["spec"]["template"]["metadata"][
-            "annotations"
-        ]["scheduled-tasks/jobs"]
-        for changed in (clock, clock, clock.__class__(**{**vars(clock), "jobs": clock.jobs[1:]}))
-    }
-    assert len(digests) == 2
+    first = digest(clock, "a = 1\n")
+    assert digest(clock, "a = 1\n") == first
+    assert len({first, digest(replace(clock, jobs=clock.jobs[1:]), "a = 1\n"), digest(clock, "a = 2\n")}) == 3
 
 
 def test_the_configuration_is_the_projects_own_table(exported: Exported) -> None:

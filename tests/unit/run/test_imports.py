@@ -101,6 +101,7 @@ def test_a_run_imports_only_what_is_named_here(imported: dict[str, set[str]]) ->
         "pkgutil",
         "uuid",
         "platform",
+        "prometheus_client",
     ],
 )
 def test_a_run_does_not_import(imported: dict[str, set[str]], library: str) -> None:
@@ -108,7 +109,7 @@ def test_a_run_does_not_import(imported: dict[str, set[str]], library: str) -> N
 
 
 @pytest.mark.parametrize(
-    "room", ["clock", "clock_file", "cli", "deploy", "schedule", "operate", "alert", "domains", "clocks"]
+    "room", ["clock", "clock_file", "cli", "deploy", "schedule", "operate", "alert", "metrics", "domains", "clocks"]
 )
 def test_a_run_does_not_enter_the_room(imported: dict[str, set[str]], room: str) -> None:
     assert not {module for module in imported["run"] if module.startswith(f"scheduled_tasks.{room}")}

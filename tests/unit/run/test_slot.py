@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from scheduled_tasks.deploy import start_requests
+from scheduled_tasks.render.names import Places
+from scheduled_tasks.run import arguments
 from scheduled_tasks.run.current import Run
-from scheduled_tasks.run.slot import NotDueError, timers_slot
+from scheduled_tasks.run.slot import NotDueError, find_slot, timers_slot
 from scheduled_tasks.run.start_cause import StartCause
 from scheduled_tasks.schedule.trigger import Interval
 
@@ -70,3 +74,19 @@ def test_a_start_by_hand_has_no_slot() -> None:
     run = Run("shop.count", "count")
     assert timers_slot(run, EVERY_SEVEN_MINUTES, NOON + timedelta(seconds=200), cause, 60) is None
     assert run.trigger == "manual"
+
+
+def test_a_requested_run_has_the_id_that_its_request_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places, unit, run_id = Places(tmp_path), "clock-shop-count.service", "50000001-0000-4000-8000-000000000000"
+    assert start_requests.requested_run(places, unit) == ""
+    start_requests.write(places, unit, at=NOON, trigger="manual", run_id=run_id)
+    assert start_requests.requested_run(places, unit) == run_id
+    for line in (places.start_requests / "clock-shop-count").read_text().splitlines():
+        monkeypatch.setenv(*line.split("=", 1))
+    run = Run("shop.count", "count")
+    command_line = arguments.parse(["shop.count"])
+    assert command_line
+    find_slot(run, command_line)
+    assert (run.run_id, run.scheduled_at, run.trigger) == (run_id, NOON, "manual")
+    start_requests.write(places, unit, at=NOON, trigger="manual")
+    assert start_requests.requested_run(places, unit) == ""

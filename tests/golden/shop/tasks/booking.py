@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from scheduled_tasks import cron_context, cron_idempotent, log_cron
+from scheduled_tasks import cron_context, cron_idempotent, cron_require_feature, log_cron
+from shop.features import FeatureToggle
 
 
 @log_cron
@@ -29,3 +30,10 @@ def count() -> None:
 @log_cron
 def recount() -> None:
     """Count everything anew, as often as it takes."""
+
+
+@cron_idempotent
+@log_cron
+@cron_require_feature(FeatureToggle.RESTOCK)
+def restock() -> None:
+    """Order what is out of stock."""

@@ -23,7 +23,7 @@ from scheduled_tasks.operate.prune import prune
 from scheduled_tasks.run.settings import Settings
 from tests.integration.alert.outside.shop import Runs, configuration, minutes
 from tests.integration.operate.roles import NOTIFIERS, OPERATORS, as_role, granted
-from tests.integration.operate.shop import clocks
+from tests.integration.operate.shop import ask, clocks
 from tests.outside.otlp import Receiver, attributes, otlp_receiver
 
 Database = psycopg.Connection[Any]
@@ -290,7 +290,27 @@ def test_a_backlog_goes_out_in_batches_and_what_is_urgent_between_them(
     assert (done, urgent) == (Exported(5), [2, 4, 5])
 
 
-def test_what_the_receiver_refuses_is_dropped_and_that_is_said(shop: Shop) -> None:
+def test_of_a_batch_that_is_refused_only_the_span_is_dropped_that_the_receiver_refuses(shop: Shop) -> None:
+    runs = [shop.sell.start(shop.slot + timedelta(seconds=number)) for number in range(100)]
+    for number, run in enumerate(runs):
+        shop.sell.end(run, reason="bad" if number == 70 else None)
+    shop.receiver.refuses = '"bad"'
+    done = shop.export()
+    assert (done.spans, [problem[:15] for problem in done.problems]) == (99, ["dropped 1 span:"])
+    assert set(shop.receiver.spans) == {ids(run) for number, run in enumerate(runs) if number != 70}
+    assert shop.row()[:2] == (99, 1)
+
+
+@pytest.mark.parametrize(("run_id", "attempt"), [("0" * 32, 1), ("00000001-0000-0000-8000-000000000000", 2)])
+def test_a_run_whose_id_makes_no_span_spoils_no_request(shop: Shop, run_id: str, attempt: int) -> None:
+    shop.sell.start(shop.slot, run_id=run_id, attempt=attempt, status="missed")
+    run = shop.sell.start(shop.slot + minutes(1), status="missed")
+    assert shop.export() == Exported(1)
+    assert (list(shop.receiver.spans), shop.queued()) == ([ids(run)], 0)
+
+
+def test_what_the_receiver_refuses_is_dropped_and_that_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "BATCH", 1)
     shop.sell.end(shop.sell.start(shop.slot))
     shop.receiver.answers = [(400, "a span of 1970")]
     said = f"{shop.receiver.url} answered 400 Bad Request: a span of 1970"
@@ -420,6 +440,31 @@ def test_a_request_is_json_of_otlp(shop: Shop) -> None:
     assert {"key": "process.exit.code", "value": {"intValue": "0"}} in span["attributes"]
     assert (len(span["traceId"]), len(span["spanId"]), span["kind"]) == (32, 16, 1)
     assert span["endTimeUnixNano"].isdecimal()
+
+
+def test_how_the_export_goes_is_shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    [(folder,)] = shop.connection.execute("SELECT current_setting('unix_socket_directories')").fetchall()
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://postgres@/{shop.connection.info.dbname}?host={folder}")
+    for number in range(3):
+        shop.sell.end(shop.sell.start(shop.slot + minutes(number)))
+    shop.connection.execute("UPDATE span_outbox SET queued_at = '2026-01-01' WHERE id = 1")
+    shop.receiver.answers = [(503, "later")]
+    shop.export()
+    done = clocks("traces")
+    assert done.exit_code == 3
+    exported, waiting, dropped, error = done.stdout.splitlines()
+    assert exported == "exported  0 spans"
+    assert waiting.startswith("waiting   2 spans, the oldest since 20")
+    assert dropped.startswith("dropped   1 span, the last at 20")
+    assert error.startswith(
+        f"error     {shop.receiver.url} answered 503 Service Unavailable: later (1 try in a row failed"
+    )
+    assert shop.export(minutes(2)).spans == 2
+    done = clocks("traces")
+    assert (done.exit_code, done.stdout.splitlines()[1:2]) == (0, ["waiting   0 spans"])
+    assert ask("traces")["exported"] == 2
+    shop.connection.execute("DELETE FROM trace_export")
+    assert clocks("traces").stdout == "no host exports traces: write [traces] into the configuration, and apply\n"
 
 
 def test_the_senders_role_exports_and_the_operators_wants_it(shop: Shop) -> None:

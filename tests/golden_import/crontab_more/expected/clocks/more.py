@@ -50,7 +50,7 @@ scheduler.add_job(
     hour=0,
     minute=0,
 )
-# Not imported, see the report: more:11 @DAILY /srv/shop/bin/capitals
+# Not imported, see the report: more:10 @DAILY /srv/shop/bin/capitals
 scheduler.add_job(
     command.run,
     "cron",
@@ -154,14 +154,14 @@ scheduler.add_job(
     hour=9,
     minute=0,
 )
-# Not imported, see the report: more:20 5 5 * * * /srv/shop/bin/of_mars
+# Not imported, see the report: more:19 5 5 * * * /srv/shop/bin/of_mars
 scheduler.add_job(
     command.run,
     "cron",
     [["/srv/shop/bin/tabs", "with", "tabs"]],
     kwargs={"environment": ENVIRONMENT},
     id="tabs",
-    name="/srv/shop/bin/tabs\twith\ttabs",
+    name="/srv/shop/bin/tabs with tabs",
     hour=4,
     minute=0,
     timezone="UTC",
@@ -179,7 +179,7 @@ scheduler.add_job(
     minute=0,
     timezone="UTC",
 )
-# Not imported, see the report: more:24 0 4 30 2 * /srv/shop/bin/never
+# Not imported, see the report: more:23 0 4 30 2 * /srv/shop/bin/never
 scheduler.add_job(
     command.run,
     "cron",

@@ -6,18 +6,21 @@ as tests/unit/schedule shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
 
 from scheduled_tasks.conversion_report import Difference, shifts_to_compare
 from scheduled_tasks.schedule import latest_occurrence, occurrences
+from scheduled_tasks.schedule.evaluator import resolve_hour
 from scheduled_tasks.schedule.trigger import Cron, Trigger
-from scheduled_tasks.schedule.zone import Shift, zone_info
+from scheduled_tasks.schedule.zone import DAY, Shift, zone_info
 
 AROUND = timedelta(hours=2)
 CLOSE = timedelta(minutes=2)  # for a job that runs every few seconds: enough runs to compare
+HOUR = timedelta(hours=1)
+RunsBetween = Callable[[Cron, datetime, datetime], list[datetime]]
 MAX_TIMES = 3  # that are listed
 
 
@@ -38,17 +41,52 @@ def find_differences(original: Any, trigger: Trigger, now: datetime) -> list[Dif
 
 
 def _difference_on(original: Any, trigger: Cron, shift: Shift) -> Difference | None:
-    first = [occurrence.at for occurrence in islice(occurrences(trigger, after=shift.at - AROUND), 2)]
-    is_dense = len(first) > 1 and first[1] - first[0] < timedelta(minutes=1)
+    is_dense = len(trigger.seconds) > 1 and shift.length <= HOUR
+    runs_of = _runs_of_hours if is_dense else _runs_of_days
+    if is_dense:  # what differs differs at both ends: thousands of runs between them are compared only then
+        ends = (shift.at, shift.at + shift.length)
+        if all(_runs_that_differ(original, trigger, end - CLOSE, end + CLOSE, runs_of) is None for end in ends):
+            return None
     around = CLOSE if is_dense else AROUND
-    low, high = shift.at - around, shift.at + around + shift.length
+    runs = _runs_that_differ(original, trigger, shift.at - around, shift.at + around + shift.length, runs_of)
+    return night_difference("APScheduler", *runs, trigger.zone, shift) if runs else None
+
+
+def _runs_that_differ(
+    original: Any, trigger: Cron, low: datetime, high: datetime, runs_of: RunsBetween
+) -> tuple[set[datetime], set[datetime]] | None:
+    """APScheduler's runs between two instants and ours; None if they are the same."""
     # APScheduler steps from run to run, and may step over one that follows the shift by days: look two runs beyond.
-    high = max([high, *(occurrence.at for occurrence in islice(occurrences(trigger, after=high), 2))])
-    known = latest_occurrence(trigger, at_or_before=low)
-    previous = known.at.astimezone(zone_info(trigger.zone)) if known else None
+    beyond = runs_of(trigger, high, high + CLOSE)[:2]
+    if len(beyond) < 2:  # noqa: PLR2004 - two runs
+        beyond = [occurrence.at for occurrence in islice(occurrences(trigger, after=high), 2)]
+    high = max([high, *beyond])
+    just_before = runs_of(trigger, low - CLOSE, low)
+    known = latest_occurrence(trigger, at_or_before=low) if not just_before else None
+    last = just_before[-1] if just_before else known.at if known else None
+    previous = last.astimezone(zone_info(trigger.zone)) if last else None
     before = set(takewhile(lambda at: at <= high, fire_times(original, low, previous)))
-    here = {occurrence.at for occurrence in occurrences(trigger, after=known.at if known else low, until=high)}
-    return night_difference("APScheduler", before, here, trigger.zone, shift) if before != here else None
+    here = set(runs_of(trigger, last or low, high))
+    return (before, here) if before != here else None
+
+
+def _runs_of_days(trigger: Cron, low: datetime, high: datetime) -> list[datetime]:
+    """Our runs after an instant, up to another."""
+    return [occurrence.at for occurrence in occurrences(trigger, after=low, until=high)]
+
+
+def _runs_of_hours(trigger: Cron, low: datetime, high: datetime) -> list[datetime]:
+    """The same, from the hours around them: a day can have 86,400 runs, and occurrences are of whole days."""
+    if high - low > DAY:
+        return _runs_of_days(trigger, low, high)
+    info = zone_info(trigger.zone)
+    wall, last = (at.astimezone(info).replace(tzinfo=None) for at in (low - HOUR, high + HOUR))
+    runs: set[datetime] = set()
+    while wall <= last + HOUR:
+        if wall.hour in trigger.hours and trigger.wants(wall.date()):
+            runs |= {occurrence.at for occurrence in resolve_hour(trigger, wall.date(), wall.hour)}
+        wall += HOUR
+    return sorted(at for at in runs if low < at <= high)
 
 
 def night_difference(origin: str, before: set[datetime], here: set[datetime], zone: str, shift: Shift) -> Difference:

@@ -78,6 +78,8 @@ def test_a_removal_leaves_no_trace_but_the_database(fleet: Controller, database:
             "find / -xdev -name '*scheduled[-_]tasks*' -o -xdev -name '*clock-*' -newer /etc/hostname | grep -v ^/proc"
         )
         assert machine.run("sh", "-c", find, check=False).stdout == ""
+        in_run = ("find", "/run", "-path", "/run/systemd/units", "-prune", "-o", "-name", "*scheduled-tasks*", "-print")
+        assert machine.run(*in_run).stdout == ""
         assert not any((machine.root / "usr/local/bin" / name).exists() for name in ("clocks", "run-task"))
         assert machine.run("find", "/usr/local/share", "-name", "*clocks*").stdout == ""
         assert machine.run("id", "shop", check=False).returncode == 1

@@ -1,0 +1,125 @@
+"""What the page gives programs and scripts: JSON, metrics, events, and the reader's zone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psycopg
+from playwright.sync_api import expect
+
+from scheduled_tasks.page import demo
+from scheduled_tasks.page.app import create_app
+from tests.integration.page.conftest import ANNA, serving
+from tests.integration.page.test_actions import token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Browser
+
+HOSTILE = (
+    "<script>document.title='run'</script>",
+    "<img src=x onerror=\"document.title='run'\">", '"><b id=run>', "'-alert(1)-'",
+    "{{ 7 * 7 }}", "</pre><b id=run>", "javascript:alert(1)", "\x1b[31m\u202e", "<svg/onload=alert(1)>",
+)  # fmt: skip
+
+
+def get(url: str) -> Any:
+    return httpx.get(url).raise_for_status().json()
+
+
+def test_the_status_is_json_with_the_names_of_the_command(page_url: str) -> None:
+    found = get(f"{page_url}/api/status")
+    assert (found["healthy"], len(found["jobs"])) == (False, 2)
+    failing = next(job for job in found["jobs"] if job["job"] == "export_invoices")
+    assert (failing["state"], failing["bad"], failing["failures"][0]["streak"]) == ("bad", True, 3)
+    assert failing["next_run"].endswith("Z")
+
+
+def test_the_history_continues_after_its_last_run(page_url: str) -> None:
+    first = get(f"{page_url}/api/history?clock=billing&job=export_invoices&limit=3")
+    assert [row["status"] for row in first] == ["failed", "failed", "failed"]
+    following = get(f"{page_url}/api/history?clock=billing&job=export_invoices&limit=1&before={first[-1]['run_id']}")
+    assert following[0]["status"] == "ended"
+    assert following[0]["scheduled_at"] < first[-1]["scheduled_at"]
+    assert get(f"{page_url}/api/run/{first[0]['run_id']}") == first[0]
+
+
+def test_incidents_are_json(page_url: str) -> None:
+    assert {one["kind"] for one in get(f"{page_url}/api/incidents")} == {"failing", "missed", "silent"}
+
+
+def test_prometheus_reads_the_metrics(page_url: str) -> None:
+    answer = httpx.get(f"{page_url}/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'scheduled_tasks_job_bad_slots_in_a_row{clock="billing",job_name="export_invoices"} 3' in answer.text
+
+
+def test_a_browser_is_told_when_something_changes(server: Callable[[str], str]) -> None:
+    ledger = demo.make(server("postgres"), "page_events")
+    with serving(create_app(ledger, zone="UTC", access=ANNA)) as url, httpx.stream("GET", f"{url}/live") as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 3000"
+        with psycopg.connect(ledger) as connection:
+            connection.execute("INSERT INTO pause (clock, paused_by, reason) VALUES ('booking', 'ben', 'a test')")
+        assert next(line for line in lines if line.startswith("event")) == "event: changed"
+
+
+def test_now_follows_the_ledger_without_a_reload(server: Callable[[str], str], browser: Browser) -> None:
+    ledger = demo.make(server("postgres"), "page_followed")
+    with serving(create_app(ledger, zone="UTC", access=ANNA)) as url:
+        page = browser.new_page()
+        page.goto(url)
+        expect(page.locator("h1")).to_have_text("3 things are wrong")
+        with psycopg.connect(ledger) as connection:
+            connection.execute("UPDATE host SET heartbeat_at = now()")
+            connection.execute("UPDATE incident SET closed_at = now() WHERE kind = 'silent'")
+        expect(page.locator("h1")).to_have_text("2 things are wrong", timeout=15_000)
+        expect(page.locator("#said")).to_have_text("2 things are wrong")
+        page.close()
+
+
+def test_a_reader_chooses_the_zone(page_url: str) -> None:
+    with httpx.Client() as reader:
+        assert "Times in <strong>Europe/Paris" in reader.get(page_url).text
+        csrf = token(page_url)
+        assert reader.post(f"{page_url}/zone", data={"csrf": csrf, "zone": "Asia/Tokyo"}).status_code == 303
+        assert "Times in <strong>Asia/Tokyo" in reader.get(page_url).text
+        assert reader.post(f"{page_url}/zone", data={"csrf": csrf, "zone": "../etc"}).headers["location"] == "/zone"
+
+
+def test_what_others_wrote_runs_nothing(server: Callable[[str], str], browser: Browser) -> None:
+    ledger = demo.make(server("postgres"), "page_hostile")
+    text = "".join(HOSTILE)
+    with psycopg.connect(ledger) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE task_run SET reason = %(t)s, error_message = %(t)s, error_type = left(%(t)s, 200)"
+                           " WHERE status IN ('failed', 'missed')", {"t": text})  # fmt: skip
+        connection.execute("UPDATE run_log SET lines = %s", [json.dumps({"message": text, text: text})])
+        connection.execute("UPDATE pause SET reason = %(t)s, paused_by = %(t)s", {"t": text})
+        values = {"t": text}
+        connection.execute("UPDATE feature SET description = %(t)s, reason = %(t)s, updated_by = %(t)s", values)
+        connection.execute("UPDATE feature_change SET reason = %(t)s, changed_by = %(t)s", {"t": text})
+        connection.execute("UPDATE incident SET reason = %(t)s", {"t": text})
+        connection.execute("UPDATE host SET release = %(t)s, problems = ARRAY[%(t)s]", {"t": text})
+        options = json.dumps({"owner": text})
+        connection.execute("UPDATE deployed_job SET options = options || %s::jsonb", [options])
+        [(run_id,)] = connection.execute("SELECT run_id FROM task_run WHERE job = 'export_invoices' AND status = 'failed'"  # noqa: E501 - one statement
+                                         " LIMIT 1").fetchall()  # fmt: skip
+    paths = ("/", "/jobs", "/job/billing/export_invoices", f"/run/{run_id}", "/timeline?by=owner", "/incidents", "/flags",  # noqa: E501 - one statement
+             "/pauses", "/hosts", "/changes", "/jobs?q=%3Cscript%3Ealert(1)%3C/script%3E", "/run/%3Cb%20id=run%3E")  # fmt: skip  # noqa: E501 - one statement
+    with serving(create_app(ledger, zone="UTC", access=ANNA)) as url:
+        page = browser.new_page()
+        problems: list[str] = []
+        page.on("dialog", lambda dialog: problems.append(dialog.message))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text))
+        for path in paths:
+            page.goto(url + path)
+            assert page.title() != "run"
+            expect(page.locator("#run")).to_have_count(0)
+            expect(page.locator("h1")).to_be_visible()
+        page.close()
+    assert [problem for problem in problems if "404" not in problem] == []

@@ -1,0 +1,127 @@
+"""docs/how-to/be-told.md, literally: its YAML, its SQL and its play, and then a mail about a job that fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import psycopg
+import pytest
+import yaml
+
+from tests.documented import blocks
+from tests.machine.controller import SECRET, Controller
+from tests.machine.deployments.steps import rows, timers
+from tests.machine.postgresql import NOTIFIER, Database
+from tests.machine.waiting import wait_for
+from tests.sinks import PASSWORD, USER, MailServer, mail_server
+
+pytestmark = pytest.mark.xdist_group("deployments")  # two machines for all of them
+
+PAGE = "how-to/be-told.md"
+TASK = """
+import logging
+
+from scheduled_tasks import log_cron
+
+
+@log_cron
+def send():
+    logging.getLogger(__name__).info("opened the printer")
+    raise OSError("the printer is out of paper")
+"""
+CLOCK = """
+from scheduled_tasks import Clock
+from shop.tasks.labels import send
+
+scheduler = Clock(owner="warehouse")
+scheduler.add_job(send, "cron", id="send", minute="*")
+"""
+WITHIN = 120  # seconds from the end of the deploy to the mail
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailServer]:
+    with mail_server(auth_require_tls=False) as server:
+        yield server
+
+
+def variables_of_the_guide(fleet: Controller, mail: MailServer, database: Database) -> dict[str, object]:
+    """The guide's variables, with this mail server's address and login."""
+    [text] = [block.text for block in blocks(PAGE) if block.language == "yaml"]
+    for example, ours in (
+        ("clocks:PASSWORD@192.0.2.25:587", f"{quote(USER)}:{PASSWORD}@127.0.0.1:{mail.port}"),
+        ("192.0.2.25", "127.0.0.1"),
+    ):
+        assert example in text
+        text = text.replace(example, ours)
+    variables: dict[str, object] = yaml.safe_load(text)
+    credentials = variables["scheduled_tasks_credentials"]
+    assert isinstance(credentials, dict)
+    credentials["notify.database_url"] = database.notifier
+    fleet.replace(
+        "deploy/inventory.yml", "tasks_role: shop_tasks", f"tasks_role: shop_tasks\n      notifier_role: {NOTIFIER}"
+    )
+    return variables
+
+
+def test_a_deploy_with_a_route_and_a_job_that_fails_ends_in_a_mail_within_two_minutes(
+    fleet: Controller, database: Database, mail: MailServer
+) -> None:
+    [create] = [block.text for block in blocks(PAGE) if block.language == "sql"]
+    with psycopg.connect(database.administrator, autocommit=True) as connection:
+        connection.execute(create.replace("…", f"{SECRET}-{NOTIFIER}").encode())
+    fleet.variables |= variables_of_the_guide(fleet, mail, database)
+    fleet.write("shop/tasks/labels.py", TASK)
+    fleet.write("shop/clocks/labels.py", CLOCK)
+    fleet.play("somebody is told")
+    began = time.monotonic()
+    wait_for("a mail", lambda: mail.mails)
+    assert time.monotonic() - began < WITHIN
+    told = mail.mails[0]
+    assert (str(told["Subject"]), str(told["To"])) == ("labels/send failed", "ops@example.org")
+    text, html = (str(told.get_body((kind,)).get_content()) for kind in ("plain", "html"))  # type: ignore[union-attr]
+    for part in (text, html):
+        assert "OSError: the printer is out of paper" in part
+        assert "opened the printer" in part
+        assert "warehouse" in part
+    [run] = {str(run)[:8] for (run,) in rows(database, "SELECT run_id FROM incident WHERE job = 'send'")}
+    first = rows(database, "SELECT run_id::text FROM task_run WHERE job = 'send' ORDER BY started_at LIMIT 1")[0][0]
+    assert f"Do next: `clocks show {str(first)[:8]}`" in text.replace("\n", " ")
+    assert SECRET not in text + html
+    for machine in fleet.machines.values():  # what the message says to do, on any host
+        assert "the printer is out of paper" in machine.run("clocks", "show", run).stdout
+    senders = rows(database, "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE '%notify%'")
+    assert senders in ([], [(NOTIFIER,)])
+    assert mail.logins >= 1
+
+
+def test_the_play_that_tests_routes_sends_from_each_host_and_says_what_a_route_refuses(
+    fleet: Controller, mail: MailServer
+) -> None:
+    before = len(mail.mails)
+    play = fleet.play("test of the routes", playbook="notify_test")
+    assert "Sent by ops." in play.output
+    assert play.changed == {"app1": [], "app2": []}
+    tests = sorted(str(sent["Subject"]) for sent in mail.mails[before:] if str(sent["Subject"]).startswith("Test"))
+    assert tests == ["Test of the route ops, from app1", "Test of the route ops, from app2"]
+    mail.refuses["ops@example.org"] = "550 no such user here"
+    play = fleet.play("test of a route that refuses", "--limit=app2", playbook="notify_test", fails=True)
+    mail.refuses.clear()
+    assert "550 no such user here" in " ".join(play.output.split())
+
+
+def test_a_job_that_is_removed_is_told_as_over(fleet: Controller, database: Database, mail: MailServer) -> None:
+    for path in ("shop/tasks/labels.py", "shop/clocks/labels.py"):
+        (fleet.project / path).unlink()
+    fleet.play("without the job that fails")
+    over = "labels/send is no longer bad: no host has the job any more"
+    wait_for("its end", lambda: over in [str(sent["Subject"]) for sent in mail.mails])
+    subjects = [str(sent["Subject"]) for sent in mail.mails]
+    assert (subjects.count("labels/send failed"), subjects.count(over)) == (1, 1)
+    for machine in fleet.machines.values():
+        assert "clock-labels-send.timer" not in timers(machine)
+    assert rows(
+        database, "SELECT count(*) FROM notice WHERE sent_at IS NULL AND dropped IS NULL AND what <> 'still'"
+    ) == [(0,)]
