@@ -311,8 +311,8 @@ def test_another_machine_runs_stops_and_backfills_a_job_by_requests(fleet: Fleet
     ask_from_app1(fleet, "run", "each/lasts", *by)
     [lasts] = fleet.ask("app1", "history", "each/lasts", "--limit", "1")
     ask_from_app1(fleet, "stop", lasts["run_id"], "--reason", "it loops")
-    ended = "SELECT status, reason FROM task_run WHERE run_id = %s AND status <> 'started'"
-    assert wait_for("its end", lambda: fleet.query(ended, lasts["run_id"])) == [("failed", "stopped by SIGTERM")]
+    ended = "SELECT status, exit_code FROM task_run WHERE run_id = %s AND status <> 'started'"
+    assert wait_for("its end", lambda: fleet.query(ended, lasts["run_id"])) == [("failed", 143)]
 
 
 def test_a_watch_that_is_killed_with_a_request_in_its_hands_runs_it_once(fleet: Fleet) -> None:
