@@ -144,9 +144,10 @@ def _start_sender(database: Connection, places: Places, now: datetime) -> None:
         from scheduled_tasks.alert import outage, sender
         from scheduled_tasks.alert.outside import outgoing
 
+        # Asked in any case: it records that this host exports, without which no span is queued.
+        has_spans = bool(traces) and _has_spans(database, now)
         is_due = sender.is_due(database, notify, now) or outgoing.is_due(database, notify, socket.gethostname(), now)
-        is_due = is_due or (bool(traces) and _has_spans(database, now))
-        if is_due or outage.is_due(places, datetime.now(UTC)):
+        if has_spans or is_due or outage.is_due(places, datetime.now(UTC)):
             sender.start(places)
     except ScheduledTasksError as error:
         click.echo(f"clocks: can't start the sender of notices: {error}", err=True)

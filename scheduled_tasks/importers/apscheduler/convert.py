@@ -112,7 +112,8 @@ def _import_file(name: str, path: Path, progress: _Progress) -> None:
         own_name = _own_package_of_our_name(path, request)
         clock = ClockContext(
             unique(clock_name, progress.clocks), path, shown_path, source, scheduler,
-            zones_of(scheduler, request, shown_path), request.domains, _roots(path, request), request.now,
+            zones_of(scheduler, source.host_zone, request, shown_path), request.domains,
+            _roots(path, request), request.now,
             request.assume_defaults, (*assumed_settings(scheduler), *own_name),
         )  # fmt: skip
         jobs = _read_back([job for call in scheduler.calls for job in import_call(call, clock)], clock)

@@ -87,13 +87,13 @@ def stand_in(value: Value) -> Value:
     return value if is_plain(value) else UNKNOWN
 
 
-def zones_of(scheduler: Scheduler, request: ImportRequest, shown_path: str) -> Zones:
-    """The zone of a scheduler, and the one of its hosts.
+def zones_of(scheduler: Scheduler, set_zone: Value, request: ImportRequest, shown_path: str) -> Zones:
+    """The zone of a scheduler, and the one of its hosts, which the file can set by the variable TZ.
 
     Raises:
         UsageError: no zone is known that could be assumed.
     """
-    host = _zone_of_hosts(request)
+    host = _zone_of_hosts(set_zone, request)
     given = scheduler.settings.get("timezone")
     zone = zone_name(given) if given is not None and not isinstance(given, UnknownValue) else None
     if zone is not None:
@@ -110,7 +110,11 @@ def zones_of(scheduler: Scheduler, request: ImportRequest, shown_path: str) -> Z
     return Zones(host, host)
 
 
-def _zone_of_hosts(request: ImportRequest) -> Fact:
+def _zone_of_hosts(set_zone: Value, request: ImportRequest) -> Fact:
+    if set_zone is not None:
+        zone = set_zone if isinstance(set_zone, str) else request.timezone
+        text = f"the file sets the variable TZ, the zone of its process: taken as {zone}"
+        return Fact(zone, Evidence.ASSUMED, text, "zone", NAME_IT)
     if request.is_zone_given or not request.timezone:
         return Fact(request.timezone, Evidence.DEFAULTED)
     text = f"it has the zone of the hosts that it ran on, taken to be the configured one, {request.timezone}"
@@ -140,5 +144,6 @@ def assumed_settings(scheduler: Scheduler) -> tuple[Fact, ...]:
         why = why_unknown(defaults)
     if not why:
         return ()
-    text = f"{why}: its job_defaults are taken to be APScheduler's"
+    likely = stand_in(defaults) if defaults is not None else UNKNOWN
+    text = f"{why}: its job_defaults are taken to be {likely if isinstance(likely, dict) else 'those of APScheduler'}"
     return (Fact(None, Evidence.ASSUMED, text, "defaults"),)

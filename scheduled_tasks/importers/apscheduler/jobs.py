@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scheduled_tasks.conversion_report import Difference, Entry
 from scheduled_tasks.importers.apscheduler import model, triggers
-from scheduled_tasks.importers.apscheduler.evidence import Evidence, Fact, Zones, settle
+from scheduled_tasks.importers.apscheduler.evidence import Evidence, Fact, Zones, settle, stand_in
 from scheduled_tasks.importers.apscheduler.functions import Target, definition_differences, resolve
 from scheduled_tasks.importers.apscheduler.model import Value, why_unknown, written
 from scheduled_tasks.importers.apscheduler.source import ClockSource
@@ -146,7 +146,7 @@ def _unmet_needs(target: Target, source: ClockSource) -> list[Difference]:
 
 def _defaults(scheduler: model.Scheduler) -> dict[str, Value]:
     """The scheduler's job_defaults; APScheduler accepts text for them, as in a configuration file."""
-    given = scheduler.settings.get("job_defaults")
+    given = stand_in(scheduler.settings.get("job_defaults"))
     defaults: dict[str, Value] = {}
     for name, value in given.items() if isinstance(given, dict) else ():
         if isinstance(value, str) and name == "coalesce":

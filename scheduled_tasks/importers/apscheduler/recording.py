@@ -188,9 +188,11 @@ def run_coroutines_until_they_wait() -> None:
     asyncio.BaseEventLoop.run_until_complete = running  # type: ignore[method-assign, assignment]
 
 
-def call(function: Any) -> None:
+def call(name: str, names: dict[str, Any]) -> None:
     """Call a function that adds jobs, as whoever calls it does; a coroutine is run."""
-    result = function()
+    if name not in names:
+        raise LookupError(f"there is no function {name}")
+    result = names[name]()
     if asyncio.iscoroutine(result):
         asyncio.run(result)
 
@@ -211,7 +213,7 @@ def main() -> None:
     try:
         exec(compile(Path(FILE).read_bytes(), FILE, "exec"), module.__dict__)  # noqa: S102 - its owner asked for it
         for name in called:
-            call(module.__dict__[name])
+            call(name, module.__dict__)
     except (Over, SystemExit, KeyboardInterrupt):
         pass
     except BaseException as raised:  # noqa: BLE001 - the file's own error is part of the answer

@@ -158,6 +158,13 @@ def call_scheduler(call: Call, scheduler: model.Scheduler, scope: Scope) -> Valu
     return unknown(call.node, "the scheduler")
 
 
+def leave_unread(scheduler: model.Scheduler, why: model.UnknownValue) -> None:
+    """Record that a scheduler's settings could not be read; those that were can have been changed."""
+    for name, value in scheduler.settings.items():
+        scheduler.settings[name] = model.UnknownValue(why.text, why.why, value)
+    scheduler.settings[UNREAD] = why
+
+
 def _configure(scheduler: model.Scheduler, settings: dict[str, Value], scope: Scope) -> None:
     """Change a scheduler's settings; those that may have been changed become unknown."""
     for name in {*scheduler.settings, *settings} - {UNREAD}:

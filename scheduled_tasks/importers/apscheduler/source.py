@@ -21,8 +21,11 @@ class Aside:
 class ClockSource:
     """A parsed clock file.
 
-    `applied` are the lines of calls that add or change jobs or values, `stars` the modules of names that the file gets
-    by `from module import *`, `unread_stars` those of these modules that aren't here.
+    Attributes:
+        applied: the lines of calls that add or change jobs or values.
+        stars: the modules of names that the file gets by `from module import *`.
+        unread_stars: those of these modules that aren't here.
+        host_zone: what the file sets the variable TZ to.
     """
 
     tree: ast.Module
@@ -34,6 +37,7 @@ class ClockSource:
     applied: set[int] = field(default_factory=set)
     stars: dict[str, str] = field(default_factory=dict)
     unread_stars: list[str] = field(default_factory=list)
+    host_zone: Value = None
 
     def line(self, number: int) -> str:
         """One line of the file, stripped."""

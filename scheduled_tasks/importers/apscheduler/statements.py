@@ -110,6 +110,8 @@ def _assign_to(target: ast.expr, value: Value, scope: Scope) -> None:
         value.name = target.id
     if isinstance(target, ast.Subscript):
         owner, key = evaluate(target.value, scope), evaluate(target.slice, scope)
+        if owner == model.Reference("os.environ") and key == "TZ":
+            scope.reading.source.host_zone = value
         if isinstance(owner, model.AppConfig) and is_plain(key):
             owner = owner.values
         if isinstance(owner, dict) and is_plain(key):
@@ -263,8 +265,7 @@ def _try(node: ast.Try, scope: Scope) -> None:
 
 def _handle(handler: ast.ExceptHandler, before: dict[str, Value], scope: Scope) -> None:
     """A constant that a handler binds may be the value after the `try`; other values are a way out of its failing."""
-    assigned = [node for node in handler.body if isinstance(node, ast.Assign)]
-    for node in assigned:
+    for node in (statement for statement in handler.body if isinstance(statement, ast.Assign)):
         value = evaluate(node.value, scope)
         for target in node.targets:
             if isinstance(target, ast.Name) and is_plain(value) and value is not None:

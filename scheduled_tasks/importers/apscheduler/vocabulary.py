@@ -17,6 +17,7 @@ from scheduled_tasks.importers.apscheduler.model import (
     written,
 )
 
+PREFIX = "apscheduler."
 UNREAD = "**"  # among the keywords of a call: those that could not be read
 
 ADD_JOB = (
@@ -95,7 +96,9 @@ def settings_of(args: list[Value], kwargs: dict[str, Value]) -> dict[str, Value]
             settings[UNREAD] = (
                 options if isinstance(options, UnknownValue) else UnknownValue(written(options), ONLY_A_RUN)
             )
-    settings |= {key: value for key, value in kwargs.items() if key not in {"gconfig", UNREAD}}
+    if kwargs.get("prefix", PREFIX) != PREFIX:
+        settings[UNREAD] = UnknownValue(f"prefix={written(kwargs['prefix'])}", "options with a prefix of their own")
+    settings |= {key: value for key, value in kwargs.items() if key not in {"gconfig", "prefix", UNREAD}}
     defaults = {key.partition(".")[2]: settings.pop(key) for key in list(settings) if key.startswith("job_defaults.")}
     if defaults:
         settings["job_defaults"] = defaults

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import pwd
+import re
 import socket
 import stat
 import subprocess
@@ -21,6 +22,7 @@ from scheduled_tasks.page.access import configured
 from scheduled_tasks.page.access.actor import Identity
 from scheduled_tasks.page.access.forgery import token_of
 from scheduled_tasks.page.serve_socket import new_socket, passed_socket
+from tests.documented import PAGES
 from tests.integration.operate.roles import PAGE, granted
 from tests.integration.operate.simulated_services import host_with
 from tests.machine.waiting import wait_for
@@ -131,3 +133,18 @@ def _answers(path: Path) -> bool:
         return False
     finally:
         page_connection.close()
+
+
+def test_the_units_of_the_guide_are_valid_and_hardened(tmp_path: Path) -> None:
+    require(lacking("checking units", {"systemd-analyze": "systemd"}, root=False))
+    units = re.findall(r"```ini\n(.*?)```", PAGES["how-to/serve-the-page.md"], re.DOTALL)
+    for name, text in zip(("clocks-page.socket", "clocks-page.service"), units, strict=True):
+        there = text.replace("/opt/scheduled-tasks/current/bin/clocks", "/bin/true").replace(
+            "=clocks-page\n", "=root\n"
+        )
+        (tmp_path / name).write_text(there)
+    both = [str(tmp_path / "clocks-page.socket"), str(tmp_path / "clocks-page.service")]
+    verified = subprocess.run(["systemd-analyze", "verify", *both], capture_output=True, text=True, check=False)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    scored = ["systemd-analyze", "security", "--offline=yes", "--threshold=16", both[1]]
+    assert subprocess.run(scored, capture_output=True, check=False).returncode == 0
