@@ -72,8 +72,11 @@ def mail_about(subject: str, mail: MailServer, database: Database) -> EmailMessa
     try:
         [found] = wait_for("a mail", lambda: [sent for sent in mail.mails if sent["Subject"] == subject])
     except AssertionError as error:
-        notices = rows(database, "SELECT clock, job, kind, what, due_at, held, tries, error, sent_at, sent_as, dropped"
-                                 " FROM notice JOIN incident ON incident.id = incident ORDER BY created_at")  # fmt: skip
+        notices = rows(
+            database,
+            "SELECT clock, job, kind, what, due_at, held, tries, error, sent_at, sent_as, dropped"
+            " FROM notice JOIN incident ON incident.id = incident ORDER BY created_at",
+        )
         subjects = [str(sent["Subject"]) for sent in mail.mails]
         raise AssertionError(f"{error}\n{subjects}\n" + "\n".join(map(str, notices))) from None
     told: EmailMessage = found
