@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.alert import outbox
 from scheduled_tasks.alert.delivery import DeliveryError, alertmanager, deliver
+from scheduled_tasks.alert.incidents import What
 from scheduled_tasks.alert.message.compose import compose
 from scheduled_tasks.deploy import start_requests
 from scheduled_tasks.render import names
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from scheduled_tasks.render.names import Places
     from scheduled_tasks.run.database import Connection
 
+# Since a run's end: its host stores its log lines in a moment, but on a busy host in half a minute. A message waits no
+# longer for them.
+LINES_WITHIN = timedelta(seconds=60)
+POLL_INTERVAL = 0.5  # seconds
 MAX_SECONDS = 480.0  # of one start: the unit has ten minutes, and the watch starts it again
 
 
@@ -75,6 +80,7 @@ def _send(
     try:
         if name not in settings.routes:
             raise DeliveryError(f"[notify] of this host has no route {name}", is_permanent=True)  # noqa: TRY301
+        _wait_for_lines(connection, delivery, now)
         message = compose(connection, delivery, settings, now())
         problem = deliver(settings.routes[name], message)
     except DeliveryError as error:
@@ -91,6 +97,15 @@ def _send(
         done.messages.append(f"{name}: {message.subject}")
         if problem:
             done.problems.append(f"{name}: {problem}")
+
+
+def _wait_for_lines(connection: Connection, delivery: Delivery, now: Callable[[], datetime]) -> None:
+    """Wait until the log lines that a message will have are stored, if that is soon."""
+    pending = "SELECT FROM run_log WHERE run_id = ANY (%s) AND captured_at IS NULL"
+    runs = [incident.run_id for incident in delivery.incidents]
+    until = max(notice.created_at for notice in delivery.notices) + LINES_WITHIN
+    while delivery.what is What.OPENED and now() < until and connection.execute(pending, [runs]).rowcount:
+        time.sleep(POLL_INTERVAL)
 
 
 def _wait_for_next(connection: Connection, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -60,6 +61,34 @@ def test_a_message_is_sent_once_and_its_end_too(ledger: Simulation, web: WebServ
     ledger.wait(MINUTE)
     send(ledger, settings)
     assert [posted.json["what"] for posted in web.requests] == ["opened", "closed"]
+
+
+def test_a_message_waits_for_the_log_lines_that_its_host_is_storing(
+    ledger: Simulation, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.result("sell", "failed", error_type="OSError", invocation_id=uuid4())
+    ledger.wait(timedelta(seconds=11))
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        ledger.wait(timedelta(seconds=seconds))
+        waited.append(seconds)
+        if len(waited) == 3:
+            ledger.owner.execute('UPDATE run_log SET captured_at = now(), lines = \'{"message": "no space"}\'')
+
+    monkeypatch.setattr("time.sleep", sleep)
+    send(ledger, settings_of(web.url))
+    assert waited == [0.5, 0.5, 0.5]
+    assert "no space" in web.requests[0].json["text"]
+
+
+def test_a_message_waits_a_minute_at_most_for_log_lines(ledger: Simulation, web: WebServer) -> None:
+    failed_at = ledger.now
+    ledger.result("sell", "failed", error_type="OSError", invocation_id=uuid4())
+    ledger.wait(timedelta(seconds=11))
+    done = send(ledger, settings_of(web.url))
+    assert len(done.messages) == 1
+    assert ledger.now - failed_at == timedelta(seconds=60)
 
 
 def test_what_a_route_refuses_for_good_the_next_one_gets(ledger: Simulation, web: WebServer) -> None:
