@@ -1,16 +1,13 @@
 """The ledger in a virtual machine: systemd 257, control groups v2, and a power cut while a job runs.
 
 Its jobs are those of test_ledger.py and test_hostile.py whose end depends on systemd and the kernel. PostgreSQL is on
-another host, from which the kernel's address filter keeps the services away until the configuration allows it. The
-filter of the sender of notices is tried after the power cut: by a route whose address the configuration allows, and by
-one whose address it does not.
+another host, from which the kernel's address filter keeps the services away until the configuration allows it.
 
 An emulated processor is as slow as the host is busy: time limits and due times derive from how long an apply took.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,12 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 import pytest
 
-from tests.machine import hostile_tasks, vm_python
+from tests.machine import hostile_tasks
 from tests.machine.fleet import FOLDER, furnish, postgresql
 from tests.machine.rendered import write_below
 from tests.machine.test_ledger import DEATHS, TASKS, Death, check, rows_of
 from tests.machine.vm import REPORT, virtual_machine
-from tests.sinks import Posted, web_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +67,7 @@ scheduler = Clock(memory_max="200M")
 # The first apply is refused and changes nothing. The first job is due after the next apply is expected to end; an
 # apply that took longer is repeated.
 AT_BOOT = f"""#!/bin/sh
-[ ! -e /srv/first ] || exec /srv/after-the-cut.sh
+[ ! -e /srv/first ] || exec systemctl start clock-watch.service  # its timer would do so within a minute
 apply() {{
     date --utc --date="@$1" --iso-8601=seconds >/srv/first
     echo $2 >/srv/pace
@@ -96,47 +92,6 @@ until [ $applied = 0 ] && [ $(date +%s) -lt $first ]; do
 done
 echo "first: $first" >{REPORT}
 """
-# A server of the machine's own, which answers whoever the kernel lets through.
-OTHER = "http://10.99.0.1:8099"
-SERVE = f"""
-import http.server, threading, urllib.request
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.end_headers()
-
-server = http.server.ThreadingHTTPServer(("10.99.0.1", 8099), Answer)
-threading.Thread(target=server.serve_forever).start()
-answer = urllib.request.urlopen("{OTHER}/", data=b"{{}}")
-open("/srv/answered", "w").write(f"outside the sandbox: {{answer.status}}")
-"""
-AFTER_THE_CUT = f"""#!/bin/sh
-systemctl start clock-watch.service  # its timer would do so within a minute
-ip address add 10.99.0.1/32 dev lo
-PYTHONHOME={vm_python.FOLDER} {vm_python.INTERPRETER} /srv/serve.py &
-until [ -s /srv/answered ]; do sleep 1; done
-cat /srv/answered >{REPORT}
-cat >>/etc/scheduled-tasks/config.toml <<END
-
-[notify]
-default = ["near"]
-
-[notify.routes.near]
-kind = "webhook"
-url = "http://{POSTGRESQL}:{{port}}/"
-allow_network = ["{POSTGRESQL}/32"]
-
-[notify.routes.far]
-kind = "webhook"
-url = "{OTHER}/"
-allow_network = ["{POSTGRESQL}/32"]
-END
-{FOLDER}/bin/clocks apply >{REPORT} 2>&1
-{FOLDER}/bin/clocks notify test >{REPORT} 2>&1
-echo "tested: $?" >{REPORT}
-"""
 AT_BOOT_SERVICE = """[Unit]
 Wants=systemd-networkd-wait-online.service
 After=systemd-networkd-wait-online.service systemd-tmpfiles-setup.service
@@ -155,7 +110,7 @@ ENDED = (
 RUNNING = "SELECT FROM task_run WHERE scheduled_at >= %s AND status = 'started'"
 
 
-def put_in(root: Path, url: str, port: int) -> None:
+def put_in(root: Path, url: str) -> None:
     furnish(root, url.replace("127.0.0.1", POSTGRESQL), has_python=False)
     write_below(root, f"{FOLDER}/fleet/tasks/deaths.py", TASKS)
     write_below(root, f"{FOLDER}/fleet/tasks/hostile.py", Path(hostile_tasks.__file__).read_text())
@@ -171,8 +126,6 @@ def put_in(root: Path, url: str, port: int) -> None:
     write_below(root, "/etc/systemd/system/clock-deaths-no_python.service.d/90-local.conf", broken)
     write_below(root, "/srv/no-python", "#!/usr/bin/python-that-is-gone\n", mode=0o755)
     write_below(root, "/srv/at-boot.sh", AT_BOOT, mode=0o755)
-    write_below(root, "/srv/after-the-cut.sh", AFTER_THE_CUT.format(port=port), mode=0o755)
-    write_below(root, "/srv/serve.py", SERVE)
     write_below(root, "/etc/systemd/system/at-boot.service", AT_BOOT_SERVICE)
     wants = root / "etc/systemd/system/multi-user.target.wants"
     wants.mkdir(exist_ok=True)
@@ -185,14 +138,10 @@ class Happened(NamedTuple):
     Attributes:
         server: the database.
         report: what it wrote.
-        tested: what it wrote about the test of its routes, after its power was cut.
-        posted: what the server of notices was sent.
     """
 
     server: Server
     report: str
-    tested: str
-    posted: list[Posted]
 
     @property
     def refused(self) -> str:
@@ -207,14 +156,10 @@ class Happened(NamedTuple):
 
 @pytest.fixture(scope="module")
 def happened() -> Iterator[Happened]:
-    with ExitStack() as stack:
-        server, url = stack.enter_context(postgresql(100))
-        web = stack.enter_context(web_server())
-        port = int(web.url.rpartition(":")[2])
-        machine = stack.enter_context(virtual_machine(lambda root: put_in(root, url, port), has_network=True))
+    with postgresql(100) as (server, url), virtual_machine(lambda root: put_in(root, url), has_network=True) as machine:
 
         def now() -> Happened:
-            return Happened(server, machine.report.replace("\r", ""), "", web.requests)
+            return Happened(server, machine.report.replace("\r", ""))
 
         def only_one_is_running() -> bool:
             since = first(now().report)
@@ -222,12 +167,8 @@ def happened() -> Iterator[Happened]:
 
         machine.cut("the runs", only_one_is_running, seconds=WITHIN)
         before = now()
-
-        def is_accounted_for_and_tested() -> bool:
-            return "tested: " in machine.report and not before.query(RUNNING, first(before.report))
-
-        machine.cut("the watch and the test of the routes", is_accounted_for_and_tested, seconds=WITHIN)
-        yield before._replace(tested=now().report)
+        machine.cut("the watch", lambda: not before.query(RUNNING, first(before.report)), seconds=WITHIN)
+        yield before
 
 
 def first(report: str) -> datetime | None:
@@ -244,16 +185,3 @@ def test_every_way_to_end_is_recorded_in_the_slots_only_row(happened: Happened, 
 def test_a_trial_finds_the_kernels_address_filter_before_anything_is_in_force(happened: Happened) -> None:
     assert f'allow_network=["{POSTGRESQL}/32"] in the clock or job' in happened.refused
     assert "applied: 65\ntimers: 0\n" in happened.report
-
-
-def test_the_sender_reaches_the_addresses_of_its_routes_and_no_others(happened: Happened) -> None:
-    """`clocks notify test` sends from inside the sandbox of clock-notify.service."""
-    assert "near (webhook): sent in " in happened.tested, happened.tested
-    assert "outside the sandbox: 200" in happened.tested, happened.tested
-    blocked = (
-        f"far (webhook): not sent: {OTHER}: no answer within 30 s: the server is down, or the"
-        " sandbox of the sender blocks the address: add it to allow_network of the route, or of [notify], and apply\n"
-    )
-    assert blocked in happened.tested
-    assert "tested: 75\n" in happened.tested
-    assert [posted.json["what"] for posted in happened.posted].count("test") == 1  # and perhaps a notice of a lost run
