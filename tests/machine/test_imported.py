@@ -34,6 +34,8 @@ scheduler.start()
 DEPLOYED = f'run_task = "{FOLDER}/bin/run-task"\nuser = "daemon"\n'
 
 
+# Only this machine's root has the checkout, in which the commands run as a person's do.
+@pytest.mark.parametrize("either_machine", ["this machine's"], indirect=True)
 def test_a_clock_file_becomes_a_project_whose_timers_fire(project: SmallProject) -> None:
     machine = project.machine
     root = machine.root / NIGHT.lstrip("/")
