@@ -3,7 +3,7 @@
     python -m benchmarks.page [MILLIONS] [JOBS] [FOLDER]
 
 The ledger is that of benchmarks.questions, in FOLDER if it was kept. Its newest run is of END, so screens that show a
-time ask for that one. The first request of a process also reads and evaluates all jobs: it is printed by itself. A
+time ask for that one. The first request of a process also reads and evaluates all jobs: it is printed separately. A
 screen's time is the least of five; bytes are those of a gzipped answer. In Chromium it is the time until the document
 has been parsed and its scripts have run (domContentLoadedEventEnd), the least of three.
 """
