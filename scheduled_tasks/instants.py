@@ -28,6 +28,19 @@ def in_sentence(at: datetime, zone: tzinfo = UTC, name: str = "UTC") -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} {name}"
 
 
+def local(at: datetime, zone: tzinfo) -> datetime:
+    """An instant in a zone; the first or the last instant that Python has stays as it is."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at
+
+
+def offset_if_repeated(at: datetime) -> str:
+    """The offset from UTC of an instant in a zone, if that has this wall time twice; otherwise ""."""
+    return at.isoformat()[-6:] if at.utcoffset() != at.replace(fold=1 - at.fold).utcoffset() else ""
+
+
 def parse(text: str, *, zone: tzinfo | None = None) -> datetime:
     """Read an instant in ISO 8601, in `zone` if it has no offset; the result is in UTC.
 

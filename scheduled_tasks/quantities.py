@@ -40,6 +40,13 @@ def distance(seconds: float) -> str:
     return f"{round(whole / DAY)} d"
 
 
+def relative(seconds: float) -> str:
+    """How far away something is from now, in one unit: in 22 h, 6 min ago, now."""
+    if abs(seconds) < 1:
+        return "now"
+    return f"in {distance(seconds)}" if seconds > 0 else f"{distance(seconds)} ago"
+
+
 def size(number: int) -> str:
     """A number of bytes, in the units of systemd's MemoryMax= (1024 bytes each): 512 B, 29.5 MiB, 2 GiB."""
     power = max(number.bit_length() - 1, 0) // 10

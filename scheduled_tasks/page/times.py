@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from scheduled_tasks import instants
 from scheduled_tasks.instants import rfc3339
-from scheduled_tasks.quantities import distance
+from scheduled_tasks.quantities import relative
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -55,10 +56,7 @@ class ReaderTimes:
 
     def distance(self, at: datetime) -> str:
         """How far away it is, as text."""
-        seconds = (at - self.now).total_seconds()
-        if abs(seconds) < 1:
-            return "now"
-        return f"in {distance(seconds)}" if seconds > 0 else f"{distance(seconds)} ago"
+        return relative((at - self.now).total_seconds())
 
     def text(self, at: datetime | None) -> str:
         """The short form as text, for titles."""
@@ -76,22 +74,17 @@ class ReaderTimes:
         return f"{day}{local:%H:%M}{self._offset(at)}"
 
     def _local(self, at: datetime) -> datetime:
-        try:
-            return at.astimezone(self.zone)
-        except OverflowError:  # the first or the last instant that Python has
-            return at
+        return instants.local(at, self.zone)
 
     def _offset(self, at: datetime) -> str:
-        """The offset from UTC, if the zone has this wall time twice."""
-        local = self._local(at)
-        return local.isoformat()[-6:] if local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset() else ""
+        return instants.offset_if_repeated(self._local(at))
 
     def _element(self, at: datetime, text: str) -> Markup:
         instant = rfc3339(at)
         return Markup('<time datetime="{}" title="{}">{}</time>').format(instant, self._title(at, instant), text)
 
     def _title(self, at: datetime, instant: str) -> str:
-        if self.zone_name == "UTC":
-            return f"{self._local(at):%a} {instant.replace('T', ' ').replace('Z', ' UTC')}"
         utc = instant.replace("T", " ").replace("Z", " UTC")
+        if self.zone_name == "UTC":
+            return f"{self._local(at):%a} {utc}"
         return f"{self._local(at):%a %Y-%m-%d %H:%M:%S} {self.zone_name}, {utc}"

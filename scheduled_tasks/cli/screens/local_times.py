@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from scheduled_tasks import instants
 from scheduled_tasks.project import value_if_configured
-from scheduled_tasks.quantities import distance
+from scheduled_tasks.quantities import relative
 
 UTC_WANTED = f"{__name__}.utc"  # the key of a context's meta
 DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
@@ -92,10 +93,7 @@ class LocalTimes:
 
     def relative(self, at: datetime | None) -> str:
         """How far away it is: in 22 h, 6 min ago; "-" for None."""
-        if at is None:
-            return "-"
-        seconds = (at - self.now).total_seconds()
-        return "now" if abs(seconds) < 1 else f"in {distance(seconds)}" if seconds > 0 else f"{distance(seconds)} ago"
+        return relative((at - self.now).total_seconds()) if at else "-"
 
     def both(self, at: datetime | None) -> str:
         """The absolute and the relative: 06:00, in 22 h; "-" for None."""
@@ -161,12 +159,7 @@ class LocalTimes:
         return first
 
     def _local(self, at: datetime) -> datetime:
-        try:
-            return at.astimezone(self.zone)
-        except OverflowError:  # the first or the last instant that Python has
-            return at
+        return instants.local(at, self.zone)
 
     def _offset(self, at: datetime) -> str:
-        """The offset from UTC, if the zone has this wall time twice."""
-        local = self._local(at)
-        return local.isoformat()[-6:] if local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset() else ""
+        return instants.offset_if_repeated(self._local(at))
