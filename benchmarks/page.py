@@ -11,16 +11,12 @@ has been parsed and its scripts have run (domContentLoadedEventEnd), the least o
 from __future__ import annotations
 
 import shutil
-import socket
 import sys
-import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import uvicorn
 from playwright.sync_api import sync_playwright
 
 from benchmarks.questions import END, open_ledger
@@ -29,10 +25,9 @@ from scheduled_tasks.operate.watch.slot_counts import count_slots
 from scheduled_tasks.page.access import AccessSettings
 from scheduled_tasks.page.access.actor import Authority
 from scheduled_tasks.page.app import create_app
+from tests.integration.page.conftest import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import psycopg
 
 AT = END.strftime("%Y-%m-%dT%H:%MZ")
@@ -48,7 +43,7 @@ def main(millions: float, jobs: int, folder: Path | None) -> None:
         while count_slots(connection) and time.monotonic() < until:
             pass
         access = AccessSettings(b"a benchmark", Authority(admins=frozenset({"anna"})), local_user="anna")
-        with _served(create_app(connection.info.dsn, zone="Europe/Paris", access=access)) as url:
+        with serving(create_app(connection.info.dsn, zone="Europe/Paris", access=access)) as url:
             began = time.monotonic()
             httpx.get(url, timeout=60).raise_for_status()
             print(f"the first request of a process: {(time.monotonic() - began) * 1000:.0f} ms; {BUDGET}")
@@ -105,23 +100,6 @@ def _answer(url: str) -> tuple[float, int, int]:
 def _usable(page: Any, url: str) -> float:
     page.goto(url)
     return float(page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"))
-
-
-@contextmanager
-def _served(app: Any) -> Iterator[str]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", access_log=False, http="h11", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
 
 
 if __name__ == "__main__":
