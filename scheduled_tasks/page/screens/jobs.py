@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.operate import pauses, status
+from scheduled_tasks.page.charts.day import DayStrip, day_strip, first_hour
 from scheduled_tasks.page.reads.slots import running
+from scheduled_tasks.page.reads.timeline import lanes
 from scheduled_tasks.page.view import View, viewing
+from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 PAGE = 100  # jobs of one page
 OPEN_UP_TO = 40  # jobs: so many are shown without opening a block
-STATES = ("bad", "running", "paused")
+STATES = ("bad", "missed", "running", "paused")
 
 
 class Filter(NamedTuple):
@@ -50,6 +53,7 @@ class Block(NamedTuple):
     clock: str
     number: int
     bad: int
+    missed: int
     running: int
     paused: int
     jobs: Sequence[JobStatus] | None
@@ -65,6 +69,7 @@ def jobs(request: Request) -> Response:
         values: dict[str, Any] = {
             "title": "Jobs", "filter": wanted, "number": len(found), "total": len(view.catalog.jobs), "states": STATES,
             "owners": view.catalog.owners, "hosts": view.catalog.hosts,
+            "strips": {} if any(wanted) else _strips(view),
         }  # fmt: skip
         if any(wanted) or len(view.catalog.jobs) <= OPEN_UP_TO:
             after = request.query_params.get("after", "")
@@ -83,8 +88,25 @@ def clock_jobs(request: Request) -> Response:
         page = of_clock[:PAGE]
         statuses = _statuses(view, page)
         following = page[-1].job if len(of_clock) > PAGE else ""
-        title = f"Jobs of {clock}"
-        return view.render("clock_jobs", title=title, clock=clock, jobs=statuses, following=following)
+        return view.render(
+            "clock_jobs",
+            title=f"Jobs of {clock}",
+            clock=clock,
+            jobs=statuses,
+            following=following,
+            strip=_strips(view).get(clock) if of_clock else None,
+            pauses=[pause for pause in pauses.active(view.connection, view.now) if _is_of_whole(pause, clock)],
+        )
+
+
+def _strips(view: View) -> Mapping[str, DayStrip]:
+    """The last 24 hours of each clock."""
+    hours = lanes(view.connection, view.catalog, "clock", first_hour(view.now), view.now)
+    return {clock: day_strip(cells, view.now) for clock, cells in hours.items()}
+
+
+def _is_of_whole(pause: Pause, clock: str) -> bool:
+    return pause.scope.clock in {None, clock} and not pause.scope.job
 
 
 class _States:
@@ -92,7 +114,11 @@ class _States:
 
     def __init__(self, view: View, active: Sequence[Pause]) -> None:
         self._view, self._active = view, active
-        self.bad = {(job.clock, job.job) for job in status.jobs(view.connection, view.now, bad_only=True)}
+        bad = status.jobs(view.connection, view.now, bad_only=True)
+        self.bad = {(job.clock, job.job) for job in bad}
+        self.missed = {
+            (job.clock, job.job) for job in bad if any(failure.status == RunStatus.MISSED for failure in job.failures)
+        }
         self.running = {(run.clock or "", run.job or "") for run in running(view.connection, view.now)}
         self.paused = {
             key
@@ -134,6 +160,6 @@ def _closed(found: Sequence[CatalogJob], states: _States) -> list[Block]:
     return sorted(blocks, key=lambda block: not block.bad)
 
 
-def _numbers(states: _States, keys: Sequence[tuple[str, str]]) -> tuple[int, int, int]:
-    bad, running_now, paused = (states.number(state, keys) for state in STATES)
-    return bad, running_now, paused
+def _numbers(states: _States, keys: Sequence[tuple[str, str]]) -> tuple[int, int, int, int]:
+    bad, missed, running_now, paused = (states.number(state, keys) for state in STATES)
+    return bad, missed, running_now, paused
