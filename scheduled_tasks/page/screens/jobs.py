@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.operate import pauses, status
-from scheduled_tasks.page.charts.day import DayStrip, day_strip, first_hour
+from scheduled_tasks.page.charts.lanes import HEIGHT, PITCH, Shapes, Span, bars
 from scheduled_tasks.page.reads.slots import running
-from scheduled_tasks.page.reads.timeline import lanes
+from scheduled_tasks.page.reads.timeline import Cell, lanes
 from scheduled_tasks.page.view import View, viewing
 from scheduled_tasks.run.status import RunStatus
 
@@ -24,6 +25,19 @@ if TYPE_CHECKING:
 PAGE = 100  # jobs of one page
 OPEN_UP_TO = 40  # jobs: so many are shown without opening a block
 STATES = ("bad", "missed", "running", "paused")
+
+
+HOURS = 24  # of a clock's strip, with the current one
+RESULTS = ("missed", "lost", "failed", "skipped", "ended")
+
+
+class Strip(NamedTuple):
+    """What a clock did in the last hours: a bar for each, and the same in words."""
+
+    shapes: Shapes
+    text: str
+    units: int = HOURS * PITCH
+    height: int = HEIGHT
 
 
 class Filter(NamedTuple):
@@ -99,10 +113,22 @@ def clock_jobs(request: Request) -> Response:
         )
 
 
-def _strips(view: View) -> Mapping[str, DayStrip]:
+def _strips(view: View) -> Mapping[str, Strip]:
     """The last 24 hours of each clock."""
-    hours = lanes(view.connection, view.catalog, "clock", first_hour(view.now), view.now)
-    return {clock: day_strip(cells, view.now) for clock, cells in hours.items()}
+    first = view.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    span = Span(first, timedelta(hours=1), HOURS)
+
+    def from_hour(column: int) -> tuple[str, str]:
+        return f"from {view.times.text(span.at(column))}", ""
+
+    hours = lanes(view.connection, view.catalog, "clock", span)
+    return {clock: Strip(bars(span, cells, from_hour), _in_words(cells.values())) for clock, cells in hours.items()}
+
+
+def _in_words(cells: Iterable[Cell]) -> str:
+    totals = Cell(*map(sum, zip(*cells, strict=True)))
+    words = [f"{number} {result}" for result in RESULTS if (number := getattr(totals, result))]
+    return f"Last {HOURS} hours: {', '.join(words)}"
 
 
 def _is_of_whole(pause: Pause, clock: str) -> bool:
