@@ -141,7 +141,8 @@ def _with_query(query: Mapping[str, str], **changed: str) -> str:
     return f"?{urlencode(values)}" if values else "?"
 
 
-def _job_path(clock: str, job: str) -> str:
+def job_path(clock: str, job: str) -> str:
+    """The path of a job's screen."""
     return f"/job/{quote(clock, safe='')}/{quote(job, safe='')}"
 
 
@@ -164,7 +165,7 @@ def _templates() -> jinja2.Environment:
         "counted": counted,
         "icon": icon,
         "rfc3339": rfc3339,
-        "job_path": _job_path,
+        "job_path": job_path,
         "with_query": _with_query,
         "MAX_STREAK": MAX_STREAK,
     }
