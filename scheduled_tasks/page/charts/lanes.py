@@ -9,7 +9,7 @@ element for each.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,6 +74,13 @@ class Shapes(NamedTuple):
     rects: list[Rect]
 
 
+class ColumnLink(NamedTuple):
+    """A column in words, and the part of a query that asks for the time around it."""
+
+    text: str
+    query: str
+
+
 class Tick(NamedTuple):
     """A mark of the axis, in percent."""
 
@@ -82,10 +89,10 @@ class Tick(NamedTuple):
     is_day: bool
 
 
-def bars(span: Span, cells: Mapping[int, Cell], describe: Callable[[int], tuple[str, str]]) -> Shapes:
+def bars(span: Span, cells: Mapping[int, Cell], columns: Sequence[ColumnLink], link: str) -> Shapes:
     """A bar for each column with slots, as high as the root of their number.
 
-    `describe` gives what a column's title says after its number, and where its bad parts lead.
+    `columns` has what each column's titles say after a number; its bad parts lead to `link` with the column's query.
     """
     largest = max((cell.total for cell in cells.values()), default=1)
     paths: dict[str, list[str]] = {}
@@ -99,10 +106,10 @@ def bars(span: Span, cells: Mapping[int, Cell], describe: Callable[[int], tuple[
             part = MIN_PART + max(height - least, 0) * number / cell.total
             y -= part
             if status in BAD:
-                text, link = describe(column)
+                text, query = columns[column]
                 unit = 100 / span.columns / PITCH  # in percent
                 rects.append(Rect(round((column * PITCH + GAP) * unit, 3), round(y, 1), round(BAR * unit, 3),
-                                  round(part, 1), status, f"{number} {status}, {text}", link))  # fmt: skip
+                                  round(part, 1), status, f"{number} {status}, {text}", f"{link}&{query}"))  # fmt: skip
             else:
                 paths.setdefault(status, []).append(f"M{column * PITCH + GAP} {y:.3g}h{BAR}v{part:.3g}h-{BAR}z")
     return Shapes({status: "".join(found) for status, found in paths.items()}, rects)

@@ -13,7 +13,18 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from scheduled_tasks.instants import parse, rfc3339
-from scheduled_tasks.page.charts.lanes import HEIGHT, PITCH, Rect, Shapes, Span, bars, grid, slot_bars, ticks
+from scheduled_tasks.page.charts.lanes import (
+    HEIGHT,
+    PITCH,
+    ColumnLink,
+    Rect,
+    Shapes,
+    Span,
+    bars,
+    grid,
+    slot_bars,
+    ticks,
+)
 from scheduled_tasks.page.reads import timeline as counts
 from scheduled_tasks.page.reads.timeline import HOUR, Cell, Lanes, Slot
 from scheduled_tasks.page.view import View, job_path, viewing
@@ -135,11 +146,11 @@ def _many(view: View, by: str, span: Span, page: int) -> Picture:
     cells = _with_due(view, counts.lanes(view.connection, view.catalog, by, span), starts, span)
     names = {*cells, *starts, *(view.catalog.hosts if by == "host" else ())}
     numbers = {name: counts.total(cells.get(name, {}).values()) for name in names}
-    lanes = []
+    lanes, columns = [], _links(view, span)
     for name in _one_page(names, {name for name in names if _is_bad(numbers[name])}, page):
-        here = {"clock": name} if by == "clock" else {"by": by}
-        link = f"/timeline?{urlencode(here)}" if by == "clock" else f"/jobs?{urlencode({by: name})}"
-        lanes.append(Lane(name, link, _counted(view, span, cells.get(name, {}), here), numbers[name]))
+        closer = f"/timeline?{urlencode({'clock': name} if by == 'clock' else {'by': by})}"
+        link = closer if by == "clock" else f"/jobs?{urlencode({by: name})}"
+        lanes.append(Lane(name, link, bars(span, cells.get(name, {}), columns, closer), numbers[name]))
     return Picture(lanes, number=len(names))
 
 
@@ -152,9 +163,9 @@ def _jobs(view: View, clock: str, span: Span, page: int) -> Picture:
     cells = _with_due(view, counts.job_lanes(view.connection, clock, names, span), _starts(shown), span)
     numbers = {name: counts.total(cells.get(name, {}).values()) for name in names}
     if sum(cell.total for cell in numbers.values()) > MAX_SLOTS:
-        lanes = []
+        lanes, columns = [], _links(view, span)
         for name in names:
-            shapes = _counted(view, span, cells.get(name, {}), {"clock": clock})
+            shapes = bars(span, cells.get(name, {}), columns, f"/timeline?{urlencode({'clock': clock})}")
             lanes.append(Lane(name, job_path(clock, name), shapes, numbers[name]))
         return Picture(lanes, number=len(jobs))
     limit = MAX_SLOTS if view.now - span.first < counts.JOB_HOURS_KEPT else MAX_SLOTS // max(len(names), 1)
@@ -190,16 +201,16 @@ def _with_due(view: View, past: Lanes, starts: Mapping[str, Mapping[Trigger, int
     return past
 
 
-def _counted(view: View, span: Span, cells: Mapping[int, Cell], here: Mapping[str, str]) -> Shapes:
-    """The bars of a lane. The failed, missed and lost part of one leads to a shorter time around it."""
+def _links(view: View, span: Span) -> list[ColumnLink]:
+    """Each column, leading to a shorter time around it."""
     closer = CLOSER if span.step * span.columns > DAY else "1h"
-
-    def describe(column: int) -> tuple[str, str]:
-        begin = span.at(column)
-        middle = rfc3339(begin + span.step / 2)
-        return view.times.text(begin), f"/timeline?{urlencode({**here, 'span': closer, 'at': middle})}"
-
-    return bars(span, cells, describe)
+    return [
+        ColumnLink(
+            view.times.text(span.at(column)),
+            urlencode({"span": closer, "at": rfc3339(span.at(column) + span.step / 2)}),
+        )
+        for column in range(span.columns)
+    ]
 
 
 def _each_slot(view: View, job: CatalogJob, span: Span, slots: Sequence[Slot], due: int) -> Lane:

@@ -7,28 +7,27 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from scheduled_tasks.page.charts.lanes import Span, bars, slot_bars, ticks
+from scheduled_tasks.page.charts.lanes import ColumnLink, Span, bars, slot_bars, ticks
 from scheduled_tasks.page.reads.timeline import Cell, Slot
 
 HOUR = timedelta(hours=1)
 FIRST = datetime(2026, 11, 24, 6, tzinfo=UTC)
 SPAN = Span(FIRST, HOUR, 4)
-
-
-def describe(column: int) -> tuple[str, str]:
-    return f"column {column}", f"/closer/{column}"
+COLUMNS = [ColumnLink(f"column {number}", f"at={number}") for number in range(4)]
 
 
 def test_results_of_which_there_are_many_are_one_path_and_a_bad_one_is_an_element_with_a_link() -> None:
-    shapes = bars(SPAN, {0: Cell(ended=90, missed=10), 1: Cell(ended=100), 3: Cell(due=25)}, describe)
+    shapes = bars(
+        SPAN, {0: Cell(ended=90, missed=10), 1: Cell(ended=100), 3: Cell(due=25)}, COLUMNS, "/timeline?by=host"
+    )
     assert shapes.paths == {"ended": "M1 6.6h14v19.4h-14zM17 0h14v26h-14z", "due": "M49 13h14v13h-14z"}
     [hole] = shapes.rects
-    assert (hole.status, hole.title, hole.link) == ("missed", "10 missed, column 0", "/closer/0")
+    assert (hole.status, hole.title, hole.link) == ("missed", "10 missed, column 0", "/timeline?by=host&at=0")
     assert (hole.x, hole.y, hole.width, hole.height) == (1.562, 0.0, 21.875, 6.6)
 
 
 def test_one_bad_slot_of_ten_thousand_is_still_seen() -> None:
-    [failed] = bars(SPAN, {2: Cell(ended=9_999, failed=1)}, describe).rects
+    [failed] = bars(SPAN, {2: Cell(ended=9_999, failed=1)}, COLUMNS, "").rects
     assert failed.height == 5.0
 
 
