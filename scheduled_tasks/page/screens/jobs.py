@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.operate import pauses, status
-from scheduled_tasks.page.charts.lanes import HEIGHT, PITCH, Shapes, Span, bars
+from scheduled_tasks.page.charts.lanes import HEIGHT, PITCH, ColumnLink, Shapes, Span, bars
 from scheduled_tasks.page.reads.slots import running
 from scheduled_tasks.page.reads.timeline import Cell, lanes
 from scheduled_tasks.page.view import View, viewing
@@ -118,11 +118,15 @@ def _strips(view: View) -> Mapping[str, Strip]:
     first = view.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     span = Span(first, timedelta(hours=1), HOURS)
 
-    def from_hour(column: int) -> tuple[str, str]:
-        return f"from {view.times.text(span.at(column))}", ""
-
+    columns = [ColumnLink(f"from {view.times.text(span.at(column))}", "") for column in range(HOURS)]
     hours = lanes(view.connection, view.catalog, "clock", span)
-    return {clock: Strip(bars(span, cells, from_hour), _in_words(cells.values())) for clock, cells in hours.items()}
+    return {clock: Strip(_without_links(bars(span, cells, columns, "")), _in_words(cells.values()))
+            for clock, cells in hours.items()}  # fmt: skip
+
+
+def _without_links(shapes: Shapes) -> Shapes:
+    """A block that a click opens has no links on its face."""
+    return Shapes(shapes.paths, [rect._replace(link="") for rect in shapes.rects])
 
 
 def _in_words(cells: Iterable[Cell]) -> str:
