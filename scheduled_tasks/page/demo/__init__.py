@@ -109,9 +109,18 @@ def _deployment(
     valid: tuple[datetime, datetime | None],
 ) -> None:
     connection.execute(
-        "INSERT INTO deployed_job (host, clock, job, task, schedule, options, valid_from, valid_until)"
-        " SELECT host, %s, %s, %s, %s, %s, %s, %s FROM unnest(%s::text[]) AS host",
-        [job.clock, job.job, job.task, json.dumps(schedule.to_json()), json.dumps(options), *valid, list(HOSTS)],
+        "INSERT INTO deployed_job (host, clock, job, task, schedule, options, source, valid_from, valid_until)"
+        " SELECT host, %s, %s, %s, %s, %s, %s, %s, %s FROM unnest(%s::text[]) AS host",
+        [
+            job.clock,
+            job.job,
+            job.task,
+            json.dumps(schedule.to_json()),
+            json.dumps(options),
+            job.source,
+            *valid,
+            list(HOSTS),
+        ],
     )
 
 

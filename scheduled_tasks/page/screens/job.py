@@ -86,10 +86,21 @@ def job(request: Request) -> Response:
             usual=usual,
             memory=max((mark.memory_peak for mark in marks if mark.memory_peak), default=None),
             options=_options(known.deployed[0].options) if known else [],
+            source=_source(view, clock, name),
             deployments=past,
             changes=changes_of_job(view.connection, view.now, CHANGES, (clock, name), known.flag if known else ""),
             unit=f"clock-{clock}-{name}.service",
         )
+
+
+def _source(view: View, clock: str, name: str) -> str:
+    """File and line of its `add_job` call; "" if no host has reported it."""
+    rows = view.connection.execute(
+        "SELECT source FROM deployed_job WHERE clock = %s AND job = %s AND valid_until IS NULL AND source IS NOT NULL"
+        " ORDER BY id DESC LIMIT 1",
+        [clock, name],
+    ).fetchall()
+    return rows[0][0] if rows else ""
 
 
 def _next_runs(job: CatalogJob | None, now: datetime) -> list[datetime]:

@@ -65,6 +65,12 @@ def test_a_jobs_screen_says_who_changed_what_of_it_and_nothing_of_other_jobs(url
     assert re.search(r'<a href="/request/\d+">asked for a run: done</a>', html)
 
 
+def test_a_jobs_screen_names_the_line_that_adds_it_and_its_flag(url: str) -> None:
+    html = httpx.get(f"{url}/job/booking/remind_visitors").text
+    assert "Clock file /opt/shop/clocks/booking.py:18 " in text(html)
+    assert "Feature flag REMIND_VISITORS " in text(html)
+
+
 def test_a_deployment_that_changes_a_jobs_schedule_is_one_change_of_it(url: str) -> None:
     html = httpx.get(f"{url}/job/billing/export_invoices").text
     deployed = [row[1] for row in rows(html, "What people and deployments changed") if "deploy" in row[1]]
