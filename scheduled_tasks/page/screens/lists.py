@@ -35,7 +35,8 @@ def pauses_screen(request: Request) -> Response:
     """The active pauses, and the last ones that ended."""
     with viewing(request) as view:
         ended = view.connection.execute(
-            "SELECT clock, job, host, paused_at, paused_by, reason, coalesce(resumed_at, until), resumed_by FROM pause"
+            "SELECT clock, job, host, paused_at, paused_by, reason, coalesce(resumed_at, until), resumed_by,"
+            " resume_reason FROM pause"
             " WHERE resumed_at IS NOT NULL OR until <= %s ORDER BY id DESC LIMIT %s",
             [view.now, PAUSES_OF],
         ).fetchall()
