@@ -28,6 +28,8 @@ INSERT INTO pause (clock, job, paused_at, paused_by, reason, resumed_at, resumed
 INSERT INTO feature_change (name, changed_at, changed_by, was_active, is_active, reason)
 SELECT 'INDEX_OFFERS', now() - n * interval '1 second', 'ben', true, true, 'of another job'
   FROM generate_series(1, 30) AS n;
+INSERT INTO notice (incident, what, created_at, due_at, tries, route, error)
+SELECT id, 'opened', opened_at, opened_at, 3, 'mail', 'no route to mail.example' FROM incident WHERE kind = 'silent';
 """
 
 
@@ -102,3 +104,14 @@ def test_a_clock_has_a_strip_of_its_last_24_hours_that_says_its_results(url: str
 def test_a_whole_clock_can_be_paused_where_its_jobs_are(url: str) -> None:
     html = httpx.get(f"{url}/jobs/algolia").text
     assert "No run of algolia starts from now on, on any host" in text(html)
+
+
+def test_an_open_incident_says_who_was_told_and_what_was_not_sent(url: str) -> None:
+    html = httpx.get(f"{url}/incidents").text
+    failing, silent = (
+        next(text(card) for card in html.split("<article ")[1:] if name in card) for name in ("export_invoices", "app3")
+    )
+    assert re.search(r"3 slots in a row ops was told [^.]+ ago \.", failing)
+    assert re.search(
+        r"Nobody was told yet; a notice that was due [^.]+ is not sent: no route to mail\.example\.", silent
+    )
