@@ -134,7 +134,7 @@ IS_PAST = f"{RESULT_AT} <= %(now)s AND (scheduled_at <= %(now)s OR scheduled_at 
 ROW_BY_ROW = "SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)"
 _COLUMNS = f"""
     status, {RESULT_AT} AS result_at, coalesce(scheduled_at, started_at) AS at,
-    coalesce(reason, error_message, '') AS reason, run_id, is_resolved
+    coalesce(reason, error_message, '') AS reason, run_id::text, is_resolved
 """
 _JOB = "clock = wanted.clock AND job = wanted.job AND (wanted.host = '' OR coalesce(slot_host, host) = wanted.host)"
 _RESULTS = f"SELECT {_COLUMNS} FROM task_run WHERE {_JOB} AND {IS_PAST}"  # noqa: S608 - our own text
@@ -259,10 +259,8 @@ def _judged(host: str, row: Sequence[Any]) -> _Judged:
     (status, at, reason, run_id, is_resolved, since, streak, good_since,
      last, last_at, last_reason, last_id, by_hand, running) = row  # fmt: skip
     is_bad = status and good_since is None and not is_resolved
-    failure = Failure(host, since, min(streak, MAX_STREAK), status, at, reason, str(run_id)) if is_bad else None
-    return _Judged(
-        failure, good_since, last or "", last_at, last_reason or "", str(last_id or ""), bool(by_hand), running
-    )
+    failure = Failure(host, since, min(streak, MAX_STREAK), status, at, reason, run_id) if is_bad else None
+    return _Judged(failure, good_since, last or "", last_at, last_reason or "", last_id or "", bool(by_hand), running)
 
 
 def _status(
