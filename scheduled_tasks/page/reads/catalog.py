@@ -70,6 +70,11 @@ class CatalogJob:
         return str(self.deployed[0].options.get("owner") or "")
 
     @property
+    def flag(self) -> str:
+        """The feature flag that its task needs; "" for none."""
+        return str(self.deployed[0].options.get("flag") or "")
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """The hosts that have it."""
         return tuple(job.host for job in self.deployed)
