@@ -157,7 +157,7 @@ def _many(view: View, by: str, span: Span, page: int) -> Picture:
 def _jobs(view: View, clock: str, span: Span, page: int) -> Picture:
     """A lane for each job of a clock; those with bad slots first."""
     jobs = {job.job: job for job in view.catalog.clocks.get(clock, [])}
-    bad = counts.with_bad_slots(view.connection, clock, span) if len(jobs) > MAX_LANES else set()
+    bad = counts.with_bad_slots(view.connection, clock, span)
     shown = [jobs[name] for name in _one_page(jobs, bad, page)]
     names = [job.job for job in shown]
     cells = _with_due(view, counts.job_lanes(view.connection, clock, names, span), _starts(shown), span)
