@@ -126,6 +126,7 @@ def _routes() -> list[Route]:
         Route("/api/run/{run_id:uuid}", api.api_run),
         Route("/request/{number:int}", request.request),
         Route("/act/{kind}", actions.act, methods=["POST"]),
+        Route("/logged-out", logged_out),
         Route("/static/{name}", static),
         Route("/favicon.ico", static, name="icon"),
     ]
@@ -138,6 +139,11 @@ def static(request: Request) -> Response:
         return Response("not found", 404, media_type="text/plain")
     content = files("scheduled_tasks.page").joinpath("static", name).read_bytes()
     return Response(content, media_type=STATIC[name], headers={"Cache-Control": KEEP_STATIC})
+
+
+def logged_out(_request: Request) -> HTMLResponse:
+    """What somebody sees after logging out."""
+    return HTMLResponse(TEMPLATES.get_template("logged_out.html.j2").render(), headers={"Cache-Control": "no-store"})
 
 
 def _unavailable(_request: Request, error: Exception) -> HTMLResponse:

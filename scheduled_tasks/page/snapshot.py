@@ -51,10 +51,10 @@ async def _pages(app: Starlette) -> dict[str, bytes]:
 
 
 def _links(body: bytes) -> Iterable[str]:
-    """The screens of jobs and runs that a screen links to; a file for each filter would be endless."""
+    """The screens of jobs, runs and requests that a screen links to; a file for each filter would be endless."""
     for link in _LINK.findall(body.decode(errors="replace")):
         path = unescape(link)
-        if path.startswith(("/job/", "/jobs/", "/run/")) and "?" not in path:
+        if path.startswith(("/job/", "/jobs/", "/run/", "/request/")) and "?" not in path:
             yield path
 
 

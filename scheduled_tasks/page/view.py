@@ -141,7 +141,8 @@ def _with_query(query: Mapping[str, str], **changed: str) -> str:
     return f"?{urlencode(values)}" if values else "?"
 
 
-def _job_path(clock: str, job: str) -> str:
+def job_path(clock: str, job: str) -> str:
+    """The path of a job's screen."""
     return f"/job/{quote(clock, safe='')}/{quote(job, safe='')}"
 
 
@@ -149,6 +150,11 @@ def _ticks(text: str) -> Markup:
     """A text whose words in backticks are code, and which is a sentence."""
     sentence = f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
+
+
+def _soft(text: str) -> Markup:
+    """A name that a narrow screen breaks between its words, not within one."""
+    return Markup(re.sub(r"([./:_])", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def _templates() -> jinja2.Environment:
@@ -159,12 +165,12 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"ticks": _ticks, "duration": duration, "distance": distance, "size": size}
+    environment.filters |= {"ticks": _ticks, "soft": _soft, "duration": duration, "distance": distance, "size": size}
     environment.globals |= {
         "counted": counted,
         "icon": icon,
         "rfc3339": rfc3339,
-        "job_path": _job_path,
+        "job_path": job_path,
         "with_query": _with_query,
         "MAX_STREAK": MAX_STREAK,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.operate import status
 from scheduled_tasks.page.charts.strip import numbers, strip
+from scheduled_tasks.page.reads.changes import changes_of_job
 from scheduled_tasks.page.reads.slots import last_slots, usual_duration
 from scheduled_tasks.page.reads.troubles import troubles
 from scheduled_tasks.page.view import View, viewing
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 SLOTS = 200
 NEXT_RUNS = 10
 DEPLOYMENTS = 20
+CHANGES = 20
 # Options of the jobs manifest, as clock files call them, in the order of the screen.
 OPTIONS = {
     "flag": "feature flag",
@@ -84,9 +86,21 @@ def job(request: Request) -> Response:
             usual=usual,
             memory=max((mark.memory_peak for mark in marks if mark.memory_peak), default=None),
             options=_options(known.deployed[0].options) if known else [],
+            source=_source(view, clock, name),
             deployments=past,
+            changes=changes_of_job(view.connection, view.now, CHANGES, (clock, name), known.flag if known else ""),
             unit=f"clock-{clock}-{name}.service",
         )
+
+
+def _source(view: View, clock: str, name: str) -> str:
+    """File and line of its `add_job` call; "" if no host has reported it."""
+    rows = view.connection.execute(
+        "SELECT source FROM deployed_job WHERE clock = %s AND job = %s AND valid_until IS NULL AND source IS NOT NULL"
+        " ORDER BY id DESC LIMIT 1",
+        [clock, name],
+    ).fetchall()
+    return rows[0][0] if rows else ""
 
 
 def _next_runs(job: CatalogJob | None, now: datetime) -> list[datetime]:

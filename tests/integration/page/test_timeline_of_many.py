@@ -1,0 +1,125 @@
+"""The timeline of more lanes than a page has, and of more slots than can be seen one by one."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psycopg
+import pytest
+
+from scheduled_tasks.operate import deployments
+from scheduled_tasks.operate.watch.slot_counts import count_slots
+from scheduled_tasks.page.app import create_app
+from tests.integration.page.conftest import ANNA, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+JOBS = 230
+FILL = """
+INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, ended_at)
+SELECT gen_random_uuid(), 'shop.count', clock, 'j' || lpad(job::text, 3, '0'), at, '', 'app1', 'timer',
+       CASE WHEN job = 222 AND run = 3 THEN 'missed' ELSE 'ended' END, at, at + interval '2 s'
+  FROM (SELECT 'big' AS clock, job, run, %(hour)s::timestamptz - run * interval '1 hour' AS at
+          FROM generate_series(0, 229) AS job, generate_series(1, 100) AS run
+        UNION ALL SELECT 'c' || job, job, run, %(hour)s - run * interval '1 hour'
+          FROM generate_series(100, 229) AS job, generate_series(1, 3) AS run) AS slot
+"""
+
+
+@pytest.fixture(scope="module")
+def hour() -> datetime:
+    """The hour before the present one: what is due in it is over."""
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def url(server: Any, hour: datetime) -> Iterator[str]:
+    """A page over a clock of 230 jobs, each with a slot in each of the last 100 hours, and 130 clocks of one job."""
+    from tests.integration.conftest import TEMPLATE, _fresh_database
+
+    for database_url in _fresh_database(server, TEMPLATE):
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            names = [("big", number) for number in range(JOBS)]
+            names += [(f"c{number}", number) for number in range(100, JOBS)]
+            jobs = [
+                {"clock": clock, "job": f"j{number:03}", "task": "shop.count", "options": {},
+                 "schedule": {"kind": "cron", "zone": "UTC", "minutes": [0], "seconds": [0]}}
+                for clock, number in names
+            ]  # fmt: skip
+            deployments.report(connection, "app1", deployments.JobsReport(jobs, "all", hour, hour))
+            connection.execute("ALTER TABLE task_run DISABLE TRIGGER USER")
+            connection.execute(FILL, {"hour": hour})
+            while count_slots(connection):
+                pass
+        with serving(create_app(database_url, zone="UTC", access=ANNA)) as served:
+            yield served
+
+
+def names(html: str) -> list[str]:
+    return re.findall(r'<a class="name" href="[^"]*">([^<]*)</a>', html)
+
+
+def numbers(html: str, job: str) -> list[str]:
+    """A row of the table: how many slots ended, failed, were missed, lost or skipped, and are due."""
+    [row] = re.findall(rf'<tr><th scope="row">{job}</th>(.*?)</tr>', html)
+    return re.findall(r">([^<]*)</td>", row)
+
+
+def test_a_clock_of_more_than_a_hundred_jobs_has_pages_and_the_missed_slot_is_on_the_first(url: str) -> None:
+    pages = [httpx.get(f"{url}/timeline?clock=big&page={page}").text for page in (1, 2, 3)]
+    shown = [names(page) for page in pages]
+    assert [len(page) for page in shown] == [100, 100, 30]
+    assert shown[0][:3] == ["j222", "j000", "j001"]
+    assert sorted(name for page in shown for name in page) == [f"j{number:03}" for number in range(JOBS)]
+    assert "1 to 100 of 230 jobs" in pages[0]
+    assert "201 to 230 of 230 jobs" in pages[2]
+    assert "page=2" in pages[0]
+    assert "page=4" not in pages[2]
+
+
+def test_each_slot_of_a_hundred_jobs_is_drawn_while_they_can_be_seen(url: str, hour: datetime) -> None:
+    html = httpx.get(f"{url}/timeline?clock=big&span=24h&at={hour - timedelta(hours=6):%Y-%m-%dT%H:%MZ}").text
+    assert html.count('<a href="/run/') == 100 * 24
+    assert html.count('<rect class="s-missed"') == 1
+    assert numbers(html, "j222") == ["23", "", "1", "", "", ""]
+
+
+def test_more_slots_than_can_be_seen_are_counted_and_none_is_left_out(url: str) -> None:
+    html = httpx.get(f"{url}/timeline?clock=big&span=7d").text
+    assert "/run/" not in html
+    assert numbers(html, "j000")[:-1] == ["100", "", "", "", ""]
+    assert numbers(html, "j222")[:-1] == ["99", "", "1", "", ""]
+    assert 24 <= int(numbers(html, "j000")[-1]) <= 28  # a column is four hours
+    assert html.count("<rect") == 1
+
+
+def test_a_missed_part_leads_to_the_hours_around_it(url: str, hour: datetime) -> None:
+    html = httpx.get(f"{url}/timeline?clock=big&span=7d").text
+    [link] = re.findall(r'<a href="([^"]*)" tabindex="-1"><rect class="s-missed"', html)
+    closer = httpx.get(url + link.replace("&amp;", "&")).text
+    [missed] = re.findall(r'<rect class="s-missed"[^>]*><title>([^<]*)', closer)
+    assert missed == "missed on app1"
+    at = re.findall(r"at=([^&]*)", link)[0].replace("%3A", ":")
+    assert abs(datetime.fromisoformat(at) - (hour - timedelta(hours=3))) <= timedelta(hours=2)
+
+
+def test_more_than_a_hundred_clocks_have_pages_too(url: str) -> None:
+    first, second = (names(httpx.get(f"{url}/timeline?page={page}").text) for page in (1, 2))
+    assert first[:3] == ["big", "c222", "c100"]
+    assert (len(first), len(second)) == (100, 31)
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "1e9", "99999999999999999999", "²"])
+def test_a_page_that_is_no_number_is_the_first(url: str, page: str) -> None:
+    assert len(names(httpx.get(f"{url}/timeline?page={page}").text)) == 100
+
+
+def test_a_time_far_away_is_drawn_at_once(url: str) -> None:
+    for at in ("2099-01-01T00:00Z", "1970-01-02T00:00Z"):
+        answer = httpx.get(f"{url}/timeline?span=7d&at={at}", timeout=5)
+        assert answer.status_code == 200
+        assert answer.elapsed < timedelta(seconds=2)
