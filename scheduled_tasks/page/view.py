@@ -152,6 +152,11 @@ def _ticks(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
 
 
+def _soft(text: str) -> Markup:
+    """A name that a narrow screen breaks between its words, not within one."""
+    return Markup(re.sub(r"([./:_])", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
+
+
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("scheduled_tasks.page"),
@@ -160,7 +165,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"ticks": _ticks, "duration": duration, "distance": distance, "size": size}
+    environment.filters |= {"ticks": _ticks, "soft": _soft, "duration": duration, "distance": distance, "size": size}
     environment.globals |= {
         "counted": counted,
         "icon": icon,

@@ -143,6 +143,10 @@ def _judge(connection: Connection) -> None:
     )
     connection.execute("UPDATE incident SET opened_at = first_at + interval '2 minutes'")
     connection.execute(
+        "UPDATE notice SET due_at = opened_at, sent_at = opened_at + interval '14 s', route = 'ops', sent_as = what,"
+        " tries = 1 FROM incident WHERE incident.id = notice.incident"
+    )
+    connection.execute(
         "INSERT INTO incident (kind, host, opened_at, first_at, last_at, bad, reason)"
         " SELECT 'silent', name, heartbeat_at + interval '5 minutes', heartbeat_at, heartbeat_at, 0,"
         " format('no heartbeat; it has %s jobs', (SELECT count(*) FROM deployed_job WHERE host = name"

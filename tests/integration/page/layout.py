@@ -31,13 +31,13 @@ _BEYOND = """() => {
   for (let text; (text = texts.nextNode());) {
     const element = text.parentElement;
     const isHidden = element.closest("svg, script, .unseen, .skip, datalist, select");
-    if (!text.data.trim() || isHidden || clips(element)) continue;
+    if (!text.data.trim() || isHidden || !element.checkVisibility() || clips(element)) continue;
     const range = document.createRange();
     range.selectNodeContents(text);
     for (const rect of range.getClientRects()) check(rect, element);
   }
   for (const element of document.querySelectorAll("main svg, main button, main input, main select, main .button"))
-    if (!element.parentElement.closest("svg") && !clips(element.parentElement))
+    if (element.checkVisibility() && !element.parentElement.closest("svg") && !clips(element.parentElement))
       check(element.getBoundingClientRect(), element);
   return [...new Set(found)];
 }"""

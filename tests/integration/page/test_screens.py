@@ -28,6 +28,8 @@ INSERT INTO pause (clock, job, paused_at, paused_by, reason, resumed_at, resumed
 INSERT INTO feature_change (name, changed_at, changed_by, was_active, is_active, reason)
 SELECT 'INDEX_OFFERS', now() - n * interval '1 second', 'ben', true, true, 'of another job'
   FROM generate_series(1, 30) AS n;
+INSERT INTO notice (incident, what, created_at, due_at, tries, route, error)
+SELECT id, 'opened', opened_at, opened_at, 3, 'mail', 'no route to mail.example' FROM incident WHERE kind = 'silent';
 """
 
 
@@ -43,7 +45,7 @@ def url(server: Callable[[str], str]) -> Iterator[str]:
 
 def text(html: str) -> str:
     """What a person reads, in one line."""
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", html))).strip()
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", html.replace("<wbr>", "")))).strip()
 
 
 def rows(html: str, caption: str) -> list[list[str]]:
@@ -81,8 +83,8 @@ def test_the_changes_of_all_have_those_of_each(url: str) -> None:
     changed = [row[1:] for row in rows(httpx.get(f"{url}/changes").text, "Changes")]
     assert ["booking/ remind_visitors asked for a run: done", "dora: the mail is right now"] in changed
     assert ["booking/ close_the_day paused on all hosts", "emil: of another job"] in changed
-    assert ["1 job deployed on app1", "release 2.15.0"] in changed
-    assert ["16 jobs deployed on app1", ""] in changed
+    assert ["1 job deployed on app1, app2, app3", "release 2.15.0"] in changed
+    assert ["16 jobs deployed on app1, app2, app3", ""] in changed
 
 
 def test_jobs_can_be_found_that_nobody_ran(url: str) -> None:
@@ -102,3 +104,14 @@ def test_a_clock_has_a_strip_of_its_last_24_hours_that_says_its_results(url: str
 def test_a_whole_clock_can_be_paused_where_its_jobs_are(url: str) -> None:
     html = httpx.get(f"{url}/jobs/algolia").text
     assert "No run of algolia starts from now on, on any host" in text(html)
+
+
+def test_an_open_incident_says_who_was_told_and_what_was_not_sent(url: str) -> None:
+    html = httpx.get(f"{url}/incidents").text
+    failing, silent = (
+        next(text(card) for card in html.split("<article ")[1:] if name in card) for name in ("export_invoices", "app3")
+    )
+    assert re.search(r"3 slots in a row ops was told [^.]+ ago \.", failing)
+    assert re.search(
+        r"Nobody was told yet; a notice that was due [^.]+ is not sent: no route to mail\.example\.", silent
+    )
