@@ -66,7 +66,7 @@ def job(request: Request) -> Response:
         marks = last_slots(view.connection, clock, name, view.now, SLOTS)
         past = _deployments(view, clock, name)
         if known is None and not marks and not past:
-            return view.render("missing", status=404, title="No such job", what=f"{clock}/{name}")
+            return view.render("missing", status=404, title="No such job", what=f"job {clock}/{name}")
         states = status.jobs(view.connection, view.now, clock, name)
         usual = usual_duration(marks)
         return view.render(
