@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from scheduled_tasks.alert.message.changes import changes
 from scheduled_tasks.alert.message.words import Times
+from scheduled_tasks.errors import UsageError
 from scheduled_tasks.masking import mask
 from scheduled_tasks.operate import history, pauses
 from scheduled_tasks.operate.on_call import run_logs
@@ -60,9 +60,10 @@ def run(request: Request) -> Response:
 
 
 def _found(view: View, named: str) -> RunRow | None:
+    """The run of an ID, or of the first characters of one, as `clocks history` shows them."""
     try:
-        return history.get_run(view.connection, UUID(named))
-    except ValueError:
+        return history.find_run(view.connection, named)
+    except UsageError:
         return None
 
 

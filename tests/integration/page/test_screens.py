@@ -30,6 +30,10 @@ SELECT 'INDEX_OFFERS', now() - n * interval '1 second', 'ben', true, true, 'of a
   FROM generate_series(1, 30) AS n;
 INSERT INTO notice (incident, what, created_at, due_at, tries, route, error)
 SELECT id, 'opened', opened_at, opened_at, 3, 'mail', 'no route to mail.example' FROM incident WHERE kind = 'silent';
+UPDATE deployed_job SET valid_until = now() - interval '2 hours' WHERE job = 'index_venues';
+INSERT INTO deployed_job (host, clock, job, task, schedule, options, valid_from)
+SELECT host, clock, job, 'algolia.index_venues_and_halls', schedule, options || '{"timeout": 1200, "owner": null}',
+       valid_until FROM deployed_job WHERE job = 'index_venues';
 """
 
 
@@ -77,6 +81,17 @@ def test_a_deployment_that_changes_a_jobs_schedule_is_one_change_of_it(url: str)
     html = httpx.get(f"{url}/job/billing/export_invoices").text
     deployed = [row[1] for row in rows(html, "What people and deployments changed") if "deploy" in row[1]]
     assert deployed == ["changed by a deployment on app1, app2, app3", "deployed on app1, app2, app3"]
+
+
+def test_a_jobs_schedule_as_it_was_says_what_else_a_deployment_changed(url: str) -> None:
+    html = httpx.get(f"{url}/job/algolia/index_venues").text
+    changed = (
+        "owner: search → none task: algolia.index_venues → algolia.index_venues_and_halls time limit: 10 min → 20 min"
+    )
+    assert [row[2] for row in rows(html, "Schedules of this job")] == [
+        f"at minute 5 of every hour, Europe/Paris time {changed}",
+        "at minute 5 of every hour, Europe/Paris time",
+    ]
 
 
 def test_the_changes_of_all_have_those_of_each(url: str) -> None:
