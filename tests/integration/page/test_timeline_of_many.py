@@ -131,6 +131,20 @@ def test_many_lanes_are_for_everybody(browser: Browser, url: str, query: str, wi
     page.close()
 
 
+def test_a_slot_leads_to_its_run_by_the_first_characters_of_its_id(url: str) -> None:
+    link = re.findall(r'href="(/run/[0-9a-f]{12})"', httpx.get(f"{url}/timeline?clock=big&span=6h").text)[0]
+    assert "<h1>j222, due" in httpx.get(url + link).text
+    for named in ("0", "no-run", "f" * 33, "%00", "00000000"):
+        assert httpx.get(f"{url}/run/{named}").status_code == 404
+
+
+@pytest.mark.parametrize("query", ["clock=big&span=24h", "clock=big&span=3d", "clock=big&span=7d", "span=7d"])
+def test_a_hundred_lanes_are_sixty_kilobytes_at_most(url: str, query: str) -> None:
+    with httpx.stream("GET", f"{url}/timeline?{query}") as answer:
+        assert answer.headers["content-encoding"] == "gzip"
+        assert sum(len(part) for part in answer.iter_raw()) <= 60_000
+
+
 def test_more_than_a_hundred_clocks_have_pages_too(url: str) -> None:
     first, second = (names(httpx.get(f"{url}/timeline?page={page}").text) for page in (1, 2))
     assert first[:3] == ["big", "c222", "c100"]
