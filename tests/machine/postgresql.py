@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,8 @@ def by_tcp(path: Path, tls: ssl.SSLContext | None = None) -> Iterator[int]:
         await asyncio.gather(pump(reader, back), pump(there, writer))
 
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000))
+    apart = ThreadPoolExecutor(1)  # playwright, of other tests, keeps a loop in this thread
+    server = apart.submit(loop.run_until_complete, asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000)).result()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
@@ -134,7 +136,8 @@ def by_tcp(path: Path, tls: ssl.SSLContext | None = None) -> Iterator[int]:
         server.close()
         for task in asyncio.all_tasks(loop):
             task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
+        apart.submit(loop.run_until_complete, asyncio.sleep(0)).result()
+        apart.shutdown()
         loop.close()
 
 

@@ -6,12 +6,16 @@ Each test is a step, and follows the one before.
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.integration.page.proxied import PASSWORD
+from tests.integration.page.proxied import NAME, PASSWORD
+from tests.machine.deployments.steps import rows
 from tests.machine.page.hosts import (
+    BANK_IS_DOWN,
     SERVICE,
     SOCKET,
     Answer,
@@ -22,9 +26,12 @@ from tests.machine.page.hosts import (
     two_hosts,
 )
 from tests.machine.waiting import wait_for
+from tests.roots import lacking, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import BrowserType
 
     from tests.machine.machine import Machine
 
@@ -169,3 +176,54 @@ def who(answer: Answer) -> str:
     assert answer.status == 200, answer
     match = re.search(r"You are <strong>(\w+)</strong>", answer.text)
     return match[1] if match else ""
+
+
+def test_on_a_phone_from_a_notices_link_to_a_run_that_ended_on_the_other_host_in_five_taps(
+    fleet: Fleet, browser_type: BrowserType
+) -> None:
+    require(lacking("the page in a browser", {"chromium": "chromium"}))
+    [told] = wait_for(
+        "the notice", lambda: [mail for mail in fleet.mail.mails if "billing/export" in mail["Subject"]][:1]
+    )
+    text = str(told.get_body(("plain",)).get_content())  # type: ignore[union-attr] # every notice has it
+    [link] = set(re.findall(rf"https://{NAME}:\d+/job/\S*[a-z]", text))
+    resolve = f"--host-resolver-rules=MAP {NAME} 127.0.0.1"
+    with proxy(fleet, "nginx"):
+        browser = browser_type.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", resolve])
+        phone = browser.new_context(
+            viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, ignore_https_errors=True,
+            http_credentials={"username": "anna", "password": PASSWORD},
+        )  # fmt: skip
+        page = phone.new_page()
+        page.goto(link)  # the first tap
+        expect(page.locator("pre.log").first).to_contain_text("the bank answered: 503 Service Unavailable")
+        page.locator(".act summary", has_text="Pause").tap()
+        page.locator(".act[open]").get_by_label("Reason").fill("the bank is down")
+        page.locator(".act[open] button").tap()
+        expect(page.locator(".note")).to_contain_text("the bank is down")
+        (fleet.app2.root / BANK_IS_DOWN).unlink()
+        page.locator(".act summary", has_text="Run this slot again").tap()
+        page.locator(".act[open]").get_by_label("Reason").fill("the bank is back")
+        page.locator(".act[open] button").tap()  # the fifth
+        expect(page.get_by_role("status")).to_contain_text("It ended, after", timeout=120_000)
+        browser.close()
+    acted = "SELECT asked_by, reason, taken_by, outcome FROM request WHERE kind = 'run'"
+    done = [("anna", "the bank is back", "app2", "done")]
+    wait_for("the request's end", lambda: rows(fleet.database, acted) == done)
+    ran = "SELECT task_run.host, status FROM task_run JOIN request USING (run_id) WHERE request.kind = 'run'"
+    assert rows(fleet.database, ran) == [("app2", "ended")]
+    paused = "SELECT clock, job, paused_by, reason FROM pause WHERE resumed_at IS NULL"
+    assert rows(fleet.database, paused) == [("billing", "export", "anna", "the bank is down")]
+
+
+def test_the_page_moves_to_another_host(fleet: Fleet) -> None:
+    fleet.app2.run("useradd", "anna")
+    there = {"scheduled_tasks_page_host": "app2", "scheduled_tasks_page": {}}
+    fleet.controller.variables |= there
+    predicted = fleet.controller.play("the page moves, dry run", "--check").changed
+    changed = fleet.controller.play("the page moves").changed
+    assert {host: of_the_page(tasks) for host, tasks in changed.items()} == {"app1": REMOVED, "app2": INSTALLED}
+    assert changed == predicted
+    assert (serves(fleet.app1), serves(fleet.app2)) == ((False, False, False), (True, True, True))
+    [answer] = connect(fleet.app2, "anna", {})
+    assert (answer.status, "You are <strong>anna</strong>, who may only look." in answer.text) == (200, True)
