@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -160,7 +161,13 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"ticks": _ticks, "duration": duration, "distance": distance, "size": size}
+    environment.filters |= {
+        "ticks": _ticks,
+        "duration": duration,
+        "distance": distance,
+        "size": size,
+        "quoted": shlex.quote,
+    }
     environment.globals |= {
         "counted": counted,
         "icon": icon,
