@@ -153,6 +153,11 @@ def _ticks(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
 
 
+def _soft(text: str) -> Markup:
+    """A name that a narrow screen breaks between its words, not within one."""
+    return Markup(re.sub(r"([./:_])", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
+
+
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("scheduled_tasks.page"),
@@ -161,13 +166,8 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {
-        "ticks": _ticks,
-        "duration": duration,
-        "distance": distance,
-        "size": size,
-        "quoted": shlex.quote,
-    }
+    environment.filters |= {"ticks": _ticks, "soft": _soft, "duration": duration, "distance": distance, "size": size}
+    environment.filters["quoted"] = shlex.quote
     environment.globals |= {
         "counted": counted,
         "icon": icon,

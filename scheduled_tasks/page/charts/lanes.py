@@ -25,6 +25,7 @@ MIN_PART = 5.0  # pixels of a bar's part, so that it is seen
 PITCH, GAP = 16, 1  # units: from one column to the next, and on each side of its bar
 BAR = PITCH - 2 * GAP
 MIN_SLOT, MAX_MIN_SLOT = 0.35, 1.0  # percent: the least width of a slot's bar, if there are many and if there are few
+LINKED_DIGITS = 12  # of a run's ID: random digits are most of what a page of slots weighs, and these find one run
 HOUR = timedelta(hours=1)
 QUARTER = timedelta(minutes=15)  # offsets from UTC are multiples of it
 DAY = 24  # hours
@@ -128,7 +129,7 @@ def slot_bars(span: Span, slots: Sequence[Slot], now: datetime) -> list[Rect]:
             width = max(width, MIN_SLOT * 2)
         margin = 2 if is_hole else 6
         title = f"{slot.status} on {slot.host}" if slot.host else slot.status
-        link = f"/run/{slot.run_id}"
+        link = f"/run/{slot.run_id.hex[:LINKED_DIGITS]}" if slot.run_id else ""
         found.append(Rect(x, margin, round(width, 3), HEIGHT - 2 * margin, slot.status, title, link))
     return found
 

@@ -109,9 +109,18 @@ def _deployment(
     valid: tuple[datetime, datetime | None],
 ) -> None:
     connection.execute(
-        "INSERT INTO deployed_job (host, clock, job, task, schedule, options, valid_from, valid_until)"
-        " SELECT host, %s, %s, %s, %s, %s, %s, %s FROM unnest(%s::text[]) AS host",
-        [job.clock, job.job, job.task, json.dumps(schedule.to_json()), json.dumps(options), *valid, list(HOSTS)],
+        "INSERT INTO deployed_job (host, clock, job, task, schedule, options, source, valid_from, valid_until)"
+        " SELECT host, %s, %s, %s, %s, %s, %s, %s, %s FROM unnest(%s::text[]) AS host",
+        [
+            job.clock,
+            job.job,
+            job.task,
+            json.dumps(schedule.to_json()),
+            json.dumps(options),
+            job.source,
+            *valid,
+            list(HOSTS),
+        ],
     )
 
 
@@ -133,6 +142,10 @@ def _judge(connection: Connection) -> None:
         " WHERE status IN ('failed', 'missed', 'lost')) AS bad"
     )
     connection.execute("UPDATE incident SET opened_at = first_at + interval '2 minutes'")
+    connection.execute(
+        "UPDATE notice SET due_at = opened_at, sent_at = opened_at + interval '14 s', route = 'ops', sent_as = what,"
+        " tries = 1 FROM incident WHERE incident.id = notice.incident"
+    )
     connection.execute(
         "INSERT INTO incident (kind, host, opened_at, first_at, last_at, bad, reason)"
         " SELECT 'silent', name, heartbeat_at + interval '5 minutes', heartbeat_at, heartbeat_at, 0,"

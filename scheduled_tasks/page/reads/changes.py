@@ -58,21 +58,22 @@ _PEOPLE = f"""
             coalesce(ack_reason, ''), NULL
        FROM incident WHERE acked_at < %(before)s AND {_OF_JOB} ORDER BY acked_at DESC LIMIT %(limit)s)
 """  # noqa: S608 - our own text
+# Hosts that one deployment reaches within an hour are one change, as in the job's schedule as it was.
 _ALL = f"""
 SELECT * FROM (
     {_PEOPLE}
     UNION ALL
-    (SELECT at, 'deploy', counted || CASE WHEN counted = 1 THEN ' job' ELSE ' jobs' END || ' deployed on ' || host,
-            '', '', '', coalesce(release, ''), NULL
+    (SELECT min(at), 'deploy', counted || CASE WHEN counted = 1 THEN ' job' ELSE ' jobs' END || ' deployed on '
+            || string_agg(DISTINCT deployed.host, ', ' ORDER BY deployed.host), '', '', '', coalesce(release, ''), NULL
        FROM (SELECT valid_from AS at, host, count(*) AS counted FROM (
                 SELECT valid_from, host FROM deployed_job WHERE valid_from < %(before)s ORDER BY id DESC LIMIT 20000
-             ) AS rows GROUP BY valid_from, host ORDER BY valid_from DESC LIMIT %(limit)s) AS deployed
+             ) AS rows GROUP BY valid_from, host) AS deployed
        LEFT JOIN LATERAL (SELECT 'release ' || host.release AS release FROM host WHERE host.name = deployed.host
-                             AND deployed.at > now() - interval '1 day') AS known ON true)
+                             AND deployed.at > now() - interval '1 day') AS known ON true
+      GROUP BY counted, release, date_trunc('hour', at) ORDER BY 1 DESC LIMIT %(limit)s)
 ) AS change
  ORDER BY at DESC LIMIT %(limit)s
 """  # noqa: S608 - our own text
-# Hosts that one deployment reaches within an hour are one change, as in the job's schedule as it was.
 _OF_ONE_JOB = f"""
 SELECT * FROM (
     {_PEOPLE}

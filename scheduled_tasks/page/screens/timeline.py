@@ -6,7 +6,7 @@ Of a clock's jobs each slot is drawn, unless they are too many to be seen: then 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
@@ -79,6 +79,7 @@ class Picture(NamedTuple):
     """
 
     lanes: list[Lane]
+    page: int
     number: int
     newest: int = 0
 
@@ -88,20 +89,21 @@ def timeline(request: Request) -> Response:
     query = request.query_params
     name = query.get("span", "") if query.get("span") in SPANS else DEFAULT_SPAN
     by = query.get("by", "") if query.get("by") in WAYS else "clock"
-    clock, page = query.get("clock", ""), _page(query.get("page", ""))
+    clock, find, page = query.get("clock", ""), query.get("q", "").strip(), _page(query.get("page", ""))
     chosen = SPANS[name]
     with viewing(request) as view:
         centre = _centre(view, query.get("at", ""))
         span = _span(centre, chosen)
-        picture = _jobs(view, clock, span, page) if clock else _many(view, by, span, page)
+        picture = _jobs(view, clock, span, find, page) if clock else _many(view, by, span, find, page)
         marks = ticks(span, ZoneInfo(view.times.zone_name))
         shift = (chosen.past + chosen.future) / 2
         return view.render(
             "timeline",
             title=f"Timeline of {clock}" if clock else "Timeline",
             picture=picture,
-            page=page,
-            pages=-(-picture.number // MAX_LANES),
+            find=find,
+            page=picture.page,
+            pages=_pages(picture.number),
             most=MAX_LANES,
             span=span,
             span_name=name,
@@ -140,26 +142,28 @@ def _span(centre: datetime, chosen: Choice) -> Span:
     return Span(first.astimezone(UTC), chosen.column, columns)
 
 
-def _many(view: View, by: str, span: Span, page: int) -> Picture:
+def _many(view: View, by: str, span: Span, find: str, page: int) -> Picture:
     """A lane for each clock, host or owner; those with bad slots first."""
     starts = view.catalog.starts.get(by, {})
     cells = _with_due(view, counts.lanes(view.connection, view.catalog, by, span), starts, span)
-    names = {*cells, *starts, *(view.catalog.hosts if by == "host" else ())}
+    names = _found(find, {*cells, *starts, *(view.catalog.hosts if by == "host" else ())})
     numbers = {name: counts.total(cells.get(name, {}).values()) for name in names}
     lanes, columns = [], _links(view, span)
-    for name in _one_page(names, {name for name in names if _is_bad(numbers[name])}, page):
+    page, shown = _one_page(names, {name for name in names if _is_bad(numbers[name])}, page)
+    for name in shown:
         closer = f"/timeline?{urlencode({'clock': name} if by == 'clock' else {'by': by})}"
         link = closer if by == "clock" else f"/jobs?{urlencode({by: name})}"
         lanes.append(Lane(name, link, bars(span, cells.get(name, {}), columns, closer), numbers[name]))
-    return Picture(lanes, number=len(names))
+    return Picture(lanes, page, number=len(names))
 
 
-def _jobs(view: View, clock: str, span: Span, page: int) -> Picture:
+def _jobs(view: View, clock: str, span: Span, find: str, page: int) -> Picture:
     """A lane for each job of a clock; those with bad slots first."""
-    jobs = {job.job: job for job in view.catalog.clocks.get(clock, [])}
-    bad = counts.with_bad_slots(view.connection, clock, span) if len(jobs) > MAX_LANES else set()
-    shown = [jobs[name] for name in _one_page(jobs, bad, page)]
-    names = [job.job for job in shown]
+    of_clock = {job.job: job for job in view.catalog.clocks.get(clock, [])}
+    jobs = {name: of_clock[name] for name in _found(find, of_clock)}
+    bad = counts.with_bad_slots(view.connection, clock, span)
+    page, names = _one_page(jobs, bad, page)
+    shown = [jobs[name] for name in names]
     cells = _with_due(view, counts.job_lanes(view.connection, clock, names, span), _starts(shown), span)
     numbers = {name: counts.total(cells.get(name, {}).values()) for name in names}
     if sum(cell.total for cell in numbers.values()) > MAX_SLOTS:
@@ -167,23 +171,35 @@ def _jobs(view: View, clock: str, span: Span, page: int) -> Picture:
         for name in names:
             shapes = bars(span, cells.get(name, {}), columns, f"/timeline?{urlencode({'clock': clock})}")
             lanes.append(Lane(name, job_path(clock, name), shapes, numbers[name]))
-        return Picture(lanes, number=len(jobs))
+        return Picture(lanes, page, number=len(jobs))
     limit = MAX_SLOTS if view.now - span.first < counts.JOB_HOURS_KEPT else MAX_SLOTS // max(len(names), 1)
     by_job: dict[str, list[Slot]] = defaultdict(list)
     for slot in counts.slots(view.connection, clock, names, span, limit):
         by_job[slot.job].append(slot)
     lanes = [_each_slot(view, job, span, by_job[job.job], numbers[job.job].due) for job in shown]
     is_cut = any(len(found) == limit for found in by_job.values())
-    return Picture(lanes, number=len(jobs), newest=limit if is_cut else 0)
+    return Picture(lanes, page, number=len(jobs), newest=limit if is_cut else 0)
 
 
 def _starts(jobs: Iterable[CatalogJob]) -> dict[str, dict[Trigger, int]]:
     return {job.job: {job.trigger: job.slots_at_once} for job in jobs if job.is_timed}
 
 
-def _one_page(names: Iterable[str], bad: Container[str], page: int) -> list[str]:
-    """The names of a page, of all those with bad slots first."""
-    return sorted(names, key=lambda name: (name not in bad, name))[(page - 1) * MAX_LANES : page * MAX_LANES]
+def _found(find: str, names: Iterable[str]) -> list[str]:
+    """The names that have all words of a text."""
+    words = find.lower().split()
+    return [name for name in names if all(word in name.lower() for word in words)]
+
+
+def _one_page(names: Collection[str], bad: Container[str], page: int) -> tuple[int, list[str]]:
+    """A page's number, at most the last one's, and its names, of all those with bad slots first."""
+    page = min(page, max(_pages(len(names)), 1))
+    ordered = sorted(names, key=lambda name: (name not in bad, name))
+    return page, ordered[(page - 1) * MAX_LANES : page * MAX_LANES]
+
+
+def _pages(number: int) -> int:
+    return -(-number // MAX_LANES)
 
 
 def _is_bad(cell: Cell) -> bool:

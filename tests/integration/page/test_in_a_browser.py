@@ -1,7 +1,7 @@
 """Every screen in a real browser: light and dark, wide and narrow, with and without JavaScript.
 
 Nothing may be logged or thrown, axe finds nothing that a keyboard or a screen reader can't use, nothing scrolls
-sideways, and no request leaves the origin.
+sideways or leaves its card, and no request leaves the origin.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.documented import DOCS
+from tests.integration.page import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +108,7 @@ def test_a_screen_is_for_everybody(reader: Page, way: Way, page_url: str, paths:
         reader.emulate_media(color_scheme=look.theme)  # type: ignore[arg-type] # one of its literals
         reader.set_viewport_size({"width": look.width, "height": 844})
         assert reader.evaluate("document.documentElement.scrollWidth") <= look.width, look
+        assert layout.faults(reader) == [], look
         violations = Axe().run(reader).response["violations"]
         assert [(look, rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
 

@@ -266,7 +266,7 @@ def test_a_person_logs_in_and_out_in_a_browser(provider: RunningProvider, demo_u
         page.locator("input[name=sub]").fill("anna")
         page.get_by_role("button", name="Authorize").click()
         expect(page).to_have_url(f"{public_url}/jobs?state=bad")
-        expect(page.locator("footer")).to_contain_text("You are anna, who may look")
+        expect(page.locator("footer")).to_contain_text("You are anna, who may only look")
         page.get_by_role("button", name="Log out").click()
         expect(page.get_by_role("heading")).to_have_text("You are logged out of this page")
         page.goto(f"{public_url}/jobs")

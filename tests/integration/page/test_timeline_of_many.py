@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psycopg
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from scheduled_tasks.operate import deployments
 from scheduled_tasks.operate.watch.slot_counts import count_slots
@@ -17,6 +19,8 @@ from tests.integration.page.conftest import ANNA, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
 
 JOBS = 230
 FILL = """
@@ -81,6 +85,14 @@ def test_a_clock_of_more_than_a_hundred_jobs_has_pages_and_the_missed_slot_is_on
     assert "page=4" not in pages[2]
 
 
+def test_a_lane_is_found_by_its_name_and_the_rest_of_the_url_stays(url: str) -> None:
+    html = httpx.get(f"{url}/timeline?clock=big&span=6h&q=J02+7").text
+    assert names(html) == ["j027"]
+    assert '<input type="hidden" name="clock" value="big">' in html
+    assert '<input type="hidden" name="span" value="6h">' in html
+    assert "No clock has “j027” in its name." in httpx.get(f"{url}/timeline?q=j027").text
+
+
 def test_each_slot_of_a_hundred_jobs_is_drawn_while_they_can_be_seen(url: str, hour: datetime) -> None:
     html = httpx.get(f"{url}/timeline?clock=big&span=24h&at={hour - timedelta(hours=6):%Y-%m-%dT%H:%MZ}").text
     assert html.count('<a href="/run/') == 100 * 24
@@ -107,10 +119,40 @@ def test_a_missed_part_leads_to_the_hours_around_it(url: str, hour: datetime) ->
     assert abs(datetime.fromisoformat(at) - (hour - timedelta(hours=3))) <= timedelta(hours=2)
 
 
+@pytest.mark.parametrize("query", ["clock=big&span=24h", "clock=big&span=7d&page=2", "q=c1"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_many_lanes_are_for_everybody(browser: Browser, url: str, query: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto(f"{url}/timeline?{query}")
+    expect(page.get_by_label("Find")).to_be_visible()
+    violations = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.close()
+
+
+def test_a_slot_leads_to_its_run_by_the_first_characters_of_its_id(url: str) -> None:
+    link = re.findall(r'href="(/run/[0-9a-f]{12})"', httpx.get(f"{url}/timeline?clock=big&span=6h").text)[0]
+    assert "<h1>j222, due" in httpx.get(url + link).text
+    for named in ("0", "no-run", "f" * 33, "%00", "00000000"):
+        assert httpx.get(f"{url}/run/{named}").status_code == 404
+
+
+@pytest.mark.parametrize("query", ["clock=big&span=24h", "clock=big&span=3d", "clock=big&span=7d", "span=7d"])
+def test_a_hundred_lanes_are_sixty_kilobytes_at_most(url: str, query: str) -> None:
+    with httpx.stream("GET", f"{url}/timeline?{query}") as answer:
+        assert answer.headers["content-encoding"] == "gzip"
+        assert sum(len(part) for part in answer.iter_raw()) <= 60_000
+
+
 def test_more_than_a_hundred_clocks_have_pages_too(url: str) -> None:
     first, second = (names(httpx.get(f"{url}/timeline?page={page}").text) for page in (1, 2))
     assert first[:3] == ["big", "c222", "c100"]
     assert (len(first), len(second)) == (100, 31)
+
+
+def test_a_page_after_the_last_one_is_the_last_one(url: str) -> None:
+    assert len(names(httpx.get(f"{url}/timeline?clock=big&page=9").text)) == 30
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "1e9", "99999999999999999999", "²"])
