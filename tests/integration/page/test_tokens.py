@@ -33,7 +33,7 @@ def url(database_url: str) -> Iterator[str]:
 
 
 def get(url: str, token: str, path: str = "/api/status") -> int:
-    return httpx.get(url + path, headers={"Authorization": f"Bearer {token}"}).status_code
+    return httpx.get(url + path, headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code
 
 
 def pause(url: str, token: str, clock: str) -> int:
