@@ -121,6 +121,17 @@ def test_a_whole_clock_can_be_paused_where_its_jobs_are(url: str) -> None:
     assert "No run of algolia starts from now on, on any host" in text(html)
 
 
+def test_now_says_what_to_do_step_by_step_and_not_only_the_commands(url: str) -> None:
+    html = httpx.get(url).text
+    card = next(card for card in html.split("<article ")[1:] if "export_invoices" in card)
+    steps = [text(step) for step in re.findall(r'<span class="step">(.*?)</span>', card)]
+    assert [re.sub(r"[0-9a-f]{8}$", "RUN", step) for step in steps] == [
+        "clocks show RUN",
+        "Call the task's owner",
+        'Until then clocks pause billing/export_invoices --reason "see the incident"',
+    ]
+
+
 def test_an_open_incident_says_who_was_told_and_what_was_not_sent(url: str) -> None:
     html = httpx.get(f"{url}/incidents").text
     failing, silent = (
