@@ -148,8 +148,13 @@ def job_path(clock: str, job: str) -> str:
 
 def _ticks(text: str) -> Markup:
     """A text whose words in backticks are code, and which is a sentence."""
-    sentence = f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
+    return _step(f"{text}{'' if text.endswith('.') else '.'}")
+
+
+def _step(text: str) -> Markup:
+    """A text whose words in backticks are code."""
+    begun = f"{text[:1].upper()}{text[1:]}"
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(begun))))  # noqa: S704 - escaped
 
 
 def _soft(text: str) -> Markup:
@@ -165,7 +170,14 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"ticks": _ticks, "soft": _soft, "duration": duration, "distance": distance, "size": size}
+    environment.filters |= {
+        "ticks": _ticks,
+        "step": _step,
+        "soft": _soft,
+        "duration": duration,
+        "distance": distance,
+        "size": size,
+    }
     environment.globals |= {
         "counted": counted,
         "icon": icon,

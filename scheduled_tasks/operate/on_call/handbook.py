@@ -251,6 +251,11 @@ def commands(text: str) -> list[str]:
     return [part for part in re.findall(r"`([^`]+)`", text) if part.split()[0] in COMMANDS]
 
 
+def steps(text: str) -> list[str]:
+    """What to do, one thing after the other, in a text of the table."""
+    return [step.strip() for step in re.findall(r"(?:`[^`]*`|[^;`])+", text)]
+
+
 def markdown() -> str:
     """The table, as docs/how-to/operate.md has it."""
     lines = [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]

@@ -108,10 +108,14 @@ class AccessMiddleware:
         proxy = self.settings.proxy
         once = ONCE | ({proxy.user_header, proxy.groups_header} if proxy else set())
         for raw_name, raw_value in scope["headers"]:
-            # Some servers before this one take - and _ for the same, so neither can be used to pass a second header.
-            name = raw_name.decode("latin-1").lower().replace("_", "-")
+            # Some servers before this one take - and _ for the same. So neither passes a second header, nor one that a
+            # proxy removes with the other.
+            written = raw_name.decode("latin-1").lower()
+            name = written.replace("_", "-")
             if name in headers and name in once:
                 raise Refused(400, f"the header {name} comes twice")
+            if name in once and name != written:
+                raise Refused(403, f"the header {name} is written with _")
             headers[name] = raw_value.decode("latin-1")
         return headers
 

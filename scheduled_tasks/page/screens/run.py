@@ -34,7 +34,7 @@ def run(request: Request) -> Response:
         attempts = history.attempts(view.connection, row)
         is_bad = row.status in BAD
         unit = service_name(row.clock, row.job) if row.clock and row.job else ""
-        means, commands = what_to_do(row) if is_bad else ("", ())
+        means, steps = what_to_do(row) if is_bad else ("", ())
         return view.render(
             "run",
             title=f"{row.name}, {row.status}",
@@ -47,7 +47,7 @@ def run(request: Request) -> Response:
                 pause.covers(row.clock or "", row.job or "") for pause in pauses.active(view.connection, view.now)
             ),
             means=means,
-            commands=commands,
+            steps=steps,
             log=run_logs.readable(stored.lines, view.times.zone_name) if stored else [],
             log_requested=bool(stored and stored.captured_at is None),
             has_journal=row.invocation_id is not None,

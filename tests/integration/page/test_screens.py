@@ -30,6 +30,10 @@ SELECT 'INDEX_OFFERS', now() - n * interval '1 second', 'ben', true, true, 'of a
   FROM generate_series(1, 30) AS n;
 INSERT INTO notice (incident, what, created_at, due_at, tries, route, error)
 SELECT id, 'opened', opened_at, opened_at, 3, 'mail', 'no route to mail.example' FROM incident WHERE kind = 'silent';
+UPDATE deployed_job SET valid_until = now() - interval '2 hours' WHERE job = 'index_venues';
+INSERT INTO deployed_job (host, clock, job, task, schedule, options, valid_from)
+SELECT host, clock, job, 'algolia.index_venues_and_halls', schedule, options || '{"timeout": 1200, "owner": null}',
+       valid_until FROM deployed_job WHERE job = 'index_venues';
 """
 
 
@@ -79,6 +83,17 @@ def test_a_deployment_that_changes_a_jobs_schedule_is_one_change_of_it(url: str)
     assert deployed == ["changed by a deployment on app1, app2, app3", "deployed on app1, app2, app3"]
 
 
+def test_a_jobs_schedule_as_it_was_says_what_else_a_deployment_changed(url: str) -> None:
+    html = httpx.get(f"{url}/job/algolia/index_venues").text
+    changed = (
+        "owner: search → none task: algolia.index_venues → algolia.index_venues_and_halls time limit: 10 min → 20 min"
+    )
+    assert [row[2] for row in rows(html, "Schedules of this job")] == [
+        f"at minute 5 of every hour, Europe/Paris time {changed}",
+        "at minute 5 of every hour, Europe/Paris time",
+    ]
+
+
 def test_the_changes_of_all_have_those_of_each(url: str) -> None:
     changed = [row[1:] for row in rows(httpx.get(f"{url}/changes").text, "Changes")]
     assert ["booking/ remind_visitors asked for a run: done", "dora: the mail is right now"] in changed
@@ -104,6 +119,17 @@ def test_a_clock_has_a_strip_of_its_last_24_hours_that_says_its_results(url: str
 def test_a_whole_clock_can_be_paused_where_its_jobs_are(url: str) -> None:
     html = httpx.get(f"{url}/jobs/algolia").text
     assert "No run of algolia starts from now on, on any host" in text(html)
+
+
+def test_now_says_what_to_do_step_by_step_and_not_only_the_commands(url: str) -> None:
+    html = httpx.get(url).text
+    card = next(card for card in html.split("<article ")[1:] if "export_invoices" in card)
+    steps = [text(step) for step in re.findall(r'<span class="step">(.*?)</span>', card)]
+    assert [re.sub(r"[0-9a-f]{8}$", "RUN", step) for step in steps] == [
+        "clocks show RUN",
+        "Call the task's owner",
+        'Until then clocks pause billing/export_invoices --reason "see the incident"',
+    ]
 
 
 def test_an_open_incident_says_who_was_told_and_what_was_not_sent(url: str) -> None:

@@ -1,4 +1,4 @@
-"""The timeline of more lanes than a page has, and of more slots than can be seen one by one."""
+"""What more lanes, jobs and slots than a page has look like: on the timeline, and in the blocks of Jobs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 from scheduled_tasks.operate import deployments
 from scheduled_tasks.operate.watch.slot_counts import count_slots
 from scheduled_tasks.page.app import create_app
+from tests.integration.page import layout
 from tests.integration.page.conftest import ANNA, serving
 
 if TYPE_CHECKING:
@@ -165,3 +166,18 @@ def test_a_time_far_away_is_drawn_at_once(url: str) -> None:
         answer = httpx.get(f"{url}/timeline?span=7d&at={at}", timeout=5)
         assert answer.status_code == 200
         assert answer.elapsed < timedelta(seconds=2)
+
+
+def test_a_clocks_block_loads_its_jobs_when_it_is_opened_and_leads_to_the_clock(url: str, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{url}/jobs")
+    block = page.locator("details.block", has=page.get_by_text("big", exact=True))
+    expect(block.locator("tbody tr")).to_have_count(0)
+    expect(block.get_by_role("img")).to_have_attribute("aria-label", re.compile(r"^Last 24 hours: .*\d+ ended$"))
+    block.locator("summary").click()
+    expect(block.locator("tbody tr")).to_have_count(100)
+    expect(block.get_by_role("link", name="Next 100 jobs")).to_be_visible()
+    assert layout.faults(page) == []
+    block.get_by_role("link", name="Timeline and pauses of big").click()
+    expect(page.locator("h1")).to_have_text("Jobs of big")
+    page.close()
