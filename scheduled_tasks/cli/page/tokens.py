@@ -96,7 +96,7 @@ def create(name: str, groups: tuple[str, ...], until: datetime | None, reason: s
         return
     click.echo(token)
     times = LocalTimes.of_command(now)
-    click.echo(f"It is valid until {times.both(until)} and is not shown again.", err=True)
+    click.echo(f"Valid until {times.both(until)}; it is not shown again.", err=True)
 
 
 @group.command("revoke")
