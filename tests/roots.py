@@ -20,7 +20,7 @@ BOOTING = {"systemd-nspawn": "systemd-container", "dbus-daemon": "dbus"}
 FOR_SOME = {
     "debootstrap": "debootstrap", "faketime": "faketime",
     "mke2fs": "e2fsprogs", "qemu-system-x86_64": "qemu-system-x86", "amtool": "prometheus-alertmanager",
-    "chromium": "chromium",
+    "chromium": "chromium", "nginx": "nginx", "caddy": "caddy",
 }  # fmt: skip
 ON_DEBIAN_13 = "_on_debian_13"  # the end of the name of a group of tests that boot its root
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scheduled-tasks"

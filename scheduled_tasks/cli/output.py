@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CHANGES_PENDING = 2  # exit code: of `plan` and --check
+MAX_INDENTED = 100  # elements of a list; a longer one is for programs
 SOMETHING_BAD = 3  # exit code: of a command that looks for what is wrong
 DEBUG = f"{__name__}.debug"  # the keys of a context's meta
 AS_JSON = f"{__name__}.json"
@@ -176,12 +177,31 @@ def exit_if_pending(*, changes: bool, check: bool) -> None:
 
 
 def show_json(value: object) -> None:
-    """Print a result for programs."""
-    click.echo(json.dumps(_finite(value), indent=2, default=_text, ensure_ascii=False))
+    """Print a result for programs, indented; each element of a long list is on one line."""
+    try:
+        text = _laid_out(value)
+    except ValueError:  # a row can hold NaN or infinity
+        text = _laid_out(_finite(value))
+    click.echo(text)
+
+
+def _laid_out(value: object, indent: str = "") -> str:
+    """JSON, of which the elements of long lists are encoded by C: that can't indent, and takes a fifth of the time."""
+    inner = f"{indent}  "
+    if isinstance(value, list) and len(value) > MAX_INDENTED:
+        return f"[\n{inner}" + f",\n{inner}".join(map(_IN_ONE_LINE.encode, value)) + f"\n{indent}]"
+    if isinstance(value, dict) and value and not indent:
+        items = (f"{_IN_ONE_LINE.encode(key)}: {_laid_out(item, inner)}" for key, item in value.items())
+        return f"{{\n{inner}" + f",\n{inner}".join(items) + f"\n{indent}}}"
+    return _INDENTED.encode(value).replace("\n", f"\n{indent}")
 
 
 def _text(value: object) -> str:
     return rfc3339(value, "auto") if isinstance(value, datetime) else str(value)
+
+
+_IN_ONE_LINE = json.JSONEncoder(default=_text, ensure_ascii=False, allow_nan=False)
+_INDENTED = json.JSONEncoder(default=_text, ensure_ascii=False, allow_nan=False, indent=2)
 
 
 def _finite(value: object) -> object:

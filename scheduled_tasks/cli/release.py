@@ -19,6 +19,7 @@ from scheduled_tasks.cli.common import (
 )
 from scheduled_tasks.cli.options import check_option, json_option
 from scheduled_tasks.cli.output import exit_if_pending, show_json
+from scheduled_tasks.cli.page.faults import page_faults
 from scheduled_tasks.clock import ClockSpec
 from scheduled_tasks.errors import ConfigurationError, ScheduledTasksError
 from scheduled_tasks.metrics.sender_needs import missing_credentials
@@ -79,6 +80,7 @@ def _faults(warnings: list[str], *, without_database: bool) -> Iterator[str]:
         warnings += why_nobody_is_told(clocks, configuration)
         connects = connects and not missing  # to the jobs' database, and no other
         yield from _clock_faults(clocks, warnings, connects=connects)
+    yield from page_faults(configuration, connects=not without_database)
     if configuration.get("features"):
         yield from _fault_of(configured_features)
     if app := configuration.get("app"):

@@ -63,16 +63,17 @@ def report(connection: Connection, host: str, new: JobsReport) -> int:
         )
         with connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO deployed_job (host, clock, job, task, schedule, options, valid_from)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO deployed_job (host, clock, job, task, schedule, options, source, valid_from)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
                 [
                     (
                         host, *key, job["task"], json.dumps(job["schedule"]), json.dumps(job["options"]),
-                        new.at if key in known else new.new_from,
+                        job.get("source"), new.at if key in known else new.new_from,
                     )
                     for key, job in changed.items()
                 ],
             )  # fmt: skip
+        _move(connection, host, new.jobs)
         connection.execute(
             "UPDATE host SET jobs_digest = %(digest)s, accounted_until ="
             " CASE WHEN %(changes)s THEN least(accounted_until, %(at)s) ELSE accounted_until END WHERE name = %(host)s",
@@ -82,6 +83,17 @@ def report(connection: Connection, host: str, new: JobsReport) -> int:
             for paused in (False, True):
                 reopen(connection, clock, job, new.at, paused=paused)
     return len(closed) + sum(key not in known for key in changed)
+
+
+def _move(connection: Connection, host: str, jobs: Sequence[Mapping[str, Any]]) -> None:
+    """Record where a host's current jobs are written. A call that moves in its file changes nothing else."""
+    connection.execute(
+        "UPDATE deployed_job AS known SET source = new.source"
+        " FROM unnest(%s::text[], %s::text[], %s::text[]) AS new (clock, job, source)"
+        " WHERE known.host = %s AND known.valid_until IS NULL AND (known.clock, known.job) = (new.clock, new.job)"
+        " AND known.source IS DISTINCT FROM new.source",
+        [*([job.get(name) for job in jobs] for name in ("clock", "job", "source")), host],
+    )
 
 
 def _lock(connection: Connection, host: str, at: datetime) -> dict[tuple[str, str], tuple[int, list[Any]]]:

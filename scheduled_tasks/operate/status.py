@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from scheduled_tasks.schedule.trigger import Trigger
 
 MAX_STREAK = 100  # bad slots: no more are counted
+# Of many jobs, most have their last result among the newest rows of the ledger: reading three rows for each job at once
+# takes a quarter of the time of finding each job's own.
+MANY_JOBS, NEWEST_ROWS = 1000, 3
 
 
 @dataclass(frozen=True)
@@ -132,14 +135,17 @@ IS_PAST = f"{RESULT_AT} <= %(now)s AND (scheduled_at <= %(now)s OR scheduled_at 
 # thousands, and would read and sort them all instead of the first one in an index. It also overestimates the whole
 # query, which would take longer to compile than to execute.
 ROW_BY_ROW = "SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)"
-_COLUMNS = f"""
-    status, {RESULT_AT} AS result_at, coalesce(scheduled_at, started_at) AS at,
-    coalesce(reason, error_message, '') AS reason, run_id, is_resolved
-"""
+_RESULT = (
+    "status, coalesce(scheduled_at, started_at) AS at, coalesce(reason, error_message, '') AS reason, run_id::text"
+)
+_COLUMNS = f"{_RESULT}, {RESULT_AT} AS result_at, is_resolved"
+_LAST = f"{_RESULT}, slot_host IS NULL AS by_hand"
+_IS_LAST = "status <> 'started' AND (scheduled_at <= %(now)s OR scheduled_at IS NULL)"
 _JOB = "clock = wanted.clock AND job = wanted.job AND (wanted.host = '' OR coalesce(slot_host, host) = wanted.host)"
 _RESULTS = f"SELECT {_COLUMNS} FROM task_run WHERE {_JOB} AND {IS_PAST}"  # noqa: S608 - our own text
 _RUNNING = f"status = 'started' AND {RESULT_AT} BETWEEN %(now)s - interval '7 days' AND %(now)s"
-# Each lateral query is one index scan, and all but `streak` end at their first row.
+# Each lateral query is one index scan, and all but `streak` end at their first row. `recent` has the last result of
+# most jobs; not of those that are judged on each host, whose `host` is not ''.
 _STATUS = f"""
 WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest(%(clocks)s::text[], %(jobs)s::text[], %(hosts)s::text[]) WITH ORDINALITY
@@ -156,14 +162,19 @@ WITH wanted AS MATERIALIZED (
            ORDER BY replaced_at DESC LIMIT 1) AS again ON true
      WHERE wanted.host = '' OR judged = wanted.host
      ORDER BY n, started.started_at DESC
+), newest AS MATERIALIZED (
+    SELECT * FROM task_run WHERE started_at <= %(now)s ORDER BY started_at DESC LIMIT %(newest)s
+), recent AS MATERIALIZED (
+    SELECT DISTINCT ON (clock, job) '' AS host, clock, job, {_LAST} FROM newest WHERE {_IS_LAST}
+     ORDER BY clock, job, started_at DESC
 )
 SELECT last_bad.status, last_bad.at, last_bad.reason, last_bad.run_id, last_bad.is_resolved,
        least(first_bad.at, running.at), streak.number + (running.at IS NOT NULL)::int, first_good.at,
        last.status, last.at, last.reason, last.run_id, last.by_hand, running.started_at
-FROM wanted LEFT JOIN running USING (n)
+FROM wanted LEFT JOIN running USING (n) LEFT JOIN recent USING (clock, job, host)
 LEFT JOIN LATERAL (
     ({_RESULTS} AND {IS_BAD} ORDER BY {RESULT_AT} DESC LIMIT 1)
-    UNION ALL SELECT running.status, running.result_at, running.at, running.reason, running.run_id, false
+    UNION ALL SELECT running.status, running.at, running.reason, running.run_id, running.result_at, false
                WHERE running.at IS NOT NULL
      ORDER BY result_at DESC LIMIT 1) AS last_bad ON true
 LEFT JOIN LATERAL (
@@ -181,10 +192,9 @@ LEFT JOIN LATERAL (
                                AND {RESULT_AT} > coalesce(last_good.result_at, '-infinity')
          LIMIT %(max_streak)s) AS result) AS streak ON true
 LEFT JOIN LATERAL (
-    SELECT {_COLUMNS}, slot_host IS NULL AS by_hand FROM task_run
-     WHERE {_JOB} AND started_at <= %(now)s AND status <> 'started'
-       AND (scheduled_at <= %(now)s OR scheduled_at IS NULL)
-     ORDER BY started_at DESC LIMIT 1) AS last ON true
+    SELECT recent.status, recent.at, recent.reason, recent.run_id, recent.by_hand WHERE recent.at IS NOT NULL
+    UNION ALL (SELECT {_LAST} FROM task_run WHERE recent.at IS NULL AND {_JOB} AND started_at <= %(now)s AND {_IS_LAST}
+                ORDER BY started_at DESC LIMIT 1)) AS last ON true
 ORDER BY wanted.n
 """  # noqa: S608 - our own text
 # Each bad job has an unresolved result, or a slot that failed and runs again.
@@ -251,7 +261,8 @@ def _rows(connection: Connection, wanted: Sequence[tuple[str, str, str]], now: d
     clocks, names, hosts = map(list, zip(*wanted, strict=True))
     with connection.transaction():
         connection.execute(ROW_BY_ROW)
-        values = {"clocks": clocks, "jobs": names, "hosts": hosts, "now": now, "max_streak": MAX_STREAK}
+        values = {"clocks": clocks, "jobs": names, "hosts": hosts, "now": now, "max_streak": MAX_STREAK,
+                  "newest": NEWEST_ROWS * len(wanted) if len(wanted) >= MANY_JOBS else 0}  # fmt: skip
         return connection.execute(_STATUS, values).fetchall()
 
 
@@ -259,10 +270,8 @@ def _judged(host: str, row: Sequence[Any]) -> _Judged:
     (status, at, reason, run_id, is_resolved, since, streak, good_since,
      last, last_at, last_reason, last_id, by_hand, running) = row  # fmt: skip
     is_bad = status and good_since is None and not is_resolved
-    failure = Failure(host, since, min(streak, MAX_STREAK), status, at, reason, str(run_id)) if is_bad else None
-    return _Judged(
-        failure, good_since, last or "", last_at, last_reason or "", str(last_id or ""), bool(by_hand), running
-    )
+    failure = Failure(host, since, min(streak, MAX_STREAK), status, at, reason, run_id) if is_bad else None
+    return _Judged(failure, good_since, last or "", last_at, last_reason or "", last_id or "", bool(by_hand), running)
 
 
 def _status(

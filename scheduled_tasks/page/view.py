@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -141,14 +142,25 @@ def _with_query(query: Mapping[str, str], **changed: str) -> str:
     return f"?{urlencode(values)}" if values else "?"
 
 
-def _job_path(clock: str, job: str) -> str:
+def job_path(clock: str, job: str) -> str:
+    """The path of a job's screen."""
     return f"/job/{quote(clock, safe='')}/{quote(job, safe='')}"
 
 
 def _ticks(text: str) -> Markup:
     """A text whose words in backticks are code, and which is a sentence."""
-    sentence = f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
+    return _step(f"{text}{'' if text.endswith('.') else '.'}")
+
+
+def _step(text: str) -> Markup:
+    """A text whose words in backticks are code."""
+    begun = f"{text[:1].upper()}{text[1:]}"
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(begun))))  # noqa: S704 - escaped
+
+
+def _soft(text: str) -> Markup:
+    """A name that a narrow screen breaks between its words, not within one."""
+    return Markup(re.sub(r"([./:_])", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def _templates() -> jinja2.Environment:
@@ -159,12 +171,20 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"ticks": _ticks, "duration": duration, "distance": distance, "size": size}
+    environment.filters |= {
+        "ticks": _ticks,
+        "step": _step,
+        "soft": _soft,
+        "duration": duration,
+        "distance": distance,
+        "size": size,
+        "quoted": shlex.quote,
+    }
     environment.globals |= {
         "counted": counted,
         "icon": icon,
         "rfc3339": rfc3339,
-        "job_path": _job_path,
+        "job_path": job_path,
         "with_query": _with_query,
         "MAX_STREAK": MAX_STREAK,
     }

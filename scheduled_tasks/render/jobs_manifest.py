@@ -6,7 +6,7 @@ For programs: the watch, the ledger and `clocks doctor` read it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from scheduled_tasks.instants import iso8601
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from scheduled_tasks.clock import ClockSpec, Job
 
 
-def jobs_json(clocks: Iterable[ClockSpec]) -> str:
-    """Write the manifest: a line for each job, sorted by clock and job, and one for each time zone."""
+def jobs_json(clocks: Iterable[ClockSpec], stable: Callable[[str], str] = str) -> str:
+    """Write the manifest: a line for each job, sorted by clock and job, and one for each time zone.
+
+    `stable` gives the path of a clock file that is the same in every release.
+    """
     jobs = [
         (job, clock)
         for clock in sorted(clocks, key=lambda clock: clock.name)
         for job in sorted(clock.jobs, key=lambda job: job.id)
     ]
-    lines = [json.dumps(_job(job, clock), sort_keys=True) for job, clock in jobs]
+    lines = [json.dumps(_job(job, clock, stable(job.file)), sort_keys=True) for job, clock in jobs]
     zones = [f"{json.dumps(zone)}: {json.dumps(rules)}" for zone, rules in zone_rules(job for job, _ in jobs)]
     return '{"jobs": [\n' + ",\n".join(lines) + '\n], "zones": {\n' + ",\n".join(zones) + "\n}}\n"
 
@@ -39,12 +42,13 @@ def zone_rules(jobs: Iterable[Job]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield zone, rules_here(zone, first, last).to_json()
 
 
-def _job(job: Job, clock: ClockSpec) -> dict[str, Any]:
+def _job(job: Job, clock: ClockSpec, file: str) -> dict[str, Any]:
     options = job.options.over(clock.options.over(DEFAULT_OPTIONS))
     return {
         "clock": clock.name,
         "job": job.id,
         "task": job.task,
+        "source": f"{file}:{job.line}",
         "schedule": job.trigger.to_json(),
         "exact_until": job.timing.exact_until and iso8601(job.timing.exact_until),
         "options": {

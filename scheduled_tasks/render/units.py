@@ -64,7 +64,7 @@ def render(clocks: Iterable[ClockSpec], host: Host) -> UnitSet:
     if host.is_user:
         units = for_user(units)
     _require_short_lines(units)
-    return UnitSet(units if host.standalone else units | {names.JOBS: jobs_json(clocks)})
+    return UnitSet(units if host.standalone else units | {names.JOBS: jobs_json(clocks, host.stable)})
 
 
 def _require_short_lines(units: Mapping[str, str]) -> None:

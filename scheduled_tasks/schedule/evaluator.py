@@ -16,6 +16,7 @@ from scheduled_tasks.schedule.zone import DAY, blocks_of_year, midnight, zone_in
 
 EDGE_FIRST, EDGE_LAST = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
 TICK = timedelta(microseconds=1)
+REACH = timedelta(hours=1)  # how much of the days around a shift is resolved at once
 
 
 class Occurrence(NamedTuple):
@@ -88,7 +89,7 @@ def _cron_after(trigger: Cron, low: datetime) -> Iterator[Occurrence]:
     while day and day <= EDGE_LAST:
         block = blocks_of_year(trigger.zone, day.year).get(day)
         if block:
-            yield from (occurrence for occurrence in resolve_days(trigger, *block) if occurrence.at > low)
+            yield from _block_after(trigger, block, low)
             day = block[1] + DAY
             continue
         if trigger.wants(day):
@@ -103,9 +104,8 @@ def _cron_before(trigger: Cron, high: datetime) -> Occurrence | None:
     while day >= EDGE_FIRST:
         block = blocks_of_year(trigger.zone, day.year).get(day)
         if block:
-            earlier = [occurrence for occurrence in resolve_days(trigger, *block) if occurrence.at <= high]
-            if earlier:
-                return earlier[-1]
+            if latest := _last_of_block(trigger, block, high):
+                return latest
             day = block[0] - DAY
             continue
         if trigger.wants(day):
@@ -115,6 +115,56 @@ def _cron_before(trigger: Cron, high: datetime) -> Occurrence | None:
                 return _plain(trigger, day, start, last)
         day = _previous_day(trigger, day)
     return None
+
+
+class _Hour(NamedTuple):
+    """A wall-clock hour of a date around a shift, and between which instants its runs lie, both inclusive."""
+
+    day: date
+    hour: int
+    earliest: datetime
+    latest: datetime
+
+
+def _hours(trigger: Cron, first: date, last: date) -> list[_Hour]:
+    info = zone_info(trigger.zone)
+    hours = []
+    for day in (first + timedelta(days=n) for n in range((last - first).days + 1)):
+        for hour in trigger.hours if trigger.wants(day) else ():
+            begin = datetime(day.year, day.month, day.day, hour, tzinfo=info)
+            end = begin.replace(minute=59, second=59)
+            # One shift at most affects an hour, so each of its times has an offset that its beginning or end has too.
+            instants = [wall.replace(fold=fold).astimezone(UTC) for wall in (begin, end) for fold in (0, 1)]
+            length = end - begin
+            earliest = min(*instants[:2], *(at - length for at in instants[2:]))
+            latest = max(*(at + length for at in instants[:2]), *instants[2:])
+            hours.append(_Hour(day, hour, earliest, latest))
+    return hours
+
+
+def _block_after(trigger: Cron, block: tuple[date, date], low: datetime) -> Iterator[Occurrence]:
+    """The runs of a block after an instant. A job that runs each second has 86,400 in a day, so not all at once."""
+    hours = _hours(trigger, *block)
+    while hours := [hour for hour in hours if hour.latest > low]:
+        until = max(low, min(hour.earliest for hour in hours)) + REACH
+        yield from _between(trigger, [hour for hour in hours if hour.earliest <= until], low, until)
+        low = until
+
+
+def _last_of_block(trigger: Cron, block: tuple[date, date], high: datetime) -> Occurrence | None:
+    hours = _hours(trigger, *block)
+    while hours := [hour for hour in hours if hour.earliest <= high]:
+        since = min(high, max(hour.latest for hour in hours)) - REACH
+        if runs := _between(trigger, [hour for hour in hours if hour.latest > since], since, high):
+            return runs[-1]
+        high = since
+    return None
+
+
+def _between(trigger: Cron, hours: list[_Hour], low: datetime, high: datetime) -> list[Occurrence]:
+    """The runs after an instant, up to and including another, of all hours that can have any."""
+    runs = (run for hour in hours for run in resolve_hour(trigger, hour.day, hour.hour))
+    return _in_order(run for run in runs if low < run.at <= high)
 
 
 def _plain(trigger: Cron, day: date, start: datetime, second: int) -> Occurrence:

@@ -12,15 +12,25 @@ import pytest
 
 from tests.machine.controller import ANSIBLE, REPOSITORY, SHOP, wheelhouse
 
-SECRETS = ("s3cret-of-the-database", "s3cret-of-the-api")
+SECRETS = ("s3cret-of-the-database", "s3cret-of-the-api", "s3cret-of-the-page")
+PAGE_PROBLEMS = {
+    "localhost": (
+        "scheduled_tasks_page_database_url is not set: the page connects with a role of its own",
+        "scheduled_tasks_project.page_role is not set: name the role",
+    ),
+    "app9": ("scheduled_tasks_page_host is app9, which is not a host of this play: name one of localhost.",),
+}
 
 
-def test_all_problems_are_reported_at_once_without_any_secret(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page_host", PAGE_PROBLEMS)
+def test_all_problems_are_reported_at_once_without_any_secret(tmp_path: Path, page_host: str) -> None:
     variables = {
         "scheduled_tasks_project": {"domains": "shop.tasks", "clocks": "shop.clocks"},
         # Nothing listens on this port, so the play ends here on any host.
         "scheduled_tasks_database_url": f"postgresql://shop:{SECRETS[0]}@127.0.0.1:1/shop",
         "scheduled_tasks_credentials": {"api_key": SECRETS[1]},
+        "scheduled_tasks_page_host": page_host,
+        "scheduled_tasks_page_credentials": {"oidc_client_secret": SECRETS[2]},
         "scheduled_tasks_packages": [str(SHOP)],
         "scheduled_tasks_requirements": str(SHOP / "requirements.txt"),
         "scheduled_tasks_wheelhouse": str(wheelhouse(SHOP / "requirements.txt", REPOSITORY / "requirements/build.txt")),
@@ -41,6 +51,7 @@ def test_all_problems_are_reported_at_once_without_any_secret(tmp_path: Path) ->
     assert "but 1000000000 are required (scheduled_tasks_minimum_free_mb): free space." in output
     assert "scheduled_tasks_operators_database_url is not set: scheduled_tasks_database_url is for the jobs" in output
     assert "scheduled_tasks_keep_releases is 1: a rollback needs 2 or more." in output
+    assert [problem for problem in PAGE_PROBLEMS[page_host] if problem not in output] == []
     assert [secret for secret in SECRETS if secret in done.stdout + done.stderr] == []
 
 

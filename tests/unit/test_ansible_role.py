@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ from scheduled_tasks.alert.route_keys import KEYS
 from scheduled_tasks.alert.routes import notify_settings
 from scheduled_tasks.metrics.traces.trace_settings import KEYS as TRACE_KEYS
 from scheduled_tasks.metrics.traces.trace_settings import trace_settings
+from scheduled_tasks.page.access import configured
+from scheduled_tasks.page.access.settings import KEYS as PAGE_KEYS
 from scheduled_tasks.run.settings import Settings
 from tests.documented import blocks
 
 REPOSITORY = Path(__file__).parents[2]
 ROLE = REPOSITORY / "ansible/roles/scheduled_tasks"
 TASK_FILES = sorted(ROLE.glob("tasks/*.yml")) + sorted(ROLE.glob("handlers/*.yml"))
+PAGE_SECRETS = ["page_database_url", "page.oidc_client_secret"]
 KEYWORDS = {
     "name", "when", "vars", "register", "loop", "loop_control", "notify", "tags", "environment", "check_mode", "diff",
     "changed_when", "failed_when", "no_log", "delegate_to", "run_once", "become", "until", "retries", "delay", "block",
@@ -115,6 +119,48 @@ def test_the_role_writes_a_table_of_traces_that_is_read_again() -> None:
     assert "traces" not in tomllib.loads(rendered_config())
 
 
+def test_the_table_of_the_page_has_the_configurations_keys() -> None:
+    assert set(specs()["main"]["options"]["scheduled_tasks_page"]["options"]) == set(PAGE_KEYS)
+
+
+def test_the_role_writes_the_guides_table_of_the_page_for_its_host_alone() -> None:
+    guide = blocks("how-to/serve-the-page.md")
+    [variables] = [block.text for block in guide if block.language == "yaml"]
+    page = YAML(typ="safe").load(variables)["scheduled_tasks_page"]
+    page["tokens"] = YAML(typ="safe").load(f"ci.prod: {{sha256: {'a' * 64}, until: 2027-06-30T00:00:00Z}}")
+    page |= {"idle_seconds": 60, "oidc": None}
+    credentials = {"database_url": "", "page_database_url": "", "page.oidc_client_secret": ""}
+    ours = {"scheduled_tasks_page": page, "__scheduled_tasks_all_credentials": credentials}
+    written = tomllib.loads(rendered_config(__scheduled_tasks_has_page=True, **ours))
+    read = configured(written["page"], "a secret")
+    assert read.authority.admins == {"anna"}
+    assert read.authority.of_clocks == {"nightly": frozenset({"bert"})}
+    assert read.proxy is not None
+    assert read.proxy.user_header == "x-forwarded-user"
+    assert read.proxy.users == {"www-data"}
+    [token] = read.tokens
+    assert (token.name, token.until) == ("ci.prod", datetime(2027, 6, 30, tzinfo=UTC))
+    assert written["page"]["idle_seconds"] == 60
+    assert written["credentials"] == ["database_url"]
+    elsewhere = tomllib.loads(rendered_config(__scheduled_tasks_has_page=False, **ours))
+    assert "page" not in elsewhere
+    empty = tomllib.loads(rendered_config(__scheduled_tasks_has_page=True))
+    assert configured(empty["page"], "a secret").authority.admins == frozenset()
+
+
+def test_the_roles_units_of_the_page_are_the_guides() -> None:
+    by_hand = [block.text.rstrip("\n") for block in blocks("how-to/serve-the-page.md") if block.language == "ini"]
+    folders = {
+        "__scheduled_tasks_etc": "/etc/scheduled-tasks",
+        "__scheduled_tasks_current": "/opt/scheduled-tasks/current",
+    }
+    service = rendered("clocks-page.service.j2", __scheduled_tasks_page_secrets=PAGE_SECRETS[:1], **folders)
+    by_role = [(ROLE / "files/clocks-page.socket").read_text(), service.replace("credentials/current/", "credentials/")]
+    mark = "# Written by Ansible, the role scheduled_tasks.\n"
+    assert [text.removeprefix(mark).rstrip("\n") for text in by_role] == by_hand
+    assert all(text.startswith(mark) for text in by_role)  # by which the role knows what it can remove
+
+
 def test_the_guides_examples_are_without_fault_and_say_the_same() -> None:
     guide = blocks("how-to/be-told.md")
     [variables] = [block.text for block in guide if block.language == "yaml"]
@@ -139,13 +185,17 @@ def test_the_guides_examples_are_without_fault_and_say_the_same() -> None:
 
 def rendered_config(**variables: object) -> str:
     """The configuration that the role writes: its template, with the filters of Ansible that it uses."""
-    environment = Environment(loader=FileSystemLoader(ROLE / "templates"), trim_blocks=True, autoescape=False)
-    environment.filters |= {"to_json": json.dumps, "bool": bool}
-    names = ("release_path", "current", "credentials_folder", "role")
+    names = ("release_path", "current", "credentials_folder", "role", "etc")
     values = {f"__scheduled_tasks_{name}": "/opt" for name in names} | read(ROLE / "defaults/main.yml")
     values |= {"scheduled_tasks_project": {"domains": "shop.tasks"}, "__scheduled_tasks_all_settings": {}}
-    values |= {"__scheduled_tasks_all_credentials": {}}
-    return environment.get_template("config.toml.j2").render(values | variables)
+    values |= {"__scheduled_tasks_all_credentials": {}, "__scheduled_tasks_page_secrets": PAGE_SECRETS}
+    return rendered("config.toml.j2", **values | variables)
+
+
+def rendered(template: str, **variables: object) -> str:
+    environment = Environment(loader=FileSystemLoader(ROLE / "templates"), trim_blocks=True, autoescape=False)
+    environment.filters |= {"to_json": json.dumps, "bool": bool}
+    return environment.get_template(template).render(variables)
 
 
 def test_the_role_needs_no_other_collection() -> None:
@@ -172,6 +222,8 @@ def test_exactly_the_tasks_with_secrets_are_not_logged() -> None:
         "scheduled_tasks_credentials",
         "scheduled_tasks_database_url",
         "scheduled_tasks_operators_database_url",
+        "scheduled_tasks_page_database_url",
+        "scheduled_tasks_page_credentials",
     ]
 
 

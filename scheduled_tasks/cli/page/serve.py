@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduled_tasks.cli.common import actor, require_empty
+from scheduled_tasks.cli.page.faults import PAGE_DATABASE_URL
 from scheduled_tasks.errors import ConfigurationError, NotRootError
 from scheduled_tasks.project import OPERATORS_DATABASE_URL, load_configuration, open_database
 from scheduled_tasks.quantities import counted
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.settings import Settings
 
 PORT = 8765
-PAGE_DATABASE_URL = "page_database_url"  # a setting: with the role that can only read, and call the functions that act
 
 
 @click.command("page")
@@ -66,7 +66,7 @@ def page(*, port: int, socket_: str | None, demo: bool, once: Path | None) -> No
         click.echo(f"{counted(snapshot.write(reader, once), 'screen')} in {once}: open {once / snapshot.FIRST}")
         return
     if socket_:
-        _serve_on(socket_, app)
+        _serve_on(socket_, app, configuration)
         return
     click.echo(f"http://127.0.0.1:{port}/  (Ctrl-C stops it)")
     serve(app, port)
@@ -87,10 +87,11 @@ def _access(configuration: Settings, url: str, *, is_mine: bool) -> AccessSettin
     return access
 
 
-def _serve_on(socket_: str, app: Starlette) -> None:
-    from scheduled_tasks.page.serve_socket import new_socket, passed_socket, serve_on
+def _serve_on(socket_: str, app: Starlette, configuration: Settings) -> None:
+    from scheduled_tasks.page.serve_socket import IDLE_SECONDS, new_socket, passed_socket, serve_on
 
-    serve_on(app, passed_socket() if socket_ == "systemd" else new_socket(Path(socket_)))
+    idle = float(configuration.values.get("page", {}).get("idle_seconds", IDLE_SECONDS))
+    serve_on(app, passed_socket() if socket_ == "systemd" else new_socket(Path(socket_)), idle=idle)
 
 
 def _database_url() -> str:

@@ -50,7 +50,7 @@ _UNIT_FAILED = Alarm(
     "`journalctl -u UNIT -n 50`: the last line has the reason; then `systemctl reset-failed UNIT`",
 )  # fmt: skip
 _RAISED = Alarm(
-    "exit code 1 in its last line", _FAILING, "the task raised: `exception` in the line",
+    "exit code 1 in its last line", _FAILING, "the task raised an exception, which its last log line names",
     '`clocks show RUN`; call the task\'s owner; until then `clocks pause CLOCK/JOB --reason "see the incident"`',
 )  # fmt: skip
 _NO_TASK = Alarm(
@@ -59,7 +59,7 @@ _NO_TASK = Alarm(
 )  # fmt: skip
 _SANDBOX = Alarm(
     "`likely the sandbox, …` in its reason", _FAILING,
-    "the sandbox denied something: the directive, and the option that helps",
+    "the sandbox denied something; its reason names the directive, and the option that helps",
     "`clocks show RUN`; write the option that it names into the clock file, and deploy:"
     " [what a job may do](../reference/sandbox.md)",
 )  # fmt: skip
@@ -68,7 +68,9 @@ _DISK_FULL = Alarm(
     "`df -h`; `journalctl --vacuum-size=500M`; `systemctl reset-failed UNIT`; `systemctl clean --what=cache UNIT`; then"
     " `clocks run CLOCK/JOB --wait`",
 )  # fmt: skip
-_RETRIES_FAILED = Alarm("exit code 69", _FAILING, "every retry failed", "as for 1; the log has each attempt")
+_RETRIES_FAILED = Alarm(
+    "exit code 69", _FAILING, "every retry failed", "`clocks show RUN` has each attempt; then as for exit code 1"
+)
 _UNREACHABLE = Alarm(
     "`PostgreSQL is unreachable`", (),
     "jobs end with 75 until it answers; `clocks status` shows what this host knows, and still exits 75; runs in"
@@ -93,7 +95,8 @@ _MEMORY = Alarm(
     "a larger `memory_max=` in the clock file; now, `systemctl edit UNIT` with `MemoryMax=2G`",
 )  # fmt: skip
 _COMMAND_FAILED = Alarm(
-    "a line with another exit code", _FAILING, "the exit code of a command: `command.run` passes it on",
+    "a line with another exit code", _FAILING,
+    "a command that the task ran with `command.run` failed; the exit code is the command's",
     "`clocks show RUN`; read the command's documentation",
 )  # fmt: skip
 _KILLED = Alarm(
@@ -246,6 +249,11 @@ def placed(text: str, names: Mapping[str, str]) -> str:
 def commands(text: str) -> list[str]:
     """The commands in a text of the table."""
     return [part for part in re.findall(r"`([^`]+)`", text) if part.split()[0] in COMMANDS]
+
+
+def steps(text: str) -> list[str]:
+    """What to do, one thing after the other, in a text of the table."""
+    return [step.strip() for step in re.findall(r"(?:`[^`]*`|[^;`])+", text)]
 
 
 def markdown() -> str:

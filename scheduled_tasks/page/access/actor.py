@@ -52,6 +52,7 @@ class Actor:
         is_admin: whether they may act on everything.
         clocks, owners: what else they may act on.
         csrf: the token of their forms, as the field `csrf` or the header X-CSRF-Token.
+        has_session: whether they have logged in to the page itself, and can log out.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Actor:
     clocks: Names = frozenset()
     owners: Names = frozenset()
     csrf: str = ""
+    has_session: bool = False
 
     @property
     def is_operator(self) -> bool:
@@ -79,4 +81,5 @@ def actor_of(identity: Identity, authority: Authority, csrf: str = "") -> Actor:
         return frozenset(name for name, operators in (table or {}).items() if operators & names)
 
     is_admin = bool(authority.admins & names)
-    return Actor(identity.name, is_admin, of(authority.of_clocks), of(authority.of_owners), csrf)
+    has_session = identity.way == "oidc"
+    return Actor(identity.name, is_admin, of(authority.of_clocks), of(authority.of_owners), csrf, has_session)

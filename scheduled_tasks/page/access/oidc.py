@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.page.access.settings import AccessSettings, Oidc
 
 LOGIN, CALLBACK, LOGOUT = "/login", "/login/callback", "/logout"
+LOGGED_OUT = "/logged-out"  # a screen for nobody: any other one would lead to the login again
 SESSION_SECONDS, LOGIN_SECONDS = 8 * 3600, 600
 TIMEOUT = 10.0  # seconds for an answer of the provider
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
@@ -122,6 +123,7 @@ class OidcMiddleware(AccessMiddleware):
 
     def __init__(self, app: App, settings: AccessSettings, oidc: Oidc) -> None:
         super().__init__(app, settings)
+        self.public = (*self.public, LOGGED_OUT)
         self.provider = Provider(oidc)
         is_https = urlsplit(oidc.public_url).scheme == "https"
         # __Host-: no other host of the same domain can set it.
@@ -191,7 +193,7 @@ class OidcMiddleware(AccessMiddleware):
         except Refused as refused:
             await super().refuse(scope, send, refused)
             return
-        await _redirect(send, "/", (b"set-cookie", self._cookie(self._session_cookie, "", 0).encode()))
+        await _redirect(send, LOGGED_OUT, (b"set-cookie", self._cookie(self._session_cookie, "", 0).encode()))
 
     def _read(self, header: str, name: str, purpose: str) -> dict[str, Any] | None:
         try:

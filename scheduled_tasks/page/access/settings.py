@@ -15,8 +15,7 @@ from scheduled_tasks.faults import what_to_write
 from scheduled_tasks.page.access.actor import Authority, Names
 
 HEX_DIGITS = 64  # of a SHA-256
-# The keys of the table that are read here; the page reads the others.
-KEYS = ("admins", "clock_operators", "owner_operators", "proxy", "tokens", "oidc")
+KEYS = ("admins", "clock_operators", "owner_operators", "proxy", "tokens", "oidc", "idle_seconds")
 PROXY_KEYS = ("user_header", "groups_header", "users", "addresses")
 TOKEN_KEYS = ("sha256", "groups", "until")
 OIDC_KEYS = ("issuer", "client_id", "public_url", "name_claim", "groups_claim")
@@ -115,6 +114,11 @@ def configured(
     Raises:
         ConfigurationError: a key is unknown or its value has another form.
     """
+    if unknown := sorted(values.keys() - set(KEYS)):
+        raise ConfigurationError(f"[page]: unknown key {unknown[0]!r}; {what_to_write(unknown[0], KEYS, 'the keys')}")
+    idle = values.get("idle_seconds", 1)
+    if not isinstance(idle, int) or isinstance(idle, bool) or idle < 1:
+        raise ConfigurationError(f"[page] idle_seconds = {idle!r}: write a whole number of seconds")
     authority = Authority(
         _names("admins", values.get("admins", [])),
         _names_by("clock_operators", values.get("clock_operators", {})),

@@ -1,29 +1,60 @@
-"""The lanes of the timeline: bars in percent of the width, so that a picture fits any screen without a script. Pure."""
+"""The lanes of the timeline as values of SVG elements, which fit any width without a script. Pure.
+
+A lane of counts is a bar for each column, whose parts are results. A hundred lanes of forty bars would be ten thousand
+elements, so the parts of which there are many (ended, skipped, due) are one path for each result, and only a part that
+somebody looks for (failed, missed, lost) is an element of its own, with a title and a link. A lane of slots has an
+element for each.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from scheduled_tasks.run.status import RunStatus
+from scheduled_tasks.run.status import BAD, RunStatus
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from scheduled_tasks.page.reads.timeline import Cell, Slot
 
-HEIGHT = 26
-LEAST = 5.0  # pixels of a bar
-LEAST_WIDTH = 0.35  # percent of a slot's bar
+HEIGHT = 26  # pixels of a lane
+MIN_PART = 5.0  # pixels of a bar's part, so that it is seen
+PITCH, GAP = 16, 1  # units: from one column to the next, and on each side of its bar
+BAR = PITCH - 2 * GAP
+MIN_SLOT, MAX_MIN_SLOT = 0.35, 1.0  # percent: the least width of a slot's bar, if there are many and if there are few
+LINKED_DIGITS = 12  # of a run's ID: random digits are most of what a page of slots weighs, and these find one run
 HOUR = timedelta(hours=1)
+QUARTER = timedelta(minutes=15)  # offsets from UTC are multiples of it
 DAY = 24  # hours
 ORDER = ("ended", "skipped", "lost", "failed", "missed", "due")  # from the bottom of a bar to its top
 
 
+class Span(NamedTuple):
+    """The time that a picture shows: some columns, each `step` long."""
+
+    first: datetime
+    step: timedelta
+    columns: int
+
+    @property
+    def end(self) -> datetime:
+        """Where it ends."""
+        return self.at(self.columns)
+
+    def at(self, column: int) -> datetime:
+        """Where a column begins."""
+        return self.first + column * self.step
+
+    def x(self, at: datetime) -> float:
+        """Where an instant is, in percent."""
+        return round(100 * ((at - self.first) / (self.step * self.columns)), 3)
+
+
 class Rect(NamedTuple):
-    """A rectangle: x and width in percent, y and height in pixels, and what it says."""
+    """A rectangle: x and width in percent, y and height in pixels, what it says, and where it leads."""
 
     x: float
     y: float
@@ -34,6 +65,23 @@ class Rect(NamedTuple):
     link: str = ""
 
 
+class Shapes(NamedTuple):
+    """What a lane consists of: a path for each result of which there are many, and the rectangles.
+
+    A path's units are PITCH for a column, and pixels in height.
+    """
+
+    paths: dict[str, str]
+    rects: list[Rect]
+
+
+class ColumnLink(NamedTuple):
+    """A column in words, and the part of a query that asks for the time around it."""
+
+    text: str
+    query: str
+
+
 class Tick(NamedTuple):
     """A mark of the axis, in percent."""
 
@@ -42,57 +90,53 @@ class Tick(NamedTuple):
     is_day: bool
 
 
-class Span(NamedTuple):
-    """The time that a picture shows."""
+def bars(span: Span, cells: Mapping[int, Cell], columns: Sequence[ColumnLink], link: str) -> Shapes:
+    """A bar for each column with slots, as high as the root of their number.
 
-    first: datetime
-    end: datetime
-
-    def x(self, at: datetime) -> float:
-        """Where an instant is, in percent."""
-        return round(100 * ((at - self.first) / (self.end - self.first)), 3)
-
-
-def bars(span: Span, cells: Mapping[datetime, Cell], largest: int, step: timedelta = HOUR) -> list[Rect]:
-    """The bars of a lane, one for each hour or longer step, as high as the root of its slots; each result is a part."""
-    found = []
-    for hour, cell in sorted(cells.items()):
-        if not cell.total or not span.first <= hour < span.end:
-            continue
-        x, width = span.x(hour), span.x(hour + step) - span.x(hour)
-        height = max(LEAST * sum(number > 0 for number in cell), HEIGHT * math.sqrt(cell.total / max(largest, 1)))
-        parts = [(status, getattr(cell, status)) for status in ORDER if getattr(cell, status)]
+    `columns` has what each column's titles say after a number; its bad parts lead to `link` with the column's query.
+    """
+    largest = max((cell.total for cell in cells.values()), default=1)
+    paths: dict[str, list[str]] = {}
+    rects = []
+    for column, cell in sorted(cells.items()):
+        parts = [(status, number) for status in ORDER if (number := getattr(cell, status))]
+        least = MIN_PART * len(parts)
+        height = min(max(least, HEIGHT * math.sqrt(cell.total / largest)), HEIGHT)
         y = float(HEIGHT)
-        for status, part in _shares(parts, min(height, HEIGHT)):
+        for status, number in parts:
+            part = MIN_PART + max(height - least, 0) * number / cell.total
             y -= part
-            number = getattr(cell, status)
-            found.append(Rect(x + width * 0.06, round(y, 1), round(width * 0.88, 3), round(part, 1), status,
-                              f"{number} {status}"))  # fmt: skip
-    return found
+            if status in BAD:
+                text, query = columns[column]
+                unit = 100 / span.columns / PITCH  # in percent
+                rects.append(Rect(round((column * PITCH + GAP) * unit, 3), round(y, 1), round(BAR * unit, 3),
+                                  round(part, 1), status, f"{number} {status}, {text}", f"{link}&{query}"))  # fmt: skip
+            else:
+                paths.setdefault(status, []).append(f"M{column * PITCH + GAP} {y:.3g}h{BAR}v{part:.3g}h-{BAR}z")
+    return Shapes({status: "".join(found) for status, found in paths.items()}, rects)
 
 
-def _shares(parts: list[tuple[str, int]], height: float) -> list[tuple[str, float]]:
-    """The height of each part: at least what is seen, and the rest by number."""
-    total = sum(number for _, number in parts)
-    rest = height - LEAST * len(parts)
-    return [(status, LEAST + max(rest, 0) * number / total) for status, number in parts]
-
-
-def slot_bars(span: Span, slots: Iterable[Slot], now: datetime) -> list[Rect]:
+def slot_bars(span: Span, slots: Sequence[Slot], now: datetime) -> list[Rect]:
     """A bar for each slot, from its start to its end; one that nobody ran is a frame at its nominal time."""
+    least = min(max(MIN_SLOT, 60 / max(len(slots), 1)), MAX_MIN_SLOT)
     found = []
     for slot in slots:
         until = slot.ended_at or (now if slot.status == RunStatus.STARTED else slot.started_at)
         x = span.x(max(slot.started_at, span.first))
-        width = max(LEAST_WIDTH, span.x(min(until, span.end)) - x)
+        width = max(least, span.x(min(until, span.end)) - x)
         is_hole = slot.status == RunStatus.MISSED
         if is_hole:
-            width = max(width, LEAST_WIDTH * 2)
+            width = max(width, MIN_SLOT * 2)
         margin = 2 if is_hole else 6
         title = f"{slot.status} on {slot.host}" if slot.host else slot.status
-        link = f"/run/{slot.run_id}"
+        link = f"/run/{slot.run_id.hex[:LINKED_DIGITS]}" if slot.run_id else ""
         found.append(Rect(x, margin, round(width, 3), HEIGHT - 2 * margin, slot.status, title, link))
     return found
+
+
+def grid(marks: Iterable[Tick], columns: int) -> str:
+    """The lines of a lane at the marks of the axis, as one path with the units of `Shapes`."""
+    return "".join(f"M{mark.x / 100 * columns * PITCH:.5g} 0v{HEIGHT}" for mark in marks)
 
 
 def ticks(span: Span, zone: ZoneInfo, most: int = 8) -> list[Tick]:
@@ -106,5 +150,5 @@ def ticks(span: Span, zone: ZoneInfo, most: int = 8) -> list[Tick]:
         in_step = local.hour % min(step, DAY) == 0 and (step <= DAY or local.day % 2 == 0)
         if in_step and local.minute == 0:
             found.append(Tick(span.x(at), f"{local:%a %-d}" if local.hour == 0 else f"{local:%H:%M}", local.hour == 0))
-        at += HOUR
+        at += QUARTER
     return found

@@ -34,6 +34,7 @@ class Strip(NamedTuple):
     Attributes:
         longest: the duration at the top of the chart, in seconds; 0 if nothing has one.
         usual_y: where the usual duration is; None without one.
+        is_short: whether the bars end before its right edge, because there are few.
     """
 
     bars: tuple[Bar, ...]
@@ -42,6 +43,7 @@ class Strip(NamedTuple):
     longest: float
     usual: float | None
     usual_y: float | None
+    is_short: bool
 
 
 def strip(marks: Sequence[SlotMark], usual: float | None) -> Strip:
@@ -49,11 +51,11 @@ def strip(marks: Sequence[SlotMark], usual: float | None) -> Strip:
     longest = max((mark.duration or 0.0 for mark in marks), default=0.0)
     bars = []
     room = max(len(marks), LEAST_SLOTS)
-    for n, mark in enumerate(marks, room - len(marks)):
+    for n, mark in enumerate(marks):
         height = _height(mark, longest)
         bars.append(Bar(mark, round(n * PITCH + GAP / 2, 2), round(HEIGHT - height, 2), PITCH - GAP, round(height, 2)))
     usual_y = round(HEIGHT - _scaled(usual, longest), 2) if usual and longest else None
-    return Strip(tuple(bars), room * PITCH, HEIGHT, longest, usual, usual_y)
+    return Strip(tuple(bars), room * PITCH, HEIGHT, longest, usual, usual_y, len(marks) < room)
 
 
 def _height(mark: SlotMark, longest: float) -> float:

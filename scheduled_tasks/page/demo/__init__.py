@@ -91,6 +91,8 @@ def fill(connection: Connection, now: datetime) -> int:
 def _deploy(connection: Connection, job: SampleJob, now: datetime) -> None:
     """A job on all hosts; the last release changed the schedule of one."""
     options = {"catch_up": True, "timeout": max(600.0, job.takes * 4), "grace": 3600, "owner": job.owner, **job.options}
+    if job.flag:
+        options["flag"] = job.flag
     since = now - DEPLOYED
     if job.job == "export_invoices":
         before = trigger({"hour": "*/3", "minute": "15"})
@@ -107,9 +109,18 @@ def _deployment(
     valid: tuple[datetime, datetime | None],
 ) -> None:
     connection.execute(
-        "INSERT INTO deployed_job (host, clock, job, task, schedule, options, valid_from, valid_until)"
-        " SELECT host, %s, %s, %s, %s, %s, %s, %s FROM unnest(%s::text[]) AS host",
-        [job.clock, job.job, job.task, json.dumps(schedule.to_json()), json.dumps(options), *valid, list(HOSTS)],
+        "INSERT INTO deployed_job (host, clock, job, task, schedule, options, source, valid_from, valid_until)"
+        " SELECT host, %s, %s, %s, %s, %s, %s, %s, %s FROM unnest(%s::text[]) AS host",
+        [
+            job.clock,
+            job.job,
+            job.task,
+            json.dumps(schedule.to_json()),
+            json.dumps(options),
+            job.source,
+            *valid,
+            list(HOSTS),
+        ],
     )
 
 
@@ -131,6 +142,10 @@ def _judge(connection: Connection) -> None:
         " WHERE status IN ('failed', 'missed', 'lost')) AS bad"
     )
     connection.execute("UPDATE incident SET opened_at = first_at + interval '2 minutes'")
+    connection.execute(
+        "UPDATE notice SET due_at = opened_at, sent_at = opened_at + interval '14 s', route = 'ops', sent_as = what,"
+        " tries = 1 FROM incident WHERE incident.id = notice.incident"
+    )
     connection.execute(
         "INSERT INTO incident (kind, host, opened_at, first_at, last_at, bad, reason)"
         " SELECT 'silent', name, heartbeat_at + interval '5 minutes', heartbeat_at, heartbeat_at, 0,"

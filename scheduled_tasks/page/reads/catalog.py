@@ -70,6 +70,11 @@ class CatalogJob:
         return str(self.deployed[0].options.get("owner") or "")
 
     @property
+    def flag(self) -> str:
+        """The feature flag that its task needs; "" for none."""
+        return str(self.deployed[0].options.get("flag") or "")
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """The hosts that have it."""
         return tuple(job.host for job in self.deployed)
@@ -78,6 +83,11 @@ class CatalogJob:
     def is_timed(self) -> bool:
         """Whether a host's timer starts it: it is not paused in its clock file."""
         return any(not job.options.get("paused") for job in self.deployed)
+
+    @property
+    def slots_at_once(self) -> int:
+        """How many slots it has at each nominal time: one, or one for each host with `per_host`."""
+        return len(self.deployed) if self.deployed[0].options.get("per_host") else 1
 
 
 class Catalog:
@@ -105,9 +115,8 @@ class Catalog:
         found: dict[str, dict[str, Counter[Trigger]]] = {"clock": defaultdict(Counter), "owner": defaultdict(Counter)}
         for job in self.jobs.values():
             if job.is_timed:
-                number = len(job.deployed) if job.deployed[0].options.get("per_host") else 1
-                found["clock"][job.clock][job.trigger] += number
-                found["owner"][job.owner or NOBODY][job.trigger] += number
+                found["clock"][job.clock][job.trigger] += job.slots_at_once
+                found["owner"][job.owner or NOBODY][job.trigger] += job.slots_at_once
         return found
 
     @cached_property

@@ -53,9 +53,11 @@ def groups(connection: Connection, catalog: Catalog, now: datetime) -> list[Grou
     by_trigger: dict[Trigger, tuple[int, float]] = {}
     for (clock, name), job in catalog.jobs.items():
         if job.is_timed:
-            times = len(job.deployed) if job.deployed[0].options.get("per_host") else 1
             runs, seconds = by_trigger.get(job.trigger, (0, 0.0))
-            by_trigger[job.trigger] = (runs + times, seconds + times * took.get((clock, name), UNKNOWN))
+            by_trigger[job.trigger] = (
+                runs + job.slots_at_once,
+                seconds + job.slots_at_once * took.get((clock, name), UNKNOWN),
+            )
     return [Group(trigger, runs, seconds) for trigger, (runs, seconds) in by_trigger.items()]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from scheduled_tasks.alert import incident_rows
@@ -29,6 +29,13 @@ LINES_SHOWN = 4
 MAX_INCIDENTS = 500
 
 
+class Step(NamedTuple):
+    """One thing to do, in words with commands in backticks, and the commands alone."""
+
+    text: str
+    commands: str
+
+
 @dataclass(frozen=True)
 class Trouble:
     """One thing that is wrong.
@@ -44,7 +51,7 @@ class Trouble:
         run_id: the last bad run or slot.
         incident: the open incident that says so, if somebody was told.
         lines: the last lines of its log, for people.
-        means, commands: what the handbook says of it.
+        means, steps: what the handbook says of it.
         pauses: the active ones of its job.
         slot: the nominal time of the last bad slot; None of a run without one.
     """
@@ -61,7 +68,7 @@ class Trouble:
     incident: Incident | None = None
     lines: tuple[str, ...] = ()
     means: str = ""
-    commands: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     pauses: tuple[Pause, ...] = ()
     slot: datetime | None = None
 
@@ -119,19 +126,19 @@ def _detailed(connection: Connection, trouble: Trouble, zone: str) -> Trouble:
     """A trouble with its log lines and its row of the handbook."""
     run = history.get_run(connection, trouble.run_id) if trouble.run_id else None
     means: str = ""
-    commands: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     if trouble.incident and trouble.incident.kind not in OF_RESULTS:
-        means, commands = _placed(alarm_of(trouble.incident, run), names_of(trouble.incident, run))
+        means, steps = _placed(alarm_of(trouble.incident, run), names_of(trouble.incident, run))
     elif run:
-        means, commands = what_to_do(run, since=trouble.since)
+        means, steps = what_to_do(run, since=trouble.since)
     stored = run_logs.stored(connection, trouble.run_id) if trouble.run_id else None
     lines = run_logs.readable(stored.lines, zone) if stored else []
     slot = run.scheduled_at if run and run.slot_host is not None else None
-    return replace(trouble, slot=slot, lines=tuple(lines[-LINES_SHOWN:]), means=means, commands=commands)
+    return replace(trouble, slot=slot, lines=tuple(lines[-LINES_SHOWN:]), means=means, steps=steps)
 
 
-def what_to_do(run: RunRow, since: datetime | None = None) -> tuple[str, tuple[str, ...]]:
-    """What the handbook says of a bad run or slot: what it means, and the commands to run next."""
+def what_to_do(run: RunRow, since: datetime | None = None) -> tuple[str, tuple[Step, ...]]:
+    """What the handbook says of a bad run or slot: what it means, and what to do, step by step."""
     text = " ".join(filter(None, (run.reason, run.error_message)))
     alarm = handbook.of_run(handbook.Failed(run.status, run.exit_code, run.error_type or "", text))
     slot = rfc3339(run.scheduled_at or run.started_at)
@@ -143,8 +150,9 @@ def what_to_do(run: RunRow, since: datetime | None = None) -> tuple[str, tuple[s
     return _placed(alarm, names)
 
 
-def _placed(alarm: handbook.Alarm, names: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    return handbook.placed(alarm.means, names), tuple(handbook.commands(handbook.placed(alarm.do, names)))
+def _placed(alarm: handbook.Alarm, names: Mapping[str, str]) -> tuple[str, tuple[Step, ...]]:
+    steps = handbook.steps(handbook.placed(alarm.do, names))
+    return handbook.placed(alarm.means, names), tuple(Step(one, "\n".join(handbook.commands(one))) for one in steps)
 
 
 def _first_line(text: str) -> str:

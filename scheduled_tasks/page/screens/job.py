@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.operate import status
 from scheduled_tasks.page.charts.strip import numbers, strip
+from scheduled_tasks.page.reads.changes import changes_of_job
 from scheduled_tasks.page.reads.slots import last_slots, usual_duration
 from scheduled_tasks.page.reads.troubles import troubles
 from scheduled_tasks.page.view import View, viewing
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 SLOTS = 200
 NEXT_RUNS = 10
 DEPLOYMENTS = 20
+CHANGES = 20
 # Options of the jobs manifest, as clock files call them, in the order of the screen.
 OPTIONS = {
     "flag": "feature flag",
@@ -39,11 +41,11 @@ SECONDS = {"timeout", "grace", "jitter", "retry_delay", "expected_duration", "ex
 
 
 class Deployment(NamedTuple):
-    """A job's schedule in a time, on some hosts."""
+    """A job's schedule in a time, on some hosts, and what its deployment changed beside it."""
 
     hosts: str
     schedule: str
-    task: str
+    changed: list[str]
     valid_from: datetime
     valid_until: datetime | None
 
@@ -64,7 +66,7 @@ def job(request: Request) -> Response:
         marks = last_slots(view.connection, clock, name, view.now, SLOTS)
         past = _deployments(view, clock, name)
         if known is None and not marks and not past:
-            return view.render("missing", status=404, title="No such job", what=f"{clock}/{name}")
+            return view.render("missing", status=404, title="No such job", what=f"job {clock}/{name}")
         states = status.jobs(view.connection, view.now, clock, name)
         usual = usual_duration(marks)
         return view.render(
@@ -84,9 +86,21 @@ def job(request: Request) -> Response:
             usual=usual,
             memory=max((mark.memory_peak for mark in marks if mark.memory_peak), default=None),
             options=_options(known.deployed[0].options) if known else [],
+            source=_source(view, clock, name),
             deployments=past,
+            changes=changes_of_job(view.connection, view.now, CHANGES, (clock, name), known.flag if known else ""),
             unit=f"clock-{clock}-{name}.service",
         )
+
+
+def _source(view: View, clock: str, name: str) -> str:
+    """File and line of its `add_job` call; "" if no host has reported it."""
+    rows = view.connection.execute(
+        "SELECT source FROM deployed_job WHERE clock = %s AND job = %s AND valid_until IS NULL AND source IS NOT NULL"
+        " ORDER BY id DESC LIMIT 1",
+        [clock, name],
+    ).fetchall()
+    return rows[0][0] if rows else ""
 
 
 def _next_runs(job: CatalogJob | None, now: datetime) -> list[datetime]:
@@ -111,6 +125,8 @@ def _options(options: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _shown(name: str, value: Any) -> str:
+    if not value:
+        return "none" if value is None else "no"
     if name in SECONDS:
         return duration(float(value))
     if name == "alert_after":
@@ -121,13 +137,24 @@ def _shown(name: str, value: Any) -> str:
 def _deployments(view: View, clock: str, name: str) -> list[Deployment]:
     """The schedule as it was, the last one first; equal on several hosts, once."""
     rows = view.connection.execute(
-        "SELECT string_agg(DISTINCT host, ', ' ORDER BY host), schedule, task, min(valid_from), valid_until"
+        "SELECT string_agg(DISTINCT host, ', ' ORDER BY host), task, schedule, options, min(valid_from), valid_until"
         " FROM (SELECT * FROM deployed_job WHERE clock = %s AND job = %s ORDER BY id DESC LIMIT %s) AS last"
-        " GROUP BY schedule, task, valid_until, date_trunc('hour', valid_from)"
+        " GROUP BY schedule, task, options, valid_until, date_trunc('hour', valid_from)"
         " ORDER BY valid_until DESC NULLS FIRST, min(valid_from) DESC",
         [clock, name, DEPLOYMENTS * 5],
-    )
+    ).fetchmany(DEPLOYMENTS)
+    found = []
+    for (hosts, task, schedule, options, *valid), before in zip_longest(rows, rows[1:]):
+        changed = _changed({"task": before[1], **before[3]}, {"task": task, **options}) if before else []
+        found.append(Deployment(hosts, describe(Trigger.from_json(schedule)), changed, *valid))
+    return found
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What changed beside the schedule, each in a few words."""
+    changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     return [
-        Deployment(hosts, describe(Trigger.from_json(schedule)), task, valid_from, valid_until)
-        for hosts, schedule, task, valid_from, valid_until in rows.fetchmany(DEPLOYMENTS)
+        f"{OPTIONS.get(name, name.replace('_', ' '))}:"
+        f" {_shown(name, before.get(name))} → {_shown(name, after.get(name))}"
+        for name in changed
     ]

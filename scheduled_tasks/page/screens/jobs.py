@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.operate import pauses, status
+from scheduled_tasks.page.charts.lanes import HEIGHT, PITCH, ColumnLink, Shapes, Span, bars
 from scheduled_tasks.page.reads.slots import running
+from scheduled_tasks.page.reads.timeline import Cell, lanes
 from scheduled_tasks.page.view import View, viewing
+from scheduled_tasks.run.status import RunStatus
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -20,7 +24,20 @@ if TYPE_CHECKING:
 
 PAGE = 100  # jobs of one page
 OPEN_UP_TO = 40  # jobs: so many are shown without opening a block
-STATES = ("bad", "running", "paused")
+STATES = ("bad", "missed", "running", "paused")
+
+
+HOURS = 24  # of a clock's strip, with the current one
+RESULTS = ("missed", "lost", "failed", "skipped", "ended")
+
+
+class Strip(NamedTuple):
+    """What a clock did in the last hours: a bar for each, and the same in words."""
+
+    shapes: Shapes
+    text: str
+    units: int = HOURS * PITCH
+    height: int = HEIGHT
 
 
 class Filter(NamedTuple):
@@ -50,6 +67,7 @@ class Block(NamedTuple):
     clock: str
     number: int
     bad: int
+    missed: int
     running: int
     paused: int
     jobs: Sequence[JobStatus] | None
@@ -65,6 +83,7 @@ def jobs(request: Request) -> Response:
         values: dict[str, Any] = {
             "title": "Jobs", "filter": wanted, "number": len(found), "total": len(view.catalog.jobs), "states": STATES,
             "owners": view.catalog.owners, "hosts": view.catalog.hosts,
+            "strips": {} if any(wanted) else _strips(view),
         }  # fmt: skip
         if any(wanted) or len(view.catalog.jobs) <= OPEN_UP_TO:
             after = request.query_params.get("after", "")
@@ -83,8 +102,41 @@ def clock_jobs(request: Request) -> Response:
         page = of_clock[:PAGE]
         statuses = _statuses(view, page)
         following = page[-1].job if len(of_clock) > PAGE else ""
-        title = f"Jobs of {clock}"
-        return view.render("clock_jobs", title=title, clock=clock, jobs=statuses, following=following)
+        return view.render(
+            "clock_jobs",
+            title=f"Jobs of {clock}",
+            clock=clock,
+            jobs=statuses,
+            following=following,
+            strip=_strips(view).get(clock) if of_clock else None,
+            pauses=[pause for pause in pauses.active(view.connection, view.now) if _is_of_whole(pause, clock)],
+        )
+
+
+def _strips(view: View) -> Mapping[str, Strip]:
+    """The last 24 hours of each clock."""
+    first = view.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    span = Span(first, timedelta(hours=1), HOURS)
+
+    columns = [ColumnLink(f"from {view.times.text(span.at(column))}", "") for column in range(HOURS)]
+    hours = lanes(view.connection, view.catalog, "clock", span)
+    return {clock: Strip(_without_links(bars(span, cells, columns, "")), _in_words(cells.values()))
+            for clock, cells in hours.items()}  # fmt: skip
+
+
+def _without_links(shapes: Shapes) -> Shapes:
+    """A block that a click opens has no links on its face."""
+    return Shapes(shapes.paths, [rect._replace(link="") for rect in shapes.rects])
+
+
+def _in_words(cells: Iterable[Cell]) -> str:
+    totals = Cell(*map(sum, zip(*cells, strict=True)))
+    words = [f"{number} {result}" for result in RESULTS if (number := getattr(totals, result))]
+    return f"Last {HOURS} hours: {', '.join(words)}"
+
+
+def _is_of_whole(pause: Pause, clock: str) -> bool:
+    return pause.scope.clock in {None, clock} and not pause.scope.job
 
 
 class _States:
@@ -92,7 +144,11 @@ class _States:
 
     def __init__(self, view: View, active: Sequence[Pause]) -> None:
         self._view, self._active = view, active
-        self.bad = {(job.clock, job.job) for job in status.jobs(view.connection, view.now, bad_only=True)}
+        bad = status.jobs(view.connection, view.now, bad_only=True)
+        self.bad = {(job.clock, job.job) for job in bad}
+        self.missed = {
+            (job.clock, job.job) for job in bad if any(failure.status == RunStatus.MISSED for failure in job.failures)
+        }
         self.running = {(run.clock or "", run.job or "") for run in running(view.connection, view.now)}
         self.paused = {
             key
@@ -134,6 +190,6 @@ def _closed(found: Sequence[CatalogJob], states: _States) -> list[Block]:
     return sorted(blocks, key=lambda block: not block.bad)
 
 
-def _numbers(states: _States, keys: Sequence[tuple[str, str]]) -> tuple[int, int, int]:
-    bad, running_now, paused = (states.number(state, keys) for state in STATES)
-    return bad, running_now, paused
+def _numbers(states: _States, keys: Sequence[tuple[str, str]]) -> tuple[int, int, int, int]:
+    bad, missed, running_now, paused = (states.number(state, keys) for state in STATES)
+    return bad, missed, running_now, paused

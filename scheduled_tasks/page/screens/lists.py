@@ -11,6 +11,7 @@ from scheduled_tasks.instants import parse
 from scheduled_tasks.operate import feature_flags, pauses
 from scheduled_tasks.operate.account import HOST_TIMEOUT
 from scheduled_tasks.page.reads.changes import changes as read_changes
+from scheduled_tasks.page.reads.notices import told
 from scheduled_tasks.page.view import View, viewing
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def pauses_screen(request: Request) -> Response:
     """The active pauses, and the last ones that ended."""
     with viewing(request) as view:
         ended = view.connection.execute(
-            "SELECT clock, job, host, paused_at, paused_by, reason, coalesce(resumed_at, until), resumed_by FROM pause"
+            "SELECT clock, job, host, paused_at, paused_by, reason, coalesce(resumed_at, until), resumed_by,"
+            " resume_reason FROM pause"
             " WHERE resumed_at IS NOT NULL OR until <= %s ORDER BY id DESC LIMIT %s",
             [view.now, PAUSES_OF],
         ).fetchall()
@@ -61,7 +63,14 @@ def incidents(request: Request) -> Response:
         ).fetchall()[0][0]
         opened = [one for one in found if one.is_open]
         closed = [one for one in found if not one.is_open][:PAGE]
-        return view.render("incidents", title="Incidents", opened=opened, closed=closed, unsent=unsent)
+        return view.render(
+            "incidents",
+            title="Incidents",
+            opened=opened,
+            closed=closed,
+            unsent=unsent,
+            told=told(view.connection, [one.id for one in opened]),
+        )
 
 
 def changes(request: Request) -> Response:

@@ -70,6 +70,22 @@ def test_applies_during_a_database_outage_are_reported_in_order_with_their_insta
     assert list(places.reports.iterdir()) == []
 
 
+def test_a_call_that_moves_in_its_file_keeps_the_jobs_row_and_no_slot_is_judged_again(
+    connection: Database, places: Places
+) -> None:
+    listed = json.loads(jobs_json("count"))
+    for minute, source in ((0, None), (10, "clocks/shop.py:12"), (20, "clocks/shop.py:14")):
+        listed["jobs"][0] |= {"source": source} if source else {}
+        write_report(places, minutes(minute), json.dumps(listed), new_from=minutes(minute))
+        make_current(places, json.dumps(listed))
+        host_watch.report_deployed(connection, places, "app1", minutes(minute))
+        assert reported(connection) == [("count", minutes(0), None)]
+        assert connection.execute("SELECT source FROM deployed_job").fetchall() == [(source,)]
+        if minute:
+            assert connection.execute("SELECT accounted_until FROM host").fetchall() == [(minutes(30),)]
+        connection.execute("UPDATE host SET accounted_until = %s", [minutes(30)])
+
+
 def test_the_report_of_an_apply_killed_before_its_set_became_current_is_dropped(
     connection: Database, places: Places
 ) -> None:

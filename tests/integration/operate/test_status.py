@@ -129,8 +129,13 @@ def test_a_job_of_each_host_is_judged_on_each_host(connection: Database) -> None
 STATUSES = ("ended", "failed", "missed", "lost", "skipped", "started")
 
 
-def test_the_query_agrees_with_the_rule_applied_row_by_row(connection: Database) -> None:
+@pytest.mark.parametrize("newest", [0, 1, 3], ids=["each job's last row", "some jobs' last rows", "all rows at once"])
+def test_the_query_agrees_with_the_rule_applied_row_by_row(
+    connection: Database, monkeypatch: pytest.MonkeyPatch, newest: int
+) -> None:
     """Hundreds of jobs with random rows, among them runs by hand and runs that overlap."""
+    monkeypatch.setattr(status, "MANY_JOBS", 300)
+    monkeypatch.setattr(status, "NEWEST_ROWS", newest)
     chance = random.Random(14)
     now = datetime.now(UTC).replace(microsecond=0)
     options = {"timeout": 600}
@@ -138,6 +143,7 @@ def test_the_query_agrees_with_the_rule_applied_row_by_row(connection: Database)
     jobs = [{"clock": "c", "job": name, "task": "t", "schedule": HOURLY, "options": options} for name in names]
     deployments.report(connection, "app1", deployments.JobsReport(jobs, "random", now, now))
     expected = {}
+    last = {}
     rows = []
     for name in names:
         results = []
@@ -154,13 +160,17 @@ def test_the_query_agrees_with_the_rule_applied_row_by_row(connection: Database)
         for _, good, at in sorted(results):
             bad = [] if good else [*bad, at]
         expected[name] = (bad[0], len(bad)) if bad else None
+        begun_at = max((row[5] for row in rows if row[1] == name and row[4] != "started"), default=None)
+        last[name] = next(((row[4], row[2] or begun_at) for row in rows if row[1] == name and row[5] == begun_at), None)
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status,"
             " started_at, ended_at) VALUES (%s, 't', 'c', %s, %s, %s, 'app1', 'timer', %s, %s, %s)",
             rows,
         )
-    judged = {job.job: job.failures for job in status.jobs(connection, now)}
+    found = status.jobs(connection, now)
+    assert {job.job: (job.last, job.last_at) if job.last else None for job in found} == last
+    judged = {job.job: job.failures for job in found}
     assert {name: (rows[0].since, rows[0].streak) if rows else None for name, rows in judged.items()} == expected
     assert 50 < sum(map(bool, expected.values())) < 250
 

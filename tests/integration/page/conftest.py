@@ -31,9 +31,9 @@ BEN = replace(ANNA, local_user="ben")
 
 
 @contextmanager
-def serving(app: Starlette) -> Iterator[str]:
-    """Serve an application on a free port of the loopback interface; gives its URL."""
-    listening = socket.create_server(("127.0.0.1", 0))
+def serving(app: Starlette, listening: socket.socket | None = None) -> Iterator[str]:
+    """Serve an application on a socket, or on a free port of the loopback interface; gives its URL."""
+    listening = listening or socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, http="h11", timeout_graceful_shutdown=1)
     )

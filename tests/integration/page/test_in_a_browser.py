@@ -1,20 +1,21 @@
 """Every screen in a real browser: light and dark, wide and narrow, with and without JavaScript.
 
 Nothing may be logged or thrown, axe finds nothing that a keyboard or a screen reader can't use, nothing scrolls
-sideways, and no request leaves the origin.
+sideways or leaves its card, and no request leaves the origin.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.documented import DOCS
+from tests.integration.page import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,37 +23,58 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
+pytestmark = pytest.mark.thorough
+
+RUNS = {"the failed run": ("export_invoices", "failed"), "the missed slot": ("sum_up_the_day", "missed")}
 SCREENS = (
     "/", "/jobs", "/jobs?state=bad", "/jobs/booking", "/job/billing/export_invoices",
-    "/job/booking/archive_past_events", "the failed run", "the missed slot", "/job/no/such", "/nothing",
+    "/job/booking/archive_past_events", *RUNS, "/job/no/such", "/nothing",
     "/timeline", "/timeline?by=owner&span=3d", "/timeline?by=host", "/timeline?clock=booking", "/forecast",
     "/incidents", "/flags", "/pauses", "/hosts", "/changes", "/zone",
 )  # fmt: skip
 
 
-class Reader(NamedTuple):
-    """How a person reads the page."""
+class Look(NamedTuple):
+    """How a screen is shown."""
 
     theme: str
     width: int
-    script: bool
 
 
-READERS = [Reader(*reader) for reader in product(("light", "dark"), (1280, 390), (True, False))]
+class Way(NamedTuple):
+    """With or without scripts, and the looks that are tried that way."""
+
+    has_script: bool
+    looks: tuple[Look, Look]
 
 
-@pytest.fixture(scope="module", params=READERS, ids=lambda reader: f"{reader.theme}-{reader.width}-{reader.script}")
-def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
-    """A browser of a reader. Without a script, the page's two files are empty; the policy allows no other.
+# Each pair of theme, width and script is tried, but not each of their eight combinations.
+WAYS = (
+    Way(has_script=True, looks=(Look("light", 1280), Look("dark", 390))),
+    Way(has_script=False, looks=(Look("light", 390), Look("dark", 1280))),
+)
 
-    axe itself is a script, so JavaScript is off only in `test_a_browser_without_javascript_shows_every_screen`.
+
+@pytest.fixture(scope="module", params=WAYS, ids=["script", "no_script"])
+def way(request: pytest.FixtureRequest) -> Way:
+    way: Way = request.param
+    return way
+
+
+@pytest.fixture(scope="module")
+def context(way: Way, browser: Browser) -> Iterator[BrowserContext]:
+    """A person's browser. Without scripts, the page's two files are empty; the policy allows no other.
+
+    axe itself is a script, so JavaScript is off only in `test_a_browser_without_javascript_shows_every_screen`. Without
+    motion, a change of the theme is done at once.
     """
-    reader: Reader = request.param
+    theme, width = way.looks[0]
     context = browser.new_context(
-        color_scheme=reader.theme,  # type: ignore[arg-type] # one of its literals
-        viewport={"width": reader.width, "height": 844},
+        color_scheme=theme,  # type: ignore[arg-type] # one of its literals
+        viewport={"width": width, "height": 844},
+        reduced_motion="reduce",
     )
-    if not reader.script:
+    if not way.has_script:
         context.route("**/*.js?*", lambda route: route.fulfill(body="", content_type="text/javascript"))
     yield context
     context.close()
@@ -72,30 +94,34 @@ def reader(context: BrowserContext) -> Iterator[Page]:
     assert [problem for problem in problems if "404 (Not Found)" not in problem] == []
 
 
-def path_of(reader: Page, page_url: str, screen: str) -> str:
-    """The path of a screen; of a run, the one that a job's screen links to."""
-    if screen.startswith("/"):
-        return screen
-    job = "/job/billing/export_invoices" if screen == "the failed run" else "/job/reports/sum_up_the_day"
-    reader.goto(page_url + job)
-    link = reader.locator(".trouble .links a").first.get_attribute("href")
-    assert link is not None
-    return link
+@pytest.fixture(scope="module")
+def paths(demo_url: str) -> dict[str, str]:
+    """The path of each screen."""
+    query = "SELECT run_id FROM task_run WHERE job = %s AND status = %s ORDER BY scheduled_at DESC LIMIT 1"
+    with psycopg.connect(demo_url) as connection:
+        runs = {name: connection.execute(query, values).fetchall()[0][0] for name, values in RUNS.items()}
+    return {screen: f"/run/{runs[screen]}" if screen in runs else screen for screen in SCREENS}
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_a_screen_is_for_everybody(reader: Page, page_url: str, screen: str) -> None:
-    reader.goto(page_url + path_of(reader, page_url, screen))
-    violations = Axe().run(reader).response["violations"]
-    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
-    assert reader.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+def test_a_screen_is_for_everybody(reader: Page, way: Way, page_url: str, paths: dict[str, str], screen: str) -> None:
+    reader.goto(page_url + paths[screen])
+    for look in way.looks:
+        reader.emulate_media(color_scheme=look.theme)  # type: ignore[arg-type] # one of its literals
+        reader.set_viewport_size({"width": look.width, "height": 844})
+        assert reader.evaluate("document.documentElement.scrollWidth") <= look.width, look
+        assert layout.faults(reader) == [], look
+        violations = Axe().run(reader).response["violations"]
+        assert [(look, rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
 
 
-def test_a_browser_without_javascript_shows_every_screen(browser: Browser, page_url: str) -> None:
+def test_a_browser_without_javascript_shows_every_screen(
+    browser: Browser, page_url: str, paths: dict[str, str]
+) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     for screen in SCREENS:
-        page.goto(page_url + path_of(page, page_url, screen))
+        page.goto(page_url + paths[screen])
         expect(page.locator("h1")).to_be_visible()
         expect(page.locator("[data-copy]:visible")).to_have_count(0)
     context.close()
@@ -140,18 +166,20 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("screen", SHOWN)
-def test_a_screen_can_be_photographed_for_the_documentation(
-    browser: Browser, page_url: str, screen: str, tmp_path: Path, request: pytest.FixtureRequest
+def test_screens_can_be_photographed_for_the_documentation(
+    browser: Browser, page_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """With --write-golden, docs/screenshots gets the pictures; they are no oracle."""
     folder = DOCS / "screenshots" if request.config.getoption("--write-golden") else tmp_path
-    for name, width, theme in ((screen, 1280, "light"), (f"{screen}-phone", 390, "dark")):
-        context = browser.new_context(color_scheme=theme, viewport={"width": width, "height": 844})  # type: ignore[arg-type] # a literal
-        page = context.new_page()
-        page.goto(page_url + SHOWN[screen])
-        expect(page.locator("h1")).to_be_visible()
-        file = folder / f"{name}.png"
-        page.screenshot(path=file)
-        assert file.stat().st_size > 10_000
-        context.close()
+    for look, suffix in ((Look("light", 1280), ""), (Look("dark", 390), "-phone")):
+        page = browser.new_page(
+            color_scheme=look.theme,  # type: ignore[arg-type] # one of its literals
+            viewport={"width": look.width, "height": 844},
+        )
+        for name, path in SHOWN.items():
+            page.goto(page_url + path)
+            expect(page.locator("h1")).to_be_visible()
+            file = folder / f"{name}{suffix}.png"
+            page.screenshot(path=file)
+            assert file.stat().st_size > 10_000
+        page.close()

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import re
+import socket
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +20,14 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import oidc_provider_mock  # type: ignore[import-untyped] # it has no types
 import pytest
 import requests
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
 from scheduled_tasks.page.access import configured
 from scheduled_tasks.page.access.oidc import OidcMiddleware
+from scheduled_tasks.page.app import create_app
+from tests.integration.page.conftest import serving
 
 # The provider uses what its library calls outdated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:authlib")
@@ -248,3 +253,30 @@ def test_a_session_ends_by_itself_and_by_the_persons_wish(
 def test_a_program_gets_no_login_page(provider: RunningProvider) -> None:
     assert Browser(provider.issuer).get("/api/jobs", Accept="application/json").status == 401
     assert Browser(provider.issuer).get("/act", "POST").status == 401
+
+
+def test_a_person_logs_in_and_out_in_a_browser(provider: RunningProvider, demo_url: str, browser: Chromium) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    public_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    table = {"issuer": provider.issuer, "client_id": "clocks", "public_url": public_url}
+    access = configured({"oidc": table}, SECRET, client_secret="ours")
+    with serving(create_app(demo_url, zone="UTC", access=access), listening):
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto(f"{public_url}/jobs?state=bad")
+        page.locator("input[name=sub]").fill("anna")
+        page.get_by_role("button", name="Authorize").click()
+        expect(page).to_have_url(f"{public_url}/jobs?state=bad")
+        expect(page.locator("footer")).to_contain_text("You are anna, who may only look")
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_role("heading")).to_have_text("You are logged out of this page")
+        page.goto(f"{public_url}/jobs")
+        assert page.url.startswith(provider.issuer)  # nobody is known any more
+        page.goto(f"{public_url}/logged-out")
+        page.get_by_role("link", name="Log in").click()
+        page.wait_for_url(f"{provider.issuer}/**")
+        page.close()
+
+
+def test_who_has_not_logged_in_to_the_page_itself_is_offered_no_way_out(page_url: str) -> None:
+    text = requests.get(page_url, timeout=10).text
+    assert ("You are <strong>anna</strong>" in text, "Log out" in text) == (True, False)

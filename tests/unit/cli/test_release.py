@@ -190,3 +190,31 @@ def test_a_plan_says_what_changed_options_mean_that_no_unit_has(project: Path) -
     assert "weekly/weekly  notices wait from 22:00 to 07:00; before: no quiet hours" in shown
     assert CliRunner().invoke(main, ["apply", *root]).exit_code == 0
     assert CliRunner().invoke(main, ["plan", *root]).exit_code == 0
+
+
+def test_what_keeps_the_page_from_starting_is_a_fault(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(project, "[page]\nadmin = ['anna']\n")
+    assert faults_of_the_page() == ["[page]: unknown key 'admin'; write admins"]
+    configure(project, "[page]\nadmins = ['anna']\n")
+    assert faults_of_the_page() == []
+    monkeypatch.setenv("PAGE_DATABASE_URL", "postgresql://127.0.0.1:1/nobody")
+    monkeypatch.setattr("scheduled_tasks.cli.page.faults.find_spec", lambda module: module != "uvicorn")
+    instead = "write scheduled-tasks[page] into the project's dependencies, and lock them again"
+    assert faults_of_the_page() == [f"the page needs uvicorn: {instead}"]
+
+
+def faults_of_the_page() -> list[str]:
+    code, checked = check()
+    faults = checked["faults"]
+    assert isinstance(faults, list)
+    of_the_page = [fault for fault in faults if "page" in fault]
+    assert code == 65 or not of_the_page
+    return of_the_page
+
+
+def test_a_database_that_refuses_the_pages_role_is_a_fault(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGE_DATABASE_URL", "postgresql://127.0.0.1:1/nobody")
+    configure(project, "[page]\n")
+    done = CliRunner().invoke(main, ["check"])
+    assert done.exit_code == 65
+    assert "the page's database, page_database_url: PostgreSQL is unreachable" in done.stdout

@@ -24,6 +24,21 @@ def test_json_has_instants_in_rfc_3339_and_utc(capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out) == ["2026-11-24T02:10:00Z", "2026-11-24T02:10:00.005000Z"]
 
 
+def test_json_is_indented_and_each_element_of_a_long_list_is_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_json({"healthy": True, "faults": [], "hosts": [{"host": "app1"}], "jobs": [{"job": n} for n in range(101)]})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:8] == [
+        "{", '  "healthy": true,', '  "faults": [],', '  "hosts": [', "    {", '      "host": "app1"', "    }", "  ],",
+    ]  # fmt: skip
+    assert lines[8:11] == ['  "jobs": [', '    {"job": 0},', '    {"job": 1},']
+    assert lines[-3:] == ['    {"job": 100}', "  ]", "}"]
+
+
+def test_a_number_that_json_does_not_have_is_null_in_a_long_list_too(capsys: pytest.CaptureFixture[str]) -> None:
+    show_json([float("nan"), float("inf"), *range(100)])
+    assert json.loads(capsys.readouterr().out)[:3] == [None, None, 0]
+
+
 def test_a_number_stands_with_its_noun() -> None:
     assert [counted(number, "job") for number in (0, 1, 2, 1234)] == ["0 jobs", "1 job", "2 jobs", "1,234 jobs"]
     assert counted(2, "entry", "entries") == "2 entries"

@@ -61,3 +61,12 @@ def test_placeholders_get_names_and_links_become_text() -> None:
         placed == "see the page; `clocks run shop/sell --at 2026-11-24T06:00:00Z`; `journalctl -u UNIT`; CLOCKS stays"
     )
     assert handbook.commands(placed) == ["clocks run shop/sell --at 2026-11-24T06:00:00Z", "journalctl -u UNIT"]
+
+
+def test_the_steps_of_a_text_keep_a_command_whole() -> None:
+    text = "mend the database; then `clocks show RUN; clocks logs`, and call its owner; `df -h`"
+    assert handbook.steps(text) == [
+        "mend the database",
+        "then `clocks show RUN; clocks logs`, and call its owner",
+        "`df -h`",
+    ]

@@ -6,6 +6,7 @@ Reads only, changes nothing, and needs only Python, even a version that is too o
 import argparse
 import ctypes
 import glob
+import grp
 import hashlib
 import json
 import os
@@ -21,13 +22,25 @@ NOT_SYNCHRONISED = 0x40  # STA_UNSYNC of adjtimex(2)
 MARK = "Written by Ansible, the role scheduled_tasks"
 OLDEST_SYSTEMD = 252
 SOCKET_FOLDER = "/run/postgresql"
+PAGE_UNITS = ("/etc/systemd/system/clocks-page.socket", "/etc/systemd/system/clocks-page.service")
+PAGE_GROUP = "clocks-page"
 OLDEST_PYTHON = (3, 11)
 
 
 def main():
     """Probe the host and print the description."""
     parser = argparse.ArgumentParser()
-    for option in ("release", "opt", "etc", "user", "database", "local-database", "minimum-mb", "managed-files"):
+    for option in (
+        "release",
+        "opt",
+        "etc",
+        "user",
+        "database",
+        "local-database",
+        "page",
+        "minimum-mb",
+        "managed-files",
+    ):
         parser.add_argument("--" + option)
     options = parser.parse_args()
     release = "{}-py{}.{}".format(options.release, *sys.version_info[:2])
@@ -44,6 +57,7 @@ def main():
         "current_config_is_intact": matches_its_name(current_config),
         "release_count": len(os.listdir(options.opt + "/releases")) if os.path.isdir(options.opt + "/releases") else 0,
         "has_user": has_user(options.user),
+        "page": page(),
         "differs": [file["path"] for file in json.loads(options.managed_files) if differs(**file)],
     }
     print(json.dumps(description))
@@ -66,7 +80,7 @@ def problems(options):
             yield "{} MB are free at {}, but {} are required (scheduled_tasks_minimum_free_mb): free space.".format(
                 free_mb(path), path, options.minimum_mb
             )
-    yield from clashes(options.opt, options.user)
+    yield from clashes(options.opt, options.user, PAGE_UNITS if options.page == "yes" else ())
     if options.local_database == "yes":
         yield from local_database_problems()
     error = database_error(options.database)
@@ -151,13 +165,36 @@ def has_user(user):
         return False
 
 
-def clashes(opt, user):
+def page():
+    """Describe the page's units and group: whether the role wrote them, whether the socket listens, and the members."""
+    is_active = subprocess.call(["systemctl", "is-active", "--quiet", "clocks-page.socket"]) == 0
+    is_enabled = os.path.islink("/etc/systemd/system/sockets.target.wants/clocks-page.socket")
+    try:
+        members = sorted(grp.getgrnam(PAGE_GROUP).gr_mem)
+    except KeyError:
+        members = None
+    return {
+        "is_ours": any(is_ours(path) for path in PAGE_UNITS),
+        "listens": is_active and is_enabled,
+        "has_group": members is not None,
+        "members": members or [],
+    }
+
+
+def is_ours(path):
+    """Whether the role wrote a file."""
+    try:
+        with open(path, errors="replace") as file:
+            return MARK in file.read()
+    except OSError:
+        return False
+
+
+def clashes(opt, user, units):
     """Yield foreign files with one of the role's names, and a user that jobs must not have."""
-    for command in ("/usr/local/bin/clocks", "/usr/local/bin/run-task"):
-        if os.path.exists(command):
-            with open(command, errors="replace") as file:
-                if MARK not in file.read():
-                    yield "{} exists and is not the role's: move it away.".format(command)
+    for path in ("/usr/local/bin/clocks", "/usr/local/bin/run-task", *units):
+        if os.path.exists(path) and not is_ours(path):
+            yield "{} exists and is not the role's: move it away.".format(path)
     current = os.path.join(opt, "current")
     if os.path.exists(current) and not os.path.islink(current):
         yield "{} exists and is not a link: move it away.".format(current)

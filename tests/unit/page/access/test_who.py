@@ -82,6 +82,12 @@ def test_a_header_that_comes_twice_is_refused() -> None:
     assert Gate().ask(client=PROXY, headers=twice).status == 400
 
 
+@pytest.mark.parametrize("name", ["X_Forwarded_Groups", "x-forwarded_groups"])
+def test_a_header_that_a_proxy_removes_with_hyphens_does_not_come_through_with_underscores(name: str) -> None:
+    refused = Gate().ask(peer=WWW_DATA, headers={"X-Forwarded-User": "anna", name: "ops"})
+    assert (refused.status, refused.text) == (403, "the header x-forwarded-groups is written with _\n")
+
+
 def test_a_name_that_looks_like_a_group_is_not_one() -> None:
     assert not Gate().ask(peer=WWW_DATA, headers={"X-Forwarded-User": "@ops"}).actor["admin"]
 
@@ -156,6 +162,8 @@ def test_a_page_that_knows_nobody_does_not_listen_beyond_this_machine(host: str)
         ({"proxy": {"user_header": "X-User"}}, "proxy: write users"),
         ({"proxy": {"users": ["www-data"]}}, "proxy.user_header = None: write a text"),
         ({"proxy": {"user": "X"}}, "proxy: unknown key 'user'; write users"),
+        ({"admin": ["anna"]}, "[page]: unknown key 'admin'; write admins"),
+        ({"idle_seconds": "15min"}, "[page] idle_seconds = '15min': write a whole number of seconds"),
         (
             {"proxy": {"user_header": "X", "addresses": ["proxy.example"]}},
             "'proxy.example' is not an address or network",
