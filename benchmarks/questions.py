@@ -86,7 +86,8 @@ def continue_ledger(connection: psycopg.Connection[Any], jobs: int, end: datetim
     """Add the slots of a ledger that was kept from its newest one up to an hour."""
     [(newest,)] = connection.execute("SELECT max(scheduled_at) FROM task_run").fetchall()
     connection.execute("ALTER TABLE task_run DISABLE TRIGGER USER")
-    connection.execute(FILL, {"first": 0, "last": int((end - newest) / HOUR) - 2, "jobs": jobs, "end": end - HOUR})
+    for run in range(int((end - newest) / HOUR) - 2, -1, -1):  # in the order of time, as runs would
+        connection.execute(FILL, {"first": run, "last": run, "jobs": jobs, "end": end - HOUR})
     connection.execute("ALTER TABLE task_run ENABLE TRIGGER USER")
     connection.execute(
         "INSERT INTO slot_change SELECT clock, job, scheduled_at, NULL, status, duration FROM task_run"
