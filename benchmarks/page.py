@@ -2,21 +2,22 @@
 
     python -m benchmarks.page [MILLIONS] [JOBS] [FOLDER]
 
-The ledger is that of benchmarks.questions, in FOLDER if it was kept. Its newest run is of END, so screens that show a
-time ask for that one, and for the present, when slots are due. The first request of a process also reads and evaluates
-all jobs, and the first forecast all schedules: they are printed separately. benchmarks/screens.py has what is measured.
+The ledger is that of benchmarks.questions, in FOLDER if it was kept, up to the last hour. The first request of a
+process also reads and evaluates all jobs, and the first forecast all schedules: they are printed separately. What is
+measured is in benchmarks/screens.py.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from benchmarks.questions import END, open_ledger
+from benchmarks.questions import continue_ledger, open_ledger
 from benchmarks.screens import measure
 from scheduled_tasks.operate import migrations
 from scheduled_tasks.operate.watch.slot_counts import count_slots
@@ -28,15 +29,16 @@ from tests.integration.page.conftest import serving
 if TYPE_CHECKING:
     import psycopg
 
-AT = END.strftime("%Y-%m-%dT%H:%MZ")
 BUDGET = "budget: 150 ms to the first byte, 60 kB compressed, usable in Chromium within 1 s"
-MAX_COUNTING = 240.0  # seconds in which the roll-up is filled, if it was not
+MAX_COUNTING = 900.0  # seconds in which the roll-up is filled, if it was not
 
 
 def main(millions: float, jobs: int, folder: Path | None) -> None:
     """Print the figures of each screen."""
-    with open_ledger(millions, jobs, folder) as connection:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    with open_ledger(millions, jobs, folder, hour) as connection:
         migrations.migrate(connection, [migrations.OWN])
+        continue_ledger(connection, jobs, hour)
         until = time.monotonic() + MAX_COUNTING
         while count_slots(connection) and time.monotonic() < until:
             pass
@@ -59,18 +61,17 @@ def _paths(connection: psycopg.Connection[Any]) -> dict[str, str]:
         "Jobs": "/jobs",
         "Jobs, found": "/jobs?q=j77",
         "Jobs, bad": "/jobs?state=bad",
+        "Jobs, missed": "/jobs?state=missed",
         "Jobs of a clock": "/jobs/c7",
         "Job": "/job/c7/j7",
         "Run that failed": f"/run/{run_id}",
-        "Timeline 24 h": f"/timeline?at={AT}",
-        "Timeline 7 d": f"/timeline?span=7d&at={AT}",
-        "Timeline 24 h, ahead": "/timeline",
-        "Timeline 7 d, ahead": "/timeline?span=7d",
-        "Timeline by host": f"/timeline?by=host&at={AT}",
-        "Timeline by owner": f"/timeline?by=owner&at={AT}",
-        "Timeline of a clock": f"/timeline?clock=c7&span=6h&at={AT}",
-        "… 24 h": f"/timeline?clock=c7&span=24h&at={AT}",
-        "… 7 d": f"/timeline?clock=c7&span=7d&at={AT}",
+        "Timeline 24 h": "/timeline",
+        "Timeline 7 d": "/timeline?span=7d",
+        "Timeline by host": "/timeline?by=host",
+        "Timeline by owner": "/timeline?by=owner",
+        "Timeline of a clock": "/timeline?clock=c7&span=6h",
+        "… 24 h": "/timeline?clock=c7",
+        "… 7 d": "/timeline?clock=c7&span=7d",
         "Forecast": "/forecast",
         "Incidents": "/incidents",
         "Flags": "/flags",

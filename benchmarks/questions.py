@@ -30,6 +30,7 @@ from scheduled_tasks.operate.account import account
 from scheduled_tasks.operate.watch.resolved_results import mark_resolved
 
 ROOT = Path(__file__).resolve().parents[1]
+HOUR = timedelta(hours=1)
 END = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FILL = """
 INSERT INTO task_run (run_id, task, clock, job, scheduled_at, slot_host, host, trigger, status, started_at, ended_at)
@@ -61,8 +62,10 @@ def main(millions: float, jobs: int, folder: Path | None) -> None:
 
 
 @contextmanager
-def open_ledger(millions: float, jobs: int, folder: Path | None) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to the ledger, which is filled if it was not before."""
+def open_ledger(
+    millions: float, jobs: int, folder: Path | None, end: datetime = END
+) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to the ledger, which is filled up to `end` if it was not before."""
     get_server = embedded.import_pgserver()
     kept = folder or Path(tempfile.mkdtemp(prefix="postgresql-"))
     kept.mkdir(exist_ok=True)
@@ -71,7 +74,7 @@ def open_ledger(millions: float, jobs: int, folder: Path | None) -> Iterator[psy
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             if not connection.execute("SELECT to_regclass('task_run')").fetchone()[0]:  # type: ignore[index]
-                _fill(connection, max(1, round(millions * 1_000_000 / jobs)), jobs)
+                _fill(connection, max(1, round(millions * 1_000_000 / jobs)), jobs, end)
             yield connection
     finally:
         server.cleanup()
@@ -79,7 +82,23 @@ def open_ledger(millions: float, jobs: int, folder: Path | None) -> Iterator[psy
             shutil.rmtree(kept, ignore_errors=True)
 
 
-def _fill(connection: psycopg.Connection[Any], runs: int, jobs: int) -> None:
+def continue_ledger(connection: psycopg.Connection[Any], jobs: int, end: datetime) -> None:
+    """Add the slots of a ledger that was kept from its newest one up to an hour."""
+    [(newest,)] = connection.execute("SELECT max(scheduled_at) FROM task_run").fetchall()
+    connection.execute("ALTER TABLE task_run DISABLE TRIGGER USER")
+    for run in range(int((end - newest) / HOUR) - 2, -1, -1):  # in the order of time, as runs would
+        connection.execute(FILL, {"first": run, "last": run, "jobs": jobs, "end": end - HOUR})
+    connection.execute("ALTER TABLE task_run ENABLE TRIGGER USER")
+    connection.execute(
+        "INSERT INTO slot_change SELECT clock, job, scheduled_at, NULL, status, duration FROM task_run"
+        " WHERE started_at > %s AND scheduled_at > %s",
+        [newest, newest],
+    )
+    mark_resolved(connection, end)
+    connection.execute("VACUUM ANALYZE")
+
+
+def _fill(connection: psycopg.Connection[Any], runs: int, jobs: int, end: datetime) -> None:
     migrations.migrate(connection, [migrations.OWN])
     connection.execute("SET synchronous_commit = off")
     # They judge each row by the rows before it, which takes an index; what they write is not asked for here.
@@ -88,7 +107,7 @@ def _fill(connection: psycopg.Connection[Any], runs: int, jobs: int) -> None:
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}".encode())
     for first in range(1, runs + 1, 10):
-        connection.execute(FILL, {"first": first, "last": min(first + 9, runs), "jobs": jobs, "end": END})
+        connection.execute(FILL, {"first": first, "last": min(first + 9, runs), "jobs": jobs, "end": end})
     for _, definition in indexes:
         connection.execute(definition.encode())
     connection.execute("ALTER TABLE task_run ENABLE TRIGGER USER")
@@ -99,7 +118,7 @@ def _fill(connection: psycopg.Connection[Any], runs: int, jobs: int) -> None:
         for number in range(jobs)
     ]  # fmt: skip
     for host in ("app1", "app2"):
-        before = END - timedelta(minutes=5)
+        before = end - timedelta(minutes=5)
         report = deployments.JobsReport(listed, "all", before, before)
         timed(
             connection,
@@ -107,7 +126,7 @@ def _fill(connection: psycopg.Connection[Any], runs: int, jobs: int) -> None:
             lambda host=host, report=report: deployments.report(connection, host, report),  # type: ignore[misc]
             times=1,
         )
-    timed(connection, "the watch marks what is resolved, at first", lambda: mark_resolved(connection, END), times=1)
+    timed(connection, "the watch marks what is resolved, at first", lambda: mark_resolved(connection, end), times=1)
     connection.execute("VACUUM ANALYZE")
 
 

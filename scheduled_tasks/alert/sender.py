@@ -101,10 +101,9 @@ def _send(
 
 def _wait_for_lines(connection: Connection, delivery: Delivery, now: Callable[[], datetime]) -> None:
     """Wait until the log lines that a message will have are stored, if that is soon."""
-    pending = "SELECT FROM run_log WHERE run_id = ANY (%s) AND captured_at IS NULL"
+    pending = "SELECT FROM run_log WHERE run_id = ANY (%s) AND captured_at IS NULL AND requested_at > %s"
     runs = [incident.run_id for incident in delivery.incidents]
-    until = max(notice.created_at for notice in delivery.notices) + LINES_WITHIN
-    while delivery.what is What.OPENED and now() < until and connection.execute(pending, [runs]).rowcount:
+    while delivery.what is What.OPENED and connection.execute(pending, [runs, now() - LINES_WITHIN]).rowcount:
         time.sleep(POLL_INTERVAL)
 
 

@@ -27,6 +27,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "next": ("time", "Show each job's next run, or the next five of one job."),
         "doctor": ("doctor", "Find what is wrong with this machine's timers."),
         "page": ("page.serve", "Show all this in a browser."),
+        "tokens": ("page.tokens", "Show, create and revoke the page's tokens of programs."),
     },
     "Switch": {
         "pause": ("pauses", "Pause a job, a clock or all, on all hosts or on one."),

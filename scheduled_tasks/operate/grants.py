@@ -61,11 +61,12 @@ OPERATORS = {
     "clock_duration": "SELECT, INSERT, UPDATE",
     "trace_export": "SELECT, INSERT, UPDATE, DELETE",
     "span_outbox": "SELECT, DELETE",
+    "page_token": "SELECT, INSERT, UPDATE",
     "schema_migration": "SELECT",
 }
 OWN = tuple(OPERATORS)
-MONITORS = dict.fromkeys(OWN, "SELECT")
-PAGE = MONITORS  # what it shows; it acts through ACTING
+MONITORS = dict.fromkeys([table for table in OWN if table != "page_token"], "SELECT")
+PAGE = MONITORS | {"page_token": "SELECT"}  # what it shows, and whom it knows; it acts through ACTING
 # The sender takes notices and records whether they were sent.
 NOTIFIERS = MONITORS | {
     "notice": "SELECT, INSERT, UPDATE",

@@ -6,6 +6,7 @@ Endpoints are plain functions, which Starlette calls in threads: they wait for P
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from scheduled_tasks.metrics.exporter import Exporter
 from scheduled_tasks.metrics.samples import which_jobs
 from scheduled_tasks.page import actions, api
 from scheduled_tasks.page.access import gate
+from scheduled_tasks.page.access.authenticate import Refused
+from scheduled_tasks.page.access.tokens import KnownTokens, known
 from scheduled_tasks.page.live import Live
 from scheduled_tasks.page.pool import Database
 from scheduled_tasks.page.reads.catalog import CatalogCache
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from scheduled_tasks.page.access import AccessSettings
+    from scheduled_tasks.page.access.settings import Token
 
 # Nothing is loaded from elsewhere, no script or style stands in a page, and no other site can frame it.
 CONTENT_POLICY = (
@@ -93,7 +97,7 @@ def create_app(database_url: str, *, zone: str, access: AccessSettings, metrics_
         routes=[*_routes(), Route("/live", live.stream)],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(gate, settings=access),
+            Middleware(gate, settings=access, known_tokens=KnownTokens(partial(_known_tokens, database))),
             Middleware(GZipMiddleware, minimum_size=500, compresslevel=5),
         ],
         exception_handlers={ScheduledTasksError: _unavailable, psycopg.Error: _unavailable, 404: _not_found},
@@ -144,6 +148,19 @@ def static(request: Request) -> Response:
 def logged_out(_request: Request) -> HTMLResponse:
     """What somebody sees after logging out."""
     return HTMLResponse(TEMPLATES.get_template("logged_out.html.j2").render(), headers={"Cache-Control": "no-store"})
+
+
+def _known_tokens(database: Database) -> tuple[Token, ...]:
+    """The tokens of the database.
+
+    Raises:
+        Refused: it does not answer.
+    """
+    try:
+        with database.reading() as connection:
+            return known(connection)
+    except (ScheduledTasksError, psycopg.Error) as error:
+        raise Refused(503, f"the ledger can't be read: {error}") from error
 
 
 def _unavailable(_request: Request, error: Exception) -> HTMLResponse:

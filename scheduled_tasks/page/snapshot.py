@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from scheduled_tasks.page.access.middleware import UNLIMITED
 from scheduled_tasks.page.view import SCREENS
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 
 MAX_PAGES = 500
 FIRST = "index.html"
+MAX_NAME = 200  # characters of a file's name
 _LINK = re.compile(r'href="([^"]*)"')
+# A file has no headers, so its policy stands in it: it runs nothing and sends nothing.
+_POLICY = (
+    "script-src 'none'; object-src 'none'; connect-src 'none'; frame-src 'none'; form-action 'none'; base-uri 'none'"
+)
+_HEAD = '<meta charset="utf-8">'
 _LEFT_OUT = re.compile(r"<script\b.*?</script>|<form\b.*?</form>|<meta http-equiv=[^>]*>", re.DOTALL)
 
 
@@ -29,7 +36,7 @@ def write(app: Starlette, folder: Path) -> int:
     """Write all screens into a folder, and what they link to, at most MAX_PAGES; return how many there are."""
     pages = asyncio.run(_pages(app))
     folder.mkdir(parents=True, exist_ok=True)
-    names = {path: _file(path) for path in pages}
+    names = _files(pages)
     for path, html in pages.items():
         (folder / names[path]).write_bytes(_rewritten(html, names) if names[path].endswith(".html") else html)
     return sum(name.endswith(".html") for name in names.values())
@@ -64,7 +71,8 @@ async def _answer(app: Starlette, path: str) -> tuple[int, bytes]:
     scope = {
         "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "path": unquote(parts.path),
         "raw_path": parts.path.encode(), "query_string": parts.query.encode(), "root_path": "",
-        "headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
+        "headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+        "state": {UNLIMITED: True},
     }  # fmt: skip
 
     async def receive() -> dict[str, Any]:
@@ -80,12 +88,26 @@ async def _answer(app: Starlette, path: str) -> tuple[int, bytes]:
     return answer["status"], answer["body"]
 
 
-def _file(path: str) -> str:
+def _files(paths: Iterable[str]) -> dict[str, str]:
+    """The file of each path; of two whose names would be the same, the second has a number."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for path in paths:
+        name, number = _file(path), 1
+        while name.lower() in taken:
+            number += 1
+            name = _file(path, f"-{number}")
+        taken.add(name.lower())
+        names[path] = name
+    return names
+
+
+def _file(path: str, suffix: str = "") -> str:
     """The file of a path: /job/booking/close becomes job-booking-close.html."""
-    name = re.sub(r"[^\w.-]", "-", unquote(path).strip("/")).removeprefix("static-")
+    name = re.sub(r"[^\w.-]", "-", unquote(path).strip("/"), flags=re.ASCII).removeprefix("static-")
     if not name:
         return FIRST
-    return name if path.startswith("/static/") else f"{name}.html"
+    return name if path.startswith("/static/") else f"{name[:MAX_NAME]}{suffix}.html"
 
 
 def _rewritten(html: bytes, names: dict[str, str]) -> bytes:
@@ -98,4 +120,6 @@ def _rewritten(html: bytes, names: dict[str, str]) -> bytes:
         name = names.get(path) or names.get(path.partition("?")[0])
         return f'href="{escape(name)}"' if name else 'aria-disabled="true"'
 
-    return _LINK.sub(link, _LEFT_OUT.sub("", html.decode())).encode()
+    policy = f'{_HEAD}\n<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    text = _LEFT_OUT.sub("", html.decode()).replace(_HEAD, policy, 1)
+    return _LINK.sub(link, text).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -177,6 +178,7 @@ def _templates() -> jinja2.Environment:
         "duration": duration,
         "distance": distance,
         "size": size,
+        "quoted": shlex.quote,
     }
     environment.globals |= {
         "counted": counted,

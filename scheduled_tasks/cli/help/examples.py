@@ -33,6 +33,9 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "next": ("clocks next", "clocks next booking --from 2027-03-28 --until 2027-03-29T00:00Z"),
     "doctor": ("clocks doctor",),
     "page": ("clocks page", "clocks page --demo  # sample data, in a checkout", "clocks page --once /tmp/page"),
+    "tokens list": ("clocks tokens list",),
+    "tokens create": ("clocks tokens create ci --group ops --until 30d --reason 'it deploys'",),
+    "tokens revoke": ("clocks tokens revoke ci",),
     "pause": (
         "clocks pause booking --reason 'stock is being recounted' --until 2h",
         "clocks pause --all --here --reason 'a disk is changed'",

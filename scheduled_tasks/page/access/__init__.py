@@ -14,17 +14,28 @@ from scheduled_tasks.page.access.middleware import AccessMiddleware
 from scheduled_tasks.page.access.settings import AccessSettings, configured, require_safe_address
 
 if TYPE_CHECKING:
-    from scheduled_tasks.page.access.middleware import App
+    from scheduled_tasks.page.access.middleware import App, KnownTokens
 
 __all__ = ["AccessMiddleware", "AccessSettings", "Actor", "configured", "gate", "require_safe_address"]
 
 
-def gate(app: App, settings: AccessSettings) -> AccessMiddleware:
+def gate(app: App, settings: AccessSettings, known_tokens: KnownTokens | None = None) -> AccessMiddleware:
     """An application behind the page's gate; in Starlette `Middleware(gate, settings=…)`.
+
+    Args:
+        app: the application.
+        settings: who is who, and who may what.
+        known_tokens: those of the database; None for none.
 
     Raises:
         ConfigurationError: it needs an extra that is not installed.
     """
+    middleware = _middleware(app, settings)
+    middleware.known_tokens = known_tokens
+    return middleware
+
+
+def _middleware(app: App, settings: AccessSettings) -> AccessMiddleware:
     if settings.oidc is None:
         return AccessMiddleware(app, settings)
     try:

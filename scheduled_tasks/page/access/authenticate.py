@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from scheduled_tasks.page.access.actor import Names
-    from scheduled_tasks.page.access.settings import AccessSettings, Proxy
+    from scheduled_tasks.page.access.settings import AccessSettings, Proxy, Token
 
 SECRET_HEADER = "x-proxy-secret"  # noqa: S105 - the header's name
 LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
@@ -56,14 +56,14 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error
         self.status, self.why = status, why
 
 
-def identify(came: Came, settings: AccessSettings, now: datetime) -> Identity | None:
-    """Whose a request is; None if nobody's.
+def identify(came: Came, settings: AccessSettings, now: datetime, tokens: tuple[Token, ...] = ()) -> Identity | None:
+    """Whose a request is; None if nobody's. `tokens` are those of the database.
 
     Raises:
         Refused: it claims something that is not so: a header of a proxy that it doesn't come from, or a wrong token.
     """
     if (authorization := came.headers.get("authorization", "")).lower().startswith("bearer "):
-        return _of_token(authorization[len("bearer ") :].strip(), settings, now)
+        return _of_token(authorization[len("bearer ") :].strip(), (*settings.tokens, *tokens), now)
     proxy = settings.proxy
     if proxy and _comes_from(proxy, came):
         return _of_proxy(proxy, came)
@@ -76,9 +76,9 @@ def identify(came: Came, settings: AccessSettings, now: datetime) -> Identity | 
     return None
 
 
-def _of_token(token: str, settings: AccessSettings, now: datetime) -> Identity:
+def _of_token(token: str, tokens: Iterable[Token], now: datetime) -> Identity:
     digest = hash_of(token)
-    for known in settings.tokens:
+    for known in tokens:
         if hmac.compare_digest(known.sha256, digest):
             if now >= known.until:
                 raise Refused(401, f"the token {known.name} has ended")

@@ -6,6 +6,7 @@ the endpoint's question, because only it knows which clock a form is about.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -22,16 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from scheduled_tasks.page.access.actor import Identity
-    from scheduled_tasks.page.access.settings import AccessSettings
+    from scheduled_tasks.page.access.settings import AccessSettings, Token
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+KnownTokens = Callable[[], "tuple[Token, ...]"]
 
 MAX_BODY = 65_536  # bytes of a form
 READS, ACTIONS = (300, 10.0), (20, 1 / 3)  # of an actor: at once, and a second after that
+UNLIMITED = "unlimited"  # in the state of a request of this process itself, which no client can write
 METHODS = {"GET", "HEAD", "POST"}
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -45,13 +48,19 @@ class AccessMiddleware:
         app: the application.
         settings: who is who, and who may what.
         public: paths, or beginnings that end in a slash, for which nobody has to be known, such as style sheets.
+
+    Attributes:
+        known_tokens: reads the tokens of the database, in a thread; None for none.
     """
+
+    known_tokens: KnownTokens | None = None
 
     def __init__(
         self, app: App, settings: AccessSettings, public: Collection[str] = ("/static/", "/favicon.ico")
     ) -> None:
         self.app, self.settings, self.public = app, settings, public
         self.reads, self.actions = Rate(*READS), Rate(*ACTIONS)
+        self._tokens: tuple[Token, ...] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -82,13 +91,15 @@ class AccessMiddleware:
         state = scope.setdefault("state", {})
         client = scope.get("client")
         came = Came(headers, state.get("peer"), client[0] if client and not state.get("peer") else "")
+        if self.known_tokens and "authorization" in headers:
+            self._tokens = await asyncio.to_thread(self.known_tokens)
         identity = self.identify(came)
         if identity is None:
             raise Refused(401, "it is not known who you are")
         csrf = forgery.token_of(identity, self.settings.key)
         state["actor"] = actor_of(identity, self.settings.authority, csrf)
         rate = self.actions if is_action else self.reads
-        if seconds := rate.wait(identity.name, time.monotonic()):
+        if not state.get(UNLIMITED) and (seconds := rate.wait(identity.name, time.monotonic())):
             raise TooOften(seconds)
         return await self._checked(identity, csrf, headers, receive) if is_action else receive
 
@@ -98,7 +109,7 @@ class AccessMiddleware:
 
     def identify(self, came: Came) -> Identity | None:
         """Whose a request is."""
-        return identify(came, self.settings, datetime.now(UTC))
+        return identify(came, self.settings, datetime.now(UTC), self._tokens)
 
     def _is_public(self, path: str) -> bool:
         return any(path == public or (public.endswith("/") and path.startswith(public)) for public in self.public)

@@ -91,6 +91,7 @@ class Simulation:
         )
         run_id = values["run_id"]
         assert isinstance(run_id, UUID)
+        self.owner.execute("UPDATE run_log SET requested_at = %s WHERE run_id = %s", [self.now, run_id])
         return run_id
 
     def heartbeat(self, host: str = "app1", *, ago: timedelta = timedelta(), accounted: bool = True) -> None:

@@ -12,7 +12,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +26,7 @@ from scheduled_tasks.alert.judge import judge
 from scheduled_tasks.operate import pauses
 from scheduled_tasks.operate.slots import Pause, Scope
 from tests.integration.alert.simulation import MINUTE, Database, Simulation
+from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,13 @@ class Mortal:
         return done
 
     def _die(self) -> None:
+        info = self.connection.info
+        address, session = info.dsn, info.backend_pid
         self.connection.close()
+        # The server rolls back when it sees that; until then others leave out what is locked, and try it later.
+        with closing(psycopg.connect(address, autocommit=True)) as other:
+            gone = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)"
+            wait_for("the session's end", lambda: other.execute(gone, [session]).fetchone() == (True,))
         raise Killed
 
     def __getattr__(self, name: str) -> Any:

@@ -19,6 +19,8 @@ from scheduled_tasks.project import enabled_clocks
 from tests.integration.metrics.adversarial import SINCE, adversarial_clock, adversarial_jobs
 from tests.integration.metrics.promtool import failures, problems, require_promtool
 
+pytestmark = pytest.mark.thorough
+
 GOLDEN = Path(__file__).parents[2] / "golden_prometheus"
 
 

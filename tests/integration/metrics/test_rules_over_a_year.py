@@ -41,6 +41,8 @@ from tests.integration.metrics.adversarial import (
 )
 from tests.integration.metrics.promtool import RULES, failures, require_promtool
 
+pytestmark = pytest.mark.thorough
+
 FIRST, LAST = datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 12, 1, tzinfo=UTC)
 WHOLE_YEAR = os.environ.get("SCHEDULED_TASKS_WHOLE_YEAR") == "1"
 DAYS = (  # on which frequent jobs are tested: around the shifts of Paris, and the first of each month

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
+pytestmark = pytest.mark.thorough
+
 RUNS = {"the failed run": ("export_invoices", "failed"), "the missed slot": ("sum_up_the_day", "missed")}
 SCREENS = (
     "/", "/jobs", "/jobs?state=bad", "/jobs/booking", "/job/billing/export_invoices",

@@ -18,6 +18,8 @@ from scheduled_tasks.schedule import latest_occurrence, occurrences, read_trigge
 
 from .oracle import EXAMPLES, ZONES, Generated, days_of_change, triggers
 
+pytestmark = pytest.mark.thorough
+
 FIELDS = ("year", "month", "day", "week", "day_of_week", "hour", "minute", "second")
 
 

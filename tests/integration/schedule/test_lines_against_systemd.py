@@ -19,6 +19,8 @@ from scheduled_tasks.schedule.crontab import crontab_time
 from .oracle import EXAMPLES, NOW, ZONES, Generated, Night, days_of_change, literal, nights, oracle, triggers
 from .systemd import Systemd
 
+pytestmark = pytest.mark.thorough
+
 MAX_ITERATIONS = 80
 Systemds = tuple[Systemd, ...]
 Days = tuple[datetime, datetime]  # from the first to the second, exclusive

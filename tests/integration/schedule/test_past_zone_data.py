@@ -26,6 +26,8 @@ from tests.zone_data import rendered_with
 
 from .oracle import EXAMPLES, NOW, triggers
 
+pytestmark = pytest.mark.thorough
+
 RELEASES = ("2020.5", "2021.5", "2022.7", "2023.3", "2024.1")
 JOBS = 24  # in a set at most, each in another zone
 CLOCK = """from scheduled_tasks import Clock
