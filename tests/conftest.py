@@ -17,6 +17,8 @@ from tests.roots import BOOTING, FOR_SOME, ON_DEBIAN_13, lacking
 hypothesis.settings.register_profile("no_deadline", deadline=None)
 hypothesis.settings.load_profile("no_deadline")
 
+# An ordinary user's PATH lacks some folders with commands that tests run.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
 LEFT_OUT = "" if os.environ.get("CI") == "true" else lacking("booting machines", BOOTING)
 collect_ignore = ["machine"] if LEFT_OUT else []
 # The groups that take minutes, longest first: one that began last would keep one process busy after all others.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +91,14 @@ def command(page: str, runner: str, *words: str) -> list[str]:
     """The arguments of the shortest of these commands that has all the given words."""
     split = [shlex.split(line.replace("\\\n", " ")) for line in commands(page, runner)]
     return min((arguments for arguments in split if {*words} <= {*arguments}), key=len)
+
+
+def run_shown(command: str, *, cwd: Path, own: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as a page shows it, with a folder of the test's own in place of /tmp; the output names /tmp."""
+    own_command = command.replace("/tmp/", f"{own}/")
+    done = subprocess.run(own_command, shell=True, cwd=cwd, capture_output=True, text=True, check=False)
+    done.stdout = done.stdout.replace(str(own), "/tmp")
+    return done
 
 
 def table(page: str, first_column: str) -> dict[str, list[str]]:

@@ -36,8 +36,7 @@ def lacking(what: str, commands: dict[str, str], *, root: bool = True) -> str:
         commands: each needed command, and its Debian package.
         root: whether it needs root.
     """
-    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    packages = [package for command, package in commands.items() if shutil.which(command, path=path) is None]
+    packages = [package for command, package in commands.items() if shutil.which(command) is None]
     if packages:
         return f"{what} needs {', '.join(packages)}: run 'apt-get install {' '.join(packages)}' as root"
     if root and os.geteuid() != 0:

@@ -18,7 +18,7 @@ import pytest
 from scheduled_tasks.cli import main as clocks
 from scheduled_tasks.options import DEFAULTS, OPTIONS, RELAXATIONS
 from scheduled_tasks.run.settings import KEYS
-from tests.documented import DOCS, PAGES, ROOT, blocks, table
+from tests.documented import DOCS, PAGES, ROOT, blocks, run_shown, table
 
 STEPS = {page: [step for block in blocks(page, "clone") for step in block.steps] for page in PAGES}
 
@@ -61,20 +61,20 @@ def clone(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("page", [page for page, steps in STEPS.items() if steps])
-def test_a_pages_commands_run_and_print_what_it_shows(clone: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+def test_a_pages_commands_run_and_print_what_it_shows(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    shutil.rmtree("/tmp/units", ignore_errors=True)
     ran = []
     for command, output in STEPS[page]:
         if command == "bin/test":  # it runs this test
             continue
-        done = subprocess.run(command, shell=True, cwd=clone, capture_output=True, text=True, check=False)
+        done = run_shown(command, cwd=clone, own=tmp_path)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         if output.strip():
             assert_shown(without_what_differs_each_time(done.stdout), without_what_differs_each_time(output))
         ran.append(command)
     assert ran
-    shutil.rmtree("/tmp/units", ignore_errors=True)
 
 
 def test_a_second_run_cancels_none(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from scheduled_tasks.metrics.families import FAMILIES
 from scheduled_tasks.metrics.prometheus.alerting_rules import Rules, rules_yaml
-from tests.documented import DOCS, ROOT, blocks, table
+from tests.documented import DOCS, ROOT, blocks, run_shown, table
 from tests.integration.metrics.promtool import RULES, require_promtool
 from tests.roots import lacking, require
 
@@ -17,11 +17,12 @@ PAGE = "how-to/alert-with-prometheus.md"
 PROMETHEUS, ALERTMANAGER = (block.text for block in blocks(PAGE) if block.language == "yaml")
 
 
-def test_the_commands_of_the_guide_print_what_it_shows() -> None:
+def test_the_commands_of_the_guide_print_what_it_shows(tmp_path: Path) -> None:
     require_promtool()
     for block in blocks(PAGE, "promtool"):
         for command, output in block.steps:
-            done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+            done = run_shown(command, cwd=ROOT, own=tmp_path)
+            assert done.returncode == 0, done.stderr
             assert output.strip() in {"", done.stdout.strip()}
 
 

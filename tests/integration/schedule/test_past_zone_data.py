@@ -6,8 +6,9 @@ what today's data yield.
 
 from __future__ import annotations
 
-import os
+import fcntl
 import re
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -50,12 +51,16 @@ def lines_today(zone: str, fields: dict[str, str]) -> tuple[str, ...]:
 def past(request: pytest.FixtureRequest) -> Path:
     """The time zone data of a release, downloaded once and kept for later test runs."""
     folder = CACHE / f"tzdata-{request.param}"
-    if not folder.exists():
-        unfinished = folder.with_suffix(f".{os.getpid()}")
-        command = ["pip", "install", "--quiet", "--no-deps", f"--target={unfinished}", f"tzdata=={request.param}"]
-        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        unfinished.rename(folder)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "tzdata-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be downloading it
+        if not folder.exists():
+            unfinished = folder.with_name(f"{folder.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            command = ["pip", "install", "--quiet", "--no-deps", f"--target={unfinished}", f"tzdata=={request.param}"]
+            done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            unfinished.rename(folder)
     return folder / "tzdata/zoneinfo"
 
 
