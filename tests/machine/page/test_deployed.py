@@ -227,3 +227,23 @@ def test_the_page_moves_to_another_host(fleet: Fleet) -> None:
     assert (serves(fleet.app1), serves(fleet.app2)) == ((False, False, False), (True, True, True))
     [answer] = connect(fleet.app2, "anna", {})
     assert (answer.status, "You are <strong>anna</strong>, who may only look." in answer.text) == (200, True)
+
+
+def test_a_foreign_unit_of_that_name_stops_the_play_and_a_removal_takes_only_the_roles(fleet: Fleet) -> None:
+    theirs = fleet.app1.root / "etc/systemd/system/clocks-page.service"
+    theirs.write_text("[Service]\nExecStart=/bin/true\n")
+    fleet.controller.variables |= {"scheduled_tasks_page_host": "app1"}
+    play = fleet.controller.play("a foreign unit", fails=True)
+    assert "clocks-page.service exists and is not the role's" in " ".join(play.output.split())
+    assert serves(fleet.app2) == (True, True, True)
+    removed = fleet.controller.play("remove", playbook="remove").changed
+    assert {host: [task for task in tasks if "page" in task] for host, tasks in removed.items()} == {
+        "app1": [],
+        "app2": [
+            "remove | Stop serving the page",
+            "remove | Remove the page's units",
+            "remove | Remove the group of those who could connect to the page",
+        ],
+    }
+    assert serves(fleet.app2) == (False, False, False)
+    assert theirs.exists()
