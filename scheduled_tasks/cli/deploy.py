@@ -15,6 +15,7 @@ import click
 
 from scheduled_tasks.alert.routes import why_nobody_is_told
 from scheduled_tasks.cli.common import (
+    actor,
     report_host,
     require_own_name,
     require_services_database,
@@ -160,6 +161,7 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
     Needs root, except with --user.
     """
     from scheduled_tasks.deploy.apply import apply
+    from scheduled_tasks.deploy.effects import Effects
     from scheduled_tasks.deploy.releases import prepare
     from scheduled_tasks.deploy.remembered.rendered_set import rendered
 
@@ -171,7 +173,7 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
     require_own_name(places)
     prepare(files, places)
     require = partial(_require_reachable_database, host=host, places=places, keep=True)
-    applied = apply(files, places, try_out=None if without_database else require)
+    applied = apply(files, places, Effects(places.manager, actor()), try_out=None if without_database else require)
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
@@ -233,10 +235,11 @@ def rollback_units(*, name: str, root: Path, user: bool, as_json: bool) -> None:
 
     The next `clocks apply` installs what the clock files say, so fix them first.
     """
+    from scheduled_tasks.deploy.effects import Effects
     from scheduled_tasks.deploy.sets import rollback
 
     places = chosen_places(root, user=user)
-    _finish(rollback(name, places), places, as_json=as_json)
+    _finish(rollback(name, places, Effects(places.manager, actor())), places, as_json=as_json)
 
 
 @click.command("remove")
@@ -249,13 +252,14 @@ def remove_units(*, everything: bool, root: Path, user: bool, as_json: bool) -> 
 
     Running jobs are not interrupted. Needs root, except with --user.
     """
+    from scheduled_tasks.deploy.effects import Effects
     from scheduled_tasks.deploy.sets import remove_all
     from scheduled_tasks.operate.host_watch import remove_state
 
     if not everything:
         raise UsageError("write 'clocks remove --all'; to remove one job, edit its clock file and run 'clocks apply'")
     places = chosen_places(root, user=user)
-    _finish(remove_all(places), places, as_json=as_json)
+    _finish(remove_all(places, Effects(places.manager, actor())), places, as_json=as_json)
     remove_state(places, has_database=has_database())
 
 

@@ -1,4 +1,4 @@
-"""Reports of what was deployed when: written to disk at each apply, kept until the database has them.
+"""Reports of what was deployed when and by whom: written to disk at each apply, kept until the database has them.
 
 So an apply needs no database, and the database gets the true instants. operate/host_watch.py delivers them.
 """
@@ -42,12 +42,15 @@ def write_report(units: UnitSet, at: float, places: Places, effects: Effects) ->
 
 def complete_report(path: Path, units: UnitSet, at: float, new_from: float | None, effects: Effects) -> None:
     """Write a report again with the instant at which the timers of new jobs were started; None: not yet."""
-    report = {"at": at, "new_from": new_from, "digest": digest(units.jobs_manifest), "jobs": units.jobs}
+    manifest = digest(units.jobs_manifest)
+    report = {"at": at, "new_from": new_from, "by": effects.by, "digest": manifest, "jobs": units.jobs}
     effects.keep(path, json.dumps(report))
 
 
 def read_report(text: str) -> dict[str, Any]:
-    """Read a report: `at`, `new_from`, `digest` and `jobs`. A killed apply may have left out `new_from`.
+    """Read a report: `at`, `new_from`, `by`, `digest` and `jobs`.
+
+    A killed apply may have left out `new_from`. `by` is None if the watch or an earlier release has applied the set.
 
     Raises:
         ValueError, KeyError, TypeError: it isn't a report.
@@ -56,6 +59,7 @@ def read_report(text: str) -> dict[str, Any]:
     return {
         "at": float(report["at"]),
         "new_from": float(report["new_from"] or report["at"]),
+        "by": report.get("by") or None,
         "digest": str(report["digest"]),
         "jobs": list(report["jobs"]),
     }

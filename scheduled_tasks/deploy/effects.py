@@ -26,10 +26,11 @@ class Effects:
 
     Attributes:
         manager: the option that tells systemctl which systemd is meant, see `Places.manager`.
+        by: the name of whoever deploys; "" for nobody, such as a watch that finishes an apply.
     """
 
-    def __init__(self, manager: tuple[str, ...] = ()) -> None:
-        self.manager = manager
+    def __init__(self, manager: tuple[str, ...] = (), by: str = "") -> None:
+        self.manager, self.by = manager, by
 
     def step(self, operation: str, what: object) -> None:
         """Called before each operation; tests override it to count operations, to fail or to kill the process."""

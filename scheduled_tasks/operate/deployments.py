@@ -29,12 +29,14 @@ class JobsReport(NamedTuple):
         digest: of that manifest; a host that already reported it has nothing new.
         at: when the set became current: changes and removals count from here.
         new_from: when the timers of new jobs were started; `at` if unknown.
+        by: who deployed them; None if unknown.
     """
 
     jobs: Sequence[Mapping[str, Any]]
     digest: str
     at: datetime
     new_from: datetime
+    by: str | None = None
 
 
 def reported_digest(connection: Connection, host: str) -> str | None:
@@ -58,17 +60,17 @@ def report(connection: Connection, host: str, new: JobsReport) -> int:
         }
         closed = [key for key in known if key not in wanted or key in changed]
         connection.execute(
-            "UPDATE deployed_job SET valid_until = greatest(valid_from, %s) WHERE id = ANY (%s)",
-            [new.at, [known[key][0] for key in closed]],
+            "UPDATE deployed_job SET valid_until = greatest(valid_from, %s), removed_by = %s WHERE id = ANY (%s)",
+            [new.at, new.by, [known[key][0] for key in closed]],
         )
         with connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO deployed_job (host, clock, job, task, schedule, options, source, valid_from)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO deployed_job (host, clock, job, task, schedule, options, source, valid_from, deployed_by)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 [
                     (
                         host, *key, job["task"], json.dumps(job["schedule"]), json.dumps(job["options"]),
-                        job.get("source"), new.at if key in known else new.new_from,
+                        job.get("source"), new.at if key in known else new.new_from, new.by,
                     )
                     for key, job in changed.items()
                 ],

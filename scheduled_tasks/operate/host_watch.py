@@ -93,7 +93,8 @@ def _report(connection: Connection, host: str, read: dict[str, Any] | None) -> i
     if read is None:
         return 0
     at, new_from = from_epoch(read["at"]), from_epoch(read["new_from"])
-    return deployments.report(connection, host, deployments.JobsReport(read["jobs"], read["digest"], at, new_from))
+    new = deployments.JobsReport(read["jobs"], read["digest"], at, new_from, read["by"])
+    return deployments.report(connection, host, new)
 
 
 def report_pauses(connection: Connection, places: Places, host: str, now: datetime) -> None:

@@ -109,8 +109,9 @@ def _deployment(
     valid: tuple[datetime, datetime | None],
 ) -> None:
     connection.execute(
-        "INSERT INTO deployed_job (host, clock, job, task, schedule, options, source, valid_from, valid_until)"
-        " SELECT host, %s, %s, %s, %s, %s, %s, %s, %s FROM unnest(%s::text[]) AS host",
+        "INSERT INTO deployed_job"
+        " (host, clock, job, task, schedule, options, source, valid_from, valid_until, deployed_by)"
+        " SELECT host, %s, %s, %s, %s, %s, %s, %s, %s, 'ben' FROM unnest(%s::text[]) AS host",
         [
             job.clock,
             job.job,

@@ -64,13 +64,15 @@ SELECT * FROM (
     {_PEOPLE}
     UNION ALL
     (SELECT min(at), 'deploy', counted || CASE WHEN counted = 1 THEN ' job' ELSE ' jobs' END || ' deployed on '
-            || string_agg(DISTINCT deployed.host, ', ' ORDER BY deployed.host), '', '', '', coalesce(release, ''), NULL
-       FROM (SELECT valid_from AS at, host, count(*) AS counted FROM (
-                SELECT valid_from, host FROM deployed_job WHERE valid_from < %(before)s ORDER BY id DESC LIMIT 20000
-             ) AS rows GROUP BY valid_from, host) AS deployed
+            || string_agg(DISTINCT deployed.host, ', ' ORDER BY deployed.host), '', '', coalesce(deployed_by, ''),
+            coalesce(release, ''), NULL
+       FROM (SELECT valid_from AS at, host, deployed_by, count(*) AS counted FROM (
+                SELECT valid_from, host, deployed_by FROM deployed_job WHERE valid_from < %(before)s
+                 ORDER BY id DESC LIMIT 20000
+             ) AS rows GROUP BY valid_from, host, deployed_by) AS deployed
        LEFT JOIN LATERAL (SELECT 'release ' || host.release AS release FROM host WHERE host.name = deployed.host
                              AND deployed.at > now() - interval '1 day') AS known ON true
-      GROUP BY counted, release, date_trunc('hour', at) ORDER BY 1 DESC LIMIT %(limit)s)
+      GROUP BY counted, release, deployed_by, date_trunc('hour', at) ORDER BY 1 DESC LIMIT %(limit)s)
 ) AS change
  ORDER BY at DESC LIMIT %(limit)s
 """  # noqa: S608 - our own text
@@ -78,14 +80,16 @@ _OF_ONE_JOB = f"""
 SELECT * FROM (
     {_PEOPLE}
     UNION ALL
-    (SELECT min(at), 'deploy', what || string_agg(DISTINCT host, ', ' ORDER BY host), %(clock)s, %(job)s, '', '', NULL
+    (SELECT min(at), 'deploy', what || string_agg(DISTINCT host, ', ' ORDER BY host), %(clock)s, %(job)s,
+            coalesce(who, ''), '', NULL
        FROM (SELECT valid_from AS at, CASE WHEN EXISTS (SELECT FROM known AS last WHERE last.host = known.host
                         AND last.valid_until = known.valid_from) THEN 'changed by a deployment on '
-                        ELSE 'deployed on ' END AS what, host FROM known
+                        ELSE 'deployed on ' END AS what, host, deployed_by AS who FROM known
               UNION ALL
-             SELECT valid_until, 'removed from ', host FROM known WHERE valid_until IS NOT NULL AND NOT EXISTS (
+             SELECT valid_until, 'removed from ', host, removed_by FROM known
+              WHERE valid_until IS NOT NULL AND NOT EXISTS (
                 SELECT FROM known AS next WHERE next.host = known.host AND next.valid_from >= known.valid_until)
-            ) AS deployed WHERE at < %(before)s GROUP BY what, date_trunc('hour', at))
+            ) AS deployed WHERE at < %(before)s GROUP BY what, who, date_trunc('hour', at))
 ) AS change
  ORDER BY at DESC LIMIT %(limit)s
 """  # noqa: S608 - our own text

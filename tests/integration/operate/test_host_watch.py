@@ -86,6 +86,22 @@ def test_a_call_that_moves_in_its_file_keeps_the_jobs_row_and_no_slot_is_judged_
         connection.execute("UPDATE host SET accounted_until = %s", [minutes(30)])
 
 
+def test_a_deployment_names_who_has_applied_it_and_one_of_an_earlier_release_nobody(
+    connection: Database, places: Places
+) -> None:
+    for minute, by, jobs in ((0, "anna", ["count", "sell"]), (10, "ben", ["sell"]), (20, "", ["sell", "sum"])):
+        units = UnitSet({JOBS: jobs_json(*jobs)})
+        path = deployment_reports.write_report(units, minutes(minute).timestamp(), places, Effects(by=by))
+        if not by:
+            earlier = json.loads(path.read_text())
+            del earlier["by"]
+            path.write_text(json.dumps(earlier))
+        make_current(places, jobs_json(*jobs))
+        host_watch.report_deployed(connection, places, "app1", minutes(minute))
+    rows = connection.execute("SELECT job, deployed_by, removed_by FROM deployed_job ORDER BY job").fetchall()
+    assert rows == [("count", "anna", "ben"), ("sell", "anna", None), ("sum", None, None)]
+
+
 def test_the_report_of_an_apply_killed_before_its_set_became_current_is_dropped(
     connection: Database, places: Places
 ) -> None:

@@ -66,7 +66,7 @@ def test_a_jobs_screen_says_who_changed_what_of_it_and_nothing_of_other_jobs(url
         ["all clocks resumed on all hosts", "emil: it moved"],
         ["all clocks paused on all hosts", "emil: the database moves"],
         ["flag REMIND_VISITORS switched off", "clara: wrong dates in the mail of Friday"],
-        ["deployed on app1, app2, app3", ""],
+        ["deployed on app1, app2, app3", "ben"],
     ]
     assert re.search(r'<a href="/request/\d+">asked for a run: done</a>', html)
 
@@ -98,8 +98,8 @@ def test_the_changes_of_all_have_those_of_each(url: str) -> None:
     changed = [row[1:] for row in rows(httpx.get(f"{url}/changes").text, "Changes")]
     assert ["booking/ remind_visitors asked for a run: done", "dora: the mail is right now"] in changed
     assert ["booking/ close_the_day paused on all hosts", "emil: of another job"] in changed
-    assert ["1 job deployed on app1, app2, app3", "release 2.15.0"] in changed
-    assert ["16 jobs deployed on app1, app2, app3", ""] in changed
+    assert ["1 job deployed on app1, app2, app3", "ben: release 2.15.0"] in changed
+    assert ["16 jobs deployed on app1, app2, app3", "ben"] in changed
 
 
 def test_jobs_can_be_found_that_nobody_ran(url: str) -> None:

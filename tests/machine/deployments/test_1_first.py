@@ -10,6 +10,7 @@ from tests.machine.controller import Controller
 from tests.machine.deployments.steps import DEPLOYED, NIGHTLY, RECOUNT, rows, state, timers, version_run
 from tests.machine.machine import Machine
 from tests.machine.postgresql import OPERATORS, TASKS, Database
+from tests.machine.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("deployments")  # two machines for all of them
 
@@ -53,6 +54,9 @@ def test_one_command_deploys_fresh_hosts(fleet: Controller, database: Database) 
         ("app2", "ended"),
     ]
     assert rows(database, "SELECT name, is_active FROM feature") == [("SEND_MAIL", True)]
+    known = "SELECT DISTINCT host, deployed_by FROM deployed_job ORDER BY host"
+    both = [("app1", "root"), ("app2", "root")]
+    wait_for("the watches' reports of who has deployed", lambda: rows(database, known) == both)
 
 
 # What a task of ill will tries with what it has.
