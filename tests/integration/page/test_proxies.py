@@ -7,7 +7,9 @@ import os
 import pwd
 import socket
 import ssl
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,6 @@ from tests.roots import lacking, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PROXIES = {"nginx": nginx, "caddy": caddy}
 
@@ -52,6 +53,13 @@ def gate(path: Path, groups_header: str) -> Iterator[None]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name: the path of a unix socket has at most 107 bytes."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
 
 
 class Reader:
@@ -103,8 +111,8 @@ def is_dropped_or_refused(answer: httpx.Response, user: str) -> bool:
 
 
 @pytest.mark.parametrize("program", PROXIES)
-def test_by_a_password_the_proxy_says_who_a_reader_is(program: str, tmp_path: Path) -> None:
-    with reader(program, tmp_path, with_oauth2_proxy=False) as person:
+def test_by_a_password_the_proxy_says_who_a_reader_is(program: str, folder: Path) -> None:
+    with reader(program, folder, with_oauth2_proxy=False) as person:
         assert person.ask().status_code == 401
         assert person.ask(X__Forwarded__User="root").status_code == 401
         person.client.auth = ("anna", PASSWORD)
@@ -115,8 +123,8 @@ def test_by_a_password_the_proxy_says_who_a_reader_is(program: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("program", PROXIES)
-def test_with_oauth2_proxy_names_and_groups_are_those_that_it_says(program: str, tmp_path: Path) -> None:
-    with reader(program, tmp_path, with_oauth2_proxy=True) as person:
+def test_with_oauth2_proxy_names_and_groups_are_those_that_it_says(program: str, folder: Path) -> None:
+    with reader(program, folder, with_oauth2_proxy=True) as person:
         unknown = person.ask(X__Forwarded__User="root")
         offered = (unknown.status_code, unknown.text) == (403, "log in here")
         assert offered or (unknown.status_code, unknown.headers["location"]) == (302, "/oauth2/sign_in")
