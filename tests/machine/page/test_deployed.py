@@ -31,7 +31,7 @@ from tests.roots import lacking, require
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import BrowserType
+    from playwright.sync_api import Playwright
 
     from tests.machine.machine import Machine
 
@@ -179,8 +179,9 @@ def who(answer: Answer) -> str:
 
 
 def test_on_a_phone_from_a_notices_link_to_a_run_that_ended_on_the_other_host_in_five_taps(
-    fleet: Fleet, browser_type: BrowserType
+    fleet: Fleet, playwright: Playwright
 ) -> None:
+    # Not `browser_type`: pytest runs the tests of a parameter of the session together, so this one before the others.
     require(lacking("the page in a browser", {"chromium": "chromium"}))
     [told] = wait_for(
         "the notice", lambda: [mail for mail in fleet.mail.mails if "billing/export" in mail["Subject"]][:1]
@@ -189,7 +190,7 @@ def test_on_a_phone_from_a_notices_link_to_a_run_that_ended_on_the_other_host_in
     [link] = set(re.findall(rf"https://{NAME}:\d+/job/\S*[a-z]", text))
     resolve = f"--host-resolver-rules=MAP {NAME} 127.0.0.1"
     with proxy(fleet, "nginx"):
-        browser = browser_type.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", resolve])
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", resolve])
         phone = browser.new_context(
             viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, ignore_https_errors=True,
             http_credentials={"username": "anna", "password": PASSWORD},

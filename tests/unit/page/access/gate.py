@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +26,12 @@ TABLE: dict[str, Any] = {
     },
     "tokens": {"ci": {"sha256": hash_of(TOKEN), "groups": ["booking"], "until": datetime(2099, 1, 1, tzinfo=UTC)}},
 }  # fmt: skip
+
+
+def run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a thread: in the main one, a browser test that came before keeps its event loop running."""
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, coroutine).result()
 
 
 def settings(**changed: Any) -> AccessSettings:
@@ -95,7 +103,7 @@ class Gate:
             else:
                 answer.text += message["body"].decode()
 
-        asyncio.run(self.middleware(scope, receive, send))
+        run(self.middleware(scope, receive, send))
         return answer
 
     def send_form(

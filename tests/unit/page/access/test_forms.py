@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduled_tasks.page.access.rates import Rate
-from tests.unit.page.access.gate import TOKEN, Gate, settings
+from tests.unit.page.access.gate import TOKEN, Gate, run, settings
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
 
@@ -95,14 +95,12 @@ def test_an_actor_acts_not_too_often_and_no_other_is_held_up() -> None:
 
 
 def test_a_websocket_gets_no_answer() -> None:
-    import asyncio
-
     sent: list[Any] = []
 
     async def nothing(*message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(Gate().middleware({"type": "websocket"}, nothing, nothing))  # type: ignore[arg-type]
+    run(Gate().middleware({"type": "websocket"}, nothing, nothing))  # type: ignore[arg-type]
     assert sent == []
 
 
