@@ -251,8 +251,8 @@ def _rename(connection: Connection, old: str, new: str, now: datetime) -> None:
     connection.execute(
         "WITH closed AS (UPDATE deployed_job SET valid_until = greatest(valid_from, %(since)s)"
         "  WHERE host = %(old)s AND valid_until IS NULL RETURNING *)"
-        " INSERT INTO deployed_job (host, clock, job, task, schedule, options, source, valid_from)"
-        " SELECT %(new)s, clock, job, task, schedule, options, source, valid_until FROM closed",
+        " INSERT INTO deployed_job (host, clock, job, task, schedule, options, source, valid_from, deployed_by)"
+        " SELECT %(new)s, clock, job, task, schedule, options, source, valid_until, deployed_by FROM closed",
         names,
     )
     connection.execute("UPDATE pause SET host = %(new)s WHERE host = %(old)s AND resumed_at IS NULL", names)

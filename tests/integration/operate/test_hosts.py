@@ -57,7 +57,7 @@ def deploy(connection: Database, host: str, at: datetime, *jobs: str, **options:
          "options": {"catch_up": True, "timeout": 600, **options}}
         for job in jobs
     ]  # fmt: skip
-    deployments.report(connection, host, deployments.JobsReport(listed, f"{at}{jobs}", at, at))
+    deployments.report(connection, host, deployments.JobsReport(listed, f"{at}{jobs}", at, at, "anna"))
 
 
 def started(connection: Database, job: str, host: str, **columns: object) -> None:
@@ -140,6 +140,7 @@ def test_a_renamed_machine_goes_on_under_its_new_name(connection: Database) -> N
     [row] = connection.execute("SELECT name FROM host").fetchall()
     assert row == ("web1",)
     assert [(job.host, job.job) for job in deployments.deployed_now(connection)] == [("web1", "each"), ("web1", "late")]
+    assert connection.execute("SELECT DISTINCT deployed_by FROM deployed_job").fetchall() == [("anna",)]
     assert [pause.scope.host for pause in pauses.active(connection, minutes(5))] == ["web1"]
     machine.watch_regularly(connection, minutes(6), minutes(15))
     # The open run goes on, and the slot that nobody started is missed once, by the new name.
