@@ -40,6 +40,7 @@ from scheduled_tasks.run import settings
 
 if TYPE_CHECKING:
     from scheduled_tasks.deploy.apply import Applied
+    from scheduled_tasks.deploy.effects import Effects
     from scheduled_tasks.deploy.plan import Plan
     from scheduled_tasks.render.host import Host
     from scheduled_tasks.render.names import Places
@@ -161,7 +162,6 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
     Needs root, except with --user.
     """
     from scheduled_tasks.deploy.apply import apply
-    from scheduled_tasks.deploy.effects import Effects
     from scheduled_tasks.deploy.releases import prepare
     from scheduled_tasks.deploy.remembered.rendered_set import rendered
 
@@ -173,7 +173,7 @@ def apply_units(*, root: Path, user: bool, without_database: bool, as_json: bool
     require_own_name(places)
     prepare(files, places)
     require = partial(_require_reachable_database, host=host, places=places, keep=True)
-    applied = apply(files, places, Effects(places.manager, actor()), try_out=None if without_database else require)
+    applied = apply(files, places, _effects(places), try_out=None if without_database else require)
     _finish(applied, places, as_json=as_json)
     for sentence in unsupported_options(clocks, host) if applied.changed else ():
         click.echo(f"left out: {sentence}", err=True)
@@ -223,6 +223,13 @@ def list_sets(*, root: Path, user: bool, as_json: bool) -> None:
     show_table(("SET", f"APPLIED ({times.zone_name})" if on_terminal() else "APPLIED", "JOBS", ""), rows)
 
 
+def _effects(places: Places) -> Effects:
+    """What changes the machine, in the name of whoever runs the command."""
+    from scheduled_tasks.deploy.effects import Effects
+
+    return Effects(places.manager, actor())
+
+
 @click.command("rollback")
 @click.argument("name", metavar="[SET]", default="", shell_complete=completion.sets)
 @root_option
@@ -235,11 +242,10 @@ def rollback_units(*, name: str, root: Path, user: bool, as_json: bool) -> None:
 
     The next `clocks apply` installs what the clock files say, so fix them first.
     """
-    from scheduled_tasks.deploy.effects import Effects
     from scheduled_tasks.deploy.sets import rollback
 
     places = chosen_places(root, user=user)
-    _finish(rollback(name, places, Effects(places.manager, actor())), places, as_json=as_json)
+    _finish(rollback(name, places, _effects(places)), places, as_json=as_json)
 
 
 @click.command("remove")
@@ -252,14 +258,13 @@ def remove_units(*, everything: bool, root: Path, user: bool, as_json: bool) -> 
 
     Running jobs are not interrupted. Needs root, except with --user.
     """
-    from scheduled_tasks.deploy.effects import Effects
     from scheduled_tasks.deploy.sets import remove_all
     from scheduled_tasks.operate.host_watch import remove_state
 
     if not everything:
         raise UsageError("write 'clocks remove --all'; to remove one job, edit its clock file and run 'clocks apply'")
     places = chosen_places(root, user=user)
-    _finish(remove_all(places, Effects(places.manager, actor())), places, as_json=as_json)
+    _finish(remove_all(places, _effects(places)), places, as_json=as_json)
     remove_state(places, has_database=has_database())
 
 

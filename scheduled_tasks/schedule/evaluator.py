@@ -129,16 +129,15 @@ class _Hour(NamedTuple):
 def _hours(trigger: Cron, first: date, last: date) -> list[_Hour]:
     info = zone_info(trigger.zone)
     hours = []
-    for day in (first + timedelta(days=n) for n in range((last - first).days + 1)):
-        for hour in trigger.hours if trigger.wants(day) else ():
-            begin = datetime(day.year, day.month, day.day, hour, tzinfo=info)
-            end = begin.replace(minute=59, second=59)
-            # One shift at most affects an hour, so each of its times has an offset that its beginning or end has too.
-            instants = [wall.replace(fold=fold).astimezone(UTC) for wall in (begin, end) for fold in (0, 1)]
-            length = end - begin
-            earliest = min(*instants[:2], *(at - length for at in instants[2:]))
-            latest = max(*(at + length for at in instants[:2]), *instants[2:])
-            hours.append(_Hour(day, hour, earliest, latest))
+    for day, hour in _matching(trigger, first, last):
+        begin = datetime(day.year, day.month, day.day, hour, tzinfo=info)
+        end = begin.replace(minute=59, second=59)
+        # One shift at most affects an hour, so each of its times has an offset that its beginning or end has too.
+        instants = [wall.replace(fold=fold).astimezone(UTC) for wall in (begin, end) for fold in (0, 1)]
+        length = end - begin
+        earliest = min(*instants[:2], *(at - length for at in instants[2:]))
+        latest = max(*(at + length for at in instants[:2]), *instants[2:])
+        hours.append(_Hour(day, hour, earliest, latest))
     return hours
 
 
@@ -222,14 +221,14 @@ def _previous_day(trigger: Cron, day: date) -> date:
 
 def resolve_days(trigger: Cron, first: date, last: date) -> list[Occurrence]:
     """The runs whose nominal date lies between two dates, both inclusive; shifts are taken into account."""
+    hours = _matching(trigger, first, last)
+    return _in_order(occurrence for day, hour in hours for occurrence in resolve_hour(trigger, day, hour))
+
+
+def _matching(trigger: Cron, first: date, last: date) -> Iterator[tuple[date, int]]:
+    """The dates between two, both inclusive, and hours that match."""
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    return _in_order(
-        occurrence
-        for day in days
-        if trigger.wants(day)
-        for hour in trigger.hours
-        for occurrence in resolve_hour(trigger, day, hour)
-    )
+    return ((day, hour) for day in days if trigger.wants(day) for hour in trigger.hours)
 
 
 def resolve_hour(trigger: Cron, day: date, hour: int) -> Iterator[Occurrence]:

@@ -60,7 +60,6 @@ class AccessMiddleware:
     ) -> None:
         self.app, self.settings, self.public = app, settings, public
         self.reads, self.actions = Rate(*READS), Rate(*ACTIONS)
-        self._tokens: tuple[Token, ...] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -91,9 +90,10 @@ class AccessMiddleware:
         state = scope.setdefault("state", {})
         client = scope.get("client")
         came = Came(headers, state.get("peer"), client[0] if client and not state.get("peer") else "")
+        tokens: tuple[Token, ...] = ()
         if self.known_tokens and "authorization" in headers:
-            self._tokens = await asyncio.to_thread(self.known_tokens)
-        identity = self.identify(came)
+            tokens = await asyncio.to_thread(self.known_tokens)
+        identity = self.identify(came, tokens)
         if identity is None:
             raise Refused(401, "it is not known who you are")
         csrf = forgery.token_of(identity, self.settings.key)
@@ -107,9 +107,9 @@ class AccessMiddleware:
         """Say why a request is not answered."""
         await _answer(send, refused)
 
-    def identify(self, came: Came) -> Identity | None:
-        """Whose a request is."""
-        return identify(came, self.settings, datetime.now(UTC), self._tokens)
+    def identify(self, came: Came, tokens: tuple[Token, ...]) -> Identity | None:
+        """Whose a request is; `tokens` are those of the database."""
+        return identify(came, self.settings, datetime.now(UTC), tokens)
 
     def _is_public(self, path: str) -> bool:
         return any(path == public or (public.endswith("/") and path.startswith(public)) for public in self.public)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from scheduled_tasks.page.access.authenticate import Came
     from scheduled_tasks.page.access.middleware import App, Receive, Scope, Send
-    from scheduled_tasks.page.access.settings import AccessSettings, Oidc
+    from scheduled_tasks.page.access.settings import AccessSettings, Oidc, Token
 
 LOGIN, CALLBACK, LOGOUT = "/login", "/login/callback", "/logout"
 LOGGED_OUT = "/logged-out"  # a screen for nobody: any other one would lead to the login again
@@ -142,9 +142,9 @@ class OidcMiddleware(AccessMiddleware):
             return
         await super().__call__(scope, receive, send)
 
-    def identify(self, came: Came) -> Identity | None:
+    def identify(self, came: Came, tokens: tuple[Token, ...]) -> Identity | None:
         """Whose a request is: by its session, if nothing else says it."""
-        if identity := super().identify(came):
+        if identity := super().identify(came, tokens):
             return identity
         session = self._read(came.headers.get("cookie", ""), self._session_cookie, "session")
         return Identity(session["name"], frozenset(session["groups"]), way="oidc") if session else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -114,8 +114,7 @@ def configured(
     Raises:
         ConfigurationError: a key is unknown or its value has another form.
     """
-    if unknown := sorted(values.keys() - set(KEYS)):
-        raise ConfigurationError(f"[page]: unknown key {unknown[0]!r}; {what_to_write(unknown[0], KEYS, 'the keys')}")
+    _require_known("[page]", values, KEYS)
     idle = values.get("idle_seconds", 1)
     if not isinstance(idle, int) or isinstance(idle, bool) or idle < 1:
         raise ConfigurationError(f"[page] idle_seconds = {idle!r}: write a whole number of seconds")
@@ -189,10 +188,15 @@ def _oidc(value: object, client_secret: str) -> Oidc:
 def _table(key: str, value: object, known: tuple[str, ...] = ()) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"[page] {key} = {value!r}: write a table")
-    for name in value if known else ():
-        if name not in known:
-            raise ConfigurationError(f"[page] {key}: unknown key {name!r}; {what_to_write(name, known, 'the keys')}")
+    if known:
+        _require_known(f"[page] {key}", value, known)
     return value
+
+
+def _require_known(place: str, names: Iterable[str], known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(f"{place}: unknown key {name!r}; {what_to_write(name, known, 'the keys')}")
 
 
 def _text(key: str, value: object) -> str:

@@ -9,9 +9,7 @@ _RING = '<circle cx="8" cy="8" r="6.2"/>'
 _SHAPES = {
     "ended": f'{_RING}<path d="m5.2 8.3 2 2 3.7-4.3"/>',
     "ok": f'{_RING}<path d="m5.2 8.3 2 2 3.7-4.3"/>',
-    "failed": f'{_RING}<path d="m5.7 5.7 4.6 4.6m0-4.6-4.6 4.6"/>',
-    "bad": f'{_RING}<path d="m5.7 5.7 4.6 4.6m0-4.6-4.6 4.6"/>',
-    "failing": f'{_RING}<path d="m5.7 5.7 4.6 4.6m0-4.6-4.6 4.6"/>',
+    **dict.fromkeys(("failed", "bad", "failing"), f'{_RING}<path d="m5.7 5.7 4.6 4.6m0-4.6-4.6 4.6"/>'),
     "missed": '<circle cx="8" cy="8" r="6.2" stroke-dasharray="2.6 2.27"/>',
     "lost": f'{_RING}<path d="M6 6.3a2 2 0 1 1 2.8 1.9c-.6.3-.8.6-.8 1.2M8 11.6v.1"/>',
     "started": f'{_RING}<path d="M6.7 5.6v4.8L10.6 8z" fill="currentColor" stroke="none"/>',

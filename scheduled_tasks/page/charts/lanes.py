@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.page.reads.timeline import Cell, Slot
 
 HEIGHT = 26  # pixels of a lane
-MIN_PART = 5.0  # pixels of a bar's part, so that it is seen
+MIN_PART = 5.0  # pixels of a bar's part: a smaller one can't be seen
 PITCH, GAP = 16, 1  # units: from one column to the next, and on each side of its bar
 BAR = PITCH - 2 * GAP
 MIN_SLOT, MAX_MIN_SLOT = 0.35, 1.0  # percent: the least width of a slot's bar, if there are many and if there are few
@@ -90,10 +90,11 @@ class Tick(NamedTuple):
     is_day: bool
 
 
-def bars(span: Span, cells: Mapping[int, Cell], columns: Sequence[ColumnLink], link: str) -> Shapes:
+def bars(span: Span, cells: Mapping[int, Cell], columns: Sequence[ColumnLink], link: str = "") -> Shapes:
     """A bar for each column with slots, as high as the root of their number.
 
-    `columns` has what each column's titles say after a number; its bad parts lead to `link` with the column's query.
+    `columns` has what each column's titles say after a number; its bad parts lead to `link` with the column's query,
+    without one nowhere.
     """
     largest = max((cell.total for cell in cells.values()), default=1)
     paths: dict[str, list[str]] = {}
@@ -108,9 +109,10 @@ def bars(span: Span, cells: Mapping[int, Cell], columns: Sequence[ColumnLink], l
             y -= part
             if status in BAD:
                 text, query = columns[column]
+                leads = f"{link}&{query}" if link else ""
                 unit = 100 / span.columns / PITCH  # in percent
                 rects.append(Rect(round((column * PITCH + GAP) * unit, 3), round(y, 1), round(BAR * unit, 3),
-                                  round(part, 1), status, f"{number} {status}, {text}", f"{link}&{query}"))  # fmt: skip
+                                  round(part, 1), status, f"{number} {status}, {text}", leads))  # fmt: skip
             else:
                 paths.setdefault(status, []).append(f"M{column * PITCH + GAP} {y:.3g}h{BAR}v{part:.3g}h-{BAR}z")
     return Shapes({status: "".join(found) for status, found in paths.items()}, rects)

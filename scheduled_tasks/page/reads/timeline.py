@@ -14,7 +14,7 @@ from uuid import UUID
 
 from scheduled_tasks.operate.status import IS_BAD
 from scheduled_tasks.page.reads.catalog import NOBODY
-from scheduled_tasks.schedule.evaluator import occurrences
+from scheduled_tasks.schedule.evaluator import TICK, occurrences
 
 if TYPE_CHECKING:
     from scheduled_tasks.page.charts.lanes import Span
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scheduled_tasks.run.database import Connection
     from scheduled_tasks.schedule.trigger import Trigger
 
-HOUR, MICROSECOND = timedelta(hours=1), timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
 JOB_HOURS_KEPT = timedelta(days=35)  # for which there is a count for each hour of each job (operate/prune.py)
 
 
@@ -144,8 +144,8 @@ def _due(trigger: Trigger, now: datetime, span: Span) -> Counter[int]:
     columns: Counter[int] = Counter()
     following = hour_of(now) + HOUR
     if span.first < following:
-        until = min(following, span.end) - MICROSECOND
-        if times := sum(1 for _ in occurrences(trigger, after=max(now, span.first - MICROSECOND), until=until)):
+        until = min(following, span.end) - TICK
+        if times := sum(1 for _ in occurrences(trigger, after=max(now, span.first - TICK), until=until)):
             columns[(now - span.first) // span.step] += times
     for hour, times in _hours(trigger, max(following, span.first), span.end).items():
         columns[(hour - span.first) // span.step] += times
@@ -155,8 +155,8 @@ def _due(trigger: Trigger, now: datetime, span: Span) -> Counter[int]:
 @lru_cache(maxsize=4096)
 def _hours(trigger: Trigger, first: datetime, end: datetime) -> Counter[datetime]:
     """How many times a trigger is due in each hour: kept, since one of each second takes a tenth of a second a day."""
-    until = end - MICROSECOND
-    return Counter(hour_of(one.at) for one in occurrences(trigger, after=first - MICROSECOND, until=until))
+    until = end - TICK
+    return Counter(hour_of(one.at) for one in occurrences(trigger, after=first - TICK, until=until))
 
 
 def hour_of(at: datetime) -> datetime:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduled_tasks.operate import pauses, status
 from scheduled_tasks.page.charts.lanes import HEIGHT, PITCH, ColumnLink, Shapes, Span, bars
 from scheduled_tasks.page.reads.slots import running
-from scheduled_tasks.page.reads.timeline import Cell, lanes
+from scheduled_tasks.page.reads.timeline import HOUR, Cell, hour_of, lanes, total
 from scheduled_tasks.page.view import View, viewing
 from scheduled_tasks.run.status import RunStatus
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 PAGE = 100  # jobs of one page
 OPEN_UP_TO = 40  # jobs: so many are shown without opening a block
 STATES = ("bad", "missed", "running", "paused")
-
-
 HOURS = 24  # of a clock's strip, with the current one
 RESULTS = ("missed", "lost", "failed", "skipped", "ended")
 
@@ -115,22 +112,15 @@ def clock_jobs(request: Request) -> Response:
 
 def _strips(view: View) -> Mapping[str, Strip]:
     """The last 24 hours of each clock."""
-    first = view.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
-    span = Span(first, timedelta(hours=1), HOURS)
-
+    span = Span(hour_of(view.now) - (HOURS - 1) * HOUR, HOUR, HOURS)
     columns = [ColumnLink(f"from {view.times.text(span.at(column))}", "") for column in range(HOURS)]
     hours = lanes(view.connection, view.catalog, "clock", span)
-    return {clock: Strip(_without_links(bars(span, cells, columns, "")), _in_words(cells.values()))
-            for clock, cells in hours.items()}  # fmt: skip
-
-
-def _without_links(shapes: Shapes) -> Shapes:
-    """A block that a click opens has no links on its face."""
-    return Shapes(shapes.paths, [rect._replace(link="") for rect in shapes.rects])
+    # Without links: a click on a strip opens its block.
+    return {clock: Strip(bars(span, cells, columns), _in_words(cells.values())) for clock, cells in hours.items()}
 
 
 def _in_words(cells: Iterable[Cell]) -> str:
-    totals = Cell(*map(sum, zip(*cells, strict=True)))
+    totals = total(cells)
     words = [f"{number} {result}" for result in RESULTS if (number := getattr(totals, result))]
     return f"Last {HOURS} hours: {', '.join(words)}"
 

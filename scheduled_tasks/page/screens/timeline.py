@@ -28,7 +28,7 @@ from scheduled_tasks.page.charts.lanes import (
 from scheduled_tasks.page.reads import timeline as counts
 from scheduled_tasks.page.reads.timeline import HOUR, Cell, Lanes, Slot
 from scheduled_tasks.page.view import View, job_path, viewing
-from scheduled_tasks.schedule.evaluator import occurrences
+from scheduled_tasks.schedule.evaluator import TICK, occurrences
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -240,7 +240,7 @@ def _each_slot(view: View, job: CatalogJob, span: Span, slots: Sequence[Slot], d
 def _coming(view: View, job: CatalogJob, span: Span) -> list[Rect]:
     if not job.is_timed or span.end <= view.now:
         return []
-    due = occurrences(job.trigger, after=max(view.now, span.first), until=span.end - counts.MICROSECOND)
+    due = occurrences(job.trigger, after=max(view.now, span.first), until=span.end - TICK)
     return [
         Rect(min(span.x(one.at), 99.5), 9, 0.5, HEIGHT - 18, "due", f"due {view.times.text(one.at)}") for one in due
     ]
