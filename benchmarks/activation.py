@@ -8,10 +8,8 @@ least and the median of nine, the next answer on the same connection, and the me
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,19 +20,10 @@ from statistics import median
 
 from scheduled_tasks.page import demo
 from tests.own_postgresql import own_server
+from tests.unix_http import UnixConnection
 
 ROUNDS = 9
 CONFIGURATION = 'domains = "shop.tasks"\nclocks = "shop.clocks"\n[page]\n'
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(str(self.path))
 
 
 def main() -> None:
@@ -59,14 +48,14 @@ def _round(folder: Path, url: str) -> tuple[float, float, float]:
     try:
         while not path.exists():
             time.sleep(0.01)
-        connection = _Connection(path)
+        connection = UnixConnection(path)
         return _ask(connection), _ask(connection), _pss(page.pid)
     finally:
         page.terminate()
         page.wait()
 
 
-def _ask(connection: _Connection) -> float:
+def _ask(connection: UnixConnection) -> float:
     began = time.monotonic()
     connection.request("GET", "/")
     answer = connection.getresponse()

@@ -14,18 +14,17 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from benchmarks.peers import arguments, has_table, kept_database, make_folder, running
 from benchmarks.questions import END
-from benchmarks.screens import free_port, measure, wait_for
-from scheduled_tasks.operate import embedded
+from benchmarks.screens import free_port, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 PACKAGES = ("django==5.2.19", "django-apscheduler==0.7.0", "psycopg[binary]", "waitress")
 FILL_JOBS = """
@@ -54,15 +53,13 @@ JOBS = "/admin/django_apscheduler/djangojob/"
 
 def main(folder: Path, millions: float, jobs: int) -> None:
     """Print the figures of each screen."""
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o755)
+    make_folder(folder)
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     subprocess.run([folder / "venv/bin/pip", "install", "--quiet", *PACKAGES], check=True)
     shutil.copy(Path(__file__).with_name("peer_admin_site.py"), folder)
-    server = embedded.import_pgserver()(folder / "data", cleanup_mode="stop")
-    try:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            if not connection.execute(f"SELECT to_regclass('{TABLE}')").fetchone()[0]:  # type: ignore[index]
+    with kept_database(folder) as database:
+        with psycopg.connect(database, autocommit=True) as connection:
+            if not has_table(connection, TABLE):
                 _fill(connection, folder, round(millions * 1_000_000 / jobs), jobs)
             [(rows, failed)] = connection.execute(
                 f"SELECT count(*), max(id) FILTER (WHERE status = 'Error!') FROM {TABLE}"
@@ -70,8 +67,6 @@ def main(folder: Path, millions: float, jobs: int) -> None:
         print(f"{rows} rows, {jobs} jobs; {', '.join(PACKAGES)}", flush=True)
         with _admin(folder) as url:
             measure(url, _paths(failed))
-    finally:
-        server.cleanup()
 
 
 def _fill(connection: psycopg.Connection[Any], folder: Path, runs: int, jobs: int) -> None:
@@ -95,19 +90,15 @@ def _environment(folder: Path) -> dict[str, str]:
     return os.environ | {"SOCKET_FOLDER": str(folder / "data")}
 
 
-@contextmanager
-def _admin(folder: Path) -> Iterator[str]:
+def _admin(folder: Path) -> AbstractContextManager[str]:
     port = free_port()
     command: list[str | Path] = [
         folder / "venv/bin/waitress-serve",
         f"--listen=127.0.0.1:{port}",
         "peer_admin_site:application",
     ]
-    with subprocess.Popen(command, cwd=folder, env=_environment(folder) | {"PYTHONPATH": str(folder)}) as process:
-        try:
-            yield wait_for(f"http://127.0.0.1:{port}", "/static/admin/css/base.css")
-        finally:
-            process.terminate()
+    environment = _environment(folder) | {"PYTHONPATH": str(folder)}
+    return running(command, folder, environment, port, "/static/admin/css/base.css")
 
 
 def _paths(failed: int) -> dict[str, str]:
@@ -123,8 +114,4 @@ def _paths(failed: int) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main(
-        Path(sys.argv[1]).resolve(),
-        float(sys.argv[2]) if len(sys.argv) > 2 else 10,  # noqa: PLR2004 - the second argument
-        int(sys.argv[3]) if len(sys.argv) > 3 else 10_000,  # noqa: PLR2004 - the third
-    )
+    main(*arguments())

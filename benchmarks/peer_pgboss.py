@@ -15,20 +15,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from playwright._impl._driver import compute_driver_executable
 
+from benchmarks.peers import arguments, has_table, kept_database, make_folder, running
 from benchmarks.questions import END
-from benchmarks.screens import free_port, measure, wait_for
-from scheduled_tasks.operate import embedded
+from benchmarks.screens import free_port, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 PACKAGES = ("pg-boss@12.34.0", "@pg-boss/dashboard@1.9.0")  # the newest that have one version of the tables
 QUEUES = 100
@@ -48,15 +46,12 @@ SELECT 'c' || %(queue)s, CASE WHEN is_failed THEN 'failed' ELSE 'completed' END:
 
 def main(folder: Path, millions: float, jobs: int) -> None:
     """Print the figures of each screen."""
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o755)
+    make_folder(folder)
     subprocess.run(["npm", "install", "--prefix", folder, "--no-fund", "--no-audit", *PACKAGES], check=True)
     shutil.copy(Path(__file__).with_suffix(".mjs"), folder)
-    server = embedded.import_pgserver()(folder / "data", cleanup_mode="stop")
-    try:
-        url = server.get_uri()
+    with kept_database(folder) as url:
         with psycopg.connect(url, autocommit=True) as connection:
-            if not connection.execute("SELECT to_regclass('pgboss.job')").fetchone()[0]:  # type: ignore[index]
+            if not has_table(connection, "pgboss.job"):
                 _fill(connection, folder, url, round(millions * 1_000_000 / jobs), jobs)
             [(rows, failed)] = connection.execute(
                 "SELECT count(*), min(id::text) FILTER (WHERE state = 'failed' AND name = 'c7') FROM pgboss.job"
@@ -64,8 +59,6 @@ def main(folder: Path, millions: float, jobs: int) -> None:
             print(f"{rows} rows, {jobs} schedules, {QUEUES} queues; {', '.join(PACKAGES)}", flush=True)
         with _dashboard(folder, url) as served:
             measure(served, _paths(failed))
-    finally:
-        server.cleanup()
 
 
 def _fill(connection: psycopg.Connection[Any], folder: Path, url: str, runs: int, jobs: int) -> None:
@@ -82,16 +75,11 @@ def _node(folder: Path, url: str, *arguments: str) -> None:
     subprocess.run(command, cwd=folder, env=os.environ | {"DATABASE_URL": url}, check=True)
 
 
-@contextmanager
-def _dashboard(folder: Path, url: str) -> Iterator[str]:
+def _dashboard(folder: Path, url: str) -> AbstractContextManager[str]:
     port = free_port()
     command = [compute_driver_executable()[0], "node_modules/@pg-boss/dashboard/build/server.js"]
     env = os.environ | {"DATABASE_URL": url, "PORT": str(port), "HOST": "127.0.0.1", "NODE_ENV": "production"}
-    with subprocess.Popen(command, cwd=folder, env=env) as process:
-        try:
-            yield wait_for(f"http://127.0.0.1:{port}", "/warnings")
-        finally:
-            process.terminate()
+    return running(command, folder, env, port, "/warnings")
 
 
 def _paths(failed: str) -> dict[str, str]:
@@ -109,8 +97,4 @@ def _paths(failed: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main(
-        Path(sys.argv[1]).resolve(),
-        float(sys.argv[2]) if len(sys.argv) > 2 else 10,  # noqa: PLR2004 - the second argument
-        int(sys.argv[3]) if len(sys.argv) > 3 else 10_000,  # noqa: PLR2004 - the third
-    )
+    main(*arguments())

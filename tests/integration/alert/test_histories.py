@@ -12,7 +12,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,8 +25,8 @@ from scheduled_tasks.alert.incidents import What
 from scheduled_tasks.alert.judge import judge
 from scheduled_tasks.operate import pauses
 from scheduled_tasks.operate.slots import Pause, Scope
+from tests.integration.alert.mortal import Killed, Mortal
 from tests.integration.alert.simulation import MINUTE, Database, Simulation
-from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,40 +35,6 @@ HISTORIES = int(os.environ.get("SCHEDULED_TASKS_HISTORIES", "25"))
 SEED = int(os.environ.get("SCHEDULED_TASKS_HISTORIES_SEED", "18"))
 EVENTS = 40
 HOSTS = ("app1", "app2")
-
-
-class Killed(Exception):  # noqa: N818 - not an error
-    """A process was killed."""
-
-
-class Mortal:
-    """A connection of a process that is killed before or after one of its statements."""
-
-    def __init__(self, connection: Database, statement: int, *, after: bool) -> None:
-        self.connection, self.left, self.after = connection, statement, after
-
-    def execute(self, *arguments: Any, **options: Any) -> Any:
-        """Execute a statement, unless the process is killed."""
-        self.left -= 1
-        if self.left == 0 and not self.after:
-            self._die()
-        done = self.connection.execute(*arguments, **options)
-        if self.left == 0:
-            self._die()
-        return done
-
-    def _die(self) -> None:
-        info = self.connection.info
-        address, session = info.dsn, info.backend_pid
-        self.connection.close()
-        # The server rolls back when it sees that; until then others leave out what is locked, and try it later.
-        with closing(psycopg.connect(address, autocommit=True)) as other:
-            gone = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)"
-            wait_for("the session's end", lambda: other.execute(gone, [session]).fetchone() == (True,))
-        raise Killed
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.connection, name)
 
 
 class JobKind(NamedTuple):

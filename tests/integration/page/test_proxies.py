@@ -10,18 +10,16 @@ import ssl
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import uvicorn
 
 from scheduled_tasks.page.access import AccessMiddleware, configured
-from scheduled_tasks.page.access.peer_protocol import PeerProtocol
 from tests.integration.page.proxied import NAME, PASSWORD, authenticator, caddy, certify, nginx
 from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
+from tests.unix_http import served_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,19 +38,8 @@ def gate(path: Path, groups_header: str) -> Iterator[None]:
     """The page's gate on a unix socket, behind a proxy that this user runs; the group ops may act on everything."""
     proxy = {"user_header": "X-Forwarded-User", "groups_header": groups_header, "users": [pwd.getpwuid(os.getuid())[0]]}
     access = configured({"admins": ["@ops"], "proxy": proxy}, "a secret")
-    app = AccessMiddleware(_application, access)
-    server = uvicorn.Server(uvicorn.Config(app, http=PeerProtocol, proxy_headers=False, log_level="error"))
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(path))
-        listening.listen()
-        thread = Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            wait_for("the gate", lambda: server.started)
-            yield
-        finally:
-            server.should_exit = True
-            thread.join()
+    with served_on(path, AccessMiddleware(_application, access)):
+        yield
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import pwd
 import re
-import socket
 import stat
 import subprocess
 import sys
@@ -27,16 +25,7 @@ from tests.integration.operate.roles import PAGE, granted
 from tests.integration.operate.simulated_services import host_with
 from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(str(self.path))
+from tests.unix_http import UnixConnection
 
 
 def test_the_first_reader_starts_the_page_and_the_page_leaves_after_the_last_one(tmp_path: Path) -> None:

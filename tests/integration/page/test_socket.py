@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
 
 from scheduled_tasks.page.access import AccessMiddleware, configured
-from scheduled_tasks.page.access.peer_protocol import PeerProtocol
-from tests.machine.waiting import wait_for
 from tests.roots import lacking, require
+from tests.unix_http import CLIENT, served_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-# Sends requests on one connection, and prints each answer's status and body.
-CLIENT = """
-import http.client, json, socket, sys
-class Connection(http.client.HTTPConnection):
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(sys.argv[1])
-connection = Connection("page")
-answers = []
-for headers in json.loads(sys.argv[2]):
-    connection.request("GET", "/", headers=headers)
-    answer = connection.getresponse()
-    answers.append([answer.status, answer.read().decode()])
-print(json.dumps(answers))
-"""
 
 
 async def _application(scope: Any, _receive: Any, send: Any) -> None:
@@ -51,26 +31,10 @@ def path(tmp_path: Path) -> Iterator[Path]:
         if folder.stat().st_uid == os.getuid() and folder.name:
             folder.chmod(folder.stat().st_mode | 0o011)
     access = configured({"proxy": {"user_header": "X-Forwarded-User", "users": ["www-data"]}}, "a secret")
-    config = uvicorn.Config(
-        AccessMiddleware(_application, access),
-        http=PeerProtocol,
-        proxy_headers=False,
-        log_level="error",
-        lifespan="off",
-    )
-    server = uvicorn.Server(config)
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(tmp_path / "page.sock"))
-        (tmp_path / "page.sock").chmod(0o666)
-        listening.listen()
-        thread = Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            wait_for("the server", lambda: server.started)
-            yield tmp_path / "page.sock"
-        finally:
-            server.should_exit = True
-            thread.join()
+    path = tmp_path / "page.sock"
+    with served_on(path, AccessMiddleware(_application, access)):
+        path.chmod(0o666)
+        yield path
 
 
 def ask_as(user: str, path: Path, *headers: dict[str, str]) -> list[list[object]]:
@@ -79,8 +43,7 @@ def ask_as(user: str, path: Path, *headers: dict[str, str]) -> list[list[object]
     done = subprocess.run(
         [*command, *python, "-c", CLIENT, str(path), json.dumps(headers)], capture_output=True, text=True, check=True
     )
-    answers: list[list[object]] = json.loads(done.stdout)
-    return answers
+    return [[status, body] for status, body, _ in json.loads(done.stdout)]
 
 
 def test_the_kernel_says_who_connects_whatever_a_header_says(path: Path) -> None:

@@ -20,6 +20,7 @@ from tests.machine.machine import Machine, booted
 from tests.machine.postgresql import NOTIFIER, Database, postgresql
 from tests.roots import debian_12, debian_13
 from tests.sinks import MailServer, mail_server
+from tests.unix_http import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,22 +48,6 @@ from shop.tasks.invoices import export
 
 scheduler = Clock()
 scheduler.add_job(export, "cron", id="export", minute="*")
-"""
-# Sends requests on one connection to a unix socket, and prints each answer's status and body, and the seconds it took.
-CLIENT = """
-import http.client, json, socket, sys, time
-class Connection(http.client.HTTPConnection):
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(sys.argv[1])
-connection = Connection("localhost")
-answers = []
-for headers in json.loads(sys.argv[2]):
-    began = time.monotonic()
-    connection.request("GET", "/", headers=headers)
-    answer = connection.getresponse()
-    answers.append([answer.status, answer.read().decode(), time.monotonic() - began])
-print(json.dumps(answers))
 """
 
 
