@@ -12,6 +12,7 @@ import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -90,6 +91,7 @@ def windows_between(
     case: Case, job: ObservedJob, start: datetime, end: datetime, slots: list[datetime]
 ) -> Iterator[Window]:
     late = timedelta(seconds=case.overdue_after)
+    deadline = cache(partial(next_deadline, job.deployed))  # windows overlap
     for slot in slots[bisect_left(slots, start) : bisect_left(slots, end)]:
         begin = (slot + late).replace(second=0, microsecond=0) - timedelta(minutes=8)
         labels = {**job.labels, "job_name": f"{case.job} {slot:%Y-%m-%dT%H:%M:%SZ}"}
@@ -98,8 +100,8 @@ def windows_between(
             seen = begin + timedelta(minutes=n) - MAX_AGE + timedelta(seconds=1)
             recorded = slots[bisect_right(slots, seen - late + timedelta(seconds=1)) - 1]
             before = slots[bisect_left(slots, slot) - 1]
-            healthy.append(shown(job, recorded, begin))
-            silent.append(shown(job, min(recorded, before), begin))
+            healthy.append(shown(deadline(recorded), begin))
+            silent.append(shown(deadline(min(recorded, before)), begin))
         name = f"{PER_JOB}{DEADLINE}"
         overdue = slot + late + MAX_AGE - begin
         first = (overdue // timedelta(minutes=1) + 1) * 60
@@ -111,8 +113,7 @@ def windows_between(
         )
 
 
-def shown(job: ObservedJob, recorded: datetime, begin: datetime) -> float | None:
-    at = next_deadline(job.deployed, recorded)
+def shown(at: datetime | None, begin: datetime) -> float | None:
     return None if at is None else (at - begin).total_seconds()
 
 
