@@ -25,9 +25,6 @@ PREFIX = "clocks-tests-"  # short, as the path of a socket has to be
 ENDS_WITHIN = 30.0  # seconds; PostgreSQL and pytest's processes take a few
 
 
-_removers: list[subprocess.Popen[bytes]] = []  # keeps the pipe open until this process ends
-
-
 def begin() -> None:
     """Let everything that this process and its children keep in $TMPDIR be in a new folder, and start its remover."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
@@ -35,11 +32,13 @@ def begin() -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)  # until both this process and the remover have ended
+    stdin, _open_until_this_process_ends = os.pipe()
     remover = subprocess.Popen(
         [sys.executable, "-m", __name__, str(folder)],
-        cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, pass_fds=[lock], start_new_session=True,
+        cwd=Path(__file__).parents[1], stdin=stdin, pass_fds=[lock], start_new_session=True,
     )  # fmt: skip
-    _removers.append(remover)
+    os.close(stdin)
+    remover.returncode = 0  # it outlives this process, which must not be warned of
 
 
 def processes(folder: Path) -> set[int]:

@@ -20,6 +20,7 @@ DEBIANS = "/usr/bin/python3"  # that users other than root can run, wherever thi
 
 
 pytestmark = pytest.mark.xdist_group("setup")  # its module-scoped checkout is set up once
+NO_BYTE_CODE = "PYTHONDONTWRITEBYTECODE"
 STEPS = [
     "Setting up .venv, once, with the 2 packages of requirements/local.txt:",
     "  making a virtual environment",
@@ -30,7 +31,10 @@ STEPS = [
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkout")
+    return make_checkout(tmp_path_factory.mktemp("checkout"))
+
+
+def make_checkout(folder: Path) -> Path:
     (folder / "bin").mkdir()
     (folder / "requirements").mkdir()
     shutil.copy(ROOT / "bin/setup", folder / "bin")
@@ -66,7 +70,8 @@ def set_up(checkout: Path, *, user: int | None = None, python: str = sys.executa
 
 def environment(checkout: Path, python: str = sys.executable) -> dict[str, str]:
     only_ours = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(checkout), "PIP_CONFIG_FILE": os.devnull}
-    return {**os.environ, **only_ours, "PYTHON": python}
+    inherited = {name: value for name, value in os.environ.items() if name != NO_BYTE_CODE}
+    return {**inherited, **only_ours, "PYTHON": python}
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +93,17 @@ def test_what_it_installed_can_be_imported_and_pip_itself_runs(checkout: Path) -
     assert subprocess.run([python, "-c", "import tiny, small"], check=False).returncode == 0
     listed = subprocess.run([python, "-m", "pip", "list"], capture_output=True, text=True, check=True).stdout
     assert [line.split()[0] for line in listed.splitlines()[2:]] == ["pip", "small", "tiny"]
+
+
+@pytest.mark.parametrize(("variables", "compiled"), [({}, set()), ({NO_BYTE_CODE: "1"}, {"tiny", "small"})])
+def test_packages_are_compiled_at_once_only_if_commands_may_keep_no_byte_code(
+    tmp_path: Path, variables: dict[str, str], compiled: set[str]
+) -> None:
+    checkout = make_checkout(tmp_path)
+    command = [str(checkout / "bin/setup"), "local"]
+    subprocess.run(command, env=environment(checkout) | variables, check=True, capture_output=True)
+    found = checkout.glob(".venv/lib/*/site-packages/__pycache__/*.pyc")
+    assert {path.name.partition(".")[0] for path in found} & {"tiny", "small"} == compiled
 
 
 @pytest.mark.usefixtures("done")
