@@ -126,8 +126,8 @@ _STALE = Alarm(
 )  # fmt: skip
 _SILENT = Alarm(
     "`no heartbeat from HOST`, or a host died", ("silent",),
-    "its watch has not reached the database for five minutes; other hosts that have its jobs run them, and record its"
-    " open runs as lost",
+    "its watch has not reached the database for five minutes; its jobs run on the other hosts that have them, and its"
+    " open runs are recorded as lost",
     "check the host and its connection to PostgreSQL; `systemctl status clock-watch.timer` there; when it is back:"
     " `clocks history --status lost --since 1d`, `clocks history --status missed --since 1d`",
 )  # fmt: skip
