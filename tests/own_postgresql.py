@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import psutil
 import psycopg
 
 from scheduled_tasks.operate import embedded
+from tests.leftovers import server_folder
 
 
 @dataclass
@@ -86,15 +85,12 @@ class Server:
 @contextmanager
 def own_server(**settings: object) -> Iterator[Server]:
     """A server with some settings, removed at the end of the block."""
-    get_server = embedded.import_pgserver()
-    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    folder.chmod(0o755)
-    server = Server(get_server(folder / "data", cleanup_mode="stop"))
-    try:
-        for name, value in settings.items():
-            server.query(f"ALTER SYSTEM SET {name} = {value}")
-        server.crash_and_restart()
-        yield server
-    finally:
-        server.running.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder() as folder:
+        server = Server(embedded.import_pgserver()(folder / "data", cleanup_mode="stop"))
+        try:
+            for name, value in settings.items():
+                server.query(f"ALTER SYSTEM SET {name} = {value}")
+            server.crash_and_restart()
+            yield server
+        finally:
+            server.running.cleanup()

@@ -5,11 +5,8 @@ PostgreSQL copies a template database in a few dozen milliseconds.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import closing
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,6 +15,7 @@ from psycopg import sql
 
 from scheduled_tasks.operate import embedded, migrations
 from scheduled_tasks.run import database
+from tests.leftovers import server_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,24 +29,21 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def server() -> Iterator[Callable[[str], str]]:
     """A PostgreSQL for this test session: a function from a database's name to its URL."""
-    get_server = embedded.import_pgserver()
-    # Not in pytest's directory: under root the server runs as another user, and the path of a socket has to be short.
-    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    folder.chmod(0o755)
-    running = get_server(folder / "data", cleanup_mode="stop")
-    try:
-        with _administer(running.get_uri()) as connection:
-            # Durability is of no use for data that lives as long as the tests.
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("ALTER SYSTEM SET full_page_writes = off")
-            connection.execute("SELECT pg_reload_conf()")
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
-        with _administer(running.get_uri(database=TEMPLATE)) as connection:
-            migrations.migrate(connection, PACKAGES)
-        yield lambda name: str(running.get_uri(database=name))
-    finally:
-        running.cleanup()
-        shutil.rmtree(folder)
+    with server_folder() as folder:
+        running = embedded.import_pgserver()(folder / "data", cleanup_mode="stop")
+        try:
+            with _administer(running.get_uri()) as connection:
+                # Durability is of no use for data that lives as long as the tests.
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("ALTER SYSTEM SET full_page_writes = off")
+                connection.execute("ALTER SYSTEM SET max_wal_size = '128MB'")
+                connection.execute("SELECT pg_reload_conf()")
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+            with _administer(running.get_uri(database=TEMPLATE)) as connection:
+                migrations.migrate(connection, PACKAGES)
+            yield lambda name: str(running.get_uri(database=name))
+        finally:
+            running.cleanup()
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_an_ended_run_leaves_nothing_behind(run: subprocess.Popen[bytes], end: s
         return set(Path(tempfile.gettempdir()).glob(f"{leftovers.PREFIX}*")) - before
 
     [folder] = wait_for("the run's folder", folders)
-    wait_for("its PostgreSQL", lambda: list(folder.glob("postgresql-*/data/postmaster.pid")))
+    wait_for("its PostgreSQL", lambda: list(folder.glob("data/postgresql-*/data/postmaster.pid")))
     started: set[int] = set()
 
     def booted() -> list[Path]:
@@ -56,6 +56,6 @@ def test_an_ended_run_leaves_nothing_behind(run: subprocess.Popen[bytes], end: s
 
     wait_for("its machine", booted)
     os.killpg(run.pid, end)
-    wait_for("the removal", lambda: not folder.exists())
+    wait_for("the removal", lambda: not folder.exists() and not (leftovers.MEMORY / folder.name).exists())
     wait_for("the end of its processes", lambda: not leftovers.processes(folder))
     assert machines_of(started) == []
