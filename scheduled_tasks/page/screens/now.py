@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scheduled_tasks.operate import pauses, status
+from scheduled_tasks.page.live import state_of
 from scheduled_tasks.page.reads.slots import running
 from scheduled_tasks.page.reads.troubles import DETAILED, troubles
 from scheduled_tasks.page.view import viewing
@@ -25,6 +26,7 @@ WRONG_SHOWN = 100
 def now(request: Request) -> Response:
     """The screen."""
     with viewing(request) as view:
+        state = state_of(view.connection)  # before all that is shown: what changes meanwhile is told
         wrong = troubles(view.connection, view.now, view.times.zone_name)
         hosts = status.hosts(view.connection, view.now)
         active = pauses.active(view.connection, view.now)
@@ -32,6 +34,7 @@ def now(request: Request) -> Response:
         coming = [due for due in view.catalog.coming(view.now, COMING * 2) if not _paused(active, due.job)]
         return view.render(
             "now",
+            state=state,
             title=_title(len(wrong)),
             wrong=wrong[:WRONG_SHOWN],
             wrong_number=len(wrong),

@@ -21,8 +21,11 @@ if (own) {
   own.hidden = !zone;
 }
 
-// A screen with #live is loaded again when the ledger changes, but never under a form that somebody fills in.
-if (document.getElementById("live") && window.EventSource) {
+// A screen with #live is loaded again when the ledger is not in the state that it shows, but never under a form that
+// somebody fills in; again in five seconds if that failed. A browser follows again by itself after an interruption, but
+// not after an answer that is an error.
+const live = () => document.getElementById("live");
+if (live() && window.EventSource) {
   const busy = () => document.querySelector("#live .act[open]") || getSelection().type === "Range";
   let waits = false;
   const load = () => {
@@ -34,6 +37,15 @@ if (document.getElementById("live") && window.EventSource) {
     const heading = document.querySelector("#live h1");
     if (said && heading && said.textContent !== heading.textContent.trim()) said.textContent = heading.textContent.trim();
   });
-  new EventSource("/live").addEventListener("changed", load);
-  setInterval(() => waits && load(), 5000);
+  for (const failure of ["htmx:responseError", "htmx:sendError"]) document.body.addEventListener(failure, () => (waits = true));
+  let stream;
+  const follow = () => {
+    stream = new EventSource(`/live?state=${live().dataset.state}`);
+    stream.addEventListener("changed", load);
+  };
+  follow();
+  setInterval(() => {
+    if (waits) load();
+    if (stream.readyState === EventSource.CLOSED) follow();
+  }, 5000);
 }

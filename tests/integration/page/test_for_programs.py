@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,7 +15,7 @@ from tests.integration.page.conftest import ANNA, serving
 from tests.integration.page.test_actions import token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser
 
@@ -50,14 +51,41 @@ def test_prometheus_reads_the_metrics(page_url: str) -> None:
     assert 'scheduled_tasks_job_bad_slots_in_a_row{clock="billing",job_name="export_invoices"} 3' in answer.text
 
 
-def test_a_browser_is_told_when_something_changes(server: Callable[[str], str]) -> None:
+def state_shown(url: str) -> str:
+    found = re.search(r'data-state="(\w+)"', httpx.get(url).text)
+    assert found
+    return found[1]
+
+
+def pause(ledger: str, clock: str) -> None:
+    with psycopg.connect(ledger) as connection:
+        connection.execute("INSERT INTO pause (clock, paused_by, reason) VALUES (%s, 'ben', 'a test')", [clock])
+
+
+def next_event(lines: Iterator[str]) -> str:
+    """The ID of the next event."""
+    assert next(line for line in lines if line.startswith("event")) == "event: changed"
+    return next(lines).removeprefix("id: ")
+
+
+def test_a_browser_is_told_what_changes_and_what_changed_since_the_state_that_it_shows(
+    server: Callable[[str], str],
+) -> None:
     ledger = demo.make(server("postgres"), "page_events")
-    with serving(create_app(ledger, zone="UTC", access=ANNA)) as url, httpx.stream("GET", f"{url}/live") as stream:
-        lines = stream.iter_lines()
-        assert next(lines) == "retry: 3000"
-        with psycopg.connect(ledger) as connection:
-            connection.execute("INSERT INTO pause (clock, paused_by, reason) VALUES ('booking', 'ben', 'a test')")
-        assert next(line for line in lines if line.startswith("event")) == "event: changed"
+    with serving(create_app(ledger, zone="UTC", access=ANNA)) as url:
+        first = state_shown(url)
+        pause(ledger, "booking")  # before it follows
+        with httpx.stream("GET", f"{url}/live", params={"state": first}) as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 3000"
+            second = next_event(lines)
+            assert second == state_shown(url) != first
+            pause(ledger, "billing")
+            third = next_event(lines)
+        pause(ledger, "algolia")  # while it is interrupted
+        interrupted = {"Last-Event-ID": third}
+        with httpx.stream("GET", f"{url}/live", params={"state": first}, headers=interrupted) as stream:
+            assert next_event(stream.iter_lines()) == state_shown(url)
 
 
 def test_now_follows_the_ledger_without_a_reload(server: Callable[[str], str], browser: Browser) -> None:
@@ -71,6 +99,21 @@ def test_now_follows_the_ledger_without_a_reload(server: Callable[[str], str], b
             connection.execute("UPDATE incident SET closed_at = now() WHERE kind = 'silent'")
         expect(page.locator("h1")).to_have_text("2 things are wrong", timeout=15_000)
         expect(page.locator("#said")).to_have_text("2 things are wrong")
+        page.close()
+
+
+def test_now_follows_again_after_answers_that_were_errors(server: Callable[[str], str], browser: Browser) -> None:
+    ledger = demo.make(server("postgres"), "page_followed_again")
+    with serving(create_app(ledger, zone="UTC", access=ANNA)) as url:
+        page = browser.new_page()
+        page.route("**/live?*", lambda route: route.fulfill(status=503), times=1)
+        page.goto(url)
+        expect(page.locator("h1")).to_have_text("3 things are wrong")
+        page.route(url + "/", lambda route: route.fulfill(status=503), times=1)
+        with psycopg.connect(ledger) as connection:
+            connection.execute("UPDATE incident SET closed_at = now() WHERE kind = 'silent'")
+        pause(ledger, "booking")
+        expect(page.locator(".headline .facts")).to_contain_text("2 pauses", timeout=60_000)
         page.close()
 
 
