@@ -88,7 +88,8 @@ def own_server(**settings: object) -> Iterator[Server]:
     with server_folder() as folder:
         server = Server(embedded.import_pgserver()(folder / "data", cleanup_mode="stop"))
         try:
-            for name, value in settings.items():
+            # Of a server that crashed nothing stays in /dev/shm.
+            for name, value in {"dynamic_shared_memory_type": "mmap", **settings}.items():
                 server.query(f"ALTER SYSTEM SET {name} = {value}")
             server.crash_and_restart()
             yield server
