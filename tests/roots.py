@@ -1,19 +1,19 @@
 """Minimal Debian roots: a fresh machine, without Python and sudo.
 
 Debian 13's even has a kernel: its systemd 257 is called in a chroot and booted in a virtual machine. Each root is made
-once, by debootstrap from apt's configured mirror, and kept for later test runs in $XDG_CACHE_HOME/scheduled-tasks, by
-default ~/.cache/scheduled-tasks.
+once, by debootstrap from apt's configured mirror, and kept for later test runs.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.kept import kept
 
 # The commands that machine tests need, and their Debian packages. Without those for booting, all are left out.
 BOOTING = {"systemd-nspawn": "systemd-container", "dbus-daemon": "dbus"}
@@ -23,7 +23,6 @@ FOR_SOME = {
     "chromium": "chromium", "nginx": "nginx", "caddy": "caddy",
 }  # fmt: skip
 ON_DEBIAN_13 = "_on_debian_13"  # the end of the name of a group of tests that boot its root
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scheduled-tasks"
 BOOTS = "systemd,systemd-sysv,dbus,tzdata"
 WITH_KERNEL = f"{BOOTS},udev,zstd,initramfs-tools,linux-image-cloud-amd64"
 
@@ -64,25 +63,16 @@ def debian_12() -> Path:
 
 def _root(name: str, suite: str, packages: str) -> Path:
     require(lacking(f"a {name} root", {"debootstrap": "debootstrap"}))
-    root = CACHE / name
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be making it
-        if not root.exists():
-            _make(root, suite, packages)
-    return root
+    return kept(name, lambda root: _make(root, suite, packages))
 
 
 def _make(root: Path, suite: str, packages: str) -> None:
-    unfinished = root.with_name(f"{root.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]
     mirrors = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     mirror = next(line.split()[0] for line in mirrors if line and "security" not in line)
-    command = ["debootstrap", "--variant=minbase", f"--include={packages}", suite, str(unfinished), mirror]
+    command = ["debootstrap", "--variant=minbase", f"--include={packages}", suite, str(root), mirror]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    shutil.rmtree(unfinished / "var/cache/apt/archives", ignore_errors=True)
-    shutil.rmtree(unfinished / "usr/share/zoneinfo")
-    shutil.copytree("/usr/share/zoneinfo", unfinished / "usr/share/zoneinfo", symlinks=True)
-    unfinished.rename(root)
+    shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
+    shutil.rmtree(root / "usr/share/zoneinfo")
+    shutil.copytree("/usr/share/zoneinfo", root / "usr/share/zoneinfo", symlinks=True)

@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.policy import default
@@ -130,8 +130,9 @@ def web_server(
             self.send_response(status)
             for name, value in {"Content-Length": str(len(text)), **headers}.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
+            with suppress(ConnectionError):  # a client that waited long enough
+                self.end_headers()
+                self.wfile.write(text)
 
         do_GET = do_POST = do_PUT = do_HEAD = answer  # noqa: N815 - http.server's names
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.documented import command
+from tests.kept import kept
 from tests.machine.machine import Machine, environment
-from tests.roots import CACHE
 
 REPOSITORY = Path(__file__).parents[2]
 SHOP = Path(__file__).parent / "shop"
@@ -203,21 +203,17 @@ def listed_files() -> list[str]:
 def wheelhouse(*requirements: Path) -> Path:
     """A folder with the wheels of locked requirements, for every Python of the machines; kept for the next tests."""
     key = hashlib.sha256(b"".join(path.read_bytes() for path in requirements)).hexdigest()[:12]
-    folder = CACHE / f"wheelhouse-{key}"
-    unfinished = folder.with_suffix(f".{os.getpid()}")
-    if not folder.exists():
-        unfinished.mkdir(parents=True)
+    platforms = [f"--platform={platform}_x86_64" for platform in ("manylinux_2_28", "manylinux2014", "linux")]
+
+    def download(folder: Path) -> None:
         for path in requirements:
             for python in PYTHONS:
-                platforms = [
-                    f"--platform={platform}_x86_64" for platform in ("manylinux_2_28", "manylinux2014", "linux")
-                ]
                 command = [
                     sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps",
                     "--only-binary=:all:", f"--python-version={python}", *platforms, f"--requirement={path}",
-                    f"--dest={unfinished}",
+                    f"--dest={folder}",
                 ]  # fmt: skip
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 assert done.returncode == 0, done.stderr
-        unfinished.rename(folder)
-    return folder
+
+    return kept(f"wheelhouse-{key}", download)

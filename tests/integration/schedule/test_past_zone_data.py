@@ -6,9 +6,7 @@ what today's data yield.
 
 from __future__ import annotations
 
-import fcntl
 import re
-import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -22,7 +20,7 @@ from hypothesis import strategies as st
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.operate.watch.due_times import due_times_problems
 from scheduled_tasks.schedule import read_trigger, translate
-from tests.roots import CACHE
+from tests.kept import kept
 from tests.zone_data import rendered_with
 
 from .oracle import EXAMPLES, NOW, triggers
@@ -50,18 +48,14 @@ def lines_today(zone: str, fields: dict[str, str]) -> tuple[str, ...]:
 @pytest.fixture(scope="module", params=RELEASES)
 def past(request: pytest.FixtureRequest) -> Path:
     """The time zone data of a release, downloaded once and kept for later test runs."""
-    folder = CACHE / f"tzdata-{request.param}"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "tzdata-lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be downloading it
-        if not folder.exists():
-            unfinished = folder.with_name(f"{folder.name}.unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            command = ["pip", "install", "--quiet", "--no-deps", f"--target={unfinished}", f"tzdata=={request.param}"]
-            done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
-            unfinished.rename(folder)
-    return folder / "tzdata/zoneinfo"
+    release: str = request.param
+
+    def download(folder: Path) -> None:
+        command = ["pip", "install", "--quiet", "--no-deps", f"--target={folder}", f"tzdata=={release}"]
+        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    return kept(f"tzdata-{release}", download) / "tzdata/zoneinfo"
 
 
 def known_zones(past: Path) -> tuple[list[str], list[str]]:
