@@ -131,12 +131,15 @@ SELECT clock, longer_than, sum(runs)::bigint FROM (
 
 def totals(connection: Connection) -> dict[str, Totals]:
     """What was counted for each clock that the watch has begun to count."""
+    # The clocks first: before a clock is counted for the first time, its changes say more than is counted then, and a
+    # counter must never go down.
+    clocks = connection.execute(_TOTALS).fetchall()
     durations: dict[str, dict[float, int]] = defaultdict(dict)
     for clock, longer_than, runs in connection.execute(_DURATIONS, {"bounds": list(BOUNDS)}):
         durations[clock][longer_than] = runs
     return {
         clock: Totals(dict(zip(RESULTS, counts, strict=True)), durations[clock], seconds)
-        for clock, *counts, seconds in connection.execute(_TOTALS)
+        for clock, *counts, seconds in clocks
     }
 
 
