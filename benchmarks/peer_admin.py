@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from benchmarks.peers import arguments, has_table, kept_database, make_folder, running
+from benchmarks.kept_database import has_table, kept_database, make_folder
+from benchmarks.peers import arguments, running
 from benchmarks.questions import END
 from benchmarks.screens import free_port, measure
 

@@ -1,4 +1,4 @@
-"""What the benchmarks of other dashboards share: their arguments, a database that a folder keeps, and their server."""
+"""What the benchmarks of other dashboards share: their arguments, and the server that is measured."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import psycopg
+from typing import TYPE_CHECKING
 
 from benchmarks.screens import wait_for
-from scheduled_tasks.operate import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,28 +19,6 @@ def arguments() -> tuple[Path, float, int]:
     folder, *numbers = sys.argv[1:]
     millions, jobs = (*numbers, *("10", "10000")[len(numbers) :])
     return Path(folder).resolve(), float(millions), int(jobs)
-
-
-@contextmanager
-def kept_database(folder: Path) -> Iterator[str]:
-    """A PostgreSQL whose data are kept in a folder, until the end of the block; its URL."""
-    server = embedded.import_pgserver()(folder / "data", cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder that PostgreSQL's user can enter."""
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o755)
-
-
-def has_table(connection: psycopg.Connection[Any], name: str) -> bool:
-    """Whether a table is there, so that nothing has to be filled."""
-    [(found,)] = connection.execute("SELECT to_regclass(%s)", [name]).fetchall()
-    return found is not None
 
 
 @contextmanager

@@ -25,7 +25,8 @@ from typing import Any
 
 import psycopg
 
-from scheduled_tasks.operate import deployments, embedded, history, migrations, status
+from benchmarks.kept_database import has_table, kept_database, make_folder
+from scheduled_tasks.operate import deployments, history, migrations, status
 from scheduled_tasks.operate.account import account
 from scheduled_tasks.operate.watch.resolved_results import mark_resolved
 
@@ -66,18 +67,14 @@ def open_ledger(
     millions: float, jobs: int, folder: Path | None, end: datetime = END
 ) -> Iterator[psycopg.Connection[Any]]:
     """A connection to the ledger, which is filled up to `end` if it was not before."""
-    get_server = embedded.import_pgserver()
     kept = folder or Path(tempfile.mkdtemp(prefix="postgresql-"))
-    kept.mkdir(exist_ok=True)
-    kept.chmod(0o755)
-    server = get_server(kept / "data", cleanup_mode="stop")
+    make_folder(kept)
     try:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            if not connection.execute("SELECT to_regclass('task_run')").fetchone()[0]:  # type: ignore[index]
+        with kept_database(kept) as url, psycopg.connect(url, autocommit=True) as connection:
+            if not has_table(connection, "task_run"):
                 _fill(connection, max(1, round(millions * 1_000_000 / jobs)), jobs, end)
             yield connection
     finally:
-        server.cleanup()
         if not folder:
             shutil.rmtree(kept, ignore_errors=True)
 

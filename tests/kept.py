@@ -12,9 +12,9 @@ _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sch
 
 
 def kept(name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that is kept; if there is none of the name, `make` makes it at the path that it gets.
+    """The folder of this name in the cache; if it is missing, `make` is called with a path at which to create it.
 
-    A second process waits meanwhile. What an interrupted one left unfinished is removed.
+    A second process waits meanwhile. What an interrupted one left unfinished is removed first.
     """
     folder, unfinished = _CACHE / name, _CACHE / f"{name}.unfinished"
     _CACHE.mkdir(parents=True, exist_ok=True)

@@ -20,14 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from tests.machine.removal import remove_abandoned
 
 PREFIX = "clocks-tests-"  # short, as the path of a socket has to be
-DATA = "data"  # in the run's folder; may link to its folder in memory
+DATA = "data"  # of servers, in the run's folder; may link to its folder in memory
 ENDS_WITHIN = 30.0  # seconds; PostgreSQL and pytest's processes take a few
 MEMORY = Path("/dev/shm")
 ENOUGH = 4 << 30  # bytes; a run needs a fourth of it
@@ -52,21 +51,6 @@ def begin() -> None:
     )  # fmt: skip
     os.close(stdin)
     remover.returncode = 0  # it outlives this process, which must not be warned of
-
-
-@contextmanager
-def server_folder() -> Iterator[Path]:
-    """A folder for a PostgreSQL and its data, until the end of the block.
-
-    It isn't in pytest's: under root the server runs as another user, and the path of a socket has to be short.
-    """
-    data = Path(tempfile.gettempdir(), DATA)  # it isn't there in a benchmark
-    folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir=data.resolve() if data.exists() else None))
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def processes(folder: Path) -> set[int]:

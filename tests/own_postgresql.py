@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ import psutil
 import psycopg
 
 from scheduled_tasks.operate import embedded
-from tests.leftovers import server_folder
+from tests.leftovers import DATA
 
 
 @dataclass
@@ -83,15 +85,31 @@ class Server:
 
 
 @contextmanager
+def running_server() -> Iterator[Any]:
+    """A server as initdb sets it up, removed at the end of the block: the library's handle.
+
+    It isn't in pytest's folder: under root the server runs as another user, and the path of a socket has to be short.
+    """
+    data = Path(tempfile.gettempdir(), DATA)  # missing in a benchmark
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir=data.resolve() if data.exists() else None))
+    folder.chmod(0o755)
+    try:
+        running = embedded.import_pgserver()(folder / "data", cleanup_mode="stop")
+        try:
+            yield running
+        finally:
+            running.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def own_server(**settings: object) -> Iterator[Server]:
     """A server with some settings, removed at the end of the block."""
-    with server_folder() as folder:
-        server = Server(embedded.import_pgserver()(folder / "data", cleanup_mode="stop"))
-        try:
-            # Of a server that crashed nothing stays in /dev/shm.
-            for name, value in {"dynamic_shared_memory_type": "mmap", **settings}.items():
-                server.query(f"ALTER SYSTEM SET {name} = {value}")
-            server.crash_and_restart()
-            yield server
-        finally:
-            server.running.cleanup()
+    with running_server() as running:
+        server = Server(running)
+        # Of a server that crashed nothing stays in /dev/shm.
+        for name, value in {"dynamic_shared_memory_type": "mmap", **settings}.items():
+            server.query(f"ALTER SYSTEM SET {name} = {value}")
+        server.crash_and_restart()
+        yield server

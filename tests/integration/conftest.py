@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from scheduled_tasks.operate import embedded, migrations
+from scheduled_tasks.operate import migrations
 from scheduled_tasks.run import database
-from tests.leftovers import server_folder
+from tests.own_postgresql import running_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,21 +29,17 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def server() -> Iterator[Callable[[str], str]]:
     """A PostgreSQL for this test session: a function from a database's name to its URL."""
-    with server_folder() as folder:
-        running = embedded.import_pgserver()(folder / "data", cleanup_mode="stop")
-        try:
-            with _administer(running.get_uri()) as connection:
-                # Durability is of no use for data that lives as long as the tests.
-                connection.execute("ALTER SYSTEM SET fsync = off")
-                connection.execute("ALTER SYSTEM SET full_page_writes = off")
-                connection.execute("ALTER SYSTEM SET max_wal_size = '128MB'")
-                connection.execute("SELECT pg_reload_conf()")
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
-            with _administer(running.get_uri(database=TEMPLATE)) as connection:
-                migrations.migrate(connection, PACKAGES)
-            yield lambda name: str(running.get_uri(database=name))
-        finally:
-            running.cleanup()
+    with running_server() as running:
+        with _administer(running.get_uri()) as connection:
+            # Durability is of no use for data that lives as long as the tests.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
+            connection.execute("ALTER SYSTEM SET max_wal_size = '128MB'")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+        with _administer(running.get_uri(database=TEMPLATE)) as connection:
+            migrations.migrate(connection, PACKAGES)
+        yield lambda name: str(running.get_uri(database=name))
 
 
 @pytest.fixture

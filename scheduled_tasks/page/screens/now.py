@@ -26,7 +26,7 @@ WRONG_SHOWN = 100
 def now(request: Request) -> Response:
     """The screen."""
     with viewing(request) as view:
-        state = state_of(view.connection)  # before all that is shown: what changes meanwhile is told
+        state = state_of(view.connection)  # read first, so that no change during the other reads is missed
         wrong = troubles(view.connection, view.now, view.times.zone_name)
         hosts = status.hosts(view.connection, view.now)
         active = pauses.active(view.connection, view.now)
