@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 import signal
 import sys
@@ -68,6 +69,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if apart := [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]:
         raise pytest.UsageError(f"this pytest-xdist doesn't keep groups together, for example {apart[0]}")
     items.sort(key=_rank)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the thousands of collected tests: they stay until the end anyway."""
+    gc.collect()
+    gc.freeze()
 
 
 def _rank(item: pytest.Item) -> int:

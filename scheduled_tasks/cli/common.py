@@ -128,7 +128,6 @@ def try_sandboxes(units: UnitSet, run_task: str, places: Places, *, keep: bool =
         keep: remember what passed, for the next apply.
     """
     from scheduled_tasks.deploy.sandboxes.trial import Trial, try_out
-    from scheduled_tasks.operate.grants import Roles, wrong_roles
 
     if places.home:
         return Trial()
@@ -142,6 +141,10 @@ def try_sandboxes(units: UnitSet, run_task: str, places: Places, *, keep: bool =
         return Trial(warnings=(f"{untried}{release.configuration} isn't there yet",))
     command = f"{sys.prefix}/bin/run-task" if release else run_task
     trial = try_out(units, command, places, cache(services_database_answers), keep=keep)
+    if not trial.roles:
+        return trial
+    from scheduled_tasks.operate.grants import Roles, wrong_roles  # imports psycopg
+
     clock_roles = Roles.configured(settings.load().values).clock_roles
     return replace(trial, faults=(*trial.faults, *wrong_roles(trial.roles, clock_roles)))
 

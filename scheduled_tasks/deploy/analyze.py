@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +25,7 @@ from scheduled_tasks.render.unit_set import UnitSet
 NOTHING = UnitSet()
 MASK = ""  # an empty file hides those of its name in later directories (systemd.unit(5))
 ALL_JOBS = "clock-.target"  # no clock has this name
+FEW_JOBS = 20  # so few cost less than a second call, which looks at all links of the machine
 MAX_LINES = 500  # OnCalendar= values in one command line, which holds two megabytes
 
 
@@ -35,9 +38,9 @@ class UnsoundUnitError(ScheduledTasksError):
 def verify(units: UnitSet, places: Places, sound: UnitSet = NOTHING) -> None:
     """Let systemd read a set, from temporary directories that take precedence over all others.
 
-    First one service of each group with all that it inherits, and what belongs to no job; then, without what services
+    One service of each group is read with all that it inherits, and what belongs to no job; without what services
     inherit, which takes most of the time, the files of all jobs. Each line is read, and each kind of service as it
-    will be loaded.
+    will be loaded. A few jobs are read with all that they inherit, too: that is one call in place of two at once.
 
     Args:
         units: the set.
@@ -57,19 +60,23 @@ def verify(units: UnitSet, places: Places, sound: UnitSet = NOTHING) -> None:
     # The jobs are named below, and their timers are not in the first folder.
     targets = {path: units.file(path).without({"Wants"}).text for path in units if path.endswith(".target")}
     general = {path: text for path, text in units.items() if path not in of_jobs}
+    files = {path: units[path] for path, stem in of_jobs.items() if stem in changed and path in units}
     typical = {path: units[path] for service in first for path in units.of_unit(service)}
+    if len(changed) <= FEW_JOBS:
+        typical, files = typical | files, {}
     named = [path for path in general | typical if path.endswith((".service", ".timer", ".target", ".slice"))]
     if not named:
         return
-    complaints = _complaints(installed | general | typical | targets, named, places)
-
-    files = {path: units[path] for path, stem in of_jobs.items() if stem in changed and path in units}
+    calls: list[tuple[Mapping[str, str], Sequence[str]]] = [(installed | general | typical | targets, named)]
     if files:
         # A timer's service is read with it; wanted as well, it would be planned to start, which takes longer.
         wanted = " ".join(stem + (".timer" if f"{stem}.timer" in files else ".service") for stem in sorted(changed))
         alone = {ALL_JOBS: section_text("Unit", [("Wants", wanted)])}
         masked = {path: MASK for path in general if path.endswith(".conf")}
-        complaints += _complaints(installed | masked | targets | files | alone, [ALL_JOBS], places)
+        calls.append((installed | masked | targets | files | alone, [ALL_JOBS]))
+    with ThreadPoolExecutor() as at_once:
+        asked = [at_once.submit(_complaints, files, named, places) for files, named in calls]
+    complaints = list(chain.from_iterable(answer.result() for answer in asked))
     if complaints:
         lines = dict.fromkeys(complaints)
         raise UnsoundUnitError("\n".join(("systemd-analyze verify finds fault, nothing was changed:", *lines)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -42,9 +43,11 @@ def judge(units: UnitSet, places: Places, current: UnitSet) -> None:
         ExposedUnitError: a service is more exposed than its clock file allows by name.
     """
     try:
-        verify(units, places, current if _is_sound(current, places) else NOTHING)
-        if not places.home:
-            gate(units)
+        with ThreadPoolExecutor() as beside:
+            exposure = None if places.home else beside.submit(gate, units)
+            verify(units, places, current if _is_sound(current, places) else NOTHING)
+        if exposure:
+            exposure.result()
     except ServiceUnavailableError:
         if places.is_running:
             raise
