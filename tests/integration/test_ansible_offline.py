@@ -14,6 +14,8 @@ import pytest
 from tests.machine.controller import REPOSITORY, SHOP, wheelhouse
 from tests.roots import lacking, require
 
+pytestmark = pytest.mark.thorough
+
 SCRIPTS = REPOSITORY / "ansible/roles/scheduled_tasks/files"
 LOCKED, TOOLS = SHOP / "requirements.txt", REPOSITORY / "requirements/build.txt"
 

@@ -29,7 +29,10 @@ from tests.sinks import mail_server
 Database = psycopg.Connection[Any]
 image, over_tcp = test_image.image, test_image.over_tcp  # fixtures
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a container's files: sudo bin/test")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a container's files: sudo bin/test"),
+]
 
 CLOCK = '''"""The night."""
 

@@ -25,6 +25,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.roots import require
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 NOBODY = 65532
