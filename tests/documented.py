@@ -31,7 +31,7 @@ RUNNERS = {
     "told": "tests/machine/test_told.py",  # on a booted machine with routes, as root
     "newcomer": "tests/machine/test_newcomer.py",  # at a terminal, with the page's other blocks
     "outside": "tests/machine/test_outside.py",  # on a booted machine, with a Healthchecks
-    "plugin": "tests/integration/operate/test_status_check.py",  # in a shop with two bad jobs
+    "plugin": "tests/integration/operate/test_status_check_callers.py",  # in a shop with two bad jobs
     "deployed": "tests/machine/test_deploy.py",  # on a machine that the worked example is deployed to
 }
 # The default runner of a page's blocks.

@@ -18,7 +18,7 @@ from scheduled_tasks.exporters.kubernetes import Cluster, export
 from scheduled_tasks.exporters.kubernetes.chart import chart
 from scheduled_tasks.operate.watch.cluster_pass import read_jobs
 from tests.unit.exporters.clock_for_export import NOW, read
-from tests.unit.exporters.test_kubernetes import NEWEST
+from tests.unit.exporters.kubernetes_objects import NEWEST
 
 CONFIGURATION = 'domains = "shop"\n# {{ not .An.expression }}\n'
 CLUSTER = Cluster(

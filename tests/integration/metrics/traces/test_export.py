@@ -2,165 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
 
-from scheduled_tasks.alert.endpoints import Endpoint
 from scheduled_tasks.metrics.traces import export
 from scheduled_tasks.metrics.traces.export import Exported
-from scheduled_tasks.metrics.traces.trace_settings import TraceSettings
 from scheduled_tasks.operate.prune import prune
-from scheduled_tasks.run.settings import Settings
-from tests.integration.alert.outside.shop import Runs, configuration, minutes
+from tests.integration.alert.outside.shop import Runs, minutes
+from tests.integration.metrics.traces.shop import Database, Shop, ids
 from tests.integration.operate.roles import NOTIFIERS, OPERATORS, as_role, granted
 from tests.integration.operate.shop import ask, clocks
-from tests.outside.otlp import Receiver, attributes, otlp_receiver
-
-Database = psycopg.Connection[Any]
-LATER = timedelta(seconds=11)  # when a span that is queued now is exported
-
-
-@dataclass
-class Shop:
-    """A ledger, its exporter, and the receiver."""
-
-    connection: Database
-    settings: Settings
-    receiver: Receiver
-    sell: Runs
-    slot: datetime
-
-    @property
-    def traces(self) -> TraceSettings:
-        return TraceSettings(Endpoint(self.receiver.url), service="shop")
-
-    @property
-    def now(self) -> datetime:
-        [(now,)] = self.connection.execute("SELECT clock_timestamp()").fetchall()
-        assert isinstance(now, datetime)
-        return now
-
-    def export(self, after: timedelta = LATER, connection: Database | None = None) -> Exported:
-        return export.export_spans(connection or self.connection, self.settings, self.traces, self.now + after)
-
-    def queued(self) -> int:
-        return self.connection.execute("SELECT FROM span_outbox").rowcount
-
-    def row(self) -> tuple[Any, ...]:
-        columns = "exported, dropped, dropped_at IS NOT NULL, tries, coalesce(error, '')"
-        [row] = self.connection.execute(f"SELECT {columns} FROM trace_export").fetchall()
-        return tuple(row)
-
-
-@pytest.fixture
-def shop(connection: Database, tmp_path: Path) -> Iterator[Shop]:
-    with otlp_receiver() as receiver:
-        [(hour,)] = connection.execute("SELECT date_trunc('hour', clock_timestamp())").fetchall()
-        shop = Shop(connection, configuration(tmp_path), receiver, Runs(connection, "sell"), hour)
-        export.record_wanted(connection, shop.now)
-        yield shop
-
-
-def ids(run_id: object, attempt: int = 1) -> tuple[str, str]:
-    octets = str(run_id).replace("-", "")
-    return octets, f"{int(octets[:8], 16) ^ (attempt - 1):08x}{octets[8:16]}"
-
-
-def test_a_run_that_ended_well_has_a_span_with_its_facts(shop: Shop) -> None:
-    known: dict[str, Any] = {"release": "7", "lag": 0.25, "exit_code": 0, "cpu_seconds": 0.5, "memory_peak": 1 << 20}
-    run = shop.sell.start(shop.slot)
-    shop.sell.end(run, **known)
-    assert shop.export() == Exported(1)
-    [(key, span)] = shop.receiver.spans.items()
-    assert key == ids(run)
-    assert (span.name, span.kind, span.status.code) == (
-        "sales.sell",
-        span.SPAN_KIND_INTERNAL,
-        span.status.STATUS_CODE_UNSET,
-    )
-    assert span.parent_span_id == b""
-    began = int(shop.slot.timestamp()) * 10**9
-    assert (span.start_time_unix_nano, span.end_time_unix_nano) == (began, began + 3 * 10**9)
-    assert attributes(span.attributes) == {
-        "scheduled_tasks.task": "sales.sell", "scheduled_tasks.clock": "shop", "scheduled_tasks.job": "sell",
-        "scheduled_tasks.slot": f"{shop.slot:%Y-%m-%dT%H:00:00Z}", "scheduled_tasks.run_id": run,
-        "scheduled_tasks.attempt": 1, "scheduled_tasks.host": "app1", "scheduled_tasks.trigger": "timer",
-        "scheduled_tasks.outcome": "ended", "scheduled_tasks.release": "7", "scheduled_tasks.lag": 0.25,
-        "scheduled_tasks.cpu_seconds": 0.5, "scheduled_tasks.memory_peak": 1 << 20, "process.exit.code": 0,
-    }  # fmt: skip
-    assert shop.receiver.resources[key] == {"service.name": "shop", "service.version": "7", "host.name": "app1"}
-
-
-def test_a_failure_is_an_error_with_its_exception_and_without_secrets(shop: Shop) -> None:
-    error = {"error_type": "OSError", "error_message": "no answer from https://anna:hunter2secret@api.example.org"}
-    shop.sell.end(shop.sell.start(shop.slot), "failed", exit_code=1, **error)
-    shop.export()
-    [span] = shop.receiver.spans.values()
-    assert span.status.code == span.status.STATUS_CODE_ERROR
-    assert span.status.message.startswith("OSError: no answer from")
-    [event] = span.events
-    assert (event.name, event.time_unix_nano) == ("exception", span.end_time_unix_nano)
-    assert attributes(event.attributes)["exception.type"] == "OSError"
-    assert attributes(span.attributes)["error.type"] == "OSError"
-    assert attributes(span.attributes)["process.exit.code"] == 1
-    assert "hunter2secret" not in shop.receiver.requests[-1].body
-
-
-@pytest.mark.parametrize("status", ["missed", "lost"])
-def test_what_no_run_can_report_has_a_span_that_is_an_error(shop: Shop, status: str) -> None:
-    reason = "its process is gone, and how it ended is unknown"
-    run = shop.sell.start(shop.slot, status=status, trigger="watch", attempt=0, reason=reason)
-    shop.export()
-    [(key, span)] = shop.receiver.spans.items()
-    assert key == ids(run)
-    assert (span.status.code, span.status.message) == (span.status.STATUS_CODE_ERROR, reason)
-    assert span.end_time_unix_nano == span.start_time_unix_nano
-    assert attributes(span.attributes)["scheduled_tasks.outcome"] == status
-    assert attributes(span.attributes)["error.type"] == status
-    assert not span.events
-
-
-def test_a_skip_is_no_error(shop: Shop) -> None:
-    shop.sell.end(shop.sell.start(shop.slot), "skipped", reason="paused: stocktaking (anna)")
-    shop.export()
-    [span] = shop.receiver.spans.values()
-    assert span.status.code == span.status.STATUS_CODE_UNSET
-    assert attributes(span.attributes)["scheduled_tasks.reason"] == "paused: stocktaking (anna)"
-
-
-def test_a_killed_attempt_whose_slot_runs_again_has_a_span_of_its_own(shop: Shop) -> None:
-    run = shop.sell.start(shop.slot)
-    shop.connection.execute("UPDATE task_run SET attempt = 2, started_at = started_at + interval '1 minute'")  # a retry
-    shop.sell.end(run)
-    other = str(uuid4())
-    shop.connection.execute("UPDATE task_run SET run_id = %s, host = 'app2', attempt = 3, status = 'started'", [other])
-    shop.export()
-    assert set(shop.receiver.spans) == {ids(run), ids(run, 2)}
-    assert shop.receiver.attribute("scheduled_tasks.outcome") == ["ended", "lost"]
-    killed = shop.receiver.spans[ids(run)]
-    assert killed.status.message == "another run took its slot over"
-    shop.sell.end(other)
-    shop.export()
-    assert shop.receiver.resources[ids(other, 3)]["host.name"] == "app2"
-
-
-def test_the_trace_in_which_it_was_started_is_a_link(shop: Shop) -> None:
-    started_in = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    shop.sell.end(shop.sell.start(shop.slot, traceparent=started_in))
-    shop.export()
-    [span] = shop.receiver.spans.values()
-    [link] = span.links
-    assert (link.trace_id.hex(), link.span_id.hex()) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+from tests.outside.otlp import attributes
 
 
 def test_the_start_of_a_run_and_what_concerns_no_span_queue_nothing(shop: Shop) -> None:
@@ -244,122 +101,6 @@ def test_one_sender_exports_at_a_time(shop: Shop, database_url: str) -> None:
     assert results == [Exported()]
 
 
-def test_a_receiver_that_is_away_is_tried_again_after_growing_pauses(shop: Shop) -> None:
-    shop.sell.end(shop.sell.start(shop.slot))
-    after = LATER
-    tried_at: list[int] = []
-    while len(tried_at) < 7:
-        shop.receiver.answers = [(503, "later")]
-        if (done := shop.export(after)).problems:
-            assert done.problems == (
-                f"can't export traces: {shop.receiver.url} answered 503 Service Unavailable: later",
-            )
-            tried_at.append(round((after - LATER).total_seconds()))
-        after += timedelta(seconds=30)
-    assert tried_at == [0, 60, 180, 420, 900, 1800, 2700]
-    assert shop.row()[3] == 7
-    assert shop.export(after + timedelta(minutes=15)).spans == 1
-    assert shop.row() == (1, 0, False, 0, "")
-
-
-def test_what_has_waited_for_a_day_is_dropped_and_that_is_said(shop: Shop) -> None:
-    for number in range(3):
-        shop.sell.end(shop.sell.start(shop.slot + minutes(number)))
-    shop.connection.execute("UPDATE span_outbox SET queued_at = queued_at - interval '25 hours' WHERE id <= 2")
-    assert shop.export() == Exported(1, ("dropped 2 spans: they could not be exported in time",))
-    assert shop.row()[:3] == (1, 2, True)
-
-
-def test_of_a_long_backlog_the_newest_spans_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "MAX_WAITING", 2)
-    for number in range(5):
-        shop.sell.end(shop.sell.start(shop.slot + minutes(number)))
-    assert shop.export() == Exported(2, ("dropped 3 spans: they could not be exported in time",))
-
-
-def test_a_backlog_goes_out_in_batches_and_what_is_urgent_between_them(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(export, "BATCH", 2)
-    for number in range(5):
-        shop.sell.end(shop.sell.start(shop.slot + minutes(number)))
-    urgent: list[int] = []
-    done = export.export_spans(
-        shop.connection, shop.settings, shop.traces, shop.now + LATER, lambda: urgent.append(len(shop.receiver.spans))
-    )
-    assert (done, urgent) == (Exported(5), [2, 4, 5])
-
-
-def test_of_a_batch_that_is_refused_only_the_span_is_dropped_that_the_receiver_refuses(shop: Shop) -> None:
-    runs = [shop.sell.start(shop.slot + timedelta(seconds=number)) for number in range(100)]
-    for number, run in enumerate(runs):
-        shop.sell.end(run, reason="bad" if number == 70 else None)
-    shop.receiver.refuses = '"bad"'
-    done = shop.export()
-    assert (done.spans, [problem[:15] for problem in done.problems]) == (99, ["dropped 1 span:"])
-    assert set(shop.receiver.spans) == {ids(run) for number, run in enumerate(runs) if number != 70}
-    assert shop.row()[:2] == (99, 1)
-
-
-@pytest.mark.parametrize(("run_id", "attempt"), [("0" * 32, 1), ("00000001-0000-0000-8000-000000000000", 2)])
-def test_a_run_whose_id_makes_no_span_spoils_no_request(shop: Shop, run_id: str, attempt: int) -> None:
-    shop.sell.start(shop.slot, run_id=run_id, attempt=attempt, status="missed")
-    run = shop.sell.start(shop.slot + minutes(1), status="missed")
-    assert shop.export() == Exported(1)
-    assert (list(shop.receiver.spans), shop.queued()) == ([ids(run)], 0)
-
-
-def test_what_the_receiver_refuses_is_dropped_and_that_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "BATCH", 1)
-    shop.sell.end(shop.sell.start(shop.slot))
-    shop.receiver.answers = [(400, "a span of 1970")]
-    said = f"{shop.receiver.url} answered 400 Bad Request: a span of 1970"
-    assert shop.export() == Exported(0, (f"dropped 1 span: {said}",))
-    assert shop.row() == (0, 1, True, 0, said)
-    assert shop.queued() == 0
-
-
-def test_a_wrong_key_drops_nothing(shop: Shop) -> None:
-    shop.sell.end(shop.sell.start(shop.slot))
-    shop.receiver.answers = [(401, "who are you?")]
-    assert len(shop.export().problems) == 1
-    assert shop.export(LATER + minutes(2)) == Exported(1)
-
-
-def test_what_the_receiver_takes_in_part_is_not_sent_again_and_that_is_said(shop: Shop) -> None:
-    for number in range(2):
-        shop.sell.end(shop.sell.start(shop.slot + minutes(number)))
-    shop.receiver.answers = [(200, {"partialSuccess": {"rejectedSpans": "1", "errorMessage": "too old"}})]
-    assert shop.export().problems == ("the receiver of traces has dropped 1 span: too old",)
-    assert shop.row()[:3] == (1, 1, True)
-    assert shop.queued() == 0
-
-
-@pytest.mark.parametrize("answer", ["", "ok", "[1]", '{"partialSuccess": null}', '{"partialSuccess": {}}'])
-def test_any_other_answer_of_200_is_a_success(shop: Shop, answer: str) -> None:
-    shop.sell.end(shop.sell.start(shop.slot))
-    shop.receiver.answers = [(200, answer)]
-    assert shop.export() == Exported(1)
-
-
-def test_the_headers_of_the_credential_are_sent(shop: Shop, tmp_path: Path) -> None:
-    settings = configuration(tmp_path, otlp="X-API-Key: s3cret\n\nX-Tenant: shop:eu\n")
-    traces = TraceSettings(Endpoint(shop.receiver.url), "otlp")
-    shop.sell.end(shop.sell.start(shop.slot))
-    assert export.export_spans(shop.connection, settings, traces, shop.now + LATER).spans == 1
-    sent = shop.receiver.requests[-1].headers
-    assert (sent["X-API-Key"], sent["X-Tenant"]) == ("s3cret", "shop:eu")
-
-
-def test_headers_that_can_not_be_read_drop_nothing_and_show_nothing(shop: Shop, tmp_path: Path) -> None:
-    settings = configuration(tmp_path, otlp="s3cret")
-    shop.sell.end(shop.sell.start(shop.slot))
-    traces = TraceSettings(Endpoint(shop.receiver.url), "otlp")
-    [problem] = export.export_spans(shop.connection, settings, traces, shop.now + LATER).problems
-    assert problem.endswith("the credential notify.otlp has a line that is not a header: write NAME: VALUE")
-    assert shop.queued() == 1
-
-
 def test_a_row_that_was_pruned_meanwhile_is_forgotten(shop: Shop) -> None:
     shop.sell.end(shop.sell.start(shop.slot))
     shop.connection.execute("DELETE FROM task_run")
@@ -429,17 +170,6 @@ def test_after_any_history_the_receiver_has_each_attempt_as_the_ledger_does(
         for key, span in shop.receiver.spans.items()
     }
     assert received == expected
-
-
-def test_a_request_is_json_of_otlp(shop: Shop) -> None:
-    """Integers of 64 bits are text, and ids are in hexadecimal."""
-    shop.sell.end(shop.sell.start(shop.slot), exit_code=0)
-    shop.export()
-    [resource] = json.loads(shop.receiver.requests[0].body)["resourceSpans"]
-    [span] = resource["scopeSpans"][0]["spans"]
-    assert {"key": "process.exit.code", "value": {"intValue": "0"}} in span["attributes"]
-    assert (len(span["traceId"]), len(span["spanId"]), span["kind"]) == (32, 16, 1)
-    assert span["endTimeUnixNano"].isdecimal()
 
 
 def test_how_the_export_goes_is_shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
