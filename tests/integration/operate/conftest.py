@@ -1,4 +1,4 @@
-"""A shop whose jobs are deployed on one host."""
+"""A shop whose jobs are deployed on one host, and simulated hosts that work on requests for its jobs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import pytest
 from scheduled_tasks.operate import deployments
 from scheduled_tasks.operate.account import account
 from tests.integration.operate.shop import HOURLY
+from tests.integration.operate.simulated_services import host_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.integration.operate.shop import Database
+    from tests.integration.operate.simulated_services import SimulatedHost
 
 
 @pytest.fixture
@@ -30,3 +32,15 @@ def hour(connection: Database) -> datetime:
     deployments.report(connection, "app1", deployments.JobsReport(jobs, "one", now, now))
     account(connection, "app1", now)
     return hour
+
+
+@pytest.fixture
+def app1(connection: Database) -> SimulatedHost:
+    """A host with two jobs."""
+    return host_with(connection, "app1", "shop/sell", "shop/count")
+
+
+@pytest.fixture
+def app2(connection: Database) -> SimulatedHost:
+    """A host with one of them."""
+    return host_with(connection, "app2", "shop/sell")
