@@ -1,6 +1,6 @@
 """The ledger against a hostile task: what a role of the services can ask of the database's two functions, and what not.
 
-Privileges on tables are in test_grants.py, bounds of values in test_ledger_tables.py.
+Privileges on tables are in test_grants.py and test_page_grants.py, bounds of values in test_ledger_tables.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The listener wakes the watch for what concerns its host, not too often, and goes on as long as it is to."""
+"""The listener wakes the watch for what concerns its host, not too often, and goes on as long as it is to.
+
+The database notifies listeners of requests, pauses and flags, and never of runs.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,14 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from scheduled_tasks.operate import feature_flags, pauses
 from scheduled_tasks.operate.requests import request_rows
 from scheduled_tasks.operate.requests.listen import MAX_STARTS, listen
 from scheduled_tasks.operate.requests.request_rows import Ask
+from scheduled_tasks.operate.slots import Pause, Scope
 from tests.integration.operate.shop import Database
-from tests.integration.operate.simulated_services import host_with
+from tests.integration.operate.shop_requests import SIX, ask, hours
+from tests.integration.operate.simulated_services import SimulatedHost, host_with
 from tests.machine.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -72,3 +78,29 @@ def test_a_lost_connection_ends_the_listening_with_an_error(connection: Database
     with pytest.raises(psycopg.OperationalError), listening(database_url) as woken:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
     assert woken == []
+
+
+def test_listeners_are_told_of_requests_pauses_and_flags_and_never_of_runs(
+    connection: Database, database_url: str, app1: SimulatedHost
+) -> None:
+    with closing(psycopg.connect(database_url, autocommit=True)) as listener:
+        listener.execute("LISTEN scheduled_tasks")
+        connection.execute("INSERT INTO feature (name, is_active, updated_by) VALUES ('SELL', true, 'test')")
+        ask(connection, host="app1")
+        ask(connection)
+        app1.watch(seconds=10)
+        scope = Scope("shop")
+        pauses.pause(connection, Pause(scope, SIX, "anna", "stocktaking", None))
+        for _ in range(2):
+            own = Pause(Scope("shop", None, "app1"), SIX, "anna", "a disk", None, local_id="1")
+            pauses.report(connection, [own])  # each minute; only the first one is new
+        pauses.resume(connection, scope, by="anna", at=hours(1), reason="counted")
+        feature_flags.set_active(connection, "SELL", active=False, actor="anna", reason="overload")
+        feature_flags.revert_expired(connection)
+        told = [notice.payload for notice in listener.notifies(timeout=1, stop_after=10)]
+    assert told == [
+        "flag", "asked app1", "asked", "answered", "answered", "pause", "pause", "pause", "flag",
+    ]  # fmt: skip
+    assert connection.execute("SELECT resumed_by, resume_reason FROM pause WHERE host IS NULL").fetchall() == [
+        ("anna", "counted")
+    ]
