@@ -67,9 +67,9 @@ def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
 def _fresh_database(server: Callable[[str], str], template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with _administer(server("postgres")) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
+        # Copying files takes half as long as PostgreSQL's default, which writes each page to its log too.
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         yield server(name)
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
