@@ -90,13 +90,12 @@ def apply(
         if todo.is_empty:
             credentials.renew(places, effects)
             return Applied()
-        if todo.flips:
-            judge(units, places, state.units)
-            if try_out:
-                try_out(units)
+        circumstances = judge(units, places, state.units) if todo.flips else {}
+        if todo.flips and try_out:
+            try_out(units)
         caught_up = Switch(units, state, todo, places, effects).carry_out()
         if todo.flips and places.is_running:
-            remember(units, places, effects)
+            remember(units, circumstances, places, effects)
     timers = tuple(unit for unit in todo.start if unit.endswith(".timer"))
     changed_files = tuple(sorted(todo.created + todo.changed + todo.removed))
     return Applied(timers, todo.restart, todo.stop, changed_files, caught_up, changed=True)

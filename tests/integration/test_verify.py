@@ -10,7 +10,7 @@ import pytest
 from scheduled_tasks.deploy.analyze import FEW_JOBS, UnsoundUnitError, verify
 from scheduled_tasks.deploy.effects import Effects
 from scheduled_tasks.deploy.machine_state import read_set
-from scheduled_tasks.deploy.remembered.judgement import _drop_ins
+from scheduled_tasks.deploy.remembered.judgement import _circumstances, _drop_ins, _is_sound, judge, remember
 from scheduled_tasks.render import names
 from scheduled_tasks.render.names import Places
 from scheduled_tasks.render.unit_set import UnitSet
@@ -98,3 +98,23 @@ def test_a_verdict_depends_on_the_operators_drop_ins_and_not_on_our_own(tmp_path
     (folder / "90-local.conf").write_text("[Service]\nNice=1\n")
     [after] = _drop_ins(places)
     assert before != after
+
+
+class Here(Places):
+    """Folders below a root of the test, as if systemd ran there."""
+
+    @property
+    def is_running(self) -> bool:
+        return True
+
+
+def test_a_drop_in_that_came_after_a_set_was_judged_is_not_remembered_with_it(tmp_path: Path) -> None:
+    units, places = a_set(), Here(tmp_path)
+    circumstances = judge(units, places, UnitSet())
+    remember(units, circumstances, places, Effects())
+    assert _is_sound(units, _circumstances(places), places)
+    folder = places.systemd / "clock-.service.d"
+    folder.mkdir(parents=True)
+    (folder / "90-local.conf").write_text("[Service]\n")
+    remember(units, circumstances, places, Effects())  # the apply that judged it ends only now
+    assert not _is_sound(units, _circumstances(places), places)
