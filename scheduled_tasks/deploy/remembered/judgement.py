@@ -10,7 +10,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -51,11 +50,9 @@ def judge(units: UnitSet, places: Places, current: UnitSet) -> Circumstances:
     """
     circumstances = _circumstances(places) if places.is_running else {}
     try:
-        with ThreadPoolExecutor() as beside:
-            exposure = None if places.home else beside.submit(gate, units)
-            verify(units, places, current if _is_sound(current, circumstances, places) else NOTHING)
-        if exposure:
-            exposure.result()
+        verify(units, places, current if _is_sound(current, circumstances, places) else NOTHING)
+        if not places.home:
+            gate(units)
     except ServiceUnavailableError:
         if places.is_running:
             raise
