@@ -69,16 +69,16 @@ def run(
         )  # fmt: skip
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{argv[0] if argv else 'an empty argv'} can't be started: {error}") from error
-    assert process.stdin is not None  # noqa: S101 - it is PIPE
-    writer = threading.Thread(target=_feed, args=(process.stdin, stdin.encode()), daemon=True)
     last: deque[str] = deque(maxlen=LAST_LINES)
-    readers = [
-        threading.Thread(target=_log, args=(process.stdout, "stdout", deque(maxlen=0)), daemon=True),
-        threading.Thread(target=_log, args=(process.stderr, "stderr", last), daemon=True),
-    ]
-    for thread in (writer, *readers):
-        thread.start()
-    try:
+    try:  # from here on a stop of the run can interrupt anything
+        assert process.stdin is not None  # noqa: S101 - it is PIPE
+        writer = threading.Thread(target=_feed, args=(process.stdin, stdin.encode()), daemon=True)
+        readers = [
+            threading.Thread(target=_log, args=(process.stdout, "stdout", deque(maxlen=0)), daemon=True),
+            threading.Thread(target=_log, args=(process.stderr, "stderr", last), daemon=True),
+        ]
+        for thread in (writer, *readers):
+            thread.start()
         status = process.wait()
         for reader in readers:
             reader.join()

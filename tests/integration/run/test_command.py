@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +72,28 @@ def test_stopping_a_run_stops_its_command(start: Callable[..., support.Running])
     running.process.send_signal(signal.SIGTERM)
     assert running.finish().exit_code == 143
     wait_for("the command's end", lambda: not is_running(child))
+
+
+STOPPED_AT_ONCE = """
+import sys, threading
+from pathlib import Path
+from scheduled_tasks.bundled import command
+
+def stop(thread):
+    while not Path(sys.argv[1]).exists() or not Path(sys.argv[1]).read_text():
+        pass
+    raise KeyboardInterrupt
+
+threading.Thread.start = stop
+command.run(["/bin/sh", "-c", f"echo $$ >{sys.argv[1]}; exec sleep 600"])
+"""
+
+
+def test_a_stop_before_a_commands_output_is_read_ends_it_too(tmp_path: Path) -> None:
+    written = tmp_path / "pid"
+    done = subprocess.run([sys.executable, "-c", STOPPED_AT_ONCE, written], capture_output=True, text=True, check=False)
+    assert "KeyboardInterrupt" in done.stderr
+    assert not is_running(int(written.read_text()))
 
 
 def is_running(pid: int) -> bool:
