@@ -1,6 +1,6 @@
 """The ledger in a virtual machine: systemd 257, control groups v2, and a power cut while a job runs.
 
-Its jobs are those of test_ledger.py and test_hostile.py whose end depends on systemd and the kernel. PostgreSQL is on
+Its jobs are those of deaths.py and test_hostile.py whose end depends on systemd and the kernel. PostgreSQL is on
 another host, from which the kernel's address filter keeps the services away until the configuration allows it. After
 the power cut, the sender of notices reaches a web server that is allowed, and not one that is not.
 
@@ -19,9 +19,9 @@ import psycopg
 import pytest
 
 from tests.machine import hostile_tasks, vm_python
+from tests.machine.deaths import DEATHS, TASKS, Death, check, rows_of
 from tests.machine.fleet import FOLDER, furnish, postgresql
 from tests.machine.rendered import write_below
-from tests.machine.test_ledger import DEATHS, TASKS, Death, check, rows_of
 from tests.machine.vm import REPORT, virtual_machine
 from tests.sinks import web_server
 
