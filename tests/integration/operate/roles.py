@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -44,3 +44,17 @@ def as_role(connection: Database, role: str) -> closing[Database]:
     """A connection of its own to the same database, logged in as a role."""
     url = make_conninfo(connection.info.dsn, user=role)
     return closing(psycopg.connect(url, autocommit=True))
+
+
+def allowed(connection: Database, statements: Mapping[str, str]) -> list[str]:
+    """The names of those statements that PostgreSQL does not refuse for want of a privilege."""
+
+    def is_refused(statement: str) -> bool:
+        try:
+            with connection.transaction():
+                connection.execute(statement.encode())
+        except psycopg.errors.InsufficientPrivilege:
+            return True
+        return False
+
+    return [name for name, statement in statements.items() if not is_refused(statement)]

@@ -97,7 +97,7 @@ def test_it_works_from_a_machine_that_only_reaches_postgresql(connection: Databa
 
 
 def test_a_database_that_does_not_answer_is_unknown_in_time(plugin: Path) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent:  # which accepts, and says nothing
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:  # it accepts connections and never answers
         url = f"postgresql://monitor@127.0.0.1:{silent.getsockname()[1]}/shop"
         plugin.with_name("monitor.toml").write_text(f'[settings]\noperators_database_url = "{url}"\n')
         command = [str(plugin), "status", "--check", "--timeout", "3"]
