@@ -16,11 +16,14 @@ PATIENCE = 240.0  # seconds; most conditions are true within one, and on a busy 
 def wait_for(what: str, condition: Callable[[], T], *, seconds: float = PATIENCE) -> T:
     """Call a condition until it is true, and return its answer.
 
+    The longer it has waited, the less often it asks: a question costs a process in a machine, and five tests wait at once.
+
     Raises:
         AssertionError: it stayed false for so many seconds; names `what`, and the last answer.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not (answer := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}, the last answer is {answer!r}"
-        time.sleep(0.1)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"waited {seconds:.0f} s for {what}, the last answer is {answer!r}"
+        time.sleep(min(0.1 + waited / 20, 0.5))
     return answer

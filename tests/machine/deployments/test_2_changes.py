@@ -41,7 +41,7 @@ def test_a_dry_run_predicts_exactly_what_the_run_then_changes(fleet: Controller)
     assert predicted.changed == done.changed
     everywhere = [
         "install | Create the release",
-        "config | Write the configuration",
+        "new_config | Write the configuration",
         "host | Create the folder of the journal's limits",
         "host | Limit the journal of the jobs",
         "clocks | Activate the release and its timers",
@@ -176,7 +176,7 @@ def test_a_deployment_after_a_rollback_goes_forward_and_its_rollback_restores_th
     secret = ("-e", '{"scheduled_tasks_credentials": {"api_key": "new"}}')
     assert fleet.play("forward again, a new credential", *secret).changed["app2"] == [
         "config | Store the credentials",
-        "config | Write the configuration",
+        "new_config | Write the configuration",
         "clocks | Activate the release and its timers",
     ]
     key = "/etc/scheduled-tasks/credentials/current/api_key"

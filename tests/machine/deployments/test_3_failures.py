@@ -58,7 +58,7 @@ def test_manual_changes_are_reverted(fleet: Controller) -> None:
     app1.run("sh", "-ec", "echo '# mine' >>/usr/local/bin/clocks")
     mended = [
         "config | Create the folders of the configuration",
-        "config | Write the configuration",
+        "new_config | Write the configuration",
         "host | Install the operator's commands",
     ]
     assert fleet.play("mended by hand, dry run", "--limit=app1", "--check").changed == {"app1": mended}
