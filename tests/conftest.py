@@ -30,8 +30,8 @@ LEFT_OUT = "" if os.environ.get("CI") == "true" else HIDDEN or lacking("booting 
 collect_ignore = ["machine"] if LEFT_OUT else []
 # The groups that take minutes, longest first: one that began last would keep one process busy after all others.
 LONG = (
-    "ledger_in_a_vm", "deployments", "hostile", "newcomer", "alarms", "ledger", "herd", "killed", "deploy", "promises",
-    "two_hosts", "sandboxes",
+    "deployments", "hostile", "newcomer", "alarms", "ledger", "herd", "killed", "deploy", "promises", "two_hosts",
+    "sandboxes",
 )  # fmt: skip
 
 

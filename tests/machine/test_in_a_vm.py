@@ -22,7 +22,7 @@ from tests.machine.vm_python import PYTHON, give_python
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.xdist_group("in_a_vm")  # one machine for both
+pytestmark = pytest.mark.emulated
 
 BOOT_SECONDS = 900.0  # seconds of the host for a boot and its work; a minute is usual
 # A machine whose clock counts instructions measures the same share of its processor however busy the host is.

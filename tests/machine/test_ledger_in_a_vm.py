@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tests.own_postgresql import Server
 
-pytestmark = pytest.mark.xdist_group("ledger_in_a_vm")  # one machine for all tests
+pytestmark = pytest.mark.emulated
 
 WITHIN, DATABASE_TIMEOUT = 1500.0, 1200  # seconds; usually two minutes
 POSTGRESQL, FORBIDDEN = "10.0.2.2", "10.0.2.3"  # addresses of the host and of its resolver in the machine's network

@@ -17,7 +17,7 @@ def wait_for(what: str, condition: Callable[[], T], *, seconds: float = PATIENCE
     """Call a condition until it is true, and return its answer.
 
     The longer it has waited, the less often it asks, up to a pause of `longest_pause` seconds: a question costs a
-    process in a machine, and several tests wait at once.
+    process in a machine, and five tests wait at once.
 
     Raises:
         AssertionError: it stayed false for so many seconds; names `what`, and the last answer.

@@ -24,7 +24,7 @@ from scheduled_tasks.render.unit_set import UnitSet
 from scheduled_tasks.render.units import render
 from tests.machine.vm import OVER, REPORT, virtual_machine
 
-pytestmark = pytest.mark.xdist_group("nights")  # one fixture for both nights
+pytestmark = pytest.mark.emulated
 
 BEFORE = AFTER = timedelta(minutes=40)
 TIME = "%Y-%m-%d %H:%M:%S UTC"
