@@ -136,7 +136,7 @@ def test_now_shows_what_is_wrong_with_its_reason_its_last_lines_and_what_to_do(r
     expect(failed.locator("pre")).to_contain_text("the bank refused the batch")
     expect(failed.locator("code", has_text="clocks show")).to_have_text(re.compile("^clocks show [0-9a-f]{8}$"))
     expect(reader.locator(".trouble", has_text="sum_up_the_day")).to_contain_text("missed")
-    expect(reader.locator(".trouble", has_text="app3").first).to_contain_text("silent")
+    expect(reader.locator(".trouble .what", has_text="app3")).to_contain_text("silent")
 
 
 def test_a_filter_finds_jobs_and_its_url_can_be_shared(reader: Page, page_url: str) -> None:
