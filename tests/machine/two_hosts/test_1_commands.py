@@ -176,7 +176,11 @@ def test_logs_follow_a_job_until_interrupted(fleet: Fleet, tmp_path: Path) -> No
         command = ["nsenter", "--target", str(app1.leader), "--all", "sh", "-c", follow]
         following = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         fleet.clocks("app1", "run", "by_hand/works", "--wait")
-        wait_for("the followed lines", lambda: '"status": "ended"' in printed.read_text())
+        # `--since 1s` can show the end of the run before.
+        wait_for(
+            "the followed lines",
+            lambda: re.search(r'"status": "started".*"status": "ended"', printed.read_text(), re.S),
+        )
         app1.run("sh", "-c", "kill -INT $(cat /run/following)")
         assert following.wait(30) == 130, printed.read_text()
     lines = [json.loads(line) for line in printed.read_text().splitlines()]
