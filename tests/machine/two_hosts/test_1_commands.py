@@ -179,7 +179,7 @@ def test_logs_follow_a_job_until_interrupted(fleet: Fleet, tmp_path: Path) -> No
         # `--since 1s` can show the end of the run before.
         wait_for(
             "the followed lines",
-            lambda: re.search(r'"status": "started".*"status": "ended"', printed.read_text(), re.S),
+            lambda: re.search(r'"status": "started".*"status": "ended"', printed.read_text(), re.DOTALL),
         )
         app1.run("sh", "-c", "kill -INT $(cat /run/following)")
         assert following.wait(30) == 130, printed.read_text()
