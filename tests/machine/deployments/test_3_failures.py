@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -20,12 +20,17 @@ pytestmark = pytest.mark.xdist_group("deployments")  # two machines for all of t
 
 
 @contextmanager
-def that_cannot_switch(machine: Machine) -> Iterator[None]:
-    """A host on which preparing succeeds and the switch does not."""
-    machine.run("mount", "--bind", "/etc/scheduled-tasks/units", "/etc/scheduled-tasks/units")
-    machine.run("mount", "-o", "remount,bind,ro", "/etc/scheduled-tasks/units")
+def that_cannot_write(machine: Machine, folder: str) -> Iterator[None]:
+    """A host with a folder that is read-only."""
+    machine.run("mount", "--bind", folder, folder)
+    machine.run("mount", "-o", "remount,bind,ro", folder)
     yield
-    machine.run("umount", "/etc/scheduled-tasks/units")
+    machine.run("umount", folder)
+
+
+def that_cannot_switch(machine: Machine) -> AbstractContextManager[None]:
+    """A host on which preparing succeeds and the switch does not."""
+    return that_cannot_write(machine, "/etc/scheduled-tasks/units")
 
 
 def test_if_the_first_host_fails_no_other_is_touched(fleet: Controller) -> None:
@@ -50,6 +55,18 @@ def test_if_a_later_host_fails_it_stays_as_it_was_and_earlier_hosts_are_done(fle
     assert [version_run(machine) for machine in (app1, app2)] == ["3", "1"]
     assert fleet.play("both hosts succeed").changed["app1"] == []
     assert version_run(app2) == "3"
+
+
+def test_credentials_that_cannot_be_stored_stop_the_play_with_the_reason(fleet: Controller) -> None:
+    app1 = fleet.machines["app1"]
+    before = state(app1)
+    secret = ("-e", '{"scheduled_tasks_credentials": {"api_key": "never-shown"}}')
+    with that_cannot_write(app1, "/etc/scheduled-tasks/credentials"):
+        play = fleet.play("credentials that cannot be stored", "--limit=app1", *secret, fails=True)
+    assert "The credentials could not be stored: " in play.output
+    assert "Read-only file system" in play.output
+    assert "never-shown" not in play.output
+    assert state(app1) == before
 
 
 def test_manual_changes_are_reverted(fleet: Controller) -> None:
