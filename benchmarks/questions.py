@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def _fill(connection: psycopg.Connection[Any], runs: int, jobs: int, end: dateti
         timed(
             connection,
             f"report of all jobs by an apply on {host}",
-            lambda host=host, report=report: deployments.report(connection, host, report),  # type: ignore[misc]
+            partial(deployments.report, connection, host, report),
             times=1,
         )
     timed(connection, "the watch marks what is resolved, at first", lambda: mark_resolved(connection, end), times=1)
