@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,15 +177,19 @@ def test_logs_follow_a_job_until_interrupted(fleet: Fleet, tmp_path: Path) -> No
         command = ["nsenter", "--target", str(app1.leader), "--all", "sh", "-c", follow]
         following = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         fleet.clocks("app1", "run", "by_hand/works", "--wait")
-        # `--since 1s` can show the end of the run before.
-        wait_for(
-            "the followed lines",
-            lambda: re.search(r'"status": "started".*"status": "ended"', printed.read_text(), re.DOTALL),
-        )
+        [run] = fleet.ask("app1", "history", "by_hand/works", "--limit", "1")
+        # `--since 1s` can show an earlier run as well.
+        followed = partial(_statuses, printed, run["run_id"])
+        wait_for("the end of the run", lambda: "ended" in followed())
         app1.run("sh", "-c", "kill -INT $(cat /run/following)")
         assert following.wait(30) == 130, printed.read_text()
-    lines = [json.loads(line) for line in printed.read_text().splitlines()]
-    assert [line["status"] for line in lines if "status" in line][-2:] == ["started", "ended"]
+    assert followed() == ["started", "ended"]
+
+
+def _statuses(printed: Path, run_id: str) -> list[str]:
+    """What the complete lines of a file say of a run."""
+    lines = [json.loads(line) for line in printed.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [line["status"] for line in lines if line["run_id"] == run_id and "status" in line]
 
 
 def test_a_paused_job_runs_by_hand_only_with_force(fleet: Fleet) -> None:
