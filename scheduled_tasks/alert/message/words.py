@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from scheduled_tasks.alert.incidents import OF_RESULTS, Incident, Kind, What
-from scheduled_tasks.quantities import counted, distance, duration
+from scheduled_tasks.quantities import counted, duration, relative
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -65,9 +65,7 @@ class Times:
 
     def relative(self, at: datetime) -> str:
         """In the zone, and how far away it is: Tue 2026-11-24 03:00:00 Europe/Paris, 2 h ago."""
-        seconds = (at - self.now).total_seconds()
-        away = f"in {distance(seconds)}" if seconds > 0 else f"{distance(seconds)} ago"
-        return f"{self.local(at)}, {away}"
+        return f"{self.local(at)}, {relative((at - self.now).total_seconds())}"
 
     @property
     def _zone(self) -> tzinfo:
