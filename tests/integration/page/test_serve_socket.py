@@ -34,7 +34,7 @@ def test_the_first_reader_starts_the_page_and_the_page_leaves_after_the_last_one
     command = ["systemd-socket-activate", f"--listen={path}", sys.executable, "-m", "tests.integration.page.activated"]
     page = subprocess.Popen([*command, "0.5"], stderr=subprocess.DEVNULL)
     try:
-        wait_for("the socket", path.exists)
+        wait_for("the socket", lambda: _is_listening(path))
         assert _program_of(page.pid) == "systemd-socket-activate"  # no Python before the first reader
         connection = UnixConnection(path)
         connection.request("GET", "/")
@@ -46,6 +46,12 @@ def test_the_first_reader_starts_the_page_and_the_page_leaves_after_the_last_one
     finally:
         page.kill()
         page.wait()
+
+
+def _is_listening(path: Path) -> bool:
+    """Whether somebody listens on a unix socket; its file is there a moment earlier (proc_net(5), __SO_ACCEPTCON)."""
+    sockets = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    return any(fields[3] == "00010000" and fields[-1] == str(path) for fields in sockets)
 
 
 def _program_of(pid: int) -> str:
