@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from scheduled_tasks.errors import ConfigurationError
 from scheduled_tasks.faults import FaultsError
 from scheduled_tasks.operate import migrations
 from scheduled_tasks.project_process import ProjectProcess, UnansweredError
+from tests.machine.waiting import wait_for
 from tests.projects import import_shop
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -156,7 +158,13 @@ def test_nothing_that_a_clock_file_starts_outlives_its_reading(tmp_path: Path) -
     )
     read_clocks(write(tmp_path, starts=started + SOUND.format("a")), PROJECT)
     state = Path("/proc", (tmp_path / "pid").read_text(), "stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"  # its new parent has yet to reap it
+
+    def has_ended() -> bool:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return state.read_text().split()[2] == "Z"  # its new parent has yet to reap it
+        return True
+
+    wait_for("the end of what was killed", has_ended)
 
 
 def test_multiprocessing_is_no_copy_of_the_reading_process(tmp_path: Path) -> None:
