@@ -13,6 +13,8 @@ import pytest
 
 from tests.machine.controller import ANSIBLE, copy_repository
 
+pytestmark = pytest.mark.thorough
+
 INSTALLED = "collections/ansible_collections/scheduled_tasks/deploy"
 ORIGIN_FILES = {"GALAXY.yml", "MANIFEST.json", "FILES.json", "galaxy.yml"}  # where ansible-galaxy records the origin
 

@@ -10,8 +10,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.documented import commands
 from tests.machine.controller import REPOSITORY, SHOP, set_up, wheelhouse
+
+pytestmark = pytest.mark.thorough
 
 
 def test_a_project_is_locked_and_its_wheels_gathered_as_documented(tmp_path: Path) -> None:

@@ -11,10 +11,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.documented import PAGES, blocks
 from tests.integration.test_strangers import STRANGERS, scripts
 
 __all__ = ["scripts"]
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("strangers")]  # the wheel is installed once
 
 
 def follow(page: str, folder: Path, scripts: Path, database_url: str) -> list[str]:

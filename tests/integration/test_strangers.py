@@ -23,6 +23,8 @@ import pytest
 import scheduled_tasks
 import scheduled_tasks.testing
 
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("strangers")]  # the wheel is installed once
+
 ROOT = Path(__file__).parents[2]
 STRANGERS = ROOT / "tests/strangers"
 

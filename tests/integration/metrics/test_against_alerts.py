@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from scheduled_tasks.metrics.job_rows import Streak
 from scheduled_tasks.metrics.reading import read
 from tests.integration.alert.conftest import ledger
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from tests.integration.alert.simulation import Database, Simulation
 
 __all__ = ["ledger"]
+pytestmark = pytest.mark.thorough
 NONE = Streak(0, 0, 0)
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,10 +25,19 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
+FOLDER = Path(__file__).parent
 CHROMIUM = "chromium"
 # A page in the foreground: whoever asks from this machine is anna, who may act on everything; or ben, who may look.
 ANNA = AccessSettings(b"a secret of this page", Authority(admins=frozenset({"anna"})), local_user="anna")
 BEN = replace(ANNA, local_user="ben")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep these tests on two of bin/test's processes: each of them starts Chromium and makes the sample."""
+    here = [item for item in items if item.path.is_relative_to(FOLDER)]
+    for number, item in enumerate(here):
+        item.add_marker(pytest.mark.xdist_group(f"browser_{number % 2}"))
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from tests.integration.run import support
 from tests.machine.waiting import wait_for
 from tests.own_postgresql import Server, own_server
 
+pytestmark = pytest.mark.xdist_group("postgresql_faults")  # one server for all of them
+
 SLOT = ("--clock=shop", "--job=work", "--at=2026-11-24T06:00:00Z")
 CONNECTIONS = 12
 Run = Callable[..., support.Running]

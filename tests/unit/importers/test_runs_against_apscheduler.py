@@ -16,6 +16,8 @@ import pytest
 
 from tests.unit.importers.golden_import import CASES, NOW, ROOT, copy_case, environment
 
+pytestmark = pytest.mark.thorough
+
 CLOCKS = [case for case in CASES if (case / "input/clock.py").exists() and case.name != "imported_scheduler"]
 HORIZON = timedelta(days=3660)
 READER = """
