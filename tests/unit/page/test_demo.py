@@ -5,8 +5,12 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from scheduled_tasks.page.demo.jobs import JOBS
 from scheduled_tasks.page.demo.slots import slots
+
+pytestmark = pytest.mark.thorough
 
 # Three days before and after the night at which Paris sets its clocks back, at each minute of an hour by and by.
 TIMES = [datetime(2026, 10, 22, tzinfo=UTC) + n * timedelta(minutes=31) for n in range(270)]
