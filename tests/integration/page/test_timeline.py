@@ -22,7 +22,7 @@ SLOTS = "SELECT job, count(*) FROM task_run WHERE clock = %s AND scheduled_at >=
 @pytest.mark.parametrize("clock", CLOCKS)
 def test_each_slot_of_sixty_hours_is_drawn(browser: Browser, page_url: str, demo_url: str, clock: str) -> None:
     with psycopg.connect(demo_url) as connection:
-        # When the sample was made; no slot of it is later.
+        # The present of the sample, within seconds.
         [(now,)] = connection.execute("SELECT max(accounted_at) FROM host").fetchall()
         first = (now.astimezone(UTC) - timedelta(hours=HOURS)).replace(minute=0, second=0, microsecond=0)
         slots: dict[str, int] = dict(connection.execute(SLOTS, [clock, first]).fetchall())

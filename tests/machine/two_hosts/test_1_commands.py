@@ -189,7 +189,7 @@ def test_logs_follow_a_job_until_interrupted(fleet: Fleet, tmp_path: Path) -> No
 def _statuses(printed: Path, run_id: str) -> list[str]:
     """What the complete lines of a file say of a run."""
     lines = [json.loads(line) for line in printed.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return [line["status"] for line in lines if line["run_id"] == run_id and "status" in line]
+    return [line["status"] for line in lines if line.get("run_id") == run_id and "status" in line]
 
 
 def test_a_paused_job_runs_by_hand_only_with_force(fleet: Fleet) -> None:
